@@ -1,0 +1,1 @@
+"""Keys and certificates: making them, keeping them on disk. Knows nothing of networks."""

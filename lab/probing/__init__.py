@@ -1,0 +1,1 @@
+"""Connecting to a server with a chosen identity and version, and watching what happens."""

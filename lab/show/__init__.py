@@ -1,0 +1,1 @@
+"""Faces: events, outcomes and diagnoses in, characters out."""

@@ -1,0 +1,1 @@
+"""The core: bytes of two directions in, handshake events out. It does no I/O."""

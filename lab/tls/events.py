@@ -1,0 +1,182 @@
+"""The events: the only words in which the core tells what it saw.
+
+Rules: an event is frozen and complete when it is made; nothing is filled in later. Times are
+seconds on whatever clock the caller feeds; the core has none of its own. Text that a peer chose
+(names, reasons, bytes) is kept as it came: whoever shows it escapes it.
+
+This module must not know where bytes come from, nor how an event is shown.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType
+from lab.tls.messages import HandshakeMessage
+
+
+class Endpoint(enum.Enum):
+    """One of the two ends of a connection; for bytes, the end that sent them."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+    @property
+    def other(self) -> Endpoint:
+        """The opposite end."""
+        return Endpoint.SERVER if self is Endpoint.CLIENT else Endpoint.CLIENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSpan:
+    """Where one record lies on the wire.
+
+    ``offset`` counts bytes from the start of the sender's stream to the record's header,
+    ``length`` is the whole record in bytes, its five-byte header included.
+    """
+
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing seen. ``endpoint`` is who sent it, or whom a local fact concerns."""
+
+    time: float
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireEvent(Event):
+    """Something that travelled in records.
+
+    ``records`` are the records that carried it, in order; two messages may share one.
+    ``encrypted`` tells whether those records were protected on the wire.
+    """
+
+    records: tuple[RecordSpan, ...]
+    encrypted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSeen(WireEvent):
+    """A whole handshake message.
+
+    ``raw`` is the message with its four-byte header. ``out_of_order`` tells that neither RFC 8446
+    section 2 nor RFC 5246 section 7.3 allows this message at this point.
+    """
+
+    message: HandshakeMessage
+    raw: bytes
+    out_of_order: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSeen(WireEvent):
+    """An alert (RFC 8446 section 6, RFC 5246 section 7.2)."""
+
+    level: AlertLevel
+    description: AlertDescription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeCipherSpecSeen(WireEvent):
+    """A ChangeCipherSpec record: RFC 5246 section 7.1, or RFC 8446 appendix D.4's empty gesture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationDataSeen(WireEvent):
+    """One record of application data, opened. ``data`` is its plaintext, padding removed."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedSeen(WireEvent):
+    """A protected record that no known secret opens.
+
+    ``content_type`` is the outer type, ``length`` the bytes of its fragment. ``inference`` says
+    in words what the record can only be, or is "" where nothing can be told.
+    """
+
+    content_type: ContentType
+    length: int
+    inference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Malformed(Event):
+    """Bytes that break the protocol's syntax; this direction is not read any further.
+
+    ``offset`` is the place in the sender's stream, ``where`` names the structure and field,
+    ``problem`` says what is wrong with it.
+    """
+
+    offset: int
+    where: str
+    problem: str
+
+
+class Protocol(enum.Enum):
+    """What bytes that are not TLS records look like."""
+
+    HTTP = "plain HTTP"
+    SSLV2 = "an SSLv2-style hello"
+    UNKNOWN = "no protocol known here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTls(Event):
+    """The direction's first bytes are not a TLS record. ``sample`` is their first 64 at most."""
+
+    protocol: Protocol
+    sample: bytes
+
+
+class StreamEnd(enum.Enum):
+    """How one direction of the TCP connection ended."""
+
+    FIN = "FIN"
+    RESET = "RST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEnded(Event):
+    """TCP ended for the bytes that ``endpoint`` sends.
+
+    ``truncated`` tells that it ended inside a record or a handshake message.
+    """
+
+    end: StreamEnd
+    truncated: bool = False
+
+
+class Fact(enum.Enum):
+    """What happened at an endpoint itself, which no byte on the wire shows."""
+
+    CONNECTED = "connected"
+    HANDSHAKE_RETURNED = "handshake call returned"
+    HANDSHAKE_FAILED = "handshake call failed"
+    CERTIFICATE_VERIFIED = "certificate verified"
+    CERTIFICATE_REFUSED = "certificate refused"
+    READ_FAILED = "read failed"
+    WRITE_FAILED = "write failed"
+    TIMED_OUT = "timed out"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalFact(Event):
+    """Something that ``endpoint`` itself reports.
+
+    ``reason`` is its library's or its own wording ("certificate has expired"), ``code`` that
+    library's number (X509_V_ERR_… for a verdict on a certificate), or None. ``certificate`` is
+    the DER of the peer's certificate that a verdict is about, where it is known.
+    """
+
+    fact: Fact
+    reason: str = ""
+    code: int | None = None
+    certificate: bytes | None = None
