@@ -1,0 +1,110 @@
+"""Settings in, ``ssl.SSLContext`` out: the two ends of the lab, spelled out.
+
+Nothing here leans on ``ssl.create_default_context``: its choices change from one Python to the
+next, and a lab must behave the same on all of them.
+"""
+
+from __future__ import annotations
+
+import enum
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ClientAuth(enum.Enum):
+    """What the server makes of client certificates."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    NONE = "none"
+
+    @property
+    def verify_mode(self) -> ssl.VerifyMode:
+        """The same in the terms of the ``ssl`` module."""
+        return {
+            ClientAuth.REQUIRED: ssl.CERT_REQUIRED,
+            ClientAuth.OPTIONAL: ssl.CERT_OPTIONAL,
+            ClientAuth.NONE: ssl.CERT_NONE,
+        }[self]
+
+
+class TlsVersion(enum.Enum):
+    """The versions that the lab speaks; TLS 1.0 and 1.1 are deprecated by RFC 8996."""
+
+    TLS12 = "1.2"
+    TLS13 = "1.3"
+
+    @property
+    def of_ssl(self) -> ssl.TLSVersion:
+        """The same in the terms of the ``ssl`` module."""
+        return ssl.TLSVersion.TLSv1_2 if self is TlsVersion.TLS12 else ssl.TLSVersion.TLSv1_3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityFiles:
+    """A certificate chain and its private key, as PEM files. One file may hold both."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTls:
+    """The TLS side of a server: who it is, whom it trusts, what it asks for."""
+
+    identity: IdentityFiles
+    client_ca: Path
+    client_auth: ClientAuth = ClientAuth.REQUIRED
+    minimum: TlsVersion = TlsVersion.TLS12
+    maximum: TlsVersion = TlsVersion.TLS13
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientTls:
+    """The TLS side of a client. ``server_ca`` None means that no server certificate is verified."""
+
+    server_ca: Path | None
+    identity: IdentityFiles | None = None
+    minimum: TlsVersion = TlsVersion.TLS12
+    maximum: TlsVersion = TlsVersion.TLS13
+    alpn: tuple[str, ...] = ()
+
+
+def server_context(tls: ServerTls) -> ssl.SSLContext:
+    """A context for the accepting end.
+
+    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # Whatever the order of these two calls, OpenSSL completes the chain that it sends from the trust
+    # store: a file with the leaf alone goes out together with its CA, if that is trusted here.
+    context.load_cert_chain(tls.identity.certificate, tls.identity.key)
+    context.load_verify_locations(cafile=tls.client_ca)
+    context.verify_mode = tls.client_auth.verify_mode
+    context.minimum_version = tls.minimum.of_ssl
+    context.maximum_version = tls.maximum.of_ssl
+    context.set_alpn_protocols(["http/1.1"])
+    # RFC 5746 makes renegotiation safe, not cheap: a client could ask for it without end.
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    return context
+
+
+def client_context(tls: ClientTls) -> ssl.SSLContext:
+    """A context for the dialling end.
+
+    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if tls.identity is not None:
+        context.load_cert_chain(tls.identity.certificate, tls.identity.key)
+    if tls.server_ca is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context.load_verify_locations(cafile=tls.server_ca)
+    context.minimum_version = tls.minimum.of_ssl
+    context.maximum_version = tls.maximum.of_ssl
+    if tls.alpn:
+        context.set_alpn_protocols(list(tls.alpn))
+    return context

@@ -1,0 +1,66 @@
+"""The secrets of our own handshakes, from OpenSSL to the observer and nowhere else.
+
+``SSLContext.keylog_filename`` is the public way to them, and it wants a file. Where the system has
+anonymous memory files, that is the file: nothing reaches a disk. Elsewhere it is a file that only
+its owner can read, in a folder that only its owner can enter, removed with the source. Either
+way it is emptied again and again, so it never holds more than a few handshakes' worth of lines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+import sys
+import tempfile
+from pathlib import Path
+
+_BOUND = 65536
+
+
+class KeyLogSource:
+    """The key log of one SSLContext, read line by line as handshakes go on.
+
+    Belongs to the event loop's thread: a line read after a step of a handshake was written by that
+    step. Use as a context manager, or call ``close``.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._offset = 0
+        if sys.platform == "linux":
+            self._descriptor = os.memfd_create("keylog", os.MFD_CLOEXEC)
+            path = f"/proc/self/fd/{self._descriptor}"
+        else:
+            self._folder = tempfile.TemporaryDirectory(prefix="mtls-lab-")
+            path = str(Path(self._folder.name) / "keylog")
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        context.keylog_filename = path
+        # OpenSSL's side writes a comment line first; it is no secret of any connection.
+        self.read()
+
+    def read(self) -> str:
+        """The lines written since the last call, "" if there are none."""
+        os.lseek(self._descriptor, self._offset, os.SEEK_SET)
+        data = os.read(self._descriptor, _BOUND)
+        self._offset += len(data)
+        if self._offset >= _BOUND:
+            # The writer appends, so it goes on at the new end.
+            os.ftruncate(self._descriptor, 0)
+            self._offset = 0
+        return data.decode("ascii", "replace")
+
+    def close(self) -> None:
+        """Let go of the file. OpenSSL may still write to its own handle on it; nobody can read that."""
+        os.close(self._descriptor)
+        if self._folder is not None:
+            # Windows keeps a file that OpenSSL still has open; it goes with the process.
+            with contextlib.suppress(OSError):
+                self._folder.cleanup()
+
+    def __enter__(self) -> KeyLogSource:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+

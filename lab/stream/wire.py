@@ -1,0 +1,134 @@
+"""The bytes below TLS: one small contract, for a connection accepted and for one dialled.
+
+An accepted connection comes from ``asyncio.start_server`` as a pair of streams. A dialled one is
+driven by the event loop's socket calls instead, because asyncio's transports close the socket on
+the first failed write, and with it goes whatever the peer had still said. A refused client needs
+those last words: they are the alert.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import Protocol
+
+CHUNK = 65536
+
+
+class Wire(Protocol):
+    """A TCP connection. Bounded: at most CHUNK bytes a receive."""
+
+    async def receive(self) -> bytes:
+        """Some bytes, or b"" once the peer has sent FIN. Raises ConnectionError on RST."""
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Hand bytes on; returns when the buffers below are not over full. Raises ConnectionError."""
+        ...
+
+    def finish_sending(self) -> None:
+        """Send FIN and keep reading. Does nothing on a connection already broken."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connection. Never raises for what the peer did."""
+        ...
+
+
+class AcceptedWire:
+    """A connection from ``asyncio.start_server``."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def receive(self) -> bytes:  # noqa: D102 - see Wire
+        try:
+            return await self._reader.read(CHUNK)
+        except ConnectionError:
+            raise
+        except OSError as error:  # ETIMEDOUT, EHOSTUNREACH: broken all the same
+            raise ConnectionResetError(*error.args) from error
+
+    async def send(self, data: bytes) -> None:  # noqa: D102 - see Wire
+        if self._writer.is_closing():
+            raise ConnectionResetError("the connection is closed")
+        self._writer.write(data)
+        try:
+            await self._writer.drain()
+        except ConnectionError:
+            raise
+        except OSError as error:
+            raise ConnectionResetError(*error.args) from error
+
+    def finish_sending(self) -> None:  # noqa: D102 - see Wire
+        if not self._writer.is_closing():
+            with contextlib.suppress(OSError):
+                self._writer.write_eof()
+
+    async def close(self) -> None:  # noqa: D102 - see Wire
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+
+class DialledWire:
+    """A connection that we opened, on a non-blocking socket that this object owns."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._loop = asyncio.get_running_loop()
+
+    async def receive(self) -> bytes:  # noqa: D102 - see Wire
+        try:
+            return await self._loop.sock_recv(self._socket, CHUNK)
+        except ConnectionError:
+            raise
+        except OSError as error:
+            raise ConnectionResetError(*error.args) from error
+
+    async def send(self, data: bytes) -> None:  # noqa: D102 - see Wire
+        try:
+            await self._loop.sock_sendall(self._socket, data)
+        except ConnectionError:
+            raise
+        except OSError as error:
+            raise ConnectionResetError(*error.args) from error
+
+    def finish_sending(self) -> None:  # noqa: D102 - see Wire
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    async def close(self) -> None:  # noqa: D102 - see Wire
+        self._socket.close()
+
+
+async def dial(host: str, port: int) -> DialledWire:
+    """Open a TCP connection, trying each address that the name has, in the resolver's order.
+
+    Raises OSError: that of the last address tried, or ``socket.gaierror`` where the name has none.
+    """
+    loop = asyncio.get_running_loop()
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    last: OSError = OSError(f"{host} has no address")
+    for family, kind, protocol, _, address in addresses:
+        try:
+            connection = socket.socket(family, kind, protocol)
+        except OSError as error:
+            last = error
+            continue
+        try:
+            connection.setblocking(False)
+            # What a flight carries must leave at once, not wait for the last flight's ACK.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.sock_connect(connection, address)
+        except OSError as error:
+            connection.close()
+            last = error
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return DialledWire(connection)
+    raise last
