@@ -1,0 +1,120 @@
+"""``python -m lab.client``: add a TODO and read the list; or, without a certificate, be refused."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.door import refuse, say
+from lab.probing.connection import NoConnection, Recording, connected
+from lab.probing.exchange import ExchangeError, HttpClient
+from lab.probing.refusal import Admission, attempt_without_certificate
+from lab.probing.target import Target, TargetError, parse_target
+from lab.show import client_text
+from lab.stream.contexts import ClientTls, IdentityFiles, TlsVersion, client_context
+from lab.stream.errors import StreamError
+
+DOOR = "lab.client"
+DEFAULT_TASK = "Añadir endpoint POST"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m lab.client",
+        description="Create a TODO and fetch the list over mutual TLS; "
+        "with --no-cert, check that the server refuses a client without a certificate.",
+        epilog="Exit code: 0 as it should be; 1 the server answered otherwise "
+        "(with --no-cert: it let the client in); 2 nothing could be told.",
+    )
+    made.add_argument("server", nargs="?", default="https://127.0.0.1:8443")
+    made.add_argument("--certs", type=Path, default=Path("certs"), metavar="DIR")
+    made.add_argument("--task", default=DEFAULT_TASK, metavar="TEXT", help="what is to be done")
+    made.add_argument("--no-cert", action="store_true", help="the negative test")
+    version = made.add_mutually_exclusive_group()
+    for name in TlsVersion:
+        version.add_argument(
+            f"--tls{name.value}",
+            dest="version",
+            action="store_const",
+            const=name,
+            help=f"speak TLS {name.value} and nothing else",
+        )
+    made.add_argument("--timeout", type=float, default=10.0, metavar="S", help="for each step")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it; returns the exit code."""
+    options = parser().parse_args(argv)
+    try:
+        target = parse_target(options.server)
+    except TargetError as error:
+        return refuse(DOOR, str(error))
+    try:
+        context = client_context(_tls(options))
+    except OSError as error:  # ssl.SSLError among them
+        return refuse(
+            DOOR,
+            f"cannot use the certificates in {options.certs}: {error.strerror or error}; "
+            "python -m lab.certs makes them",
+        )
+    try:
+        if options.no_cert:
+            return asyncio.run(_negative(target, context, options.timeout))
+        return asyncio.run(_todo(target, context, options))
+    except StreamError as error:
+        return refuse(DOOR, f"{target.authority}: {error}; python -m lab.trace shows where and why")
+    except (NoConnection, ExchangeError) as error:
+        return refuse(DOOR, str(error))
+    except (asyncio.TimeoutError, TimeoutError):
+        return refuse(DOOR, f"{target.authority} did not answer within {options.timeout:g} s")
+    except KeyboardInterrupt:
+        return 130
+
+
+def _tls(options: argparse.Namespace) -> ClientTls:
+    certs: Path = options.certs
+    identity = IdentityFiles(certificate=certs / "client.crt", key=certs / "client.key")
+    return ClientTls(
+        server_ca=certs / "ca.crt",
+        identity=None if options.no_cert else identity,
+        minimum=options.version or TlsVersion.TLS12,
+        maximum=options.version or TlsVersion.TLS13,
+    )
+
+
+async def _todo(target: Target, context: ssl.SSLContext, options: argparse.Namespace) -> int:
+    say(client_text.heading(target.url, "client.crt", "ca.crt"))
+    async with connected(target, context, Recording(), limit=options.timeout) as stream:
+        await stream.handshake(options.timeout)
+        http = HttpClient(stream, target.authority)
+        body = json.dumps({"task": options.task, "done": False}, ensure_ascii=False).encode()
+        post = await asyncio.wait_for(http.request("POST", "/todo", body), options.timeout)
+        say(client_text.created(post.status, post.body))
+        get = await asyncio.wait_for(http.request("GET", "/todo"), options.timeout)
+        say(client_text.listed(get.status, get.body))
+    return 0 if (post.status, get.status) == (201, 200) else 1
+
+
+async def _negative(target: Target, context: ssl.SSLContext, limit: float) -> int:
+    say(client_text.negative_heading(target.url))
+    attempt = await attempt_without_certificate(target, context, limit=limit)
+    if attempt.response is not None:
+        say(client_text.admitted(attempt.response.status, attempt.response.body))
+        return 1
+    if attempt.admission is Admission.UNTOLD:
+        return refuse(DOOR, f"nothing can be told of {target.authority}: {attempt.error}")
+    how = client_text.moment(
+        attempt.alert, attempt.version, handshake_returned=attempt.handshake_returned
+    )
+    say(client_text.refused(attempt.error, how))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

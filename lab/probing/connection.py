@@ -1,0 +1,101 @@
+"""One watched connection to a server: dial, shake hands, keep every event.
+
+The events outlive the connection: they are what a probe or a trace is about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from lab.probing.target import Target
+from lab.stream.keylog import KeyLogSource
+from lab.stream.tls_stream import Linger, TlsStream
+from lab.stream.watch import Watch
+from lab.stream.wire import dial
+from lab.tls.events import AlertSeen, Endpoint, Event, Fact, LocalFact, MessageSeen
+from lab.tls.messages import CertificateRequest
+
+# A client has nothing to wait for once it has said goodbye.
+_LINGER = Linger(seconds=0.5)
+
+
+class NoConnection(Exception):
+    """TCP did not come about. Its message names the target and the reason."""
+
+
+@dataclass(slots=True)
+class Recording:
+    """What one connection showed, in order; grows while it lasts."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Take one more event: a recording is an event sink."""
+        self.events.append(event)
+
+    @property
+    def handshake_returned(self) -> bool:
+        """Whether our own handshake call had returned."""
+        return self._holds(Fact.HANDSHAKE_RETURNED)
+
+    @property
+    def server_refused_by_us(self) -> bool:
+        """Whether it was we who refused the server's certificate."""
+        return self._holds(Fact.CERTIFICATE_REFUSED)
+
+    @property
+    def certificate_requested(self) -> bool:
+        """Whether the server asked for a certificate."""
+        return any(
+            isinstance(event, MessageSeen) and isinstance(event.message, CertificateRequest)
+            for event in self.events
+        )
+
+    def _holds(self, fact: Fact) -> bool:
+        return any(isinstance(event, LocalFact) and event.fact is fact for event in self.events)
+
+    def fatal_alert(self, sender: Endpoint) -> AlertSeen | None:
+        """The first alert of ``sender`` that ends the connection, if one was seen."""
+        for event in self.events:
+            if isinstance(event, AlertSeen) and event.endpoint is sender and event.is_fatal:
+                return event
+        return None
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    target: Target,
+    context: ssl.SSLContext,
+    recording: Recording,
+    *,
+    sni: str | None = None,
+    limit: float,
+) -> AsyncIterator[TlsStream]:
+    """A stream to ``target`` with its handshake still to do, closed at the end.
+
+    ``sni`` is the name to ask for and to find in the server's certificate, the target's host if it
+    is None. ``limit`` bounds the dialling, in seconds. Raises NoConnection.
+    """
+    try:
+        wire = await asyncio.wait_for(dial(target.host, target.port), limit)
+    except (asyncio.TimeoutError, TimeoutError):
+        raise NoConnection(f"{target.authority} did not answer within {limit:g} s") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NoConnection(f"cannot connect to {target.authority}: {reason}") from error
+    with KeyLogSource(context) as key_log:
+        stream = TlsStream(
+            wire,
+            context,
+            Endpoint.CLIENT,
+            server_hostname=sni or target.host,
+            watch=Watch(Endpoint.CLIENT, recording, key_log=key_log),
+        )
+        try:
+            yield stream
+        finally:
+            await stream.close(_LINGER)

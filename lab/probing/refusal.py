@@ -1,0 +1,92 @@
+"""The negative test: a client without a certificate must not get in.
+
+It asks nothing of the alert's number: servers differ. It looks at whether the server asked for a
+certificate, who ended the connection, and when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import ssl
+from dataclasses import dataclass
+
+from lab.probing.connection import Recording, connected
+from lab.probing.exchange import ExchangeError, HttpClient, Response
+from lab.probing.target import Target
+from lab.stream.errors import HandshakeTimedOut, StreamError
+from lab.tls.events import AlertSeen, Endpoint
+
+
+class Admission(enum.Enum):
+    """What became of the client."""
+
+    REFUSED = "refused"
+    ADMITTED = "admitted"
+    UNTOLD = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A client's attempt without a certificate.
+
+    ``error`` is what the client's own library said, "" where it said nothing; ``alert`` is the
+    server's, where one came; ``response`` is what HTTP answered, where TLS let the client in;
+    ``version`` is OpenSSL's name for the version, None where none was agreed on.
+    """
+
+    admission: Admission
+    handshake_returned: bool
+    version: str | None
+    error: str = ""
+    alert: AlertSeen | None = None
+    response: Response | None = None
+
+
+async def attempt_without_certificate(
+    target: Target, context: ssl.SSLContext, *, limit: float
+) -> Attempt:
+    """Connect, shake hands, and ask for the TODO list at once, with no certificate to show.
+
+    ``limit`` bounds each of the three, in seconds. Raises NoConnection.
+    """
+    recording = Recording()
+    error: Exception | None = None
+    response: Response | None = None
+    async with connected(target, context, recording, limit=limit) as stream:
+        try:
+            await stream.handshake(limit)
+            # Written before anything is read: in TLS 1.3 the verdict may still be on its way.
+            request = HttpClient(stream, target.authority).request("GET", "/todo")
+            response = await asyncio.wait_for(request, limit)
+        except (StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError) as caught:
+            error = caught
+        version = stream.ssl_object.version()
+    alert = recording.fatal_alert(Endpoint.SERVER)
+    return Attempt(
+        admission=_admission(recording, error),
+        handshake_returned=recording.handshake_returned,
+        version=version,
+        error=_wording(error),
+        alert=alert,
+        response=response,
+    )
+
+
+def _admission(recording: Recording, error: Exception | None) -> Admission:
+    if error is None:
+        return Admission.ADMITTED
+    if isinstance(error, HandshakeTimedOut) or not isinstance(error, StreamError):
+        return Admission.UNTOLD
+    if recording.server_refused_by_us:
+        return Admission.UNTOLD
+    # Refused before it asked: that was about something else.
+    return Admission.REFUSED if recording.certificate_requested else Admission.UNTOLD
+
+
+def _wording(error: Exception | None) -> str:
+    if error is None:
+        return ""
+    if isinstance(error, StreamError | ExchangeError):
+        return str(error)
+    return "no answer in time"
