@@ -1,0 +1,183 @@
+"""The whole lab in one command: ``python3 scripts/demo.py [--serve]``.
+
+Makes ``.venv`` and the certificates, starts the server, runs the client, then the client without
+a certificate in TLS 1.2 and in TLS 1.3, and puts the two refusals side by side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bootstrap import ROOT, environment, refuse
+
+PORT = 8443
+PATIENCE = 20.0  # seconds for one line of the server; it answers in milliseconds
+
+
+class Server:
+    """The lab's server as a process of its own, with its log line by line."""
+
+    def __init__(self, python: Path, port: int) -> None:
+        self._process = subprocess.Popen(
+            [python, "-m", "lab.server", "--port", str(port)],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=self._collect, daemon=True).start()
+
+    def _collect(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def show_until(self, last: Callable[[str], bool]) -> str:
+        """Print the server's lines up to the one that ``last`` knows, and return that one."""
+        while True:
+            try:
+                line = self._lines.get(timeout=PATIENCE)
+            except queue.Empty:
+                refuse("the server said nothing more", "see its lines above")
+            if line is None:
+                refuse("the server ended", "see its last line above")
+            if line:
+                print(f"    {line}")
+            if last(line):
+                return line
+
+    def wait(self) -> int:
+        """Show what it logs until it ends."""
+        while (line := self._lines.get()) is not None:
+            print(line, flush=True)
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to stop as Ctrl+C does, and insist if it does not."""
+        if self._process.poll() is not None:
+            return
+        if sys.platform == "win32":
+            self._process.terminate()
+        else:
+            self._process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=PATIENCE)
+        self._process.kill()
+
+
+def step(number: int, title: str) -> None:
+    """Announce a step."""
+    print(f"\n=== {number}. {title}\n", flush=True)
+
+
+def run(python: Path, *words: str) -> str:
+    """Run one of the lab's commands as a user would, show it and its output, and return that."""
+    print(f"$ python -m {' '.join(words)}", flush=True)
+    done = subprocess.run(
+        [python, "-m", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    print(done.stdout, flush=True)
+    if done.returncode:
+        refuse(f"{words[0]} ended with exit code {done.returncode}", "see its output above")
+    return done.stdout
+
+
+def free_port() -> int:
+    """The usual port, or 0 where something else listens there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+        if sys.platform != "win32":
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", PORT))
+        except OSError:
+            print(f"(Port {PORT} is taken; using a free one.)")
+            return 0
+    return PORT
+
+
+@contextlib.contextmanager
+def running_server(python: Path) -> Iterator[tuple[Server, str]]:
+    """A started server and its URL."""
+    server = Server(python, free_port())
+    try:
+        line = server.show_until(lambda line: "listening on" in line)
+        address = re.search(r"https://\S+", line)
+        assert address is not None
+        server.show_until(lambda line: "Ctrl+C" in line)
+        yield server, address.group()
+    finally:
+        server.stop()
+
+
+def main() -> int:
+    """Run the demonstration; exit code 0 if every step came out as it should."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    options.add_argument("--serve", action="store_true", help="leave the server running")
+    serve = options.parse_args().serve
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    python = environment()
+
+    step(1, "Certificates: a CA, and from it one for the server and one for the client")
+    if (ROOT / "certs" / "ca.crt").exists():
+        print("certs/ is there already; python -m lab.certs --force would make new ones.")
+    else:
+        run(python, "lab.certs")
+
+    step(2, "The server demands a client certificate")
+    print("$ python -m lab.server")
+    with running_server(python) as (server, url):
+        step(3, "A client with a certificate gets in")
+        run(python, "lab.client", url)
+        print("  What the server saw:")
+        server.show_until(lambda line: "serving /todo" in line)
+
+        refusals = {}
+        for number, version in ((4, "1.2"), (5, "1.3")):
+            step(number, f"A client without a certificate is refused, TLS {version}")
+            said = run(python, "lab.client", url, "--no-cert", f"--tls{version}")
+            refusals[version] = re.search(r"Alert: (.*)", said)
+            print("  What the server saw:")
+            server.show_until(lambda line: "HANDSHAKE" in line and "refused" in line)
+
+        step(6, "The same refusal, in two places")
+        for version, found in refusals.items():
+            assert found is not None
+            print(f"  TLS {version}: {found.group(1)}")
+        print(
+            "\nIn TLS 1.2 the client learns it from its handshake call. In TLS 1.3 that call has\n"
+            "already returned when the server judges the certificate: a client that does not\n"
+            "read believes that it is connected."
+        )
+        if serve:
+            print(f"\nThe server goes on at {url}; Ctrl+C stops it.\n", flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                server.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        raise SystemExit(main())
