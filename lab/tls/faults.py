@@ -1,0 +1,182 @@
+"""What can be wrong with a certificate, as a table: one row a fault, for either end.
+
+Each row names the fault, OpenSSL's verdicts that state it, the alerts that servers and clients use
+for it (a hint, never a proof: they differ), the section it breaks, and what mends it. ``{role}`` in
+a text is the end whose certificate it is, ``{other}`` the end that judges it.
+
+This module must not know how a fault is found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.tls.codepoints import AlertDescription as Alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that can be wrong with a certificate chain.
+
+    ``verdicts`` are X509_V_ERR_… numbers of OpenSSL, ``alerts`` those in use for it.
+    """
+
+    code: str
+    summary: str
+    reference: str
+    fix: str
+    verdicts: frozenset[int] = frozenset()
+    alerts: frozenset[Alert] = frozenset()
+
+
+_UNKNOWN = frozenset({Alert.BAD_CERTIFICATE, Alert.CERTIFICATE_UNKNOWN})
+
+EXPIRED = Fault(
+    code="certificate-expired",
+    summary="the {role}'s certificate, or one above it, has expired",
+    reference="RFC 5280 section 4.1.2.5",
+    fix="issue a new certificate for the {role}; check the {other}'s clock too",
+    verdicts=frozenset({10}),
+    alerts=frozenset({Alert.CERTIFICATE_EXPIRED}) | _UNKNOWN,
+)
+NOT_YET_VALID = Fault(
+    code="certificate-not-yet-valid",
+    summary="the {role}'s certificate, or one above it, is not valid yet",
+    reference="RFC 5280 section 4.1.2.5",
+    fix="compare the clocks of the CA and of the {other}; issue certificates a little in the past",
+    verdicts=frozenset({9}),
+    alerts=frozenset({Alert.CERTIFICATE_EXPIRED}) | _UNKNOWN,
+)
+SELF_SIGNED = Fault(
+    code="certificate-self-signed",
+    summary="the {role}'s certificate is its own issuer, and the {other} does not trust it",
+    reference="RFC 5280 section 6.1",
+    fix="have the certificate issued by a CA that the {other} trusts",
+    verdicts=frozenset({18}),
+    alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
+)
+INTERMEDIATE_MISSING = Fault(
+    code="intermediate-missing",
+    summary="the {role} did not send the intermediate certificate that leads to a trusted CA",
+    reference="RFC 8446 section 4.4.2; RFC 5246 section 7.4.2",
+    fix="give the {role} a file with its own certificate first and the intermediates behind it",
+    verdicts=frozenset({20, 21}),
+    alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
+)
+UNTRUSTED_CA = Fault(
+    code="ca-not-trusted",
+    summary="the CA of the {role}'s certificate is not one that the {other} trusts",
+    reference="RFC 5280 section 6.1",
+    fix="issue the certificate from a CA that the {other} trusts, or add its CA to that trust store",
+    verdicts=frozenset({2, 19, 20, 21, 27, 28}),
+    alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
+)
+WRONG_PURPOSE = Fault(
+    code="wrong-extended-key-usage",
+    summary="the extendedKeyUsage of the {role}'s chain does not allow it to be a {role}",
+    reference="RFC 5280 section 4.2.1.12",
+    fix="issue the certificate with the {role}'s purpose ({role}Auth), or with no "
+    "extendedKeyUsage; an intermediate with one must allow it too",
+    verdicts=frozenset({26}),
+    alerts=frozenset({Alert.UNSUPPORTED_CERTIFICATE}) | _UNKNOWN,
+)
+WRONG_KEY_USAGE = Fault(
+    code="wrong-key-usage",
+    summary="the keyUsage of the {role}'s certificate does not allow signatures",
+    reference="RFC 5280 section 4.2.1.3; RFC 8446 section 4.4.2",
+    fix="issue the certificate with digitalSignature in keyUsage",
+    verdicts=frozenset({26, 39}),
+    alerts=frozenset({Alert.UNSUPPORTED_CERTIFICATE}) | _UNKNOWN,
+)
+REVOKED = Fault(
+    code="certificate-revoked",
+    summary="the CA has revoked the {role}'s certificate",
+    reference="RFC 5280 section 6.3",
+    fix="issue a new certificate, with a new key",
+    verdicts=frozenset({23}),
+    alerts=frozenset({Alert.CERTIFICATE_REVOKED}) | _UNKNOWN,
+)
+CRL_UNUSABLE = Fault(
+    code="crl-unusable",
+    summary="the {other} checks revocation, and lacks a current CRL of one of the issuers",
+    reference="RFC 5280 section 6.3.3",
+    fix="give the {other} a fresh CRL of every CA in the chain, the intermediates' too",
+    verdicts=frozenset({3, 4, 6, 8, 11, 12, 33, 35, 36}),
+    alerts=frozenset({Alert.UNKNOWN_CA, Alert.CERTIFICATE_EXPIRED}) | _UNKNOWN,
+)
+BAD_SIGNATURE = Fault(
+    code="bad-certificate-signature",
+    summary="the signature on a certificate of the {role}'s chain does not verify",
+    reference="RFC 5280 section 6.1.3",
+    fix="the file is damaged, or another CA of the same name signed it: issue it again",
+    verdicts=frozenset({4, 5, 7, 29, 30}),
+    alerts=frozenset({Alert.DECRYPT_ERROR, Alert.UNKNOWN_CA}) | _UNKNOWN,
+)
+NOT_A_CA = Fault(
+    code="issuer-is-no-ca",
+    summary="a certificate in the middle of the {role}'s chain is not allowed to issue others",
+    reference="RFC 5280 sections 4.2.1.3 and 4.2.1.9",
+    fix="issue the intermediate with basicConstraints CA:TRUE and keyUsage keyCertSign",
+    verdicts=frozenset({24, 32, 37, 79}),
+    alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
+)
+PATH_LENGTH = Fault(
+    code="path-length-exceeded",
+    summary="the {role}'s chain is longer than one of its CAs, or the {other}, allows",
+    reference="RFC 5280 section 4.2.1.9",
+    fix="issue from a CA higher up, or raise pathlen in its basicConstraints",
+    verdicts=frozenset({22, 25}),
+    alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
+)
+NAME_CONSTRAINTS = Fault(
+    code="name-constraints-violated",
+    summary="a CA of the {role}'s chain may not issue for a name in the certificate",
+    reference="RFC 5280 section 4.2.1.10",
+    fix="issue the certificate for names that the CA's nameConstraints permit",
+    verdicts=frozenset({47, 48, 49, 50, 51, 52, 53}),
+    alerts=_UNKNOWN | {Alert.UNKNOWN_CA},
+)
+CRITICAL_EXTENSION = Fault(
+    code="unknown-critical-extension",
+    summary="the {role}'s certificate has a critical extension that the {other} does not know",
+    reference="RFC 5280 section 4.2",
+    fix="issue the certificate without it, or with it marked non-critical",
+    verdicts=frozenset({34, 41, 42}),
+    alerts=_UNKNOWN | {Alert.UNSUPPORTED_CERTIFICATE},
+)
+WEAK = Fault(
+    code="key-or-digest-too-weak",
+    summary="a key or a signature's digest in the {role}'s chain is weaker than the {other} takes",
+    reference="RFC 8446 section 4.4.2.4",
+    fix="issue the chain with RSA 2048 or EC P-256 at least, and SHA-256",
+    verdicts=frozenset({66, 67, 68}),
+    alerts=frozenset({Alert.BAD_CERTIFICATE, Alert.HANDSHAKE_FAILURE, Alert.UNKNOWN_CA})
+    | {Alert.INSUFFICIENT_SECURITY, Alert.UNSUPPORTED_CERTIFICATE},
+)
+WRONG_NAME = Fault(
+    code="name-mismatch",
+    summary="the {role}'s certificate does not name the host that the {other} asked for",
+    reference="RFC 9525 section 6; RFC 2818 section 3.1",
+    fix="issue it with that host's DNS name or IP address in subjectAltName; the CN does not count",
+    verdicts=frozenset({62, 63, 64}),
+    alerts=_UNKNOWN,
+)
+
+FAULTS = (
+    EXPIRED,
+    NOT_YET_VALID,
+    SELF_SIGNED,
+    INTERMEDIATE_MISSING,
+    UNTRUSTED_CA,
+    WRONG_PURPOSE,
+    WRONG_KEY_USAGE,
+    REVOKED,
+    CRL_UNUSABLE,
+    BAD_SIGNATURE,
+    NOT_A_CA,
+    PATH_LENGTH,
+    NAME_CONSTRAINTS,
+    CRITICAL_EXTENSION,
+    WEAK,
+    WRONG_NAME,
+)
