@@ -1,0 +1,283 @@
+"""The handshake messages, parsed.
+
+Rules: one frozen class for each message, named and fielded as its RFC has it. Where TLS 1.2 and
+1.3 have a message of the same name, one class serves both, and a field that the other version
+lacks is empty or None. A HelloRetryRequest, which travels as a ServerHello, has a class of its
+own. A message of unknown type, or one that cannot be read without knowing more than the wire
+told, stays as ``UnknownMessage`` or with an opaque body.
+
+This module must not know how messages lie on the wire: ``message_parsing.py`` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lab.tls.ciphersuites import CipherSuite
+from lab.tls.codepoints import (
+    CertificateCompressionAlgorithm,
+    CertificateStatusType,
+    ClientCertificateType,
+    CompressionMethod,
+    ExtensionType,
+    HandshakeType,
+    KeyUpdateRequest,
+    NamedGroup,
+    ProtocolVersion,
+    SignatureScheme,
+)
+from lab.tls.extensions import Extension
+
+E = TypeVar("E", bound=Extension)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandshakeMessage:
+    """Any handshake message (RFC 8446 section 4, RFC 5246 section 7.4)."""
+
+    msg_type: HandshakeType
+
+    @property
+    def name(self) -> str:
+        """The message's name as the RFCs write it, such as "CertificateRequest"."""
+        return type(self).__name__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendedMessage(HandshakeMessage):
+    """A message that carries extensions, in the order of the wire."""
+
+    extensions: tuple[Extension, ...] = ()
+
+    def find(self, kind: type[E]) -> E | None:
+        """The extension of class ``kind``, or None."""
+        for extension in self.extensions:
+            if type(extension) is kind:
+                return extension
+        return None
+
+    def has(self, extension_type: ExtensionType) -> bool:
+        """Whether there is an extension of this type, however it was parsed."""
+        return any(extension.extension_type == extension_type for extension in self.extensions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownMessage(HandshakeMessage):
+    """A message whose type has no class here."""
+
+    body: bytes
+
+    @property
+    def name(self) -> str:
+        """The registry's name of its type, or its number."""
+        return str(self.msg_type)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelloRequest(HandshakeMessage):
+    """HelloRequest (RFC 5246 section 7.4.1.1): a server asks to renegotiate."""
+
+    msg_type: HandshakeType = HandshakeType.HELLO_REQUEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientHello(ExtendedMessage):
+    """ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2)."""
+
+    msg_type: HandshakeType = HandshakeType.CLIENT_HELLO
+    legacy_version: ProtocolVersion
+    random: bytes
+    legacy_session_id: bytes
+    cipher_suites: tuple[CipherSuite, ...]
+    legacy_compression_methods: tuple[CompressionMethod, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerHello(ExtendedMessage):
+    """ServerHello (RFC 8446 section 4.1.3, RFC 5246 section 7.4.1.3)."""
+
+    msg_type: HandshakeType = HandshakeType.SERVER_HELLO
+    legacy_version: ProtocolVersion
+    random: bytes
+    legacy_session_id_echo: bytes
+    cipher_suite: CipherSuite
+    legacy_compression_method: CompressionMethod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelloRetryRequest(ServerHello):
+    """HelloRetryRequest (RFC 8446 section 4.1.4): a ServerHello with one particular random."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptedExtensions(ExtendedMessage):
+    """EncryptedExtensions (RFC 8446 section 4.3.1)."""
+
+    msg_type: HandshakeType = HandshakeType.ENCRYPTED_EXTENSIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateEntry:
+    """One certificate of a chain, DER, with its extensions, which only TLS 1.3 has.
+
+    RFC 8446 section 4.4.2, RFC 5246 section 7.4.2.
+    """
+
+    cert_data: bytes
+    extensions: tuple[Extension, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate(HandshakeMessage):
+    """Certificate (RFC 8446 section 4.4.2, RFC 5246 section 7.4.2), the sender's own first."""
+
+    msg_type: HandshakeType = HandshakeType.CERTIFICATE
+    certificate_request_context: bytes = b""
+    certificate_list: tuple[CertificateEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompressedCertificate(HandshakeMessage):
+    """CompressedCertificate (RFC 8879 section 4).
+
+    ``certificate`` is the message that was compressed, or None where its algorithm is not known
+    here.
+    """
+
+    msg_type: HandshakeType = HandshakeType.COMPRESSED_CERTIFICATE
+    algorithm: CertificateCompressionAlgorithm
+    uncompressed_length: int
+    compressed_certificate_message: bytes
+    certificate: Certificate | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateStatus(HandshakeMessage):
+    """CertificateStatus of TLS 1.2 (RFC 6066 section 8): for OCSP, ``response`` is its DER."""
+
+    msg_type: HandshakeType = HandshakeType.CERTIFICATE_STATUS
+    status_type: CertificateStatusType
+    response: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerECDHParams:
+    """ServerECDHParams with a named curve (RFC 8422 section 5.4)."""
+
+    named_group: NamedGroup
+    public: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerDHParams:
+    """ServerDHParams (RFC 5246 section 7.4.3)."""
+
+    dh_p: bytes
+    dh_g: bytes
+    dh_ys: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpaqueParams:
+    """The body of a key exchange message that is not taken apart here (PSK, SRP, ...)."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerKeyExchange(HandshakeMessage):
+    """ServerKeyExchange (RFC 5246 section 7.4.3, RFC 8422 section 5.4).
+
+    ``algorithm`` is None before TLS 1.2, and like ``signature`` where nothing is signed.
+    """
+
+    msg_type: HandshakeType = HandshakeType.SERVER_KEY_EXCHANGE
+    params: ServerECDHParams | ServerDHParams | OpaqueParams
+    algorithm: SignatureScheme | None = None
+    signature: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRequest(ExtendedMessage):
+    """CertificateRequest (RFC 8446 section 4.3.2, RFC 5246 section 7.4.4).
+
+    ``supported_signature_algorithms`` and ``certificate_authorities`` are filled in for both
+    versions; in TLS 1.3 they stand in ``extensions`` too. Each authority is the DER of a
+    distinguished name; an empty list is in order in both versions.
+    """
+
+    msg_type: HandshakeType = HandshakeType.CERTIFICATE_REQUEST
+    certificate_request_context: bytes = b""
+    certificate_types: tuple[ClientCertificateType, ...] = ()
+    supported_signature_algorithms: tuple[SignatureScheme, ...] = ()
+    certificate_authorities: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerHelloDone(HandshakeMessage):
+    """ServerHelloDone (RFC 5246 section 7.4.5)."""
+
+    msg_type: HandshakeType = HandshakeType.SERVER_HELLO_DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientKeyExchange(HandshakeMessage):
+    """ClientKeyExchange (RFC 5246 section 7.4.7).
+
+    ``exchange_keys`` is what the key exchange carries, its length field removed: the client's
+    public key of (EC)DHE, or the encrypted premaster secret of RSA; of others, the whole body.
+    """
+
+    msg_type: HandshakeType = HandshakeType.CLIENT_KEY_EXCHANGE
+    exchange_keys: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateVerify(HandshakeMessage):
+    """CertificateVerify (RFC 8446 section 4.4.3, RFC 5246 section 7.4.8).
+
+    ``algorithm`` is None before TLS 1.2, which names none.
+    """
+
+    msg_type: HandshakeType = HandshakeType.CERTIFICATE_VERIFY
+    algorithm: SignatureScheme | None
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished(HandshakeMessage):
+    """Finished (RFC 8446 section 4.4.4, RFC 5246 section 7.4.9)."""
+
+    msg_type: HandshakeType = HandshakeType.FINISHED
+    verify_data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOfEarlyData(HandshakeMessage):
+    """EndOfEarlyData (RFC 8446 section 4.5)."""
+
+    msg_type: HandshakeType = HandshakeType.END_OF_EARLY_DATA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSessionTicket(ExtendedMessage):
+    """NewSessionTicket (RFC 8446 section 4.6.1, RFC 5077 section 3.3).
+
+    ``ticket_lifetime`` is in seconds (TLS 1.2: a hint). ``ticket_age_add`` and ``ticket_nonce``
+    are None in TLS 1.2.
+    """
+
+    msg_type: HandshakeType = HandshakeType.NEW_SESSION_TICKET
+    ticket_lifetime: int
+    ticket_age_add: int | None = None
+    ticket_nonce: bytes | None = None
+    ticket: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyUpdate(HandshakeMessage):
+    """KeyUpdate (RFC 8446 section 4.6.3)."""
+
+    msg_type: HandshakeType = HandshakeType.KEY_UPDATE
+    request_update: KeyUpdateRequest
