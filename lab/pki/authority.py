@@ -1,0 +1,138 @@
+"""A certificate authority: profiles and keys in, certificates out.
+
+Rules: the present comes in as ``now`` (aware, UTC) and serial numbers come from a source that the
+caller may replace; an authority reads no clock and no file. It signs what the profile says, sense
+or nonsense.
+
+This module must not know which certificates the lab wants, nor where they are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
+
+from lab.pki.identity import Identity
+from lab.pki.keys import PrivateKey, PublicKey
+from lab.pki.profiles import KeyUsageBit, Profile
+
+SerialSource = Callable[[], int]
+"""Gives serial numbers: positive and of at most 20 octets (RFC 5280, 4.1.2.2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """An identity that issues others.
+
+    ``serials`` gives a number to each certificate whose profile has none; the default draws 159
+    random bits.
+    """
+
+    identity: Identity
+    serials: SerialSource = x509.random_serial_number
+
+    def issue(self, profile: Profile, key: PrivateKey, *, now: datetime) -> Identity:
+        """Certify ``key``.
+
+        The chain of what comes back is the new certificate and the authorities above it, without
+        the self-issued root, which the peer must have already (RFC 8446, 4.4.2).
+        """
+        certificate = _sign(
+            profile,
+            key.public_key(),
+            issuer_name=self.identity.certificate.subject,
+            issuer_key=self.identity.key,
+            serial=self.serials() if profile.serial is None else profile.serial,
+            now=now,
+        )
+        above = (each for each in self.identity.chain if each.subject != each.issuer)
+        return Identity(chain=(certificate, *above), key=key)
+
+
+def self_signed(
+    profile: Profile,
+    key: PrivateKey,
+    *,
+    now: datetime,
+    serials: SerialSource = x509.random_serial_number,
+) -> Identity:
+    """A certificate signed with its own key: a root, or a leaf that nobody vouches for."""
+    certificate = _sign(
+        profile,
+        key.public_key(),
+        issuer_name=profile.subject,
+        issuer_key=key,
+        serial=serials() if profile.serial is None else profile.serial,
+        now=now,
+    )
+    return Identity(chain=(certificate,), key=key)
+
+
+def _sign(
+    profile: Profile,
+    public_key: PublicKey,
+    *,
+    issuer_name: x509.Name,
+    issuer_key: PrivateKey,
+    serial: int,
+    now: datetime,
+) -> x509.Certificate:
+    # Certificates know whole seconds only (RFC 5280, 4.1.2.5).
+    not_before = now.replace(microsecond=0) + profile.starts
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(profile.subject)
+        .issuer_name(issuer_name if profile.issuer is None else profile.issuer)
+        .public_key(public_key)
+        .serial_number(serial)
+        .not_valid_before(not_before)
+        .not_valid_after(not_before + profile.lifetime)
+    )
+    for extension in _extensions(profile, public_key, issuer_key.public_key()):
+        builder = builder.add_extension(extension.value, extension.critical)
+    if isinstance(issuer_key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
+        return builder.sign(issuer_key, None)
+    return builder.sign(issuer_key, profile.signature_hash)
+
+
+def _extensions(
+    profile: Profile, public_key: PublicKey, issuer_key: PublicKey
+) -> Iterator[x509.Extension[x509.ExtensionType]]:
+    if profile.basic_constraints is not None:
+        yield _extension(profile.basic_constraints, critical=True)
+    if profile.key_usage:
+        yield _extension(_key_usage(profile.key_usage), critical=True)
+    if profile.extended_key_usage:
+        yield _extension(x509.ExtendedKeyUsage(profile.extended_key_usage), critical=False)
+    if profile.names:
+        # RFC 5280, 4.2.1.6: critical where the subject is empty, because then it is the name.
+        names = x509.SubjectAlternativeName(profile.names)
+        yield _extension(names, critical=not list(profile.subject))
+    if profile.subject_key_identifier:
+        yield _extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    if profile.authority_key_identifier:
+        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key)
+        yield _extension(identifier, critical=False)
+    yield from profile.extensions
+
+
+def _extension(value: x509.ExtensionType, *, critical: bool) -> x509.Extension[x509.ExtensionType]:
+    return x509.Extension(value.oid, critical, value)
+
+
+def _key_usage(bits: frozenset[KeyUsageBit]) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=KeyUsageBit.DIGITAL_SIGNATURE in bits,
+        content_commitment=KeyUsageBit.CONTENT_COMMITMENT in bits,
+        key_encipherment=KeyUsageBit.KEY_ENCIPHERMENT in bits,
+        data_encipherment=KeyUsageBit.DATA_ENCIPHERMENT in bits,
+        key_agreement=KeyUsageBit.KEY_AGREEMENT in bits,
+        key_cert_sign=KeyUsageBit.KEY_CERT_SIGN in bits,
+        crl_sign=KeyUsageBit.CRL_SIGN in bits,
+        encipher_only=KeyUsageBit.ENCIPHER_ONLY in bits,
+        decipher_only=KeyUsageBit.DECIPHER_ONLY in bits,
+    )

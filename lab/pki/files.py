@@ -1,0 +1,178 @@
+"""The lab's set of certificates on disk: which files there are, and loading them.
+
+Rules: whoever loads a set learns of every fault here, before OpenSSL would answer with a code or
+ask for a password on the terminal. Loading changes nothing on disk.
+
+This module must not know how a set is made or written, nor what TLS does with it.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from lab.pki import pem
+from lab.pki.errors import PasswordNeededError, SetInterruptedError
+from lab.pki.identity import Identity
+
+DEFAULT_DIRECTORY = Path("certs")
+
+
+class Role(enum.Enum):
+    """Whose certificate and key; the value is the stem of the files' names."""
+
+    CA = "ca"
+    SERVER = "server"
+    CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPaths:
+    """Where the files of a set are, whether they exist or not."""
+
+    directory: Path
+
+    def certificate(self, role: Role) -> Path:
+        """The PEM file with the certificate of ``role``, and what else it sends."""
+        return self.directory / f"{role.value}.crt"
+
+    def key(self, role: Role) -> Path:
+        """The PEM file with the private key of ``role``."""
+        return self.directory / f"{role.value}.key"
+
+    @property
+    def client_pfx(self) -> Path:
+        """The PKCS#12 file for browsers: the client's key and certificate, and the CA's."""
+        return self.directory / "client.pfx"
+
+    @property
+    def pending(self) -> Path:
+        """A folder that is here only while a new set, complete and proved, takes its place."""
+        return self.directory / ".incoming"
+
+    def files(self) -> tuple[Path, ...]:
+        """All files of a set."""
+        pairs = ((self.certificate(role), self.key(role)) for role in Role)
+        return (*(path for pair in pairs for path in pair), self.client_pfx)
+
+    def existing(self) -> tuple[Path, ...]:
+        """Those that are there, even as a dangling link."""
+        return tuple(path for path in self.files() if path.exists() or path.is_symlink())
+
+    def command(self) -> str:
+        """The command that makes a set here, replacing what is here."""
+        directory = f'"{self.directory}"' if " " in str(self.directory) else str(self.directory)
+        force = " --force" if self.existing() or self.pending.exists() else ""
+        return f"python -m lab.certs --dir {directory}{force}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleFiles:
+    """What a server or a client works with, loaded and found in order.
+
+    The paths are for ``ssl.SSLContext``, which takes nothing else. ``authorities`` are the
+    certificates in ``ca_path``: those whom this role trusts.
+    """
+
+    role: Role
+    ca_path: Path
+    certificate_path: Path
+    key_path: Path
+    authorities: tuple[x509.Certificate, ...]
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabSet:
+    """The identities of a whole set."""
+
+    ca: Identity
+    server: Identity
+    client: Identity
+
+    def identity(self, role: Role) -> Identity:
+        """The one of ``role``."""
+        return {Role.CA: self.ca, Role.SERVER: self.server, Role.CLIENT: self.client}[role]
+
+
+def load_authorities(directory: Path, *, now: datetime) -> tuple[x509.Certificate, ...]:
+    """The certificates in ``ca.crt``, of which one at least is valid at ``now``.
+
+    Raises a :class:`~lab.pki.errors.PkiError`: file missing, unreadable or of another kind,
+    certificate expired or not yet valid, set half replaced.
+    """
+    paths = SetPaths(directory=directory)
+    _refuse_half_replaced(paths)
+    path = paths.certificate(Role.CA)
+    certificates = pem.certificates_in(pem.read_file(path, remedy=_missing(paths)), path)
+    if not any(
+        each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in certificates
+    ):
+        pem.check_time(certificates[0], now=now, path=path, remedy=_renew(paths))
+    return certificates
+
+
+def load_role(directory: Path, role: Role, *, now: datetime) -> RoleFiles:
+    """The files that ``role`` needs (``ca.crt``, its own certificate and key), checked.
+
+    Raises what :func:`load_authorities` raises, and where the key is encrypted or does not belong
+    to the certificate. The CA's own key is read for :attr:`Role.CA` only.
+    """
+    paths = SetPaths(directory=directory)
+    authorities = load_authorities(directory, now=now)
+    certificate_path, key_path = paths.certificate(role), paths.key(role)
+    chain = pem.certificates_in(
+        pem.read_file(certificate_path, remedy=_missing(paths)), certificate_path
+    )
+    try:
+        key = pem.key_in(pem.read_file(key_path, remedy=_missing(paths)), key_path)
+    except PasswordNeededError as error:
+        raise PasswordNeededError(
+            "the private key is encrypted, and the lab does not ask for passwords here",
+            remedy=f"Decrypt it (openssl pkey), or {_make(paths)}",
+            path=key_path,
+        ) from error
+    identity = pem.fit(chain, key, key_path=key_path, path=certificate_path)
+    pem.check_time(identity.certificate, now=now, path=certificate_path, remedy=_renew(paths))
+    return RoleFiles(
+        role=role,
+        ca_path=paths.certificate(Role.CA),
+        certificate_path=certificate_path,
+        key_path=key_path,
+        authorities=authorities,
+        identity=identity,
+    )
+
+
+def load_set(directory: Path, *, now: datetime) -> LabSet:
+    """Every identity of the set; raises as :func:`load_role` does."""
+    return LabSet(
+        ca=load_role(directory, Role.CA, now=now).identity,
+        server=load_role(directory, Role.SERVER, now=now).identity,
+        client=load_role(directory, Role.CLIENT, now=now).identity,
+    )
+
+
+def _refuse_half_replaced(paths: SetPaths) -> None:
+    if paths.pending.exists():
+        raise SetInterruptedError(
+            "this set is being replaced right now, or its replacement was interrupted",
+            remedy=f"Try again; where this stays, make a new set: {paths.command()}",
+            path=paths.directory,
+        )
+
+
+def _make(paths: SetPaths) -> str:
+    return f"make a new set: {paths.command()}"
+
+
+def _missing(paths: SetPaths) -> str:
+    return f"Put it there, or {_make(paths)}"
+
+
+def _renew(paths: SetPaths) -> str:
+    return f"Have it renewed, or {_make(paths)}"

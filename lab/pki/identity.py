@@ -1,0 +1,73 @@
+"""An identity: a chain of certificates with the key of the first, and its forms as bytes.
+
+Rules: the chain is what a TLS peer would send (RFC 8446, 4.4.2), leaf first, in whatever order
+and number the maker wanted. This module must not know where identities come from or go to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from lab.pki.keys import PrivateKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """``chain`` is what is sent, leaf first and never empty; ``key`` signs for the leaf."""
+
+    chain: tuple[x509.Certificate, ...]
+    key: PrivateKey
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The leaf."""
+        return self.chain[0]
+
+    def chain_pem(self) -> bytes:
+        """The chain as PEM, in the order in which it is sent."""
+        return certificates_pem(self.chain)
+
+    def key_pem(self, password: bytes | None = None) -> bytes:
+        """The key as PEM PKCS#8, encrypted where a password is given."""
+        return self.key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(password)
+            if password
+            else serialization.NoEncryption(),
+        )
+
+    def pkcs12(
+        self, password: bytes, *, friendly_name: str, authorities: Iterable[x509.Certificate] = ()
+    ) -> bytes:
+        """Key, chain and ``authorities`` in one PKCS#12 file (RFC 7292), for browsers too.
+
+        Key and certificates are encrypted by PBES2 with AES-256-CBC, and the file is protected by
+        an HMAC with SHA-256: OpenSSL 3 opens it without its legacy provider. The password must
+        not be empty.
+        """
+        protection = (
+            serialization.PrivateFormat.PKCS12.encryption_builder()
+            .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
+            .hmac_hash(hashes.SHA256())
+            .build(password)
+        )
+        return pkcs12.serialize_key_and_certificates(
+            friendly_name.encode(),
+            self.key,
+            self.certificate,
+            (*self.chain[1:], *authorities),
+            protection,
+        )
+
+
+def certificates_pem(certificates: Iterable[x509.Certificate]) -> bytes:
+    """Certificates as PEM, one behind the other."""
+    return b"".join(
+        certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates
+    )

@@ -1,0 +1,188 @@
+"""Reading certificates and keys from files: bytes in, objects or typed errors out.
+
+Rules: errors of libraries end here; what leaves is a :class:`~lab.pki.errors.PkiError` that names
+the file and says what it holds instead. This module must not know which files the lab has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from lab.pki.errors import (
+    ExpiredError,
+    KeyMismatchError,
+    MissingFileError,
+    NotYetValidError,
+    PasswordNeededError,
+    UnreadableFileError,
+    WrongFormatError,
+    WrongPasswordError,
+)
+from lab.pki.identity import Identity
+from lab.pki.keys import PrivateKey, public_bytes
+
+MAX_FILE_BYTES = 1 << 20
+"""More than any file of certificates has; a larger one is something else."""
+
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
+
+
+def read_file(path: Path, *, remedy: str) -> bytes:
+    """The bytes of a file. ``remedy`` is what to do where there is no such file."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise MissingFileError("no such file", remedy=remedy, path=path) from None
+    except OSError as error:
+        raise UnreadableFileError(
+            f"cannot be read: {error.strerror}",
+            remedy="Make it a file that this user may read",
+            path=path,
+        ) from error
+    if len(data) > MAX_FILE_BYTES:
+        raise WrongFormatError(
+            "is larger than 1 MiB, so it is no file of certificates or keys",
+            remedy="Name another file",
+            path=path,
+        )
+    return data
+
+
+def blocks(data: bytes) -> list[tuple[str, bytes]]:
+    """The PEM blocks (RFC 7468) in ``data``: label, and the whole block. Other text is skipped."""
+    return [(match[1].decode("ascii"), match[0]) for match in _BLOCK.finditer(data)]
+
+
+def certificates_in(data: bytes, path: Path) -> tuple[x509.Certificate, ...]:
+    """All certificates of a PEM file, in its order; at least one, or an error."""
+    found = [block for label, block in blocks(data) if label == "CERTIFICATE"]
+    if not found:
+        raise WrongFormatError(
+            f"holds no PEM certificate but {what_is(data)}",
+            remedy="Name a file with -----BEGIN CERTIFICATE----- in it",
+            path=path,
+        )
+    try:
+        return tuple(x509.load_pem_x509_certificate(block) for block in found)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise WrongFormatError(
+            "holds a damaged certificate", remedy="Fetch or make it again", path=path
+        ) from error
+
+
+def key_in(data: bytes, path: Path, *, password: bytes | None = None) -> PrivateKey:
+    """The private key of a PEM file; ``password`` is used only where the key is encrypted."""
+    block = next((block for label, block in blocks(data) if "PRIVATE KEY" in label), None)
+    if block is None:
+        raise WrongFormatError(
+            f"holds no PEM private key but {what_is(data)}",
+            remedy="Name a file with -----BEGIN PRIVATE KEY----- in it",
+            path=path,
+        )
+    encrypted = is_encrypted(block)
+    if encrypted and not password:
+        raise PasswordNeededError(
+            "the private key is encrypted",
+            remedy=f"Give its password, or decrypt it: openssl pkey -in {path} -out NEW",
+            path=path,
+        )
+    try:
+        key = serialization.load_pem_private_key(block, password if encrypted else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        if encrypted:
+            raise WrongPasswordError(
+                "the password does not open the private key",
+                remedy="Give the password that it was encrypted with",
+                path=path,
+            ) from error
+        raise WrongFormatError(
+            "holds a damaged private key, or one of a kind unknown here",
+            remedy="Fetch or make it again, with its certificate",
+            path=path,
+        ) from error
+    return signing_key(key, path)
+
+
+def signing_key(key: object, path: Path) -> PrivateKey:
+    """``key`` itself, where it is of a kind that can sign a TLS handshake."""
+    if not isinstance(key, PrivateKey):
+        raise WrongFormatError(
+            "the private key is of a kind that cannot sign a TLS handshake",
+            remedy="Use an RSA, EC or EdDSA key",
+            path=path,
+        )
+    return key
+
+
+def is_encrypted(block: bytes) -> bool:
+    """Whether a PEM private key needs a password (PKCS#8, or OpenSSL's older form)."""
+    return block.startswith(b"-----BEGIN ENCRYPTED ") or b"Proc-Type: 4,ENCRYPTED" in block
+
+
+def what_is(data: bytes) -> str:
+    """A phrase for what ``data`` looks like, for the error that says it is not what it should."""
+    if not data.strip():
+        return "nothing at all"
+    if labels := [label for label, _ in blocks(data)]:
+        return "PEM of another kind: " + ", ".join(dict.fromkeys(labels))
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16 text, which is how PowerShell's > writes"
+    if data.startswith(b"\x30"):
+        return "binary (DER) data"
+    if data.startswith(b"\xfe\xed\xfe\xed"):
+        return "a Java key store"
+    return "text or data of another kind"
+
+
+def fit(
+    chain: Sequence[x509.Certificate], key: PrivateKey, *, key_path: Path, path: Path
+) -> Identity:
+    """Chain and key as an identity, where the key belongs to the first certificate."""
+    wanted = public_bytes(key.public_key())
+    fits = [_public_bytes_of(certificate) == wanted for certificate in chain]
+    if fits[0]:
+        return Identity(chain=tuple(chain), key=key)
+    if any(fits):
+        place = fits.index(True) + 1
+        raise KeyMismatchError(
+            f"the key of {key_path} belongs to certificate {place} of {len(chain)} in the file",
+            remedy="Put that certificate first, and those that vouch for it behind it",
+            path=path,
+        )
+    raise KeyMismatchError(
+        f"does not belong to the certificate in {path}",
+        remedy="Use the key that the certificate was made for, or have a new certificate made",
+        path=key_path,
+    )
+
+
+def _public_bytes_of(certificate: x509.Certificate) -> bytes:
+    return certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def check_time(certificate: x509.Certificate, *, now: datetime, path: Path, remedy: str) -> None:
+    """Raise unless ``certificate`` is valid at ``now`` (RFC 5280, 4.1.2.5; both ends included)."""
+    if now > certificate.not_valid_after_utc:
+        raise ExpiredError(
+            f"expired at {_utc(certificate.not_valid_after_utc)}", remedy=remedy, path=path
+        )
+    if now < certificate.not_valid_before_utc:
+        raise NotYetValidError(
+            f"is not valid before {_utc(certificate.not_valid_before_utc)}",
+            remedy=f"Set this machine's clock (it says {_utc(now)}), or do as follows: {remedy}",
+            path=path,
+        )
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
