@@ -14,11 +14,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 
 from lab.pki.identity import Identity
 from lab.pki.keys import PrivateKey, PublicKey
-from lab.pki.profiles import KeyUsageBit, Profile
+from lab.pki.profiles import KeyUsageBit, Profile, SignatureHash
+
+_HASHES = {
+    SignatureHash.SHA256: hashes.SHA256(),
+    SignatureHash.SHA384: hashes.SHA384(),
+    SignatureHash.SHA512: hashes.SHA512(),
+}
 
 SerialSource = Callable[[], int]
 """Gives serial numbers: positive and of at most 20 octets (RFC 5280, 4.1.2.2)."""
@@ -96,7 +103,7 @@ def _sign(
         builder = builder.add_extension(extension.value, extension.critical)
     if isinstance(issuer_key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
         return builder.sign(issuer_key, None)
-    return builder.sign(issuer_key, profile.signature_hash)
+    return builder.sign(issuer_key, _HASHES[profile.signature_hash])
 
 
 def _extensions(

@@ -136,7 +136,13 @@ def load_role(directory: Path, role: Role, *, now: datetime) -> RoleFiles:
             remedy=f"Decrypt it (openssl pkey), or {_make(paths)}",
             path=key_path,
         ) from error
-    identity = pem.fit(chain, key, key_path=key_path, path=certificate_path)
+    identity = pem.fit(
+        chain,
+        key,
+        path=certificate_path,
+        key_path=key_path,
+        remedy=f"Use the key that the certificate was made for, or {_make(paths)}",
+    )
     pem.check_time(identity.certificate, now=now, path=certificate_path, remedy=_renew(paths))
     return RoleFiles(
         role=role,

@@ -143,23 +143,23 @@ def what_is(data: bytes) -> str:
 
 
 def fit(
-    chain: Sequence[x509.Certificate], key: PrivateKey, *, key_path: Path, path: Path
+    chain: Sequence[x509.Certificate], key: PrivateKey, *, path: Path, key_path: Path, remedy: str
 ) -> Identity:
-    """Chain and key as an identity, where the key belongs to the first certificate."""
+    """Chain (from ``path``) and key (from ``key_path``) as an identity, where they fit."""
     wanted = public_bytes(key.public_key())
     fits = [_public_bytes_of(certificate) == wanted for certificate in chain]
     if fits[0]:
         return Identity(chain=tuple(chain), key=key)
     if any(fits):
-        place = fits.index(True) + 1
         raise KeyMismatchError(
-            f"the key of {key_path} belongs to certificate {place} of {len(chain)} in the file",
+            f"the private key belongs to certificate {fits.index(True) + 1} of {len(chain)} here",
             remedy="Put that certificate first, and those that vouch for it behind it",
             path=path,
         )
+    where = "in the same file" if path == key_path else f"in {path}"
     raise KeyMismatchError(
-        f"does not belong to the certificate in {path}",
-        remedy="Use the key that the certificate was made for, or have a new certificate made",
+        f"the private key does not belong to the certificate {where}",
+        remedy=remedy,
         path=key_path,
     )
 
@@ -179,7 +179,7 @@ def check_time(certificate: x509.Certificate, *, now: datetime, path: Path, reme
     if now < certificate.not_valid_before_utc:
         raise NotYetValidError(
             f"is not valid before {_utc(certificate.not_valid_before_utc)}",
-            remedy=f"Set this machine's clock (it says {_utc(now)}), or do as follows: {remedy}",
+            remedy=f"{remedy}; or set this machine's clock, which says {_utc(now)}",
             path=path,
         )
 

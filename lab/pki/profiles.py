@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CA_NAME = "mTLS Lab Root CA"
@@ -30,7 +29,6 @@ LEAF_DAYS = 365
 CLOCK_SKEW = timedelta(minutes=5)
 
 NOT_A_CA = x509.BasicConstraints(ca=False, path_length=None)
-SHA256 = hashes.SHA256()
 
 
 class KeyUsageBit(enum.Enum):
@@ -45,6 +43,14 @@ class KeyUsageBit(enum.Enum):
     CRL_SIGN = "cRLSign"
     ENCIPHER_ONLY = "encipherOnly"
     DECIPHER_ONLY = "decipherOnly"
+
+
+class SignatureHash(enum.Enum):
+    """The hash in a certificate's signature; the name as OpenSSL writes it."""
+
+    SHA256 = "sha256"
+    SHA384 = "sha384"
+    SHA512 = "sha512"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +77,7 @@ class Profile:
     extensions: tuple[x509.Extension[x509.ExtensionType], ...] = ()
     serial: int | None = None
     issuer: x509.Name | None = None
-    signature_hash: hashes.SHA256 | hashes.SHA384 | hashes.SHA512 = SHA256
+    signature_hash: SignatureHash = SignatureHash.SHA256
 
 
 def common_name(text: str) -> x509.Name:

@@ -1,0 +1,45 @@
+"""Writing files that hold secrets: never readable by others, not for a moment.
+
+Rules: a file has its mode from the start (a chmod afterwards leaves a gap);
+an existing file is never written into. Windows knows no such modes: there the folder's access list
+decides. This module must not know what it writes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.pki.identity import Identity
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Make ``path``, with mode 0600 from the start, and bring ``data`` to the disk."""
+    _write(path, data, 0o600)
+
+
+def write_public(path: Path, data: bytes) -> None:
+    """Make ``path``, as readable as the umask lets it be, and bring ``data`` to the disk."""
+    _write(path, data, 0o666)
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def temporary_pem(identity: Identity) -> Iterator[Path]:
+    """A file with the chain and the unencrypted key, for as long as the block lasts.
+
+    ``ssl.SSLContext.load_cert_chain`` takes files only. Once it has returned, the file may go.
+    """
+    with tempfile.TemporaryDirectory(prefix="mtls-lab-") as directory:
+        path = Path(directory) / "identity.pem"
+        write_private(path, identity.chain_pem() + identity.key_pem())
+        yield path
