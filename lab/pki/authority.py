@@ -21,7 +21,7 @@ from lab.pki.identity import Identity
 from lab.pki.keys import PrivateKey, PublicKey
 from lab.pki.profiles import KeyUsageBit, Profile, SignatureHash
 
-_HASHES = {
+_HASHES: dict[SignatureHash, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
     SignatureHash.SHA256: hashes.SHA256(),
     SignatureHash.SHA384: hashes.SHA384(),
     SignatureHash.SHA512: hashes.SHA512(),

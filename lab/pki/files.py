@@ -15,11 +15,12 @@ from pathlib import Path
 
 from cryptography import x509
 
-from lab.pki import pem
+from lab.pki import describe, pem
 from lab.pki.errors import PasswordNeededError, SetInterruptedError
 from lab.pki.identity import Identity
 
 DEFAULT_DIRECTORY = Path("certs")
+SET_HEADERS = ("file", *describe.HEADERS)
 
 
 class Role(enum.Enum):
@@ -58,6 +59,10 @@ class SetPaths:
         """All files of a set."""
         pairs = ((self.certificate(role), self.key(role)) for role in Role)
         return (*(path for pair in pairs for path in pair), self.client_pfx)
+
+    def secret_files(self) -> tuple[Path, ...]:
+        """Those with a private key in them."""
+        return (*(self.key(role) for role in Role), self.client_pfx)
 
     def existing(self) -> tuple[Path, ...]:
         """Those that are there, even as a dangling link."""
@@ -161,6 +166,13 @@ def load_set(directory: Path, *, now: datetime) -> LabSet:
         server=load_role(directory, Role.SERVER, now=now).identity,
         client=load_role(directory, Role.CLIENT, now=now).identity,
     )
+
+
+def set_rows(paths: SetPaths, lab_set: LabSet) -> list[tuple[str, ...]]:
+    """A row under :data:`SET_HEADERS` for each file of the set with certificates in it."""
+    files = [(paths.certificate(role), lab_set.identity(role)) for role in Role]
+    files.append((paths.client_pfx, lab_set.client))
+    return [(path.name, *describe.row(identity.certificate)) for path, identity in files]
 
 
 def _refuse_half_replaced(paths: SetPaths) -> None:

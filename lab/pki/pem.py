@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
+from lab.pki.describe import moment
 from lab.pki.errors import (
     ExpiredError,
     KeyMismatchError,
@@ -174,15 +175,11 @@ def check_time(certificate: x509.Certificate, *, now: datetime, path: Path, reme
     """Raise unless ``certificate`` is valid at ``now`` (RFC 5280, 4.1.2.5; both ends included)."""
     if now > certificate.not_valid_after_utc:
         raise ExpiredError(
-            f"expired at {_utc(certificate.not_valid_after_utc)}", remedy=remedy, path=path
+            f"expired at {moment(certificate.not_valid_after_utc)}", remedy=remedy, path=path
         )
     if now < certificate.not_valid_before_utc:
         raise NotYetValidError(
-            f"is not valid before {_utc(certificate.not_valid_before_utc)}",
-            remedy=f"{remedy}; or set this machine's clock, which says {_utc(now)}",
+            f"is not valid before {moment(certificate.not_valid_before_utc)}",
+            remedy=f"{remedy}; or set this machine's clock, which says {moment(now)}",
             path=path,
         )
-
-
-def _utc(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

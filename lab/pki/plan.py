@@ -127,7 +127,7 @@ def _host_name(text: str) -> str:
 
 def _bad_host(text: str, reason: str) -> PlanError:
     return PlanError(
-        f"{text!a} is no host name for a certificate: {reason}",
+        f"{text!r} is no host name for a certificate: {reason}",
         remedy="Give a host name (RFC 1123) or an IP address",
     )
 
