@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from lab.show.escape import escaped
+from lab.tls.text import escaped
 from lab.tls.events import AlertSeen
 
 

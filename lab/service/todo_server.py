@@ -1,0 +1,76 @@
+"""The lab's server, whole: TLS settings, the TODO application and a listener, put together.
+
+Used by the door that serves, and by those that need a server of their own for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from lab.service.access import ClientIdentity, anyone, certificate_required
+from lab.service.http import serve_http
+from lab.service.limits import Limits
+from lab.service.listener import Listener
+from lab.service.store import MemoryStore, TodoStore
+from lab.service.todos import TodoApp
+from lab.stream.contexts import ClientAuth, ServerTls, server_context
+from lab.stream.keylog import KeyLogSource
+from lab.stream.tls_stream import TlsStream
+from lab.stream.watch import EventSink, Watch
+from lab.tls.events import Endpoint
+
+SinkFactory = Callable[[str], EventSink]
+"""Makes the event sink of a new connection from the peer's address, ``host:port``."""
+
+
+class TodoServer:
+    """A TODO server over mutual TLS.
+
+    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``.
+    With ``sink``, every connection is watched and its events go to a sink of its own.
+    """
+
+    def __init__(
+        self,
+        tls: ServerTls,
+        *,
+        limits: Limits | None = None,
+        store: TodoStore | None = None,
+        sink: SinkFactory | None = None,
+    ) -> None:
+        context = server_context(tls)
+        self._limits = limits or Limits()
+        self._sink = sink
+        self._key_log = KeyLogSource(context) if sink else None
+        policy = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
+        self._app = TodoApp(store=store or MemoryStore(), policy=policy)
+        self._listener = Listener(
+            context, self._converse, limits=self._limits, watch=self._watch if sink else None
+        )
+
+    async def open(self, host: str, port: int) -> tuple[str, int]:
+        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError."""
+        return await self._listener.open(host, port)
+
+    async def close(self) -> None:
+        """Stop accepting, finish what is in flight within the limits, and let go of everything."""
+        await self._listener.close(self._limits.shutdown_timeout)
+        if self._key_log is not None:
+            self._key_log.close()
+
+    def _watch(self, peer: str) -> Watch:
+        assert self._sink is not None
+        return Watch(Endpoint.SERVER, self._sink(peer), key_log=self._key_log)
+
+    async def _converse(self, stream: TlsStream, peer: str, closing: asyncio.Event) -> None:
+        certificate = stream.peer_certificate
+        client = None if certificate is None else ClientIdentity.from_der(certificate)
+        await serve_http(
+            stream,
+            client=client,
+            peer=peer,
+            app=self._app,
+            limits=self._limits,
+            closing=closing,
+        )

@@ -1,0 +1,184 @@
+"""The server's stage log: one line a handshake, or one a stage, from the observer's events.
+
+Rules: a stage log belongs to one connection and holds no more of it than its line needs. What a
+peer chose is escaped. This module must not know how the lines reach their reader: it logs them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from lab.tls.certificates import describe
+from lab.tls.events import (
+    AlertSeen,
+    ApplicationDataSeen,
+    ChangeCipherSpecSeen,
+    Endpoint,
+    Event,
+    Fact,
+    LocalFact,
+    Malformed,
+    MessageSeen,
+    NotTls,
+    SealedSeen,
+    StreamEnd,
+    StreamEnded,
+)
+from lab.tls.messages import Certificate, ServerHello
+from lab.tls.outcome import is_fatal
+from lab.tls.text import escaped
+
+# A handshake has some 15 stages. One that has more is no handshake that anybody will read.
+_MOST_STAGES = 64
+_OVER = frozenset({Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT})
+
+
+class StageLog:
+    """An event sink that logs the connection of ``peer`` (its address, as text).
+
+    At INFO, an accepted handshake is logged when its call returns, a refused or failed one when
+    its connection is closed, so that the line also tells how the client left. At DEBUG, each
+    event has a line of its own besides.
+    """
+
+    def __init__(self, peer: str, logger: logging.Logger) -> None:
+        self._peer = peer
+        self._logger = logger
+        self._stages: list[tuple[str, str]] = []
+        self._version = ""
+        self._result = ""
+        self._certificate: bytes | None = None
+        self._done = False
+
+    def __call__(self, event: Event) -> None:
+        """Take the next event."""
+        if self._logger.isEnabledFor(logging.DEBUG):
+            self._log_stage(event)
+        if self._done:
+            return
+        self._remember(event)
+        if not isinstance(event, LocalFact):
+            return
+        if event.fact is Fact.HANDSHAKE_RETURNED:
+            self._log_handshake("accepted")
+        elif event.fact is Fact.CERTIFICATE_REFUSED:
+            self._result = "refused"
+        elif event.fact in _OVER:
+            self._result = self._result or (
+                "timed out" if event.fact is Fact.TIMED_OUT else "failed"
+            )
+        elif event.fact is Fact.CLOSED:
+            self._log_handshake(self._result or "failed")
+
+    def _remember(self, event: Event) -> None:
+        if isinstance(event, MessageSeen):
+            if isinstance(event.message, ServerHello):
+                self._version = str(event.message.version)
+            elif isinstance(event.message, Certificate) and event.endpoint is Endpoint.CLIENT:
+                entries = event.message.certificate_list
+                self._certificate = entries[0].cert_data if entries else None
+        elif isinstance(event, AlertSeen) and event.endpoint is Endpoint.CLIENT:
+            if is_fatal(event):
+                self._result = self._result or "refused by the client"
+        words = self._words(event)
+        if words and len(self._stages) < _MOST_STAGES:
+            self._stages.append((_whose(event), words))
+
+    def _words(self, event: Event) -> str:
+        """The event as a stage, "" if it is none."""
+        if isinstance(event, MessageSeen):
+            return _message(event)
+        if isinstance(event, AlertSeen):
+            return f"alert {event.level} {event.description} ({event.description.value})"
+        if isinstance(event, ChangeCipherSpecSeen):
+            return "ChangeCipherSpec"
+        if isinstance(event, SealedSeen):
+            return event.inference or f"encrypted record, {event.length} bytes"
+        if isinstance(event, ApplicationDataSeen):
+            return f"application data, {len(event.data)} bytes"
+        if isinstance(event, Malformed):
+            return f"malformed {event.where}: {event.problem}"
+        if isinstance(event, NotTls):
+            return f"not TLS: {event.protocol.value}"
+        if isinstance(event, StreamEnded):
+            return "TCP reset (RST)" if event.end is StreamEnd.RESET else "TCP closed (FIN)"
+        if isinstance(event, LocalFact):
+            return self._fact(event)
+        return ""
+
+    def _fact(self, event: LocalFact) -> str:
+        certificate = event.certificate or self._certificate
+        about = f": {_certificate(certificate)}" if certificate else ""
+        if event.fact is Fact.CERTIFICATE_VERIFIED:
+            return f"certificate verified{about}"
+        if event.fact is Fact.CERTIFICATE_REFUSED:
+            return f"certificate refused: {event.reason}{about}"
+        if event.fact in (Fact.CONNECTED, Fact.HANDSHAKE_RETURNED):
+            return event.fact.value
+        if event.fact is Fact.CLOSED:
+            return "closed"
+        return f"{event.fact.value}: {escaped(event.reason)}"
+
+    def _log_handshake(self, result: str) -> None:
+        self._done = True
+        version = self._version or "no version"
+        self._log(
+            logging.INFO,
+            f"HANDSHAKE | peer={self._peer} | {version} {result} | {_joined(self._stages)}",
+            {
+                "event": "handshake",
+                "peer": self._peer,
+                "version": self._version,
+                "result": result,
+                "stages": [{"at": whose, "stage": words} for whose, words in self._stages],
+            },
+        )
+        self._stages = []
+
+    def _log_stage(self, event: Event) -> None:
+        words, whose = self._words(event), _whose(event)
+        if isinstance(event, MessageSeen | AlertSeen | ApplicationDataSeen | SealedSeen):
+            whose += " sent"
+            sealed = ", encrypted" if event.encrypted else ""
+            words += f" | {sum(span.length for span in event.records)} bytes on the wire{sealed}"
+        self._log(
+            logging.DEBUG,
+            f"STAGE | peer={self._peer} | {whose} | {words}",
+            {"event": "stage", "peer": self._peer, "at": _whose(event), "stage": words},
+        )
+
+    def _log(self, level: int, message: str, fields: Mapping[str, object]) -> None:
+        self._logger.log(level, message, extra={"fields": fields})
+
+
+def _whose(event: Event) -> str:
+    return event.endpoint.value
+
+
+def _message(event: MessageSeen) -> str:
+    name = event.message.name
+    if isinstance(event.message, Certificate) and not event.message.certificate_list:
+        name += " (empty)"
+    return f"{name} (out of order)" if event.out_of_order else name
+
+
+def _certificate(der: bytes) -> str:
+    seen = describe(der)
+    return (
+        f"subject={escaped(seen.subject)!r} issuer={escaped(seen.issuer)!r} "
+        f"serial={seen.serial:#x}"
+    )
+
+
+def _joined(stages: list[tuple[str, str]]) -> str:
+    """Stages in order, those of one end together: ``client: A, B | server: C``."""
+    parts: list[str] = []
+    last = ""
+    for whose, words in stages:
+        if whose == last:
+            parts[-1] += f", {words}"
+        else:
+            parts.append(f"{whose}: {words}")
+        last = whose
+    return " | ".join(parts)

@@ -1,0 +1,18 @@
+"""Text that a peer chose, made safe to show: nothing unprintable reaches a terminal or a log."""
+
+from __future__ import annotations
+
+
+def escaped(text: str) -> str:
+    r"""``text`` on one line, with everything unprintable written as ``\xNN`` or ``\uNNNN``.
+
+    That covers line ends, terminal escapes, lone surrogates, and Unicode's invisible and
+    direction-changing characters; letters of all scripts stay. A backslash is doubled, so that an
+    escape cannot be faked.
+    """
+    if text.isprintable() and "\\" not in text:
+        return text
+    return "".join(
+        "\\\\" if each == "\\" else each if each.isprintable() else ascii(each)[1:-1]
+        for each in text
+    )
