@@ -1,0 +1,325 @@
+"""HTTP/1.1 over a byte stream: requests in, answers out, one connection at a time.
+
+Rules: h11 reads requests, one ``h11.Connection`` for each, from a head that was cut off whole;
+so the size of a head is exact, and spellings of a line end that another parser may read otherwise
+never pass. Answers are written here, head and body in one write. One request is answered before
+the next is looked at. Whatever a client does ends in an answer, or in the end of its connection;
+it never raises out of ``serve_http``.
+
+This module must not know TLS, sockets, routes or what a body means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Protocol
+
+import h11
+
+from lab.service import journal
+from lab.service.access import ClientIdentity
+from lab.service.limits import Limits, WaitInterrupted, Watch
+from lab.service.message import (
+    Refused,
+    RequestHead,
+    Response,
+    encode,
+    error_response,
+    framing_fault,
+    head_of,
+    next_event,
+    persistent,
+)
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_EVENTS_PER_TURN = 256  # of a body, before other connections get their turn
+_SHOWN = 200  # characters of a peer's text in a log line
+
+
+class ByteStream(Protocol):
+    """What a connection is read from and written to.
+
+    ``read`` gives ``b""`` at the orderly end. Both raise an OSError, a ConnectionError as a rule,
+    when the stream is broken. A cancelled ``read`` must leave ``write`` usable.
+    """
+
+    async def read(self, max_bytes: int = 65536) -> bytes:
+        """The next bytes, at least one and at most ``max_bytes``, or ``b""`` at the end."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Hands on all of ``data``, within the peer's flow control."""
+        ...
+
+
+class App(Protocol):
+    """What answers requests. An exception of its own is a bug, and answered with 500."""
+
+    def refuse(self, head: RequestHead) -> Response | None:
+        """Judges a request by its head alone, before its body is asked for or read."""
+        ...
+
+    async def answer(self, head: RequestHead, body: bytes) -> Response:
+        """Answers a request that ``refuse`` let pass."""
+        ...
+
+
+class _Abandoned(Exception):
+    """The client went away in the middle of a request. The text is our own."""
+
+
+async def serve_http(
+    stream: ByteStream,
+    *,
+    client: ClientIdentity | None,
+    peer: str,
+    app: App,
+    limits: Limits,
+    closing: asyncio.Event,
+) -> None:
+    """Answers the requests of one connection until either side ends it.
+
+    ``peer`` is the client's address as the journal shows it. Once ``closing`` is set, a request in
+    flight is finished with ``Connection: close``, and an idle connection ends at once. The stream
+    is left open: the caller shuts its write side, drains what may still come, and closes it
+    (RFC 9112 section 9.6), or the last answer can be lost to a reset. Nothing that the client or
+    the app does raises out of here.
+    """
+    shortest = min(
+        limits.header_timeout,
+        limits.body_timeout,
+        limits.idle_timeout,
+        limits.write_timeout,
+        limits.discard_timeout,
+    )
+    watch = Watch(closing=closing, tick=shortest)
+    connection = _Connection(stream, client, peer, app, limits, closing, watch)
+    try:
+        while await connection.exchange():
+            pass
+    except (_Abandoned, WaitInterrupted, OSError) as error:
+        connection.ended_by(error)
+    finally:
+        watch.stop()
+
+
+class _Connection:
+    """One client's connection: its unread bytes, and the request being served."""
+
+    def __init__(
+        self,
+        stream: ByteStream,
+        client: ClientIdentity | None,
+        peer: str,
+        app: App,
+        limits: Limits,
+        closing: asyncio.Event,
+        watch: Watch,
+    ) -> None:
+        self._stream = stream
+        self._client = client
+        self._common_name = client.common_name if client else None
+        self._peer = peer
+        self._app = app
+        self._limits = limits
+        self._closing = closing
+        self._watch = watch
+        self._buffer = bytearray()
+        self._raw = b""  # the head of the request in hand, or what has come of it
+        self._busy = False  # between a request's first byte and its answer's last
+
+    async def exchange(self) -> bool:
+        """Reads one request and answers it; tells whether another one may follow."""
+        head, pending = None, 0
+        try:
+            raw = await self._cut_head()
+            if raw is None:
+                return False
+            parser, head = self._parse(raw)
+            response = await self._respond(parser, head)
+            keep = persistent(head)
+        except Refused as refused:
+            response, keep, pending = refused.response, False, refused.pending
+        keep = keep and not self._closing.is_set()
+        self._journal(response)
+        await self._send(encode(response, keep=keep, bodiless=head is not None and head.is_head))
+        self._busy = False
+        if pending:
+            await self._discard(pending)
+        if self._buffer:
+            await asyncio.sleep(0)  # one client's pipelined requests do not hold up the others
+        return keep
+
+    def ended_by(self, error: Exception) -> None:
+        """Notes the end of a connection, where it did not come between two requests."""
+        if not self._busy:
+            return
+        reason = "the connection was lost"
+        if isinstance(error, _Abandoned):
+            reason = str(error)
+        elif isinstance(error, WaitInterrupted):
+            reason = "the answer was not taken in time"
+        journal.write(
+            journal.abandoned(peer=self._peer, common_name=self._common_name, reason=reason)
+        )
+
+    async def _cut_head(self) -> bytes | None:
+        """The next request's head, its empty line included; None where none will come."""
+        buffer, limit = self._buffer, self._limits.head_bytes
+        deadline: float | None = None
+        may_skip = True
+        while True:
+            if may_skip and buffer.startswith(b"\r\n"):
+                # RFC 9112 section 2.2: one empty line before a request is to be ignored.
+                del buffer[:2]
+                may_skip = False
+            end = buffer.find(b"\r\n\r\n") + 4
+            self._raw = bytes(buffer[:end] if end >= 4 else buffer)
+            if len(self._raw) > limit:
+                raise Refused(error_response(431, f"the head is longer than {limit} bytes"))
+            if self._raw:
+                self._busy = True
+                fault = framing_fault(self._raw)
+                if fault:
+                    raise Refused(error_response(400, fault))
+            if end >= 4:
+                del buffer[:end]
+                return self._raw
+            if self._raw:
+                deadline = deadline or self._watch.after(self._limits.header_timeout)
+                buffer += await self._read_more(deadline, "head")
+            elif data := await self._read_idle():
+                buffer += data
+            else:
+                return None
+
+    async def _read_idle(self) -> bytes:
+        """Reads while no request has begun; ``b""`` where none will."""
+        if self._closing.is_set():
+            return b""
+        deadline = self._watch.after(self._limits.idle_timeout)
+        try:
+            return await self._watch.wait(self._stream.read(), deadline=deadline, idle=True)
+        except WaitInterrupted:
+            return b""
+
+    async def _read_more(self, deadline: float, part: str) -> bytes:
+        """Reads on in a request's ``part``; raises Refused (408), or _Abandoned at the end."""
+        try:
+            data = await self._watch.wait(self._stream.read(), deadline=deadline)
+        except WaitInterrupted:
+            message = f"the {part} of the request did not come in time"
+            raise Refused(error_response(408, message)) from None
+        if not data:
+            raise _Abandoned(f"the client left within the {part} of its request")
+        return data
+
+    def _parse(self, raw: bytes) -> tuple[h11.Connection, RequestHead]:
+        """Parses a whole head; refuses what is not valid HTTP/1.x, or not served here."""
+        parser = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
+        parser.receive_data(raw)
+        request = next_event(parser)
+        assert isinstance(request, h11.Request), "a whole head is a request or an error"
+        limit = self._limits.header_fields
+        if len(request.headers) > limit:
+            raise Refused(error_response(431, f"the head has more than {limit} fields"))
+        return parser, head_of(request, self._client)
+
+    async def _respond(self, parser: h11.Connection, head: RequestHead) -> Response:
+        """The app's answer to a request; reads its body on the way."""
+        try:
+            refusal = self._app.refuse(head)
+        except Exception as error:
+            raise self._bug(error) from None
+        if refusal is not None and parser.they_are_waiting_for_100_continue:
+            # RFC 9110 section 10.1.1: a final answer in place of 100. Whether the client sends
+            # its body after that is its choice, so the connection cannot go on.
+            raise Refused(refusal)
+        body = b""
+        if b"content-length" in head.headers or b"transfer-encoding" in head.headers:
+            try:
+                body = await self._read_body(parser, head)
+            except Refused as refused:
+                raise Refused(refusal or refused.response, pending=refused.pending) from None
+        if refusal is not None:
+            return refusal
+        try:
+            return await self._app.answer(head, body)
+        except Exception as error:
+            raise self._bug(error) from None
+
+    async def _read_body(self, parser: h11.Connection, head: RequestHead) -> bytes:
+        """A request's whole body, trailers dropped; leaves what follows it in the buffer."""
+        limits = self._limits
+        length = int(head.headers.get(b"content-length", b"0"))
+        if length > limits.body_bytes:
+            waiting = parser.they_are_waiting_for_100_continue
+            raise self._too_large(pending=0 if waiting else length - len(self._buffer))
+        if parser.they_are_waiting_for_100_continue and not self._buffer:
+            await self._send(_CONTINUE)
+        deadline = self._watch.after(limits.body_timeout)
+        fed = len(self._buffer)
+        parser.receive_data(bytes(self._buffer))
+        body = bytearray()
+        for turn in itertools.count(1):
+            event = next_event(parser)
+            if isinstance(event, h11.Data):
+                body += event.data
+            elif isinstance(event, h11.EndOfMessage):
+                break
+            elif fed <= limits.body_bytes + limits.head_bytes:
+                data = await self._read_more(deadline, "body")
+                fed += len(data)
+                parser.receive_data(data)
+            else:
+                raise self._too_large(pending=limits.discard_bytes)
+            if len(body) > limits.body_bytes:
+                raise self._too_large(pending=limits.discard_bytes)
+            if turn % _EVENTS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        self._buffer[:] = parser.trailing_data[0]
+        return bytes(body)
+
+    def _too_large(self, *, pending: int) -> Refused:
+        message = f"the body is longer than {self._limits.body_bytes} bytes"
+        return Refused(error_response(413, message), pending=pending)
+
+    def _bug(self, error: Exception) -> Refused:
+        """Notes an exception of the app, and makes the answer to it."""
+        entry = journal.failed(
+            peer=self._peer, common_name=self._common_name, request_line=self._request_line()
+        )
+        journal.write(entry, error=error)
+        return Refused(error_response(500, "the server met a bug of its own; see its log"))
+
+    def _request_line(self) -> str:
+        """The first line of the request, or what has come of it, cut to a length for the log."""
+        line = self._raw.partition(b"\r\n")[0].decode("latin-1")
+        return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
+
+    def _journal(self, response: Response) -> None:
+        journal.write(
+            journal.request(
+                peer=self._peer,
+                common_name=self._common_name,
+                request_line=self._request_line(),
+                status=response.status,
+            )
+        )
+        for entry in response.entries:
+            journal.write(entry)
+
+    async def _send(self, data: bytes) -> None:
+        deadline = self._watch.after(self._limits.write_timeout)
+        await self._watch.wait(self._stream.write(data), deadline=deadline)
+
+    async def _discard(self, pending: int) -> None:
+        """Reads away what a refused client still sends, so that it gets to reading the answer."""
+        deadline = self._watch.after(self._limits.discard_timeout)
+        pending = min(pending, self._limits.discard_bytes)
+        while pending > 0:
+            data = await self._watch.wait(self._stream.read(), deadline=deadline, idle=True)
+            if not data:
+                break
+            pending -= len(data)

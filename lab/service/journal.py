@@ -1,0 +1,103 @@
+"""The server's journal: one way to log, in lines that a peer cannot forge.
+
+Rules: an entry is a sentence with its fields beside it; handlers get the sentence as the record's
+message and the fields as its attribute ``fields``. Text that a peer chose is escaped when the
+sentence is made. Nothing here writes anywhere: handlers and formatters are the door's choice.
+
+This module must not know connections, routes or formats.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+LOGGER = logging.getLogger("lab.server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the journal. ``fields`` hold what ``message`` says, as JSON-ready values."""
+
+    message: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+    level: int = logging.INFO
+
+
+def write(entry: Entry, *, error: BaseException | None = None) -> None:
+    """Hands an entry to the handlers; ``error`` adds its traceback."""
+    if LOGGER.isEnabledFor(entry.level):
+        LOGGER.log(entry.level, entry.message, exc_info=error, extra={"fields": entry.fields})
+
+
+def escaped(text: str) -> str:
+    r"""Text of a peer, fit to stand between double quotes on one line.
+
+    Control characters, line ends, bidirectional controls and lone surrogates become ``\xNN``,
+    ``\uNNNN`` or ``\UNNNNNNNN``; backslash and double quote get a backslash.
+    """
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    return "".join(map(_escaped_character, text))
+
+
+def _escaped_character(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
+def request(*, peer: str, common_name: str | None, request_line: str, status: int) -> Entry:
+    """A request and the status of its answer. ``request_line`` is the peer's, not yet escaped."""
+    return Entry(
+        message=f"REQUEST | peer={escaped(peer)} | cert-CN={common_name!r} | "
+        f'"{escaped(request_line)}" {status} -',
+        fields={
+            "event": "request",
+            "peer": peer,
+            "client": common_name,
+            "request": request_line,
+            "status": status,
+        },
+    )
+
+
+def admitted(*, common_name: str | None, authenticated: bool, doing: str) -> Entry:
+    """A client was let in, and what is done for it. ``doing`` is our own text."""
+    name = "AUTHENTICATED" if authenticated else "ANONYMOUS"
+    return Entry(
+        message=f"{name} | CN={common_name!r} | {doing}",
+        fields={"event": name.lower(), "client": common_name, "doing": doing},
+    )
+
+
+def todo_created(*, common_name: str | None, item: Mapping[str, object]) -> Entry:
+    """An item was kept."""
+    return Entry(
+        message=f"TODO CREATED | CN={common_name!r} | item={item!r}",
+        fields={"event": "todo_created", "client": common_name, "item": item},
+    )
+
+
+def abandoned(*, peer: str, common_name: str | None, reason: str) -> Entry:
+    """A connection ended in the middle of a request or an answer. ``reason`` is our own text."""
+    return Entry(
+        message=f"ABANDONED | peer={escaped(peer)} | cert-CN={common_name!r} | {reason}",
+        fields={"event": "abandoned", "peer": peer, "client": common_name, "reason": reason},
+    )
+
+
+def failed(*, peer: str, common_name: str | None, request_line: str) -> Entry:
+    """The server itself failed at a request: a bug. Written with the error's traceback."""
+    return Entry(
+        level=logging.ERROR,
+        message=f"FAILED | peer={escaped(peer)} | cert-CN={common_name!r} | "
+        f'"{escaped(request_line)}" met a bug in the server',
+        fields={
+            "event": "failed",
+            "peer": peer,
+            "client": common_name,
+            "request": request_line,
+        },
+    )

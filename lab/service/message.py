@@ -1,0 +1,218 @@
+"""HTTP/1.1 messages: what a request head must be, and how an answer is written.
+
+Rules: h11 parses; what is refused on top of it names the section that asks for it. A message is
+bytes or a value here, never a stream: nothing waits. Every refusal is a ``Refused`` with the
+answer that it draws, and all errors have one shape.
+
+This module must not know connections, time-outs or routes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from functools import lru_cache
+
+import h11
+
+from lab.service import journal
+from lab.service.access import ClientIdentity
+
+PHRASES = {
+    200: "OK",
+    201: "Created",
+    204: "No Content",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    417: "Expectation Failed",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    505: "HTTP Version Not Supported",
+}
+"""Status codes and their names: RFC 9110 section 15 and, for 431, RFC 6585. No others are sent."""
+
+_SHOWN = 200  # characters of a peer's text in an error message
+_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w.:%~-]+\])(?::\d*)?", re.ASCII)
+_ABSOLUTE = re.compile(r"https?://[^/?#]+(?P<path>/[^?]*)?(?:\?.*)?", re.IGNORECASE)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestHead:
+    """A request without its body, valid by RFC 9112.
+
+    ``target`` is as sent, ``path`` the target's path without query, still percent-encoded, or
+    ``*`` (RFC 9112 section 3.2.4). ``version`` is ``1.0`` or ``1.1``. ``headers`` have lower-case
+    names; the values of a repeated field are joined by ``, `` (RFC 9110 section 5.3).
+    """
+
+    method: str
+    target: str
+    path: str
+    version: str
+    headers: Mapping[bytes, bytes]
+    client: ClientIdentity | None
+
+    @property
+    def is_head(self) -> bool:
+        """Whether the answer must come without its body (RFC 9110 section 9.3.2)."""
+        return self.method == "HEAD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer. ``body`` is JSON; ``headers`` come on top of Date, Content-Type and -Length.
+
+    ``entries`` are the journal's lines about it, written after the line for the request.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    entries: tuple[journal.Entry, ...] = ()
+
+
+def json_bytes(value: object) -> bytes:
+    """A JSON document, indented by two, in UTF-8."""
+    return _ENCODER.encode(value).encode()
+
+
+def error_response(
+    status: int,
+    message: str,
+    *,
+    field: str | None = None,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    entries: tuple[journal.Entry, ...] = (),
+) -> Response:
+    """An error, in the one shape that all of them have.
+
+    ``error`` is the status code's name in snake case, ``field`` the part of the request that is
+    at fault, where it is one, and ``message`` a sentence for a person.
+    """
+    name = PHRASES[status].lower().replace(" ", "_")
+    body = json_bytes({"error": name, "field": field, "message": message})
+    return Response(status=status, body=body, headers=headers, entries=entries)
+
+
+class Refused(Exception):
+    """A request is answered without more ado, and its connection ends.
+
+    ``pending`` counts the bytes of its body that the client may still be sending.
+    """
+
+    def __init__(self, response: Response, *, pending: int = 0) -> None:
+        super().__init__(response.status)
+        self.response = response
+        self.pending = pending
+
+
+def framing_fault(head: bytes) -> str | None:
+    """What is wrong with how the lines of a head, or of its beginning, are framed.
+
+    h11 would take a bare LF for a line end and unfold a folded field, as RFC 9112 (sections 2.2
+    and 5.2) lets it. A proxy in front may not, and the two would see different requests.
+    """
+    if head.count(b"\n") != head.count(b"\r\n"):
+        return "a line of the head ends with LF alone, not with CR LF"
+    if b"\r\n " in head or b"\r\n\t" in head:
+        return "a header field is folded over two lines"
+    if not 0x21 <= head[0] <= 0x7E and head != b"\r":
+        return "this is not an HTTP request"
+    return None
+
+
+def next_event(
+    parser: h11.Connection,
+) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+    """h11's next event; its refusals become ours."""
+    try:
+        return parser.next_event()
+    except h11.RemoteProtocolError as error:
+        status = error.error_status_hint
+        raise Refused(
+            error_response(
+                status if status in PHRASES else 400,
+                f"the request is not valid HTTP/1.1: {str(error)[:_SHOWN]}",
+            )
+        ) from None
+
+
+def head_of(request: h11.Request, client: ClientIdentity | None) -> RequestHead:
+    """A head for the app; refuses what h11 lets pass and this server does not serve."""
+    version = request.http_version
+    if version[:2] != b"1.":
+        raise Refused(error_response(505, "this server speaks HTTP/1.0 and HTTP/1.1"))
+    headers: dict[bytes, bytes] = {}
+    for name, value in request.headers:
+        headers[name] = headers[name] + b", " + value if name in headers else value
+    if b"transfer-encoding" in headers and (b"content-length" in headers or version == b"1.0"):
+        # RFC 9112 section 6.1: either may be an attempt at request smuggling.
+        raise Refused(error_response(400, "Transfer-Encoding with Content-Length, or in HTTP/1.0"))
+    if not _HOST.fullmatch(headers.get(b"host", b"")):
+        raise Refused(error_response(400, "the Host field is not valid"))
+    if request.method == b"CONNECT":
+        raise Refused(error_response(501, "this server is no proxy"))
+    expectation = headers.get(b"expect", b"100-continue")
+    if expectation.lower() != b"100-continue" and version != b"1.0":
+        raise Refused(error_response(417, "the only expectation known here is 100-continue"))
+    target = request.target.decode("ascii")
+    return RequestHead(
+        method=request.method.decode("ascii"),
+        target=target,
+        path=_path(target),
+        version="1.0" if version == b"1.0" else "1.1",
+        headers=headers,
+        client=client,
+    )
+
+
+def _path(target: str) -> str:
+    """The path of a request target in origin, absolute or asterisk form (RFC 9112 section 3.2)."""
+    if target.startswith("/"):
+        return target.partition("?")[0]
+    if target == "*":
+        return target
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None:
+        raise Refused(error_response(400, "the request target is neither a path nor a URL"))
+    return match["path"] or "/"
+
+
+def persistent(head: RequestHead) -> bool:
+    """Whether the client lets its connection stand. HTTP/1.0's keep-alive is not spoken here."""
+    if head.version == "1.0":
+        return False
+    options = head.headers.get(b"connection", b"").lower()
+    return b"close" not in [option.strip() for option in options.split(b",")]
+
+
+@lru_cache(maxsize=len(PHRASES))
+def _status_and_date(status: int, second: int) -> bytes:
+    """The first two lines of an answer; the clock is looked at in whole seconds."""
+    date = formatdate(second, usegmt=True)
+    return f"HTTP/1.1 {status} {PHRASES[status]}\r\nDate: {date}\r\n".encode("ascii")
+
+
+def encode(response: Response, *, keep: bool, bodiless: bool) -> bytes:
+    """An answer as it travels. ``bodiless`` leaves the body away, not its length (for HEAD)."""
+    body = response.body
+    parts = [_status_and_date(response.status, int(time.time()))]
+    if response.status != 204:  # RFC 9110 section 8.6: no Content-Length there
+        parts.append(b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body))
+    parts += [b"%s: %s\r\n" % header for header in response.headers]
+    parts.append(b"\r\n" if keep else b"Connection: close\r\n\r\n")
+    if not bodiless:
+        parts.append(body)
+    return b"".join(parts)
