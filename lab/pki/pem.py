@@ -7,7 +7,7 @@ the file and says what it holds instead. This module must not know which files t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +31,9 @@ from lab.pki.keys import PrivateKey, public_bytes
 
 MAX_FILE_BYTES = 1 << 20
 """More than any file of certificates has; a larger one is something else."""
+
+Password = bytes | Callable[[], bytes] | None
+"""A password, or how to ask for it where one is needed, or that there is none."""
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
 
@@ -79,26 +82,20 @@ def certificates_in(data: bytes, path: Path) -> tuple[x509.Certificate, ...]:
         ) from error
 
 
-def key_in(data: bytes, path: Path, *, password: bytes | None = None) -> PrivateKey:
+def key_in(data: bytes, path: Path, *, password: Password = None) -> PrivateKey:
     """The private key of a PEM file; ``password`` is used only where the key is encrypted."""
-    block = next((block for label, block in blocks(data) if "PRIVATE KEY" in label), None)
+    block = next((block for label, block in blocks(data) if label.endswith("PRIVATE KEY")), None)
     if block is None:
         raise WrongFormatError(
             f"holds no PEM private key but {what_is(data)}",
             remedy="Name a file with -----BEGIN PRIVATE KEY----- in it",
             path=path,
         )
-    encrypted = is_encrypted(block)
-    if encrypted and not password:
-        raise PasswordNeededError(
-            "the private key is encrypted",
-            remedy=f"Give its password, or decrypt it: openssl pkey -in {path} -out NEW",
-            path=path,
-        )
+    opener = _password_for(block, path, password)
     try:
-        key = serialization.load_pem_private_key(block, password if encrypted else None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        if encrypted:
+        key = serialization.load_pem_private_key(block, opener)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        if opener is not None:
             raise WrongPasswordError(
                 "the password does not open the private key",
                 remedy="Give the password that it was encrypted with",
@@ -112,6 +109,25 @@ def key_in(data: bytes, path: Path, *, password: bytes | None = None) -> Private
     return signing_key(key, path)
 
 
+def _password_for(block: bytes, path: Path, password: Password) -> bytes | None:
+    """The password for an encrypted key, asked for where need be; ``None`` for a plain key."""
+    # PKCS#8 says it in the label (RFC 7468, 11), OpenSSL's older form in a header.
+    if not block.startswith(b"-----BEGIN ENCRYPTED ") and b"Proc-Type: 4,ENCRYPTED" not in block:
+        return None
+    if given := ask(password):
+        return given
+    raise PasswordNeededError(
+        "the private key is encrypted, and there is no password",
+        remedy=f"Give its password, or decrypt it: openssl pkey -in {path} -out NEW",
+        path=path,
+    )
+
+
+def ask(password: Password) -> bytes | None:
+    """The password itself."""
+    return password() if callable(password) else password
+
+
 def signing_key(key: object, path: Path) -> PrivateKey:
     """``key`` itself, where it is of a kind that can sign a TLS handshake."""
     if not isinstance(key, PrivateKey):
@@ -123,11 +139,6 @@ def signing_key(key: object, path: Path) -> PrivateKey:
     return key
 
 
-def is_encrypted(block: bytes) -> bool:
-    """Whether a PEM private key needs a password (PKCS#8, or OpenSSL's older form)."""
-    return block.startswith(b"-----BEGIN ENCRYPTED ") or b"Proc-Type: 4,ENCRYPTED" in block
-
-
 def what_is(data: bytes) -> str:
     """A phrase for what ``data`` looks like, for the error that says it is not what it should."""
     if not data.strip():
@@ -137,7 +148,7 @@ def what_is(data: bytes) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "UTF-16 text, which is how PowerShell's > writes"
     if data.startswith(b"\x30"):
-        return "binary (DER) data"
+        return "binary (DER) data, which openssl x509 and openssl pkey turn into PEM"
     if data.startswith(b"\xfe\xed\xfe\xed"):
         return "a Java key store"
     return "text or data of another kind"
