@@ -1,0 +1,113 @@
+"""Why a server refuses a ClientHello: the two ends have something not in common.
+
+This module must not know of certificates: none has been shown when this happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.tls.codepoints import AlertDescription as Alert
+
+from lab.tls.extensions import ApplicationLayerProtocols, SignatureAlgorithms, SupportedGroups
+from lab.tls.messages import ClientHello
+from lab.tls.summary import Summary, offered_versions
+from lab.tls.text import escaped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """Something that may be missing in common. ``alerts`` are those that the RFCs name for it."""
+
+    code: str
+    summary: str
+    offer: str
+    reference: str
+    fix: str
+    alerts: frozenset[Alert]
+
+
+def mismatches(summary: Summary, alert: Alert | None) -> list[Mismatch]:
+    """What the ends may lack in common, those that the alert speaks for first."""
+    hello = summary.client_hello
+    if hello is None:
+        return []
+    found = [*_versions(hello), *_parameters(hello), *_names(summary, hello)]
+    return sorted(found, key=lambda each: alert not in each.alerts)
+
+
+def _versions(hello: ClientHello) -> Iterator[Mismatch]:
+    versions = [version for version in offered_versions(hello) if version.is_known]
+    yield Mismatch(
+        code="no-common-version",
+        summary="the server does not speak any TLS version that the client offers",
+        offer=f"the client offers {_listed(versions)}",
+        reference="RFC 8446 section 4.2.1; RFC 5246 appendix E.1",
+        fix="offer a version that the server speaks, or let the server speak this one",
+        alerts=frozenset({Alert.PROTOCOL_VERSION}),
+    )
+
+
+def _parameters(hello: ClientHello) -> Iterator[Mismatch]:
+    yield Mismatch(
+        code="no-common-cipher-suite",
+        summary="client and server have no cipher suite in common, or none that the server's "
+        "certificate can serve",
+        offer=f"the client offers {_listed(hello.cipher_suites)}",
+        reference="RFC 8446 section 4.1.1; RFC 5246 section 7.4.1.3",
+        fix="allow one suite on both sides that fits the type of the server's key",
+        alerts=frozenset({Alert.HANDSHAKE_FAILURE, Alert.INSUFFICIENT_SECURITY}),
+    )
+    groups = hello.find(SupportedGroups)
+    if groups is not None:
+        yield Mismatch(
+            code="no-common-group",
+            summary="client and server have no group for the key exchange in common",
+            offer=f"the client offers {_listed(groups.named_group_list)}",
+            reference="RFC 8446 section 4.2.7; RFC 8422 section 5.1.1",
+            fix="allow one group on both sides, such as x25519 or secp256r1",
+            alerts=frozenset({Alert.HANDSHAKE_FAILURE, Alert.INSUFFICIENT_SECURITY}),
+        )
+    schemes = hello.find(SignatureAlgorithms)
+    if schemes is not None:
+        yield Mismatch(
+            code="no-common-signature-algorithm",
+            summary="the server's key cannot sign with any algorithm that the client takes",
+            offer=f"the client takes {_listed(schemes.supported_signature_algorithms)}",
+            reference="RFC 8446 section 4.2.3; RFC 5246 section 7.4.1.4.1",
+            fix="give the server a certificate with a key of a type that the client takes",
+            alerts=frozenset({Alert.HANDSHAKE_FAILURE}),
+        )
+
+
+def _names(summary: Summary, hello: ClientHello) -> Iterator[Mismatch]:
+    name = summary.server_name
+    yield Mismatch(
+        code="unknown-server-name",
+        summary="the server has no site of the name that the client asks for"
+        if name
+        else "the server wants to be asked for a site by name, and the client names none",
+        offer=f"the client asks for {escaped(name)}" if name else "the client sends no server_name",
+        reference="RFC 6066 section 3",
+        fix="connect by a name that the server is configured for",
+        alerts=frozenset({Alert.UNRECOGNIZED_NAME, Alert.MISSING_EXTENSION}),
+    )
+    protocols = hello.find(ApplicationLayerProtocols)
+    if protocols is not None:
+        offered = [escaped(each.decode("latin-1")) for each in protocols.protocol_name_list]
+        yield Mismatch(
+            code="no-common-application-protocol",
+            summary="the server speaks none of the application protocols that the client offers",
+            offer=f"the client offers {_listed(offered)}",
+            reference="RFC 7301 section 3.2",
+            fix="offer a protocol that the server speaks, or no ALPN",
+            alerts=frozenset({Alert.NO_APPLICATION_PROTOCOL}),
+        )
+
+
+def _listed(values: object, most: int = 6) -> str:
+    assert isinstance(values, list | tuple)
+    texts = [str(value) for value in values if not str(value).startswith("GREASE")]
+    rest = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,222 @@
+"""Which faults a refused certificate chain can have: what its judge said, and what it shows itself.
+
+Rules: a verdict of the judging end's own library is a fact and comes first; what the certificates
+show comes second; an alert alone supports a suspicion and never makes one certain. Where two
+causes look the same on the wire, both are named and the text says so.
+
+This module must not know how the connection ended, beyond the alert that it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+
+from lab.tls import faults
+from lab.tls.certificates import CertificateDescription, describe
+from lab.tls.codepoints import AlertDescription
+from lab.tls.events import Endpoint, LocalFact
+from lab.tls.faults import Fault
+from lab.tls.text import escaped
+
+_PURPOSE = {Endpoint.CLIENT: "clientAuth", Endpoint.SERVER: "serverAuth"}
+_ANY_PURPOSE = "anyExtendedKeyUsage"
+_WEAKEST_RSA = 2048
+_WEAK_DIGESTS = ("md5", "sha1")
+
+# Faults that the chain itself cannot show: its judge must be asked.
+_UNSEEN = (
+    faults.UNTRUSTED_CA,
+    faults.REVOKED,
+    faults.CRL_UNUSABLE,
+    faults.BAD_SIGNATURE,
+    faults.NAME_CONSTRAINTS,
+    faults.CRITICAL_EXTENSION,
+    faults.PATH_LENGTH,
+    faults.EXPIRED,
+    faults.WEAK,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspicion:
+    """A fault that fits, with what speaks for it. ``certain``: the judge itself said so."""
+
+    fault: Fault
+    evidence: tuple[str, ...]
+    certain: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A chain and how it was received.
+
+    ``owner`` sent the chain; ``authorities`` are the names (DER) that the other end asked for,
+    ``server_name`` the host that a client wanted; ``now`` is the present, None to leave it out.
+    """
+
+    owner: Endpoint
+    chain: tuple[bytes, ...]
+    authorities: tuple[bytes, ...]
+    server_name: str
+    alert: AlertDescription | None
+    verdict: LocalFact | None
+    now: datetime | None
+
+
+def suspicions(case: Case) -> list[Suspicion]:
+    """The faults that fit, best first, each once. Empty where nothing speaks for any."""
+    described = [describe(der) for der in case.chain]
+    found: list[Suspicion] = []
+    shown = list(_shown(case, described))
+    if case.verdict is not None and case.verdict.code is not None:
+        found += _by_verdict(case, case.verdict, shown)
+    found += sorted(shown, key=lambda each: not _supported(each.fault, case.alert))
+    found += _unsettled(case, described)
+    if case.verdict is None:
+        found += _by_alert(case)
+    by_code: dict[str, Suspicion] = {}
+    for each in found:
+        by_code.setdefault(each.fault.code, each)
+    return list(by_code.values())
+
+
+def _by_verdict(
+    case: Case, verdict: LocalFact, shown: Sequence[Suspicion]
+) -> Iterator[Suspicion]:
+    """What the judge's OpenSSL said; where that fits several faults, those that show come first."""
+    said = (
+        f"OpenSSL at the {case.owner.other.value} says: "
+        f"{escaped(verdict.reason)} (verify code {verdict.code})"
+    )
+    fitting = [fault for fault in faults.FAULTS if verdict.code in fault.verdicts]
+    visible = {each.fault.code: each.evidence for each in shown}
+    fitting.sort(key=lambda fault: fault.code not in visible)
+    certain = len(fitting) == 1
+    for fault in fitting:
+        yield Suspicion(
+            fault=fault, evidence=(said, *visible.get(fault.code, ())), certain=certain
+        )
+
+
+def _shown(case: Case, chain: Sequence[CertificateDescription]) -> Iterator[Suspicion]:
+    """What the certificates show by themselves."""
+    for depth, seen in enumerate(chain):
+        whose = _whose(case.owner, depth, seen)
+        if case.now is not None and seen.not_valid_after and seen.not_valid_after < case.now:
+            until = f"{whose} was valid until {seen.not_valid_after:%Y-%m-%d %H:%M:%S} UTC"
+            yield Suspicion(fault=faults.EXPIRED, evidence=(until,))
+        if case.now is not None and seen.not_valid_before and seen.not_valid_before > case.now:
+            since = f"{whose} is valid from {seen.not_valid_before:%Y-%m-%d %H:%M:%S} UTC"
+            yield Suspicion(fault=faults.NOT_YET_VALID, evidence=(since,))
+        yield from _shown_purpose(case, depth, seen, whose)
+        if depth > 0 and seen.is_ca is not True and case.chain[depth] != case.chain[0]:
+            yield Suspicion(fault=faults.NOT_A_CA, evidence=(f"{whose} is no CA certificate",))
+        if weakness := _weakness(seen):
+            yield Suspicion(fault=faults.WEAK, evidence=(f"{whose} has {weakness}",))
+    if chain and case.owner is Endpoint.SERVER and case.server_name:
+        yield from _shown_name(case, chain[0])
+
+
+def _shown_purpose(
+    case: Case, depth: int, seen: CertificateDescription, whose: str
+) -> Iterator[Suspicion]:
+    purpose, allowed = _PURPOSE[case.owner], seen.extended_key_usage
+    if allowed is not None and purpose not in allowed:
+        says = f"{whose} has the extendedKeyUsage {', '.join(allowed)}, without {purpose}"
+        if _ANY_PURPOSE in allowed:
+            says += f"; not every stack takes {_ANY_PURPOSE} for it"
+        yield Suspicion(fault=faults.WRONG_PURPOSE, evidence=(says,))
+    if depth == 0 and seen.key_usage is not None and "digitalSignature" not in seen.key_usage:
+        says = f"{whose} has the keyUsage {', '.join(seen.key_usage)}, without digitalSignature"
+        yield Suspicion(fault=faults.WRONG_KEY_USAGE, evidence=(says,))
+
+
+def _shown_name(case: Case, leaf: CertificateDescription) -> Iterator[Suspicion]:
+    names = [name.lower() for name in leaf.subject_alt_names if name.startswith("DNS:")]
+    host = case.server_name.lower()
+    wildcard = f"dns:*.{host.partition('.')[2]}"
+    if f"dns:{host}" not in names and wildcard not in names:
+        has = ", ".join(map(escaped, leaf.subject_alt_names)) or "nothing"
+        says = f"the client asked for {escaped(case.server_name)}; subjectAltName has {has}"
+        yield Suspicion(fault=faults.WRONG_NAME, evidence=(says,))
+
+
+def _unsettled(case: Case, chain: Sequence[CertificateDescription]) -> Iterator[Suspicion]:
+    """Where a chain leads to nothing that is known: the causes that look alike on the wire."""
+    if not chain or not _supported(faults.UNTRUSTED_CA, case.alert):
+        return
+    leaf, top = chain[0], chain[-1]
+    if leaf.subject == leaf.issuer and len(chain) == 1:
+        says = f"subject and issuer are both {escaped(leaf.subject)}"
+        yield Suspicion(fault=faults.SELF_SIGNED, evidence=(says,))
+        return
+    wanted = _names(case.authorities)
+    issuer = escaped(top.issuer)
+    if not wanted:
+        ask = "" if case.owner is Endpoint.SERVER else ", and the server names no CAs that it takes"
+        evidence = f"the chain ends with a certificate issued by {issuer}{ask}"
+    elif top.issuer in wanted or top.subject in wanted:
+        evidence = (
+            f"the server asks for {issuer} by name, so the name is right: "
+            "the CA may be another one of the same name"
+        )
+        yield Suspicion(fault=faults.UNTRUSTED_CA, evidence=(evidence,))
+        return
+    else:
+        evidence = (
+            f"the chain ends with a certificate issued by {issuer}, "
+            f"and the server asks for {', '.join(map(escaped, wanted))}"
+        )
+    alike = "the wire cannot tell a CA that is not trusted from an intermediate that was not sent"
+    if len(chain) == 1:
+        yield Suspicion(fault=faults.UNTRUSTED_CA, evidence=(evidence, alike))
+        yield Suspicion(
+            fault=faults.INTERMEDIATE_MISSING,
+            evidence=(f"the {case.owner.value} sent one certificate only", evidence, alike),
+        )
+    else:
+        yield Suspicion(fault=faults.UNTRUSTED_CA, evidence=(evidence,))
+        yield Suspicion(fault=faults.INTERMEDIATE_MISSING, evidence=(evidence, alike))
+
+
+def _by_alert(case: Case) -> Iterator[Suspicion]:
+    """Faults that cannot be seen, for which this alert is in use."""
+    if case.alert is None:
+        return
+    for fault in _UNSEEN:
+        if case.alert in fault.alerts:
+            says = f"{case.alert} ({case.alert.value}) is in use for it, among other things"
+            yield Suspicion(fault=fault, evidence=(says,))
+
+
+def _supported(fault: Fault, alert: AlertDescription | None) -> bool:
+    """Whether an alert speaks for a fault; no alert at all speaks neither for nor against."""
+    return alert is None or alert in fault.alerts
+
+
+def _weakness(seen: CertificateDescription) -> str:
+    if seen.key_type == "RSA" and seen.key_bits is not None and seen.key_bits < _WEAKEST_RSA:
+        return f"an RSA key of {seen.key_bits} bits"
+    signature = seen.signature_algorithm.lower().replace("-", "")
+    if seen.subject != seen.issuer and any(digest in signature for digest in _WEAK_DIGESTS):
+        return f"a signature with {seen.signature_algorithm}"
+    return ""
+
+
+def _whose(owner: Endpoint, depth: int, seen: CertificateDescription) -> str:
+    if depth == 0:
+        return f"the {owner.value}'s certificate"
+    return f"the certificate of {escaped(seen.subject)}, number {depth + 1} in the chain,"
+
+
+def _names(authorities: Sequence[bytes]) -> list[str]:
+    return [name for name in map(distinguished_name, authorities) if name]
+
+
+def distinguished_name(der: bytes) -> str:
+    """A DER name in the form of RFC 4514; "" where it cannot be read."""
+    return ""
