@@ -1,0 +1,39 @@
+"""Shared by all tests: a set of certificates, and the rule that CI skips nothing without a cause."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from lab.pki.plan import KeyType, SetPlan
+from lab.pki.writing import write_set
+
+# What CI's machine cannot have. Everything else that is skipped there is a defect.
+CAUSES = ("needs Windows", "needs macOS", "needs Python ")
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lab's set, EC keys; not to be changed."""
+    folder = tmp_path_factory.mktemp("lab") / "certs"
+    write_set(folder, SetPlan(key_type=KeyType.EC), now=datetime.now(timezone.utc))
+    return folder
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None:
+        return
+    reasons = [str(report.longrepr[2]) for report in reporter.stats.get("skipped", [])]
+    unnamed = [
+        reason
+        for reason in reasons
+        if not reason.removeprefix("Skipped: ").startswith(CAUSES)
+    ]
+    if unnamed:
+        reporter.write_line(f"CI skips without a named cause: {sorted(set(unnamed))}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,205 @@
+"""Whatever one client does, the next one is served: the listener over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+from lab.service.limits import Limits
+from lab.stream.contexts import ClientAuth
+from lab.tls.events import Fact, LocalFact, NotTls, Protocol
+from tests.serving import Running, blocking, client_tls, get, in_thread, running, server_tls
+
+from lab.service.listener import address_text
+from lab.service.todo_server import TodoServer
+
+
+async def assert_serves(server: Running, certs: Path) -> None:
+    response = await in_thread(lambda: get(server.port, client_tls(certs)))
+    head, _, body = response.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert json.loads(body)["client"] == "mtls-client"
+
+
+async def test_a_garbled_request(certs: Path) -> None:
+    def garble(port: int) -> bytes:
+        with blocking(port, client_tls(certs)) as tls:
+            tls.do_handshake()
+            tls.sendall(b"\x00\xff GARBLE\r\n\r\n")
+            return tls.recv(65536)
+
+    async with running(certs) as server:
+        assert (await in_thread(lambda: garble(server.port))).startswith(b"HTTP/1.1 400 ")
+        await assert_serves(server, certs)
+
+
+async def test_plain_http_on_the_tls_port(certs: Path) -> None:
+    def plain(port: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return connection.recv(65536)
+
+    async with running(certs) as server:
+        await in_thread(lambda: plain(server.port))
+        await assert_serves(server, certs)
+        aliens = [event for event in server.events[0] if isinstance(event, NotTls)]
+    assert [each.protocol for each in aliens] == [Protocol.HTTP]
+
+
+async def test_a_client_that_stays_silent(certs: Path) -> None:
+    limits = Limits(handshake_timeout=0.05, discard_timeout=0.05)
+
+    def silent(port: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            return connection.recv(1)
+
+    async with running(certs, limits=limits) as server:
+        assert await in_thread(lambda: silent(server.port)) == b""
+        facts = [event.fact for event in server.events[0] if isinstance(event, LocalFact)]
+        assert Fact.TIMED_OUT in facts
+    async with running(certs) as server:
+        await assert_serves(server, certs)
+
+
+async def test_a_client_that_drops_in_mid_body(
+    certs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def drop(port: int) -> None:
+        with blocking(port, client_tls(certs)) as tls:
+            tls.do_handshake()
+            tls.sendall(
+                b"POST /todo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                b'Content-Length: 100\r\n\r\n{"task": "ne'
+            )
+
+    async with running(certs) as server:
+        await in_thread(lambda: drop(server.port))
+        await assert_serves(server, certs)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("client_auth", "status"), [(ClientAuth.OPTIONAL, 401), (ClientAuth.NONE, 200)]
+)
+async def test_without_a_certificate_where_none_is_required(
+    certs: Path, client_auth: ClientAuth, status: int
+) -> None:
+    """The handshake lets the client in; what HTTP makes of it is another matter."""
+    async with running(certs, client_auth=client_auth) as server:
+        context = client_tls(certs, identity=False)
+        response = await in_thread(lambda: get(server.port, context))
+    assert response.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+async def test_stopping_ends_idle_connections_in_order(certs: Path) -> None:
+    """A client between two requests gets close_notify, not a cut."""
+    state = Running(port=0)
+    server = TodoServer(server_tls(certs), sink=state.sink)
+    _, state.port = await server.open("127.0.0.1", 0)
+    tls = blocking(state.port, client_tls(certs))
+
+    def converse() -> bytes:
+        tls.do_handshake()
+        tls.sendall(b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return tls.recv(65536)
+
+    with tls:
+        assert (await in_thread(converse)).startswith(b"HTTP/1.1 200 ")
+        closing = asyncio.create_task(server.close())
+        # The end of data, and not an exception, is what close_notify looks like.
+        assert await in_thread(lambda: tls.recv(65536)) == b""
+        tls.close()
+        await closing
+
+
+async def test_stopping_finishes_the_request_in_flight(certs: Path) -> None:
+    server = TodoServer(server_tls(certs))
+    _, port = await server.open("127.0.0.1", 0)
+    body = '{"task": "Añadir endpoint POST"}'.encode()
+    head = (
+        "POST /todo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    with blocking(port, client_tls(certs)) as tls:
+
+        def begin() -> None:
+            tls.do_handshake()
+            # The answer to the first request tells that the connection is being served.
+            tls.sendall(b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert tls.recv(65536).startswith(b"HTTP/1.1 200 ")
+            tls.sendall(head.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+            assert tls.recv(65536).startswith(b"HTTP/1.1 100 ")
+
+        await in_thread(begin)
+        closing = asyncio.create_task(server.close())
+
+        def finish() -> bytes:
+            tls.sendall(body)
+            return tls.recv(65536)
+
+        response = await in_thread(finish)
+        assert response.startswith(b"HTTP/1.1 201 ")
+        assert b"\r\nConnection: close\r\n" in response
+        with pytest.raises(ConnectionRefusedError):
+            await in_thread(lambda: socket.create_connection(("127.0.0.1", port)).close())
+        tls.close()
+        await closing
+
+
+async def test_stopping_is_bounded(certs: Path) -> None:
+    """A client that never finishes its handshake is cut off."""
+    state = Running(port=0)
+    server = TodoServer(
+        server_tls(certs), sink=state.sink, limits=Limits(shutdown_timeout=0.05)
+    )
+    _, state.port = await server.open("127.0.0.1", 0)
+    with socket.create_connection(("127.0.0.1", state.port)) as connection:
+
+        def until_accepted() -> None:
+            connection.sendall(b"\x16")
+
+        await in_thread(until_accepted)
+        while not state.events:
+            await asyncio.sleep(0)
+        await asyncio.wait_for(server.close(), 20)
+        connection.settimeout(20)
+        with pytest.raises(ConnectionError):
+            if await in_thread(lambda: connection.recv(1)) == b"":
+                raise ConnectionError("closed")
+
+
+async def test_a_refusal_while_stopping_is_not_silent(certs: Path) -> None:
+    """A handshake in progress is finished, and refused with its alert."""
+    state = Running(port=0)
+    server = TodoServer(server_tls(certs), sink=state.sink)
+    _, state.port = await server.open("127.0.0.1", 0)
+    with blocking(state.port, client_tls(certs, identity=False)) as tls:
+        while not state.events:
+            await asyncio.sleep(0)
+        closing = asyncio.create_task(server.close())
+        await asyncio.sleep(0)
+
+        def shake() -> str:
+            try:
+                tls.do_handshake()
+                tls.recv(1)
+            except ssl.SSLError as error:
+                return error.reason
+            return "let in"
+
+        assert await in_thread(shake) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+        tls.close()
+        await closing
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "text"), [("127.0.0.1", 8443, "127.0.0.1:8443"), ("::1", 1, "[::1]:1")]
+)
+def test_addresses_as_text(host: str, port: int, text: str) -> None:
+    assert address_text(host, port) == text
