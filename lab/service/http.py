@@ -12,7 +12,6 @@ This module must not know TLS, sockets, routes or what a body means.
 from __future__ import annotations
 
 import asyncio
-import itertools
 from typing import Protocol
 
 import h11
@@ -259,27 +258,33 @@ class _Connection:
         if parser.they_are_waiting_for_100_continue and not self._buffer:
             await self._send(_CONTINUE)
         deadline = self._watch.after(limits.body_timeout)
-        fed = len(self._buffer)
-        parser.receive_data(bytes(self._buffer))
         body = bytearray()
-        for turn in itertools.count(1):
-            event = next_event(parser)
-            if isinstance(event, h11.Data):
-                body += event.data
-            elif isinstance(event, h11.EndOfMessage):
-                break
-            elif fed <= limits.body_bytes + limits.head_bytes:
-                data = await self._read_more(deadline, "body")
-                fed += len(data)
+        data, framed = bytes(self._buffer), 0
+        while True:
+            framed += len(data)
+            if data:  # to h11, no bytes are the end of the connection
                 parser.receive_data(data)
-            else:
+            ended = await self._take(parser, body)
+            if ended:
+                self._buffer[:] = parser.trailing_data[0]
+                framed -= len(self._buffer)
+            if framed > limits.body_bytes + limits.head_bytes:
                 raise self._too_large(pending=limits.discard_bytes)
-            if len(body) > limits.body_bytes:
-                raise self._too_large(pending=limits.discard_bytes)
+            if ended:
+                return bytes(body)
+            data = await self._read_more(deadline, "body")
+
+    async def _take(self, parser: h11.Connection, body: bytearray) -> bool:
+        """Moves what the parser has of a body into ``body``; tells whether that was all of it."""
+        turn = 0
+        while isinstance(event := next_event(parser), h11.Data):
+            body += event.data
+            if len(body) > self._limits.body_bytes:
+                raise self._too_large(pending=self._limits.discard_bytes)
+            turn += 1
             if turn % _EVENTS_PER_TURN == 0:
                 await asyncio.sleep(0)
-        self._buffer[:] = parser.trailing_data[0]
-        return bytes(body)
+        return isinstance(event, h11.EndOfMessage)
 
     def _too_large(self, *, pending: int) -> Refused:
         message = f"the body is longer than {self._limits.body_bytes} bytes"

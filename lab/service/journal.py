@@ -27,8 +27,21 @@ class Entry:
 
 def write(entry: Entry, *, error: BaseException | None = None) -> None:
     """Hands an entry to the handlers; ``error`` adds its traceback."""
-    if LOGGER.isEnabledFor(entry.level):
-        LOGGER.log(entry.level, entry.message, exc_info=error, extra={"fields": entry.fields})
+    if not LOGGER.isEnabledFor(entry.level):
+        return
+    # Made by hand, as the search for the calling line costs more than the rest and would always
+    # come to this one.
+    record = LOGGER.makeRecord(
+        LOGGER.name,
+        entry.level,
+        __file__,
+        0,
+        entry.message,
+        (),
+        (type(error), error, error.__traceback__) if error else None,
+        extra={"fields": entry.fields},
+    )
+    LOGGER.handle(record)
 
 
 def escaped(text: str) -> str:

@@ -150,7 +150,7 @@ def _refuse_content(head: RequestHead) -> Response | None:
     declared = head.headers.get(b"content-type", b"").decode("latin-1")
     if declared.partition(";")[0].strip().lower() != "application/json":
         message = (
-            f"Content-Type must be application/json, not {declared or 'absent'}; "
+            f"Content-Type must be application/json, not {declared or 'nothing'}; "
             "with curl: -H 'Content-Type: application/json'"
         )
         return error_response(415, message, field="Content-Type")

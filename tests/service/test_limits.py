@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+from lab.service.limits import Interruption, Limits, WaitInterrupted, Watch
+
+FAR = 1000.0
+
+
+@pytest.mark.parametrize("name", ["idle_timeout", "head_bytes", "body_bytes"])
+def test_a_limit_of_nothing_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"limit {name} must be greater than zero"):
+        Limits(**{name: 0})
+
+
+async def test_a_wait_that_ends_gives_its_value() -> None:
+    watch = Watch(closing=asyncio.Event(), tick=FAR)
+    assert await watch.wait(asyncio.sleep(0, "done"), deadline=watch.after(FAR)) == "done"
+    watch.stop()
+
+
+async def test_a_deadline_ends_a_wait_and_the_task_goes_on() -> None:
+    watch = Watch(closing=asyncio.Event(), tick=0.01)
+    for _ in range(2):
+        with pytest.raises(WaitInterrupted) as caught:
+            await watch.wait(asyncio.Event().wait(), deadline=watch.after(0.02))
+        assert caught.value.cause is Interruption.TIMED_OUT
+    assert await watch.wait(asyncio.sleep(0, "on"), deadline=watch.after(FAR)) == "on"
+    watch.stop()
+    if sys.version_info >= (3, 11):
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+
+
+async def test_no_deadline_strikes_between_two_waits() -> None:
+    watch = Watch(closing=asyncio.Event(), tick=0.001)
+    await watch.wait(asyncio.sleep(0), deadline=watch.after(0.001))
+    ticked = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.01, ticked.set)
+    await ticked.wait()  # outside the watch: deadlines of the past must not reach in here
+    watch.stop()
+
+
+async def test_closing_ends_an_idle_wait() -> None:
+    closing = asyncio.Event()
+    watch = Watch(closing=closing, tick=FAR)
+    asyncio.get_running_loop().call_soon(closing.set)
+    with pytest.raises(WaitInterrupted) as caught:
+        await watch.wait(asyncio.Event().wait(), deadline=watch.after(FAR), idle=True)
+    assert caught.value.cause is Interruption.CLOSING
+    watch.stop()
+
+
+async def test_closing_leaves_a_busy_wait_alone() -> None:
+    closing, go_on = asyncio.Event(), asyncio.Event()
+    watch = Watch(closing=closing, tick=FAR)
+
+    async def close_then_go_on() -> None:
+        closing.set()
+        for _ in range(5):  # turns in which the watch would have struck
+            await asyncio.sleep(0)
+        go_on.set()
+
+    other = asyncio.create_task(close_then_go_on())
+    await watch.wait(go_on.wait(), deadline=watch.after(FAR))
+    await other
+    watch.stop()
+
+
+async def test_a_cancellation_from_outside_stays_one() -> None:
+    started = asyncio.Event()
+
+    async def body() -> None:
+        watch = Watch(closing=asyncio.Event(), tick=FAR)
+        started.set()
+        try:
+            await watch.wait(asyncio.Event().wait(), deadline=watch.after(FAR), idle=True)
+        finally:
+            watch.stop()
+
+    task = asyncio.create_task(body())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 cannot tell the two apart")
+async def test_a_cancellation_that_meets_the_watchs_own_is_kept() -> None:
+    closing = asyncio.Event()
+
+    async def body() -> None:
+        watch = Watch(closing=closing, tick=FAR)
+        try:
+            await watch.wait(asyncio.Event().wait(), deadline=watch.after(FAR), idle=True)
+        finally:
+            watch.stop()
+
+    task = asyncio.create_task(body())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    closing.set()  # its waiter wakes in the next turn, the watch strikes in the one after it
+    loop = asyncio.get_running_loop()
+    loop.call_soon(lambda: loop.call_soon(task.cancel))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_stop_leaves_no_task_behind() -> None:
+    watch = Watch(closing=asyncio.Event(), tick=FAR)
+    await asyncio.sleep(0)
+    watch.stop()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
