@@ -7,7 +7,7 @@ and number the maker wanted. This module must not know where identities come fro
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,7 +21,7 @@ class Identity:
     """``chain`` is what is sent, leaf first and never empty; ``key`` signs for the leaf."""
 
     chain: tuple[x509.Certificate, ...]
-    key: PrivateKey
+    key: PrivateKey = field(compare=False)  # the leaf's public key settles it
 
     @property
     def certificate(self) -> x509.Certificate:

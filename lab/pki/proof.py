@@ -12,6 +12,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -89,7 +90,10 @@ def _names(certificate: x509.Certificate) -> Sequence[str]:
 
 def _prove_pfx(paths: SetPaths, loaded: LabSet, password: str) -> None:
     path = paths.client_pfx
-    content = pkcs12.load_pkcs12(path.read_bytes(), password.encode())
+    try:
+        content = pkcs12.load_pkcs12(path.read_bytes(), password.encode())
+    except ValueError as error:
+        raise _faulty_pfx(path, "does not open with its password") from error
     whole = (
         content.cert is not None
         and content.cert.certificate == loaded.client.certificate
@@ -97,8 +101,10 @@ def _prove_pfx(paths: SetPaths, loaded: LabSet, password: str) -> None:
         and [each.certificate for each in content.additional_certs] == [loaded.ca.certificate]
     )
     if not whole:
-        raise SetFaultyError(
-            "lacks the client's certificate, its key, or the CA's certificate",
-            remedy="Report this, with the version of cryptography",
-            path=path,
-        )
+        raise _faulty_pfx(path, "lacks the client's certificate, its key, or the CA's certificate")
+
+
+def _faulty_pfx(path: Path, problem: str) -> SetFaultyError:
+    return SetFaultyError(
+        problem, remedy="Report this, with the version of cryptography", path=path
+    )
