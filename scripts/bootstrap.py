@@ -43,11 +43,8 @@ def environment(extra: str = "") -> Path:
     if extra_needed:
         target = f"{ROOT}[{extra}]" if extra else str(ROOT)
         print(f"Installing into {VENV.name} ...", flush=True)
-        done = subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            + ["--editable", target],
-            check=False,
-        )
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        done = subprocess.run([*pip, "--editable", target], check=False)
         if done.returncode:
             refuse("pip could not install the project", "see its message above")
         stamp.write_text(" ".join([*installed, extra]).strip(), encoding="utf-8")
@@ -78,4 +75,5 @@ def _create() -> None:
                 "this Python cannot make a virtual environment",
                 f"install its venv package (Debian, Ubuntu: apt install python{version}-venv)",
             )
-        refuse(f"venv failed: {said.splitlines()[-1] if said else 'no message'}", "see above")
+        print(said, file=sys.stderr)
+        refuse("venv failed", "see its message above")

@@ -115,9 +115,7 @@ async def measure(
                     ClientTls(server_ca=tls.client_ca, minimum=version, maximum=version)
                 )
                 loop = asyncio.get_running_loop()
-                tries = [
-                    loop.run_in_executor(pool, attempt, port, context) for _ in range(clients)
-                ]
+                tries = [loop.run_in_executor(pool, attempt, port, context) for _ in range(clients)]
                 answers[version.value] = Counter(await asyncio.gather(*tries))
     finally:
         await close()

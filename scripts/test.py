@@ -1,4 +1,4 @@
-"""Run the test suite in the project's own environment: ``python3 scripts/test.py [pytest's words]``."""
+"""Run the tests in the project's own environment: ``python3 scripts/test.py [pytest's words]``."""
 
 from __future__ import annotations
 

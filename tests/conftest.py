@@ -1,4 +1,4 @@
-"""Shared by all tests: a set of certificates, and the rule that CI skips nothing without a cause."""
+"""Shared by all tests: a set of certificates, and that CI skips nothing without a cause."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     reasons = [str(report.longrepr[2]) for report in reporter.stats.get("skipped", [])]
     unnamed = [
-        reason
-        for reason in reasons
-        if not reason.removeprefix("Skipped: ").startswith(CAUSES)
+        reason for reason in reasons if not reason.removeprefix("Skipped: ").startswith(CAUSES)
     ]
     if unnamed:
         reporter.write_line(f"CI skips without a named cause: {sorted(set(unnamed))}", red=True)

@@ -21,7 +21,17 @@ FLOORS = {
     "stream": 2,
     "tls": 1,
 }
-NO_IO = {"asyncio", "socket", "ssl", "selectors", "threading", "subprocess", "time", "os", "pathlib"}
+NO_IO = {
+    "asyncio",
+    "socket",
+    "ssl",
+    "selectors",
+    "threading",
+    "subprocess",
+    "time",
+    "os",
+    "pathlib",
+}
 MAX_LINES = 400
 MAX_FUNCTION_LINES = 50
 

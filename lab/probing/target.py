@@ -42,5 +42,7 @@ def parse_target(text: str, default_port: int = 8443) -> Target:
     if not parts.hostname:
         raise TargetError(f"{text!r} names no host; write HOST:PORT or https://HOST:PORT")
     if parts.username is not None:
-        raise TargetError(f"{text!r} carries a user name; a client is known by its certificate here")
+        raise TargetError(
+            f"{text!r} carries a user name; a client is known by its certificate here"
+        )
     return Target(host=parts.hostname, port=default_port if port is None else port)

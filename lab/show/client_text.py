@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from lab.tls.text import escaped
 from lab.tls.events import AlertSeen
+from lab.tls.text import escaped
 
 
 def heading(url: str, certificate: str, ca: str) -> Iterator[str]:
@@ -92,8 +92,7 @@ def admitted(status: int, body: bytes) -> Iterator[str]:
     yield ""
     if status in (400, 401, 403):
         yield (
-            f"[NEGATIVE TEST] FAIL: only HTTP refused the client ({status}); "
-            "the handshake did not."
+            f"[NEGATIVE TEST] FAIL: only HTTP refused the client ({status}); the handshake did not."
         )
     else:
         yield "[NEGATIVE TEST] FAIL: Server served an unauthenticated client."

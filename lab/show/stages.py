@@ -166,8 +166,7 @@ def _message(event: MessageSeen) -> str:
 def _certificate(der: bytes) -> str:
     seen = describe(der)
     return (
-        f"subject={escaped(seen.subject)!r} issuer={escaped(seen.issuer)!r} "
-        f"serial={seen.serial:#x}"
+        f"subject={escaped(seen.subject)!r} issuer={escaped(seen.issuer)!r} serial={seen.serial:#x}"
     )
 
 

@@ -25,7 +25,9 @@ class TlsFailed(StreamError):
     """
 
     def __init__(self, error: ssl.SSLError, *, in_handshake: bool) -> None:
-        super().__init__(str(error.args[-1]) if error.args else "TLS failed", in_handshake=in_handshake)
+        super().__init__(
+            str(error.args[-1]) if error.args else "TLS failed", in_handshake=in_handshake
+        )
         self.error = error
 
     @property

@@ -63,4 +63,3 @@ class KeyLogSource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-

@@ -288,8 +288,6 @@ class TlsStream:
             if self._tls.context.verify_mode is not ssl.CERT_NONE and self.peer_certificate:
                 self._watch.fact(Fact.CERTIFICATE_VERIFIED, certificate=self.peer_certificate)
         elif isinstance(error, ssl.SSLCertVerificationError):
-            self._watch.fact(
-                Fact.CERTIFICATE_REFUSED, error.verify_message, code=error.verify_code
-            )
+            self._watch.fact(Fact.CERTIFICATE_REFUSED, error.verify_message, code=error.verify_code)
         elif error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
             self._watch.fact(Fact.CERTIFICATE_REFUSED, "peer did not return a certificate")

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.tls.codepoints import AlertDescription as Alert
-
 from lab.tls.extensions import ApplicationLayerProtocols, SignatureAlgorithms, SupportedGroups
 from lab.tls.messages import ClientHello
 from lab.tls.summary import Summary, offered_versions

@@ -248,7 +248,9 @@ def _last_message(events: Sequence[Event], by: Endpoint | None) -> tuple[str, bo
 
 def _returned(events: Sequence[Event], endpoint: Endpoint) -> bool | None:
     facts = [
-        event.fact for event in events if isinstance(event, LocalFact) and event.endpoint is endpoint
+        event.fact
+        for event in events
+        if isinstance(event, LocalFact) and event.endpoint is endpoint
     ]
     return Fact.HANDSHAKE_RETURNED in facts if facts else None
 

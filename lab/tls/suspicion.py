@@ -13,8 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography import x509
-
 from lab.tls import faults
 from lab.tls.certificates import CertificateDescription, describe
 from lab.tls.codepoints import AlertDescription
@@ -84,9 +82,7 @@ def suspicions(case: Case) -> list[Suspicion]:
     return list(by_code.values())
 
 
-def _by_verdict(
-    case: Case, verdict: LocalFact, shown: Sequence[Suspicion]
-) -> Iterator[Suspicion]:
+def _by_verdict(case: Case, verdict: LocalFact, shown: Sequence[Suspicion]) -> Iterator[Suspicion]:
     """What the judge's OpenSSL said; where that fits several faults, those that show come first."""
     said = (
         f"OpenSSL at the {case.owner.other.value} says: "
@@ -97,9 +93,7 @@ def _by_verdict(
     fitting.sort(key=lambda fault: fault.code not in visible)
     certain = len(fitting) == 1
     for fault in fitting:
-        yield Suspicion(
-            fault=fault, evidence=(said, *visible.get(fault.code, ())), certain=certain
-        )
+        yield Suspicion(fault=fault, evidence=(said, *visible.get(fault.code, ())), certain=certain)
 
 
 def _shown(case: Case, chain: Sequence[CertificateDescription]) -> Iterator[Suspicion]:

@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 
 from lab.service.limits import Limits
+from lab.service.listener import address_text
+from lab.service.todo_server import TodoServer
 from lab.stream.contexts import ClientAuth
 from lab.tls.events import Fact, LocalFact, NotTls, Protocol
 from tests.serving import Running, blocking, client_tls, get, in_thread, running, server_tls
-
-from lab.service.listener import address_text
-from lab.service.todo_server import TodoServer
 
 
 async def assert_serves(server: Running, certs: Path) -> None:
@@ -155,9 +154,7 @@ async def test_stopping_finishes_the_request_in_flight(certs: Path) -> None:
 async def test_stopping_is_bounded(certs: Path) -> None:
     """A client that never finishes its handshake is cut off."""
     state = Running(port=0)
-    server = TodoServer(
-        server_tls(certs), sink=state.sink, limits=Limits(shutdown_timeout=0.05)
-    )
+    server = TodoServer(server_tls(certs), sink=state.sink, limits=Limits(shutdown_timeout=0.05))
     _, state.port = await server.open("127.0.0.1", 0)
     with socket.create_connection(("127.0.0.1", state.port)) as connection:
 

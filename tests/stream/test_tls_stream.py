@@ -122,9 +122,7 @@ class RefusingServer(threading.Thread):
 
     def run(self) -> None:
         connection, _ = self._listening.accept()
-        tls = self._context.wrap_socket(
-            connection, server_side=True, do_handshake_on_connect=False
-        )
+        tls = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         try:
             tls.do_handshake()
         except ssl.SSLError:

@@ -1,0 +1,201 @@
+"""``python -m lab.server`` as a process: its log, its signals, and how it refuses to start."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from lab.pki.plan import KeyType, SetPlan
+from lab.pki.writing import write_set
+from tests.doors import run, served
+from tests.serving import client_tls, get
+
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a system with POSIX signals")
+
+
+def test_the_log_of_a_client_that_gets_in(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0") as server:
+        assert run("lab.client", server.url, "--certs", certs).code == 0
+        server.until("serving /todo")
+        lines = server.lines
+    port = server.port
+    assert lines[:3] == [
+        f"[SERVER] mTLS server listening on https://127.0.0.1:{port}",
+        "[SERVER] Requiring client cert signed by: ca.crt",
+        "[SERVER] Press Ctrl+C to stop.",
+    ]
+    assert "| TLS 1.3 accepted | server: connected | client: ClientHello |" in lines[3]
+    assert "certificate verified: subject='CN=mtls-client' issuer='CN=mTLS Lab Root CA'" in lines[3]
+    assert lines[4:] == [
+        "[SERVER] REQUEST | peer=127.0.0.1 | cert-CN='mtls-client' | \"POST /todo HTTP/1.1\" 201 -",
+        "[SERVER] AUTHENTICATED | CN='mtls-client' | creating TODO",
+        "[SERVER] TODO CREATED | CN='mtls-client' | "
+        "item={'id': 6, 'task': 'Añadir endpoint POST', 'done': False}",
+        "[SERVER] REQUEST | peer=127.0.0.1 | cert-CN='mtls-client' | \"GET /todo HTTP/1.1\" 200 -",
+        "[SERVER] AUTHENTICATED | CN='mtls-client' | serving /todo",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "alert"),
+    [("1.2", "handshake_failure (40)"), ("1.3", "certificate_required (116)")],
+)
+def test_the_log_of_a_refusal(certs: Path, version: str, alert: str) -> None:
+    with served("--certs", certs, "--port", "0") as server:
+        done = run("lab.client", server.url, "--certs", certs, "--no-cert", f"--tls{version}")
+        assert done.code == 0, done.err
+        line = server.until("HANDSHAKE")
+    assert f"| TLS {version} refused |" in line
+    assert "Certificate (empty)" in line
+    assert "certificate refused: peer did not return a certificate" in line
+    assert f"alert fatal {alert}" in line
+    assert line.endswith("closed")
+
+
+def test_a_line_for_each_stage(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0", "-v") as server:
+        assert run("lab.client", server.url, "--certs", certs).code == 0
+        server.until("server | closed")
+        stages = [line for line in server.lines if "STAGE" in line]
+    names = [line.split(" | ")[3] for line in stages]
+    for name in ("ClientHello", "ServerHello", "CertificateRequest", "CertificateVerify"):
+        assert name in names
+    assert any("client sent | ClientHello | " in line for line in stages)
+    assert any("alert warning close_notify (0)" in line for line in stages)
+
+
+def test_the_log_as_json(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0", "--log-format", "json") as server:
+        run("lab.client", server.url, "--certs", certs, "--no-cert")
+        run("lab.client", server.url, "--certs", certs)
+        server.until("serving /todo")
+        records = [json.loads(line) for line in server.lines]
+    handshakes = [r["fields"] for r in records if r["fields"].get("event") == "handshake"]
+    assert [each["result"] for each in handshakes] == ["refused", "accepted"]
+    assert {"at": "server", "stage": "alert fatal certificate_required (116)"} in (
+        handshakes[0]["stages"]
+    )
+    requests = [r["fields"] for r in records if r["fields"].get("event") == "request"]
+    assert [each["status"] for each in requests] == [201, 200]
+
+
+def test_no_secret_reaches_the_disk(certs: Path, tmp_path: Path) -> None:
+    with served("--certs", certs, "--port", "0", TMPDIR=str(tmp_path)) as server:
+        get(server.port, client_tls(certs))
+        assert sys.platform != "linux" or not list(tmp_path.rglob("*"))
+
+
+@on_posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_with_0(certs: Path, number: signal.Signals) -> None:
+    with served("--certs", certs, "--port", "0") as server:
+        server.until("Ctrl")
+        assert server.stop(number) == 0
+    assert server.lines[-1] == "[SERVER] Stopped."
+
+
+def test_host_and_port_from_the_environment(certs: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with served("--certs", certs, MTLS_SERVER_HOST="localhost", MTLS_SERVER_PORT=str(port)) as it:
+        assert it.port == port
+
+
+def test_certificates_are_made_where_there_are_none(tmp_path: Path) -> None:
+    with served("--port", "0", cwd=tmp_path) as server:
+        assert "No certificates in certs: made a new CA" in server.lines[0]
+        assert run("lab.client", server.url, cwd=tmp_path).code == 0
+
+
+def test_a_port_in_use(certs: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("lab.server", "--certs", certs, "--port", port)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"lab.server: port {port} on 127.0.0.1 is in use; "
+        "stop what listens there, or choose another --port\n"
+    )
+
+
+def copied(certs: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(certs, tmp_path / "certs"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "names"),
+    [
+        ("missing", "server.key"),
+        ("mismatched", "server.key"),
+        ("no PEM", "server.crt"),
+        ("empty", "ca.crt"),
+        ("a folder", "ca.crt"),
+    ],
+)
+def test_faulty_files_are_named_in_one_line(
+    certs: Path, tmp_path: Path, spoil: str, names: str
+) -> None:
+    folder = copied(certs, tmp_path)
+    file = folder / names
+    if spoil == "mismatched":
+        shutil.copy(folder / "client.key", file)
+    else:
+        file.unlink()
+    if spoil == "no PEM":
+        file.write_bytes(b"\x00\xff nothing of the kind")
+    elif spoil == "empty":
+        file.touch()
+    elif spoil == "a folder":
+        file.mkdir()
+    done = run("lab.server", "--certs", folder, "--port", "0")
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert str(file) in line
+    assert "lab.certs" in line or "Name" in line
+
+
+def test_an_expired_certificate_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    long_ago = datetime.now(timezone.utc) - timedelta(days=30)
+    write_set(folder, SetPlan(key_type=KeyType.EC, days=7), now=long_ago)
+    done = run("lab.server", "--certs", folder, "--port", "0")
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert str(folder / "server.crt") in line
+    assert "expired" in line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--port", "65536"],
+        ["--port", "https"],
+        ["--client-auth", "maybe"],
+        ["--min-tls", "1.1"],
+        ["--min-tls", "1.3", "--max-tls", "1.2"],
+        ["--host", "256.0.0.1"],
+    ],
+)
+def test_bad_arguments(certs: Path, words: list[str]) -> None:
+    done = run("lab.server", "--certs", certs, *words)
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    assert done.err.splitlines()[-1].startswith("python -m lab.server: error:") or (
+        done.err.startswith("lab.server: ")
+    )
+
+
+def test_versions_can_be_narrowed(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0", "--max-tls", "1.2") as server:
+        run("lab.client", server.url, "--certs", certs)
+        assert "TLS 1.2 accepted" in server.until("HANDSHAKE")
+        done = run("lab.client", server.url, "--certs", certs, "--tls1.3")
+        assert done.code == 2
+        assert "protocol version" in done.err
