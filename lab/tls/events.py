@@ -83,7 +83,12 @@ class AlertSeen(WireEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeCipherSpecSeen(WireEvent):
-    """A ChangeCipherSpec record: RFC 5246 section 7.1, or RFC 8446 appendix D.4's empty gesture."""
+    """A ChangeCipherSpec record: RFC 5246 section 7.1, or RFC 8446 appendix D.4's empty gesture.
+
+    ``out_of_order`` tells that neither RFC allows it at this point.
+    """
+
+    out_of_order: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,94 @@
+"""The NSS key log format: lines of label, client_random and secret.
+
+Rules: a line that is no such line is passed over, as every reader of this format does; it may be
+a comment. What is kept is bounded: secrets of the connection's own client_random, and the newest
+few of others, which may come before their ClientHello does.
+
+Source: draft-ietf-tls-keylogfile (now RFC 9850), and NSS's description of the format.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_LINE = 512
+"""The longest line in characters that can hold a secret: 31 + 64 + 2 * 64 and spaces."""
+MAX_STRANGERS = 1024
+"""How many secrets are kept whose ClientHello has not been seen."""
+
+
+class SecretLabel(enum.Enum):
+    """The labels that the observer can use; the values are those of the format."""
+
+    CLIENT_RANDOM = "CLIENT_RANDOM"
+    CLIENT_EARLY_TRAFFIC_SECRET = "CLIENT_EARLY_TRAFFIC_SECRET"
+    CLIENT_HANDSHAKE_TRAFFIC_SECRET = "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
+    SERVER_HANDSHAKE_TRAFFIC_SECRET = "SERVER_HANDSHAKE_TRAFFIC_SECRET"
+    CLIENT_TRAFFIC_SECRET_0 = "CLIENT_TRAFFIC_SECRET_0"
+    SERVER_TRAFFIC_SECRET_0 = "SERVER_TRAFFIC_SECRET_0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """One line of a key log. ``CLIENT_RANDOM`` marks the master secret of TLS 1.2."""
+
+    label: SecretLabel
+    client_random: bytes
+    secret: bytes
+
+
+_LABELS = {label.value: label for label in SecretLabel}
+
+
+def parse_key_log(text: str) -> Iterator[Secret]:
+    """The secrets in ``text``, in its order; lines of other labels and other text are skipped."""
+    for line in text.splitlines():
+        parts = line.split()
+        label = _LABELS.get(parts[0]) if len(parts) == 3 and len(line) <= MAX_LINE else None
+        if label is None:
+            continue
+        try:
+            client_random, secret = bytes.fromhex(parts[1]), bytes.fromhex(parts[2])
+        except ValueError:
+            continue
+        # RFC 8446 section 7.1: as long as the hash; RFC 5246 section 8.1: 48 bytes.
+        if len(client_random) == 32 and len(secret) in (32, 48, 64):
+            yield Secret(label=label, client_random=client_random, secret=secret)
+
+
+class KeyRing:
+    """The secrets of one connection, and for a while those of connections not yet known."""
+
+    def __init__(self) -> None:
+        self._own: set[bytes] = set()
+        self._secrets: dict[tuple[SecretLabel, bytes], bytes] = {}
+        self._strangers: OrderedDict[tuple[SecretLabel, bytes], bytes] = OrderedDict()
+
+    def adopt(self, client_random: bytes) -> None:
+        """Make the secrets of ``client_random`` this connection's own."""
+        if client_random in self._own or len(self._own) >= MAX_STRANGERS:
+            return
+        self._own.add(client_random)
+        for key in [key for key in self._strangers if key[1] == client_random]:
+            self._secrets[key] = self._strangers.pop(key)
+
+    def learn(self, key_log: str) -> bool:
+        """Keep the secrets in ``key_log``; tell whether one of them is this connection's own."""
+        found = False
+        for secret in parse_key_log(key_log):
+            key = (secret.label, secret.client_random)
+            if secret.client_random in self._own:
+                self._secrets[key] = secret.secret
+                found = True
+            else:
+                self._strangers[key] = secret.secret
+                if len(self._strangers) > MAX_STRANGERS:
+                    self._strangers.popitem(last=False)
+        return found
+
+    def get(self, label: SecretLabel, client_random: bytes) -> bytes | None:
+        """The secret of this connection with ``label``, or None while it is not known."""
+        return self._secrets.get((label, client_random))

@@ -1,0 +1,301 @@
+"""How handshake messages lie on the wire.
+
+Rules: one small function for each message, one table from type to function. What a message means
+to the connection is the observer's business: a parser gets the version and the key exchange, no
+more, and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from lab.tls import extension_parsing as ext
+from lab.tls import messages as msg
+from lab.tls.ciphersuites import CipherSuite
+from lab.tls.codepoints import (
+    CertificateCompressionAlgorithm,
+    CertificateStatusType,
+    ClientCertificateType,
+    CompressionMethod,
+    ECCurveType,
+    ExtensionType,
+    HandshakeType,
+    KeyUpdateRequest,
+    NamedGroup,
+    ProtocolVersion,
+    SignatureScheme,
+)
+from lab.tls.extensions import CertificateAuthorities, SignatureAlgorithms
+from lab.tls.reader import Reader
+from lab.tls.suites import KeyExchange
+
+MAX_MESSAGE = 2**18
+"""The longest message body in bytes that is read; OpenSSL takes chains of up to 100 KiB."""
+
+# RFC 8446 section 4.1.3: the SHA-256 of "HelloRetryRequest".
+HELLO_RETRY_RANDOM = bytes.fromhex(
+    "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a parser must know of the connection: both fields come from the ServerHello."""
+
+    version: ProtocolVersion
+    key_exchange: KeyExchange
+    signed: bool = True
+
+    @property
+    def is_tls13(self) -> bool:
+        """Whether messages have the shapes of TLS 1.3 or later."""
+        return self.version >= ProtocolVersion.TLS_1_3
+
+
+Parser = Callable[[Reader, Setting], msg.HandshakeMessage]
+
+
+def parse_message(msg_type: HandshakeType, body: bytes, setting: Setting) -> msg.HandshakeMessage:
+    """The message of type ``msg_type`` with ``body``, the bytes after its four-byte header.
+
+    Raises ``WireError`` where the body breaks the syntax of its RFC.
+    """
+    parser = _PARSERS.get(msg_type)
+    if parser is None:
+        return msg.UnknownMessage(msg_type=msg_type, body=body)
+    reader = Reader(body, _NAMES[msg_type])
+    message = parser(reader, setting)
+    reader.finish()
+    return message
+
+
+def _client_hello(reader: Reader, setting: Setting) -> msg.ClientHello:
+    version = ProtocolVersion(reader.uint16("legacy_version"))
+    random = reader.fixed(32, "random")
+    session_id = reader.opaque(1, "legacy_session_id", 0, 32)
+    suites = CipherSuite.each(reader.uint16s(2, "cipher_suites"))
+    methods = CompressionMethod.each(reader.uint8s(1, "legacy_compression_methods"))
+    return msg.ClientHello(
+        legacy_version=version,
+        random=random,
+        legacy_session_id=session_id,
+        cipher_suites=suites,
+        legacy_compression_methods=methods,
+        # RFC 5246 section 7.4.1.2: extensions may be left out as a whole.
+        extensions=ext.parse_extensions(reader, ext.CLIENT_HELLO) if reader.remaining else (),
+    )
+
+
+def _server_hello(reader: Reader, setting: Setting) -> msg.ServerHello:
+    version = ProtocolVersion(reader.uint16("legacy_version"))
+    random = reader.fixed(32, "random")
+    retry = random == HELLO_RETRY_RANDOM
+    session_id = reader.opaque(1, "legacy_session_id_echo", 0, 32)
+    suite = CipherSuite(reader.uint16("cipher_suite"))
+    method = CompressionMethod(reader.uint8("legacy_compression_method"))
+    table = ext.HELLO_RETRY_REQUEST if retry else ext.SERVER_HELLO
+    kind = msg.HelloRetryRequest if retry else msg.ServerHello
+    return kind(
+        legacy_version=version,
+        random=random,
+        legacy_session_id_echo=session_id,
+        cipher_suite=suite,
+        legacy_compression_method=method,
+        extensions=ext.parse_extensions(reader, table) if reader.remaining else (),
+    )
+
+
+def _encrypted_extensions(reader: Reader, setting: Setting) -> msg.EncryptedExtensions:
+    extensions = ext.parse_extensions(reader, ext.ENCRYPTED_EXTENSIONS)
+    return msg.EncryptedExtensions(extensions=extensions)
+
+
+def _certificate(reader: Reader, setting: Setting) -> msg.Certificate:
+    context = reader.opaque(1, "certificate_request_context") if setting.is_tls13 else b""
+    parse = _entry_tls13 if setting.is_tls13 else _entry_tls12
+    return msg.Certificate(
+        certificate_request_context=context,
+        certificate_list=reader.items(3, "certificate_list", parse),
+    )
+
+
+def _entry_tls12(reader: Reader) -> msg.CertificateEntry:
+    return msg.CertificateEntry(cert_data=reader.opaque(3, "certificate", 1))
+
+
+def _entry_tls13(reader: Reader) -> msg.CertificateEntry:
+    cert_data = reader.opaque(3, "cert_data", 1)
+    extensions = ext.parse_extensions(reader, ext.CERTIFICATE)
+    return msg.CertificateEntry(cert_data=cert_data, extensions=extensions)
+
+
+def _compressed_certificate(reader: Reader, setting: Setting) -> msg.CompressedCertificate:
+    algorithm = CertificateCompressionAlgorithm(reader.uint16("algorithm"))
+    length = reader.uint(3, "uncompressed_length")
+    compressed = reader.opaque(3, "compressed_certificate_message", 1)
+    certificate = None
+    if algorithm == CertificateCompressionAlgorithm.ZLIB and length <= MAX_MESSAGE:
+        try:
+            body = zlib.decompressobj().decompress(compressed, length + 1)
+        except zlib.error as error:
+            reader.fail("compressed_certificate_message", f"zlib cannot read it: {error}")
+        if len(body) != length:  # RFC 8879 section 4: bad_certificate
+            reader.fail("uncompressed_length", f"{length} told, {len(body)} or more found")
+        inner = Reader(body, "CompressedCertificate.Certificate")
+        certificate = _certificate(inner, setting)
+        inner.finish()
+    return msg.CompressedCertificate(
+        algorithm=algorithm,
+        uncompressed_length=length,
+        compressed_certificate_message=compressed,
+        certificate=certificate,
+    )
+
+
+def _certificate_status(reader: Reader, setting: Setting) -> msg.CertificateStatus:
+    status_type = CertificateStatusType(reader.uint8("status_type"))
+    known = status_type == CertificateStatusType.OCSP
+    response = reader.opaque(3, "response", 1) if known else reader.rest()
+    return msg.CertificateStatus(status_type=status_type, response=response)
+
+
+def _server_key_exchange(reader: Reader, setting: Setting) -> msg.ServerKeyExchange:
+    params: msg.ServerDHParams | msg.ServerECDHParams | None = None
+    if setting.key_exchange is KeyExchange.DHE:
+        params = msg.ServerDHParams(
+            dh_p=reader.opaque(2, "dh_p", 1),
+            dh_g=reader.opaque(2, "dh_g", 1),
+            dh_ys=reader.opaque(2, "dh_Ys", 1),
+        )
+    elif setting.key_exchange is KeyExchange.ECDHE:
+        params = _ecdh_params(reader)
+    if params is None:
+        return msg.ServerKeyExchange(params=msg.OpaqueParams(body=reader.rest()))
+    if not setting.signed:
+        return msg.ServerKeyExchange(params=params)
+    algorithm = _signature_algorithm(reader, setting)
+    signature = reader.opaque(2, "signature")
+    return msg.ServerKeyExchange(params=params, algorithm=algorithm, signature=signature)
+
+
+def _ecdh_params(reader: Reader) -> msg.ServerECDHParams:
+    curve_type = ECCurveType(reader.uint8("curve_type"))
+    if curve_type != ECCurveType.NAMED_CURVE:  # RFC 8422 section 5.4 leaves no other
+        reader.fail("curve_type", f"{curve_type} where only named_curve is allowed")
+    group = NamedGroup(reader.uint16("namedcurve"))
+    return msg.ServerECDHParams(named_group=group, public=reader.opaque(1, "public", 1))
+
+
+def _signature_algorithm(reader: Reader, setting: Setting) -> SignatureScheme | None:
+    # RFC 5246 section 4.7 puts the algorithm in front; TLS 1.0 and 1.1 know it from the key.
+    if setting.version < ProtocolVersion.TLS_1_2:
+        return None
+    return SignatureScheme(reader.uint16("algorithm"))
+
+
+def _certificate_request(reader: Reader, setting: Setting) -> msg.CertificateRequest:
+    if not setting.is_tls13:
+        return _certificate_request_tls12(reader, setting)
+    context = reader.opaque(1, "certificate_request_context")
+    extensions = ext.parse_extensions(reader, ext.CERTIFICATE_REQUEST)
+    algorithms: tuple[SignatureScheme, ...] = ()
+    authorities: tuple[bytes, ...] = ()
+    for extension in extensions:
+        if isinstance(extension, CertificateAuthorities):
+            authorities = extension.authorities
+        elif (
+            isinstance(extension, SignatureAlgorithms)
+            and extension.extension_type == ExtensionType.SIGNATURE_ALGORITHMS
+        ):
+            algorithms = extension.supported_signature_algorithms
+    return msg.CertificateRequest(
+        certificate_request_context=context,
+        supported_signature_algorithms=algorithms,
+        certificate_authorities=authorities,
+        extensions=extensions,
+    )
+
+
+def _certificate_request_tls12(reader: Reader, setting: Setting) -> msg.CertificateRequest:
+    types = ClientCertificateType.each(reader.uint8s(1, "certificate_types"))
+    algorithms: tuple[SignatureScheme, ...] = ()
+    if setting.version >= ProtocolVersion.TLS_1_2:
+        numbers = reader.uint16s(2, "supported_signature_algorithms")
+        algorithms = SignatureScheme.each(numbers)
+    return msg.CertificateRequest(
+        certificate_types=types,
+        supported_signature_algorithms=algorithms,
+        certificate_authorities=reader.items(
+            2, "certificate_authorities", lambda item: item.opaque(2, "distinguished_name", 1)
+        ),
+    )
+
+
+def _certificate_verify(reader: Reader, setting: Setting) -> msg.CertificateVerify:
+    return msg.CertificateVerify(
+        algorithm=_signature_algorithm(reader, setting), signature=reader.opaque(2, "signature")
+    )
+
+
+def _client_key_exchange(reader: Reader, setting: Setting) -> msg.ClientKeyExchange:
+    size = {KeyExchange.RSA: 2, KeyExchange.DHE: 2, KeyExchange.ECDHE: 1}.get(setting.key_exchange)
+    # SSL 3.0 has no length in front of the encrypted secret (RFC 6101 section 5.6.7.1).
+    if size is None or setting.version < ProtocolVersion.TLS_1_0:
+        return msg.ClientKeyExchange(exchange_keys=reader.rest())
+    return msg.ClientKeyExchange(exchange_keys=reader.opaque(size, "exchange_keys", 1))
+
+
+def _finished(reader: Reader, setting: Setting) -> msg.Finished:
+    if not reader.remaining:
+        reader.fail("verify_data", "empty")
+    return msg.Finished(verify_data=reader.rest())
+
+
+def _new_session_ticket(reader: Reader, setting: Setting) -> msg.NewSessionTicket:
+    lifetime = reader.uint(4, "ticket_lifetime")
+    if not setting.is_tls13:
+        return msg.NewSessionTicket(ticket_lifetime=lifetime, ticket=reader.opaque(2, "ticket"))
+    return msg.NewSessionTicket(
+        ticket_lifetime=lifetime,
+        ticket_age_add=reader.uint(4, "ticket_age_add"),
+        ticket_nonce=reader.opaque(1, "ticket_nonce"),
+        ticket=reader.opaque(2, "ticket", 1),
+        extensions=ext.parse_extensions(reader, ext.NEW_SESSION_TICKET),
+    )
+
+
+def _key_update(reader: Reader, setting: Setting) -> msg.KeyUpdate:
+    return msg.KeyUpdate(request_update=KeyUpdateRequest(reader.uint8("request_update")))
+
+
+def _empty(
+    kind: Callable[[], msg.HandshakeMessage], _: Reader, __: Setting
+) -> msg.HandshakeMessage:
+    return kind()
+
+
+_PARSERS: dict[HandshakeType, Parser] = {
+    HandshakeType.HELLO_REQUEST: partial(_empty, msg.HelloRequest),
+    HandshakeType.CLIENT_HELLO: _client_hello,
+    HandshakeType.SERVER_HELLO: _server_hello,
+    HandshakeType.NEW_SESSION_TICKET: _new_session_ticket,
+    HandshakeType.END_OF_EARLY_DATA: partial(_empty, msg.EndOfEarlyData),
+    HandshakeType.ENCRYPTED_EXTENSIONS: _encrypted_extensions,
+    HandshakeType.CERTIFICATE: _certificate,
+    HandshakeType.SERVER_KEY_EXCHANGE: _server_key_exchange,
+    HandshakeType.CERTIFICATE_REQUEST: _certificate_request,
+    HandshakeType.SERVER_HELLO_DONE: partial(_empty, msg.ServerHelloDone),
+    HandshakeType.CERTIFICATE_VERIFY: _certificate_verify,
+    HandshakeType.CLIENT_KEY_EXCHANGE: _client_key_exchange,
+    HandshakeType.FINISHED: _finished,
+    HandshakeType.CERTIFICATE_STATUS: _certificate_status,
+    HandshakeType.KEY_UPDATE: _key_update,
+    HandshakeType.COMPRESSED_CERTIFICATE: _compressed_certificate,
+}
+_NAMES = {
+    msg_type: "".join(word.capitalize() for word in str(msg_type).split("_"))
+    for msg_type in _PARSERS
+}

@@ -1,0 +1,373 @@
+"""The observer: bytes of both directions and secrets go in, events come out.
+
+Rules: nothing a peer sends makes it raise; a direction whose bytes break the syntax ends in one
+``Malformed`` (or ``NotTls``) and is read no further, while the other goes on. It keeps no event,
+and no more bytes than its bounds say.
+
+This module must not know where bytes come from, nor what an event will be used for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from lab.tls import messages as msg
+from lab.tls import preamble
+from lab.tls.assembly import MessageAssembler
+from lab.tls.codepoints import (
+    AlertDescription,
+    AlertLevel,
+    ContentType,
+    ExtensionType,
+    HandshakeType,
+)
+from lab.tls.connection import Connection, Snapshot
+from lab.tls.events import (
+    AlertSeen,
+    ApplicationDataSeen,
+    ChangeCipherSpecSeen,
+    Endpoint,
+    Event,
+    Malformed,
+    MessageSeen,
+    NotTls,
+    RecordSpan,
+    SealedSeen,
+    StreamEnd,
+    StreamEnded,
+)
+from lab.tls.keylog import KeyRing
+from lab.tls.message_parsing import parse_message
+from lab.tls.order import Order, Step, step_of
+from lab.tls.reader import WireError
+from lab.tls.records import HEADER, MAX_PLAINTEXT, Record, RecordReader
+from lab.tls.unsealing import Sealed, Stage, Unsealer
+
+MAX_WAITING_BYTES = 2**18
+"""How many bytes of records wait for a secret before the oldest are given up."""
+MAX_WAITING_RECORDS = 1024
+"""How many records wait for a secret before the oldest are given up."""
+SAMPLE = 64
+"""How many bytes of what is no TLS are shown."""
+
+
+class _Direction:
+    """What is kept of one sender's bytes."""
+
+    def __init__(self, sender: Endpoint, connection: Connection, ring: KeyRing) -> None:
+        self.sender = sender
+        self.reader = RecordReader()
+        self.assembler = MessageAssembler()
+        self.unsealer = Unsealer(sender, connection, ring)
+        self.recognised = False  # the first bytes are TLS
+        self.cut = False  # no more records are cut from its bytes
+        self.stopped = False  # no more records of it are read
+
+
+class HandshakeObserver:
+    """Watches one connection.
+
+    Events come out in the order in which the bytes arrived that completed them: a protected
+    record that waits for its secret holds back all that came after it, in both directions. So
+    the list is in order of time whenever secrets come. Call ``finish`` when no more secrets
+    will: at the end, or first of all where there is no key log, and then nothing waits. More
+    than ``MAX_WAITING_BYTES`` or ``MAX_WAITING_RECORDS`` do not wait: the oldest come out sealed.
+    """
+
+    def __init__(self) -> None:
+        self._ring = KeyRing()
+        self._connection = Connection()
+        self._order = Order()
+        self._directions = {
+            sender: _Direction(sender, self._connection, self._ring) for sender in Endpoint
+        }
+        self._waiting: deque[tuple[float, _Direction, Record | StreamEnd | Event]] = deque()
+        self._waiting_bytes = 0
+        self._no_more_secrets = False
+        self._events: list[Event] = []
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the messages that came out so far have settled."""
+        return self._connection.snapshot()
+
+    def feed(self, sender: Endpoint, data: bytes, time: float) -> list[Event]:
+        """Take ``data``, the next bytes that ``sender`` sent, seen at ``time``."""
+        direction = self._directions[sender]
+        if not direction.cut:
+            direction.reader.feed(data)
+            self._cut(direction, time)
+        return self._drain()
+
+    def learn(self, key_log: str) -> list[Event]:
+        """Take text in the NSS key log format: whole lines, any number, in any order.
+
+        Lines of other connections are passed over; before the ClientHello a bounded number is
+        kept, since they may be of this one.
+        """
+        return self._drain() if self._ring.learn(key_log) else []
+
+    def end(self, sender: Endpoint, end: StreamEnd, time: float) -> list[Event]:
+        """TCP has ended for what ``sender`` sends."""
+        direction = self._directions[sender]
+        first = direction.reader.pending
+        if first and not direction.recognised and not preamble.looks_like_tls(first):
+            self._not_tls(direction, first, time)
+        self._waiting.append((time, direction, end))
+        return self._drain()
+
+    def finish(self) -> list[Event]:
+        """No more secrets will come: what waits comes out, sealed where it must."""
+        self._no_more_secrets = True
+        return self._drain()
+
+    # Cutting bytes into records.
+
+    def _cut(self, direction: _Direction, time: float) -> None:
+        if not direction.recognised:
+            first = direction.reader.pending
+            if first and not preamble.looks_like_tls(first):
+                if len(first) >= preamble.ENOUGH:
+                    self._not_tls(direction, first, time)
+                return
+            direction.recognised = len(first) > 1
+        try:
+            while (record := direction.reader.next()) is not None:
+                self._waiting.append((time, direction, record))
+                self._waiting_bytes += len(record.fragment)
+        except WireError as error:
+            direction.cut = True
+            offset = direction.reader.offset
+            self._waiting.append((time, direction, _malformed(direction, time, offset, error)))
+
+    def _not_tls(self, direction: _Direction, first: bytes, time: float) -> None:
+        direction.cut = True
+        event = NotTls(
+            time=time,
+            endpoint=direction.sender,
+            protocol=preamble.recognise(first),
+            sample=first[:SAMPLE],
+        )
+        self._waiting.append((time, direction, event))
+
+    # Reading records.
+
+    def _drain(self) -> list[Event]:
+        waiting = self._waiting
+        while waiting:
+            time, direction, item = waiting[0]
+            if isinstance(item, Record):
+                if not self._read(direction, item, time):
+                    break
+                self._waiting_bytes -= len(item.fragment)
+            elif isinstance(item, StreamEnd):
+                self._ended(direction, item, time)
+            else:
+                direction.stopped = True
+                self._events.append(item)
+            waiting.popleft()
+        events, self._events = self._events, []
+        return events
+
+    def _ended(self, direction: _Direction, end: StreamEnd, time: float) -> None:
+        inside = bool(direction.reader.pending) or direction.assembler.unfinished
+        self._events.append(
+            StreamEnded(
+                time=time,
+                endpoint=direction.sender,
+                end=end,
+                truncated=inside and not direction.stopped,
+            )
+        )
+
+    def _read(self, direction: _Direction, record: Record, time: float) -> bool:
+        """Turn a record into events; False where it must wait for a secret."""
+        if direction.stopped:
+            return True
+        try:
+            if not direction.unsealer.protects(record):
+                self._content(direction, record, record.content_type, record.fragment, time)
+                return True
+            opened = direction.unsealer.unseal(record, patient=self._patient())
+            if opened is None:
+                return False
+            if isinstance(opened, Sealed):
+                self._sealed(direction, record, opened, time)
+            else:
+                self._content(direction, record, *opened, time)
+        except WireError as error:
+            direction.stopped = direction.cut = True
+            self._events.append(_malformed(direction, time, record.offset, error))
+        return True
+
+    def _patient(self) -> bool:
+        return not (
+            self._no_more_secrets
+            or self._waiting_bytes > MAX_WAITING_BYTES
+            or len(self._waiting) > MAX_WAITING_RECORDS
+        )
+
+    def _sealed(self, direction: _Direction, record: Record, sealed: Sealed, time: float) -> None:
+        if sealed.hides_handshake:
+            self._order.suspend()
+        self._events.append(
+            SealedSeen(
+                time=time,
+                endpoint=direction.sender,
+                records=(_span(record),),
+                encrypted=True,
+                content_type=record.content_type,
+                length=len(record.fragment),
+                inference=sealed.inference,
+            )
+        )
+
+    def _content(
+        self, direction: _Direction, record: Record, kind: ContentType, data: bytes, time: float
+    ) -> None:
+        """Read the content of a record, in the clear or opened."""
+        if len(data) > MAX_PLAINTEXT:
+            raise WireError("TLSPlaintext.length", f"{len(data)} where {MAX_PLAINTEXT} is the most")
+        encrypted = direction.unsealer.protects(record)
+        if kind is ContentType.HANDSHAKE:
+            self._handshake(direction, record, data, time, encrypted)
+        elif kind is ContentType.ALERT:
+            self._alert(direction, record, data, time, encrypted)
+        elif direction.assembler.unfinished:
+            # RFC 8446 section 5.1: no other records between those of one message. An alert is
+            # let through above: why a sender gave up is worth more than its manners.
+            raise WireError("Handshake", f"a message is interrupted by {kind}")
+        elif kind is ContentType.APPLICATION_DATA:
+            self._events.append(
+                ApplicationDataSeen(
+                    time=time,
+                    endpoint=direction.sender,
+                    records=(_span(record),),
+                    encrypted=encrypted,
+                    data=data,
+                )
+            )
+        elif kind is ContentType.CHANGE_CIPHER_SPEC:
+            self._change_cipher_spec(direction, record, data, time, encrypted)
+        else:
+            raise WireError("TLSInnerPlaintext.type", f"{kind} is no content of TLS")
+
+    def _alert(
+        self, direction: _Direction, record: Record, data: bytes, time: float, encrypted: bool
+    ) -> None:
+        if len(data) != 2:  # RFC 8446 section 5.1: one alert a record, whole
+            raise WireError("Alert", f"{len(data)} bytes where an alert has 2")
+        self._events.append(
+            AlertSeen(
+                time=time,
+                endpoint=direction.sender,
+                records=(_span(record),),
+                encrypted=encrypted,
+                level=AlertLevel(data[0]),
+                description=AlertDescription(data[1]),
+            )
+        )
+
+    def _change_cipher_spec(
+        self, direction: _Direction, record: Record, data: bytes, time: float, encrypted: bool
+    ) -> None:
+        if data != b"\x01":
+            raise WireError("ChangeCipherSpec", "not the one byte 1 that it must be")
+        tls13 = self._connection.is_tls13 or direction.unsealer.stage in _TLS13_STAGES
+        if tls13 and encrypted:  # RFC 8446 section 5: never protected
+            raise WireError("TLSInnerPlaintext.type", "change_cipher_spec is protected")
+        legal = self._order.take(direction.sender, Step.CHANGE_CIPHER_SPEC)
+        if not tls13 and self._connection.version is not None:
+            self._connection.change_cipher_spec(direction.sender)
+            direction.unsealer.change_cipher_spec()
+        self._events.append(
+            ChangeCipherSpecSeen(
+                time=time,
+                endpoint=direction.sender,
+                records=(_span(record),),
+                encrypted=encrypted,
+                out_of_order=not legal,
+            )
+        )
+
+    # Handshake messages.
+
+    def _handshake(
+        self, direction: _Direction, record: Record, data: bytes, time: float, encrypted: bool
+    ) -> None:
+        if not data:  # RFC 8446 section 5.1
+            raise WireError("Handshake", "an empty fragment")
+        assembler, unsealer = direction.assembler, direction.unsealer
+        assembler.add(data, _span(record))
+        while (found := assembler.next()) is not None:
+            raw, records = found
+            epoch = unsealer.epoch
+            self._message(direction, raw, records, time, encrypted)
+            if unsealer.epoch != epoch and assembler.unfinished:
+                # RFC 8446 section 5.1: a message before a change of keys ends its record.
+                raise WireError("Handshake", "a message goes on over a change of keys")
+
+    def _message(
+        self,
+        direction: _Direction,
+        raw: bytes,
+        records: tuple[RecordSpan, ...],
+        time: float,
+        encrypted: bool,
+    ) -> None:
+        sender = direction.sender
+        message = parse_message(HandshakeType(raw[0]), raw[4:], self._connection.setting)
+        # RFC 8446 section 2: once there are keys, every message is protected.
+        exposed = not encrypted and direction.unsealer.stage in _TLS13_STAGES
+        self._connection.take(sender, message)
+        if isinstance(message, msg.ServerHello):
+            self._order.choose(tls13=self._connection.is_tls13)
+        legal = self._order.take(sender, step_of(message))
+        self._change_keys(direction, message)
+        self._events.append(
+            MessageSeen(
+                time=time,
+                endpoint=sender,
+                records=records,
+                encrypted=encrypted,
+                message=message,
+                raw=raw,
+                out_of_order=exposed or not legal,
+            )
+        )
+
+    def _change_keys(self, direction: _Direction, message: msg.HandshakeMessage) -> None:
+        """Let a message have its effect on the keys of what follows it."""
+        from_client = direction.sender is Endpoint.CLIENT
+        if isinstance(message, msg.ClientHello) and from_client:
+            self._ring.adopt(message.random)
+            early = message.has(ExtensionType.EARLY_DATA)
+            direction.unsealer.client_hello(early_data=early)
+        elif isinstance(message, msg.ServerHello) and not from_client:
+            retry = isinstance(message, msg.HelloRetryRequest)
+            if self._connection.is_tls13 and not retry:
+                for either in self._directions.values():
+                    either.unsealer.server_hello()
+        elif isinstance(message, msg.EndOfEarlyData):
+            direction.unsealer.end_of_early_data()
+        elif isinstance(message, msg.Finished):
+            direction.unsealer.finished()
+        elif isinstance(message, msg.KeyUpdate):
+            direction.unsealer.key_update()
+
+
+_TLS13_STAGES = (Stage.HANDSHAKE, Stage.APPLICATION)
+
+
+def _span(record: Record) -> RecordSpan:
+    return RecordSpan(offset=record.offset, length=HEADER + len(record.fragment))
+
+
+def _malformed(direction: _Direction, time: float, offset: int, error: WireError) -> Malformed:
+    return Malformed(
+        time=time,
+        endpoint=direction.sender,
+        offset=offset,
+        where=error.where,
+        problem=error.problem,
+    )

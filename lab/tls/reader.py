@@ -1,0 +1,159 @@
+"""The bounded reader: the only code that takes a message's bytes apart.
+
+Rules: every read names the field it reads, and fails with a ``WireError`` that carries the whole
+path to it. Every length field opens a reader of its own, which the caller's function must leave
+empty; so a length that lies, in either direction, is always seen.
+
+This module must not know any message.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+T = TypeVar("T")
+
+
+class WireError(Exception):
+    """Bytes that break the protocol's syntax: ``where`` names the structure and the field."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where = where
+        self.problem = problem
+
+
+class Reader:
+    """Reads ``data`` from its start; ``name`` is what the bytes are, for errors.
+
+    Numbers are big-endian, as all of TLS (RFC 8446 section 3.1). Every method raises
+    ``WireError`` where the bytes are too few or a bound of the RFC's notation is broken.
+    """
+
+    __slots__ = ("_at", "_data", "_end", "_name", "_parent")
+
+    def __init__(self, data: bytes, name: object) -> None:
+        self._data = data
+        self._at = 0
+        self._end = len(data)
+        self._name = name
+        self._parent: Reader | None = None
+
+    @property
+    def remaining(self) -> int:
+        """How many bytes are left."""
+        return self._end - self._at
+
+    def uint8(self, name: str) -> int:
+        """The next byte."""
+        at = self._at
+        if at >= self._end:
+            self.fail(name, f"1 byte expected, {self._end - at} left")
+        self._at = at + 1
+        return self._data[at]
+
+    def uint16(self, name: str) -> int:
+        """The next two bytes as a number."""
+        at = self._at
+        if at + 2 > self._end:
+            self.fail(name, f"2 bytes expected, {self._end - at} left")
+        self._at = at + 2
+        return self._data[at] << 8 | self._data[at + 1]
+
+    def uint(self, size: int, name: str) -> int:
+        """The next ``size`` bytes as a number."""
+        return int.from_bytes(self.fixed(size, name), "big")
+
+    def fixed(self, length: int, name: str) -> bytes:
+        """The next ``length`` bytes."""
+        at = self._at
+        if at + length > self._end:
+            self.fail(name, f"{length} bytes expected, {self._end - at} left")
+        self._at = at + length
+        return self._data[at : at + length]
+
+    def rest(self) -> bytes:
+        """All that is left."""
+        at = self._at
+        self._at = self._end
+        return self._data[at : self._end]
+
+    def opaque(self, size: int, name: str, minimum: int = 0, maximum: int | None = None) -> bytes:
+        """A vector of bytes with a length field of ``size`` bytes."""
+        length = self._length(size, name, minimum)
+        if maximum is not None and length > maximum:
+            self.fail(name, f"length {length} where at most {maximum} is allowed")
+        at = self._at
+        self._at = at + length
+        return self._data[at : at + length]
+
+    def uint8s(self, size: int, name: str) -> bytes:
+        """A vector of one-byte numbers, at least one."""
+        return self.opaque(size, name, 1)
+
+    def uint16s(self, size: int, name: str) -> tuple[int, ...]:
+        """A vector of two-byte numbers, at least one."""
+        length = self._length(size, name, 2)
+        if length % 2:
+            self.fail(name, f"length {length} is odd, the items have 2 bytes each")
+        at = self._at
+        self._at = at + length
+        return struct.unpack_from(f">{length // 2}H", self._data, at)
+
+    def vector(self, size: int, name: object, parse: Callable[[Reader], T], minimum: int = 0) -> T:
+        """What ``parse`` makes of a vector with a length field of ``size`` bytes.
+
+        ``parse`` must read the vector to its end.
+        """
+        inner = self._inner(size, name, minimum)
+        value = parse(inner)
+        inner.finish()
+        return value
+
+    def items(
+        self, size: int, name: object, parse: Callable[[Reader], T], minimum: int = 0
+    ) -> tuple[T, ...]:
+        """A vector whose items ``parse`` reads one after the other."""
+        inner = self._inner(size, name, minimum)
+        values = []
+        while inner._at < inner._end:
+            values.append(parse(inner))
+        return tuple(values)
+
+    def finish(self) -> None:
+        """Check that nothing is left."""
+        if self._at != self._end:
+            raise WireError(self.path(), f"{self._end - self._at} bytes left over at its end")
+
+    def path(self) -> str:
+        """The names from the outermost structure to this one, with dots."""
+        return f"{self._parent.path()}.{self._name}" if self._parent else str(self._name)
+
+    def fail(self, name: object, problem: str) -> NoReturn:
+        """Raise a ``WireError`` about the field ``name`` of this structure."""
+        raise WireError(f"{self.path()}.{name}", problem)
+
+    def _length(self, size: int, name: object, minimum: int) -> int:
+        at = self._at
+        start = at + size
+        if start > self._end:
+            self.fail(name, f"{size} bytes of length expected, {self._end - at} left")
+        length = int.from_bytes(self._data[at:start], "big")
+        if start + length > self._end:
+            self.fail(name, f"length {length} where {self._end - start} bytes are left")
+        if length < minimum:
+            self.fail(name, f"length {length} where at least {minimum} is required")
+        self._at = start
+        return length
+
+    def _inner(self, size: int, name: object, minimum: int) -> Reader:
+        length = self._length(size, name, minimum)
+        inner = Reader.__new__(Reader)
+        inner._data = self._data
+        inner._at = self._at
+        inner._end = self._at = self._at + length
+        inner._name = name
+        inner._parent = self
+        return inner

@@ -1,0 +1,275 @@
+"""Which key opens the next record of one direction.
+
+Rules: one ``Unsealer`` for each sender. The observer tells it what changes keys; it finds the
+secrets in the key ring when a record needs them, says "wait" while a secret may still come, and
+says what can be told from outside where none will.
+
+This module must not know how records are queued, nor what an opened record holds.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from lab.tls import inference
+from lab.tls.codepoints import ContentType, ProtocolVersion
+from lab.tls.connection import Connection
+from lab.tls.events import Endpoint
+from lab.tls.keylog import KeyRing, SecretLabel
+from lab.tls.keyschedule import connection_keys
+from lab.tls.protection import Opener, SealBroken, TrafficOpener, connection_opener, traffic_opener
+from lab.tls.reader import WireError
+from lab.tls.records import Record
+from lab.tls.suites import UNKNOWN_SUITE, Suite, parts_of
+
+
+class Stage(enum.Enum):
+    """Which keys a direction is under."""
+
+    PLAIN = "none"
+    EARLY = "early traffic"
+    HANDSHAKE = "handshake traffic"
+    APPLICATION = "application traffic"
+    CONNECTION = "TLS 1.2 or before"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A record that will not be opened; ``inference`` is what can be told all the same.
+
+    ``hides_handshake`` tells that a handshake message may be in it.
+    """
+
+    inference: str
+    hides_handshake: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ConnectionState:
+    """What TLS 1.2 derives one direction's keys from, as it was at the ChangeCipherSpec."""
+
+    client_random: bytes
+    server_random: bytes
+    suite: Suite
+    encrypt_then_mac: bool
+    openable: bool
+
+
+_LABELS = {
+    (Endpoint.CLIENT, Stage.EARLY): SecretLabel.CLIENT_EARLY_TRAFFIC_SECRET,
+    (Endpoint.CLIENT, Stage.HANDSHAKE): SecretLabel.CLIENT_HANDSHAKE_TRAFFIC_SECRET,
+    (Endpoint.SERVER, Stage.HANDSHAKE): SecretLabel.SERVER_HANDSHAKE_TRAFFIC_SECRET,
+    (Endpoint.CLIENT, Stage.APPLICATION): SecretLabel.CLIENT_TRAFFIC_SECRET_0,
+    (Endpoint.SERVER, Stage.APPLICATION): SecretLabel.SERVER_TRAFFIC_SECRET_0,
+}
+
+Opened = tuple[ContentType, bytes]
+
+
+class Unsealer:
+    """Opens the records that ``sender`` protected."""
+
+    def __init__(self, sender: Endpoint, connection: Connection, ring: KeyRing) -> None:
+        self.stage = Stage.PLAIN
+        self.epoch = 0
+        self._sender = sender
+        self._connection = connection
+        self._ring = ring
+        self._opener: Opener | None = None
+        self._state: _ConnectionState | None = None
+        self._count = 0
+        self._blind = False
+
+    # What changes keys.
+
+    def client_hello(self, *, early_data: bool) -> None:
+        """The client's hello was sent; early data may follow it (RFC 8446 section 4.2.10)."""
+        if self.stage in (Stage.PLAIN, Stage.EARLY):
+            self._enter(Stage.EARLY if early_data else Stage.PLAIN)
+
+    def server_hello(self) -> None:
+        """The server chose TLS 1.3: handshake keys from here on, or after the early data."""
+        if self.stage is Stage.PLAIN:
+            self._enter(Stage.HANDSHAKE)
+
+    def end_of_early_data(self) -> None:
+        """The sender's EndOfEarlyData (RFC 8446 section 4.5)."""
+        if self.stage is Stage.EARLY:
+            self._enter(Stage.HANDSHAKE)
+
+    def finished(self) -> None:
+        """The sender's Finished; in TLS 1.3 application keys follow the handshake's."""
+        if self.stage is Stage.HANDSHAKE:
+            self._enter(Stage.APPLICATION)
+
+    def key_update(self) -> None:
+        """The sender's KeyUpdate (RFC 8446 section 4.6.3)."""
+        if self.stage is Stage.APPLICATION and isinstance(self._opener, TrafficOpener):
+            self._opener = self._opener.updated()
+            self.epoch += 1
+
+    def change_cipher_spec(self) -> None:
+        """The sender's ChangeCipherSpec of TLS 1.2 or before (RFC 5246 section 7.1)."""
+        self._enter(Stage.CONNECTION)
+        client, server = self._connection.client_hello, self._connection.server_hello
+        self._state = None
+        if client is not None and server is not None:
+            suite = parts_of(server.cipher_suite)
+            self._state = _ConnectionState(
+                client_random=client.random,
+                server_random=server.random,
+                suite=suite,
+                encrypt_then_mac=self._connection.encrypt_then_mac,
+                openable=self._connection.version == ProtocolVersion.TLS_1_2
+                and suite.cipher is not None
+                and not self._connection.compressed,
+            )
+
+    def _enter(self, stage: Stage) -> None:
+        if stage is not self.stage or stage is Stage.CONNECTION:
+            self.stage = stage
+            self.epoch += 1
+            self._opener = None
+            self._count = 0
+
+    # Opening.
+
+    def protects(self, record: Record) -> bool:
+        """Whether the fragment of ``record`` is protected rather than in the clear."""
+        if self.stage is Stage.CONNECTION:
+            return True
+        return record.content_type is ContentType.APPLICATION_DATA
+
+    def unseal(self, record: Record, *, patient: bool) -> Opened | Sealed | None:
+        """Open ``record``: what is in it, or what can be told of it, or None for "wait".
+
+        ``patient`` tells that a secret may still be learned; without it the answer is never None.
+        Raises ``WireError`` for application data where the version allows none.
+        """
+        if self.stage is Stage.PLAIN:
+            return self._unexpected()
+        if self.stage is Stage.CONNECTION:
+            return self._unseal_connection(record, patient)
+        if self.stage is Stage.EARLY:
+            return self._unseal_early(record, patient)
+        return self._unseal_traffic(record, patient)
+
+    def _unexpected(self) -> Sealed:
+        if self._connection.version is None or self._connection.is_tls13:
+            return Sealed(inference.BEFORE_KEYS)
+        raise WireError("TLSPlaintext.type", "application_data before the handshake has ended")
+
+    def _unseal_traffic(self, record: Record, patient: bool) -> Opened | Sealed | None:
+        if self._opener is None and not self._blind:
+            secret = self._secret(self.stage)
+            if secret is None and patient:
+                return None
+            self._opener = traffic_opener(self._suite(), secret) if secret else None
+            # Where one record stays shut, a change of keys may pass unseen.
+            self._blind = self._opener is None
+        return self._open(record) or Sealed(inference.infer_tls13(record, self._suite()))
+
+    def _open(self, record: Record) -> Opened | Sealed | None:
+        """Open with the key at hand; None where there is none."""
+        if self._opener is None or self._blind:
+            return None
+        try:
+            return self._opener.open(record)
+        except SealBroken:
+            self._opener.sequence += 1
+            return Sealed(inference.BROKEN)
+
+    def _unseal_connection(self, record: Record, patient: bool) -> Opened | Sealed | None:
+        state = self._state
+        if self._opener is None and not self._blind and state and state.openable:
+            secret = self._ring.get(SecretLabel.CLIENT_RANDOM, state.client_random)
+            if secret is None and patient:
+                return None
+            if secret is not None:
+                self._opener = self._connection_opener(state, secret)
+        self._count += 1
+        opened = self._open(record)
+        if opened is not None:
+            return opened
+        if record.content_type is ContentType.CHANGE_CIPHER_SPEC:
+            self._blind = True  # the keys that it brings in were agreed out of sight
+        return Sealed(
+            inference.infer_tls12(record, self._suite(), first=self._count == 1),
+            hides_handshake=record.content_type
+            in (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC),
+        )
+
+    def _connection_opener(self, state: _ConnectionState, master_secret: bytes) -> Opener | None:
+        client, server = connection_keys(
+            master_secret, state.client_random, state.server_random, state.suite
+        )
+        opener = connection_opener(
+            state.suite,
+            client if self._sender is Endpoint.CLIENT else server,
+            encrypt_then_mac=state.encrypt_then_mac,
+        )
+        if opener is not None:
+            opener.sequence = self._count  # records that were given up count too
+        return opener
+
+    def _unseal_early(self, record: Record, patient: bool) -> Opened | Sealed | None:
+        """Early data, or what follows it: EndOfEarlyData is missing where it was refused.
+
+        RFC 8446 section 4.2.10: a client whose early data was refused goes on under handshake
+        keys, or with a second ClientHello, at once.
+        """
+        opened = self._open_early(record)
+        if opened is not None:
+            return opened
+        answered = self._connection.server_hello is not None
+        secret = self._secret(Stage.HANDSHAKE)
+        if secret is None and patient and (answered or not self._secret(Stage.EARLY)):
+            return None
+        if not answered:
+            return Sealed(inference.EARLY_DATA, hides_handshake=False)
+        opener = traffic_opener(self._suite(), secret) if secret else None
+        try:
+            opened = opener.open(record) if opener else None
+        except SealBroken:
+            return Sealed(inference.EARLY_DATA, hides_handshake=False)
+        self._enter(Stage.HANDSHAKE)
+        self._opener = opener
+        self._blind = opener is None
+        return opened or Sealed(inference.infer_tls13(record, self._suite()))
+
+    def _open_early(self, record: Record) -> Opened | None:
+        """Try the early secret under each suite it may be for: the wire does not name it."""
+        secret = self._secret(Stage.EARLY)
+        hello = self._connection.client_hello
+        if secret is None or hello is None:
+            return None
+        openers: list[Opener] = [self._opener] if self._opener else []
+        if not openers:
+            suites = {parts_of(suite) for suite in hello.cipher_suites if suite >> 8 == 0x13}
+            fitting = [suite for suite in suites if _hash_length(suite) == len(secret)]
+            made = (traffic_opener(suite, secret) for suite in fitting)
+            openers = [opener for opener in made if opener]
+        for candidate in openers:
+            try:
+                opened = candidate.open(record)
+            except SealBroken:
+                continue
+            self._opener = candidate
+            return opened
+        return None
+
+    def _secret(self, stage: Stage) -> bytes | None:
+        hello = self._connection.client_hello
+        label = _LABELS.get((self._sender, stage))
+        return self._ring.get(label, hello.random) if hello and label else None
+
+    def _suite(self) -> Suite:
+        if self._state is not None:
+            return self._state.suite
+        hello = self._connection.server_hello
+        return parts_of(hello.cipher_suite) if hello else UNKNOWN_SUITE
+
+
+def _hash_length(suite: Suite) -> int:
+    return 48 if suite.hash_name == "sha384" else 32
