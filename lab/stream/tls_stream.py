@@ -177,7 +177,7 @@ class TlsStream:
         finally:
             await self._wire.close()
             if self._watch is not None:
-                self._watch.finish()
+                self._watch.closed()
 
     async def _drain(self, linger: Linger) -> None:
         async def until_end() -> None:
@@ -238,7 +238,8 @@ class TlsStream:
     def _show_unseen(self) -> None:
         if self._watch is None:
             return
-        if self._in_handshake:
+        if self._in_handshake or self._endpoint is Endpoint.CLIENT:
+            # A server of ours never renegotiates, so it has no secrets later on.
             self._watch.learn()
         if self._unseen is not None:
             (data, at), self._unseen = self._unseen, None
@@ -284,6 +285,7 @@ class TlsStream:
         if self._watch is None:
             return
         self._show_unseen()
+        self._watch.no_more_secrets()
         if error is None:
             if self._tls.context.verify_mode is not ssl.CERT_NONE and self.peer_certificate:
                 self._watch.fact(Fact.CERTIFICATE_VERIFIED, certificate=self.peer_certificate)

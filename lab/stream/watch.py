@@ -36,7 +36,9 @@ class Watch:
         self._sink = sink
         self._key_log = key_log
         self._observer = HandshakeObserver()
-        self._finished = False
+        self._closed = False
+        if key_log is None:
+            self.no_more_secrets()
 
     @property
     def observer(self) -> HandshakeObserver:
@@ -55,6 +57,10 @@ class Watch:
         """OpenSSL has worked: fetch the secrets that it may have made."""
         if self._key_log is not None and (lines := self._key_log.read()):
             self._pass_on(self._observer.learn(lines))
+
+    def no_more_secrets(self) -> None:
+        """OpenSSL has come to an end with the handshake: what is still sealed stays sealed."""
+        self._pass_on(self._observer.finish())
 
     def ended(self, sender: Endpoint, end: StreamEnd) -> None:
         """One direction of TCP is over."""
@@ -80,11 +86,11 @@ class Watch:
             )
         )
 
-    def finish(self) -> None:
-        """The connection is closed. Later calls do nothing."""
-        if not self._finished:
-            self._finished = True
-            self._pass_on(self._observer.finish())
+    def closed(self) -> None:
+        """The connection is let go of. Later calls do nothing."""
+        if not self._closed:
+            self._closed = True
+            self.no_more_secrets()
             self.fact(Fact.CLOSED)
 
     def _pass_on(self, events: Iterable[Event]) -> None:

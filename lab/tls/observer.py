@@ -111,7 +111,8 @@ class HandshakeObserver:
         """TCP has ended for what ``sender`` sends."""
         direction = self._directions[sender]
         first = direction.reader.pending
-        if first and not direction.recognised and not preamble.looks_like_tls(first):
+        unrecognised = not (direction.cut or direction.recognised)
+        if first and unrecognised and not preamble.looks_like_tls(first):
             self._not_tls(direction, first, time)
         self._waiting.append((time, direction, end))
         return self._drain()
