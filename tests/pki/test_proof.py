@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from lab.pki import profiles
+from lab.pki import profiles, proof
 from lab.pki.errors import ExpiredError, SetFaultyError, WrongFormatError
 from lab.pki.files import Role, SetPaths
 from lab.pki.identity import Identity
@@ -133,4 +133,10 @@ def test_pfx_without_the_authority(folder: Path) -> None:
 def test_a_file_of_another_kind(folder: Path) -> None:
     (folder / "server.crt").write_bytes(b"")
     with pytest.raises(WrongFormatError):
+        prove(folder)
+
+
+def test_a_handshake_has_an_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "_MAX_ROUNDS", 1)
+    with pytest.raises(SetFaultyError, match="no end after 1 rounds"):
         prove(folder)

@@ -269,6 +269,19 @@ def test_ensure_leaves_it_to_a_quicker_process(
     assert not ensure_set(tmp_path, now=utc_now(), plan=EC_PLAN)
 
 
+def test_a_new_folder_stays_for_what_others_put_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        (tmp_path / "certs" / "README").write_text("mine")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writing, "write_private", fail)
+    with pytest.raises(SetWriteError, match="cannot be written: No space left on device"):
+        write(tmp_path / "certs")
+    assert content(tmp_path / "certs") == {"README": b"mine"}
+
+
 def test_interrupted_by_the_user(lab_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = content(lab_folder)
 
