@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -68,6 +67,3 @@ def lab_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "certs"
     write_set(folder, EC_PLAN, now=utc_now(), new_key=cached_keys())
     return folder
-
-
-MakeIdentity = Callable[[Authority, datetime], Identity]

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,22 @@ def profile(certificate: x509.Certificate) -> dict[str, object]:
             for each in certificate.extensions
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "bits", "days"),
+    [
+        (Role.CA, "mTLS Lab Root CA", 4096, 3650),
+        (Role.SERVER, "localhost", 2048, 365),
+        (Role.CLIENT, "mtls-client", 2048, 365),
+    ],
+)
+def test_our_defaults(ours: Path, role: Role, name: str, bits: int, days: int) -> None:
+    certificate = load_set(ours, now=utc_now()).identity(role).certificate
+    assert certificate.subject.rfc4514_string() == f"CN={name}"
+    assert key_bits(certificate) == bits
+    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    assert lifetime == timedelta(days=days)
 
 
 @needs_shell
