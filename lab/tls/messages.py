@@ -59,7 +59,10 @@ class ExtendedMessage(HandshakeMessage):
 
     def has(self, extension_type: ExtensionType) -> bool:
         """Whether there is an extension of this type, however it was parsed."""
-        return any(extension.extension_type == extension_type for extension in self.extensions)
+        for extension in self.extensions:
+            if extension.extension_type == extension_type:
+                return True
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

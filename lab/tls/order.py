@@ -1,9 +1,9 @@
 """The legal order of messages, as tables.
 
-Rules: each endpoint has a table for each family of versions; a row names what the endpoint may
-send in a state, and what it may hear that changes what it may send. What it sends and the row
-does not name is out of order; what it hears and the row does not name changes nothing. Who reads
-the tables gets the messages in the order in which they arrived.
+Rules: each endpoint has a table for each family of versions; it names what the endpoint may send
+in a state, and what it may hear that changes what it may send. What it sends and the table does
+not name is out of order; what it hears and the table does not name changes nothing. The messages
+of both ends come here in the order in which they arrived.
 
 This module must not know records, keys or fields; see RFC 8446 section 2 and appendix A, and
 RFC 5246 section 7.3.
@@ -12,16 +12,17 @@ RFC 5246 section 7.3.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from typing import NamedTuple
 
 from lab.tls import messages as msg
 from lab.tls.events import Endpoint
 from lab.tls.extensions import SelectedPsk
 
-_CLIENT, _SERVER = Endpoint.CLIENT, Endpoint.SERVER
+# Both enums are strings too for the sake of their hash, which is asked for at each message: that
+# of a plain enum is Python code.
 
 
-class Step(enum.Enum):
+class Step(str, enum.Enum):
     """A message, as far as the order of messages depends on it."""
 
     HELLO_REQUEST = "HelloRequest"
@@ -46,7 +47,7 @@ class Step(enum.Enum):
     OTHER = "another message"
 
 
-class State(enum.Enum):
+class State(str, enum.Enum):
     """Where an endpoint stands; the value says what has happened last."""
 
     START = "nothing sent"
@@ -81,159 +82,164 @@ class State(enum.Enum):
     CIPHER = "ChangeCipherSpec"
 
 
-Row = Mapping[tuple[Endpoint, Step], State]
-Table = Mapping[State, Row]
+class Move(enum.Enum):
+    """Whether an endpoint sends a message or hears one."""
 
-TLS13_CLIENT: Table = {
-    State.START: {(_CLIENT, Step.CLIENT_HELLO): State.HELLO},
-    State.HELLO: {
-        (_SERVER, Step.HELLO_RETRY_REQUEST): State.RETRY,
-        (_SERVER, Step.SERVER_HELLO): State.NEGOTIATED,
-        (_SERVER, Step.SERVER_HELLO_WITH_PSK): State.NEGOTIATED,
-    },
-    State.RETRY: {(_CLIENT, Step.CLIENT_HELLO): State.HELLO_AGAIN},
-    State.HELLO_AGAIN: {
-        (_SERVER, Step.SERVER_HELLO): State.NEGOTIATED,
-        (_SERVER, Step.SERVER_HELLO_WITH_PSK): State.NEGOTIATED,
-    },
-    State.NEGOTIATED: {
-        (_SERVER, Step.CERTIFICATE_REQUEST): State.ASKED,
-        (_SERVER, Step.FINISHED): State.MAY_FINISH,
-    },
-    State.ASKED: {(_SERVER, Step.FINISHED): State.MUST_CERTIFY},
-    State.MAY_FINISH: {
-        (_CLIENT, Step.END_OF_EARLY_DATA): State.EARLY_DATA_ENDED,
-        (_CLIENT, Step.FINISHED): State.CONNECTED,
-    },
-    State.EARLY_DATA_ENDED: {(_CLIENT, Step.FINISHED): State.CONNECTED},
-    State.MUST_CERTIFY: {
-        (_CLIENT, Step.CERTIFICATE): State.CERTIFIED,
-        (_CLIENT, Step.EMPTY_CERTIFICATE): State.CERTIFIED_EMPTY,
-    },
-    State.CERTIFIED: {(_CLIENT, Step.CERTIFICATE_VERIFY): State.VERIFIED},
-    State.CERTIFIED_EMPTY: {(_CLIENT, Step.FINISHED): State.CONNECTED},
-    State.VERIFIED: {(_CLIENT, Step.FINISHED): State.CONNECTED},
-    State.CONNECTED: {
-        (_CLIENT, Step.KEY_UPDATE): State.CONNECTED,
-        (_SERVER, Step.CERTIFICATE_REQUEST): State.ASKED_AGAIN,
-    },
-    State.ASKED_AGAIN: {
-        (_CLIENT, Step.KEY_UPDATE): State.ASKED_AGAIN,
-        (_CLIENT, Step.CERTIFICATE): State.CERTIFIED_AGAIN,
-        (_CLIENT, Step.EMPTY_CERTIFICATE): State.CERTIFIED_EMPTY_AGAIN,
-    },
-    State.CERTIFIED_AGAIN: {(_CLIENT, Step.CERTIFICATE_VERIFY): State.VERIFIED_AGAIN},
-    State.CERTIFIED_EMPTY_AGAIN: {(_CLIENT, Step.FINISHED): State.CONNECTED},
-    State.VERIFIED_AGAIN: {(_CLIENT, Step.FINISHED): State.CONNECTED},
-}
+    SENDS = "sends"
+    HEARS = "hears"
 
-TLS13_SERVER: Table = {
-    State.START: {(_CLIENT, Step.CLIENT_HELLO): State.HELLO},
-    State.HELLO: {
-        (_SERVER, Step.HELLO_RETRY_REQUEST): State.RETRY,
-        (_SERVER, Step.SERVER_HELLO): State.NEGOTIATED,
-        (_SERVER, Step.SERVER_HELLO_WITH_PSK): State.RESUMED,
-    },
-    State.RETRY: {(_CLIENT, Step.CLIENT_HELLO): State.HELLO_AGAIN},
-    State.HELLO_AGAIN: {
-        (_SERVER, Step.SERVER_HELLO): State.NEGOTIATED,
-        (_SERVER, Step.SERVER_HELLO_WITH_PSK): State.RESUMED,
-    },
-    State.NEGOTIATED: {(_SERVER, Step.ENCRYPTED_EXTENSIONS): State.EXTENSIONS},
-    State.RESUMED: {(_SERVER, Step.ENCRYPTED_EXTENSIONS): State.RESUMED_EXTENSIONS},
-    State.EXTENSIONS: {
-        (_SERVER, Step.CERTIFICATE_REQUEST): State.ASKED,
-        (_SERVER, Step.CERTIFICATE): State.CERTIFIED,
-    },
+
+class Transition(NamedTuple):
+    """In ``state``, the endpoint may send ``step``, or may hear it, and is ``following`` then."""
+
+    state: State
+    move: Move
+    step: Step
+    following: State
+
+
+Table = tuple[Transition, ...]
+SENDS, HEARS = Move.SENDS, Move.HEARS
+
+TLS13_CLIENT: Table = (
+    Transition(State.START, SENDS, Step.CLIENT_HELLO, State.HELLO),
+    Transition(State.HELLO, HEARS, Step.HELLO_RETRY_REQUEST, State.RETRY),
+    Transition(State.HELLO, HEARS, Step.SERVER_HELLO, State.NEGOTIATED),
+    Transition(State.HELLO, HEARS, Step.SERVER_HELLO_WITH_PSK, State.NEGOTIATED),
+    Transition(State.RETRY, SENDS, Step.CLIENT_HELLO, State.HELLO_AGAIN),
+    Transition(State.HELLO_AGAIN, HEARS, Step.SERVER_HELLO, State.NEGOTIATED),
+    Transition(State.HELLO_AGAIN, HEARS, Step.SERVER_HELLO_WITH_PSK, State.NEGOTIATED),
+    Transition(State.NEGOTIATED, HEARS, Step.CERTIFICATE_REQUEST, State.ASKED),
+    Transition(State.NEGOTIATED, HEARS, Step.FINISHED, State.MAY_FINISH),
+    Transition(State.ASKED, HEARS, Step.FINISHED, State.MUST_CERTIFY),
+    Transition(State.MAY_FINISH, SENDS, Step.END_OF_EARLY_DATA, State.EARLY_DATA_ENDED),
+    Transition(State.MAY_FINISH, SENDS, Step.FINISHED, State.CONNECTED),
+    Transition(State.EARLY_DATA_ENDED, SENDS, Step.FINISHED, State.CONNECTED),
+    Transition(State.MUST_CERTIFY, SENDS, Step.CERTIFICATE, State.CERTIFIED),
+    Transition(State.MUST_CERTIFY, SENDS, Step.EMPTY_CERTIFICATE, State.CERTIFIED_EMPTY),
+    Transition(State.CERTIFIED, SENDS, Step.CERTIFICATE_VERIFY, State.VERIFIED),
+    Transition(State.CERTIFIED_EMPTY, SENDS, Step.FINISHED, State.CONNECTED),
+    Transition(State.VERIFIED, SENDS, Step.FINISHED, State.CONNECTED),
+    Transition(State.CONNECTED, SENDS, Step.KEY_UPDATE, State.CONNECTED),
+    Transition(State.CONNECTED, HEARS, Step.CERTIFICATE_REQUEST, State.ASKED_AGAIN),
+    Transition(State.ASKED_AGAIN, SENDS, Step.KEY_UPDATE, State.ASKED_AGAIN),
+    Transition(State.ASKED_AGAIN, SENDS, Step.CERTIFICATE, State.CERTIFIED_AGAIN),
+    Transition(State.ASKED_AGAIN, SENDS, Step.EMPTY_CERTIFICATE, State.CERTIFIED_EMPTY_AGAIN),
+    Transition(State.CERTIFIED_AGAIN, SENDS, Step.CERTIFICATE_VERIFY, State.VERIFIED_AGAIN),
+    Transition(State.CERTIFIED_EMPTY_AGAIN, SENDS, Step.FINISHED, State.CONNECTED),
+    Transition(State.VERIFIED_AGAIN, SENDS, Step.FINISHED, State.CONNECTED),
+)
+
+TLS13_SERVER: Table = (
+    Transition(State.START, HEARS, Step.CLIENT_HELLO, State.HELLO),
+    Transition(State.HELLO, SENDS, Step.HELLO_RETRY_REQUEST, State.RETRY),
+    Transition(State.HELLO, SENDS, Step.SERVER_HELLO, State.NEGOTIATED),
+    Transition(State.HELLO, SENDS, Step.SERVER_HELLO_WITH_PSK, State.RESUMED),
+    Transition(State.RETRY, HEARS, Step.CLIENT_HELLO, State.HELLO_AGAIN),
+    Transition(State.HELLO_AGAIN, SENDS, Step.SERVER_HELLO, State.NEGOTIATED),
+    Transition(State.HELLO_AGAIN, SENDS, Step.SERVER_HELLO_WITH_PSK, State.RESUMED),
+    Transition(State.NEGOTIATED, SENDS, Step.ENCRYPTED_EXTENSIONS, State.EXTENSIONS),
+    Transition(State.RESUMED, SENDS, Step.ENCRYPTED_EXTENSIONS, State.RESUMED_EXTENSIONS),
+    Transition(State.EXTENSIONS, SENDS, Step.CERTIFICATE_REQUEST, State.ASKED),
+    Transition(State.EXTENSIONS, SENDS, Step.CERTIFICATE, State.CERTIFIED),
     # RFC 8446 section 4.3.2: no CertificateRequest where a PSK authenticates the server.
-    State.RESUMED_EXTENSIONS: {(_SERVER, Step.FINISHED): State.FINISHED},
-    State.ASKED: {(_SERVER, Step.CERTIFICATE): State.CERTIFIED},
-    State.CERTIFIED: {(_SERVER, Step.CERTIFICATE_VERIFY): State.VERIFIED},
-    State.VERIFIED: {(_SERVER, Step.FINISHED): State.FINISHED},
+    Transition(State.RESUMED_EXTENSIONS, SENDS, Step.FINISHED, State.FINISHED),
+    Transition(State.ASKED, SENDS, Step.CERTIFICATE, State.CERTIFIED),
+    Transition(State.CERTIFIED, SENDS, Step.CERTIFICATE_VERIFY, State.VERIFIED),
+    Transition(State.VERIFIED, SENDS, Step.FINISHED, State.FINISHED),
     # RFC 8446 section 4.6.1 lets a server send tickets before the client has finished.
-    State.FINISHED: {
-        (_SERVER, Step.NEW_SESSION_TICKET): State.FINISHED,
-        (_SERVER, Step.KEY_UPDATE): State.FINISHED,
-        (_CLIENT, Step.FINISHED): State.CONNECTED,
-    },
-    State.CONNECTED: {
-        (_SERVER, Step.NEW_SESSION_TICKET): State.CONNECTED,
-        (_SERVER, Step.KEY_UPDATE): State.CONNECTED,
-        (_SERVER, Step.CERTIFICATE_REQUEST): State.CONNECTED,
-    },
-}
+    Transition(State.FINISHED, SENDS, Step.NEW_SESSION_TICKET, State.FINISHED),
+    Transition(State.FINISHED, SENDS, Step.KEY_UPDATE, State.FINISHED),
+    Transition(State.FINISHED, HEARS, Step.FINISHED, State.CONNECTED),
+    Transition(State.CONNECTED, SENDS, Step.NEW_SESSION_TICKET, State.CONNECTED),
+    Transition(State.CONNECTED, SENDS, Step.KEY_UPDATE, State.CONNECTED),
+    Transition(State.CONNECTED, SENDS, Step.CERTIFICATE_REQUEST, State.CONNECTED),
+)
 
-TLS12_CLIENT: Table = {
-    State.START: {(_CLIENT, Step.CLIENT_HELLO): State.HELLO},
-    State.HELLO: {(_SERVER, Step.SERVER_HELLO): State.NEGOTIATED},
-    State.NEGOTIATED: {
-        (_SERVER, Step.CERTIFICATE_REQUEST): State.ASKED,
-        (_SERVER, Step.SERVER_HELLO_DONE): State.DONE,
-        (_SERVER, Step.FINISHED): State.EXCHANGED,  # a resumed session exchanges no keys
-    },
-    State.ASKED: {(_SERVER, Step.SERVER_HELLO_DONE): State.DONE_AFTER_REQUEST},
-    State.DONE: {(_CLIENT, Step.CLIENT_KEY_EXCHANGE): State.EXCHANGED},
-    State.DONE_AFTER_REQUEST: {
-        (_CLIENT, Step.CERTIFICATE): State.CERTIFIED,
-        (_CLIENT, Step.EMPTY_CERTIFICATE): State.CERTIFIED_EMPTY,
-    },
-    State.CERTIFIED: {(_CLIENT, Step.CLIENT_KEY_EXCHANGE): State.EXCHANGED_CERTIFIED},
-    State.CERTIFIED_EMPTY: {(_CLIENT, Step.CLIENT_KEY_EXCHANGE): State.EXCHANGED},
-    State.EXCHANGED_CERTIFIED: {
-        (_CLIENT, Step.CERTIFICATE_VERIFY): State.VERIFIED,
-        # RFC 5246 section 7.4.8: a certificate for fixed Diffie-Hellman signs nothing.
-        (_CLIENT, Step.CHANGE_CIPHER_SPEC): State.CIPHER,
-    },
-    State.VERIFIED: {(_CLIENT, Step.CHANGE_CIPHER_SPEC): State.CIPHER},
-    State.EXCHANGED: {(_CLIENT, Step.CHANGE_CIPHER_SPEC): State.CIPHER},
-    State.CIPHER: {(_CLIENT, Step.FINISHED): State.CONNECTED},
-    State.CONNECTED: {(_CLIENT, Step.CLIENT_HELLO): State.HELLO},
-}
+# RFC 8446 section 5: an endpoint may send ChangeCipherSpec from the first ClientHello to its own
+# Finished, and it changes nothing.
+TLS13_CLIENT += tuple(
+    Transition(state, SENDS, Step.CHANGE_CIPHER_SPEC, state)
+    for state in (
+        State.HELLO,
+        State.RETRY,
+        State.HELLO_AGAIN,
+        State.NEGOTIATED,
+        State.ASKED,
+        State.MAY_FINISH,
+        State.EARLY_DATA_ENDED,
+        State.MUST_CERTIFY,
+        State.CERTIFIED,
+        State.CERTIFIED_EMPTY,
+        State.VERIFIED,
+    )
+)
+TLS13_SERVER += tuple(
+    Transition(state, SENDS, Step.CHANGE_CIPHER_SPEC, state)
+    for state in (
+        State.HELLO,
+        State.RETRY,
+        State.HELLO_AGAIN,
+        State.NEGOTIATED,
+        State.RESUMED,
+        State.EXTENSIONS,
+        State.RESUMED_EXTENSIONS,
+        State.ASKED,
+        State.CERTIFIED,
+        State.VERIFIED,
+    )
+)
 
-TLS12_SERVER: Table = {
-    State.START: {
-        (_SERVER, Step.HELLO_REQUEST): State.START,
-        (_CLIENT, Step.CLIENT_HELLO): State.HELLO,
-    },
-    State.HELLO: {
-        (_SERVER, Step.HELLO_REQUEST): State.HELLO,
-        (_SERVER, Step.SERVER_HELLO): State.NEGOTIATED,
-    },
-    State.NEGOTIATED: {
-        (_SERVER, Step.CERTIFICATE): State.CERTIFIED,
-        (_SERVER, Step.SERVER_KEY_EXCHANGE): State.KEY_EXCHANGE,
-        (_SERVER, Step.SERVER_HELLO_DONE): State.DONE,
-        (_SERVER, Step.NEW_SESSION_TICKET): State.TICKET,
-        (_SERVER, Step.CHANGE_CIPHER_SPEC): State.CIPHER,
-    },
-    State.CERTIFIED: {
-        (_SERVER, Step.CERTIFICATE_STATUS): State.STATUS,
-        (_SERVER, Step.SERVER_KEY_EXCHANGE): State.KEY_EXCHANGE,
-        (_SERVER, Step.CERTIFICATE_REQUEST): State.ASKED,
-        (_SERVER, Step.SERVER_HELLO_DONE): State.DONE,
-    },
-    State.STATUS: {
-        (_SERVER, Step.SERVER_KEY_EXCHANGE): State.KEY_EXCHANGE,
-        (_SERVER, Step.CERTIFICATE_REQUEST): State.ASKED,
-        (_SERVER, Step.SERVER_HELLO_DONE): State.DONE,
-    },
-    State.KEY_EXCHANGE: {
-        (_SERVER, Step.CERTIFICATE_REQUEST): State.ASKED,
-        (_SERVER, Step.SERVER_HELLO_DONE): State.DONE,
-    },
-    State.ASKED: {(_SERVER, Step.SERVER_HELLO_DONE): State.DONE},
-    State.DONE: {(_CLIENT, Step.FINISHED): State.ANSWERED},
-    State.ANSWERED: {
-        (_SERVER, Step.NEW_SESSION_TICKET): State.TICKET,
-        (_SERVER, Step.CHANGE_CIPHER_SPEC): State.CIPHER,
-    },
-    State.TICKET: {(_SERVER, Step.CHANGE_CIPHER_SPEC): State.CIPHER},
-    State.CIPHER: {(_SERVER, Step.FINISHED): State.CONNECTED},
-    State.CONNECTED: {
-        (_SERVER, Step.HELLO_REQUEST): State.CONNECTED,
-        (_CLIENT, Step.CLIENT_HELLO): State.HELLO,
-    },
-}
+TLS12_CLIENT: Table = (
+    Transition(State.START, SENDS, Step.CLIENT_HELLO, State.HELLO),
+    Transition(State.HELLO, HEARS, Step.SERVER_HELLO, State.NEGOTIATED),
+    Transition(State.NEGOTIATED, HEARS, Step.CERTIFICATE_REQUEST, State.ASKED),
+    Transition(State.NEGOTIATED, HEARS, Step.SERVER_HELLO_DONE, State.DONE),
+    # RFC 5246 section 7.3: a resumed session exchanges no keys.
+    Transition(State.NEGOTIATED, HEARS, Step.FINISHED, State.EXCHANGED),
+    Transition(State.ASKED, HEARS, Step.SERVER_HELLO_DONE, State.DONE_AFTER_REQUEST),
+    Transition(State.DONE, SENDS, Step.CLIENT_KEY_EXCHANGE, State.EXCHANGED),
+    Transition(State.DONE_AFTER_REQUEST, SENDS, Step.CERTIFICATE, State.CERTIFIED),
+    Transition(State.DONE_AFTER_REQUEST, SENDS, Step.EMPTY_CERTIFICATE, State.CERTIFIED_EMPTY),
+    Transition(State.CERTIFIED, SENDS, Step.CLIENT_KEY_EXCHANGE, State.EXCHANGED_CERTIFIED),
+    Transition(State.CERTIFIED_EMPTY, SENDS, Step.CLIENT_KEY_EXCHANGE, State.EXCHANGED),
+    Transition(State.EXCHANGED_CERTIFIED, SENDS, Step.CERTIFICATE_VERIFY, State.VERIFIED),
+    # RFC 5246 section 7.4.8: a certificate for fixed Diffie-Hellman signs nothing.
+    Transition(State.EXCHANGED_CERTIFIED, SENDS, Step.CHANGE_CIPHER_SPEC, State.CIPHER),
+    Transition(State.VERIFIED, SENDS, Step.CHANGE_CIPHER_SPEC, State.CIPHER),
+    Transition(State.EXCHANGED, SENDS, Step.CHANGE_CIPHER_SPEC, State.CIPHER),
+    Transition(State.CIPHER, SENDS, Step.FINISHED, State.CONNECTED),
+    Transition(State.CONNECTED, SENDS, Step.CLIENT_HELLO, State.HELLO),
+)
+
+TLS12_SERVER: Table = (
+    Transition(State.START, SENDS, Step.HELLO_REQUEST, State.START),
+    Transition(State.START, HEARS, Step.CLIENT_HELLO, State.HELLO),
+    Transition(State.HELLO, SENDS, Step.HELLO_REQUEST, State.HELLO),
+    Transition(State.HELLO, SENDS, Step.SERVER_HELLO, State.NEGOTIATED),
+    Transition(State.NEGOTIATED, SENDS, Step.CERTIFICATE, State.CERTIFIED),
+    Transition(State.NEGOTIATED, SENDS, Step.SERVER_KEY_EXCHANGE, State.KEY_EXCHANGE),
+    Transition(State.NEGOTIATED, SENDS, Step.SERVER_HELLO_DONE, State.DONE),
+    Transition(State.NEGOTIATED, SENDS, Step.NEW_SESSION_TICKET, State.TICKET),
+    Transition(State.NEGOTIATED, SENDS, Step.CHANGE_CIPHER_SPEC, State.CIPHER),
+    Transition(State.CERTIFIED, SENDS, Step.CERTIFICATE_STATUS, State.STATUS),
+    Transition(State.CERTIFIED, SENDS, Step.SERVER_KEY_EXCHANGE, State.KEY_EXCHANGE),
+    Transition(State.CERTIFIED, SENDS, Step.CERTIFICATE_REQUEST, State.ASKED),
+    Transition(State.CERTIFIED, SENDS, Step.SERVER_HELLO_DONE, State.DONE),
+    Transition(State.STATUS, SENDS, Step.SERVER_KEY_EXCHANGE, State.KEY_EXCHANGE),
+    Transition(State.STATUS, SENDS, Step.CERTIFICATE_REQUEST, State.ASKED),
+    Transition(State.STATUS, SENDS, Step.SERVER_HELLO_DONE, State.DONE),
+    Transition(State.KEY_EXCHANGE, SENDS, Step.CERTIFICATE_REQUEST, State.ASKED),
+    Transition(State.KEY_EXCHANGE, SENDS, Step.SERVER_HELLO_DONE, State.DONE),
+    Transition(State.ASKED, SENDS, Step.SERVER_HELLO_DONE, State.DONE),
+    Transition(State.DONE, HEARS, Step.FINISHED, State.ANSWERED),
+    Transition(State.ANSWERED, SENDS, Step.NEW_SESSION_TICKET, State.TICKET),
+    Transition(State.ANSWERED, SENDS, Step.CHANGE_CIPHER_SPEC, State.CIPHER),
+    Transition(State.TICKET, SENDS, Step.CHANGE_CIPHER_SPEC, State.CIPHER),
+    Transition(State.CIPHER, SENDS, Step.FINISHED, State.CONNECTED),
+    Transition(State.CONNECTED, SENDS, Step.HELLO_REQUEST, State.CONNECTED),
+    Transition(State.CONNECTED, HEARS, Step.CLIENT_HELLO, State.HELLO),
+)
 
 _STEPS: dict[type[msg.HandshakeMessage], Step] = {
     msg.HelloRequest: Step.HELLO_REQUEST,
@@ -266,17 +272,42 @@ def step_of(message: msg.HandshakeMessage) -> Step:
     return _STEPS.get(type(message), Step.OTHER)
 
 
+class _Rules:
+    """A table, made ready for looking up."""
+
+    def __init__(self, table: Table) -> None:
+        self._sends: dict[State, dict[Step, State]] = {state: {} for state in State}
+        self._hears: dict[State, dict[Step, State]] = {state: {} for state in State}
+        self._targets: dict[Step, set[State]] = {step: set() for step in Step}
+        for state, move, step, following in table:
+            (self._sends if move is SENDS else self._hears)[state][step] = following
+            if move is SENDS:
+                self._targets[step].add(following)
+
+    def send(self, state: State, step: Step) -> tuple[bool, State]:
+        """Whether ``step`` may be sent in ``state``, and the state after it."""
+        following = self._sends[state].get(step)
+        if following is not None:
+            return True, following
+        targets = self._targets[step]
+        return False, next(iter(targets)) if len(targets) == 1 else state
+
+    def hear(self, state: State, step: Step) -> State:
+        """The state after ``step`` was heard in ``state``."""
+        return self._hears[state].get(step, state)
+
+
 class Order:
     """Follows both endpoints of one connection through the tables."""
 
     def __init__(self) -> None:
-        self._tls13 = True
-        self._states = {_CLIENT: State.START, _SERVER: State.START}
+        self._rules = _TLS13
+        self._client = self._server = State.START
         self._suspended = False
 
     def choose(self, *, tls13: bool) -> None:
-        """Take the tables of the version that the server has chosen."""
-        self._tls13 = tls13
+        """Take the tables of the version that the server has chosen; until then, TLS 1.3's."""
+        self._rules = _TLS13 if tls13 else _TLS12
 
     def suspend(self) -> None:
         """Judge nothing from here on: a message may have passed unread."""
@@ -290,30 +321,15 @@ class Order:
         """
         if self._suspended:
             return True
-        legal = self._follow(sender, (sender, step), _tables(self._tls13)[sender])
-        other = sender.other
-        row = _tables(self._tls13)[other].get(self._states[other], {})
-        self._states[other] = row.get((sender, step), self._states[other])
+        client, server = self._rules
+        if sender is Endpoint.CLIENT:
+            legal, self._client = client.send(self._client, step)
+            self._server = server.hear(self._server, step)
+        else:
+            legal, self._server = server.send(self._server, step)
+            self._client = client.hear(self._client, step)
         return legal
 
-    def _follow(self, sender: Endpoint, move: tuple[Endpoint, Step], table: Table) -> bool:
-        state = self._states[sender]
-        if self._tls13 and move[1] is Step.CHANGE_CIPHER_SPEC:
-            # RFC 8446 section 5: from the first ClientHello to the sender's Finished.
-            return state not in (State.START, State.FINISHED, State.CONNECTED)
-        following = table.get(state, {}).get(move)
-        if following is not None:
-            self._states[sender] = following
-            return True
-        targets = {row[move] for row in table.values() if move in row}
-        if len(targets) == 1:
-            self._states[sender] = targets.pop()
-        return False
 
-
-def _tables(tls13: bool) -> dict[Endpoint, Table]:
-    return _TLS13 if tls13 else _TLS12
-
-
-_TLS13 = {_CLIENT: TLS13_CLIENT, _SERVER: TLS13_SERVER}
-_TLS12 = {_CLIENT: TLS12_CLIENT, _SERVER: TLS12_SERVER}
+_TLS13 = _Rules(TLS13_CLIENT), _Rules(TLS13_SERVER)
+_TLS12 = _Rules(TLS12_CLIENT), _Rules(TLS12_SERVER)

@@ -57,11 +57,15 @@ class _ConnectionState:
 
 
 _LABELS = {
-    (Endpoint.CLIENT, Stage.EARLY): SecretLabel.CLIENT_EARLY_TRAFFIC_SECRET,
-    (Endpoint.CLIENT, Stage.HANDSHAKE): SecretLabel.CLIENT_HANDSHAKE_TRAFFIC_SECRET,
-    (Endpoint.SERVER, Stage.HANDSHAKE): SecretLabel.SERVER_HANDSHAKE_TRAFFIC_SECRET,
-    (Endpoint.CLIENT, Stage.APPLICATION): SecretLabel.CLIENT_TRAFFIC_SECRET_0,
-    (Endpoint.SERVER, Stage.APPLICATION): SecretLabel.SERVER_TRAFFIC_SECRET_0,
+    Endpoint.CLIENT: {
+        Stage.EARLY: SecretLabel.CLIENT_EARLY_TRAFFIC_SECRET,
+        Stage.HANDSHAKE: SecretLabel.CLIENT_HANDSHAKE_TRAFFIC_SECRET,
+        Stage.APPLICATION: SecretLabel.CLIENT_TRAFFIC_SECRET_0,
+    },
+    Endpoint.SERVER: {
+        Stage.HANDSHAKE: SecretLabel.SERVER_HANDSHAKE_TRAFFIC_SECRET,
+        Stage.APPLICATION: SecretLabel.SERVER_TRAFFIC_SECRET_0,
+    },
 }
 
 Opened = tuple[ContentType, bytes]
@@ -261,7 +265,7 @@ class Unsealer:
 
     def _secret(self, stage: Stage) -> bytes | None:
         hello = self._connection.client_hello
-        label = _LABELS.get((self._sender, stage))
+        label = _LABELS[self._sender].get(stage)
         return self._ring.get(label, hello.random) if hello and label else None
 
     def _suite(self) -> Suite:
