@@ -23,6 +23,9 @@ from lab.tls.codepoints import (
     SignatureScheme,
 )
 from lab.tls.reader import Reader
+from lab.tls.registry import code_table
+
+_TYPES = code_table(ExtensionType)
 
 Parser = Callable[[Reader, ExtensionType], ext.Extension]
 Table = Mapping[ExtensionType, Parser]
@@ -33,18 +36,19 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
 
     ``table`` holds the extensions that are defined for the message.
     """
-    seen: set[int] = set()
 
-    def parse_one(reader: Reader) -> ext.Extension:
-        number = reader.uint16("extension_type")
-        extension_type = ExtensionType(number)
-        if number in seen:
-            reader.fail(extension_type, "a second extension of this type")
-        seen.add(number)
-        parser = table.get(extension_type, _opaque)
-        return reader.vector(2, extension_type, lambda body: parser(body, extension_type))
+    def parse_all(reader: Reader) -> tuple[ext.Extension, ...]:
+        found: dict[ExtensionType, ext.Extension] = {}
+        while reader.remaining:
+            extension_type = _TYPES[reader.uint16("extension_type")]
+            if extension_type in found:
+                reader.fail(extension_type, "a second extension of this type")
+            body = reader.inner(2, extension_type)
+            found[extension_type] = table.get(extension_type, _opaque)(body, extension_type)
+            body.finish()
+        return tuple(found.values())
 
-    return reader.items(2, "extensions", parse_one)
+    return reader.vector(2, "extensions", parse_all)
 
 
 def _opaque(reader: Reader, extension_type: ExtensionType) -> ext.Extension:

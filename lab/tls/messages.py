@@ -59,10 +59,7 @@ class ExtendedMessage(HandshakeMessage):
 
     def has(self, extension_type: ExtensionType) -> bool:
         """Whether there is an extension of this type, however it was parsed."""
-        for extension in self.extensions:
-            if extension.extension_type == extension_type:
-                return True
-        return False
+        return extension_type in [extension.extension_type for extension in self.extensions]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ from lab.tls.keylog import KeyRing
 from lab.tls.message_parsing import parse_message
 from lab.tls.order import Order, Step, step_of
 from lab.tls.reader import WireError
-from lab.tls.records import HEADER, MAX_PLAINTEXT, Record, RecordReader
+from lab.tls.records import MAX_PLAINTEXT, Record, RecordReader
 from lab.tls.unsealing import Sealed, Stage, Unsealer
 
 MAX_WAITING_BYTES = 2**18
@@ -185,20 +185,22 @@ class HandshakeObserver:
         """Turn a record into events; False where it must wait for a secret."""
         if direction.stopped:
             return True
+        unsealer = direction.unsealer
         try:
-            if not direction.unsealer.protects(record):
-                self._content(direction, record, record.content_type, record.fragment, time)
-                return True
-            opened = direction.unsealer.unseal(record, patient=self._patient())
-            if opened is None:
-                return False
-            if isinstance(opened, Sealed):
-                self._sealed(direction, record, opened, time)
+            if unsealer.protects(record):
+                opened = unsealer.unseal(record, patient=self._patient())
+                if opened is None:
+                    return False
+                if isinstance(opened, Sealed):
+                    self._sealed(direction, record, opened, time)
+                else:
+                    self._content(direction, record.span, opened[0], opened[1], time, True)
             else:
-                self._content(direction, record, *opened, time)
+                fragment = record.fragment
+                self._content(direction, record.span, record.content_type, fragment, time, False)
         except WireError as error:
             direction.stopped = direction.cut = True
-            self._events.append(_malformed(direction, time, record.offset, error))
+            self._events.append(_malformed(direction, time, record.span.offset, error))
         return True
 
     def _patient(self) -> bool:
@@ -215,7 +217,7 @@ class HandshakeObserver:
             SealedSeen(
                 time=time,
                 endpoint=direction.sender,
-                records=(_span(record),),
+                records=(record.span,),
                 encrypted=True,
                 content_type=record.content_type,
                 length=len(record.fragment),
@@ -224,16 +226,21 @@ class HandshakeObserver:
         )
 
     def _content(
-        self, direction: _Direction, record: Record, kind: ContentType, data: bytes, time: float
+        self,
+        direction: _Direction,
+        span: RecordSpan,
+        kind: ContentType,
+        data: bytes,
+        time: float,
+        encrypted: bool,
     ) -> None:
         """Read the content of a record, in the clear or opened."""
         if len(data) > MAX_PLAINTEXT:
             raise WireError("TLSPlaintext.length", f"{len(data)} where {MAX_PLAINTEXT} is the most")
-        encrypted = direction.unsealer.protects(record)
         if kind is ContentType.HANDSHAKE:
-            self._handshake(direction, record, data, time, encrypted)
+            self._handshake(direction, span, data, time, encrypted)
         elif kind is ContentType.ALERT:
-            self._alert(direction, record, data, time, encrypted)
+            self._alert(direction, span, data, time, encrypted)
         elif direction.assembler.unfinished:
             # RFC 8446 section 5.1: no other records between those of one message. An alert is
             # let through above: why a sender gave up is worth more than its manners.
@@ -243,18 +250,18 @@ class HandshakeObserver:
                 ApplicationDataSeen(
                     time=time,
                     endpoint=direction.sender,
-                    records=(_span(record),),
+                    records=(span,),
                     encrypted=encrypted,
                     data=data,
                 )
             )
         elif kind is ContentType.CHANGE_CIPHER_SPEC:
-            self._change_cipher_spec(direction, record, data, time, encrypted)
+            self._change_cipher_spec(direction, span, data, time, encrypted)
         else:
             raise WireError("TLSInnerPlaintext.type", f"{kind} is no content of TLS")
 
     def _alert(
-        self, direction: _Direction, record: Record, data: bytes, time: float, encrypted: bool
+        self, direction: _Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
     ) -> None:
         if len(data) != 2:  # RFC 8446 section 5.1: one alert a record, whole
             raise WireError("Alert", f"{len(data)} bytes where an alert has 2")
@@ -262,7 +269,7 @@ class HandshakeObserver:
             AlertSeen(
                 time=time,
                 endpoint=direction.sender,
-                records=(_span(record),),
+                records=(span,),
                 encrypted=encrypted,
                 level=AlertLevel(data[0]),
                 description=AlertDescription(data[1]),
@@ -270,7 +277,7 @@ class HandshakeObserver:
         )
 
     def _change_cipher_spec(
-        self, direction: _Direction, record: Record, data: bytes, time: float, encrypted: bool
+        self, direction: _Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
     ) -> None:
         if data != b"\x01":
             raise WireError("ChangeCipherSpec", "not the one byte 1 that it must be")
@@ -285,7 +292,7 @@ class HandshakeObserver:
             ChangeCipherSpecSeen(
                 time=time,
                 endpoint=direction.sender,
-                records=(_span(record),),
+                records=(span,),
                 encrypted=encrypted,
                 out_of_order=not legal,
             )
@@ -294,12 +301,12 @@ class HandshakeObserver:
     # Handshake messages.
 
     def _handshake(
-        self, direction: _Direction, record: Record, data: bytes, time: float, encrypted: bool
+        self, direction: _Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
     ) -> None:
         if not data:  # RFC 8446 section 5.1
             raise WireError("Handshake", "an empty fragment")
         assembler, unsealer = direction.assembler, direction.unsealer
-        assembler.add(data, _span(record))
+        assembler.add(data, span)
         while (found := assembler.next()) is not None:
             raw, records = found
             epoch = unsealer.epoch
@@ -358,10 +365,6 @@ class HandshakeObserver:
 
 
 _TLS13_STAGES = (Stage.HANDSHAKE, Stage.APPLICATION)
-
-
-def _span(record: Record) -> RecordSpan:
-    return RecordSpan(offset=record.offset, length=HEADER + len(record.fragment))
 
 
 def _malformed(direction: _Direction, time: float, offset: int, error: WireError) -> Malformed:

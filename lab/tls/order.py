@@ -261,15 +261,20 @@ _STEPS: dict[type[msg.HandshakeMessage], Step] = {
 
 def step_of(message: msg.HandshakeMessage) -> Step:
     """The step that ``message`` is."""
-    if isinstance(message, msg.CompressedCertificate):
-        empty = message.certificate is not None and not message.certificate.certificate_list
-        return Step.EMPTY_CERTIFICATE if empty else Step.CERTIFICATE
-    if isinstance(message, msg.Certificate):
-        return Step.CERTIFICATE if message.certificate_list else Step.EMPTY_CERTIFICATE
-    if type(message) is msg.ServerHello:
+    step = _STEPS.get(type(message))
+    if step is not None:
+        return step
+    if isinstance(message, msg.ServerHello):
         psk = message.find(SelectedPsk) is not None
         return Step.SERVER_HELLO_WITH_PSK if psk else Step.SERVER_HELLO
-    return _STEPS.get(type(message), Step.OTHER)
+    empty = False
+    if isinstance(message, msg.Certificate):
+        empty = not message.certificate_list
+    elif isinstance(message, msg.CompressedCertificate):
+        empty = message.certificate is not None and not message.certificate.certificate_list
+    else:
+        return Step.OTHER
+    return Step.EMPTY_CERTIFICATE if empty else Step.CERTIFICATE
 
 
 class _Rules:

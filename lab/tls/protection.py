@@ -20,9 +20,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20
 from lab.tls.codepoints import ContentType
 from lab.tls.keyschedule import DirectionKeys, next_traffic_secret, traffic_keys
 from lab.tls.records import Record
+from lab.tls.registry import code_table
 from lab.tls.suites import Cipher, Suite
 
 _BLOCK = 16
+_CONTENT_TYPES = code_table(ContentType)
 
 
 class SealBroken(Exception):
@@ -81,7 +83,7 @@ class TrafficOpener(Opener):
         content = inner.rstrip(b"\0")  # RFC 8446 section 5.4: zeros follow the type
         if not content:
             raise SealBroken
-        return ContentType(content[-1]), content[:-1]
+        return _CONTENT_TYPES[content[-1]], content[:-1]
 
 
 class AeadOpener(Opener):

@@ -107,7 +107,7 @@ class Reader:
 
         ``parse`` must read the vector to its end.
         """
-        inner = self._inner(size, name, minimum)
+        inner = self.inner(size, name, minimum)
         value = parse(inner)
         inner.finish()
         return value
@@ -116,11 +116,25 @@ class Reader:
         self, size: int, name: object, parse: Callable[[Reader], T], minimum: int = 0
     ) -> tuple[T, ...]:
         """A vector whose items ``parse`` reads one after the other."""
-        inner = self._inner(size, name, minimum)
+        inner = self.inner(size, name, minimum)
         values = []
         while inner._at < inner._end:
             values.append(parse(inner))
         return tuple(values)
+
+    def inner(self, size: int, name: object, minimum: int = 0) -> Reader:
+        """A reader of a vector with a length field of ``size`` bytes.
+
+        The caller must ``finish`` it; ``vector`` and ``items`` do.
+        """
+        length = self._length(size, name, minimum)
+        inner = Reader.__new__(Reader)
+        inner._data = self._data
+        inner._at = self._at
+        inner._end = self._at = self._at + length
+        inner._name = name
+        inner._parent = self
+        return inner
 
     def finish(self) -> None:
         """Check that nothing is left."""
@@ -147,13 +161,3 @@ class Reader:
             self.fail(name, f"length {length} where at least {minimum} is required")
         self._at = start
         return length
-
-    def _inner(self, size: int, name: object, minimum: int) -> Reader:
-        length = self._length(size, name, minimum)
-        inner = Reader.__new__(Reader)
-        inner._data = self._data
-        inner._at = self._at
-        inner._end = self._at = self._at + length
-        inner._name = name
-        inner._parent = self
-        return inner

@@ -7,9 +7,10 @@ is not looked at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lab.tls.codepoints import ContentType, ProtocolVersion
+from lab.tls.events import RecordSpan
 from lab.tls.reader import WireError
 
 HEADER = 5
@@ -20,25 +21,13 @@ MAX_FRAGMENT = MAX_PLAINTEXT + 2048
 """The longest protected fragment in bytes (RFC 5246 section 6.2.3; TLS 1.3 allows less)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record as it lies on the wire; ``offset`` is the place of its header in the stream."""
+class Record(NamedTuple):
+    """One record as it lies on the wire: five bytes of ``header``, and ``fragment`` after them."""
 
     content_type: ContentType
-    version: int
+    header: bytes
     fragment: bytes
-    offset: int
-
-    @property
-    def header(self) -> bytes:
-        """The five bytes of its header."""
-        return b"%c%c%c%c%c" % (
-            self.content_type,
-            self.version >> 8,
-            self.version & 0xFF,
-            len(self.fragment) >> 8,
-            len(self.fragment) & 0xFF,
-        )
+    span: RecordSpan
 
 
 class RecordReader:
@@ -71,27 +60,28 @@ class RecordReader:
         buffer = self._buffer
         if len(buffer) < HEADER:
             return None
-        content_type = _TYPES.get(buffer[0])
-        if content_type is None:
-            raise WireError("TLSPlaintext.type", f"{ContentType(buffer[0])} is no record of TLS")
-        version = buffer[1] << 8 | buffer[2]
-        if buffer[1] != 3:
-            raise WireError(
-                "TLSPlaintext.legacy_record_version", f"{ProtocolVersion(version)} is no TLS"
-            )
-        length = buffer[3] << 8 | buffer[4]
-        if length > MAX_FRAGMENT:
-            raise WireError(
-                "TLSPlaintext.length", f"{length} where at most {MAX_FRAGMENT} is allowed"
-            )
+        header = bytes(buffer[:HEADER])
+        content_type = _TYPES.get(header[0])
+        length = header[3] << 8 | header[4]
+        if content_type is None or header[1] != 3 or length > MAX_FRAGMENT:
+            raise _header_error(header, length)
         end = HEADER + length
         if len(buffer) < end:
             return None
         fragment = bytes(buffer[HEADER:end])
         del buffer[:end]
-        offset = self._offset
-        self._offset = offset + end
-        return Record(content_type, version, fragment, offset)
+        span = RecordSpan(offset=self._offset, length=end)
+        self._offset += end
+        return Record(content_type, header, fragment, span)
+
+
+def _header_error(header: bytes, length: int) -> WireError:
+    if header[0] not in _TYPES:
+        return WireError("TLSPlaintext.type", f"{ContentType(header[0])} is no record of TLS")
+    if header[1] != 3:
+        version = ProtocolVersion(header[1] << 8 | header[2])
+        return WireError("TLSPlaintext.legacy_record_version", f"{version} is no TLS")
+    return WireError("TLSPlaintext.length", f"{length} where at most {MAX_FRAGMENT} is allowed")
 
 
 # RFC 8446 section 5.1: an unexpected type ends the connection; heartbeat (RFC 6520) and the

@@ -82,7 +82,7 @@ class Unsealer:
         self._ring = ring
         self._opener: Opener | None = None
         self._state: _ConnectionState | None = None
-        self._count = 0
+        self._skipped = 0
         self._blind = False
 
     # What changes keys.
@@ -135,7 +135,7 @@ class Unsealer:
             self.stage = stage
             self.epoch += 1
             self._opener = None
-            self._count = 0
+            self._skipped = 0
 
     # Opening.
 
@@ -151,6 +151,8 @@ class Unsealer:
         ``patient`` tells that a secret may still be learned; without it the answer is never None.
         Raises ``WireError`` for application data where the version allows none.
         """
+        if self._opener is not None and self.stage is not Stage.EARLY:
+            return self._open(record, self._opener)
         if self.stage is Stage.PLAIN:
             return self._unexpected()
         if self.stage is Stage.CONNECTION:
@@ -159,47 +161,43 @@ class Unsealer:
             return self._unseal_early(record, patient)
         return self._unseal_traffic(record, patient)
 
+    def _open(self, record: Record, opener: Opener) -> Opened | Sealed:
+        try:
+            return opener.open(record)
+        except SealBroken:
+            opener.sequence += 1
+            return Sealed(inference.BROKEN)
+
     def _unexpected(self) -> Sealed:
         if self._connection.version is None or self._connection.is_tls13:
             return Sealed(inference.BEFORE_KEYS)
         raise WireError("TLSPlaintext.type", "application_data before the handshake has ended")
 
     def _unseal_traffic(self, record: Record, patient: bool) -> Opened | Sealed | None:
-        if self._opener is None and not self._blind:
+        if not self._blind:
             secret = self._secret(self.stage)
             if secret is None and patient:
                 return None
             self._opener = traffic_opener(self._suite(), secret) if secret else None
-            # Where one record stays shut, a change of keys may pass unseen.
-            self._blind = self._opener is None
-        return self._open(record) or Sealed(inference.infer_tls13(record, self._suite()))
-
-    def _open(self, record: Record) -> Opened | Sealed | None:
-        """Open with the key at hand; None where there is none."""
-        if self._opener is None or self._blind:
-            return None
-        try:
-            return self._opener.open(record)
-        except SealBroken:
-            self._opener.sequence += 1
-            return Sealed(inference.BROKEN)
+            if self._opener is not None:
+                return self._open(record, self._opener)
+            self._blind = True  # where one record stays shut, a change of keys may pass unseen
+        return Sealed(inference.infer_tls13(record, self._suite()))
 
     def _unseal_connection(self, record: Record, patient: bool) -> Opened | Sealed | None:
         state = self._state
-        if self._opener is None and not self._blind and state and state.openable:
+        if not self._blind and state and state.openable:
             secret = self._ring.get(SecretLabel.CLIENT_RANDOM, state.client_random)
             if secret is None and patient:
                 return None
-            if secret is not None:
-                self._opener = self._connection_opener(state, secret)
-        self._count += 1
-        opened = self._open(record)
-        if opened is not None:
-            return opened
+            self._opener = self._connection_opener(state, secret) if secret else None
+            if self._opener is not None:
+                return self._open(record, self._opener)
+        self._skipped += 1
         if record.content_type is ContentType.CHANGE_CIPHER_SPEC:
             self._blind = True  # the keys that it brings in were agreed out of sight
         return Sealed(
-            inference.infer_tls12(record, self._suite(), first=self._count == 1),
+            inference.infer_tls12(record, self._suite(), first=self._skipped == 1),
             hides_handshake=record.content_type
             in (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC),
         )
@@ -214,7 +212,7 @@ class Unsealer:
             encrypt_then_mac=state.encrypt_then_mac,
         )
         if opener is not None:
-            opener.sequence = self._count  # records that were given up count too
+            opener.sequence = self._skipped  # records that were given up count too
         return opener
 
     def _unseal_early(self, record: Record, patient: bool) -> Opened | Sealed | None:
