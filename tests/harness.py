@@ -281,9 +281,7 @@ def server_context(
     return context
 
 
-def _limit(
-    context: ssl.SSLContext, version: ssl.TLSVersion | None, ciphers: str | None
-) -> None:
+def _limit(context: ssl.SSLContext, version: ssl.TLSVersion | None, ciphers: str | None) -> None:
     if version is not None:
         context.minimum_version = context.maximum_version = version
     if ciphers is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import socket
 from pathlib import Path
@@ -62,13 +64,13 @@ def test_a_version_can_be_chosen(certs: Path, version: str) -> None:
         (
             "1.2",
             r"\[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE\] .*",
-            r"handshake_failure \(40\), inside the handshake call \(TLSv1\.2\)",
+            r"handshake_failure \(40\), inside the handshake call \(TLS 1\.2\)",
         ),
         (
             "1.3",
             r"\[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED\] tlsv13 alert certificate required .*",
             r"certificate_required \(116\), at the first read, after the handshake call had "
-            r"returned \(TLSv1\.3\)",
+            r"returned \(TLS 1\.3\)",
         ),
     ],
 )
@@ -109,7 +111,10 @@ def test_no_server(certs: Path) -> None:
     for more in ((), ("--no-cert",)):
         done = run("lab.client", f"https://127.0.0.1:{port}", "--certs", certs, *more)
         assert done.code == 2
-        assert done.err == (f"lab.client: cannot connect to 127.0.0.1:{port}: Connection refused\n")
+        assert done.err == (
+            f"lab.client: cannot connect to 127.0.0.1:{port}: {os.strerror(errno.ECONNREFUSED)}; "
+            "check the address, and that the server runs\n"
+        )
 
 
 def test_a_server_that_says_nothing(certs: Path) -> None:

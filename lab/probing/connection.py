@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from lab.stream.watch import Watch
 from lab.stream.wire import dial
 from lab.tls.events import AlertSeen, Endpoint, Event, Fact, LocalFact, MessageSeen
 from lab.tls.messages import CertificateRequest
+from lab.tls.outcome import is_fatal
 
 # A client has nothing to wait for once it has said goodbye.
 _LINGER = Linger(seconds=0.5)
@@ -61,7 +64,7 @@ class Recording:
     def fatal_alert(self, sender: Endpoint) -> AlertSeen | None:
         """The first alert of ``sender`` that ends the connection, if one was seen."""
         for event in self.events:
-            if isinstance(event, AlertSeen) and event.endpoint is sender and event.is_fatal:
+            if isinstance(event, AlertSeen) and event.endpoint is sender and is_fatal(event):
                 return event
         return None
 
@@ -85,8 +88,10 @@ async def connected(
     except (asyncio.TimeoutError, TimeoutError):
         raise NoConnection(f"{target.authority} did not answer within {limit:g} s") from None
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise NoConnection(f"cannot connect to {target.authority}: {reason}") from error
+        raise NoConnection(
+            f"cannot connect to {target.authority}: {_reason(error)}; "
+            "check the address, and that the server runs"
+        ) from error
     with KeyLogSource(context) as key_log:
         stream = TlsStream(
             wire,
@@ -99,3 +104,10 @@ async def connected(
             yield stream
         finally:
             await stream.close(_LINGER)
+
+
+def _reason(error: OSError) -> str:
+    # asyncio puts words of its own in strerror; the system's say more with less.
+    if error.errno is None or isinstance(error, socket.gaierror):
+        return error.strerror or str(error)
+    return os.strerror(error.errno)

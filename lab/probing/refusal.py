@@ -15,7 +15,9 @@ from lab.probing.connection import Recording, connected
 from lab.probing.exchange import ExchangeError, HttpClient, Response
 from lab.probing.target import Target
 from lab.stream.errors import HandshakeTimedOut, StreamError
+from lab.tls.codepoints import ProtocolVersion
 from lab.tls.events import AlertSeen, Endpoint
+from lab.tls.summary import summarize
 
 
 class Admission(enum.Enum):
@@ -32,12 +34,12 @@ class Attempt:
 
     ``error`` is what the client's own library said, "" where it said nothing; ``alert`` is the
     server's, where one came; ``response`` is what HTTP answered, where TLS let the client in;
-    ``version`` is OpenSSL's name for the version, None where none was agreed on.
+    ``version`` is None where none was agreed on.
     """
 
     admission: Admission
     handshake_returned: bool
-    version: str | None
+    version: ProtocolVersion | None
     error: str = ""
     alert: AlertSeen | None = None
     response: Response | None = None
@@ -61,12 +63,11 @@ async def attempt_without_certificate(
             response = await asyncio.wait_for(request, limit)
         except (StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError) as caught:
             error = caught
-        version = stream.ssl_object.version()
     alert = recording.fatal_alert(Endpoint.SERVER)
     return Attempt(
         admission=_admission(recording, error),
         handshake_returned=recording.handshake_returned,
-        version=version,
+        version=summarize(recording.events).version,
         error=_wording(error),
         alert=alert,
         response=response,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from lab.tls.codepoints import ProtocolVersion
 from lab.tls.events import AlertSeen
 from lab.tls.text import escaped
 
@@ -61,7 +62,9 @@ def negative_heading(url: str) -> Iterator[str]:
     yield ""
 
 
-def moment(alert: AlertSeen | None, version: str | None, *, handshake_returned: bool) -> str:
+def moment(
+    alert: AlertSeen | None, version: ProtocolVersion | None, *, handshake_returned: bool
+) -> str:
     """How the refusal came, and when, as the client saw it."""
     if alert is None:
         how = "no alert, the connection just ended"

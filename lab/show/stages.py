@@ -27,6 +27,7 @@ from lab.tls.events import (
 )
 from lab.tls.messages import Certificate, ServerHello
 from lab.tls.outcome import is_fatal
+from lab.tls.summary import negotiated_version
 from lab.tls.text import escaped
 
 # A handshake has some 15 stages. One that has more is no handshake that anybody will read.
@@ -74,13 +75,12 @@ class StageLog:
     def _remember(self, event: Event) -> None:
         if isinstance(event, MessageSeen):
             if isinstance(event.message, ServerHello):
-                self._version = str(event.message.version)
+                self._version = str(negotiated_version(event.message))
             elif isinstance(event.message, Certificate) and event.endpoint is Endpoint.CLIENT:
                 entries = event.message.certificate_list
                 self._certificate = entries[0].cert_data if entries else None
-        elif isinstance(event, AlertSeen) and event.endpoint is Endpoint.CLIENT:
-            if is_fatal(event):
-                self._result = self._result or "refused by the client"
+        elif isinstance(event, AlertSeen) and event.endpoint is Endpoint.CLIENT and is_fatal(event):
+            self._result = self._result or "refused by the client"
         words = self._words(event)
         if words and len(self._stages) < _MOST_STAGES:
             self._stages.append((_whose(event), words))
@@ -114,11 +114,8 @@ class StageLog:
             return f"certificate verified{about}"
         if event.fact is Fact.CERTIFICATE_REFUSED:
             return f"certificate refused: {event.reason}{about}"
-        if event.fact in (Fact.CONNECTED, Fact.HANDSHAKE_RETURNED):
-            return event.fact.value
-        if event.fact is Fact.CLOSED:
-            return "closed"
-        return f"{event.fact.value}: {escaped(event.reason)}"
+        name: str = event.fact.value
+        return f"{name}: {escaped(event.reason)}" if event.reason else name
 
     def _log_handshake(self, result: str) -> None:
         self._done = True

@@ -77,8 +77,8 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
     Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # Whatever the order of these two calls, OpenSSL completes the chain that it sends from the trust
-    # store: a file with the leaf alone goes out together with its CA, if that is trusted here.
+    # Whatever the order of these two calls, OpenSSL completes the chain that it sends from the
+    # trust store: a file with the leaf alone goes out together with its CA, if that is trusted.
     context.load_cert_chain(tls.identity.certificate, tls.identity.key)
     context.load_verify_locations(cafile=tls.client_ca)
     context.verify_mode = tls.client_auth.verify_mode

@@ -32,7 +32,7 @@ class TlsFailed(StreamError):
 
     @property
     def reason(self) -> str:
-        """OpenSSL's name for it, such as ``TLSV13_ALERT_CERTIFICATE_REQUIRED``; "" if it has none."""
+        """OpenSSL's name for it, such as ``TLSV13_ALERT_CERTIFICATE_REQUIRED``, or ""."""
         return self.error.reason or ""
 
 

@@ -51,7 +51,7 @@ class KeyLogSource:
         return data.decode("ascii", "replace")
 
     def close(self) -> None:
-        """Let go of the file. OpenSSL may still write to its own handle on it; nobody can read that."""
+        """Let go of the file. What OpenSSL still writes to its own handle nobody can read."""
         os.close(self._descriptor)
         if self._folder is not None:
             # Windows keeps a file that OpenSSL still has open; it goes with the process.

@@ -85,7 +85,7 @@ class TlsStream:
 
     @property
     def peer_certificate(self) -> bytes | None:
-        """The DER of the peer's certificate, verified unless verification is off; None without one."""
+        """The DER of the peer's certificate (verified, unless that is off); None without one."""
         return self._tls.getpeercert(binary_form=True)
 
     async def handshake(self, limit: float | None = None) -> None:
@@ -164,8 +164,8 @@ class TlsStream:
         self._closed = True
         try:
             if not self._in_handshake and not self._failed:
-                # RFC 8446 section 6.1: each side announces the end of what it writes. OpenSSL's wish
-                # to read the peer's own announcement is met below.
+                # RFC 8446 section 6.1: each side announces the end of what it writes. OpenSSL
+                # wants to read the peer's own announcement next; that is done below.
                 with contextlib.suppress(ssl.SSLError):
                     self._tls.unwrap()
             with contextlib.suppress(StreamError):
@@ -246,7 +246,7 @@ class TlsStream:
             self._watch.received(data, at)
 
     async def _last_words(self) -> None:
-        """After a failed write: if the peer had said why, raise that. Raises StreamError, or returns."""
+        """After a failed write: raise what the peer had said of it; return if that was nothing."""
         while not self._peer_ended:
             await self._receive()
             try:

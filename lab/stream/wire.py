@@ -24,7 +24,7 @@ class Wire(Protocol):
         ...
 
     async def send(self, data: bytes) -> None:
-        """Hand bytes on; returns when the buffers below are not over full. Raises ConnectionError."""
+        """Hand bytes on, within flow control. Raises ConnectionError."""
         ...
 
     def finish_sending(self) -> None:

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from lab.tls.certificates import distinguished_name
 from lab.tls.codepoints import AlertDescription
 from lab.tls.events import Endpoint, Event, NotTls
 from lab.tls.negotiation import mismatches
 from lab.tls.outcome import Outcome, Result, Signal
 from lab.tls.summary import Summary, summarize
-from lab.tls.suspicion import Case, Suspicion, distinguished_name, suspicions
+from lab.tls.suspicion import Case, Suspicion, suspicions
 from lab.tls.text import escaped
 
 _MOST = 5
@@ -303,7 +304,7 @@ def _unproved(seen: str) -> Diagnosis:
 
 
 def _unexplained(summary: Summary, outcome: Outcome, seen: str) -> Diagnosis:
-    lost = ()
+    lost: tuple[str, ...] = ()
     if outcome.signal is Signal.RST and summary.client_wrote_data:
         lost = (
             "the client had written data already: a server that closes with it unread answers "

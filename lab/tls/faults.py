@@ -67,7 +67,7 @@ UNTRUSTED_CA = Fault(
     code="ca-not-trusted",
     summary="the CA of the {role}'s certificate is not one that the {other} trusts",
     reference="RFC 5280 section 6.1",
-    fix="issue the certificate from a CA that the {other} trusts, or add its CA to that trust store",
+    fix="issue the certificate from a CA that the {other} trusts, or let the {other} trust its CA",
     verdicts=frozenset({2, 19, 20, 21, 27, 28}),
     alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
 )

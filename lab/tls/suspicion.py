@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lab.tls import faults
-from lab.tls.certificates import CertificateDescription, describe
+from lab.tls.certificates import CertificateDescription, describe, distinguished_name
 from lab.tls.codepoints import AlertDescription
 from lab.tls.events import Endpoint, LocalFact
 from lab.tls.faults import Fault
@@ -208,9 +208,4 @@ def _whose(owner: Endpoint, depth: int, seen: CertificateDescription) -> str:
 
 
 def _names(authorities: Sequence[bytes]) -> list[str]:
-    return [name for name in map(distinguished_name, authorities) if name]
-
-
-def distinguished_name(der: bytes) -> str:
-    """A DER name in the form of RFC 4514; "" where it cannot be read."""
-    return ""
+    return list(map(distinguished_name, authorities))

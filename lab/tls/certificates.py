@@ -1,0 +1,209 @@
+"""Certificates in words: from the DER of a Certificate message to what a person looks at.
+
+Rules: nothing raises, whatever the DER; what cannot be read stays empty, and ``problem`` says why.
+Text of a certificate is given as it stands: whoever shows it escapes it.
+
+This module must not know whether a certificate is good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
+
+E = TypeVar("E", bound=x509.ExtensionType)
+
+# The names of RFC 5280 section 4.2.1.12.
+_PURPOSES = {
+    ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
+    ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
+    ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning",
+    ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
+    ExtendedKeyUsageOID.TIME_STAMPING: "timeStamping",
+    ExtendedKeyUsageOID.OCSP_SIGNING: "OCSPSigning",
+    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "anyExtendedKeyUsage",
+}
+# The bits of RFC 5280 section 4.2.1.3, and cryptography's names for them.
+_USAGES = (
+    ("digitalSignature", "digital_signature"),
+    ("nonRepudiation", "content_commitment"),
+    ("keyEncipherment", "key_encipherment"),
+    ("dataEncipherment", "data_encipherment"),
+    ("keyAgreement", "key_agreement"),
+    ("keyCertSign", "key_cert_sign"),
+    ("cRLSign", "crl_sign"),
+)
+# OpenSSL's names.
+_SIGNATURES = {
+    SignatureAlgorithmOID.RSA_WITH_MD5: "md5WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA1: "sha1WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA224: "sha224WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA256: "sha256WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA384: "sha384WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA512: "sha512WithRSAEncryption",
+    SignatureAlgorithmOID.RSASSA_PSS: "rsassaPss",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA1: "ecdsa-with-SHA1",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA224: "ecdsa-with-SHA224",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA256: "ecdsa-with-SHA256",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA384: "ecdsa-with-SHA384",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA512: "ecdsa-with-SHA512",
+    SignatureAlgorithmOID.ED25519: "ED25519",
+    SignatureAlgorithmOID.ED448: "ED448",
+}
+_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateDescription:
+    """What a certificate says (RFC 5280 section 4).
+
+    Names are in the form of RFC 4514. Alternative names are written as OpenSSL's configuration
+    writes them (``DNS:localhost``). ``extended_key_usage`` and ``key_usage`` are None where the
+    extension is missing, which is not the same as empty; so is ``is_ca`` where there are no basic
+    constraints. ``key_bits`` is None for keys of one size. ``signature_algorithm`` has OpenSSL's
+    name, or a dotted number. ``problem`` is "" if all was readable.
+    """
+
+    subject: str = ""
+    issuer: str = ""
+    serial: int = 0
+    not_valid_before: datetime | None = None
+    not_valid_after: datetime | None = None
+    subject_alt_names: tuple[str, ...] = ()
+    extended_key_usage: tuple[str, ...] | None = None
+    key_usage: tuple[str, ...] | None = None
+    is_ca: bool | None = None
+    key_type: str = ""
+    key_bits: int | None = None
+    signature_algorithm: str = ""
+    subject_key_identifier: bytes | None = None
+    authority_key_identifier: bytes | None = None
+    problem: str = ""
+
+
+@lru_cache(maxsize=64)
+def describe(der: bytes) -> CertificateDescription:
+    """Describe a certificate in DER. A server meets the same few again and again: they are kept."""
+    try:
+        return describe_certificate(x509.load_der_x509_certificate(der))
+    except _UNREADABLE as error:
+        return CertificateDescription(problem=f"not a certificate: {error}")
+
+
+def describe_certificate(certificate: x509.Certificate) -> CertificateDescription:
+    """Describe a certificate that is parsed already; its parts may still be unreadable."""
+    try:
+        subject, issuer = distinguished(certificate.subject), distinguished(certificate.issuer)
+        key_type, key_bits = _key(certificate)
+    except _UNREADABLE as error:
+        return CertificateDescription(problem=f"unreadable certificate: {error}")
+    extensions, problem = _extensions(certificate)
+    identifier = _find(extensions, x509.SubjectKeyIdentifier)
+    authority = _find(extensions, x509.AuthorityKeyIdentifier)
+    constraints = _find(extensions, x509.BasicConstraints)
+    return CertificateDescription(
+        subject=subject,
+        issuer=issuer,
+        serial=certificate.serial_number,
+        not_valid_before=certificate.not_valid_before_utc,
+        not_valid_after=certificate.not_valid_after_utc,
+        subject_alt_names=_alternative_names(extensions),
+        extended_key_usage=_purposes(extensions),
+        key_usage=_usages(extensions),
+        is_ca=constraints.ca if constraints else None,
+        key_type=key_type,
+        key_bits=key_bits,
+        signature_algorithm=_signature(certificate),
+        subject_key_identifier=identifier.digest if identifier else None,
+        authority_key_identifier=authority.key_identifier if authority else None,
+        problem=problem,
+    )
+
+
+def distinguished(name: x509.Name) -> str:
+    """A name in the form of RFC 4514, such as ``CN=mtls-client``."""
+    return name.rfc4514_string()
+
+
+def distinguished_name(der: bytes) -> str:
+    """The same from DER, as CertificateRequest has it; the DER in hex where it cannot be read."""
+    try:
+        return distinguished(x509.Name.from_bytes(der))
+    except _UNREADABLE:
+        return der.hex()
+
+
+def _extensions(certificate: x509.Certificate) -> tuple[x509.Extensions | None, str]:
+    try:
+        return certificate.extensions, ""
+    except (x509.DuplicateExtension, *_UNREADABLE) as error:
+        return None, f"unreadable extensions: {error}"
+
+
+def _find(extensions: x509.Extensions | None, kind: type[E]) -> E | None:
+    if extensions is None:
+        return None
+    try:
+        return extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _key(certificate: x509.Certificate) -> tuple[str, int | None]:
+    """The type of the key, and its size in bits where that varies."""
+    try:
+        key = certificate.public_key()
+    except _UNREADABLE:
+        return "unknown", None
+    if isinstance(key, rsa.RSAPublicKey):
+        return "RSA", key.key_size
+    if isinstance(key, dsa.DSAPublicKey):
+        return "DSA", key.key_size
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}", None
+    return type(key).__name__.lstrip("_").removesuffix("PublicKey"), None
+
+
+def _signature(certificate: x509.Certificate) -> str:
+    oid = certificate.signature_algorithm_oid
+    return _SIGNATURES.get(oid, oid.dotted_string)
+
+
+def _alternative_names(extensions: x509.Extensions | None) -> tuple[str, ...]:
+    names = _find(extensions, x509.SubjectAlternativeName)
+    return () if names is None else tuple(map(_general_name, names))
+
+
+def _purposes(extensions: x509.Extensions | None) -> tuple[str, ...] | None:
+    usage = _find(extensions, x509.ExtendedKeyUsage)
+    return None if usage is None else tuple(_PURPOSES.get(o, o.dotted_string) for o in usage)
+
+
+def _usages(extensions: x509.Extensions | None) -> tuple[str, ...] | None:
+    usage = _find(extensions, x509.KeyUsage)
+    if usage is None:
+        return None
+    return tuple(name for name, attribute in _USAGES if getattr(usage, attribute))
+
+
+def _general_name(name: x509.GeneralName) -> str:
+    if isinstance(name, x509.DNSName):
+        return f"DNS:{name.value}"
+    if isinstance(name, x509.IPAddress):
+        return f"IP:{name.value}"
+    if isinstance(name, x509.UniformResourceIdentifier):
+        return f"URI:{name.value}"
+    if isinstance(name, x509.RFC822Name):
+        return f"email:{name.value}"
+    if isinstance(name, x509.DirectoryName):
+        return f"dirName:{distinguished(name.value)}"
+    if isinstance(name, x509.RegisteredID):
+        return f"RID:{name.value.dotted_string}"
+    return "otherName"
