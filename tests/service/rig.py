@@ -218,6 +218,7 @@ async def serve_script(
     app: App | None = None,
     client: ClientIdentity | None = ALICE,
     limits: Limits | None = None,
+    closing: asyncio.Event | None = None,
 ) -> list[int]:
     """Serves a script to its end; gives the status codes of what was written, one a write."""
     await serve_http(
@@ -226,6 +227,6 @@ async def serve_script(
         peer="192.0.2.1",
         app=app or new_app(),
         limits=limits or Limits(),
-        closing=asyncio.Event(),
+        closing=closing or asyncio.Event(),
     )
     return [int(data.split(b" ", 2)[1]) for data in stream.written]

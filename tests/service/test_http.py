@@ -26,6 +26,7 @@ from tests.service.rig import (
 
 ITEM = b'{"task": "x"}'
 POST = post(ITEM)
+CHUNKED = chunked(b"d\r\n" + ITEM + b"\r\n0\r\n\r\n")
 SMALL = Limits(head_bytes=400, header_fields=8, body_bytes=100, discard_bytes=4_000_000)
 
 
@@ -57,7 +58,7 @@ async def test_requests_follow_each_other_on_one_connection() -> None:
 async def test_pipelined_requests_in_one_segment_are_answered_in_order() -> None:
     async with served() as service:
         client = await service.connect()
-        await client.send((GET + POST + b"\r\n" + chunked(b"d\r\n" + ITEM + b"\r\n0\r\n\r\n")) * 50)
+        await client.send((GET + POST + b"\r\n" + CHUNKED) * 50)
         statuses = [(await client.answer()).status for _ in range(150)]
         assert statuses == [200, 201, 201] * 50
         await client.close()
@@ -66,7 +67,7 @@ async def test_pipelined_requests_in_one_segment_are_answered_in_order() -> None
 async def test_requests_arrive_byte_by_byte() -> None:
     async with served() as service:
         client = await service.connect()
-        for byte in GET + POST + chunked(b"d\r\n" + ITEM + b"\r\n0\r\n\r\n"):
+        for byte in GET + POST + CHUNKED:
             await client.send(bytes([byte]))
         assert [(await client.answer()).status for _ in range(3)] == [200, 201, 201]
         await client.close()
@@ -221,7 +222,7 @@ REFUSED = {
     "endless length": (POST.replace(b"Length: 13", b"Length: " + b"9" * 40), 400),
     "unknown coding": (chunked(b"0\r\n\r\n").replace(b"chunked", b"gzip, chunked"), 501),
     "coding in disguise": (chunked(b"0\r\n\r\n").replace(b"chunked", b"\x0bchunked"), 400),
-    "coding in HTTP/1.0": (chunked(b"0\r\n\r\n").replace(b"HTTP/1.1", b"HTTP/1.0"), 400),
+    "coding in HTTP/1.0": (CHUNKED.replace(b"HTTP/1.1", b"HTTP/1.0"), 400),
     "space before colon": (chunked(b"0\r\n\r\n").replace(b"Encoding:", b"Encoding :"), 400),
     "folded field": (with_line(b"X: a\r\n\tb"), 400),
     "folded first field": (b"GET /todo HTTP/1.1\r\n Host: x\r\n\r\n", 400),
@@ -351,6 +352,20 @@ async def test_in_memory_the_trailers_and_the_framing_of_a_chunk_are_bounded() -
         assert await serve_script(ScriptedStream([request]), limits=SMALL) == [431]
 
 
+async def test_in_memory_what_follows_a_body_in_its_segment_does_not_count_as_its_framing() -> None:
+    assert len(GET) * 20 > SMALL.body_bytes + SMALL.head_bytes
+    stream = ScriptedStream([CHUNKED + GET * 20])
+    assert await serve_script(stream, limits=SMALL) == [201] + [200] * 20
+
+
+async def test_in_memory_a_refused_body_is_read_away_up_to_a_bound() -> None:
+    limits = Limits(body_bytes=10, discard_bytes=50)
+    for length, left in ((40, 0), (60, 1), (1000, 95)):
+        stream = ScriptedStream([post(b"", length=length), *[b"x" * 10] * (length // 10)])
+        assert await serve_script(stream, limits=limits) == [413]
+        assert len(stream.chunks) == left
+
+
 # Expect: 100-continue (RFC 9110 section 10.1.1).
 
 EXPECT = b"Expect: 100-continue"
@@ -392,6 +407,12 @@ async def test_a_final_answer_comes_in_place_of_continue(request_: bytes, status
         await client.close()
 
 
+async def test_in_memory_a_body_that_was_not_called_for_is_not_waited_for() -> None:
+    stream = ScriptedStream([post(b"", EXPECT, length=101), b"x" * 101])
+    assert await serve_script(stream, limits=SMALL) == [413]
+    assert stream.chunks == [b"x" * 101]
+
+
 async def test_a_client_without_certificate_gets_no_continue() -> None:
     async with served(client=None) as service:
         client = await service.connect()
@@ -414,7 +435,7 @@ async def test_in_memory_a_client_that_leaves_anywhere_is_one_line_at_most(
     ending: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "lab.server")
-    request = chunked(b"d\r\n" + ITEM + b"\r\n0\r\n\r\n")
+    request = CHUNKED
     for length in range(len(request)):
         caplog.clear()
         stream = ScriptedStream([request[:length]] if length else [], ending)
@@ -542,6 +563,14 @@ async def test_closing_ends_idle_connections_at_once() -> None:
         for client in (fresh, used):
             assert await client.at_end()
             await client.close()
+
+
+async def test_in_memory_a_connection_that_comes_after_closing_is_not_read() -> None:
+    closing = asyncio.Event()
+    closing.set()
+    stream = ScriptedStream([GET])
+    assert await serve_script(stream, closing=closing) == []
+    assert stream.chunks == [GET]
 
 
 async def test_closing_lets_the_request_in_flight_finish() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 import sys
 
 import pytest
@@ -34,6 +35,44 @@ async def test_a_deadline_ends_a_wait_and_the_task_goes_on() -> None:
         task = asyncio.current_task()
         assert task is not None
         assert task.cancelling() == 0
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock jumps to the next timer instead of waiting for it."""
+
+    def __init__(self) -> None:
+        selector = selectors.DefaultSelector()
+        super().__init__(selector)
+        self.now = 0.0
+        poll = selector.select
+
+        def select(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            assert timeout is not None, "nothing would ever happen"
+            self.now += timeout
+            return poll(0)
+
+        selector.select = select  # type: ignore[method-assign]
+
+    def time(self) -> float:
+        return self.now
+
+
+def test_a_deadline_strikes_at_its_time_however_it_lies_between_the_ticks() -> None:
+    async def strikes() -> list[float]:
+        watch = Watch(closing=asyncio.Event(), tick=10.0)
+        struck = []
+        for seconds in (10.0, 12.0, 37.0, 10.0):
+            with pytest.raises(WaitInterrupted):
+                await watch.wait(asyncio.Event().wait(), deadline=watch.after(seconds))
+            struck.append(asyncio.get_running_loop().time())
+        watch.stop()
+        return struck
+
+    loop = VirtualLoop()
+    try:
+        assert loop.run_until_complete(strikes()) == pytest.approx([10.0, 22.0, 59.0, 69.0])
+    finally:
+        loop.close()
 
 
 async def test_no_deadline_strikes_between_two_waits() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 
@@ -78,8 +79,13 @@ async def test_a_listing_follows_what_was_added_and_who_asks() -> None:
     app = TodoApp(store=MemoryStore([]), policy=anyone)
     empty = await app.answer(head(), b"")
     assert empty.body == b'{\n  "client": "mtls-client",\n  "todos": []\n}'
-    await app.answer(head("POST"), b'{"task": "\\ud83d\\ude80 \\"\\n"}')
-    assert json.loads((await app.answer(head(), b"")).body)["todos"][0]["task"] == '🚀 "\n'
+    for task in ('🚀 "\n', "second"):
+        await app.answer(head("POST"), json.dumps({"task": task}).encode())
+        for client in (ALICE, dataclasses.replace(ALICE, common_name='"bob"')):
+            asked = dataclasses.replace(head(), client=client)
+            value = json.loads((await app.answer(asked, b"")).body)
+            assert value["todos"][-1]["task"] == task
+            assert value["client"] == client.common_name
 
 
 @pytest.mark.parametrize(
