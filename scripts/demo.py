@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from pathlib import Path
 from bootstrap import ROOT, environment, refuse
 
 PORT = 8443
+WIDTH = 92
 PATIENCE = 20.0  # seconds for one line of the server; it answers in milliseconds
 
 
@@ -56,8 +58,8 @@ class Server:
                 refuse("the server said nothing more", "see its lines above")
             if line is None:
                 refuse("the server ended", "see its last line above")
-            if line:
-                print(f"    {line}")
+            for part in folded(line):
+                print(f"    {part}")
             if last(line):
                 return line
 
@@ -78,6 +80,18 @@ class Server:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=PATIENCE)
         self._process.kill()
+
+
+def folded(line: str) -> list[str]:
+    """A line of the log over several, broken between its fields where it is long."""
+    if len(line) <= WIDTH:
+        return [line] if line else []
+    first, *fields = line.split(" | ")
+    return [first, *(part for each in fields for part in _wrapped(f"| {each}"))]
+
+
+def _wrapped(field: str) -> list[str]:
+    return textwrap.wrap(field, WIDTH, initial_indent="  ", subsequent_indent="      ")
 
 
 def step(number: int, title: str) -> None:
