@@ -126,6 +126,7 @@ class _Connection:
         self._watch = watch
         self._buffer = bytearray()
         self._raw = b""  # the head of the request in hand, or what has come of it
+        self._known: tuple[bytes, RequestHead] | None = None  # the last head without a body
         self._busy = False  # between a request's first byte and its answer's last
 
     async def exchange(self) -> bool:
@@ -135,8 +136,8 @@ class _Connection:
             raw = await self._cut_head()
             if raw is None:
                 return False
-            parser, head = self._parse(raw)
-            response = await self._respond(parser, head)
+            head, parser = self._parse(raw)
+            response = await self._respond(head, parser)
             keep = persistent(head)
         except Refused as refused:
             response, keep, pending = refused.response, False, refused.pending
@@ -214,8 +215,14 @@ class _Connection:
             raise _Abandoned(f"the client left within the {part} of its request")
         return data
 
-    def _parse(self, raw: bytes) -> tuple[h11.Connection, RequestHead]:
-        """Parses a whole head; refuses what is not valid HTTP/1.x, or not served here."""
+    def _parse(self, raw: bytes) -> tuple[RequestHead, h11.Connection | None]:
+        """A valid head, and the parser of its body where it declares one; raises Refused.
+
+        Clients that keep a connection mostly repeat themselves to the byte, and parsing is half
+        the work of a GET: so the last head without a body is kept, and not parsed again.
+        """
+        if self._known is not None and raw == self._known[0]:
+            return self._known[1], None
         parser = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
         parser.receive_data(raw)
         request = next_event(parser)
@@ -223,20 +230,24 @@ class _Connection:
         limit = self._limits.header_fields
         if len(request.headers) > limit:
             raise Refused(error_response(431, f"the head has more than {limit} fields"))
-        return parser, head_of(request, self._client)
+        head = head_of(request, self._client)
+        if b"content-length" in head.headers or b"transfer-encoding" in head.headers:
+            return head, parser
+        self._known = (raw, head)
+        return head, None
 
-    async def _respond(self, parser: h11.Connection, head: RequestHead) -> Response:
+    async def _respond(self, head: RequestHead, parser: h11.Connection | None) -> Response:
         """The app's answer to a request; reads its body on the way."""
         try:
             refusal = self._app.refuse(head)
         except Exception as error:
             raise self._bug(error) from None
-        if refusal is not None and parser.they_are_waiting_for_100_continue:
-            # RFC 9110 section 10.1.1: a final answer in place of 100. Whether the client sends
-            # its body after that is its choice, so the connection cannot go on.
-            raise Refused(refusal)
         body = b""
-        if b"content-length" in head.headers or b"transfer-encoding" in head.headers:
+        if parser is not None:
+            if refusal is not None and parser.they_are_waiting_for_100_continue:
+                # RFC 9110 section 10.1.1: a final answer in place of 100. Whether the client
+                # sends its body after that is its choice, so the connection cannot go on.
+                raise Refused(refusal)
             try:
                 body = await self._read_body(parser, head)
             except Refused as refused:

@@ -87,6 +87,16 @@ async def test_head_and_body_of_an_answer_travel_in_one_write() -> None:
     assert all(data.endswith(b"}") and data.startswith(b"HTTP/1.1 20") for data in stream.written)
 
 
+async def test_a_repeated_head_is_served_like_the_first() -> None:
+    other = GET.replace(b"/todo", b"/Todo")
+    bare = b"GET /todo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n"
+    stream = ScriptedStream([GET, GET, other, other, GET, bare, bare, POST, POST, GET])
+    statuses = [200, 200, 404, 404, 200, 200, 200, 201, 201, 200]
+    assert await serve_script(stream) == statuses
+    bodies = [data.partition(b"\r\n\r\n")[2] for data in stream.written]
+    assert bodies[0] == bodies[1] != bodies[-1]
+
+
 async def test_head_is_get_without_its_body() -> None:
     async with served() as service:
         client = await service.connect()
