@@ -37,18 +37,16 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
     ``table`` holds the extensions that are defined for the message.
     """
 
-    def parse_all(reader: Reader) -> tuple[ext.Extension, ...]:
-        found: dict[ExtensionType, ext.Extension] = {}
-        while reader.remaining:
-            extension_type = _TYPES[reader.uint16("extension_type")]
-            if extension_type in found:
-                reader.fail(extension_type, "a second extension of this type")
-            body = reader.inner(2, extension_type)
-            found[extension_type] = table.get(extension_type, _opaque)(body, extension_type)
-            body.finish()
-        return tuple(found.values())
-
-    return reader.vector(2, "extensions", parse_all)
+    found: dict[ExtensionType, ext.Extension] = {}
+    extensions = reader.inner(2, "extensions")
+    while extensions.remaining:
+        extension_type = _TYPES[extensions.uint16("extension_type")]
+        if extension_type in found:
+            extensions.fail(extension_type, "a second extension of this type")
+        body = extensions.inner(2, extension_type)
+        found[extension_type] = table.get(extension_type, _opaque)(body, extension_type)
+        body.finish()
+    return tuple(found.values())
 
 
 def _opaque(reader: Reader, extension_type: ExtensionType) -> ext.Extension:

@@ -23,6 +23,8 @@ MAX_STRANGERS = 1024
 class SecretLabel(enum.Enum):
     """The labels that the observer can use; the values are those of the format."""
 
+    __hash__ = object.__hash__  # that of Enum is Python code, and slow
+
     CLIENT_RANDOM = "CLIENT_RANDOM"
     CLIENT_EARLY_TRAFFIC_SECRET = "CLIENT_EARLY_TRAFFIC_SECRET"
     CLIENT_HANDSHAKE_TRAFFIC_SECRET = "CLIENT_HANDSHAKE_TRAFFIC_SECRET"

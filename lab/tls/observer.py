@@ -41,6 +41,7 @@ from lab.tls.message_parsing import parse_message
 from lab.tls.order import Order, Step, step_of
 from lab.tls.reader import WireError
 from lab.tls.records import MAX_PLAINTEXT, Record, RecordReader
+from lab.tls.registry import code_table
 from lab.tls.unsealing import Sealed, Stage, Unsealer
 
 MAX_WAITING_BYTES = 2**18
@@ -188,9 +189,11 @@ class HandshakeObserver:
         unsealer = direction.unsealer
         try:
             if unsealer.protects(record):
-                opened = unsealer.unseal(record, patient=self._patient())
+                opened = unsealer.unseal(record)
                 if opened is None:
-                    return False
+                    if self._patient():
+                        return False
+                    opened = unsealer.give_up(record)
                 if isinstance(opened, Sealed):
                     self._sealed(direction, record, opened, time)
                 else:
@@ -324,7 +327,7 @@ class HandshakeObserver:
         encrypted: bool,
     ) -> None:
         sender = direction.sender
-        message = parse_message(HandshakeType(raw[0]), raw[4:], self._connection.setting)
+        message = parse_message(_TYPES[raw[0]], raw[4:], self._connection.setting)
         # RFC 8446 section 2: once there are keys, every message is protected.
         exposed = not encrypted and direction.unsealer.stage in _TLS13_STAGES
         self._connection.take(sender, message)
@@ -364,6 +367,7 @@ class HandshakeObserver:
             direction.unsealer.key_update()
 
 
+_TYPES = code_table(HandshakeType)
 _TLS13_STAGES = (Stage.HANDSHAKE, Stage.APPLICATION)
 
 

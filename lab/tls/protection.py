@@ -37,20 +37,12 @@ class Opener(abc.ABC):
     def __init__(self) -> None:
         self.sequence = 0
 
+    @abc.abstractmethod
     def open(self, record: Record) -> tuple[ContentType, bytes]:
         """The true content type and the plaintext, padding removed, of the next record.
 
         Raises ``SealBroken``.
         """
-        try:
-            opened = self._open(record)
-        except (InvalidTag, ValueError) as error:
-            raise SealBroken from error
-        self.sequence += 1
-        return opened
-
-    @abc.abstractmethod
-    def _open(self, record: Record) -> tuple[ContentType, bytes]: ...
 
 
 def _aead(suite: Suite, key: bytes) -> AESGCM | AESCCM | ChaCha20Poly1305:
@@ -77,12 +69,17 @@ class TrafficOpener(Opener):
         """The opener for what follows a KeyUpdate (RFC 8446 section 4.6.3)."""
         return TrafficOpener(self._suite, next_traffic_secret(self._secret, self._suite))
 
-    def _open(self, record: Record) -> tuple[ContentType, bytes]:
+    def open(self, record: Record) -> tuple[ContentType, bytes]:
+        """See ``Opener``; the content's type is the last byte that is not zero."""
         nonce = (self._iv ^ self.sequence).to_bytes(12, "big")  # RFC 8446 section 5.3
-        inner = self._aead.decrypt(nonce, record.fragment, record.header)
-        content = inner.rstrip(b"\0")  # RFC 8446 section 5.4: zeros follow the type
+        try:
+            inner = self._aead.decrypt(nonce, record.fragment, record.header)
+        except (InvalidTag, ValueError) as error:
+            raise SealBroken from error
+        content = inner.rstrip(b"\0")  # RFC 8446 section 5.4
         if not content:
             raise SealBroken
+        self.sequence += 1
         return _CONTENT_TYPES[content[-1]], content[:-1]
 
 
@@ -97,7 +94,8 @@ class AeadOpener(Opener):
         self._explicit = 0 if suite.cipher is Cipher.CHACHA20_POLY1305 else 8
         self._overhead = self._explicit + suite.cipher.tag_length
 
-    def _open(self, record: Record) -> tuple[ContentType, bytes]:
+    def open(self, record: Record) -> tuple[ContentType, bytes]:
+        """See ``Opener``; the type is the record's own."""
         fragment = record.fragment
         length = len(fragment) - self._overhead
         if length < 0:
@@ -107,7 +105,12 @@ class AeadOpener(Opener):
         else:
             nonce = (int.from_bytes(self._iv, "big") ^ self.sequence).to_bytes(12, "big")
         data = _additional_data(self.sequence, record, length)
-        return record.content_type, self._aead.decrypt(nonce, fragment[self._explicit :], data)
+        try:
+            content = self._aead.decrypt(nonce, fragment[self._explicit :], data)
+        except InvalidTag as error:
+            raise SealBroken from error
+        self.sequence += 1
+        return record.content_type, content
 
 
 def _additional_data(sequence: int, record: Record, length: int) -> bytes:
@@ -126,10 +129,16 @@ class CbcOpener(Opener):
         self._mac_length = len(keys.mac_key)
         self._encrypt_then_mac = encrypt_then_mac
 
-    def _open(self, record: Record) -> tuple[ContentType, bytes]:
-        fragment = record.fragment
+    def open(self, record: Record) -> tuple[ContentType, bytes]:
+        """See ``Opener``; the type is the record's own."""
         if self._encrypt_then_mac:  # RFC 7366 section 3: the MAC covers IV and ciphertext
-            fragment = self._checked(record, fragment)
+            content = self._decrypted(self._checked(record, record.fragment))
+        else:
+            content = self._checked(record, self._decrypted(record.fragment))
+        self.sequence += 1
+        return record.content_type, content
+
+    def _decrypted(self, fragment: bytes) -> bytes:
         if len(fragment) < 2 * _BLOCK or len(fragment) % _BLOCK:
             raise SealBroken
         decryptor = BlockCipher(self._cipher, modes.CBC(fragment[:_BLOCK])).decryptor()
@@ -137,10 +146,7 @@ class CbcOpener(Opener):
         padding = padded[-1] + 1
         if len(padded) < padding or padded[-padding:] != bytes([padded[-1]]) * padding:
             raise SealBroken
-        content = padded[:-padding]
-        return record.content_type, (
-            content if self._encrypt_then_mac else self._checked(record, content)
-        )
+        return padded[:-padding]
 
     def _checked(self, record: Record, data: bytes) -> bytes:
         """``data`` without the MAC at its end, which must be right."""

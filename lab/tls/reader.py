@@ -80,14 +80,15 @@ class Reader:
         self._at = self._end
         return self._data[at : self._end]
 
-    def opaque(self, size: int, name: str, minimum: int = 0, maximum: int | None = None) -> bytes:
+    def opaque(self, size: int, name: object, minimum: int = 0, maximum: int = 2**24) -> bytes:
         """A vector of bytes with a length field of ``size`` bytes."""
-        length = self._length(size, name, minimum)
-        if maximum is not None and length > maximum:
-            self.fail(name, f"length {length} where at most {maximum} is allowed")
-        at = self._at
-        self._at = at + length
-        return self._data[at : at + length]
+        start = self._at + size
+        length = int.from_bytes(self._data[self._at : start], "big")
+        end = start + length
+        if end > self._end or not minimum <= length <= maximum:
+            self._refuse(size, name, minimum, maximum)
+        self._at = end
+        return self._data[start:end]
 
     def uint8s(self, size: int, name: str) -> bytes:
         """A vector of one-byte numbers, at least one."""
@@ -95,12 +96,10 @@ class Reader:
 
     def uint16s(self, size: int, name: str) -> tuple[int, ...]:
         """A vector of two-byte numbers, at least one."""
-        length = self._length(size, name, 2)
-        if length % 2:
-            self.fail(name, f"length {length} is odd, the items have 2 bytes each")
-        at = self._at
-        self._at = at + length
-        return struct.unpack_from(f">{length // 2}H", self._data, at)
+        items = self.opaque(size, name, 2)
+        if len(items) % 2:
+            self.fail(name, f"length {len(items)} is odd, the items have 2 bytes each")
+        return struct.unpack(f">{len(items) // 2}H", items)
 
     def vector(self, size: int, name: object, parse: Callable[[Reader], T], minimum: int = 0) -> T:
         """What ``parse`` makes of a vector with a length field of ``size`` bytes.
@@ -127,11 +126,15 @@ class Reader:
 
         The caller must ``finish`` it; ``vector`` and ``items`` do.
         """
-        length = self._length(size, name, minimum)
+        start = self._at + size
+        length = int.from_bytes(self._data[self._at : start], "big")
+        end = start + length
+        if end > self._end or length < minimum:
+            self._refuse(size, name, minimum, 2**24)
         inner = Reader.__new__(Reader)
         inner._data = self._data
-        inner._at = self._at
-        inner._end = self._at = self._at + length
+        inner._at = start
+        inner._end = self._at = end
         inner._name = name
         inner._parent = self
         return inner
@@ -149,15 +152,14 @@ class Reader:
         """Raise a ``WireError`` about the field ``name`` of this structure."""
         raise WireError(f"{self.path()}.{name}", problem)
 
-    def _length(self, size: int, name: object, minimum: int) -> int:
-        at = self._at
-        start = at + size
-        if start > self._end:
-            self.fail(name, f"{size} bytes of length expected, {self._end - at} left")
-        length = int.from_bytes(self._data[at:start], "big")
-        if start + length > self._end:
-            self.fail(name, f"length {length} where {self._end - start} bytes are left")
+    def _refuse(self, size: int, name: object, minimum: int, maximum: int) -> NoReturn:
+        """Say what is wrong with the length field that comes next."""
+        left = self._end - self._at
+        if left < size:
+            self.fail(name, f"{size} bytes of length expected, {left} left")
+        length = int.from_bytes(self._data[self._at : self._at + size], "big")
         if length < minimum:
             self.fail(name, f"length {length} where at least {minimum} is required")
-        self._at = start
-        return length
+        if length > maximum:
+            self.fail(name, f"length {length} where at most {maximum} is allowed")
+        self.fail(name, f"length {length} where {left - size} bytes are left")

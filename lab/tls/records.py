@@ -34,8 +34,8 @@ class RecordReader:
     """Cuts the bytes of one direction into records."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._start = 0
+        self._buffer: bytes | bytearray = b""
+        self._at = 0
         self._offset = 0
 
     @property
@@ -46,11 +46,17 @@ class RecordReader:
     @property
     def pending(self) -> bytes:
         """The bytes that are not yet a whole record."""
-        return bytes(self._buffer)
+        return bytes(self._buffer[self._at :])
 
     def feed(self, data: bytes) -> None:
         """Add ``data`` at the end of the stream."""
-        self._buffer += data
+        if self._at == len(self._buffer):
+            self._buffer = data
+        elif isinstance(self._buffer, bytearray) and not self._at:
+            self._buffer += data
+        else:
+            self._buffer = bytearray(self._buffer[self._at :]) + data
+        self._at = 0
 
     def next(self) -> Record | None:
         """The next record, or None until more bytes come.
@@ -58,21 +64,21 @@ class RecordReader:
         Raises ``WireError`` for a header that no TLS record has.
         """
         buffer = self._buffer
-        if len(buffer) < HEADER:
+        start = self._at + HEADER
+        if len(buffer) < start:
             return None
-        header = bytes(buffer[:HEADER])
+        header = bytes(buffer[self._at : start])
         content_type = _TYPES.get(header[0])
         length = header[3] << 8 | header[4]
         if content_type is None or header[1] != 3 or length > MAX_FRAGMENT:
             raise _header_error(header, length)
-        end = HEADER + length
+        end = start + length
         if len(buffer) < end:
             return None
-        fragment = bytes(buffer[HEADER:end])
-        del buffer[:end]
-        span = RecordSpan(offset=self._offset, length=end)
-        self._offset += end
-        return Record(content_type, header, fragment, span)
+        self._at = end
+        span = RecordSpan(offset=self._offset, length=HEADER + length)
+        self._offset += HEADER + length
+        return Record(content_type, header, bytes(buffer[start:end]), span)
 
 
 def _header_error(header: bytes, length: int) -> WireError:

@@ -27,6 +27,8 @@ from lab.tls.suites import UNKNOWN_SUITE, Suite, parts_of
 class Stage(enum.Enum):
     """Which keys a direction is under."""
 
+    __hash__ = object.__hash__  # that of Enum is Python code, and slow
+
     PLAIN = "none"
     EARLY = "early traffic"
     HANDSHAKE = "handshake traffic"
@@ -116,8 +118,10 @@ class Unsealer:
     def change_cipher_spec(self) -> None:
         """The sender's ChangeCipherSpec of TLS 1.2 or before (RFC 5246 section 7.1)."""
         self._enter(Stage.CONNECTION)
+        self._skipped = 0
         client, server = self._connection.client_hello, self._connection.server_hello
         self._state = None
+        self._blind = self._blind or client is None or server is None
         if client is not None and server is not None:
             suite = parts_of(server.cipher_suite)
             self._state = _ConnectionState(
@@ -135,7 +139,6 @@ class Unsealer:
             self.stage = stage
             self.epoch += 1
             self._opener = None
-            self._skipped = 0
 
     # Opening.
 
@@ -145,62 +148,61 @@ class Unsealer:
             return True
         return record.content_type is ContentType.APPLICATION_DATA
 
-    def unseal(self, record: Record, *, patient: bool) -> Opened | Sealed | None:
+    def unseal(self, record: Record) -> Opened | Sealed | None:
         """Open ``record``: what is in it, or what can be told of it, or None for "wait".
 
-        ``patient`` tells that a secret may still be learned; without it the answer is never None.
-        Raises ``WireError`` for application data where the version allows none.
+        None means that a secret is missing which may still be learned. Raises ``WireError`` for
+        application data where the version allows none.
         """
-        if self._opener is not None and self.stage is not Stage.EARLY:
-            return self._open(record, self._opener)
-        if self.stage is Stage.PLAIN:
-            return self._unexpected()
-        if self.stage is Stage.CONNECTION:
-            return self._unseal_connection(record, patient)
-        if self.stage is Stage.EARLY:
-            return self._unseal_early(record, patient)
-        return self._unseal_traffic(record, patient)
-
-    def _open(self, record: Record, opener: Opener) -> Opened | Sealed:
+        if self._opener is None or self.stage is Stage.EARLY:
+            return self._unseal_first(record)
         try:
-            return opener.open(record)
+            return self._opener.open(record)
         except SealBroken:
-            opener.sequence += 1
+            self._opener.sequence += 1
             return Sealed(inference.BROKEN)
 
-    def _unexpected(self) -> Sealed:
-        if self._connection.version is None or self._connection.is_tls13:
-            return Sealed(inference.BEFORE_KEYS)
-        raise WireError("TLSPlaintext.type", "application_data before the handshake has ended")
-
-    def _unseal_traffic(self, record: Record, patient: bool) -> Opened | Sealed | None:
-        if not self._blind:
-            secret = self._secret(self.stage)
-            if secret is None and patient:
-                return None
-            self._opener = traffic_opener(self._suite(), secret) if secret else None
-            if self._opener is not None:
-                return self._open(record, self._opener)
-            self._blind = True  # where one record stays shut, a change of keys may pass unseen
-        return Sealed(inference.infer_tls13(record, self._suite()))
-
-    def _unseal_connection(self, record: Record, patient: bool) -> Opened | Sealed | None:
-        state = self._state
-        if not self._blind and state and state.openable:
-            secret = self._ring.get(SecretLabel.CLIENT_RANDOM, state.client_random)
-            if secret is None and patient:
-                return None
-            self._opener = self._connection_opener(state, secret) if secret else None
-            if self._opener is not None:
-                return self._open(record, self._opener)
+    def give_up(self, record: Record) -> Sealed:
+        """Let go of ``record``, which ``unseal`` would have wait: no secret will come in time."""
+        if self.stage is Stage.EARLY:
+            if self._connection.server_hello is None:
+                return Sealed(inference.EARLY_DATA, hides_handshake=False)
+            self._enter(Stage.HANDSHAKE)
+        # Where one record of TLS 1.3 stays shut, a change of keys may pass unseen; in TLS 1.2
+        # only a renegotiation can hide one.
+        if self.stage is not Stage.CONNECTION:
+            self._blind = True
+            return Sealed(inference.infer_tls13(record, self._suite()))
+        self._blind = self._blind or record.content_type is ContentType.CHANGE_CIPHER_SPEC
         self._skipped += 1
-        if record.content_type is ContentType.CHANGE_CIPHER_SPEC:
-            self._blind = True  # the keys that it brings in were agreed out of sight
         return Sealed(
             inference.infer_tls12(record, self._suite(), first=self._skipped == 1),
             hides_handshake=record.content_type
             in (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC),
         )
+
+    def _unseal_first(self, record: Record) -> Opened | Sealed | None:
+        """Open a record that needs a key first."""
+        if self.stage is Stage.PLAIN:
+            if self._connection.version is None or self._connection.is_tls13:
+                return Sealed(inference.BEFORE_KEYS)
+            raise WireError("TLSPlaintext.type", "application_data before the handshake has ended")
+        if self.stage is Stage.EARLY:
+            return self._unseal_early(record)
+        if self._blind or (self._state is not None and not self._state.openable):
+            return self.give_up(record)
+        secret = self._secret()
+        if secret is None:
+            return None
+        self._opener = self._new_opener(secret)
+        if self._opener is None:
+            return self.give_up(record)
+        return self.unseal(record)
+
+    def _new_opener(self, secret: bytes) -> Opener | None:
+        if self._state is None:
+            return traffic_opener(self._suite(), secret)
+        return self._connection_opener(self._state, secret)
 
     def _connection_opener(self, state: _ConnectionState, master_secret: bytes) -> Opener | None:
         client, server = connection_keys(
@@ -215,7 +217,7 @@ class Unsealer:
             opener.sequence = self._skipped  # records that were given up count too
         return opener
 
-    def _unseal_early(self, record: Record, patient: bool) -> Opened | Sealed | None:
+    def _unseal_early(self, record: Record) -> Opened | Sealed | None:
         """Early data, or what follows it: EndOfEarlyData is missing where it was refused.
 
         RFC 8446 section 4.2.10: a client whose early data was refused goes on under handshake
@@ -224,21 +226,23 @@ class Unsealer:
         opened = self._open_early(record)
         if opened is not None:
             return opened
-        answered = self._connection.server_hello is not None
         secret = self._secret(Stage.HANDSHAKE)
-        if secret is None and patient and (answered or not self._secret(Stage.EARLY)):
+        if self._connection.server_hello is None:
+            # The next secret is there already, or this one is and does not fit.
+            hopeless = secret is not None or self._secret(Stage.EARLY) is not None
+            return self.give_up(record) if hopeless else None
+        if secret is None:
             return None
-        if not answered:
-            return Sealed(inference.EARLY_DATA, hides_handshake=False)
-        opener = traffic_opener(self._suite(), secret) if secret else None
+        opener = traffic_opener(self._suite(), secret)
         try:
             opened = opener.open(record) if opener else None
         except SealBroken:
             return Sealed(inference.EARLY_DATA, hides_handshake=False)
+        if opened is None:
+            return self.give_up(record)
         self._enter(Stage.HANDSHAKE)
         self._opener = opener
-        self._blind = opener is None
-        return opened or Sealed(inference.infer_tls13(record, self._suite()))
+        return opened
 
     def _open_early(self, record: Record) -> Opened | None:
         """Try the early secret under each suite it may be for: the wire does not name it."""
@@ -261,9 +265,12 @@ class Unsealer:
             return opened
         return None
 
-    def _secret(self, stage: Stage) -> bytes | None:
+    def _secret(self, stage: Stage | None = None) -> bytes | None:
+        """The secret of ``stage``, or of the stage that this direction is in."""
+        if self._state is not None:
+            return self._ring.get(SecretLabel.CLIENT_RANDOM, self._state.client_random)
         hello = self._connection.client_hello
-        label = _LABELS[self._sender].get(stage)
+        label = _LABELS[self._sender].get(stage or self.stage)
         return self._ring.get(label, hello.random) if hello and label else None
 
     def _suite(self) -> Suite:
