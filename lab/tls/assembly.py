@@ -1,13 +1,14 @@
 """Putting one direction's handshake messages together out of records.
 
-Rules: fragments go in; ``next()`` gives a whole message, or None for "need more", or raises
-``WireError``. One message is kept at most, of bounded length and from a bounded number of
-records.
+Rules: fragments go in; whole messages come out as soon as they are there, or ``WireError``. One
+message is kept at most, of bounded length and from a bounded number of records.
 
 This module must not know what a message says.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from lab.tls.events import RecordSpan
 from lab.tls.message_parsing import MAX_MESSAGE
@@ -17,6 +18,10 @@ MAX_RECORDS = 4096
 """How many records one message may span: 64 bytes each, RFC 8449's least, for the longest."""
 
 _HEADER = 4
+
+
+Assembled = tuple[bytes, tuple[RecordSpan, ...]]
+"""A message with its header, and the records that carried it."""
 
 
 class MessageAssembler:
@@ -32,31 +37,34 @@ class MessageAssembler:
         """Whether bytes are left that no message given out has used."""
         return self._at < len(self._data)
 
-    def add(self, fragment: bytes, span: RecordSpan) -> None:
-        """Add the content of the record at ``span``."""
-        if not self.unfinished:
-            self._data, self._at, self._spans = fragment, 0, [span]
-            return
-        if isinstance(self._data, bytes):
-            self._data = bytearray(self._data[self._at :])
-            self._at = 0
-        self._data += fragment
-        self._spans.append(span)
+    def add(self, fragment: bytes, span: RecordSpan) -> Iterator[Assembled]:
+        """Add the content of the record at ``span``: the messages that it completes.
+
+        Raises ``WireError`` where the next message passes the bounds.
+        """
+        if self._at < len(self._data):
+            if not isinstance(self._data, bytearray) or self._at:
+                self._data = bytearray(self._data[self._at :])
+            self._data += fragment
+            self._spans.append(span)
+        else:
+            self._data, self._spans = fragment, [span]
+        self._at = 0
+        while (end := self._end_of_next()) is not None:
+            raw = bytes(self._data[self._at : end])
+            self._at = end
+            yield raw, tuple(self._spans)
+            self._spans = [span]
         if len(self._spans) > MAX_RECORDS:
             raise WireError("Handshake", f"a message in more than {MAX_RECORDS} records")
 
-    def next(self) -> tuple[bytes, tuple[RecordSpan, ...]] | None:
-        """The next message with its header, and the records that carried it."""
+    def _end_of_next(self) -> int | None:
         data, at = self._data, self._at
         have = len(data) - at
         if have < _HEADER:
             return None
-        length = int.from_bytes(data[at + 1 : at + _HEADER], "big")
-        if length > MAX_MESSAGE:
+        length = _HEADER + (data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3])
+        if length > _HEADER + MAX_MESSAGE:
+            length -= _HEADER
             raise WireError("Handshake.length", f"{length} where at most {MAX_MESSAGE} is read")
-        if have < _HEADER + length:
-            return None
-        self._at = at + _HEADER + length
-        spans = tuple(self._spans)
-        del self._spans[:-1]
-        return bytes(data[at : self._at]), spans
+        return at + length if have >= length else None

@@ -26,6 +26,8 @@ from lab.tls.reader import Reader
 from lab.tls.registry import code_table
 
 _TYPES = code_table(ExtensionType)
+_VERSIONS = code_table(ProtocolVersion)
+_GROUPS = code_table(NamedGroup)
 
 Parser = Callable[[Reader, ExtensionType], ext.Extension]
 Table = Mapping[ExtensionType, Parser]
@@ -163,7 +165,7 @@ def _supported_versions(reader: Reader, _: ExtensionType) -> ext.Extension:
 
 
 def _selected_version(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.SelectedVersion(selected_version=ProtocolVersion(reader.uint16("selected_version")))
+    return ext.SelectedVersion(selected_version=_VERSIONS[reader.uint16("selected_version")])
 
 
 def _cookie(reader: Reader, _: ExtensionType) -> ext.Extension:
@@ -192,7 +194,7 @@ def _oid_filter(reader: Reader) -> ext.OidFilter:
 
 def _key_share_entry(reader: Reader) -> ext.KeyShareEntry:
     return ext.KeyShareEntry(
-        group=NamedGroup(reader.uint16("group")), key_exchange=reader.opaque(2, "key_exchange", 1)
+        group=_GROUPS[reader.uint16("group")], key_exchange=reader.opaque(2, "key_exchange", 1)
     )
 
 
@@ -206,7 +208,7 @@ def _server_share(reader: Reader, _: ExtensionType) -> ext.Extension:
 
 
 def _selected_group(reader: Reader, _: ExtensionType) -> ext.Extension:
-    group = NamedGroup(reader.uint16("selected_group"))
+    group = _GROUPS[reader.uint16("selected_group")]
     return ext.KeyShareHelloRetryRequest(selected_group=group)
 
 

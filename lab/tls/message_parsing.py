@@ -30,6 +30,7 @@ from lab.tls.codepoints import (
 )
 from lab.tls.extensions import CertificateAuthorities, SignatureAlgorithms
 from lab.tls.reader import Reader
+from lab.tls.registry import code_table
 from lab.tls.suites import KeyExchange
 
 MAX_MESSAGE = 2**18
@@ -55,6 +56,11 @@ class Setting:
         return self.version >= ProtocolVersion.TLS_1_3
 
 
+_VERSIONS = code_table(ProtocolVersion)
+_SUITES = code_table(CipherSuite)
+_SCHEMES = code_table(SignatureScheme)
+_GROUPS = code_table(NamedGroup)
+
 Parser = Callable[[Reader, Setting], msg.HandshakeMessage]
 
 
@@ -63,17 +69,17 @@ def parse_message(msg_type: HandshakeType, body: bytes, setting: Setting) -> msg
 
     Raises ``WireError`` where the body breaks the syntax of its RFC.
     """
-    parser = _PARSERS.get(msg_type)
+    name, parser = _PARSERS.get(msg_type, _UNKNOWN)
     if parser is None:
         return msg.UnknownMessage(msg_type=msg_type, body=body)
-    reader = Reader(body, _NAMES[msg_type])
+    reader = Reader(body, name)
     message = parser(reader, setting)
     reader.finish()
     return message
 
 
 def _client_hello(reader: Reader, setting: Setting) -> msg.ClientHello:
-    version = ProtocolVersion(reader.uint16("legacy_version"))
+    version = _VERSIONS[reader.uint16("legacy_version")]
     random = reader.fixed(32, "random")
     session_id = reader.opaque(1, "legacy_session_id", 0, 32)
     suites = CipherSuite.each(reader.uint16s(2, "cipher_suites"))
@@ -90,11 +96,11 @@ def _client_hello(reader: Reader, setting: Setting) -> msg.ClientHello:
 
 
 def _server_hello(reader: Reader, setting: Setting) -> msg.ServerHello:
-    version = ProtocolVersion(reader.uint16("legacy_version"))
+    version = _VERSIONS[reader.uint16("legacy_version")]
     random = reader.fixed(32, "random")
     retry = random == HELLO_RETRY_RANDOM
     session_id = reader.opaque(1, "legacy_session_id_echo", 0, 32)
-    suite = CipherSuite(reader.uint16("cipher_suite"))
+    suite = _SUITES[reader.uint16("cipher_suite")]
     method = CompressionMethod(reader.uint8("legacy_compression_method"))
     table = ext.HELLO_RETRY_REQUEST if retry else ext.SERVER_HELLO
     kind = msg.HelloRetryRequest if retry else msg.ServerHello
@@ -185,7 +191,7 @@ def _ecdh_params(reader: Reader) -> msg.ServerECDHParams:
     curve_type = ECCurveType(reader.uint8("curve_type"))
     if curve_type != ECCurveType.NAMED_CURVE:  # RFC 8422 section 5.4 leaves no other
         reader.fail("curve_type", f"{curve_type} where only named_curve is allowed")
-    group = NamedGroup(reader.uint16("namedcurve"))
+    group = _GROUPS[reader.uint16("namedcurve")]
     return msg.ServerECDHParams(named_group=group, public=reader.opaque(1, "public", 1))
 
 
@@ -193,7 +199,7 @@ def _signature_algorithm(reader: Reader, setting: Setting) -> SignatureScheme | 
     # RFC 5246 section 4.7 puts the algorithm in front; TLS 1.0 and 1.1 know it from the key.
     if setting.version < ProtocolVersion.TLS_1_2:
         return None
-    return SignatureScheme(reader.uint16("algorithm"))
+    return _SCHEMES[reader.uint16("algorithm")]
 
 
 def _certificate_request(reader: Reader, setting: Setting) -> msg.CertificateRequest:
@@ -277,25 +283,22 @@ def _empty(
     return kind()
 
 
-_PARSERS: dict[HandshakeType, Parser] = {
-    HandshakeType.HELLO_REQUEST: partial(_empty, msg.HelloRequest),
-    HandshakeType.CLIENT_HELLO: _client_hello,
-    HandshakeType.SERVER_HELLO: _server_hello,
-    HandshakeType.NEW_SESSION_TICKET: _new_session_ticket,
-    HandshakeType.END_OF_EARLY_DATA: partial(_empty, msg.EndOfEarlyData),
-    HandshakeType.ENCRYPTED_EXTENSIONS: _encrypted_extensions,
-    HandshakeType.CERTIFICATE: _certificate,
-    HandshakeType.SERVER_KEY_EXCHANGE: _server_key_exchange,
-    HandshakeType.CERTIFICATE_REQUEST: _certificate_request,
-    HandshakeType.SERVER_HELLO_DONE: partial(_empty, msg.ServerHelloDone),
-    HandshakeType.CERTIFICATE_VERIFY: _certificate_verify,
-    HandshakeType.CLIENT_KEY_EXCHANGE: _client_key_exchange,
-    HandshakeType.FINISHED: _finished,
-    HandshakeType.CERTIFICATE_STATUS: _certificate_status,
-    HandshakeType.KEY_UPDATE: _key_update,
-    HandshakeType.COMPRESSED_CERTIFICATE: _compressed_certificate,
+_PARSERS: dict[HandshakeType, tuple[str, Parser | None]] = {
+    HandshakeType.HELLO_REQUEST: ("HelloRequest", partial(_empty, msg.HelloRequest)),
+    HandshakeType.CLIENT_HELLO: ("ClientHello", _client_hello),
+    HandshakeType.SERVER_HELLO: ("ServerHello", _server_hello),
+    HandshakeType.NEW_SESSION_TICKET: ("NewSessionTicket", _new_session_ticket),
+    HandshakeType.END_OF_EARLY_DATA: ("EndOfEarlyData", partial(_empty, msg.EndOfEarlyData)),
+    HandshakeType.ENCRYPTED_EXTENSIONS: ("EncryptedExtensions", _encrypted_extensions),
+    HandshakeType.CERTIFICATE: ("Certificate", _certificate),
+    HandshakeType.SERVER_KEY_EXCHANGE: ("ServerKeyExchange", _server_key_exchange),
+    HandshakeType.CERTIFICATE_REQUEST: ("CertificateRequest", _certificate_request),
+    HandshakeType.SERVER_HELLO_DONE: ("ServerHelloDone", partial(_empty, msg.ServerHelloDone)),
+    HandshakeType.CERTIFICATE_VERIFY: ("CertificateVerify", _certificate_verify),
+    HandshakeType.CLIENT_KEY_EXCHANGE: ("ClientKeyExchange", _client_key_exchange),
+    HandshakeType.FINISHED: ("Finished", _finished),
+    HandshakeType.CERTIFICATE_STATUS: ("CertificateStatus", _certificate_status),
+    HandshakeType.KEY_UPDATE: ("KeyUpdate", _key_update),
+    HandshakeType.COMPRESSED_CERTIFICATE: ("CompressedCertificate", _compressed_certificate),
 }
-_NAMES = {
-    msg_type: "".join(word.capitalize() for word in str(msg_type).split("_"))
-    for msg_type in _PARSERS
-}
+_UNKNOWN = ("", None)

@@ -309,9 +309,7 @@ class HandshakeObserver:
         if not data:  # RFC 8446 section 5.1
             raise WireError("Handshake", "an empty fragment")
         assembler, unsealer = direction.assembler, direction.unsealer
-        assembler.add(data, span)
-        while (found := assembler.next()) is not None:
-            raw, records = found
+        for raw, records in assembler.add(data, span):
             epoch = unsealer.epoch
             self._message(direction, raw, records, time, encrypted)
             if unsealer.epoch != epoch and assembler.unfinished:
@@ -334,7 +332,8 @@ class HandshakeObserver:
         if isinstance(message, msg.ServerHello):
             self._order.choose(tls13=self._connection.is_tls13)
         legal = self._order.take(sender, step_of(message))
-        self._change_keys(direction, message)
+        if type(message) in _KEY_CHANGES:
+            self._change_keys(direction, message)
         self._events.append(
             MessageSeen(
                 time=time,
@@ -355,8 +354,7 @@ class HandshakeObserver:
             early = message.has(ExtensionType.EARLY_DATA)
             direction.unsealer.client_hello(early_data=early)
         elif isinstance(message, msg.ServerHello) and not from_client:
-            retry = isinstance(message, msg.HelloRetryRequest)
-            if self._connection.is_tls13 and not retry:
+            if self._connection.is_tls13:
                 for either in self._directions.values():
                     either.unsealer.server_hello()
         elif isinstance(message, msg.EndOfEarlyData):
@@ -368,6 +366,13 @@ class HandshakeObserver:
 
 
 _TYPES = code_table(HandshakeType)
+_KEY_CHANGES = {
+    msg.ClientHello,
+    msg.ServerHello,
+    msg.EndOfEarlyData,
+    msg.Finished,
+    msg.KeyUpdate,
+}
 _TLS13_STAGES = (Stage.HANDSHAKE, Stage.APPLICATION)
 
 

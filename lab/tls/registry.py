@@ -11,9 +11,8 @@ This module must not know how the numbers lie on the wire.
 from __future__ import annotations
 
 import enum
-import functools
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 C = TypeVar("C", bound="CodePoint")
 
@@ -95,7 +94,12 @@ class _Table(dict[int, C]):
         return self._kind(value)
 
 
-@functools.cache
+_tables: dict[type[CodePoint], Mapping[int, CodePoint]] = {}
+
+
 def code_table(kind: type[C]) -> Mapping[int, C]:
     """The code point of each number, as ``kind(number)`` gives it but several times as fast."""
-    return _Table(kind)
+    table = _tables.get(kind)
+    if table is None:
+        table = _tables[kind] = _Table(kind)
+    return cast("Mapping[int, C]", table)
