@@ -31,10 +31,10 @@ PATIENCE = 20.0  # seconds for one line of the server; it answers in millisecond
 class Server:
     """The lab's server as a process of its own, with its log line by line."""
 
-    def __init__(self, python: Path, port: int) -> None:
+    def __init__(self, python: Path, port: int, folder: Path = ROOT) -> None:
         self._process = subprocess.Popen(
             [python, "-m", "lab.server", "--port", str(port)],
-            cwd=ROOT,
+            cwd=folder,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
@@ -49,19 +49,25 @@ class Server:
             self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
 
-    def show_until(self, last: Callable[[str], bool]) -> str:
-        """Print the server's lines up to the one that ``last`` knows, and return that one."""
-        while True:
+    def read_until(self, last: Callable[[str], bool]) -> list[str]:
+        """The server's lines up to the one that ``last`` knows."""
+        read: list[str] = []
+        while not (read and last(read[-1])):
             try:
                 line = self._lines.get(timeout=PATIENCE)
             except queue.Empty:
-                refuse("the server said nothing more", "see its lines above")
+                refuse("the server said nothing more", f"its lines were {read}")
             if line is None:
-                refuse("the server ended", "see its last line above")
-            for part in folded(line):
-                print(f"    {part}")
-            if last(line):
-                return line
+                refuse("the server ended", f"its last lines were {read}")
+            read.append(line)
+        return read
+
+    def show_until(self, last: Callable[[str], bool]) -> str:
+        """Print the server's lines up to the one that ``last`` knows, and return that one."""
+        lines = self.read_until(last)
+        for part in (part for line in lines for part in folded(line)):
+            print(f"    {part}")
+        return lines[-1]
 
     def wait(self) -> int:
         """Show what it logs until it ends."""

@@ -8,7 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from lab.service.access import ClientIdentity, anyone, certificate_required
+from lab.service import journal
+from lab.service.access import (
+    ClientIdentity,
+    UnreadableCertificate,
+    anyone,
+    certificate_required,
+)
 from lab.service.http import serve_http
 from lab.service.limits import Limits
 from lab.service.listener import Listener
@@ -65,7 +71,12 @@ class TodoServer:
 
     async def _converse(self, stream: TlsStream, peer: str, closing: asyncio.Event) -> None:
         certificate = stream.peer_certificate
-        client = None if certificate is None else ClientIdentity.from_der(certificate)
+        try:
+            client = None if certificate is None else ClientIdentity.from_der(certificate)
+        except UnreadableCertificate as error:
+            # OpenSSL reads more than we can; who the client is stays unknown, so it gets nothing.
+            journal.write(journal.abandoned(peer=peer, common_name=None, reason=str(error)))
+            return
         await serve_http(
             stream,
             client=client,
