@@ -8,14 +8,13 @@ import shutil
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from lab.service.limits import Limits
-from lab.service.todo_server import TodoServer
+from lab.service.own import OwnServer, own_server
 from lab.stream.contexts import (
     ClientAuth,
     ClientTls,
@@ -24,7 +23,6 @@ from lab.stream.contexts import (
     TlsVersion,
     client_context,
 )
-from lab.tls.events import Event
 
 T = TypeVar("T")
 PATIENCE = 20.0  # seconds until a test that hangs fails; nothing waits for it to pass
@@ -52,32 +50,15 @@ def client_tls(
     )
 
 
-@dataclass
-class Running:
-    """A server that runs; ``events`` has one list for each connection, in order of arrival."""
-
-    port: int
-    events: list[list[Event]] = field(default_factory=list)
-
-    def sink(self, peer: str) -> Callable[[Event], None]:
-        self.events.append([])
-        return self.events[-1].append
-
-
 @contextlib.asynccontextmanager
 async def running(
     certs: Path,
     *,
     client_auth: ClientAuth = ClientAuth.REQUIRED,
     limits: Limits | None = None,
-) -> AsyncIterator[Running]:
-    state = Running(port=0)
-    server = TodoServer(server_tls(certs, client_auth), limits=limits, sink=state.sink)
-    _, state.port = await server.open("127.0.0.1", 0)
-    try:
-        yield state
-    finally:
-        await server.close()
+) -> AsyncIterator[OwnServer]:
+    async with own_server(server_tls(certs, client_auth), limits=limits) as server:
+        yield server
 
 
 async def in_thread(work: Callable[[], T]) -> T:

@@ -12,12 +12,13 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lab.probing.target import Target
 from lab.stream.keylog import KeyLogSource
 from lab.stream.tls_stream import Linger, TlsStream
 from lab.stream.watch import Watch
-from lab.stream.wire import dial
+from lab.stream.wire import Wire, dial
 from lab.tls.events import AlertSeen, Endpoint, Event, Fact, LocalFact, MessageSeen
 from lab.tls.messages import CertificateRequest
 from lab.tls.outcome import is_fatal
@@ -77,14 +78,31 @@ async def connected(
     *,
     sni: str | None = None,
     limit: float,
+    key_log: Path | None = None,
 ) -> AsyncIterator[TlsStream]:
     """A stream to ``target`` with its handshake still to do, closed at the end.
 
     ``sni`` is the name to ask for and to find in the server's certificate, the target's host if it
-    is None. ``limit`` bounds the dialling, in seconds. Raises NoConnection.
+    is None. ``limit`` bounds the dialling, in seconds. ``key_log`` is a file to add the secrets to.
+    Raises NoConnection, and OSError where that file cannot be written.
     """
+    with KeyLogSource(context, key_log) as source:
+        stream = TlsStream(
+            await _dial(target, limit),
+            context,
+            Endpoint.CLIENT,
+            server_hostname=sni or target.host,
+            watch=Watch(Endpoint.CLIENT, recording, key_log=source),
+        )
+        try:
+            yield stream
+        finally:
+            await stream.close(_LINGER)
+
+
+async def _dial(target: Target, limit: float) -> Wire:
     try:
-        wire = await asyncio.wait_for(dial(target.host, target.port), limit)
+        return await asyncio.wait_for(dial(target.host, target.port), limit)
     except (asyncio.TimeoutError, TimeoutError):
         raise NoConnection(f"{target.authority} did not answer within {limit:g} s") from None
     except OSError as error:
@@ -92,18 +110,6 @@ async def connected(
             f"cannot connect to {target.authority}: {_reason(error)}; "
             "check the address, and that the server runs"
         ) from error
-    with KeyLogSource(context) as key_log:
-        stream = TlsStream(
-            wire,
-            context,
-            Endpoint.CLIENT,
-            server_hostname=sni or target.host,
-            watch=Watch(Endpoint.CLIENT, recording, key_log=key_log),
-        )
-        try:
-            yield stream
-        finally:
-            await stream.close(_LINGER)
 
 
 def _reason(error: OSError) -> str:

@@ -62,9 +62,15 @@ class ServerTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientTls:
-    """The TLS side of a client. ``server_ca`` None means that no server certificate is verified."""
+    """The TLS side of a client.
 
-    server_ca: Path | None
+    ``server_ca`` is a file of CAs that it trusts, ``system_trust`` adds the system's. With neither
+    it trusts nobody; without ``verify_server`` it does not ask.
+    """
+
+    server_ca: Path | None = None
+    system_trust: bool = False
+    verify_server: bool = True
     identity: IdentityFiles | None = None
     minimum: TlsVersion = TlsVersion.TLS12
     maximum: TlsVersion = TlsVersion.TLS13
@@ -98,13 +104,18 @@ def client_context(tls: ClientTls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if tls.identity is not None:
         context.load_cert_chain(tls.identity.certificate, tls.identity.key)
-    if tls.server_ca is None:
+    if not tls.verify_server:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    else:
+    if tls.server_ca is not None:
         context.load_verify_locations(cafile=tls.server_ca)
+    if tls.system_trust:
+        context.load_default_certs()
     context.minimum_version = tls.minimum.of_ssl
     context.maximum_version = tls.maximum.of_ssl
+    # A server may ask for the certificate only once it knows what the client wants (RFC 8446
+    # section 4.6.2), if the client says that it can be asked then.
+    context.post_handshake_auth = True
     if tls.alpn:
         context.set_alpn_protocols(list(tls.alpn))
     return context

@@ -22,12 +22,16 @@ class KeyLogSource:
     """The key log of one SSLContext, read line by line as handshakes go on.
 
     Belongs to the event loop's thread: a line read after a step of a handshake was written by that
-    step. Use as a context manager, or call ``close``.
+    step. Use as a context manager, or call ``close``. ``copy`` is a file to add the lines to, for
+    other programs; it is made for its owner's eyes only. Raises OSError.
     """
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, copy: Path | None = None) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._offset = 0
+        self._copy: int | None = None
+        if copy is not None:
+            self._copy = os.open(copy, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         if sys.platform == "linux":
             self._descriptor = os.memfd_create("keylog", os.MFD_CLOEXEC)
             path = f"/proc/self/fd/{self._descriptor}"
@@ -43,6 +47,8 @@ class KeyLogSource:
         """The lines written since the last call, "" if there are none."""
         os.lseek(self._descriptor, self._offset, os.SEEK_SET)
         data = os.read(self._descriptor, _BOUND)
+        if self._copy is not None:
+            os.write(self._copy, data)
         self._offset += len(data)
         if self._offset >= _BOUND:
             # The writer appends, so it goes on at the new end.
@@ -53,6 +59,8 @@ class KeyLogSource:
     def close(self) -> None:
         """Let go of the file. What OpenSSL still writes to its own handle nobody can read."""
         os.close(self._descriptor)
+        if self._copy is not None:
+            os.close(self._copy)
         if self._folder is not None:
             # Windows keeps a file that OpenSSL still has open; it goes with the process.
             with contextlib.suppress(OSError):

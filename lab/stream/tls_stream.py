@@ -71,6 +71,7 @@ class TlsStream:
             server_hostname=server_hostname,
         )
         self._unseen: tuple[bytes, float] | None = None
+        self._ahead = b""
         self._in_handshake = True
         self._peer_ended = False
         self._failed = False
@@ -122,8 +123,27 @@ class TlsStream:
         self._in_handshake = False
         self._tell(Fact.HANDSHAKE_RETURNED)
 
+    async def hear(self) -> None:
+        """Take in what the peer sends next, be it data or not; data is kept for ``read``.
+
+        After a TLS 1.3 handshake this is where a client learns what the server made of it. Raises
+        as ``read`` does.
+        """
+        await self._settle()
+        await self._receive()
+        try:
+            self._ahead += self._tls.read(_RECORD)
+            await self._settle()
+        except ssl.SSLWantReadError:
+            await self._settle()
+        except ssl.SSLError as error:
+            await self._give_up(error)
+
     async def read(self, max_bytes: int = 65536) -> bytes:
         """Up to ``max_bytes`` of plaintext; b"" once the peer has sent close_notify."""
+        if self._ahead:
+            data, self._ahead = self._ahead[:max_bytes], self._ahead[max_bytes:]
+            return data
         while True:
             try:
                 data = self._tls.read(max_bytes)

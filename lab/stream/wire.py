@@ -79,10 +79,17 @@ class DialledWire:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._loop = asyncio.get_running_loop()
+        self._receiving: asyncio.Task[bytes] | None = None
 
     async def receive(self) -> bytes:  # noqa: D102 - see Wire
+        if self._receiving is None:
+            receiving = self._loop.sock_recv(self._socket, CHUNK)
+            self._receiving = self._loop.create_task(receiving)
         try:
-            return await self._loop.sock_recv(self._socket, CHUNK)
+            # Whoever waits here may be cancelled; the bytes are then for the next who asks.
+            await asyncio.wait((self._receiving,))
+            done, self._receiving = self._receiving, None
+            return done.result()
         except ConnectionError:
             raise
         except OSError as error:
@@ -101,6 +108,9 @@ class DialledWire:
             self._socket.shutdown(socket.SHUT_WR)
 
     async def close(self) -> None:  # noqa: D102 - see Wire
+        if self._receiving is not None:
+            self._receiving.cancel()
+            await asyncio.wait((self._receiving,))
         self._socket.close()
 
 

@@ -157,7 +157,7 @@ WRONG_NAME = Fault(
     code="name-mismatch",
     summary="the {role}'s certificate does not name the host that the {other} asked for",
     reference="RFC 9525 section 6; RFC 2818 section 3.1",
-    fix="issue it with that host's DNS name or IP address in subjectAltName; do not count on its CN",
+    fix="issue it with that host's DNS name or address in subjectAltName; do not count on the CN",
     verdicts=frozenset({62, 63, 64}),
     alerts=_UNKNOWN,
 )

@@ -128,7 +128,9 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
         await task
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 cannot tell the two apart")
+@pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="needs Python 3.11, which tells the two apart"
+)
 async def test_a_cancellation_that_meets_the_watchs_own_is_kept() -> None:
     closing = asyncio.Event()
 

@@ -13,13 +13,14 @@ import pytest
 
 from lab.service.limits import Limits
 from lab.service.listener import address_text
+from lab.service.own import OwnServer
 from lab.service.todo_server import TodoServer
 from lab.stream.contexts import ClientAuth
 from lab.tls.events import Fact, LocalFact, NotTls, Protocol
-from tests.serving import Running, blocking, client_tls, get, in_thread, running, server_tls
+from tests.serving import blocking, client_tls, get, in_thread, running, server_tls
 
 
-async def assert_serves(server: Running, certs: Path) -> None:
+async def assert_serves(server: OwnServer, certs: Path) -> None:
     response = await in_thread(lambda: get(server.port, client_tls(certs)))
     head, _, body = response.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -98,7 +99,7 @@ async def test_without_a_certificate_where_none_is_required(
 
 async def test_stopping_ends_idle_connections_in_order(certs: Path) -> None:
     """A client between two requests gets close_notify, not a cut."""
-    state = Running(port=0)
+    state = OwnServer()
     server = TodoServer(server_tls(certs), sink=state.sink)
     _, state.port = await server.open("127.0.0.1", 0)
     tls = blocking(state.port, client_tls(certs))
@@ -153,7 +154,7 @@ async def test_stopping_finishes_the_request_in_flight(certs: Path) -> None:
 
 async def test_stopping_is_bounded(certs: Path) -> None:
     """A client that never finishes its handshake is cut off."""
-    state = Running(port=0)
+    state = OwnServer()
     server = TodoServer(server_tls(certs), sink=state.sink, limits=Limits(shutdown_timeout=0.05))
     _, state.port = await server.open("127.0.0.1", 0)
     with socket.create_connection(("127.0.0.1", state.port)) as connection:
@@ -173,7 +174,7 @@ async def test_stopping_is_bounded(certs: Path) -> None:
 
 async def test_a_refusal_while_stopping_is_not_silent(certs: Path) -> None:
     """A handshake in progress is finished, and refused with its alert."""
-    state = Running(port=0)
+    state = OwnServer()
     server = TodoServer(server_tls(certs), sink=state.sink)
     _, state.port = await server.open("127.0.0.1", 0)
     with blocking(state.port, client_tls(certs, identity=False)) as tls:

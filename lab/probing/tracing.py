@@ -1,0 +1,148 @@
+"""Tracing: one connection to a server, watched from its first byte to its end, and concluded.
+
+Rules: whatever the server does becomes events; only a server that cannot be reached, or that says
+nothing in TLS, makes no trace. A TLS 1.3 client is not believed to be in until the server has
+answered it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from lab.pki.identity import Identity
+from lab.pki.private import temporary_pem
+from lab.probing.connection import Recording, connected
+from lab.probing.exchange import ExchangeError, HttpClient
+from lab.probing.target import Target
+from lab.stream.contexts import ClientTls, IdentityFiles, TlsVersion, client_context
+from lab.stream.errors import StreamError
+from lab.stream.tls_stream import TlsStream
+from lab.stream.wire import dial
+from lab.tls.codepoints import ProtocolVersion
+from lab.tls.diagnosis import diagnose
+from lab.tls.events import Endpoint, Event, LocalFact, WireEvent
+from lab.tls.outcome import Result, judge
+from lab.tls.summary import summarize
+from lab.tls.trace import Trace
+
+# How long a client that does not write first waits for the server's first word, in seconds. Most
+# servers send a ticket or their alert at once; some say nothing until they are asked something.
+_FIRST_WORD = 1.0
+
+_VERSIONS = {
+    TlsVersion.TLS12: ProtocolVersion.TLS_1_2,
+    TlsVersion.TLS13: ProtocolVersion.TLS_1_3,
+}
+
+
+class NoTrace(Exception):
+    """The target says nothing in TLS. Its message tells what it does instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to connect, and what to do then.
+
+    ``tls`` says whom to trust and which versions to offer; its identity is not used, since
+    ``identity`` stands for it (None: nothing to present). ``sni`` None asks for the target's host.
+    ``write_first`` sends the request right behind the handshake, without waiting for the server's
+    first word; ``request`` is the path to GET; ``limit`` bounds each step, in seconds; ``key_log``
+    is a file to add the secrets to.
+    """
+
+    target: Target
+    tls: ClientTls
+    identity: Identity | None = None
+    sni: str | None = None
+    request: str = "/"
+    write_first: bool = False
+    limit: float = 10.0
+    key_log: Path | None = None
+
+
+async def watch(plan: Plan) -> list[Event]:
+    """Connect, shake hands, ask, and close; returns what happened.
+
+    Raises NoConnection; ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use a file of the
+    plan, or the key log cannot be written.
+    """
+    recording = Recording()
+    async with connected(
+        plan.target,
+        _context(plan),
+        recording,
+        sni=plan.sni,
+        limit=plan.limit,
+        key_log=plan.key_log,
+    ) as stream:
+        # Whatever goes wrong has been recorded where it happened.
+        with contextlib.suppress(StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError):
+            await stream.handshake(plan.limit)
+            if not plan.write_first and stream.ssl_object.version() == "TLSv1.3":
+                await _first_word(stream)
+            http = HttpClient(stream, plan.target.authority)
+            await asyncio.wait_for(http.request("GET", plan.request), plan.limit)
+    return recording.events
+
+
+def _context(plan: Plan) -> ssl.SSLContext:
+    if plan.identity is None:
+        return client_context(replace(plan.tls, identity=None))
+    with temporary_pem(plan.identity) as path:
+        files = IdentityFiles(certificate=path, key=path)
+        return client_context(replace(plan.tls, identity=files))
+
+
+async def _first_word(stream: TlsStream) -> None:
+    with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+        await asyncio.wait_for(stream.hear(), _FIRST_WORD)
+
+
+def conclude(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | None = None) -> Trace:
+    """What the client's events come to; with the server's own facts, where there are any.
+
+    Raises NoTrace where the server said nothing in TLS.
+    """
+    facts = [event for event in server_saw or () if isinstance(event, LocalFact)]
+    events = tuple(sorted((*seen, *facts), key=lambda event: event.time))
+    outcome = judge(events)
+    diagnosis = diagnose(events, outcome, now=datetime.now(timezone.utc))
+    heard = any(
+        isinstance(event, WireEvent) and event.endpoint is Endpoint.SERVER for event in events
+    )
+    if outcome.result is Result.FAILED and not heard:
+        first = diagnosis[0]
+        raise NoTrace(
+            f"{plan.target.authority}: {first.summary} ({'; '.join(first.evidence)}); {first.fix}"
+        )
+    single = plan.tls.minimum if plan.tls.minimum is plan.tls.maximum else None
+    certificate = plan.identity.certificate if plan.identity else None
+    return Trace(
+        target=plan.target.authority,
+        requested_version=_VERSIONS[single] if single else None,
+        negotiated_version=summarize(events).version,
+        client_certificate=certificate.public_bytes(Encoding.DER) if certificate else None,
+        start=events[0].time,
+        events=events,
+        both_ends=server_saw is not None,
+        outcome=outcome,
+        diagnosis=diagnosis,
+    )
+
+
+async def answers(target: Target, limit: float) -> bool:
+    """Whether anything listens at ``target``."""
+    try:
+        wire = await asyncio.wait_for(dial(target.host, target.port), limit)
+    except (OSError, asyncio.TimeoutError):
+        return False
+    await wire.close()
+    return True
