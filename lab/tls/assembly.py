@@ -50,21 +50,17 @@ class MessageAssembler:
         else:
             self._data, self._spans = fragment, [span]
         self._at = 0
-        while (end := self._end_of_next()) is not None:
-            raw = bytes(self._data[self._at : end])
+        data, have = self._data, len(self._data)
+        while have >= self._at + _HEADER:
+            at = self._at
+            length = data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
+            if length > MAX_MESSAGE:
+                raise WireError("Handshake.length", f"{length} where at most {MAX_MESSAGE} is read")
+            end = at + _HEADER + length
+            if have < end:
+                break
             self._at = end
-            yield raw, tuple(self._spans)
+            yield bytes(data[at:end]), tuple(self._spans)
             self._spans = [span]
         if len(self._spans) > MAX_RECORDS:
             raise WireError("Handshake", f"a message in more than {MAX_RECORDS} records")
-
-    def _end_of_next(self) -> int | None:
-        data, at = self._data, self._at
-        have = len(data) - at
-        if have < _HEADER:
-            return None
-        length = _HEADER + (data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3])
-        if length > _HEADER + MAX_MESSAGE:
-            length -= _HEADER
-            raise WireError("Handshake.length", f"{length} where at most {MAX_MESSAGE} is read")
-        return at + length if have >= length else None
