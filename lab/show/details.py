@@ -1,0 +1,343 @@
+"""What a person wants to know of an event: a headline, and details with labels under it.
+
+Rules: every text given out is escaped and bounded; a list that is longer than a person reads ends
+in "and n more", since all of it is in the JSON document. GREASE values (RFC 8701) are left out.
+
+This module must not know how headlines and details are laid out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+
+from lab.tls import extensions as ext
+from lab.tls import messages as msg
+from lab.tls.certificates import describe
+from lab.tls.codepoints import ExtensionType
+from lab.tls.events import (
+    AlertSeen,
+    ApplicationDataSeen,
+    ChangeCipherSpecSeen,
+    Event,
+    LocalFact,
+    Malformed,
+    MessageSeen,
+    NotTls,
+    Protocol,
+    SealedSeen,
+    StreamEnded,
+    WireEvent,
+)
+from lab.tls.registry import CodePoint
+from lab.tls.suspicion import distinguished_name
+from lab.tls.summary import negotiated_version, offered_versions
+from lab.tls.text import escaped
+
+_MOST_TEXT = 240
+_MOST_CERTIFICATES = 4
+_MOST_NAMES = 4
+_MOST_SPANS = 4
+_SAMPLE = 32
+_START_LINE = re.compile(
+    rb"(?:[A-Z]{1,16} [!-~]{1,2000} HTTP/1\.[01]|HTTP/1\.[01] [ -~]{3,200})\r?\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One thing about an event. ``notable`` tells that nobody should overlook it."""
+
+    label: str
+    value: str
+    notable: bool = False
+
+
+def headline(event: Event) -> str:
+    """The event in a few words, such as "ClientHello" or "alert fatal unknown_ca (48)"."""
+    if isinstance(event, MessageSeen):
+        return event.message.name + (" (empty)" if _is_empty_certificate(event.message) else "")
+    if isinstance(event, AlertSeen):
+        return f"alert {event.level} {event.description} ({event.description.value})"
+    if isinstance(event, ChangeCipherSpecSeen):
+        return "ChangeCipherSpec"
+    if isinstance(event, ApplicationDataSeen):
+        return "application data"
+    if isinstance(event, SealedSeen):
+        return f"sealed record ({event.content_type})"
+    if isinstance(event, StreamEnded):
+        return f"TCP {event.end.value}"
+    if isinstance(event, NotTls):
+        plain = event.protocol is Protocol.UNKNOWN
+        return "not TLS" if plain else f"not TLS: {event.protocol.value}"
+    if isinstance(event, Malformed):
+        return "malformed bytes"
+    assert isinstance(event, LocalFact)
+    return _fact(event)
+
+
+def details(event: Event) -> Iterator[Detail]:
+    """What the event says, in the order in which a person wants to read it."""
+    if isinstance(event, MessageSeen):
+        yield from of_message(event.message)
+        if event.out_of_order:
+            yield _OUT_OF_ORDER
+    elif isinstance(event, ChangeCipherSpecSeen):
+        if event.out_of_order:
+            yield _OUT_OF_ORDER
+    elif isinstance(event, ApplicationDataSeen):
+        yield from _application_data(event.data)
+    elif isinstance(event, SealedSeen):
+        yield Detail("inside", f"{event.length} bytes that no known secret opens")
+        if event.inference:
+            yield Detail("likely", bounded(event.inference))
+    elif isinstance(event, StreamEnded) and event.truncated:
+        yield Detail("cut off", "in the middle of a record or a message", notable=True)
+    elif isinstance(event, NotTls):
+        yield Detail("first bytes", quoted(event.sample), notable=True)
+    elif isinstance(event, Malformed):
+        yield Detail("in", bounded(event.where), notable=True)
+        yield Detail("problem", bounded(event.problem), notable=True)
+        yield Detail("at", f"byte {event.offset} of what the {event.endpoint.value} sent")
+    if isinstance(event, WireEvent) and len(event.records) > 1:
+        lengths = [str(span.length) for span in event.records]
+        yield Detail("records", f"{len(lengths)}, of {listed(lengths, _MOST_SPANS)} bytes")
+
+
+_OUT_OF_ORDER = Detail("order", "not allowed at this point of the handshake", notable=True)
+
+
+def start_line(data: bytes) -> str | None:
+    """The first line of an HTTP/1.1 request or response (RFC 9112 section 2.1), or None."""
+    found = _START_LINE.match(data)
+    return found.group().decode("ascii").rstrip("\r\n") if found else None
+
+
+def bounded(text: str) -> str:
+    """A peer's text, escaped, and cut where it gets too long to be read."""
+    if len(text) <= _MOST_TEXT:
+        return escaped(text)
+    return f"{escaped(text[:_MOST_TEXT])}... ({len(text)} characters)"
+
+
+def quoted(data: bytes) -> str:
+    """The first of some bytes in quotes, those that are no ASCII text as escapes."""
+    return repr(data[:_SAMPLE])[1:] + ("..." if len(data) > _SAMPLE else "")
+
+
+def listed(values: Iterable[object], most: int = 3) -> str:
+    """Some of many values, the number of the others told; GREASE is left out."""
+    texts = [
+        bounded(str(value))
+        for value in values
+        if not (isinstance(value, CodePoint) and value.is_grease)
+    ]
+    rest = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {rest} more" if rest > 0 else "") if texts else "none"
+
+
+def reason(event: LocalFact) -> str:
+    """What the endpoint's library said of it, with the library's number; "" for nothing."""
+    code = "" if event.code is None else f"code {event.code}"
+    if event.reason and code:
+        return f"{bounded(event.reason)} ({code})"
+    return bounded(event.reason) or code
+
+
+def _fact(event: LocalFact) -> str:
+    words = f"{event.endpoint.value}: {event.fact.value}"
+    if event.certificate is not None:
+        words += f" ({bounded(describe(event.certificate).subject)})"
+    return words
+
+
+def _application_data(data: bytes) -> Iterator[Detail]:
+    line = start_line(data)
+    if line is not None:
+        yield Detail("HTTP", bounded(line))
+    else:
+        yield Detail("data", quoted(data))
+    yield Detail("length", f"{len(data)} bytes")
+
+
+def _is_empty_certificate(message: msg.HandshakeMessage) -> bool:
+    if isinstance(message, msg.CompressedCertificate) and message.certificate is not None:
+        message = message.certificate
+    return isinstance(message, msg.Certificate) and not message.certificate_list
+
+
+@singledispatch
+def of_message(message: msg.HandshakeMessage) -> Iterator[Detail]:
+    """What a handshake message says. Most of those without a function here say nothing."""
+    yield from ()
+
+
+@of_message.register
+def _unknown(message: msg.UnknownMessage) -> Iterator[Detail]:
+    yield Detail("type", f"{message.msg_type.value}, with {len(message.body)} bytes")
+
+
+@of_message.register
+def _hello_request(message: msg.HelloRequest) -> Iterator[Detail]:
+    yield Detail("asks for", "a new handshake on this connection")
+
+
+@of_message.register
+def _client_hello(message: msg.ClientHello) -> Iterator[Detail]:
+    yield Detail("versions", listed(offered_versions(message), 6))
+    names = message.find(ext.ServerNameList)
+    if names is not None:
+        yield Detail("SNI", listed(map(_text, (each.name for each in names.server_name_list))))
+    yield from _alpn(message)
+    yield Detail("suites", listed(message.cipher_suites, 2))
+    groups = message.find(ext.SupportedGroups)
+    if groups is not None:
+        yield Detail("groups", listed(groups.named_group_list))
+    shares = message.find(ext.KeyShareClientHello)
+    if shares is not None:
+        yield Detail("key shares", listed(each.group for each in shares.client_shares))
+    schemes = message.find(ext.SignatureAlgorithms)
+    if schemes is not None:
+        yield Detail("signatures", listed(schemes.supported_signature_algorithms, 2))
+    yield from _resumption(message)
+
+
+def _resumption(message: msg.ClientHello) -> Iterator[Detail]:
+    ticket = message.find(ext.SessionTicket)
+    if message.find(ext.OfferedPsks) is not None:
+        yield Detail("resumes", "a session, by pre_shared_key")
+    elif ticket is not None and ticket.ticket:
+        yield Detail("resumes", "a session, by session_ticket")
+    if message.has(ExtensionType.EARLY_DATA):
+        yield Detail("early data", "follows")
+    if message.has(ExtensionType.POST_HANDSHAKE_AUTH):
+        yield Detail("later", "a certificate may be asked for after the handshake")
+
+
+@of_message.register
+def _server_hello(message: msg.ServerHello) -> Iterator[Detail]:
+    yield Detail("version", str(negotiated_version(message)))
+    yield Detail("suite", str(message.cipher_suite))
+    share = message.find(ext.KeyShareServerHello)
+    if share is not None:
+        yield Detail("group", str(share.server_share.group))
+    yield from _alpn(message)
+    if message.find(ext.SelectedPsk) is not None:
+        yield Detail("resumes", "the session that the client offered")
+
+
+@of_message.register
+def _hello_retry_request(message: msg.HelloRetryRequest) -> Iterator[Detail]:
+    yield Detail("version", str(negotiated_version(message)))
+    yield Detail("suite", str(message.cipher_suite))
+    share = message.find(ext.KeyShareHelloRetryRequest)
+    if share is not None:
+        yield Detail("asks for", f"a key share of the group {share.selected_group}")
+    if message.find(ext.Cookie) is not None:
+        yield Detail("asks for", "its cookie back")
+
+
+@of_message.register
+def _encrypted_extensions(message: msg.EncryptedExtensions) -> Iterator[Detail]:
+    yield from _alpn(message)
+    if message.has(ExtensionType.EARLY_DATA):
+        yield Detail("early data", "accepted")
+
+
+def _alpn(message: msg.ExtendedMessage) -> Iterator[Detail]:
+    protocols = message.find(ext.ApplicationLayerProtocols)
+    if protocols is not None:
+        yield Detail("ALPN", listed(map(_text, protocols.protocol_name_list)))
+
+
+@of_message.register
+def _server_key_exchange(message: msg.ServerKeyExchange) -> Iterator[Detail]:
+    if isinstance(message.params, msg.ServerECDHParams):
+        yield Detail("group", str(message.params.named_group))
+    elif isinstance(message.params, msg.ServerDHParams):
+        yield Detail("group", f"finite field, {8 * len(message.params.dh_p)} bits")
+    if message.algorithm is not None:
+        yield Detail("signature", str(message.algorithm))
+
+
+@of_message.register
+def _certificate_request(message: msg.CertificateRequest) -> Iterator[Detail]:
+    yield Detail("asks for", "a certificate of the client")
+    authorities = message.certificate_authorities
+    names = [distinguished_name(each) or "a name that cannot be read" for each in authorities]
+    yield Detail("CA names", listed(names, _MOST_NAMES) if names else "none: of any CA")
+    if message.certificate_types:
+        yield Detail("types", listed(message.certificate_types))
+    if message.supported_signature_algorithms:
+        yield Detail("signatures", listed(message.supported_signature_algorithms, 2))
+
+
+@of_message.register
+def _certificate(message: msg.Certificate) -> Iterator[Detail]:
+    chain = [entry.cert_data for entry in message.certificate_list]
+    if not chain:
+        yield Detail("contains", "no certificate at all", notable=True)
+    yield from of_chain(chain)
+
+
+@of_message.register
+def _compressed_certificate(message: msg.CompressedCertificate) -> Iterator[Detail]:
+    compressed = len(message.compressed_certificate_message)
+    yield Detail(
+        "compressed", f"{message.algorithm}, {compressed} of {message.uncompressed_length} bytes"
+    )
+    if message.certificate is not None:
+        yield from of_message(message.certificate)
+
+
+@of_message.register
+def _certificate_status(message: msg.CertificateStatus) -> Iterator[Detail]:
+    yield Detail("status", f"{message.status_type}, {len(message.response)} bytes")
+
+
+@of_message.register
+def _certificate_verify(message: msg.CertificateVerify) -> Iterator[Detail]:
+    if message.algorithm is not None:
+        yield Detail("signature", str(message.algorithm))
+
+
+@of_message.register
+def _new_session_ticket(message: msg.NewSessionTicket) -> Iterator[Detail]:
+    yield Detail("ticket", f"{len(message.ticket)} bytes, good for {message.ticket_lifetime} s")
+
+
+@of_message.register
+def _key_update(message: msg.KeyUpdate) -> Iterator[Detail]:
+    yield Detail("answer", str(message.request_update))
+
+
+def of_chain(chain: Sequence[bytes]) -> Iterator[Detail]:
+    """The certificates of a chain (DER), the end's own first."""
+    for number, der in enumerate(chain[:_MOST_CERTIFICATES], start=1):
+        if len(chain) > 1:
+            yield Detail("certificate", f"{number} of {len(chain)}")
+        yield from of_certificate(der)
+    if len(chain) > _MOST_CERTIFICATES:
+        yield Detail("certificate", f"and {len(chain) - _MOST_CERTIFICATES} more")
+
+
+def of_certificate(der: bytes) -> Iterator[Detail]:
+    """What decides whether a certificate is taken (RFC 5280 sections 4.1 and 4.2)."""
+    seen = describe(der)
+    yield Detail("subject", bounded(seen.subject) or "empty")
+    yield Detail("issuer", bounded(seen.issuer) or "empty")
+    for label, moment in (("from", seen.not_valid_before), ("until", seen.not_valid_after)):
+        if moment is not None:
+            yield Detail(f"valid {label}", f"{moment:%Y-%m-%d %H:%M:%S} UTC")
+    if seen.subject_alt_names:
+        yield Detail("SAN", listed(seen.subject_alt_names, _MOST_NAMES))
+    if seen.extended_key_usage is not None:
+        yield Detail("EKU", listed(seen.extended_key_usage, _MOST_NAMES))
+    if seen.is_ca:
+        yield Detail("CA", "yes")
+
+
+def _text(name: bytes) -> str:
+    return name.decode("latin-1")
