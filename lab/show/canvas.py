@@ -108,7 +108,7 @@ class Canvas:
         marked: bool = False,
         style: str = "",
     ) -> None:
-        """Something that happened at ``endpoint`` itself, on its lifeline, and why if it is known."""
+        """Something that happened at ``endpoint`` itself, and why, on its lifeline."""
         width = self._width - 2
         lines = self.paper.wrapped(f"{words}: {reason}" if reason else words, width)
         if len(lines) > 1 and reason:
@@ -140,7 +140,7 @@ class Canvas:
         return lane
 
     def _frame(self, label: str) -> tuple[list[str], str]:
-        """The upper and the lower edge of a frame around a label, and the label between its sides."""
+        """The two edges of a frame around a label, and the label between its sides."""
         box = self.paper.glyphs.box
         width = cell_len(label) + 2
         edges = [box[0] + box[1] * width + box[2], box[6] + box[5] * width + box[4]]
@@ -162,7 +162,7 @@ class Canvas:
 
     def _brackets(self) -> list[str]:
         """For each row the piece of a bracket beside it, or a space."""
-        upper, member, between, lower = self.paper.glyphs.bracket
+        upper, member, between, lower = tuple(self.paper.glyphs.bracket)
         pieces = [" "] * len(self._rows)
         groups = sorted({tuple(rows) for rows in self._shown.values() if len(rows) > 1})
         end = -1

@@ -15,7 +15,7 @@ from functools import singledispatch
 
 from lab.tls import extensions as ext
 from lab.tls import messages as msg
-from lab.tls.certificates import describe
+from lab.tls.certificates import describe, distinguished_name
 from lab.tls.codepoints import ExtensionType
 from lab.tls.events import (
     AlertSeen,
@@ -32,7 +32,6 @@ from lab.tls.events import (
     WireEvent,
 )
 from lab.tls.registry import CodePoint
-from lab.tls.suspicion import distinguished_name
 from lab.tls.summary import negotiated_version, offered_versions
 from lab.tls.text import escaped
 
@@ -80,33 +79,57 @@ def headline(event: Event) -> str:
 
 def details(event: Event) -> Iterator[Detail]:
     """What the event says, in the order in which a person wants to read it."""
-    if isinstance(event, MessageSeen):
-        yield from of_message(event.message)
-        if event.out_of_order:
-            yield _OUT_OF_ORDER
-    elif isinstance(event, ChangeCipherSpecSeen):
-        if event.out_of_order:
-            yield _OUT_OF_ORDER
-    elif isinstance(event, ApplicationDataSeen):
-        yield from _application_data(event.data)
-    elif isinstance(event, SealedSeen):
-        yield Detail("inside", f"{event.length} bytes that no known secret opens")
-        if event.inference:
-            yield Detail("likely", bounded(event.inference))
-    elif isinstance(event, StreamEnded) and event.truncated:
-        yield Detail("cut off", "in the middle of a record or a message", notable=True)
-    elif isinstance(event, NotTls):
-        yield Detail("first bytes", quoted(event.sample), notable=True)
-    elif isinstance(event, Malformed):
-        yield Detail("in", bounded(event.where), notable=True)
-        yield Detail("problem", bounded(event.problem), notable=True)
-        yield Detail("at", f"byte {event.offset} of what the {event.endpoint.value} sent")
+    yield from _of_event(event)
+    if isinstance(event, MessageSeen | ChangeCipherSpecSeen) and event.out_of_order:
+        yield Detail("order", "not allowed at this point of the handshake", notable=True)
     if isinstance(event, WireEvent) and len(event.records) > 1:
         lengths = [str(span.length) for span in event.records]
         yield Detail("records", f"{len(lengths)}, of {listed(lengths, _MOST_SPANS)} bytes")
 
 
-_OUT_OF_ORDER = Detail("order", "not allowed at this point of the handshake", notable=True)
+@singledispatch
+def _of_event(event: Event) -> Iterator[Detail]:
+    yield from ()
+
+
+@_of_event.register
+def _message_seen(event: MessageSeen) -> Iterator[Detail]:
+    yield from of_message(event.message)
+
+
+@_of_event.register
+def _application_data_seen(event: ApplicationDataSeen) -> Iterator[Detail]:
+    line = start_line(event.data)
+    if line is not None:
+        yield Detail("HTTP", bounded(line))
+    else:
+        yield Detail("data", quoted(event.data))
+    yield Detail("length", f"{len(event.data)} bytes")
+
+
+@_of_event.register
+def _sealed_seen(event: SealedSeen) -> Iterator[Detail]:
+    yield Detail("inside", f"{event.length} bytes that no known secret opens")
+    if event.inference:
+        yield Detail("likely", bounded(event.inference))
+
+
+@_of_event.register
+def _stream_ended(event: StreamEnded) -> Iterator[Detail]:
+    if event.truncated:
+        yield Detail("cut off", "in the middle of a record or a message", notable=True)
+
+
+@_of_event.register
+def _not_tls(event: NotTls) -> Iterator[Detail]:
+    yield Detail("first bytes", quoted(event.sample), notable=True)
+
+
+@_of_event.register
+def _malformed(event: Malformed) -> Iterator[Detail]:
+    yield Detail("in", bounded(event.where), notable=True)
+    yield Detail("problem", bounded(event.problem), notable=True)
+    yield Detail("at", f"byte {event.offset} of what the {event.endpoint.value} sent")
 
 
 def start_line(data: bytes) -> str | None:
@@ -151,15 +174,6 @@ def _fact(event: LocalFact) -> str:
     if event.certificate is not None:
         words += f" ({bounded(describe(event.certificate).subject)})"
     return words
-
-
-def _application_data(data: bytes) -> Iterator[Detail]:
-    line = start_line(data)
-    if line is not None:
-        yield Detail("HTTP", bounded(line))
-    else:
-        yield Detail("data", quoted(data))
-    yield Detail("length", f"{len(data)} bytes")
 
 
 def _is_empty_certificate(message: msg.HandshakeMessage) -> bool:
@@ -266,7 +280,7 @@ def _server_key_exchange(message: msg.ServerKeyExchange) -> Iterator[Detail]:
 def _certificate_request(message: msg.CertificateRequest) -> Iterator[Detail]:
     yield Detail("asks for", "a certificate of the client")
     authorities = message.certificate_authorities
-    names = [distinguished_name(each) or "a name that cannot be read" for each in authorities]
+    names = [distinguished_name(each) for each in authorities]
     yield Detail("CA names", listed(names, _MOST_NAMES) if names else "none: of any CA")
     if message.certificate_types:
         yield Detail("types", listed(message.certificate_types))
@@ -326,6 +340,8 @@ def of_chain(chain: Sequence[bytes]) -> Iterator[Detail]:
 def of_certificate(der: bytes) -> Iterator[Detail]:
     """What decides whether a certificate is taken (RFC 5280 sections 4.1 and 4.2)."""
     seen = describe(der)
+    if seen.problem:
+        yield Detail("problem", bounded(seen.problem), notable=True)
     yield Detail("subject", bounded(seen.subject) or "empty")
     yield Detail("issuer", bounded(seen.issuer) or "empty")
     for label, moment in (("from", seen.not_valid_before), ("until", seen.not_valid_after)):

@@ -19,7 +19,6 @@ from lab.tls.diagnosis import Diagnosis
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
-    Endpoint,
     Event,
     Fact,
     LocalFact,
