@@ -152,13 +152,10 @@ def quoted(data: bytes) -> str:
 
 def listed(values: Iterable[object], most: int = 3) -> str:
     """Some of many values, the number of the others told; GREASE is left out."""
-    texts = [
-        bounded(str(value))
-        for value in values
-        if not (isinstance(value, CodePoint) and value.is_grease)
-    ]
-    rest = len(texts) - most
-    return ", ".join(texts[:most]) + (f" and {rest} more" if rest > 0 else "") if texts else "none"
+    worth = [value for value in values if not (isinstance(value, CodePoint) and value.is_grease)]
+    texts = [bounded(str(value)) for value in worth[:most]]
+    rest = len(worth) - len(texts)
+    return (", ".join(texts) or "none") + (f" and {rest} more" if rest > 0 else "")
 
 
 def reason(event: LocalFact) -> str:

@@ -48,10 +48,15 @@ def title(trace: Trace, paper: Paper) -> Iterator[Text]:
 
 def setting(trace: Trace) -> str:
     """What the client came with: "TLS 1.3, no client certificate"."""
-    version = str(trace.requested_version or "any version")
+    version = version_words(trace)
     if trace.client_certificate is None:
         return f"{version}, no client certificate"
     return f"{version}, client certificate {bounded(describe(trace.client_certificate).subject)}"
+
+
+def version_words(trace: Trace) -> str:
+    """What version the client offered: "TLS 1.3", or "any version"."""
+    return str(trace.requested_version or "any version")
 
 
 def verdict(trace: Trace, paper: Paper) -> Iterator[Text]:
