@@ -8,13 +8,13 @@ This module must not know whether a certificate is good.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
 
@@ -57,7 +57,6 @@ _SIGNATURES = {
     SignatureAlgorithmOID.ED25519: "ED25519",
     SignatureAlgorithmOID.ED448: "ED448",
 }
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,19 +90,18 @@ class CertificateDescription:
 @lru_cache(maxsize=64)
 def describe(der: bytes) -> CertificateDescription:
     """Describe a certificate in DER. A server meets the same few again and again: they are kept."""
-    try:
-        return describe_certificate(x509.load_der_x509_certificate(der))
-    except _UNREADABLE as error:
-        return CertificateDescription(problem=f"not a certificate: {error}")
+    with warnings.catch_warnings():
+        # The library warns of what some authorities do wrong; here it is only described.
+        warnings.simplefilter("ignore")
+        try:
+            return _describe(x509.load_der_x509_certificate(der))
+        except Exception as error:  # the library has no one type for what hostile DER makes it do
+            return CertificateDescription(problem=f"not a readable certificate: {error}")
 
 
-def describe_certificate(certificate: x509.Certificate) -> CertificateDescription:
-    """Describe a certificate that is parsed already; its parts may still be unreadable."""
-    try:
-        subject, issuer = distinguished(certificate.subject), distinguished(certificate.issuer)
-        key_type, key_bits = _key(certificate)
-    except _UNREADABLE as error:
-        return CertificateDescription(problem=f"unreadable certificate: {error}")
+def _describe(certificate: x509.Certificate) -> CertificateDescription:
+    subject, issuer = distinguished(certificate.subject), distinguished(certificate.issuer)
+    key_type, key_bits = _key(certificate)
     extensions, problem = _extensions(certificate)
     identifier = _find(extensions, x509.SubjectKeyIdentifier)
     authority = _find(extensions, x509.AuthorityKeyIdentifier)
@@ -134,16 +132,18 @@ def distinguished(name: x509.Name) -> str:
 
 def distinguished_name(der: bytes) -> str:
     """The same from DER, as CertificateRequest has it; the DER in hex where it cannot be read."""
-    try:
-        return distinguished(x509.Name.from_bytes(der))
-    except _UNREADABLE:
-        return der.hex()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return distinguished(x509.Name.from_bytes(der))
+        except Exception:  # see describe
+            return der.hex()
 
 
 def _extensions(certificate: x509.Certificate) -> tuple[x509.Extensions | None, str]:
     try:
         return certificate.extensions, ""
-    except (x509.DuplicateExtension, *_UNREADABLE) as error:
+    except Exception as error:  # see describe
         return None, f"unreadable extensions: {error}"
 
 
@@ -160,7 +160,7 @@ def _key(certificate: x509.Certificate) -> tuple[str, int | None]:
     """The type of the key, and its size in bits where that varies."""
     try:
         key = certificate.public_key()
-    except _UNREADABLE:
+    except Exception:  # see describe
         return "unknown", None
     if isinstance(key, rsa.RSAPublicKey):
         return "RSA", key.key_size
