@@ -114,7 +114,12 @@ def conclude(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | No
     facts = [event for event in server_saw or () if isinstance(event, LocalFact)]
     events = tuple(sorted((*seen, *facts), key=lambda event: event.time))
     outcome = judge(events)
-    diagnosis = diagnose(events, outcome, now=datetime.now(timezone.utc))
+    diagnosis = diagnose(
+        events,
+        outcome,
+        now=datetime.now(timezone.utc),
+        client_has_certificate=plan.identity is not None,
+    )
     heard = any(
         isinstance(event, WireEvent) and event.endpoint is Endpoint.SERVER for event in events
     )

@@ -5,9 +5,12 @@ Every error is a ConnectionError, so that code that only reads and writes need n
 
 from __future__ import annotations
 
+import re
 import ssl
 
 from lab.tls.events import StreamEnd
+
+_SOURCE_LINE = re.compile(r" \(_ssl\.c:\d+\)$")
 
 
 class StreamError(ConnectionError):
@@ -16,6 +19,11 @@ class StreamError(ConnectionError):
     def __init__(self, message: str, *, in_handshake: bool) -> None:
         super().__init__(message)
         self.in_handshake = in_handshake
+
+    @property
+    def brief(self) -> str:
+        """The message, without where in its own source OpenSSL's binding found it."""
+        return _SOURCE_LINE.sub("", str(self))
 
 
 class TlsFailed(StreamError):

@@ -104,7 +104,7 @@ class TlsStream:
             raise HandshakeTimedOut(limit) from None
         except StreamError as error:
             self._failed = True
-            self._tell(Fact.HANDSHAKE_FAILED, str(error))
+            self._tell(Fact.HANDSHAKE_FAILED, error.brief)
             raise
 
     async def _shake_hands(self) -> None:
@@ -283,11 +283,12 @@ class TlsStream:
         in_handshake = self._in_handshake
         self._tell_verdict(error)
         await self._settle()
-        if not in_handshake:
-            self._tell(Fact.READ_FAILED, error.reason or str(error))
+        failure: StreamError = TlsFailed(error, in_handshake=in_handshake)
         if isinstance(error, ssl.SSLEOFError):
-            raise ConnectionLost(StreamEnd.FIN, in_handshake=in_handshake) from error
-        raise TlsFailed(error, in_handshake=in_handshake) from error
+            failure = ConnectionLost(StreamEnd.FIN, in_handshake=in_handshake)
+        if not in_handshake:
+            self._tell(Fact.READ_FAILED, failure.brief)
+        raise failure from error
 
     def _tell(self, fact: Fact, reason: str = "") -> None:
         if self._watch is not None:

@@ -41,12 +41,17 @@ class Diagnosis:
 
 
 def diagnose(
-    events: Sequence[Event], outcome: Outcome, *, now: datetime | None = None
+    events: Sequence[Event],
+    outcome: Outcome,
+    *,
+    now: datetime | None = None,
+    client_has_certificate: bool | None = None,
 ) -> tuple[Diagnosis, ...]:
     """The causes of ``outcome``, best first, five at most; one at least.
 
     ``events`` are those that the outcome was judged from. ``now`` (aware) lets validity periods be
-    compared with the present; without it they are left out.
+    compared with the present; without it they are left out. ``client_has_certificate`` tells
+    whether the client was given one to present, None where that is not known.
     """
     summary = summarize(events)
     if outcome.result is Result.ACCEPTED:
@@ -56,7 +61,7 @@ def diagnose(
     elif outcome.result is Result.FAILED:
         causes = list(_failed(events, summary, outcome))
     elif outcome.by is Endpoint.SERVER:
-        causes = list(_by_server(summary, outcome, now))
+        causes = list(_by_server(summary, outcome, now, client_has_certificate))
     else:
         causes = list(_by_client(summary, outcome, now))
     return tuple(causes[:_MOST])
@@ -194,13 +199,18 @@ def _last_heard(summary: Summary, outcome: Outcome) -> str:
     return "not one message came" if summary.client_hello is None else "no answer to ClientHello"
 
 
-def _by_server(summary: Summary, outcome: Outcome, now: datetime | None) -> Iterator[Diagnosis]:
+def _by_server(
+    summary: Summary, outcome: Outcome, now: datetime | None, has_certificate: bool | None
+) -> Iterator[Diagnosis]:
     seen = _what_was_seen(outcome)
     description = outcome.alert.description if outcome.alert else None
     if summary.server_hello is None:
         yield from _unnegotiated(summary, description, seen)
     elif summary.client_chain == () and summary.request is not None:
-        yield from _without_certificate(summary, seen)
+        if has_certificate is not True:
+            yield _no_certificate(summary, seen)
+        if has_certificate is not False:
+            yield _no_fitting_certificate(summary, seen)
     elif summary.client_chain:
         case = Case(
             owner=Endpoint.CLIENT,
@@ -234,28 +244,29 @@ def _unnegotiated(
         )
 
 
-def _without_certificate(summary: Summary, seen: str) -> Iterator[Diagnosis]:
-    assert summary.request is not None
-    evidence = ["the server sent CertificateRequest", _EMPTY, seen]
+def _no_certificate(summary: Summary, seen: str) -> Diagnosis:
     verdict = summary.refusal_by(Endpoint.SERVER)
-    if verdict is not None:
-        evidence.append(f"OpenSSL at the server says: {escaped(verdict.reason)}")
-    yield Diagnosis(
+    said = (f"OpenSSL at the server says: {escaped(verdict.reason)}",) if verdict else ()
+    return Diagnosis(
         code="no-client-certificate",
         summary="the server requires a client certificate, and the client sent none",
-        evidence=tuple(evidence),
+        evidence=("the server sent CertificateRequest", _EMPTY, seen, *said),
         reference="RFC 8446 section 4.4.2.4; RFC 5246 section 7.4.6",
         fix="give the client a certificate and its key "
         "(--cert and --key here; load_cert_chain in Python; --cert and --key in curl)",
     )
+
+
+def _no_fitting_certificate(summary: Summary, seen: str) -> Diagnosis:
+    assert summary.request is not None
     names = [distinguished_name(der) for der in summary.request.certificate_authorities]
     asked = f"the server takes certificates of {', '.join(map(escaped, names))}" if names else ""
     schemes = ", ".join(map(str, summary.request.supported_signature_algorithms[:6]))
     signs = f"the server takes signatures by {schemes}, among others" if schemes else ""
-    yield Diagnosis(
+    return Diagnosis(
         code="no-fitting-client-certificate",
         summary="the client may have a certificate, and found that it does not fit the request",
-        evidence=tuple(filter(None, (_EMPTY, asked, signs))),
+        evidence=(_EMPTY, *filter(None, (asked, signs)), seen),
         reference="RFC 8446 section 4.4.2.3; RFC 5246 section 7.4.6",
         fix="compare the client's issuer and the type of its key with what the server asks for; "
         "browsers and Java keep silent when they do not fit",
