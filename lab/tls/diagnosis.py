@@ -204,6 +204,8 @@ def _by_server(
 ) -> Iterator[Diagnosis]:
     seen = _what_was_seen(outcome)
     description = outcome.alert.description if outcome.alert else None
+    if outcome.alert is None and summary.server_hello is None:
+        yield _unexplained(summary, outcome, seen)
     if summary.server_hello is None:
         yield from _unnegotiated(summary, description, seen)
     elif summary.client_chain == () and summary.request is not None:
@@ -224,7 +226,7 @@ def _by_server(
         yield from _about_certificate(case, seen)
         if description in (AlertDescription.DECRYPT_ERROR, AlertDescription.HANDSHAKE_FAILURE):
             yield _unproved(seen)
-    if outcome.alert is None:
+    if outcome.alert is None and summary.server_hello is not None:
         yield _unexplained(summary, outcome, seen)
     elif summary.server_hello is not None and summary.client_chain is None:
         yield _in_mid_handshake(summary, seen)

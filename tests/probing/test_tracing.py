@@ -1,0 +1,254 @@
+"""Tracing servers of other makes: real ones, each asking for certificates in three ways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from lab.pki import profiles
+from lab.pki.authority import Authority, self_signed
+from lab.pki.files import load_set
+from lab.pki.identity import Identity
+from lab.pki.keys import KeyKind, cached
+from lab.probing.connection import NoConnection
+from lab.probing.target import Target
+from lab.probing.tracing import NoTrace, Plan, answers, conclude, watch
+from lab.stream.contexts import ClientTls, TlsVersion
+from lab.tls.codepoints import AlertDescription
+from lab.tls.events import Endpoint, Fact, LocalFact
+from lab.tls.outcome import Result, Signal
+from lab.tls.trace import Trace
+from tests.peers import MAKES, Ask, free_port, served_by
+from tests.serving import PATIENCE
+
+VERSIONS = pytest.mark.parametrize("version", list(TlsVersion), ids=lambda each: each.value)
+
+
+def plan(certs: Path, port: int, version: TlsVersion, identity: Identity | None = None) -> Plan:
+    return Plan(
+        target=Target(host="127.0.0.1", port=port),
+        tls=ClientTls(server_ca=certs / "ca.crt", minimum=version, maximum=version),
+        identity=identity,
+        limit=PATIENCE,
+    )
+
+
+async def traced(plan: Plan) -> Trace:
+    return conclude(plan, await watch(plan))
+
+
+def good(certs: Path) -> Identity:
+    return load_set(certs, now=datetime.now(timezone.utc)).client
+
+
+def stranger() -> Identity:
+    """A client of a CA that nobody here trusts."""
+    now = datetime.now(timezone.utc)
+    ca = self_signed(profiles.root_ca("Another CA"), cached(KeyKind.EC_P256, 7), now=now)
+    key = cached(KeyKind.EC_P256, 8)
+    return Authority(identity=ca).issue(profiles.client("stranger"), key, now=now)
+
+
+@VERSIONS
+@pytest.mark.parametrize("make", list(MAKES))
+async def test_the_client_without_a_certificate(
+    certs: Path, tmp_path: Path, make: str, version: TlsVersion
+) -> None:
+    """Whatever the alert's number: the cause is found, and it is found to be TLS or HTTP."""
+    with served_by(MAKES[make], certs, tmp_path) as port:
+        trace = await traced(plan(certs, port, version))
+    outcome = trace.outcome
+    assert (outcome.result, outcome.by) == (Result.REJECTED, Endpoint.SERVER)
+    if make == "nginx":
+        assert (outcome.signal, outcome.http_status) == (Signal.HTTP_STATUS, 400)
+        assert trace.diagnosis[0].code == "http-wants-certificate"
+        assert outcome.client_handshake_returned
+    else:
+        assert outcome.signal is Signal.ALERT
+        assert trace.diagnosis[0].code == "no-client-certificate"
+        assert outcome.client_handshake_returned is (version is TlsVersion.TLS13)
+    assert outcome.after == "Finished"
+    assert outcome.server_handshake_returned is None
+
+
+# What each make's TLS 1.2 says to a client without a certificate, as seen with Debian 12's; no
+# conclusion may rest on it.
+def test_alerts_differ_from_make_to_make(certs: Path, tmp_path: Path) -> None:
+    seen = set()
+    for make in ("haproxy", "gnutls-serv"):
+        folder = tmp_path / make
+        folder.mkdir()
+        with served_by(MAKES[make], certs, folder) as port:
+            trace = asyncio.run(traced(plan(certs, port, TlsVersion.TLS12)))
+        assert trace.outcome.alert is not None
+        assert trace.diagnosis[0].code == "no-client-certificate"
+        seen.add(trace.outcome.alert.description)
+    assert AlertDescription.HANDSHAKE_FAILURE in seen
+    assert len(seen) == 2
+
+
+@VERSIONS
+@pytest.mark.parametrize("make", list(MAKES))
+async def test_the_client_with_a_certificate(
+    certs: Path, tmp_path: Path, make: str, version: TlsVersion
+) -> None:
+    with served_by(MAKES[make], certs, tmp_path) as port:
+        trace = await traced(plan(certs, port, version, good(certs)))
+    assert trace.outcome.result is Result.ACCEPTED
+    assert trace.outcome.http_status == 200
+    assert [each.code for each in trace.diagnosis] == ["mutual-tls"]
+
+
+@VERSIONS
+@pytest.mark.parametrize("make", list(MAKES))
+async def test_a_server_that_takes_clients_without(
+    certs: Path, tmp_path: Path, make: str, version: TlsVersion
+) -> None:
+    with served_by(MAKES[make], certs, tmp_path, ask=Ask.OPTIONAL) as port:
+        trace = await traced(plan(certs, port, version))
+    assert trace.outcome.result is Result.ACCEPTED
+    assert [each.code for each in trace.diagnosis] == ["certificate-optional"]
+
+
+@VERSIONS
+@pytest.mark.parametrize("make", list(MAKES))
+async def test_a_server_that_does_not_ask(
+    certs: Path, tmp_path: Path, make: str, version: TlsVersion
+) -> None:
+    with served_by(MAKES[make], certs, tmp_path, ask=Ask.NONE) as port:
+        trace = await traced(plan(certs, port, version, good(certs)))
+    assert [each.code for each in trace.diagnosis] == ["not-mutual"]
+
+
+@VERSIONS
+@pytest.mark.parametrize("make", list(MAKES))
+async def test_the_client_of_another_ca(
+    certs: Path, tmp_path: Path, make: str, version: TlsVersion
+) -> None:
+    with served_by(MAKES[make], certs, tmp_path) as port:
+        trace = await traced(plan(certs, port, version, stranger()))
+    assert trace.outcome.result is Result.REJECTED
+    assert trace.outcome.by is Endpoint.SERVER
+    codes = [each.code for each in trace.diagnosis]
+    if make == "nginx":
+        assert codes == ["http-refuses-identity"]
+    else:
+        assert "client-ca-not-trusted" in codes or "client-certificate-refused" in codes
+
+
+@VERSIONS
+async def test_our_own_refusal_is_not_blamed_on_the_server(
+    certs: Path, tmp_path: Path, version: TlsVersion
+) -> None:
+    other = tmp_path / "other.crt"
+    now = datetime.now(timezone.utc)
+    ca = self_signed(profiles.root_ca("Another CA"), cached(KeyKind.EC_P256, 7), now=now)
+    other.write_bytes(ca.chain_pem())
+    with served_by(MAKES["openssl s_server"], certs, tmp_path) as port:
+        asked = plan(certs, port, version)
+        trace = await traced(replace(asked, tls=replace(asked.tls, server_ca=other)))
+    assert (trace.outcome.result, trace.outcome.by) == (Result.REJECTED, Endpoint.CLIENT)
+    assert trace.outcome.alert is not None
+    assert trace.outcome.alert.description == AlertDescription.UNKNOWN_CA
+    assert trace.diagnosis[0].code == "server-ca-not-trusted"
+    assert trace.outcome.client_handshake_returned is False
+
+
+@VERSIONS
+async def test_writing_first_loses_nothing(
+    certs: Path, tmp_path: Path, version: TlsVersion
+) -> None:
+    with served_by(MAKES["openssl s_server"], certs, tmp_path) as port:
+        trace = await traced(replace(plan(certs, port, version), write_first=True))
+    assert trace.outcome.signal is Signal.ALERT
+    assert trace.diagnosis[0].code == "no-client-certificate"
+
+
+async def test_the_key_log_opens_the_same_records(certs: Path, tmp_path: Path) -> None:
+    key_log = tmp_path / "secrets.keylog"
+    with served_by(MAKES["openssl s_server"], certs, tmp_path) as port:
+        await traced(replace(plan(certs, port, TlsVersion.TLS13, good(certs)), key_log=key_log))
+    labels = {line.split()[0] for line in key_log.read_text().splitlines() if line[0] != "#"}
+    assert {"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_TRAFFIC_SECRET_0"} <= labels
+
+
+@contextlib.asynccontextmanager
+async def answering(data: bytes | None) -> AsyncIterator[int]:
+    """A TCP server that answers the first bytes with ``data`` and closes; None: with silence."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.read(65536)
+            if data is None:
+                await reader.read()
+            else:
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak TLS here, but plain HTTP"),
+        (b"220 mail.example ESMTP\r\n", "STARTTLS"),
+        (None, "the server fell silent"),
+    ],
+    ids=["http", "smtp", "silent"],
+)
+async def test_a_port_that_speaks_no_tls(certs: Path, data: bytes | None, says: str) -> None:
+    async with answering(data) as port:
+        asked = replace(plan(certs, port, TlsVersion.TLS13), limit=0.3)
+        seen = await watch(asked)
+    with pytest.raises(NoTrace, match=says) as error:
+        conclude(asked, seen)
+    assert "\n" not in str(error.value)
+    assert str(error.value).startswith(f"127.0.0.1:{port}: ")
+
+
+async def test_a_server_that_hangs_up_on_the_hello_is_traced(certs: Path) -> None:
+    async with answering(b"") as port:
+        trace = await traced(plan(certs, port, TlsVersion.TLS13))
+    assert (trace.outcome.by, trace.outcome.signal) == (Endpoint.SERVER, Signal.FIN)
+    assert trace.outcome.after == "ClientHello"
+    # OpenSSL's own answer to the bare end is nobody's refusal.
+    assert trace.outcome.alert is None
+    assert "refused-without-alert" in [each.code for each in trace.diagnosis]
+
+
+async def test_nothing_listens(certs: Path) -> None:
+    port = free_port()
+    assert not await answers(Target(host="127.0.0.1", port=port), PATIENCE)
+    with pytest.raises(NoConnection, match=f"cannot connect to 127.0.0.1:{port}: "):
+        await watch(plan(certs, port, TlsVersion.TLS13))
+
+
+async def test_no_such_name(certs: Path) -> None:
+    asked = plan(certs, 443, TlsVersion.TLS13)
+    with pytest.raises(NoConnection, match=r"cannot connect to no-such-host\.invalid:443: "):
+        await watch(replace(asked, target=Target(host="no-such-host.invalid", port=443)))
+
+
+async def test_the_moment_of_return_stands_where_it_happened(certs: Path, tmp_path: Path) -> None:
+    """TLS 1.3: between the client's Finished and the alert."""
+    with served_by(MAKES["haproxy"], certs, tmp_path) as port:
+        trace = await traced(plan(certs, port, TlsVersion.TLS13))
+    facts = [event.fact for event in trace.events if isinstance(event, LocalFact)]
+    assert facts.index(Fact.HANDSHAKE_RETURNED) < facts.index(Fact.READ_FAILED)
+    assert trace.outcome.alert is not None
+    returned = next(
+        event
+        for event in trace.events
+        if isinstance(event, LocalFact) and event.fact is Fact.HANDSHAKE_RETURNED
+    )
+    assert trace.events.index(returned) < trace.events.index(trace.outcome.alert)
