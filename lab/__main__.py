@@ -9,6 +9,7 @@ from collections.abc import Sequence
 DOORS = {
     "certs": "make the certificates: a CA, a server, a client",
     "server": "the TODO service that demands a client certificate",
+    "trace": "show a handshake message by message, and why it was refused",
     "client": "add a TODO and read the list; or be refused without a certificate",
 }
 

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from lab.door import refuse, say
+from lab.pki import pem
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.pki.identity_files import load_identity
@@ -145,12 +146,17 @@ def _plan(options: argparse.Namespace, setting: Setting) -> Plan:
     if options.insecure:
         tls = ClientTls(verify_server=False)
     elif options.ca:
+        # Read here first: OpenSSL would not say which file it is that it cannot read.
+        pem.certificates_in(
+            pem.read_file(options.ca, remedy="Name a file that is there"), options.ca
+        )
         tls = ClientTls(server_ca=options.ca)
     if options.alpn:
         tls = replace(tls, alpn=tuple(filter(None, options.alpn.split(","))))
     identity = None
     if options.cert:
-        identity = load_identity(options.cert, options.key, _ask_password)
+        ask = _ask_password if sys.stdin.isatty() else None
+        identity = load_identity(options.cert, options.key, ask)
     elif options.with_cert:
         now = datetime.now(timezone.utc)
         identity = load_role(setting.certs, Role.CLIENT, now=now).identity

@@ -1,0 +1,194 @@
+"""``python -m lab.trace``: the lab's question, asked as its users ask it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.doors import Done, run, served
+from tests.peers import MAKES, Ask, free_port, served_by
+
+SCHEMA = json.loads(
+    resources.files("lab.show").joinpath("trace.schema.json").read_text(encoding="utf-8")
+)
+
+
+def document(done: Done) -> list[dict[str, Any]]:
+    assert done.code == 0, done.err
+    parsed = json.loads(done.out)
+    jsonschema.validate(parsed, SCHEMA)
+    traces = parsed["traces"]
+    assert isinstance(traces, list)
+    return traces
+
+
+@contextlib.contextmanager
+def usual_port() -> Iterator[bool]:
+    """Whether the lab's usual port is free; it must stay as it is while a test looks."""
+    try:
+        with socket.create_server(("127.0.0.1", 8443)):
+            pass
+    except OSError:
+        yield False
+    else:
+        yield True
+
+
+def test_the_labs_question(tmp_path: Path) -> None:
+    """No argument at all: both versions, both ends, a comparison."""
+    with usual_port() as free:
+        if not free:
+            pytest.skip("needs port 8443 free, to see what happens where nothing listens there")
+        done = run("lab.trace", cwd=tmp_path)
+    assert done.code == 0, done.err
+    out = done.out
+    assert out.startswith("Nothing listens at 127.0.0.1:8443: tracing the lab's own server")
+    first, second = out.index("TLS 1.2, no client cert"), out.index("TLS 1.3, no client cert")
+    assert first < out.index("ALERT fatal handshake_failure (40)") < second
+    assert second < out.index("client: handshake call returned")
+    assert out.index("client: handshake call returned") < out.index(
+        "ALERT fatal certificate_required (116)"
+    )
+    assert "server: certificate refused" in out
+    assert "the server requires a client certificate, and the client sent none" in out
+    assert "Comparison" in out[second:]
+    assert max(map(len, out.splitlines())) <= 80
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("version", "alert", "returned"),
+    [("1.2", (40, "handshake_failure"), False), ("1.3", (116, "certificate_required"), True)],
+)
+def test_one_version_as_json(
+    certs: Path, version: str, alert: tuple[int, str], returned: bool
+) -> None:
+    with served("--certs", certs, "--port", "0") as server:
+        target = f"127.0.0.1:{server.port}"
+        done = run("lab.trace", target, f"--tls{version}", "--ca", certs / "ca.crt", "--json")
+    (trace,) = document(done)
+    assert trace["target"] == target
+    outcome = trace["outcome"]
+    assert (outcome["result"], outcome["by"], outcome["signal"]) == ("rejected", "server", "alert")
+    assert outcome["alert"] == {"level": "fatal", "number": alert[0], "name": alert[1]}
+    assert outcome["client_handshake_returned"] is returned
+    assert outcome["server_handshake_returned"] is None
+    assert trace["client_certificate"] is None
+    assert trace["diagnosis"][0]["code"] == "no-client-certificate"
+
+
+def test_both_ends_as_json(certs: Path) -> None:
+    """Where the server is our own, what its OpenSSL said is part of the evidence."""
+    with usual_port() as free:
+        if not free:
+            pytest.skip("needs port 8443 free, to see what happens where nothing listens there")
+        traces = document(run("lab.trace", "--json", cwd=certs.parent))
+    assert [each["outcome"]["server_handshake_returned"] for each in traces] == [False, False]
+    for each in traces:
+        evidence = " ".join(each["diagnosis"][0]["evidence"])
+        assert "peer did not return a certificate" in evidence
+
+
+def test_with_the_labs_certificate(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0") as server:
+        target = f"127.0.0.1:{server.port}"
+        words = ("lab.trace", target, "--with-cert", "--request", "/todo", "--json")
+        traces = document(run(*words, cwd=certs.parent))
+    assert [each["outcome"]["result"] for each in traces] == ["accepted", "accepted"]
+    assert [each["diagnosis"][0]["code"] for each in traces] == ["mutual-tls", "mutual-tls"]
+
+
+@pytest.mark.parametrize("form", ["pem", "one file", "pfx"])
+def test_with_a_certificate_from_files(certs: Path, tmp_path: Path, form: str) -> None:
+    words: list[str | Path] = ["--cert", certs / "client.crt", "--key", certs / "client.key"]
+    if form == "one file":
+        both = tmp_path / "both.pem"
+        both.write_bytes((certs / "client.key").read_bytes() + (certs / "client.crt").read_bytes())
+        words = ["--cert", both]
+    with served("--certs", certs, "--port", "0") as server:
+        target = f"127.0.0.1:{server.port}"
+        if form == "pfx":
+            done = run("lab.trace", target, "--cert", certs / "client.pfx", "--tls1.3")
+            # No terminal to ask for the password on.
+            assert done.code == 2
+            assert "password" in done.err
+            return
+        done = run("lab.trace", target, *words, "--ca", certs / "ca.crt", "--tls1.3", "--json")
+    assert document(done)[0]["outcome"]["result"] == "accepted"
+
+
+def test_a_server_that_refuses_by_http(certs: Path, tmp_path: Path) -> None:
+    with served_by(MAKES["nginx"], certs, tmp_path) as port:
+        done = run("lab.trace", f"127.0.0.1:{port}", "--ca", certs / "ca.crt")
+    assert done.code == 0
+    assert "the refusal came from HTTP, not from TLS" in " ".join(done.out.split())
+    assert "400" in done.out
+
+
+def test_a_server_that_does_not_ask(certs: Path, tmp_path: Path) -> None:
+    with served_by(MAKES["haproxy"], certs, tmp_path, ask=Ask.NONE) as port:
+        done = run("lab.trace", f"127.0.0.1:{port}", "--ca", certs / "ca.crt", "--tls1.3")
+    assert "this is not mutual TLS" in done.out
+
+
+def test_sni_alpn_and_insecure(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0") as server:
+        target = f"127.0.0.1:{server.port}"
+        more = ("--sni", "other.example", "--alpn", "h2,http/1.1", "--insecure", "--tls1.3")
+        shown = run("lab.trace", target, *more)
+        refused = run("lab.trace", target, "--sni", "other.example", "--ca", certs / "ca.crt")
+    assert "other.example" in shown.out
+    assert "h2, http/1.1" in shown.out
+    assert "certificate_required (116)" in shown.out
+    assert "does not name the host" in " ".join(refused.out.split())
+    assert "rejected by the client" in refused.out
+
+
+def test_the_key_log_is_private(certs: Path, tmp_path: Path) -> None:
+    key_log = tmp_path / "lab.keylog"
+    with served("--certs", certs, "--port", "0") as server:
+        more = ("--ca", certs / "ca.crt", "--keylog", key_log)
+        assert run("lab.trace", f"127.0.0.1:{server.port}", *more).code == 0
+    assert "CLIENT_HANDSHAKE_TRAFFIC_SECRET" in key_log.read_text()
+    assert os.name == "nt" or key_log.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--key", "x"], "--key goes with --cert"),
+        (["--cert", "no-such-file"], "no-such-file"),
+        (["127.0.0.1:1", "--ca", "no-such-file"], "no-such-file"),
+        (["http://127.0.0.1:1"], "not an https URL"),
+        (["no-such-host.invalid:443"], "cannot connect to no-such-host.invalid:443"),
+        (["127.0.0.1:1", "--keylog", "no/such/folder"], "no/such/folder"),
+    ],
+)
+def test_what_cannot_be_traced_is_one_line(words: list[str], says: str, tmp_path: Path) -> None:
+    done = run("lab.trace", *words, cwd=tmp_path)
+    assert done.code == 2
+    (line,) = done.err.splitlines()
+    assert line.startswith("lab.trace: ")
+    assert says in line
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    port = free_port()
+    done = run("lab.trace", f"127.0.0.1:{port}", cwd=tmp_path)
+    assert done.code == 2
+    assert f"lab.trace: cannot connect to 127.0.0.1:{port}: " in done.err
+
+
+def test_no_colour_in_a_pipe(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0") as server:
+        done = run("lab.trace", f"127.0.0.1:{server.port}", "--ca", certs / "ca.crt")
+    assert "\x1b" not in done.out
