@@ -121,7 +121,7 @@ def judge(events: Sequence[Event]) -> Outcome:
         client_handshake_returned=_returned(events, Endpoint.CLIENT),
         server_handshake_returned=_returned(events, Endpoint.SERVER),
         exception=_exception(events),
-        echoes=tuple(_fatal_alerts(events[ending.position + 1 :])) if closing else (),
+        echoes=_echoes(events[ending.position + 1 :], ending) if closing else (),
         warnings=tuple(_warnings(events)),
     )
 
@@ -264,6 +264,10 @@ def _exception(events: Sequence[Event]) -> str:
         if isinstance(event, LocalFact) and event.fact in failures
     }
     return said.get(Endpoint.CLIENT, said.get(Endpoint.SERVER, ""))
+
+
+def _echoes(events: Sequence[Event], ending: _Ending) -> tuple[AlertSeen, ...]:
+    return tuple(alert for alert in _fatal_alerts(events) if alert is not ending.alert)
 
 
 def _fatal_alerts(events: Sequence[Event]) -> list[AlertSeen]:

@@ -1,0 +1,382 @@
+"""What is concluded from events: by hand-made connections, each with one turn of its own."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from lab.pki import profiles
+from lab.pki.authority import Authority, self_signed
+from lab.pki.keys import KeyKind, cached
+from lab.tls.certificates import describe
+from lab.tls.ciphersuites import CipherSuite
+from lab.tls.codepoints import (
+    AlertDescription,
+    AlertLevel,
+    CompressionMethod,
+    ContentType,
+    ProtocolVersion,
+    SignatureScheme,
+)
+from lab.tls.diagnosis import Diagnosis, diagnose
+from lab.tls.events import (
+    AlertSeen,
+    ApplicationDataSeen,
+    ChangeCipherSpecSeen,
+    Endpoint,
+    Event,
+    Fact,
+    LocalFact,
+    Malformed,
+    MessageSeen,
+    NotTls,
+    Protocol,
+    SealedSeen,
+    StreamEnd,
+    StreamEnded,
+)
+from lab.tls.extensions import SelectedVersion, SupportedVersions
+from lab.tls.messages import (
+    Certificate,
+    CertificateEntry,
+    CertificateRequest,
+    ClientHello,
+    Finished,
+    HandshakeMessage,
+    NewSessionTicket,
+    ServerHello,
+)
+from lab.tls.outcome import Outcome, Result, Signal, judge
+
+CLIENT, SERVER = Endpoint.CLIENT, Endpoint.SERVER
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def said(sender: Endpoint, message: HandshakeMessage) -> Event:
+    return MessageSeen(
+        time=0.0, endpoint=sender, records=(), encrypted=False, message=message, raw=b""
+    )
+
+
+def alert(
+    sender: Endpoint,
+    description: AlertDescription,
+    level: AlertLevel = AlertLevel.FATAL,
+) -> AlertSeen:
+    return AlertSeen(
+        time=0.0,
+        endpoint=sender,
+        records=(),
+        encrypted=False,
+        level=level,
+        description=description,
+    )
+
+
+def data(sender: Endpoint, text: bytes) -> Event:
+    return ApplicationDataSeen(time=0.0, endpoint=sender, records=(), encrypted=True, data=text)
+
+
+def change(sender: Endpoint) -> Event:
+    return ChangeCipherSpecSeen(time=0.0, endpoint=sender, records=(), encrypted=False)
+
+
+def ended(sender: Endpoint, end: StreamEnd = StreamEnd.FIN) -> Event:
+    return StreamEnded(time=0.0, endpoint=sender, end=end)
+
+
+def fact(endpoint: Endpoint, what: Fact, reason: str = "", code: int | None = None) -> Event:
+    return LocalFact(time=0.0, endpoint=endpoint, fact=what, reason=reason, code=code)
+
+
+def hello(version: ProtocolVersion = ProtocolVersion.TLS_1_3) -> Event:
+    return said(
+        CLIENT,
+        ClientHello(
+            legacy_version=ProtocolVersion.TLS_1_2,
+            random=bytes(32),
+            legacy_session_id=b"",
+            cipher_suites=(CipherSuite.TLS_AES_128_GCM_SHA256,),
+            legacy_compression_methods=(),
+            extensions=(SupportedVersions(versions=(version,)),),
+        ),
+    )
+
+
+def answer(version: ProtocolVersion = ProtocolVersion.TLS_1_3) -> Event:
+    tls13 = version == ProtocolVersion.TLS_1_3
+    return said(
+        SERVER,
+        ServerHello(
+            legacy_version=ProtocolVersion.TLS_1_2,
+            random=bytes(32),
+            legacy_session_id_echo=b"",
+            cipher_suite=CipherSuite.TLS_AES_128_GCM_SHA256,
+            legacy_compression_method=CompressionMethod.NULL,
+            extensions=(SelectedVersion(selected_version=version),) if tls13 else (),
+        ),
+    )
+
+
+REQUEST = said(
+    SERVER,
+    CertificateRequest(
+        supported_signature_algorithms=(SignatureScheme.ECDSA_SECP256R1_SHA256,),
+    ),
+)
+
+
+def finished(sender: Endpoint) -> Event:
+    return said(sender, Finished(verify_data=b""))
+
+
+def chain(sender: Endpoint, *ders: bytes) -> Event:
+    entries = tuple(CertificateEntry(cert_data=der) for der in ders)
+    return said(sender, Certificate(certificate_list=entries))
+
+
+TICKET = said(SERVER, NewSessionTicket(ticket_lifetime=7200, ticket=b""))
+RETURNED = fact(CLIENT, Fact.HANDSHAKE_RETURNED)
+TLS13 = [hello(), answer(), REQUEST, finished(SERVER)]
+EMPTY = chain(CLIENT)
+
+
+def both(events: list[Event]) -> tuple[Outcome, tuple[Diagnosis, ...]]:
+    outcome = judge(events)
+    return outcome, diagnose(events, outcome, now=NOW)
+
+
+def test_an_alert_after_the_client_believed() -> None:
+    refusal = alert(SERVER, AlertDescription.CERTIFICATE_REQUIRED)
+    events = [*TLS13, EMPTY, finished(CLIENT), RETURNED, refusal, ended(SERVER)]
+    outcome, causes = both(events)
+    assert (outcome.result, outcome.by, outcome.signal) == (
+        Result.REJECTED,
+        SERVER,
+        Signal.ALERT,
+    )
+    assert outcome.alert is refusal
+    assert outcome.after == "Finished"
+    assert outcome.client_handshake_returned is True
+    assert outcome.server_handshake_returned is None
+    assert causes[0].code == "no-client-certificate"
+
+
+@pytest.mark.parametrize("number", [0x28, 0x2A, 0x2C, 0x32, 0x50, 0x74, 0xF0])
+def test_no_cause_comes_from_the_number_alone(number: int) -> None:
+    """An empty Certificate and then a fatal alert is a missing certificate, whatever the alert."""
+    refusal = alert(SERVER, AlertDescription(number))
+    _, causes = both([*TLS13, EMPTY, finished(CLIENT), refusal])
+    assert causes[0].code == "no-client-certificate"
+    # The same alert before a certificate was asked for is about something else.
+    _, causes = both([hello(), refusal])
+    assert all("certificate" not in cause.code for cause in causes)
+
+
+def test_an_echo_is_not_a_refusal() -> None:
+    """A bare end, and then the decode_error that OpenSSL writes about it (to nobody)."""
+    echo = alert(CLIENT, AlertDescription.DECODE_ERROR)
+    outcome, causes = both([*TLS13, EMPTY, finished(CLIENT), ended(SERVER), echo])
+    assert (outcome.result, outcome.by, outcome.signal) == (Result.REJECTED, SERVER, Signal.FIN)
+    assert outcome.alert is None
+    assert outcome.echoes == (echo,)
+    assert [cause.code for cause in causes][:2] == [
+        "no-client-certificate",
+        "no-fitting-client-certificate",
+    ]
+    assert "refused-without-alert" in [cause.code for cause in causes]
+
+
+def test_a_reset_and_the_alert_that_it_overtook() -> None:
+    refusal = alert(SERVER, AlertDescription.CERTIFICATE_REQUIRED)
+    reset = ended(SERVER, StreamEnd.RESET)
+    outcome, _ = both([*TLS13, EMPTY, finished(CLIENT), reset, refusal])
+    assert (outcome.signal, outcome.alert) == (Signal.ALERT, refusal)
+    assert outcome.echoes == ()
+
+
+def test_a_reset_with_the_clients_data_on_the_way() -> None:
+    events = [*TLS13, EMPTY, finished(CLIENT), RETURNED, data(CLIENT, b"GET")]
+    outcome, causes = both([*events, ended(SERVER, StreamEnd.RESET)])
+    assert outcome.signal is Signal.RST
+    lost = next(cause for cause in causes if cause.code == "refused-without-alert")
+    assert "overtake" in " ".join(lost.evidence)
+
+
+@pytest.mark.parametrize("level", list(AlertLevel))
+def test_user_canceled_on_a_good_connection_is_no_refusal(level: AlertLevel) -> None:
+    warning = alert(SERVER, AlertDescription.USER_CANCELED, level)
+    bye = alert(SERVER, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
+    ok = data(SERVER, b"HTTP/1.1 200 OK\r\n\r\n")
+    events = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED, ok, warning, bye]
+    outcome, causes = both([*events, ended(SERVER)])
+    assert outcome.result is Result.ACCEPTED
+    assert outcome.warnings == (warning,)
+    assert [cause.code for cause in causes] == ["mutual-tls"]
+
+
+def test_a_warning_of_tls12_ends_nothing() -> None:
+    warning = alert(SERVER, AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING)
+    events = [hello(), answer(ProtocolVersion.TLS_1_2), warning, change(CLIENT), change(SERVER)]
+    outcome, _ = both(events)
+    assert outcome.result is Result.ACCEPTED
+    assert outcome.warnings == (warning,)
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [(200, Result.ACCEPTED), (404, Result.ACCEPTED), (500, Result.ACCEPTED)]
+    + [(status, Result.REJECTED) for status in (400, 401, 403, 495, 496)],
+)
+def test_what_http_answers(status: int, result: Result) -> None:
+    line = f"HTTP/1.1 {status} Whatever\r\n\r\n".encode()
+    events = [*TLS13, EMPTY, finished(CLIENT), RETURNED, data(SERVER, line)]
+    outcome, causes = both(events)
+    assert (outcome.result, outcome.http_status) == (result, status)
+    rejected = result is Result.REJECTED
+    assert outcome.signal is (Signal.HTTP_STATUS if rejected else None)
+    assert causes[0].code == ("http-wants-certificate" if rejected else "certificate-optional")
+
+
+def test_http_refuses_who_the_client_is() -> None:
+    line = b"HTTP/1.1 403 Forbidden\r\n\r\n"
+    _, causes = both([*TLS13, chain(CLIENT, b"x"), finished(CLIENT), data(SERVER, line)])
+    assert [cause.code for cause in causes] == ["http-refuses-identity"]
+    _, causes = both([hello(), answer(), finished(SERVER), data(SERVER, line)])
+    assert [cause.code for cause in causes] == ["http-not-about-certificates"]
+
+
+def test_a_ticket_after_the_clients_finished_is_acceptance() -> None:
+    accepted = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED]
+    assert judge([*accepted, TICKET]).result is Result.ACCEPTED
+    # Without a word of the server, nothing is known.
+    bye = alert(CLIENT, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
+    outcome, causes = both([*accepted, bye, ended(CLIENT)])
+    assert outcome.result is Result.FAILED
+    assert [cause.code for cause in causes] == ["no-verdict"]
+
+
+def test_a_silent_goodbye_instead_of_a_verdict_is_a_refusal() -> None:
+    bye = alert(SERVER, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
+    outcome = judge([*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED, bye, ended(SERVER)])
+    assert (outcome.result, outcome.by) == (Result.REJECTED, SERVER)
+    assert outcome.signal is Signal.CLOSE_NOTIFY
+
+
+def test_the_servers_own_view() -> None:
+    refused = fact(SERVER, Fact.CERTIFICATE_REFUSED, "certificate has expired", 10)
+    failed = fact(SERVER, Fact.HANDSHAKE_FAILED)
+    refusal = alert(SERVER, AlertDescription.CERTIFICATE_EXPIRED)
+    outcome, causes = both(
+        [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED, refused, failed, refusal]
+    )
+    assert outcome.server_handshake_returned is False
+    assert causes[0].code == "client-certificate-expired"
+    assert "certificate has expired (verify code 10)" in causes[0].evidence[0]
+
+
+def test_silence() -> None:
+    outcome, causes = both([hello(), fact(CLIENT, Fact.TIMED_OUT, "no complete handshake")])
+    assert (outcome.result, outcome.by, outcome.signal) == (
+        Result.FAILED,
+        SERVER,
+        Signal.TIME_OUT,
+    )
+    assert causes[0].code == "silence"
+    assert outcome.exception == "no complete handshake"
+
+
+def test_no_tls() -> None:
+    alien = NotTls(time=0.0, endpoint=SERVER, protocol=Protocol.HTTP, sample=b"HTTP/1.1 400\r\n")
+    outcome, causes = both([hello(), alien])
+    assert (outcome.result, outcome.signal) == (Result.FAILED, Signal.NOT_TLS)
+    assert causes[0].evidence == (r'its first bytes are "HTTP/1.1 400\r\n"',)
+
+
+def test_malformed_counts_only_where_nothing_else_does() -> None:
+    broken = Malformed(time=0.0, endpoint=SERVER, offset=0, where="ServerHello", problem="short")
+    outcome, causes = both([hello(), broken])
+    assert (outcome.result, outcome.by, outcome.signal) == (
+        Result.FAILED,
+        SERVER,
+        Signal.MALFORMED,
+    )
+    assert causes[0].code == "malformed"
+    refusal = alert(CLIENT, AlertDescription.DECODE_ERROR)
+    assert judge([hello(), broken, refusal]).alert is refusal
+
+
+def test_nothing_at_all() -> None:
+    outcome, causes = both([ended(SERVER)])
+    assert outcome.result is Result.FAILED
+    assert [cause.code for cause in causes] == ["closed-at-once"]
+
+
+def test_what_stayed_sealed() -> None:
+    sealed = SealedSeen(
+        time=0.0,
+        endpoint=CLIENT,
+        records=(),
+        encrypted=True,
+        content_type=ContentType.APPLICATION_DATA,
+        length=99,
+    )
+    refusal = alert(SERVER, AlertDescription.BAD_CERTIFICATE)
+    outcome, causes = both([hello(), answer(), sealed, refusal])
+    assert outcome.sealed
+    assert outcome.after == "an encrypted record of 99 bytes"
+    assert [cause.code for cause in causes] == ["refused-in-handshake"]
+
+
+def test_before_any_server_hello_it_is_about_what_the_ends_have_in_common() -> None:
+    for description, first in (
+        (AlertDescription.PROTOCOL_VERSION, "no-common-version"),
+        (AlertDescription.HANDSHAKE_FAILURE, "no-common-cipher-suite"),
+        (AlertDescription.UNRECOGNIZED_NAME, "unknown-server-name"),
+    ):
+        _, causes = both([hello(), alert(SERVER, description)])
+        assert causes[0].code == first
+        assert any("not about client certificates" in line for line in causes[0].evidence)
+
+
+def client_chain(**flaw: object) -> bytes:
+    from dataclasses import replace
+
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    ca = self_signed(profiles.root_ca(), cached(KeyKind.EC_P256, 1), now=NOW)
+    profile = replace(profiles.client("somebody"), **flaw)  # type: ignore[arg-type]
+    made = Authority(identity=ca).issue(profile, cached(KeyKind.EC_P256, 2), now=NOW)
+    return made.certificate.public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize(
+    ("flaw", "code"),
+    [
+        ({"starts": timedelta(days=-9), "lifetime": timedelta(days=8)}, "certificate-expired"),
+        ({"starts": timedelta(days=1)}, "certificate-not-yet-valid"),
+        (
+            {"extended_key_usage": profiles.server(()).extended_key_usage},
+            "wrong-extended-key-usage",
+        ),
+    ],
+)
+def test_what_the_certificate_itself_shows(flaw: dict[str, object], code: str) -> None:
+    """Seen from the client, with nothing of the server but a meaningless alert."""
+    der = client_chain(**flaw)
+    refusal = alert(SERVER, AlertDescription.BAD_CERTIFICATE)
+    _, causes = both([*TLS13, chain(CLIENT, der), finished(CLIENT), RETURNED, refusal])
+    assert causes[0].code == f"client-{code}"
+
+
+def test_one_alert_for_two_causes() -> None:
+    der = client_chain()
+    assert describe(der).issuer == "CN=mTLS Lab Root CA"
+    refusal = alert(SERVER, AlertDescription.UNKNOWN_CA)
+    _, causes = both([*TLS13, chain(CLIENT, der), finished(CLIENT), refusal])
+    assert {cause.code for cause in causes[:2]} == {
+        "client-ca-not-trusted",
+        "client-intermediate-missing",
+    }
+    assert all("cannot tell" in " ".join(cause.evidence) for cause in causes[:2])
