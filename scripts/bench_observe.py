@@ -1,0 +1,150 @@
+"""What the observer costs: alone, and in the server's CPU time for a handshake."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TypedDict
+
+from bench_processes import Process, free_port, handshake, lab_server, running, s_server
+
+from lab.pki.plan import SetPlan
+from lab.pki.writing import write_set
+from lab.stream.contexts import (
+    ClientTls,
+    IdentityFiles,
+    ServerTls,
+    TlsVersion,
+    client_context,
+    server_context,
+)
+from lab.stream.keylog import KeyLogSource
+from lab.tls.events import Endpoint, MessageSeen
+from lab.tls.observer import HandshakeObserver
+
+DECODED = 200  # handshakes in a round of decoding alone
+Flight = tuple[Endpoint, bytes]
+
+
+class Row(TypedDict):
+    """One figure: the median of the rounds, with the lowest and the highest."""
+
+    operation: str
+    server: str
+    value: float
+    unit: str
+    spread: tuple[float, float]
+
+
+def measure(rounds: int, handshakes: int) -> list[Row]:
+    """All figures of ``observe``."""
+    with tempfile.TemporaryDirectory() as folder:
+        certs = Path(folder) / "certs"
+        write_set(certs, SetPlan(), now=datetime.now(timezone.utc))
+        rows = [_decoding(certs, version, rounds) for version in TlsVersion]
+        return rows + _serving(certs, rounds, handshakes)
+
+
+def ratios(rows: Sequence[Row]) -> Iterator[str]:
+    """What the observer adds, and how far all of it is from OpenSSL's own server."""
+    for operation in sorted({row["operation"] for row in rows if row["unit"] == "us"}):
+        values = {row["server"]: row["value"] for row in rows if row["operation"] == operation}
+        on, off = values["lab"], values["lab, no observer"]
+        yield (
+            f"{operation}: the observer and its log add {(on / off - 1) * 100:.1f} %; "
+            f"{on / values['openssl s_server']:.2f} times openssl s_server"
+        )
+
+
+def _row(operation: str, server: str, unit: str, values: Sequence[float]) -> Row:
+    return Row(
+        operation=operation,
+        server=server,
+        value=statistics.median(values),
+        unit=unit,
+        spread=(min(values), max(values)),
+    )
+
+
+def _tls(certs: Path, version: TlsVersion) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    ca = certs / "ca.crt"
+    server = IdentityFiles(certificate=certs / "server.crt", key=certs / "server.key")
+    client = IdentityFiles(certificate=certs / "client.crt", key=certs / "client.key")
+    return (
+        client_context(
+            ClientTls(server_ca=ca, identity=client, minimum=version, maximum=version)
+        ),
+        server_context(ServerTls(identity=server, client_ca=ca)),
+    )
+
+
+def _recorded(certs: Path, version: TlsVersion) -> tuple[list[Flight], str]:
+    """The bytes of one mutual handshake, in order, and its key log."""
+    client_side, server_side = _tls(certs, version)
+    with KeyLogSource(server_side) as source:
+        client_in, client_out, server_in, server_out = (ssl.MemoryBIO() for _ in range(4))
+        client = client_side.wrap_bio(client_in, client_out, server_hostname="localhost")
+        server = server_side.wrap_bio(server_in, server_out, server_side=True)
+        flights: list[Flight] = []
+        moved = True
+        while moved:
+            moved = False
+            for who, end, out, other_in in (
+                (Endpoint.CLIENT, client, client_out, server_in),
+                (Endpoint.SERVER, server, server_out, client_in),
+            ):
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    end.do_handshake()
+                if data := out.read():
+                    flights.append((who, data))
+                    other_in.write(data)
+                    moved = True
+        return flights, source.read()
+
+
+def _decoding(certs: Path, version: TlsVersion, rounds: int) -> Row:
+    flights, secrets = _recorded(certs, version)
+    per_second = []
+    for _ in range(rounds):
+        start = time.process_time()
+        for _ in range(DECODED):
+            observer = HandshakeObserver()
+            observer.learn(secrets)
+            events = [event for who, data in flights for event in observer.feed(who, data, 0.0)]
+            events += observer.finish()
+        per_second.append(DECODED / (time.process_time() - start))
+    names = [event.message.name for event in events if isinstance(event, MessageSeen)]
+    assert names.count("Finished") == 2, names
+    return _row(f"decode-tls{version.value}", "observer alone", "handshakes/s", per_second)
+
+
+def _serving(certs: Path, rounds: int, handshakes: int) -> list[Row]:
+    makes = {
+        "lab": lambda port: lab_server(certs, port, observed=True),
+        "lab, no observer": lambda port: lab_server(certs, port, observed=False),
+        "openssl s_server": lambda port: s_server(certs, port),
+    }
+    figures: dict[tuple[str, str], list[float]] = {}
+    with contextlib.ExitStack() as stack:
+        servers: dict[str, Process] = {}
+        for name, make in makes.items():
+            port = free_port()
+            servers[name] = stack.enter_context(running(make(port), port))
+        for turn in range(rounds + 1):
+            for version in TlsVersion:
+                context, _ = _tls(certs, version)
+                for name, server in servers.items():
+                    before = server.cpu()
+                    for _ in range(handshakes):
+                        handshake(server.port, context)
+                    each = (server.cpu() - before) / handshakes * 1e6
+                    if turn:  # the first warms everything up
+                        operation = f"handshake-tls{version.value}"
+                        figures.setdefault((operation, name), []).append(each)
+    return [_row(operation, name, "us", values) for (operation, name), values in figures.items()]

@@ -1,0 +1,91 @@
+"""Servers as processes of their own, and the CPU time that they take."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """A server that runs: its port on loopback, and its process id."""
+
+    port: int
+    pid: int
+
+    def cpu(self) -> float:
+        """The CPU time that all its threads have taken so far, in seconds (Linux)."""
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+@contextlib.contextmanager
+def running(words: Sequence[str], port: int) -> Iterator[Process]:
+    """A server process that listens at ``port`` inside the block."""
+    process = subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+    )
+    try:
+        _wait_until_it_listens(port, process)
+        yield Process(port=port, pid=process.pid)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def free_port() -> int:
+    """A port that nothing listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(int(PATIENCE / 0.05)):
+        if process.poll() is not None:
+            raise SystemExit(f"bench: {process.args!r} ended with {process.returncode}")
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
+        else:
+            return
+    raise SystemExit(f"bench: {process.args!r} does not listen")
+
+
+def lab_server(certs: Path, port: int, *, observed: bool) -> list[str]:
+    """The lab's server; ``observed`` with its stage log on, else with no observer at all."""
+    if observed:
+        module = ["-m", "lab.server"]
+        return [sys.executable, *module, "--certs", str(certs), "--port", str(port)]
+    script = str(Path(__file__).with_name("bench_unobserved.py"))
+    return [sys.executable, script, str(certs), str(port)]
+
+
+def s_server(certs: Path, port: int) -> list[str]:
+    """``openssl s_server`` that demands a client certificate."""
+    files = ["-cert", f"{certs}/server.crt", "-key", f"{certs}/server.key"]
+    verify = ["-CAfile", f"{certs}/ca.crt", "-Verify", "5", "-verify_return_error", "-quiet"]
+    return ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", *files, *verify]
+
+
+def handshake(port: int, context: ssl.SSLContext) -> None:
+    """One full handshake, ended by both sides' close_notify."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection,
+        context.wrap_socket(connection, server_hostname="localhost") as tls,
+    ):
+        tls.unwrap().close()
