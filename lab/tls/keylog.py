@@ -10,7 +10,6 @@ Source: draft-ietf-tls-keylogfile (now RFC 9850), and NSS's description of the f
 from __future__ import annotations
 
 import enum
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +17,8 @@ MAX_LINE = 512
 """The longest line in characters that can hold a secret: 31 + 64 + 2 * 64 and spaces."""
 MAX_STRANGERS = 1024
 """How many secrets are kept whose ClientHello has not been seen."""
+MAX_HANDSHAKES = 4
+"""How many handshakes of one connection have their secrets kept: TLS 1.2 may renegotiate."""
 
 
 class SecretLabel(enum.Enum):
@@ -65,32 +66,35 @@ class KeyRing:
     """The secrets of one connection, and for a while those of connections not yet known."""
 
     def __init__(self) -> None:
-        self._own: set[bytes] = set()
-        self._secrets: dict[tuple[SecretLabel, bytes], bytes] = {}
-        self._strangers: OrderedDict[tuple[SecretLabel, bytes], bytes] = OrderedDict()
+        self._own: dict[bytes, dict[SecretLabel, bytes]] = {}
+        self._strangers: dict[tuple[SecretLabel, bytes], bytes] = {}
 
     def adopt(self, client_random: bytes) -> None:
-        """Make the secrets of ``client_random`` this connection's own."""
-        if client_random in self._own or len(self._own) >= MAX_STRANGERS:
+        """Make the secrets of ``client_random`` this connection's own.
+
+        A connection has one, and TLS 1.2 a new one with each renegotiation: the newest stay.
+        """
+        if client_random in self._own:
             return
-        self._own.add(client_random)
-        for key in [key for key in self._strangers if key[1] == client_random]:
-            self._secrets[key] = self._strangers.pop(key)
+        found = [key for key in self._strangers if key[1] == client_random]
+        self._own[client_random] = {key[0]: self._strangers.pop(key) for key in found}
+        if len(self._own) > MAX_HANDSHAKES:
+            del self._own[next(iter(self._own))]
 
     def learn(self, key_log: str) -> bool:
         """Keep the secrets in ``key_log``; tell whether one of them is this connection's own."""
         found = False
         for secret in parse_key_log(key_log):
-            key = (secret.label, secret.client_random)
-            if secret.client_random in self._own:
-                self._secrets[key] = secret.secret
+            own = self._own.get(secret.client_random)
+            if own is not None:
+                own[secret.label] = secret.secret
                 found = True
-            else:
-                self._strangers[key] = secret.secret
-                if len(self._strangers) > MAX_STRANGERS:
-                    self._strangers.popitem(last=False)
+                continue
+            self._strangers[secret.label, secret.client_random] = secret.secret
+            if len(self._strangers) > MAX_STRANGERS:
+                del self._strangers[next(iter(self._strangers))]
         return found
 
     def get(self, label: SecretLabel, client_random: bytes) -> bytes | None:
         """The secret of this connection with ``label``, or None while it is not known."""
-        return self._secrets.get((label, client_random))
+        return self._own.get(client_random, {}).get(label)

@@ -1,0 +1,212 @@
+"""One table of messages, and mechanical abuse of it."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.tls import messages as msg
+from lab.tls.codepoints import ExtensionType, HandshakeType
+from lab.tls.extensions import SupportedVersions
+from lab.tls.message_parsing import MAX_MESSAGE, parse_message
+from lab.tls.reader import WireError
+from tests.tls.messages_table import (
+    CASES,
+    CLIENT_EXTENSIONS,
+    SSL3,
+    TLS11,
+    TLS12,
+    TLS13,
+    Case,
+    client_hello,
+    server_hello,
+)
+from tests.tls.wire import Wire, extension, extensions, opaque, raw, u8, u16
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.name))
+
+
+@every_case
+def test_it_is_parsed(case: Case) -> None:
+    assert parse_message(case.message.msg_type, case.wire.data, case.setting) == case.message
+
+
+@every_case
+def test_every_shorter_body_is_refused(case: Case) -> None:
+    for end in range(len(case.wire.data)):
+        if case.prefixes_fail:
+            with pytest.raises(WireError):
+                parse_message(case.message.msg_type, case.wire.data[:end], case.setting)
+        else:
+            attempt(case, case.wire.data[:end])
+
+
+@every_case
+def test_a_longer_body_is_refused(case: Case) -> None:
+    if case.prefixes_fail or isinstance(case.message, msg.ClientHello | msg.ServerHello):
+        with pytest.raises(WireError, match="left over at its end"):
+            parse_message(case.message.msg_type, case.wire.data + b"\0", case.setting)
+
+
+@every_case
+def test_every_length_that_lies_is_seen(case: Case) -> None:
+    for lie in case.wire.lies():
+        try:
+            parsed = parse_message(case.message.msg_type, lie, case.setting)
+        except WireError as error:
+            assert error.where
+            assert error.problem
+        else:
+            # Only where what was another field reads as well as part of this one.
+            assert parsed != case.message
+
+
+@every_case
+def test_every_bit_flipped_raises_nothing_else(case: Case) -> None:
+    data = case.wire.data
+    for place in range(len(data)):
+        for bit in range(8):
+            attempt(case, data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :])
+
+
+@every_case
+def test_random_bytes_raise_nothing_else(case: Case) -> None:
+    generator = random.Random(case.name)
+    for length in range(200):
+        attempt(case, generator.randbytes(length))
+
+
+@pytest.mark.parametrize("setting", [TLS13, TLS12, TLS11, SSL3])
+@given(number=st.integers(0, 255), body=st.binary(max_size=300))
+def test_any_message_in_any_version(setting, number, body) -> None:  # type: ignore[no-untyped-def]
+    try:
+        message = parse_message(HandshakeType(number), body, setting)
+    except WireError:
+        return
+    assert message.msg_type == number
+
+
+def attempt(case: Case, body: bytes) -> None:
+    with contextlib.suppress(WireError):
+        parse_message(case.message.msg_type, body, case.setting)
+
+
+@pytest.mark.parametrize(
+    ("wire", "parsed"), CLIENT_EXTENSIONS, ids=[str(e.extension_type) for _, e in CLIENT_EXTENSIONS]
+)
+def test_a_second_extension_of_a_type_is_refused(wire, parsed) -> None:  # type: ignore[no-untyped-def]
+    body = client_hello(wire, extension(0x5A5A), wire).data
+    with pytest.raises(WireError) as caught:
+        parse_message(HandshakeType.CLIENT_HELLO, body, TLS12)
+    assert str(caught.value) == (
+        f"ClientHello.extensions.{parsed.extension_type}: a second extension of this type"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wire", "parsed"), CLIENT_EXTENSIONS, ids=[str(e.extension_type) for _, e in CLIENT_EXTENSIONS]
+)
+def test_bytes_after_an_extensions_body_are_refused(wire, parsed) -> None:  # type: ignore[no-untyped-def]
+    body = wire.data[4:] + b"\0"
+    hello = client_hello(raw(wire.data[:2]) + opaque(2, body)).data
+    try:
+        message = parse_message(HandshakeType.CLIENT_HELLO, hello, TLS12)
+    except WireError as error:
+        assert error.where.startswith(f"ClientHello.extensions.{parsed.extension_type}")
+    else:
+        assert isinstance(message, msg.ClientHello)
+        assert message.extensions != (parsed,)  # its body is whatever comes
+
+
+@pytest.mark.parametrize(
+    ("msg_type", "hello"),
+    [
+        (HandshakeType.CLIENT_HELLO, client_hello()),
+        (HandshakeType.SERVER_HELLO, server_hello()),
+    ],
+)
+def test_hellos_may_lack_extensions_as_a_whole(msg_type: HandshakeType, hello: Wire) -> None:
+    for body in (hello.data, hello.data[:-2]):
+        message = parse_message(msg_type, body, TLS12)
+        assert isinstance(message, msg.ExtendedMessage)
+        assert message.extensions == ()
+
+
+@pytest.mark.parametrize(
+    ("msg_type", "body", "message"),
+    [
+        (
+            HandshakeType.SERVER_KEY_EXCHANGE,
+            u8(1) + u16(29) + opaque(1, b"p"),
+            "ServerKeyExchange.curve_type: explicit_prime where only named_curve is allowed",
+        ),
+        (HandshakeType.FINISHED, raw(b""), "Finished.verify_data: empty"),
+        (
+            HandshakeType.SERVER_HELLO_DONE,
+            raw(b"x"),
+            "ServerHelloDone: 1 bytes left over at its end",
+        ),
+        (
+            HandshakeType.COMPRESSED_CERTIFICATE,
+            u16(1) + raw(b"\0\0\x05") + opaque(3, b"junk"),
+            "CompressedCertificate.compressed_certificate_message: zlib cannot read it: "
+            "Error -3 while decompressing data: incorrect header check",
+        ),
+        (
+            HandshakeType.COMPRESSED_CERTIFICATE,
+            u16(1) + raw(b"\0\0\x05") + opaque(3, zlib.compress(bytes(10**6))),
+            "CompressedCertificate.uncompressed_length: 5 told, 6 or more found",
+        ),
+        (
+            HandshakeType.COMPRESSED_CERTIFICATE,
+            u16(1) + raw(b"\0\0\x05") + opaque(3, zlib.compress(b"\0\0\0\0")),
+            "CompressedCertificate.uncompressed_length: 5 told, 4 or more found",
+        ),
+        (
+            HandshakeType.COMPRESSED_CERTIFICATE,
+            u16(1) + raw(b"\0\0\x05") + opaque(3, zlib.compress(b"\0\0\0\0\0")),
+            "CompressedCertificate.Certificate: 1 bytes left over at its end",
+        ),
+    ],
+)
+def test_errors_are_told_in_words(msg_type, body, message) -> None:  # type: ignore[no-untyped-def]
+    setting = TLS13 if msg_type == HandshakeType.COMPRESSED_CERTIFICATE else TLS12
+    with pytest.raises(WireError) as caught:
+        parse_message(msg_type, body.data, setting)
+    assert str(caught.value) == message
+
+
+def test_decompression_is_bounded() -> None:
+    bomb = zlib.compress(bytes(MAX_MESSAGE * 50))
+    body = u16(1) + raw(MAX_MESSAGE.to_bytes(3, "big")) + opaque(3, bomb)
+    with pytest.raises(WireError, match="uncompressed_length: 262144 told, 262145 or more found"):
+        parse_message(HandshakeType.COMPRESSED_CERTIFICATE, body.data, TLS13)
+
+
+def test_extensions_are_found_by_class_and_by_type() -> None:
+    hello = parse_message(
+        HandshakeType.CLIENT_HELLO, client_hello(*(w for w, _ in CLIENT_EXTENSIONS)).data, TLS12
+    )
+    assert isinstance(hello, msg.ClientHello)
+    found = hello.find(SupportedVersions)
+    assert found is not None
+    assert hello.has(ExtensionType.SUPPORTED_VERSIONS)
+    assert not hello.has(ExtensionType.CONNECTION_ID)
+    assert msg.EncryptedExtensions().find(SupportedVersions) is None
+
+
+def test_messages_have_the_names_of_the_rfcs() -> None:
+    names = [case.message.name for case in CASES]
+    assert "HelloRetryRequest" in names
+    assert "CertificateRequest" in names
+    assert msg.UnknownMessage(msg_type=HandshakeType(99), body=b"").name == "unknown(0x63)"
+
+
+def test_an_empty_extensions_block_is_in_order() -> None:
+    parsed = parse_message(HandshakeType.ENCRYPTED_EXTENSIONS, extensions().data, TLS13)
+    assert parsed == msg.EncryptedExtensions()
