@@ -34,7 +34,7 @@ def _load() -> tuple[Trace, ...]:
     document = json.loads((VECTORS / "rfc8448.json").read_text(encoding="utf-8"))
     return tuple(
         Trace(
-            section=trace["section"],
+            section=str(trace["section"]),
             title=trace["title"],
             key_log="".join(
                 f"{_LABELS[name]} {trace['client_random']} {secret}\n"

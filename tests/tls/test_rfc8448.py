@@ -1,0 +1,158 @@
+"""The observer against the traces of RFC 8448."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from lab.tls.events import (
+    AlertSeen,
+    ApplicationDataSeen,
+    Endpoint,
+    Event,
+    Malformed,
+    MessageSeen,
+    SealedSeen,
+    WireEvent,
+)
+from lab.tls.observer import HandshakeObserver
+from tests.tls.rfc8448 import TRACES, Trace
+
+CLIENT_HELLO = 1
+
+
+def feed(observer: HandshakeObserver, trace: Trace) -> list[Event]:
+    events: list[Event] = []
+    for number, (sender, _, data) in enumerate(trace.records):
+        events += observer.feed(sender, data, float(number))
+    return events
+
+
+def observe(trace: Trace) -> list[Event]:
+    observer = HandshakeObserver()
+    return [*observer.learn(trace.key_log), *feed(observer, trace), *observer.finish()]
+
+
+def test_every_message_is_read_in_order(trace: Trace) -> None:
+    seen = [event for event in observe(trace) if isinstance(event, MessageSeen)]
+    assert [event.endpoint for event in seen] == [sender for sender, _, _ in trace.messages]
+    for event, (_, name, data) in zip(seen, trace.messages, strict=True):
+        # A HelloRetryRequest is printed as the ServerHello that it is on the wire, a ClientHello
+        # of section 4 without its binders.
+        assert event.message.name.replace("HelloRetryRequest", "ServerHello") == name
+        assert event.raw.startswith(data)
+        assert event.raw == data or (name == "ClientHello" and trace.section == "4")
+    assert not any(event.out_of_order for event in seen)
+
+
+def test_every_record_is_opened(trace: Trace) -> None:
+    events = observe(trace)
+    assert not [event for event in events if isinstance(event, SealedSeen | Malformed)]
+    for number, (sender, plaintext, data) in enumerate(trace.records):
+        inside = [event for event in events if event.time == number]
+        assert {event.endpoint for event in inside} == {sender}
+        content = b""
+        for event in inside:
+            assert isinstance(event, WireEvent)
+            assert event.encrypted == (data[0] == 23)
+            assert [span.length for span in event.records] == [len(data)]
+            if isinstance(event, MessageSeen):
+                content += event.raw
+            elif isinstance(event, ApplicationDataSeen):
+                content += event.data
+            elif isinstance(event, AlertSeen):
+                content += bytes([event.level, event.description])
+            else:
+                content += b"\x01"
+        assert content == plaintext
+
+
+def test_secrets_may_come_last_or_in_any_order(trace: Trace) -> None:
+    expected = observe(trace)
+    lines = trace.key_log.splitlines(keepends=True)
+    random.Random(8448).shuffle(lines)
+    observer = HandshakeObserver()
+    events = feed(observer, trace)
+    for line in lines:
+        events += observer.learn(line)
+    assert [*events, *observer.finish()] == expected
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+def test_bytes_may_be_split_anywhere(trace: Trace, size: int) -> None:
+    observer = HandshakeObserver()
+    events = observer.learn(trace.key_log)
+    for number, (sender, _, data) in enumerate(trace.records):
+        for start in range(0, len(data), size):
+            events += observer.feed(sender, data[start : start + size], float(number))
+    assert events == observe(trace)
+
+
+def test_without_secrets_what_is_sealed_is_told(trace: Trace) -> None:
+    observer = HandshakeObserver()
+    waiting = feed(observer, trace)
+    assert not [event for event in waiting if isinstance(event, SealedSeen)]
+    events = waiting + observer.finish()
+    sealed = [event for event in events if isinstance(event, SealedSeen)]
+    protected = [data for _, _, data in trace.records if data[0] == 23]
+    assert [event.length for event in sealed] == [len(data) - 5 for data in protected]
+    assert [event.time for event in events] == sorted(event.time for event in events)
+    for event in sealed[-2:]:
+        assert event.inference == "as long as an alert: 2 bytes inside, unless it is padded"
+
+
+def test_the_snapshot_of_client_authentication() -> None:
+    (trace,) = [trace for trace in TRACES if trace.section == "6"]
+    observer = HandshakeObserver()
+    observer.learn(trace.key_log)
+    feed(observer, trace)
+    snapshot = observer.snapshot
+    assert str(snapshot.version) == "TLS 1.3"
+    assert str(snapshot.cipher_suite) == "TLS_AES_128_GCM_SHA256"
+    assert str(snapshot.group) == "x25519"
+    assert snapshot.server_name == b"server"
+    assert str(snapshot.server_signature_scheme) == "ecdsa_secp256r1_sha256"
+    assert str(snapshot.client_signature_scheme) == "rsa_pss_rsae_sha256"
+    assert snapshot.client_certificate_requested
+    assert snapshot.client_chain is not None
+    assert snapshot.server_chain is not None
+    assert [len(der) for der in snapshot.client_chain + snapshot.server_chain] == [438, 306]
+    assert (snapshot.resumed, snapshot.hello_retried) == (False, False)
+    assert (snapshot.client_finished, snapshot.server_finished) == (True, True)
+
+
+def test_the_snapshots_of_the_others() -> None:
+    snapshots = {}
+    for trace in TRACES:
+        observer = HandshakeObserver()
+        observer.learn(trace.key_log)
+        feed(observer, trace)
+        snapshots[trace.section] = observer.snapshot
+    assert [snapshots[section].resumed for section in "34567"] == [False, True, *[False] * 3]
+    assert [snapshots[section].hello_retried for section in "34567"] == [
+        *[False, False, True, False, False]
+    ]
+    assert str(snapshots["5"].group) == "secp256r1"
+    assert [snapshots[section].early_data_accepted for section in "34567"] == [
+        *[None, True, None, None, None]
+    ]
+    assert all(snapshot.handshakes == 1 for snapshot in snapshots.values())
+
+
+def test_early_data_without_its_secret() -> None:
+    """The handshake secret is there: the early one will not come, and nothing waits for it."""
+    (trace,) = [trace for trace in TRACES if trace.section == "4"]
+    observer = HandshakeObserver()
+    lines = trace.key_log.splitlines(keepends=True)
+    observer.learn("".join(line for line in lines if "EARLY" not in line))
+    events = feed(observer, trace)
+    sealed = [event for event in events if isinstance(event, SealedSeen)]
+    assert [(event.endpoint, event.time, event.inference) for event in sealed] == [
+        (Endpoint.CLIENT, 1.0, "early data, sent before the server's answer counts"),
+        # EndOfEarlyData is under the early secret too (RFC 8446 section 4.5).
+        (Endpoint.CLIENT, 4.0, "early data, sent before the server's answer counts"),
+    ]
+    finished = [event for event in events if isinstance(event, MessageSeen)][-1]
+    assert (finished.message.name, finished.endpoint) == ("Finished", Endpoint.CLIENT)
+    assert not finished.out_of_order
