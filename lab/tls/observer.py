@@ -112,7 +112,7 @@ class HandshakeObserver:
         """TCP has ended for what ``sender`` sends."""
         direction = self._directions[sender]
         first = direction.reader.pending
-        unrecognised = not (direction.cut or direction.recognised)
+        unrecognised = not direction.recognised and not direction.cut
         if first and unrecognised and not preamble.looks_like_tls(first):
             self._not_tls(direction, first, time)
         self._waiting.append((time, direction, end))
