@@ -36,6 +36,7 @@ from lab.tls.summary import negotiated_version, offered_versions
 from lab.tls.text import escaped
 
 _MOST_TEXT = 240
+_MOST_OF_MANY = 64
 _MOST_CERTIFICATES = 4
 _MOST_NAMES = 4
 _MOST_SPANS = 4
@@ -138,11 +139,11 @@ def start_line(data: bytes) -> str | None:
     return found.group().decode("ascii").rstrip("\r\n") if found else None
 
 
-def bounded(text: str) -> str:
-    """A peer's text, escaped, and cut where it gets too long to be read."""
-    if len(text) <= _MOST_TEXT:
+def bounded(text: str, most: int = _MOST_TEXT) -> str:
+    """A peer's text, escaped, and cut after ``most`` characters, since nobody reads on."""
+    if len(text) <= most:
         return escaped(text)
-    return f"{escaped(text[:_MOST_TEXT])}... ({len(text)} characters)"
+    return f"{escaped(text[:most])}... ({len(text)} characters)"
 
 
 def quoted(data: bytes) -> str:
@@ -153,7 +154,7 @@ def quoted(data: bytes) -> str:
 def listed(values: Iterable[object], most: int = 3) -> str:
     """Some of many values, the number of the others told; GREASE is left out."""
     worth = [value for value in values if not (isinstance(value, CodePoint) and value.is_grease)]
-    texts = [bounded(str(value)) for value in worth[:most]]
+    texts = [bounded(str(value), _MOST_OF_MANY) for value in worth[:most]]
     rest = len(worth) - len(texts)
     return (", ".join(texts) or "none") + (f" and {rest} more" if rest > 0 else "")
 
@@ -339,6 +340,8 @@ def of_certificate(der: bytes) -> Iterator[Detail]:
     seen = describe(der)
     if seen.problem:
         yield Detail("problem", bounded(seen.problem), notable=True)
+        if seen.not_valid_after is None:
+            return  # no certificate at all, so that it says nothing
     yield Detail("subject", bounded(seen.subject) or "empty")
     yield Detail("issuer", bounded(seen.issuer) or "empty")
     for label, moment in (("from", seen.not_valid_before), ("until", seen.not_valid_after)):

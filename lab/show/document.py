@@ -31,7 +31,7 @@ from lab.tls.events import (
     WireEvent,
 )
 from lab.tls.extensions import ApplicationLayerProtocols, CertificateAuthorities, ServerName
-from lab.tls.messages import CertificateEntry, CertificateRequest
+from lab.tls.messages import CertificateEntry, CertificateRequest, HandshakeMessage
 from lab.tls.outcome import Outcome
 from lab.tls.registry import CodePoint
 from lab.tls.trace import Trace
@@ -101,7 +101,7 @@ def _message_seen(event: MessageSeen) -> dict[str, object]:
     return {
         "out_of_order": event.out_of_order,
         "length": len(event.raw),
-        "message": {"name": event.message.name, **_fields(event.message)},
+        "message": _json(event.message),
     }
 
 
@@ -178,4 +178,6 @@ def _json(value: object) -> object:
         return [_json(each) for each in value]
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, HandshakeMessage):
+        return {"name": value.name, **_fields(value)}
     return _fields(value) if dataclasses.is_dataclass(value) else value

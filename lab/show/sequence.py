@@ -107,10 +107,12 @@ class _Picture:
 
     def _breaks(self, before: Event, event: Event) -> bool:
         """Whether air belongs between two events: where a flight ends, or what decided stands."""
-        facts = {isinstance(before, LocalFact), isinstance(event, LocalFact)}
-        if facts == {True}:
-            return False
-        return before == self._decisive or len(facts) > 1 or before.endpoint is not event.endpoint
+        if before == self._decisive:
+            return True
+        for kind in (LocalFact, StreamEnded):
+            if isinstance(before, kind) or isinstance(event, kind):
+                return type(before) is not type(event)
+        return before.endpoint is not event.endpoint
 
     def _arrow(self, event: Event, *, framed: bool) -> None:
         label = headline(event)
@@ -142,7 +144,7 @@ class _Picture:
         if framed and outcome.signal in (Signal.FIN, Signal.RST):
             yield Detail("alert", "none was sent before", notable=True)
         if event in outcome.echoes:
-            yield Detail("echo", "written after it was over: it decided nothing")
+            yield Detail("echo", "after it was over: it decided nothing")
         if event in outcome.warnings:
             yield Detail("harmless", "a warning that ends nothing")
 

@@ -31,6 +31,7 @@ from lab.tls.outcome import Outcome, Result, Signal, http_status
 from lab.tls.trace import Trace
 
 STYLES = {Result.ACCEPTED: "bold green", Result.REJECTED: "bold red", Result.FAILED: "bold red"}
+_LONGEST = 600
 _DEEDS = {
     Signal.FIN: "ended the connection",
     Signal.RST: "reset the connection",
@@ -161,9 +162,9 @@ def _facts(trace: Trace) -> Iterator[tuple[str, str]]:
     if outcome.exception:
         yield "exception", bounded(outcome.exception)
     for echo in outcome.echoes:
-        yield "echo", f"{_whose(echo)}, after it was over: it decided nothing"
+        yield "echo", f"{_whose(echo)}, after it was over"
     for warning in outcome.warnings:
-        yield "warning", f"{_whose(warning)}: it ends nothing"
+        yield "warning", f"{_whose(warning)}, which ends nothing"
 
 
 def _manner(alert: AlertSeen | None) -> str:
@@ -176,13 +177,18 @@ def _whose(alert: AlertSeen) -> str:
     return f"the {alert.endpoint.value}'s {headline(alert)}"
 
 
+def _cut(sentence: str) -> str:
+    """A sentence of the diagnosis: escaped already, and as long as a peer's names made it."""
+    return sentence if len(sentence) <= _LONGEST else f"{sentence[:_LONGEST]}..."
+
+
 def _cause(cause: Diagnosis, number: str, paper: Paper) -> Iterator[Text]:
-    for line in paper.wrapped(cause.summary, paper.width - 3):
+    for line in paper.wrapped(_cut(cause.summary), paper.width - 3):
         yield Text.assemble((f"{number:<3}", "bold"), (line, "bold"))
         number = ""
     label = "seen"
     for each in cause.evidence:
-        yield from paper.entry(label, each, indent=3)
+        yield from paper.entry(label, _cut(each), indent=3)
         label = ""
     yield from paper.entry("see", cause.reference, indent=3)
     if cause.fix:

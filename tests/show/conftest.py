@@ -1,0 +1,32 @@
+"""What the tests of the faces share: identities, and a refusal in each version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.tls.codepoints import ProtocolVersion
+from lab.tls.trace import Trace
+from tests.harness import Identities, make_identities
+from tests.show.traces import handshake
+
+
+@pytest.fixture(scope="package")
+def identities(tmp_path_factory: pytest.TempPathFactory) -> Identities:
+    return make_identities(tmp_path_factory.mktemp("identities"))
+
+
+@pytest.fixture
+def refused12(identities: Identities, tmp_path: Path) -> Trace:
+    return handshake(identities, tmp_path, ProtocolVersion.TLS_1_2)
+
+
+@pytest.fixture
+def refused13(identities: Identities, tmp_path: Path) -> Trace:
+    return handshake(identities, tmp_path, ProtocolVersion.TLS_1_3)
+
+
+@pytest.fixture
+def accepted13(identities: Identities, tmp_path: Path) -> Trace:
+    return handshake(identities, tmp_path, ProtocolVersion.TLS_1_3, identities.client)
