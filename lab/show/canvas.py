@@ -51,9 +51,8 @@ class Canvas:
         self._shown: dict[tuple[Endpoint, int], list[int]] = {}
 
     def gap(self) -> None:
-        """A row with nothing but the lifelines; two in a row are one."""
-        if not self._rows or self._rows[-1].lane.plain.strip():
-            self._blank()
+        """A row with nothing but the lifelines."""
+        self._rows.append(_Row(Text(" " * self._width)))
 
     def arrow(
         self,
@@ -132,9 +131,6 @@ class Canvas:
             yield self._line(row, bracket)
         yield self._legend(brackets)
 
-    def _blank(self) -> None:
-        self._rows.append(_Row(Text(" " * self._width)))
-
     def _filled(self, lane: Text) -> Text:
         lane.append(" " * (self._width - lane.cell_len))
         return lane
@@ -208,7 +204,7 @@ class Canvas:
     def _legend(self, brackets: Sequence[str]) -> Text:
         glyphs = self.paper.glyphs
         meanings = {
-            glyphs.clear: "in the clear",
+            glyphs.clear: "clear",
             glyphs.sealed: "encrypted",
             glyphs.tcp: "TCP",
         }

@@ -95,7 +95,7 @@ def _of_event(event: Event) -> Iterator[Detail]:
 
 @_of_event.register
 def _message_seen(event: MessageSeen) -> Iterator[Detail]:
-    yield from of_message(event.message)
+    yield from _of_message(event.message)
 
 
 @_of_event.register
@@ -159,6 +159,11 @@ def listed(values: Iterable[object], most: int = 3) -> str:
     return (", ".join(texts) or "none") + (f" and {rest} more" if rest > 0 else "")
 
 
+def subject(der: bytes) -> str:
+    """Whom a certificate is about."""
+    return bounded(describe(der).subject) or "without a subject"
+
+
 def reason(event: LocalFact) -> str:
     """What the endpoint's library said of it, with the library's number; "" for nothing."""
     code = "" if event.code is None else f"code {event.code}"
@@ -170,7 +175,7 @@ def reason(event: LocalFact) -> str:
 def _fact(event: LocalFact) -> str:
     words = f"{event.endpoint.value}: {event.fact.value}"
     if event.certificate is not None:
-        words += f" ({bounded(describe(event.certificate).subject)})"
+        words += f" ({subject(event.certificate)})"
     return words
 
 
@@ -181,22 +186,22 @@ def _is_empty_certificate(message: msg.HandshakeMessage) -> bool:
 
 
 @singledispatch
-def of_message(message: msg.HandshakeMessage) -> Iterator[Detail]:
+def _of_message(message: msg.HandshakeMessage) -> Iterator[Detail]:
     """What a handshake message says. Most of those without a function here say nothing."""
     yield from ()
 
 
-@of_message.register
+@_of_message.register
 def _unknown(message: msg.UnknownMessage) -> Iterator[Detail]:
     yield Detail("type", f"{message.msg_type.value}, with {len(message.body)} bytes")
 
 
-@of_message.register
+@_of_message.register
 def _hello_request(message: msg.HelloRequest) -> Iterator[Detail]:
     yield Detail("asks for", "a new handshake on this connection")
 
 
-@of_message.register
+@_of_message.register
 def _client_hello(message: msg.ClientHello) -> Iterator[Detail]:
     yield Detail("versions", listed(offered_versions(message), 6))
     names = message.find(ext.ServerNameList)
@@ -228,7 +233,7 @@ def _resumption(message: msg.ClientHello) -> Iterator[Detail]:
         yield Detail("later", "a certificate may be asked for after the handshake")
 
 
-@of_message.register
+@_of_message.register
 def _server_hello(message: msg.ServerHello) -> Iterator[Detail]:
     yield Detail("version", str(negotiated_version(message)))
     yield Detail("suite", str(message.cipher_suite))
@@ -240,7 +245,7 @@ def _server_hello(message: msg.ServerHello) -> Iterator[Detail]:
         yield Detail("resumes", "the session that the client offered")
 
 
-@of_message.register
+@_of_message.register
 def _hello_retry_request(message: msg.HelloRetryRequest) -> Iterator[Detail]:
     yield Detail("version", str(negotiated_version(message)))
     yield Detail("suite", str(message.cipher_suite))
@@ -251,7 +256,7 @@ def _hello_retry_request(message: msg.HelloRetryRequest) -> Iterator[Detail]:
         yield Detail("asks for", "its cookie back")
 
 
-@of_message.register
+@_of_message.register
 def _encrypted_extensions(message: msg.EncryptedExtensions) -> Iterator[Detail]:
     yield from _alpn(message)
     if message.has(ExtensionType.EARLY_DATA):
@@ -264,7 +269,7 @@ def _alpn(message: msg.ExtendedMessage) -> Iterator[Detail]:
         yield Detail("ALPN", listed(map(_text, protocols.protocol_name_list)))
 
 
-@of_message.register
+@_of_message.register
 def _server_key_exchange(message: msg.ServerKeyExchange) -> Iterator[Detail]:
     if isinstance(message.params, msg.ServerECDHParams):
         yield Detail("group", str(message.params.named_group))
@@ -274,7 +279,7 @@ def _server_key_exchange(message: msg.ServerKeyExchange) -> Iterator[Detail]:
         yield Detail("signature", str(message.algorithm))
 
 
-@of_message.register
+@_of_message.register
 def _certificate_request(message: msg.CertificateRequest) -> Iterator[Detail]:
     yield Detail("asks for", "a certificate of the client")
     authorities = message.certificate_authorities
@@ -286,67 +291,66 @@ def _certificate_request(message: msg.CertificateRequest) -> Iterator[Detail]:
         yield Detail("signatures", listed(message.supported_signature_algorithms, 2))
 
 
-@of_message.register
+@_of_message.register
 def _certificate(message: msg.Certificate) -> Iterator[Detail]:
     chain = [entry.cert_data for entry in message.certificate_list]
     if not chain:
         yield Detail("contains", "no certificate at all", notable=True)
-    yield from of_chain(chain)
+    yield from _of_chain(chain)
 
 
-@of_message.register
+@_of_message.register
 def _compressed_certificate(message: msg.CompressedCertificate) -> Iterator[Detail]:
     compressed = len(message.compressed_certificate_message)
     yield Detail(
         "compressed", f"{message.algorithm}, {compressed} of {message.uncompressed_length} bytes"
     )
     if message.certificate is not None:
-        yield from of_message(message.certificate)
+        yield from _of_message(message.certificate)
 
 
-@of_message.register
+@_of_message.register
 def _certificate_status(message: msg.CertificateStatus) -> Iterator[Detail]:
     yield Detail("status", f"{message.status_type}, {len(message.response)} bytes")
 
 
-@of_message.register
+@_of_message.register
 def _certificate_verify(message: msg.CertificateVerify) -> Iterator[Detail]:
     if message.algorithm is not None:
         yield Detail("signature", str(message.algorithm))
 
 
-@of_message.register
+@_of_message.register
 def _new_session_ticket(message: msg.NewSessionTicket) -> Iterator[Detail]:
     yield Detail("ticket", f"{len(message.ticket)} bytes, good for {message.ticket_lifetime} s")
 
 
-@of_message.register
+@_of_message.register
 def _key_update(message: msg.KeyUpdate) -> Iterator[Detail]:
     yield Detail("answer", str(message.request_update))
 
 
-def of_chain(chain: Sequence[bytes]) -> Iterator[Detail]:
+def _of_chain(chain: Sequence[bytes]) -> Iterator[Detail]:
     """The certificates of a chain (DER), the end's own first."""
     for number, der in enumerate(chain[:_MOST_CERTIFICATES], start=1):
         if len(chain) > 1:
             yield Detail("certificate", f"{number} of {len(chain)}")
-        yield from of_certificate(der)
+        yield from _of_certificate(der)
     if len(chain) > _MOST_CERTIFICATES:
         yield Detail("certificate", f"and {len(chain) - _MOST_CERTIFICATES} more")
 
 
-def of_certificate(der: bytes) -> Iterator[Detail]:
+def _of_certificate(der: bytes) -> Iterator[Detail]:
     """What decides whether a certificate is taken (RFC 5280 sections 4.1 and 4.2)."""
     seen = describe(der)
     if seen.problem:
         yield Detail("problem", bounded(seen.problem), notable=True)
-        if seen.not_valid_after is None:
-            return  # no certificate at all, so that it says nothing
-    yield Detail("subject", bounded(seen.subject) or "empty")
-    yield Detail("issuer", bounded(seen.issuer) or "empty")
-    for label, moment in (("from", seen.not_valid_before), ("until", seen.not_valid_after)):
-        if moment is not None:
-            yield Detail(f"valid {label}", f"{moment:%Y-%m-%d %H:%M:%S} UTC")
+    if seen.not_valid_before is None or seen.not_valid_after is None:
+        return  # no certificate at all, so that it says nothing
+    yield Detail("subject", subject(der))
+    yield Detail("issuer", bounded(seen.issuer))
+    yield Detail("valid from", f"{seen.not_valid_before:%Y-%m-%d %H:%M:%S} UTC")
+    yield Detail("valid until", f"{seen.not_valid_after:%Y-%m-%d %H:%M:%S} UTC")
     if seen.subject_alt_names:
         yield Detail("SAN", listed(seen.subject_alt_names, _MOST_NAMES))
     if seen.extended_key_usage is not None:

@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.text import Text
 
 WIDTH = 80
-"""The width of a drawing in a file; on a terminal, the least and never more than ``WIDEST``."""
-NARROWEST = 60
-WIDEST = 100
+"""The width of a drawing in a file."""
+NARROWEST, WIDEST = 60, 100
+"""Between these, a drawing is as wide as the terminal."""
 LABEL = 12
 """The width of the column in which labels stand."""
 
@@ -83,7 +83,9 @@ ASCII = Glyphs(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
-    """What a drawing is made on: ``width`` in cells, and the ``encoding`` of where it will go."""
+    """What a drawing is made on: ``width`` in cells, ``NARROWEST`` at least, and the ``encoding``
+    of where it will go.
+    """
 
     width: int = WIDTH
     encoding: str = "utf-8"

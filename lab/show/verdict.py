@@ -11,9 +11,8 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from lab.show.details import bounded, headline
+from lab.show.details import bounded, headline, subject
 from lab.show.paper import Paper
-from lab.tls.certificates import describe
 from lab.tls.codepoints import AlertDescription
 from lab.tls.diagnosis import Diagnosis
 from lab.tls.events import (
@@ -52,7 +51,7 @@ def setting(trace: Trace) -> str:
     version = version_words(trace)
     if trace.client_certificate is None:
         return f"{version}, no client certificate"
-    return f"{version}, client certificate {bounded(describe(trace.client_certificate).subject)}"
+    return f"{version}, client certificate {subject(trace.client_certificate)}"
 
 
 def version_words(trace: Trace) -> str:
@@ -105,12 +104,11 @@ def result_words(outcome: Outcome) -> str:
     """How it ended, and by whom: "rejected by the server"."""
     if outcome.result is Result.ACCEPTED:
         return "accepted"
-    who = f"the {outcome.by.value}" if outcome.by else "nobody in particular"
+    if outcome.by is None or outcome.signal is None:
+        return f"{outcome.result.value}: the handshake was not completed"
     if outcome.result is Result.REJECTED:
-        return f"rejected by {who}"
-    if outcome.by is None or outcome.signal not in _DEEDS:
-        return "failed: the handshake was not completed"
-    return f"failed: {who} {_DEEDS[outcome.signal]}"
+        return f"rejected by the {outcome.by.value}"
+    return f"failed: the {outcome.by.value} {_DEEDS[outcome.signal]}"
 
 
 def signal_words(outcome: Outcome) -> str:

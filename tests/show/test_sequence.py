@@ -31,9 +31,10 @@ from lab.tls.codepoints import (
     NamedGroup,
     NameType,
     ProtocolVersion,
+    SignatureScheme,
 )
 from lab.tls.diagnosis import Diagnosis
-from lab.tls.events import Event, Fact, StreamEnd
+from lab.tls.events import Event, Fact, RecordSpan, StreamEnd
 from lab.tls.outcome import Outcome, Result
 from lab.tls.trace import Trace
 from tests.show.traces import (
@@ -190,6 +191,22 @@ def test_every_message_is_drawn_by_its_name() -> None:
             ["ALPN        http/1.1", "early data  accepted"],
         ),
         (
+            msg.ServerKeyExchange(
+                params=msg.ServerECDHParams(named_group=NamedGroup.X25519, public=b""),
+                algorithm=SignatureScheme.ED25519,
+            ),
+            ["group       x25519", "signature   ed25519"],
+        ),
+        (
+            msg.ServerKeyExchange(params=msg.OpaqueParams(body=b"psk hint")),
+            ["─ ServerKeyExchange ─"],
+        ),
+        (
+            replace(sample(msg.ClientHello), extensions=(sample(ext.OfferedPsks),)),
+            ["resumes     a session, by pre_shared_key"],
+        ),
+        (msg.CertificateVerify(algorithm=None, signature=b""), ["CertificateVerify"]),
+        (
             msg.ServerKeyExchange(params=msg.ServerDHParams(dh_p=bytes(256), dh_g=b"", dh_ys=b"")),
             ["group       finite field, 2048 bits"],
         ),
@@ -208,12 +225,25 @@ def test_every_message_is_drawn_by_its_name() -> None:
             ["CompressedCertificate (empty)", "zlib, 3 of 8 bytes", "no certificate at all"],
         ),
         (
+            msg.CompressedCertificate(
+                algorithm=CertificateCompressionAlgorithm(0xEE),
+                uncompressed_length=8,
+                compressed_certificate_message=b"xyz",
+                certificate=None,
+            ),
+            ["─ CompressedCertificate ─", "unknown(0x00ee), 3 of 8 bytes"],
+        ),
+        (
             msg.Certificate(certificate_list=(msg.CertificateEntry(cert_data=b"junk"),) * 6),
             [
                 "problem     not a readable certificate",
                 "certificate 4 of 6",
                 "certificate and 2 more",
             ],
+        ),
+        (
+            msg.Certificate(certificate_list=(msg.CertificateEntry(cert_data=b"junk"),)),
+            ["│        problem     not a readable certificate"],
         ),
         (msg.KeyUpdate(request_update=KeyUpdateRequest.UPDATE_REQUESTED), ["update_requested"]),
         (msg.NewSessionTicket(ticket_lifetime=7200, ticket=b"abc"), ["3 bytes, good for 7200 s"]),
@@ -288,6 +318,22 @@ def test_a_long_run_of_the_same_is_drawn_once_and_counted() -> None:
     assert len(shown) < 10
     assert line_with("application data, 399 more", shown).endswith(str(399 * 1022))
     assert line_with("application data, 399 more", shown).split()[0] == "399.00"
+
+
+def test_what_shares_a_record_with_itself_is_not_joined() -> None:
+    make = Maker()
+    record = make.record(2_000_000)
+    update = msg.KeyUpdate(request_update=KeyUpdateRequest.UPDATE_NOT_REQUESTED)
+    events = [make.message(CLIENT, update, records=[record]) for _ in range(20)]
+    shown = picture(events, FAILED)
+    assert line_with("── KeyUpdate ──", shown).endswith("2000k ╮")
+    assert line_with("KeyUpdate, 19 more", shown).endswith("╯")
+
+
+def test_a_sealed_record_that_tells_nothing() -> None:
+    shown = picture([Maker().sealed(SERVER)], FAILED)
+    assert line_with("inside      19 bytes that no known secret opens", shown)
+    assert not [line for line in shown if "likely" in line]
 
 
 def test_out_of_order_is_said() -> None:
@@ -379,6 +425,7 @@ def hostile_trace() -> Trace:
     protocols = ext.ApplicationLayerProtocols(protocol_name_list=(raw, raw))
     span = [make.record(70) for _ in range(4000)]
     events: list[Event] = [
+        replace(make.data(SERVER, b""), records=(RecordSpan(offset=0, length=10**9),)),
         make.message(CLIENT, replace(hello, extensions=(names, protocols))),
         make.message(SERVER, msg.CertificateRequest(certificate_authorities=(name,) * 50)),
         make.message(SERVER, sample(msg.Certificate), records=span),

@@ -1,0 +1,84 @@
+"""The words for single events."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from lab.show.details import bounded, headline, listed, quoted, reason, start_line
+from lab.show.verdict import result_words, signal_words
+from lab.tls.codepoints import AlertDescription, NamedGroup
+from lab.tls.events import Fact, LocalFact, NotTls, Protocol
+from lab.tls.outcome import Outcome, Result
+from lab.tls.trace import Trace
+from tests.show.traces import CLIENT, SERVER, Maker
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n", "GET / HTTP/1.1"),
+        (b"GET / HTTP/1.0\nHost: x\n", "GET / HTTP/1.0"),
+        (b"HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK"),
+        (b"HTTP/1.1 204 \r\n", "HTTP/1.1 204 "),
+        (b"GET / HTTP/1.1", None),
+        (b"GET /\x1b[31m HTTP/1.1\r\n", None),
+        (b"GET / HTTP/2.0\r\n", None),
+        (b"", None),
+        (b"\x00\x01", None),
+    ],
+)
+def test_the_first_line_of_http(data: bytes, line: str | None) -> None:
+    assert start_line(data) == line
+
+
+def test_text_of_a_peer_is_escaped_and_cut() -> None:
+    assert bounded("a\n\\") == r"a\n\\"
+    assert bounded("x" * 240) == "x" * 240
+    assert bounded("x" * 241) == "x" * 240 + "... (241 characters)"
+
+
+def test_bytes_of_a_peer_are_quoted_and_cut() -> None:
+    assert quoted(b"it's\x00\n") == '"it\'s\\x00\\n"'
+    assert quoted(b"x" * 33) == "'" + "x" * 32 + "'..."
+
+
+def test_lists_tell_how_many_they_leave_out_and_leave_grease_out() -> None:
+    groups = [NamedGroup(number) for number in (0x0A0A, 29, 23, 24)]
+    assert listed(groups, 2) == "x25519, secp256r1 and 1 more"
+    assert listed(groups) == "x25519, secp256r1, secp384r1"
+    assert listed([]) == "none"
+    assert listed(["x" * 100]) == "x" * 64 + "... (100 characters)"
+
+
+def test_a_verdict_on_a_certificate_says_whose_and_why(accepted13: Trace) -> None:
+    fact = LocalFact(
+        time=0.0,
+        endpoint=SERVER,
+        fact=Fact.CERTIFICATE_REFUSED,
+        reason="certificate has expired",
+        code=10,
+        certificate=accepted13.client_certificate,
+    )
+    assert headline(fact) == "server: certificate refused (CN=client)"
+    assert reason(fact) == "certificate has expired (code 10)"
+    assert reason(dataclasses.replace(fact, reason="")) == "code 10"
+    unreadable = dataclasses.replace(fact, certificate=b"junk")
+    assert headline(unreadable) == "server: certificate refused (without a subject)"
+
+
+def test_bytes_of_no_known_protocol_are_no_more_than_that() -> None:
+    event = NotTls(time=0.0, endpoint=CLIENT, protocol=Protocol.UNKNOWN, sample=b"\x00")
+    assert headline(event) == "not TLS"
+
+
+def test_an_outcome_that_nobody_caused() -> None:
+    outcome = Outcome(result=Result.FAILED)
+    assert result_words(outcome) == "failed: the handshake was not completed"
+    assert signal_words(outcome) == "none"
+
+
+def test_an_alert_without_a_name_keeps_its_number() -> None:
+    alert = Maker().alert(SERVER, AlertDescription(0xEE))
+    assert headline(alert) == "alert fatal unknown(0xee) (238)"
