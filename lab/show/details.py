@@ -205,8 +205,8 @@ def _hello_request(message: msg.HelloRequest) -> Iterator[Detail]:
 def _client_hello(message: msg.ClientHello) -> Iterator[Detail]:
     yield Detail("versions", listed(offered_versions(message), 6))
     names = message.find(ext.ServerNameList)
-    if names is not None:
-        yield Detail("SNI", listed(map(_text, (each.name for each in names.server_name_list))))
+    sought = [_text(each.name) for each in names.server_name_list] if names else []
+    yield Detail("SNI", listed(sought) if sought else "none sent")
     yield from _alpn(message)
     yield Detail("suites", listed(message.cipher_suites, 2))
     groups = message.find(ext.SupportedGroups)

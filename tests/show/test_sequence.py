@@ -203,7 +203,7 @@ def test_every_message_is_drawn_by_its_name() -> None:
         ),
         (
             replace(sample(msg.ClientHello), extensions=(sample(ext.OfferedPsks),)),
-            ["resumes     a session, by pre_shared_key"],
+            ["SNI         none sent", "resumes     a session, by pre_shared_key"],
         ),
         (msg.CertificateVerify(algorithm=None, signature=b""), ["CertificateVerify"]),
         (
