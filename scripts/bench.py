@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import bench_observe  # noqa: E402
+import bench_observe
 
 
 def main() -> int:

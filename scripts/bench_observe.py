@@ -77,9 +77,7 @@ def _tls(certs: Path, version: TlsVersion) -> tuple[ssl.SSLContext, ssl.SSLConte
     server = IdentityFiles(certificate=certs / "server.crt", key=certs / "server.key")
     client = IdentityFiles(certificate=certs / "client.crt", key=certs / "client.key")
     return (
-        client_context(
-            ClientTls(server_ca=ca, identity=client, minimum=version, maximum=version)
-        ),
+        client_context(ClientTls(server_ca=ca, identity=client, minimum=version, maximum=version)),
         server_context(ServerTls(identity=server, client_ca=ca)),
     )
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from lab.service.todo_server import TodoServer  # noqa: E402
-from lab.stream.contexts import IdentityFiles, ServerTls  # noqa: E402
+from lab.service.todo_server import TodoServer
+from lab.stream.contexts import IdentityFiles, ServerTls
 
 
 async def serve(certs: Path, port: int) -> None:

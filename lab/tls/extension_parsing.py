@@ -7,6 +7,7 @@ type are an error (RFC 8446 section 4.2).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 from lab.tls import extensions as ext
@@ -22,12 +23,17 @@ from lab.tls.codepoints import (
     PskKeyExchangeMode,
     SignatureScheme,
 )
-from lab.tls.reader import Reader
+from lab.tls.reader import Reader, WireError
 from lab.tls.registry import code_table
 
 _TYPES = code_table(ExtensionType)
 _VERSIONS = code_table(ProtocolVersion)
 _GROUPS = code_table(NamedGroup)
+
+# Most clients of a server send the same lists to the letter. What was made of them is frozen, so
+# it can serve again; how many are kept, and how long they may be, is bounded.
+_REMEMBERED = 512
+_REMEMBERED_BYTES = 256
 
 Parser = Callable[[Reader, ExtensionType], ext.Extension]
 Table = Mapping[ExtensionType, Parser]
@@ -45,10 +51,27 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
         extension_type = _TYPES[extensions.uint16("extension_type")]
         if extension_type in found:
             extensions.fail(extension_type, "a second extension of this type")
-        body = extensions.inner(2, extension_type)
-        found[extension_type] = table.get(extension_type, _opaque)(body, extension_type)
-        body.finish()
+        body = extensions.opaque(2, extension_type)
+        parser = table.get(extension_type, _opaque)
+        try:
+            read = _remembered if len(body) <= _REMEMBERED_BYTES else _read
+            found[extension_type] = read(parser, body, extension_type)
+        except WireError:
+            # Once more, by a name that tells where in the message it stands.
+            _read(parser, body, extension_type, f"{extensions.path()}.{extension_type}")
     return tuple(found.values())
+
+
+def _read(
+    parser: Parser, body: bytes, extension_type: ExtensionType, name: str = ""
+) -> ext.Extension:
+    reader = Reader(body, name)
+    extension = parser(reader, extension_type)
+    reader.finish()
+    return extension
+
+
+_remembered = functools.lru_cache(maxsize=_REMEMBERED)(_read)
 
 
 def _opaque(reader: Reader, extension_type: ExtensionType) -> ext.Extension:

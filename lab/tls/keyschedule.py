@@ -12,12 +12,8 @@ import functools
 import hmac
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-
 from lab.tls.suites import Cipher, Suite
 
-_HASHES: dict[str, hashes.HashAlgorithm] = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384()}
 _MAC_LENGTHS = {"": 0, "sha1": 20, "sha256": 32, "sha384": 48}
 
 
@@ -31,8 +27,13 @@ class DirectionKeys:
 
 
 def expand_label(secret: bytes, label: str, length: int, hash_name: str) -> bytes:
-    """HKDF-Expand-Label with an empty context (RFC 8446 section 7.1)."""
-    return HKDFExpand(_HASHES[hash_name], length, _hkdf_label(label, length)).derive(secret)
+    """HKDF-Expand-Label with an empty context, for at most one block (RFC 8446 section 7.1).
+
+    Every length that TLS 1.3 derives fits into the first block of HKDF-Expand (RFC 5869 section
+    2.3), which is a single HMAC: several times quicker than the library's general form, and eight
+    of them are due in each handshake.
+    """
+    return hmac.digest(secret, _hkdf_label(label, length) + b"\x01", hash_name)[:length]
 
 
 @functools.cache

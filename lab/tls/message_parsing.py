@@ -7,6 +7,7 @@ more, and keeps nothing.
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,12 +64,30 @@ _GROUPS = code_table(NamedGroup)
 
 Parser = Callable[[Reader, Setting], msg.HandshakeMessage]
 
+# Messages that one end sends again and again to the letter, and that are long. What was made of
+# them is frozen, so it can serve again; how many are kept, and how long they may be, is bounded.
+_REPEATED = frozenset(
+    {
+        HandshakeType.ENCRYPTED_EXTENSIONS,
+        HandshakeType.CERTIFICATE,
+        HandshakeType.CERTIFICATE_REQUEST,
+    }
+)
+_REMEMBERED = 64
+_REMEMBERED_BYTES = 8192
+
 
 def parse_message(msg_type: HandshakeType, body: bytes, setting: Setting) -> msg.HandshakeMessage:
     """The message of type ``msg_type`` with ``body``, the bytes after its four-byte header.
 
     Raises ``WireError`` where the body breaks the syntax of its RFC.
     """
+    if msg_type in _REPEATED and len(body) <= _REMEMBERED_BYTES:
+        return _remembered(msg_type, body, setting)
+    return _parse(msg_type, body, setting)
+
+
+def _parse(msg_type: HandshakeType, body: bytes, setting: Setting) -> msg.HandshakeMessage:
     name, parser = _PARSERS.get(msg_type, _UNKNOWN)
     if parser is None:
         return msg.UnknownMessage(msg_type=msg_type, body=body)
@@ -76,6 +95,9 @@ def parse_message(msg_type: HandshakeType, body: bytes, setting: Setting) -> msg
     message = parser(reader, setting)
     reader.finish()
     return message
+
+
+_remembered = functools.lru_cache(maxsize=_REMEMBERED)(_parse)
 
 
 def _client_hello(reader: Reader, setting: Setting) -> msg.ClientHello:
