@@ -37,6 +37,12 @@ def run(command: str, folder: Path = ROOT) -> str:
     return f"$ {command}\n{done.stdout.strip()}"
 
 
+def picture(folder: Path) -> str:
+    """The trace of TLS 1.3, up to its outcome."""
+    traced = run("python -m lab.trace --tls1.3", folder)
+    return traced[: traced.index("── Diagnosis")].rstrip()
+
+
 def with_server(folder: Path) -> dict[str, str]:
     """The blocks that need a server, which runs while they are made."""
     server = Server(PYTHON, 8443, folder)
@@ -69,9 +75,9 @@ def main() -> int:
     """Run everything, write the README; exit code 0."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        demo = run(f"python3 {ROOT / 'scripts' / 'demo.py'}").splitlines()
         blocks = {
-            "demo-end": "\n".join(demo[demo.index("=== 6. The same refusal, in two places") :]),
+            "picture": picture(folder),
+            "trace": run("python -m lab.trace", folder),
             "certs": run("python -m lab.certs", folder),
             **with_server(folder),
             "alerts": run("python scripts/count_alerts.py"),
