@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from lab.stream.keylog import KeyLogSource
 from lab.tls.events import Endpoint, Event, Fact, LocalFact, StreamEnd
@@ -16,11 +17,22 @@ from lab.tls.observer import HandshakeObserver
 EventSink = Callable[[Event], None]
 
 
+# What a handshake may be before it is told in parts: then it is not held back any longer.
+_HELD_BYTES = 65536
+_DECIDING = frozenset(
+    {Fact.HANDSHAKE_RETURNED, Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT, Fact.CLOSED}
+)
+
+
 class Watch:
     """Feeds a connection's bytes and secrets to an observer and hands its events to ``sink``.
 
     ``endpoint`` is the end that watches, ``key_log`` the source of its secrets (None: the handshake
     is seen as far as it is in the clear), ``clock`` gives seconds.
+
+    A handshake is told in one go, when its call returns or fails, with the times at which things
+    happened; from then on everything is told at once. Between the steps of a handshake the
+    processor does other things, and an observer that is called for each anew costs twice as much.
     """
 
     def __init__(
@@ -36,35 +48,32 @@ class Watch:
         self._sink = sink
         self._key_log = key_log
         self._observer = HandshakeObserver()
+        self._held: list[Callable[[], Iterable[Event]]] | None = []
+        self._held_bytes = 0
         self._closed = False
         if key_log is None:
             self.no_more_secrets()
 
-    @property
-    def observer(self) -> HandshakeObserver:
-        """The observer itself, for what it has learnt so far of the connection."""
-        return self._observer
-
     def received(self, data: bytes, at: float) -> None:
         """Bytes came from the peer."""
-        self._pass_on(self._observer.feed(self.endpoint.other, data, at))
+        self._bytes(self.endpoint.other, data, at)
 
     def sent(self, data: bytes, at: float) -> None:
         """Bytes are on their way to the peer."""
-        self._pass_on(self._observer.feed(self.endpoint, data, at))
+        self._bytes(self.endpoint, data, at)
 
     def learn(self) -> None:
         """OpenSSL has worked: fetch the secrets that it may have made."""
         if self._key_log is not None and (lines := self._key_log.read()):
-            self._pass_on(self._observer.learn(lines))
+            self._tell(partial(self._observer.learn, lines))
 
     def no_more_secrets(self) -> None:
         """OpenSSL has come to an end with the handshake: what is still sealed stays sealed."""
-        self._pass_on(self._observer.finish())
+        self._tell(self._observer.finish)
 
     def ended(self, sender: Endpoint, end: StreamEnd) -> None:
         """One direction of TCP is over."""
-        self._pass_on(self._observer.end(sender, end, self.clock()))
+        self._tell(partial(self._observer.end, sender, end, self.clock()))
 
     def fact(
         self,
@@ -75,16 +84,17 @@ class Watch:
         certificate: bytes | None = None,
     ) -> None:
         """Something happened here that no byte shows."""
-        self._sink(
-            LocalFact(
-                time=self.clock(),
-                endpoint=self.endpoint,
-                fact=fact,
-                reason=reason,
-                code=code,
-                certificate=certificate,
-            )
+        event = LocalFact(
+            time=self.clock(),
+            endpoint=self.endpoint,
+            fact=fact,
+            reason=reason,
+            code=code,
+            certificate=certificate,
         )
+        self._tell(lambda: (event,))
+        if fact in _DECIDING:
+            self._release()
 
     def closed(self) -> None:
         """The connection is let go of. Later calls do nothing."""
@@ -93,6 +103,22 @@ class Watch:
             self.no_more_secrets()
             self.fact(Fact.CLOSED)
 
-    def _pass_on(self, events: Iterable[Event]) -> None:
-        for event in events:
+    def _bytes(self, sender: Endpoint, data: bytes, at: float) -> None:
+        self._tell(partial(self._observer.feed, sender, data, at))
+        if self._held is not None:
+            self._held_bytes += len(data)
+            if self._held_bytes > _HELD_BYTES:
+                self._release()
+
+    def _tell(self, make: Callable[[], Iterable[Event]]) -> None:
+        if self._held is not None:
+            self._held.append(make)
+            return
+        for event in make():
             self._sink(event)
+
+    def _release(self) -> None:
+        """Tell what was held back, and hold back nothing from here on."""
+        held, self._held = self._held, None
+        for make in held or ():
+            self._tell(make)
