@@ -8,6 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypedDict
@@ -28,6 +29,7 @@ from lab.stream.keylog import KeyLogSource
 from lab.tls.events import Endpoint, MessageSeen
 from lab.tls.observer import HandshakeObserver
 
+AT_ONCE = 4  # clients, so that the server is busy and not woken up for each
 DECODED = 200  # handshakes in a round of decoding alone
 Flight = tuple[Endpoint, bytes]
 
@@ -130,6 +132,7 @@ def _serving(certs: Path, rounds: int, handshakes: int) -> list[Row]:
     }
     figures: dict[tuple[str, str], list[float]] = {}
     with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(AT_ONCE))
         servers: dict[str, Process] = {}
         for name, make in makes.items():
             port = free_port()
@@ -139,8 +142,7 @@ def _serving(certs: Path, rounds: int, handshakes: int) -> list[Row]:
                 context, _ = _tls(certs, version)
                 for name, server in servers.items():
                     before = server.cpu()
-                    for _ in range(handshakes):
-                        handshake(server.port, context)
+                    list(pool.map(lambda _: handshake(server.port, context), range(handshakes)))
                     each = (server.cpu() - before) / handshakes * 1e6
                     if turn:  # the first warms everything up
                         operation = f"handshake-tls{version.value}"
