@@ -164,7 +164,7 @@ class HandshakeObserver:
                 self._waiting_bytes -= len(item.fragment)
             elif isinstance(item, StreamEnd):
                 self._ended(direction, item, time)
-            else:
+            elif not direction.stopped:
                 direction.stopped = True
                 self._events.append(item)
             waiting.popleft()

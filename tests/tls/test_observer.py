@@ -173,6 +173,12 @@ def test_a_bad_header_is_told_after_what_came_before_it() -> None:
     assert malformed.offset == len(hello)
 
 
+def test_a_direction_stops_once() -> None:
+    observer = HandshakeObserver()
+    events = observer.feed(CLIENT, record(22, b"") + b"\x16\x03\x03\xff\xff", 1.0)
+    assert names(events) == ["malformed Handshake: an empty fragment"]
+
+
 # TLS 1.3: keys.
 
 

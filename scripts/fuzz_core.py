@@ -1,0 +1,232 @@
+"""Feed the core what is almost TLS, many times over, and see that nothing is raised.
+
+Usage: python scripts/fuzz_core.py [--count N] [--seed N]. The same seed makes the same inputs.
+Exit 0: nothing was raised and every list of events was well-formed; 1: the input that broke it
+is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.tls.certificates import describe_certificate, describe_name
+from lab.tls.codepoints import HandshakeType, ProtocolVersion
+from lab.tls.events import (
+    Endpoint,
+    Event,
+    Malformed,
+    MessageSeen,
+    NotTls,
+    StreamEnd,
+    StreamEnded,
+)
+from lab.tls.message_parsing import Setting, parse_message
+from lab.tls.messages import Certificate, CertificateRequest
+from lab.tls.observer import HandshakeObserver
+from lab.tls.reader import WireError
+from lab.tls.suites import KeyExchange
+
+VECTORS = Path(__file__).resolve().parent.parent / "tests" / "vectors"
+INTERESTING = (0, 1, 2, 3, 0x14, 0x15, 0x16, 0x17, 0x7F, 0x80, 0xFE, 0xFF)
+SETTINGS = [
+    Setting(version=version, key_exchange=exchange, signed=signed)
+    for version in (ProtocolVersion.TLS_1_1, ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3)
+    for exchange in (KeyExchange.RSA, KeyExchange.DHE, KeyExchange.ECDHE)
+    for signed in (True, False)
+]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A recorded connection: what each end sent, in order, and its key log."""
+
+    pieces: list[tuple[Endpoint, bytes]]
+    key_log: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What is mutated: connections, handshake messages, certificates, names."""
+
+    connections: list[Connection]
+    messages: list[bytes]
+    certificates: list[bytes]
+    names: list[bytes]
+
+
+def load() -> Corpus:
+    """The corpus, from the test vectors."""
+    document = json.loads((VECTORS / "openssl.json").read_text(encoding="utf-8"))
+    connections = [
+        Connection(
+            [(Endpoint(sender), bytes.fromhex(data)) for sender, data in entry["pieces"]],
+            "\n".join(entry["key_log"]),
+        )
+        for entry in document["connections"]
+    ]
+    events = [event for connection in connections for event in observe(connection)]
+    seen = [event for event in events if isinstance(event, MessageSeen)]
+    chains = [event.message for event in seen if isinstance(event.message, Certificate)]
+    asked = [event.message for event in seen if isinstance(event.message, CertificateRequest)]
+    return Corpus(
+        connections,
+        sorted({event.raw for event in seen}),
+        sorted({entry.cert_data for chain in chains for entry in chain.certificate_list}),
+        sorted({name for request in asked for name in request.certificate_authorities}),
+    )
+
+
+def observe(connection: Connection) -> list[Event]:
+    """All events of a connection as it was."""
+    observer = HandshakeObserver()
+    events = observer.learn(connection.key_log)
+    for number, (sender, data) in enumerate(connection.pieces):
+        events += observer.feed(sender, data, float(number))
+    return events + observer.finish()
+
+
+def mutate(data: bytes, rng: random.Random) -> bytes:
+    """``data`` with one to four changes."""
+    changed = bytearray(data)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(changed) + 1)
+        end = min(len(changed), at + rng.choice((1, 2, 4, 16, 64)))
+        match rng.randrange(7):
+            case 0 if at < len(changed):
+                changed[at] ^= 1 << rng.randrange(8)
+            case 1 if at < len(changed):
+                changed[at] = rng.choice(INTERESTING)
+            case 2 if at < len(changed):
+                changed[at] = (changed[at] + rng.choice((-1, 1))) % 256
+            case 3:
+                del changed[at:end]
+            case 4:
+                changed[at:at] = changed[at:end]
+            case 5:
+                changed[at:at] = rng.randbytes(rng.randrange(1, 9))
+            case _:
+                del changed[at:]
+    return bytes(changed)
+
+
+def fuzz_message(corpus: Corpus, rng: random.Random) -> None:
+    """A mutated message, as any type and in any setting."""
+    raw = rng.choice(corpus.messages)
+    number = raw[0] if rng.random() < 0.8 else rng.randrange(256)
+    try:
+        parse_message(HandshakeType(number), mutate(raw[4:], rng), rng.choice(SETTINGS))
+    except WireError as error:
+        assert error.where and error.problem
+
+
+def fuzz_clear(corpus: Corpus, rng: random.Random) -> None:
+    """Messages in the clear, in any order, some mutated, after a hello or two."""
+    observer = HandshakeObserver()
+    events: list[Event] = []
+    for number in range(rng.randrange(1, 6)):
+        raw = rng.choice(corpus.messages)
+        if rng.random() < 0.5:
+            raw = mutate(raw, rng)
+        kind = 22 if rng.random() < 0.9 else rng.randrange(20, 24)
+        header = bytes([kind, 3, 3]) + min(len(raw), 0xFFFF).to_bytes(2, "big")
+        events += observer.feed(rng.choice(list(Endpoint)), header + raw, float(number))
+    check(events + observer.finish())
+
+
+def fuzz_connection(corpus: Corpus, rng: random.Random) -> None:
+    """A whole connection with changed pieces, cut anywhere, secrets at any time or never."""
+    connection = rng.choice(corpus.connections)
+    pieces = list(connection.pieces)
+    target = rng.randrange(len(pieces))
+    match rng.randrange(5):
+        case 0:
+            del pieces[target]
+        case 1:
+            pieces.insert(rng.randrange(len(pieces)), pieces[target])
+        case 2:
+            pieces[target] = (pieces[target][0].other, pieces[target][1])
+        case _:
+            pieces[target] = (pieces[target][0], mutate(pieces[target][1], rng))
+    learn_at = rng.randrange(-1, len(pieces) + 2)
+    lines = connection.key_log.splitlines(keepends=True)
+    rng.shuffle(lines)
+    key_log = "".join(lines if rng.random() < 0.8 else lines[1:])
+    observer = HandshakeObserver()
+    events = observer.finish() if rng.random() < 0.1 else []
+    for number, (sender, data) in enumerate(pieces):
+        if number == learn_at:
+            events += observer.learn(key_log)
+        cut = rng.randrange(len(data) + 1)
+        events += observer.feed(sender, data[:cut], float(number))
+        events += observer.feed(sender, data[cut:], float(number))
+    events += observer.end(rng.choice(list(Endpoint)), rng.choice(list(StreamEnd)), len(pieces))
+    events += observer.learn(key_log)
+    check(events + observer.finish())
+    assert observer.snapshot is not None
+
+
+def fuzz_certificate(corpus: Corpus, rng: random.Random) -> None:
+    """A mutated certificate, a mutated name."""
+    describe_certificate(mutate(rng.choice(corpus.certificates), rng))
+    describe_name(mutate(rng.choice(corpus.names), rng))
+
+
+def fuzz_key_log(corpus: Corpus, rng: random.Random) -> None:
+    """A mutated key log, with a connection behind it."""
+    connection = rng.choice(corpus.connections)
+    observer = HandshakeObserver()
+    observer.learn(mutate(connection.key_log.encode(), rng).decode("latin-1"))
+    sender, data = connection.pieces[0]
+    check(observer.feed(sender, data, 0.0) + observer.finish())
+
+
+def check(events: list[Event]) -> None:
+    """Events come in order of time; after the one that stops a direction comes its end only."""
+    assert [event.time for event in events] == sorted(event.time for event in events)
+    stopped: set[Endpoint] = set()
+    for event in events:
+        if event.endpoint in stopped:
+            assert isinstance(event, StreamEnded)
+        if isinstance(event, Malformed | NotTls):
+            stopped.add(event.endpoint)
+
+
+# How often each is done, out of a hundred.
+SHARES: list[tuple[int, Callable[[Corpus, random.Random], None]]] = [
+    (52, fuzz_message),
+    (26, fuzz_clear),
+    (14, fuzz_connection),
+    (4, fuzz_certificate),
+    (4, fuzz_key_log),
+]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run; see the module's description."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--count", type=int, default=100_000, help="inputs (default: 100000)")
+    parser.add_argument("--seed", type=int, default=1, help="where the randomness starts")
+    arguments = parser.parse_args(argv)
+    corpus = load()
+    kinds = [kind for share, kind in SHARES for _ in range(share)]
+    for number in range(arguments.count):
+        kind = kinds[number % len(kinds)]
+        try:
+            kind(corpus, random.Random(f"{arguments.seed}/{number}"))
+        except Exception:
+            traceback.print_exc()
+            print(f"{kind.__name__}, seed {arguments.seed}, input {number}", file=sys.stderr)
+            return 1
+    print(f"{arguments.count} inputs, seed {arguments.seed}: nothing was raised")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

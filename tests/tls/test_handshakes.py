@@ -1,0 +1,211 @@
+"""The observer on real handshakes in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.tls.events import AlertSeen, Endpoint, Malformed, MessageSeen, SealedSeen
+from lab.tls.observer import HandshakeObserver
+from tests.harness import Identities, Recording
+from tests.tls.connections import KINDS, connect
+from tests.tls.test_observer import names
+
+CLIENT, SERVER = Endpoint.CLIENT, Endpoint.SERVER
+
+HELLOS = ["ClientHello", "ServerHello", "ChangeCipherSpec"]
+PROOF = ["Certificate", "CertificateVerify"]
+TEXT = ["data b'ping'", "data b'pong'", "close_notify", "close_notify"]
+FLIGHT13 = ["EncryptedExtensions", "CertificateRequest", *PROOF, "Finished"]
+UNASKED13 = ["EncryptedExtensions", *PROOF, "Finished"]
+TICKETS = ["NewSessionTicket"] * 2
+MUTUAL13 = [*HELLOS, *FLIGHT13, "ChangeCipherSpec", *PROOF, "Finished", *TICKETS, *TEXT]
+RESUMED13 = [
+    *[*HELLOS, "EncryptedExtensions", "Finished", "ChangeCipherSpec", "Finished"],
+    *["NewSessionTicket", *TEXT],
+]
+FLIGHT12 = [
+    *["ClientHello", "ServerHello", "Certificate", "ServerKeyExchange", "CertificateRequest"],
+    "ServerHelloDone",
+]
+CIPHER = ["ChangeCipherSpec", "Finished"]
+END12 = ["NewSessionTicket", *CIPHER, *TEXT]
+MUTUAL12 = [
+    *[*FLIGHT12, "Certificate", "ClientKeyExchange", "CertificateVerify", *CIPHER],
+    *END12,
+]
+RESUMED12 = ["ClientHello", "ServerHello", *CIPHER, *CIPHER, *TEXT]
+RETRIED = [
+    *["ClientHello", "HelloRetryRequest", "ChangeCipherSpec", "ChangeCipherSpec"],
+    *["ClientHello", "ServerHello"],
+]
+
+STRANGERS = f"CLIENT_RANDOM {bytes(32).hex()} {bytes(48).hex()}\n"
+
+EXPECTED: dict[str, list[str]] = {
+    "1.3 accepted": MUTUAL13,
+    "1.3 RSA": MUTUAL13,
+    "1.3 server only": [
+        *[*HELLOS, *UNASKED13, "ChangeCipherSpec", "Finished", *TICKETS, *TEXT],
+    ],
+    "1.3 no certificate": [
+        *[*HELLOS, *FLIGHT13, "ChangeCipherSpec", "Certificate", "Finished"],
+        "certificate_required",
+    ],
+    "1.3 wrong CA": [
+        *[*HELLOS, *FLIGHT13, "ChangeCipherSpec", *PROOF, "Finished", "unknown_ca"],
+    ],
+    "1.3 server not trusted": [*HELLOS, *FLIGHT13, "unknown_ca"],
+    "1.3 resumed": RESUMED13,
+    "1.3 retried": [*RETRIED, *FLIGHT13, *PROOF, "Finished", *TICKETS, *TEXT],
+    "1.3 retried and resumed": [
+        *[*RETRIED, "EncryptedExtensions", "Finished", "Finished", "NewSessionTicket", *TEXT],
+    ],
+    "1.3 ALPN": MUTUAL13,
+    "1.2 accepted": MUTUAL12,
+    "1.2 RSA": MUTUAL12,
+    "1.2 server only": [
+        *["ClientHello", "ServerHello", "Certificate", "ServerKeyExchange", "ServerHelloDone"],
+        *["ClientKeyExchange", *CIPHER, *END12],
+    ],
+    "1.2 no certificate": [
+        *[*FLIGHT12, "Certificate", "ClientKeyExchange", *CIPHER, "handshake_failure"],
+    ],
+    "1.2 wrong CA": [
+        *[*FLIGHT12, "Certificate", "ClientKeyExchange", "CertificateVerify", *CIPHER],
+        "unknown_ca",
+    ],
+    "1.2 server not trusted": [*FLIGHT12, "unknown_ca"],
+    "1.2 resumed by ticket": RESUMED12,
+    "1.2 resumed by session ID": RESUMED12,
+    "1.2 ALPN": MUTUAL12,
+    "1.2 ChaCha20": MUTUAL12,
+    "1.2 CCM": MUTUAL12,
+    "1.2 CBC": MUTUAL12,
+    "1.2 CBC, MAC-then-encrypt": MUTUAL12,
+}
+
+
+@pytest.fixture(params=KINDS)
+def named(
+    request: pytest.FixtureRequest, identities: Identities, tmp_path: Path
+) -> tuple[str, Recording]:
+    name = str(request.param)
+    return name, connect(KINDS[name], identities, tmp_path)
+
+
+def test_every_message_is_read(named: tuple[str, Recording]) -> None:
+    name, recording = named
+    assert names(recording.observe()) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_bytes_may_be_split_anywhere(named: tuple[str, Recording], size: int) -> None:
+    _, recording = named
+    observer = HandshakeObserver()
+    events = [*observer.learn(recording.key_log), *recording.replay(observer, size)]
+    assert events == recording.observe()
+
+
+def test_secrets_may_come_last(named: tuple[str, Recording]) -> None:
+    _, recording = named
+    observer = HandshakeObserver()
+    events = [*recording.replay(observer), *observer.learn(STRANGERS)]
+    events += [*observer.learn(recording.key_log), *observer.finish()]
+    assert events == recording.observe()
+
+
+def test_without_secrets_the_clear_part_is_the_same(named: tuple[str, Recording]) -> None:
+    _, recording = named
+    observer = HandshakeObserver()
+    events = [*recording.replay(observer), *observer.finish()]
+    assert not [event for event in events if isinstance(event, Malformed)]
+    assert not [event for event in events if getattr(event, "out_of_order", False)]
+    clear = [event for event in events if not isinstance(event, SealedSeen)]
+    expected = [e for e in recording.observe() if not getattr(e, "encrypted", False)]
+    assert clear == expected
+
+
+def snapshot_of(name: str, identities: Identities, directory: Path) -> HandshakeObserver:
+    observer = HandshakeObserver()
+    recording = connect(KINDS[name], identities, directory)
+    observer.learn(recording.key_log)
+    recording.replay(observer)
+    return observer
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_snapshot_tells_what_was_settled(
+    version: str, identities: Identities, tmp_path: Path
+) -> None:
+    snapshot = snapshot_of(f"{version} accepted", identities, tmp_path).snapshot
+    assert str(snapshot.version) == f"TLS {version}"
+    assert "AES_256_GCM_SHA384" in str(snapshot.cipher_suite)
+    assert str(snapshot.group) == "x25519"
+    assert snapshot.client_random is not None
+    assert snapshot.client_random.hex() in (tmp_path / "key.log").read_text()
+    assert snapshot.server_random is not None
+    assert snapshot.server_name == b"localhost"
+    assert snapshot.alpn is None
+    assert str(snapshot.client_signature_scheme) == "ecdsa_secp256r1_sha256"
+    assert str(snapshot.server_signature_scheme) == "ecdsa_secp256r1_sha256"
+    assert snapshot.client_certificate_requested
+    assert snapshot.client_chain is not None
+    assert snapshot.client_chain[0] == identities.client.der
+    assert snapshot.server_chain is not None
+    assert snapshot.server_chain[0] == identities.server.der
+    assert snapshot.resumed is False
+    assert snapshot.extended_master_secret is (version == "1.2")
+    assert snapshot.client_finished
+    assert snapshot.server_finished
+
+
+@pytest.mark.parametrize(
+    ("name", "resumed", "retried", "alpn", "client_chain"),
+    [
+        ("1.3 resumed", True, False, None, None),
+        ("1.3 retried and resumed", True, True, None, None),
+        ("1.3 ALPN", False, False, b"http/1.1", 2),
+        ("1.3 no certificate", False, False, None, 0),
+        ("1.2 resumed by ticket", True, False, None, None),
+        ("1.2 resumed by session ID", True, False, None, None),
+        ("1.2 ALPN", False, False, b"http/1.1", 2),
+        ("1.2 no certificate", False, False, None, 0),
+    ],
+)
+def test_snapshots_of_other_kinds(
+    name: str,
+    resumed: bool,
+    retried: bool,
+    alpn: bytes | None,
+    client_chain: int | None,
+    identities: Identities,
+    tmp_path: Path,
+) -> None:
+    snapshot = snapshot_of(name, identities, tmp_path).snapshot
+    assert (snapshot.resumed, snapshot.hello_retried, snapshot.alpn) == (resumed, retried, alpn)
+    shown = snapshot.client_chain
+    assert (None if shown is None else len(shown)) == client_chain
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_where_the_rejection_of_a_client_without_a_certificate_stands(
+    version: str, identities: Identities, tmp_path: Path
+) -> None:
+    """TLS 1.2 refuses in the clear, TLS 1.3 under the server's application keys."""
+    recording = connect(KINDS[f"{version} no certificate"], identities, tmp_path)
+    events = recording.observe()
+    alert = events[-1]
+    assert isinstance(alert, AlertSeen)
+    assert (alert.endpoint, alert.encrypted) == (SERVER, version == "1.3")
+    finished = [e for e in events if isinstance(e, MessageSeen) and e.message.name == "Finished"]
+    assert (finished[-1].endpoint, finished[-1].time < alert.time) == (CLIENT, True)
+    if version == "1.3":
+        observer = HandshakeObserver()
+        sealed = [*recording.replay(observer), *observer.finish()][-1]
+        assert isinstance(sealed, SealedSeen)
+        assert (sealed.length, sealed.inference) == (
+            19,
+            "as long as an alert: 2 bytes inside, unless it is padded",
+        )
