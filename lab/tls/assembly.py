@@ -62,5 +62,7 @@ class MessageAssembler:
             self._at = end
             yield bytes(data[at:end]), tuple(self._spans)
             self._spans = [span]
-        if len(self._spans) > MAX_RECORDS:
+        if self._at == have:
+            self._data, self._at = b"", 0  # what is read is not kept
+        elif len(self._spans) > MAX_RECORDS:
             raise WireError("Handshake", f"a message in more than {MAX_RECORDS} records")

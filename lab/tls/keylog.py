@@ -4,7 +4,7 @@ Rules: a line that is no such line is passed over, as every reader of this forma
 a comment. What is kept is bounded: secrets of the connection's own client_random, and the newest
 few of others, which may come before their ClientHello does.
 
-Source: draft-ietf-tls-keylogfile (now RFC 9850), and NSS's description of the format.
+Source: "The SSLKEYLOGFILE Format for TLS" (draft-ietf-tls-keylogfile).
 """
 
 from __future__ import annotations

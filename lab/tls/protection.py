@@ -76,7 +76,8 @@ class TrafficOpener(Opener):
             inner = self._aead.decrypt(nonce, record.fragment, record.header)
         except (InvalidTag, ValueError) as error:
             raise SealBroken from error
-        content = inner.rstrip(b"\0")  # RFC 8446 section 5.4
+        # RFC 8446 section 5.4: zeros may follow the type.
+        content = inner.rstrip(b"\0") if inner.endswith(b"\0") else inner
         if not content:
             raise SealBroken
         self.sequence += 1

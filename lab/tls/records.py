@@ -66,6 +66,8 @@ class RecordReader:
         buffer = self._buffer
         start = self._at + HEADER
         if len(buffer) < start:
+            if self._at == len(buffer):
+                self._buffer, self._at = b"", 0  # what is read is not kept
             return None
         header = bytes(buffer[self._at : start])
         content_type = _TYPES.get(header[0])

@@ -189,15 +189,19 @@ class Unsealer:
             raise WireError("TLSPlaintext.type", "application_data before the handshake has ended")
         if self.stage is Stage.EARLY:
             return self._unseal_early(record)
-        if self._blind or (self._state is not None and not self._state.openable):
+        if self._blind or not self._openable():
             return self.give_up(record)
         secret = self._secret()
         if secret is None:
             return None
         self._opener = self._new_opener(secret)
-        if self._opener is None:
-            return self.give_up(record)
-        return self.unseal(record)
+        return self.unseal(record) if self._opener else self.give_up(record)
+
+    def _openable(self) -> bool:
+        """Whether any secret could open what comes now."""
+        if self._state is not None:
+            return self._state.openable
+        return self._suite().cipher is not None
 
     def _new_opener(self, secret: bytes) -> Opener | None:
         if self._state is None:

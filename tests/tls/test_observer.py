@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from lab.tls import observer as observing
+from lab.tls import protection
 from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType
 from lab.tls.events import (
     AlertSeen,
@@ -23,7 +27,13 @@ from lab.tls.events import (
 from lab.tls.inference import BEFORE_KEYS, BROKEN, EARLY_DATA
 from lab.tls.message_parsing import HELLO_RETRY_RANDOM
 from lab.tls.observer import HandshakeObserver
-from tests.tls.messages_table import CERTIFICATE, REQUEST_EXTENSIONS, SIGNED, server_hello
+from tests.tls.messages_table import (
+    CERTIFICATE,
+    RANDOM,
+    REQUEST_EXTENSIONS,
+    SIGNED,
+    server_hello,
+)
 from tests.tls.sealing import CLIENT, SERVER, VERSIONS, Tls13
 from tests.tls.wire import extension, extensions, handshake, opaque, record, u8, u16, u32
 
@@ -306,6 +316,50 @@ def test_a_record_that_does_not_open() -> None:
     assert names(tls.send(SERVER, "handshake", 22, FINISHED)) == ["Finished"]
 
 
+def test_messages_that_change_keys_change_none_where_they_do_not_belong() -> None:
+    tls = Tls13()
+    tls.hellos()
+    events = tls.send(CLIENT, "handshake", 22, KEY_UPDATE)
+    events += tls.send(CLIENT, "handshake", 22, handshake(5, b""))
+    events += tls.send(CLIENT, "handshake", 21, b"\x01\x00")
+    events += tls.feed(SERVER, record(22, tls.server_hello()))
+    events += tls.send(SERVER, "handshake", 22, ENCRYPTED_EXTENSIONS)
+    assert names(events) == [
+        "KeyUpdate out of order",
+        "EndOfEarlyData out of order",
+        "close_notify",
+        "ServerHello out of order",
+        "EncryptedExtensions",
+    ]
+
+
+def test_a_suite_of_tls13_that_nothing_here_opens_does_not_wait() -> None:
+    tls = Tls13()
+    tls.feed(CLIENT, record(22, tls.client_hello()))
+    hello = server_hello(VERSIONS).data.replace(b"\x13\x01\x00", b"\x00\xc6\x00", 1)
+    tls.feed(SERVER, record(22, handshake(2, hello)))
+    assert names(tls.feed(SERVER, record(23, b"x" * 50))) == ["sealed "]
+
+
+def test_a_compressed_certificate_is_read() -> None:
+    tls = Tls13()
+    tls.hellos()
+    compressed = zlib.compress(CERTIFICATE.data)
+    length = len(CERTIFICATE.data).to_bytes(3, "big")
+    message = handshake(25, u16(1).data + length + opaque(3, compressed).data)
+    unknown = handshake(25, u16(2).data + length + opaque(3, compressed).data)
+    events = tls.send(SERVER, "handshake", 22, ENCRYPTED_EXTENSIONS + unknown)
+    assert tls.observer.snapshot.server_chain is None
+    events += tls.send(SERVER, "handshake", 22, message + CERTIFICATE_VERIFY)
+    assert names(events) == [
+        "EncryptedExtensions",
+        "CompressedCertificate",
+        "CompressedCertificate out of order",
+        "CertificateVerify",
+    ]
+    assert tls.observer.snapshot.server_chain == (b"leaf", b"issuer")
+
+
 # Early data (RFC 8446 section 4.2.10).
 
 EARLY = extension(42)
@@ -386,6 +440,15 @@ def test_early_data_that_is_given_up(learned: int) -> None:
         "sealed as long as a Finished message: 36 bytes inside, unless it is padded"
     )
     assert len(told) == (1 if learned else 3)
+
+
+def test_early_data_under_a_suite_that_nothing_here_opens() -> None:
+    tls = Tls13()
+    tls.observer.learn(tls.key_log)
+    tls.feed(CLIENT, record(22, tls.client_hello(EARLY)))
+    hello = server_hello(VERSIONS).data.replace(b"\x13\x01\x00", b"\x00\xc6\x00", 1)
+    tls.feed(SERVER, record(22, handshake(2, hello)))
+    assert names(tls.feed(CLIENT, record(23, b"x" * 50))) == ["sealed "]
 
 
 def test_broken_early_data() -> None:
@@ -605,6 +668,18 @@ def test_a_sealed_record_too_short_for_its_cipher() -> None:
     tls.observer.finish()
     tls.feed(CLIENT, record(20, b"\x01"))
     assert names(tls.feed(CLIENT, record(23, b"x"))) == ["sealed too short for its cipher"]
+
+
+def test_a_cipher_that_this_build_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(key: bytes) -> None:
+        raise UnsupportedAlgorithm("not in this build")
+
+    monkeypatch.setattr(protection, "AESGCM", refuse)
+    tls = Tls13()
+    hellos12(tls)
+    tls.observer.learn(f"CLIENT_RANDOM {RANDOM.hex()} {bytes(48).hex()}")
+    tls.feed(CLIENT, record(20, b"\x01"))
+    assert names(tls.feed(CLIENT, record(22, b"x" * 40))) == ["sealed a Finished message"]
 
 
 def test_a_change_cipher_spec_before_the_server_hello_changes_nothing() -> None:
