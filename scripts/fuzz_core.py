@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.tls.certificates import describe_certificate, describe_name
+from lab.tls.certificates import describe, distinguished_name
 from lab.tls.codepoints import HandshakeType, ProtocolVersion
 from lab.tls.events import (
     Endpoint,
@@ -174,8 +174,8 @@ def fuzz_connection(corpus: Corpus, rng: random.Random) -> None:
 
 def fuzz_certificate(corpus: Corpus, rng: random.Random) -> None:
     """A mutated certificate, a mutated name."""
-    describe_certificate(mutate(rng.choice(corpus.certificates), rng))
-    describe_name(mutate(rng.choice(corpus.names), rng))
+    describe(mutate(rng.choice(corpus.certificates), rng))
+    distinguished_name(mutate(rng.choice(corpus.names), rng))
 
 
 def fuzz_key_log(corpus: Corpus, rng: random.Random) -> None:

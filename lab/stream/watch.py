@@ -19,9 +19,7 @@ EventSink = Callable[[Event], None]
 
 # What a handshake may be before it is told in parts: then it is not held back any longer.
 _HELD_BYTES = 65536
-_DECIDING = frozenset(
-    {Fact.HANDSHAKE_RETURNED, Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT, Fact.CLOSED}
-)
+_DECIDING = frozenset({Fact.HANDSHAKE_RETURNED, Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT, Fact.CLOSED})
 
 
 class Watch:

@@ -190,7 +190,10 @@ def _usages(extensions: x509.Extensions | None) -> tuple[str, ...] | None:
     usage = _find(extensions, x509.KeyUsage)
     if usage is None:
         return None
-    return tuple(name for name, attribute in _USAGES if getattr(usage, attribute))
+    names = [name for name, attribute in _USAGES if getattr(usage, attribute)]
+    if usage.key_agreement:  # the last two bits have no meaning without it
+        names += ["encipherOnly"] * usage.encipher_only + ["decipherOnly"] * usage.decipher_only
+    return tuple(names)
 
 
 def _general_name(name: x509.GeneralName) -> str:
