@@ -17,6 +17,8 @@ from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, Role, load_role
 from lab.pki.writing import ensure_set
 from lab.service import journal
+from lab.service.access import Policy
+from lab.service.allow_list import AllowList, NotAName
 from lab.service.listener import address_text
 from lab.service.stopping import stop_signals
 from lab.service.todo_server import TodoServer
@@ -70,6 +72,20 @@ def parser() -> argparse.ArgumentParser:
         default=ClientAuth.REQUIRED.value,
         help="what to make of client certificates (default: %(default)s)",
     )
+    made.add_argument(
+        "--allow-cn",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="serve only clients with this commonName, or another allowed name; may be repeated",
+    )
+    made.add_argument(
+        "--allow-san",
+        action="append",
+        default=[],
+        metavar="TYPE:NAME",
+        help="the same by subjectAltName: DNS:HOST, URI:URI (SPIFFE IDs too) or email:ADDRESS",
+    )
     versions = [each.value for each in TlsVersion]
     made.add_argument("--min-tls", choices=versions, default="1.2", help="default: %(default)s")
     made.add_argument("--max-tls", choices=versions, default="1.3", help="default: %(default)s")
@@ -85,8 +101,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.min_tls > options.max_tls:
         return refuse(DOOR, f"--min-tls {options.min_tls} is above --max-tls {options.max_tls}")
     try:
+        policy = _policy(options)
         tls = _server_tls(options)
-        server = TodoServer(tls, sink=lambda peer: StageLog(peer, journal.LOGGER))
+        server = TodoServer(tls, sink=lambda peer: StageLog(peer, journal.LOGGER), policy=policy)
+    except NotAName as error:
+        return refuse(DOOR, str(error))
     except PkiError as error:
         return refuse(DOOR, str(error))
     except (ssl.SSLError, OSError) as error:
@@ -110,6 +129,16 @@ def _log_to_stderr(log_format: str, *, verbose: bool) -> None:
     # The root, so that what asyncio has to say comes in the same form.
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     journal.LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def _policy(options: argparse.Namespace) -> Policy | None:
+    if not options.allow_cn and not options.allow_san:
+        return None
+    if options.client_auth == ClientAuth.NONE.value:
+        raise NotAName(
+            "--allow-cn and --allow-san need client certificates; leave out --client-auth none"
+        )
+    return AllowList.of(common_names=options.allow_cn, alternative_names=options.allow_san)
 
 
 def _server_tls(options: argparse.Namespace) -> ServerTls:

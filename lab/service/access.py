@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from lab.pki.describe import alternative_names
+
 
 class UnreadableCertificate(ValueError):
     """OpenSSL verified a certificate whose subject cannot be decoded here."""
@@ -21,17 +23,21 @@ class UnreadableCertificate(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientIdentity:
-    """The subject of a verified client certificate.
+    """The names of a verified client certificate.
 
     ``common_name`` is the subject's last (most specific) CN, or None; ``subject`` the whole name
     in RFC 4514 form, most specific part first; ``serial`` the certificate's serial number;
-    ``certificate`` its DER. Text is as the certificate has it: whoever shows it escapes it.
+    ``certificate`` its DER; ``alternative_names`` the subjectAltName, each name with its type in
+    front (``DNS:…``, ``URI:…``, ``email:…``), and empty where it cannot be decoded: who is known
+    by none of these names is not let in by one. Text is as the certificate has it: whoever shows
+    it escapes it.
     """
 
     common_name: str | None
     subject: str
     serial: int
     certificate: bytes
+    alternative_names: tuple[str, ...] = ()
 
     @classmethod
     def from_der(cls, certificate: bytes) -> ClientIdentity:
@@ -48,7 +54,16 @@ class ClientIdentity:
             subject=subject,
             serial=serial,
             certificate=certificate,
+            alternative_names=_alternative_names(parsed),
         )
+
+
+def _alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        return alternative_names(certificate)
+    except ValueError:
+        # OpenSSL has taken what cryptography does not, such as a DNS name that is not ASCII.
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

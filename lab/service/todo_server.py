@@ -11,6 +11,7 @@ from collections.abc import Callable
 from lab.service import journal
 from lab.service.access import (
     ClientIdentity,
+    Policy,
     UnreadableCertificate,
     anyone,
     certificate_required,
@@ -34,7 +35,9 @@ class TodoServer:
     """A TODO server over mutual TLS.
 
     Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``.
-    With ``sink``, every connection is watched and its events go to a sink of its own.
+    With ``sink``, every connection is watched and its events go to a sink of its own. ``policy``
+    says whom HTTP serves; without one it is everyone whom TLS lets in, and where a certificate is
+    optional, everyone with one.
     """
 
     def __init__(
@@ -44,13 +47,14 @@ class TodoServer:
         limits: Limits | None = None,
         store: TodoStore | None = None,
         sink: SinkFactory | None = None,
+        policy: Policy | None = None,
     ) -> None:
         context = server_context(tls)
         self._limits = limits or Limits()
         self._sink = sink
         self._key_log = KeyLogSource(context) if sink else None
-        policy = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
-        self._app = TodoApp(store=store or MemoryStore(), policy=policy)
+        default = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
+        self._app = TodoApp(store=store or MemoryStore(), policy=policy or default)
         self._listener = Listener(
             context, self._converse, limits=self._limits, watch=self._watch if sink else None
         )

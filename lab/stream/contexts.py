@@ -51,10 +51,15 @@ class IdentityFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTls:
-    """The TLS side of a server: who it is, whom it trusts, what it asks for."""
+    """The TLS side of a server: who it is, whom it trusts, what it asks for.
+
+    ``crl`` is a PEM file of revocation lists. With one, a client is refused unless there is a
+    current list of every CA in its chain, and it is on none of them.
+    """
 
     identity: IdentityFiles
     client_ca: Path
+    crl: Path | None = None
     client_auth: ClientAuth = ClientAuth.REQUIRED
     minimum: TlsVersion = TlsVersion.TLS12
     maximum: TlsVersion = TlsVersion.TLS13
@@ -87,6 +92,9 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
     # trust store: a file with the leaf alone goes out together with its CA, if that is trusted.
     context.load_cert_chain(tls.identity.certificate, tls.identity.key)
     context.load_verify_locations(cafile=tls.client_ca)
+    if tls.crl is not None:
+        context.load_verify_locations(cafile=tls.crl)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
     context.verify_mode = tls.client_auth.verify_mode
     context.minimum_version = tls.minimum.of_ssl
     context.maximum_version = tls.maximum.of_ssl

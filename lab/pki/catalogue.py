@@ -1,0 +1,251 @@
+"""The catalogue of identities: good ones, and others that are broken in one named way.
+
+Rules: a recipe is a function from a workshop to an identity, and differs from a good one in
+nothing but what its name says. What a server makes of it is not written here.
+
+This module must not know of networks, nor of what is expected.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from lab.pki import defects, profiles
+from lab.pki.authority import self_signed
+from lab.pki.identity import Identity
+from lab.pki.keys import KeyKind
+from lab.pki.profiles import KeyUsageBit
+from lab.pki.revocation import revocation_list
+from lab.pki.workshop import CLIENT_SPIFFE_ID, Workshop, client_key, intermediate_key
+
+Recipe = Callable[[Workshop], Identity]
+"""How an identity is made."""
+
+CrlRecipe = Callable[[Workshop], tuple[x509.CertificateRevocationList, ...]]
+"""How the revocation lists are made that go with an identity."""
+
+REVOKED_SERIAL = int.from_bytes(b"mtls-lab:revoked", "big")
+"""The serial number of every revoked identity, so that a CRL can be made before or after it."""
+
+STRANGER_NAME = "mtls-stranger"
+FOREIGN_DOMAIN = "elsewhere.example"
+PERMITTED_DOMAIN = "lab.example"
+
+# 2.999 is the arc for examples (X.660, A.3.7): no software knows what lies under it.
+UNKNOWN_EXTENSION = x509.ObjectIdentifier("2.999.1")
+BULK_EXTENSION = x509.ObjectIdentifier("2.999.2")
+
+OVER_ONE_RECORD = 20_000
+"""Octets of ballast: a record's plaintext has 16,384 at most (RFC 8446, 5.1)."""
+
+OVER_OPENSSL_LIMIT = 110_000
+"""Octets of ballast: OpenSSL takes Certificate messages of 102,400 unless told otherwise."""
+
+_DAY = timedelta(days=1)
+
+
+def client(kind: KeyKind = KeyKind.EC_P256, **changes: Any) -> Recipe:
+    """A client under the CA, with these fields of its profile changed."""
+    return lambda shop: shop.client(key=client_key(kind), **changes)
+
+
+def client_under(**changes: Any) -> Recipe:
+    """A good client, sent with the intermediate that issued it; that one's profile is changed."""
+    return lambda shop: shop.client(issuer=shop.intermediate(**changes))
+
+
+good = client(KeyKind.RSA_2048)
+good_ec = client(KeyKind.EC_P256)
+good_ed25519 = client(KeyKind.ED25519)
+through_intermediate = client_under()
+expired = client(starts=-30 * _DAY, lifetime=29 * _DAY)
+not_yet_valid = client(starts=_DAY)
+eku_server_only = client(extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,))
+eku_missing = client(extended_key_usage=())
+eku_any = client(extended_key_usage=(ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,))
+key_usage_without_signature = client(key_usage=frozenset({KeyUsageBit.KEY_ENCIPHERMENT}))
+rsa_1024 = client(KeyKind.RSA_1024)
+unknown_critical_extension = client(
+    extensions=(
+        x509.Extension(
+            UNKNOWN_EXTENSION, True, x509.UnrecognizedExtension(UNKNOWN_EXTENSION, b"\x05\0")
+        ),
+    )
+)
+revoked = client(serial=REVOKED_SERIAL)
+stranger = client(subject=profiles.common_name(STRANGER_NAME))
+spiffe = client(
+    names=(x509.UniformResourceIdentifier(CLIENT_SPIFFE_ID),),
+    subject=x509.Name([]),
+)
+intermediate_eku_server_only = client_under(extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,))
+intermediate_not_a_ca = client_under(basic_constraints=profiles.NOT_A_CA)
+intermediate_expired = client_under(starts=-30 * _DAY, lifetime=29 * _DAY)
+intermediate_revoked = client_under(serial=REVOKED_SERIAL)
+
+
+def _ballast(octets: int) -> tuple[x509.Extension[x509.ExtensionType], ...]:
+    value = x509.UnrecognizedExtension(BULK_EXTENSION, b"\x04" * octets)
+    return (x509.Extension(BULK_EXTENSION, False, value),)
+
+
+over_one_record = client(extensions=_ballast(OVER_ONE_RECORD))
+over_openssl_limit = client(extensions=_ballast(OVER_OPENSSL_LIMIT))
+
+
+def intermediate_not_sent(shop: Workshop) -> Identity:
+    """The leaf alone, of a chain that needs the intermediate."""
+    whole = through_intermediate(shop)
+    return replace(whole, chain=whole.chain[:1])
+
+
+def wrong_ca(shop: Workshop) -> Identity:
+    """Issued by a root that nobody here trusts."""
+    return shop.client(issuer=shop.other_root())
+
+
+def wrong_ca_same_name(shop: Workshop) -> Identity:
+    """Issued by a root of the trusted one's name and another key; the AKI tells them apart."""
+    return shop.client(issuer=shop.other_root(shop.root.subject))
+
+
+def wrong_ca_same_name_no_aki(shop: Workshop) -> Identity:
+    """The same, with nothing in the certificate but the name to find its issuer by."""
+    return shop.client(issuer=shop.other_root(shop.root.subject), authority_key_identifier=False)
+
+
+def client_self_signed(shop: Workshop) -> Identity:
+    """Issued by itself."""
+    return self_signed(profiles.client(), client_key(), now=shop.now)
+
+
+def path_length_exceeded(shop: Workshop) -> Identity:
+    """A CA that may issue end entities only (pathlen 0) has issued a CA."""
+    upper = shop.intermediate("mTLS Lab Upper CA")
+    lower = shop.intermediate("mTLS Lab Lower CA", issuer=upper, number=1)
+    return shop.client(issuer=lower)
+
+
+def name_constraints_violated(shop: Workshop) -> Identity:
+    """A CA that may issue for one domain has issued for another."""
+    constraints = x509.NameConstraints([x509.DNSName(PERMITTED_DOMAIN)], None)
+    constrained = shop.intermediate(
+        extensions=(x509.Extension(constraints.oid, True, constraints),)
+    )
+    return shop.client(issuer=constrained, names=(x509.DNSName(f"client.{FOREIGN_DOMAIN}"),))
+
+
+def tampered_signature(shop: Workshop) -> Identity:
+    """One bit of the signature is wrong."""
+    whole = shop.client()
+    return replace(whole, chain=(defects.tampered(whole.certificate), *whole.chain[1:]))
+
+
+def sha1_signature(shop: Workshop) -> Identity:
+    """Signed with SHA-1, by an intermediate, so that it can be done under a CA with any key."""
+    issuer_key = intermediate_key()
+    assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)
+    whole = through_intermediate(shop)
+    leaf = defects.with_sha1(whole.certificate, issuer_key)
+    return replace(whole, chain=(leaf, *whole.chain[1:]))
+
+
+def version_1(shop: Workshop) -> Identity:
+    """X.509 version 1: no extensions at all."""
+    whole = shop.client()
+    leaf = defects.as_version_1(whole.certificate, shop.authority.identity.key)
+    return replace(whole, chain=(leaf, *whole.chain[1:]))
+
+
+def rsa_pss(shop: Workshop) -> Identity:
+    """An RSA key that may sign by RSASSA-PSS only."""
+    return defects.with_pss_key(good(shop), shop.authority.identity.key)
+
+
+@functools.cache
+def _secp256k1_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256K1())
+
+
+def secp256k1(shop: Workshop) -> Identity:
+    """A key on a curve for which TLS 1.3 has no signature algorithm (RFC 8446, 4.2.3)."""
+    return shop.client(key=_secp256k1_key())
+
+
+def chain_of_ten(shop: Workshop) -> Identity:
+    """Ten certificates to send: the leaf and nine intermediates, each issued by the one above."""
+    issuer = shop.authority
+    for number in range(9):
+        name = f"mTLS Lab Intermediate CA {number + 1}"
+        issuer = shop.intermediate(
+            name,
+            issuer=issuer,
+            number=number,
+            basic_constraints=x509.BasicConstraints(ca=True, path_length=None),
+        )
+    return shop.client(issuer=issuer)
+
+
+def duplicate_certificates(shop: Workshop) -> Identity:
+    """Leaf and intermediate, each twice."""
+    whole = through_intermediate(shop)
+    return replace(whole, chain=(*whole.chain, *whole.chain))
+
+
+def superfluous_certificates(shop: Workshop) -> Identity:
+    """A whole chain, its root, and a root that has nothing to do with it."""
+    whole = through_intermediate(shop)
+    return replace(whole, chain=(*whole.chain, shop.root, shop.other_root().identity.certificate))
+
+
+def wrong_order(shop: Workshop) -> Identity:
+    """Leaf first, and the two intermediates behind it the wrong way round."""
+    upper = shop.intermediate(
+        "mTLS Lab Upper CA", basic_constraints=x509.BasicConstraints(ca=True, path_length=1)
+    )
+    lower = shop.intermediate("mTLS Lab Lower CA", issuer=upper, number=1)
+    whole = shop.client(issuer=lower)
+    leaf, first, second = whole.chain
+    return replace(whole, chain=(leaf, second, first))
+
+
+def server_certificate(shop: Workshop) -> Identity:
+    """The server's own kind of certificate."""
+    return shop.server()
+
+
+def ca_as_leaf(shop: Workshop) -> Identity:
+    """An intermediate CA that presents itself as the client."""
+    return shop.intermediate().identity
+
+
+def fresh_crl(shop: Workshop) -> tuple[x509.CertificateRevocationList, ...]:
+    """The CA's list and the intermediate's, both with the revoked serial number on them."""
+    authorities = (shop.authority, shop.intermediate())
+    return tuple(revocation_list(each, (REVOKED_SERIAL,), now=shop.now) for each in authorities)
+
+
+def expired_crl(shop: Workshop) -> tuple[x509.CertificateRevocationList, ...]:
+    """The CA's list, whose nextUpdate has passed."""
+    return (
+        revocation_list(
+            shop.authority,
+            (REVOKED_SERIAL,),
+            now=shop.now,
+            starts=-30 * _DAY,
+            lifetime=29 * _DAY,
+        ),
+    )
+
+
+def root_crl_only(shop: Workshop) -> tuple[x509.CertificateRevocationList, ...]:
+    """The CA's list, and none of the intermediate."""
+    return fresh_crl(shop)[:1]
