@@ -88,7 +88,7 @@ async def connected(
     """
     with KeyLogSource(context, key_log) as source:
         stream = TlsStream(
-            await _dial(target, limit),
+            await reach(target, limit),
             context,
             Endpoint.CLIENT,
             server_hostname=sni or target.host,
@@ -100,7 +100,8 @@ async def connected(
             await stream.close(_LINGER)
 
 
-async def _dial(target: Target, limit: float) -> Wire:
+async def reach(target: Target, limit: float) -> Wire:
+    """A TCP connection within ``limit`` seconds. Raises NoConnection."""
     try:
         return await asyncio.wait_for(dial(target.host, target.port), limit)
     except (asyncio.TimeoutError, TimeoutError):

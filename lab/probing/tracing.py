@@ -111,6 +111,18 @@ def conclude(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | No
 
     Raises NoTrace where the server said nothing in TLS.
     """
+    trace = trace_of(plan, seen, server_saw)
+    heard = any(
+        isinstance(event, WireEvent) and event.endpoint is Endpoint.SERVER for event in trace.events
+    )
+    if trace.outcome.result is Result.FAILED and not heard:
+        first = trace.diagnosis[0]
+        raise NoTrace(f"{trace.target}: {first.summary} ({'; '.join(first.evidence)}); {first.fix}")
+    return trace
+
+
+def trace_of(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | None = None) -> Trace:
+    """The same, even where the server said nothing in TLS. ``seen`` must not be empty."""
     facts = [event for event in server_saw or () if isinstance(event, LocalFact)]
     events = tuple(sorted((*seen, *facts), key=lambda event: event.time))
     outcome = judge(events)
@@ -120,14 +132,6 @@ def conclude(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | No
         now=datetime.now(timezone.utc),
         client_has_certificate=plan.identity is not None,
     )
-    heard = any(
-        isinstance(event, WireEvent) and event.endpoint is Endpoint.SERVER for event in events
-    )
-    if outcome.result is Result.FAILED and not heard:
-        first = diagnosis[0]
-        raise NoTrace(
-            f"{plan.target.authority}: {first.summary} ({'; '.join(first.evidence)}); {first.fix}"
-        )
     single = plan.tls.minimum if plan.tls.minimum is plan.tls.maximum else None
     certificate = plan.identity.certificate if plan.identity else None
     return Trace(

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from lab.service.access import Policy
 from lab.service.limits import Limits
 from lab.service.todo_server import TodoServer
 from lab.stream.contexts import ServerTls
@@ -28,13 +29,15 @@ class OwnServer:
 
 
 @contextlib.asynccontextmanager
-async def own_server(tls: ServerTls, *, limits: Limits | None = None) -> AsyncIterator[OwnServer]:
+async def own_server(
+    tls: ServerTls, *, limits: Limits | None = None, policy: Policy | None = None
+) -> AsyncIterator[OwnServer]:
     """A server that listens inside the block. Behind it, all its connections are closed.
 
-    Raises as ``TodoServer`` does.
+    Arguments and errors are those of ``TodoServer``.
     """
     own = OwnServer()
-    server = TodoServer(tls, limits=limits, sink=own.sink)
+    server = TodoServer(tls, limits=limits, sink=own.sink, policy=policy)
     _, own.port = await server.open(HOST, 0)
     try:
         yield own

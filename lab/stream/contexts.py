@@ -70,12 +70,15 @@ class ClientTls:
     """The TLS side of a client.
 
     ``server_ca`` is a file of CAs that it trusts, ``system_trust`` adds the system's. With neither
-    it trusts nobody; without ``verify_server`` it does not ask.
+    it trusts nobody; without ``verify_server`` it does not ask. ``security_level`` is OpenSSL's,
+    None for what Python and the system have set; at 0 OpenSSL presents any key and certificate,
+    however weak, and leaves the verdict to the server.
     """
 
     server_ca: Path | None = None
     system_trust: bool = False
     verify_server: bool = True
+    security_level: int | None = None
     identity: IdentityFiles | None = None
     minimum: TlsVersion = TlsVersion.TLS12
     maximum: TlsVersion = TlsVersion.TLS13
@@ -110,6 +113,9 @@ def client_context(tls: ClientTls) -> ssl.SSLContext:
     Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if tls.security_level is not None:
+        # First of all, because OpenSSL judges a certificate when it is loaded, too.
+        context.set_ciphers(f"DEFAULT:@SECLEVEL={tls.security_level}")
     if tls.identity is not None:
         context.load_cert_chain(tls.identity.certificate, tls.identity.key)
     if not tls.verify_server:

@@ -1,0 +1,73 @@
+"""Rehearsing a scenario: its client against a server of the lab's own that is made for it.
+
+Every rehearsal has its own server, so that both ends' events are those of one connection, and no
+session, limit or certificate of another one plays a part.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from lab.pki.identity import certificates_pem
+from lab.pki.private import write_private, write_public
+from lab.pki.revocation import revocation_lists_pem
+from lab.pki.workshop import Workshop
+from lab.probing.scenario import Host, Scenario, TlsClient, lab_root
+from lab.probing.target import Target
+from lab.probing.trial import Approach, Trial, prepare
+from lab.service.access import Policy
+from lab.service.allow_list import AllowList
+from lab.service.limits import Limits
+from lab.service.own import HOST, own_server
+from lab.stream.contexts import IdentityFiles, ServerTls, TlsVersion
+
+SERVER_NAME = "localhost"
+
+
+async def rehearse(scenario: Scenario, version: TlsVersion, shop: Workshop) -> Trial:
+    """Try a scenario at home; the trace has both ends."""
+    host = scenario.host
+    with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
+        folder = Path(scratch)
+        tls = _server_tls(host, shop, folder)
+        limits = Limits(handshake_timeout=host.handshake_timeout)
+        async with own_server(tls, limits=limits, policy=_policy(host)) as server:
+            approach = Approach(
+                target=Target(host=HOST, port=server.port),
+                server_ca=_trusted(scenario, shop, folder),
+                sni=SERVER_NAME,
+            )
+            attempt = prepare(scenario, version, approach, shop)
+            seen = await attempt.run()
+    # Behind the block the server has closed its connection, so its view is whole.
+    return attempt.conclude(seen, server.events[0])
+
+
+def _server_tls(host: Host, shop: Workshop, folder: Path) -> ServerTls:
+    identity, pem, ca = host.identity(shop), folder / "server.pem", folder / "client-ca.crt"
+    write_private(pem, identity.chain_pem() + identity.key_pem())
+    write_public(ca, certificates_pem(host.trusts(shop)))
+    crl: Path | None = None
+    if host.revocation_lists is not None:
+        crl = folder / "crl.pem"
+        write_public(crl, revocation_lists_pem(host.revocation_lists(shop)))
+    return ServerTls(
+        identity=IdentityFiles(certificate=pem, key=pem),
+        client_ca=ca,
+        crl=crl,
+        client_auth=host.client_auth,
+    )
+
+
+def _trusted(scenario: Scenario, shop: Workshop, folder: Path) -> Path:
+    trusts = scenario.client.trusts if isinstance(scenario.client, TlsClient) else lab_root
+    path = folder / "server-ca.crt"
+    write_public(path, certificates_pem(trusts(shop)))
+    return path
+
+
+def _policy(host: Host) -> Policy | None:
+    if not host.allow_cn and not host.allow_san:
+        return None
+    return AllowList.of(common_names=host.allow_cn, alternative_names=host.allow_san)
