@@ -24,8 +24,13 @@ from lab.tls.codepoints import AlertDescription
 from lab.tls.events import Endpoint
 from lab.tls.outcome import Result, Signal
 
-MEASURED_WITH = frozenset({(3, 0)})
-"""The OpenSSL versions, major and minor, that the expectations were measured with."""
+MEASURED_WITH = frozenset({(3, 0), (3, 3), (3, 5)})
+"""The OpenSSL versions, major and minor, that the expectations were measured with: 3.0.19, 3.3.1,
+3.5.0 and 3.5.9, at OpenSSL's security level 2."""
+
+COMMAND_WORDS = ("cert", "ca", "crl", "address")
+"""What stands in braces in a command: files of the client's certificates and key in one, of the CA
+and of the revocation lists, and the server's host:port."""
 
 TrustRecipe = Callable[[Workshop], tuple[x509.Certificate, ...]]
 """Which CAs one end trusts."""
@@ -62,13 +67,15 @@ def many_roots(shop: Workshop) -> tuple[x509.Certificate, ...]:
 class TlsClient:
     """A client that shakes hands and asks for the TODO list.
 
-    ``server_name`` stands for the server's own as SNI; the server's name is not checked then.
-    ``security_level`` is OpenSSL's, as for :class:`~lab.stream.contexts.ClientTls`.
+    ``server_name`` is what it calls the server, None for the server's own name. Without
+    ``checks_server`` it takes any certificate of the server. ``security_level`` is OpenSSL's, as
+    for :class:`~lab.stream.contexts.ClientTls`.
     """
 
     identity: Recipe | None = None
     trusts: TrustRecipe = lab_root
     server_name: str | None = None
+    checks_server: bool = True
     alpn: tuple[str, ...] = ()
     security_level: int | None = 0
 

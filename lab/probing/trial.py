@@ -103,8 +103,7 @@ def prepare(scenario: Scenario, version: TlsVersion, approach: Approach, shop: W
     if isinstance(client, TlsClient):
         identity = client.identity(shop) if client.identity else None
         alpn, security_level = client.alpn, client.security_level
-        if client.server_name is not None:
-            sni, verify = client.server_name, False
+        sni, verify = client.server_name or sni, verify and client.checks_server
     tls = ClientTls(
         server_ca=approach.server_ca if verify else None,
         verify_server=verify,
