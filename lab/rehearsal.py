@@ -38,10 +38,10 @@ async def rehearse(scenario: Scenario, version: TlsVersion, shop: Workshop) -> T
                 server_ca=_trusted(scenario, shop, folder),
                 sni=SERVER_NAME,
             )
-            attempt = prepare(scenario, version, approach, shop)
-            seen = await attempt.run()
+            visit = prepare(scenario, version, approach, shop)
+            seen = await visit.run()
     # Behind the block the server has closed its connection, so its view is whole.
-    return attempt.conclude(seen, server.events[0])
+    return visit.conclude(seen, server.events[0])
 
 
 def _server_tls(host: Host, shop: Workshop, folder: Path) -> ServerTls:

@@ -12,7 +12,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from lab.pki import profiles
+from lab.pki import defects, profiles
 from lab.pki.authority import self_signed
 from lab.pki.catalogue import FOREIGN_DOMAIN, Recipe
 from lab.pki.identity import Identity
@@ -33,15 +33,12 @@ common_name_only = server(names=())
 eku_missing = server(extended_key_usage=())
 eku_client_only = server(extended_key_usage=(ExtendedKeyUsageOID.CLIENT_AUTH,))
 
-# What `openssl x509 -req` makes of a request when it is not told to take the extensions over.
-request_extensions_lost = server(
-    names=(),
-    extended_key_usage=(),
-    key_usage=frozenset(),
-    basic_constraints=None,
-    subject_key_identifier=False,
-    authority_key_identifier=False,
-)
+
+def request_extensions_lost(shop: Workshop) -> Identity:
+    """Version 1, without extensions: what ``openssl x509 -req`` makes without ``-extfile``."""
+    whole = shop.server()
+    leaf = defects.as_version_1(whole.certificate, shop.authority.identity.key)
+    return replace(whole, chain=(leaf, *whole.chain[1:]))
 
 
 def untrusted_ca(shop: Workshop) -> Identity:

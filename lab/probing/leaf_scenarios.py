@@ -130,8 +130,8 @@ LEAF_SCENARIOS = (
         accepted(),
         sentence="X.509 version 1: the certificate has no extensions",
         made="version and extensions are taken away, and the rest is signed again",
-        cause="openssl x509 -req without an extension file, in older versions; OpenSSL takes it, "
-        "since what no extension forbids is allowed; others want version 3",
+        cause="openssl x509 -req without -extfile; OpenSSL takes it, since what no extension "
+        "forbids is allowed; others want version 3",
         fix="issue it with the extensions that a client needs",
         norm=Norm.EITHER,
     ),
@@ -183,7 +183,7 @@ LEAF_SCENARIOS = (
         "client-wrong-extended-key-usage",
         sentence="extendedKeyUsage names serverAuth and not clientAuth",
         made="as good, with serverAuth in place of clientAuth",
-        cause="issued from the template for servers; public CAs issue little else now",
+        cause="issued from the template for servers; many public CAs issue nothing else",
         fix="issue it with clientAuth",
     ),
     identity(

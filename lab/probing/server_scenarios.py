@@ -90,7 +90,7 @@ SERVER_SCENARIOS = (
         sentence="The host is in the server's CN, and there is no subjectAltName",
         made="CN localhost, no subjectAltName; the client wants localhost",
         cause="an old recipe; Python's ssl and OpenSSL still fall back on the CN for a host name, "
-        "browsers, Go and Java do not, and RFC 9525 forbids it",
+        "browsers and Go do not, and RFC 9525 forbids it",
         fix="put the name into subjectAltName",
         norm=Norm.EITHER,
     ),
@@ -111,8 +111,8 @@ SERVER_SCENARIOS = (
         refused_by_client(Alert.BAD_CERTIFICATE, code=64),
         "server-name-mismatch",
         sentence="What the request asked for is not in the server's certificate",
-        made="no extension at all: as openssl x509 -req makes it without -extfile; the client "
-        "wants 127.0.0.1",
+        made="X.509 version 1, as openssl x509 -req makes it without -extfile; the client wants "
+        "127.0.0.1",
         cause="signing copies no extension from the request unless it is told to",
         fix="pass -extfile and -extensions to openssl x509 -req, or -copy_extensions copy",
         by_address=True,
@@ -125,7 +125,7 @@ SERVER_SCENARIOS = (
         made="as a good server, without the extension",
         cause="forgotten or lost; OpenSSL takes it, since a certificate without the extension is "
         "for every purpose",
-        fix="add serverAuth all the same: browsers and others insist on it",
+        fix="add serverAuth all the same: other stacks, and the next policy, may insist on it",
         norm=Norm.EITHER,
     ),
     _server(

@@ -66,7 +66,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Visit:
     """A client that is ready to meet a server: a scenario's, in one version."""
 
     scenario: Scenario
@@ -94,7 +94,7 @@ class Attempt:
         return Trial(scenario=self.scenario, version=self.version, trace=trace)
 
 
-def prepare(scenario: Scenario, version: TlsVersion, approach: Approach, shop: Workshop) -> Attempt:
+def prepare(scenario: Scenario, version: TlsVersion, approach: Approach, shop: Workshop) -> Visit:
     """Make the identity and the settings of the scenario's client."""
     client = scenario.client
     alpn: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ def prepare(scenario: Scenario, version: TlsVersion, approach: Approach, shop: W
         write_first=approach.write_first,
         limit=approach.limit,
     )
-    return Attempt(scenario=scenario, version=version, plan=plan)
+    return Visit(scenario=scenario, version=version, plan=plan)
 
 
 def deviations(trial: Trial, openssl: tuple[int, int]) -> tuple[str, ...]:
