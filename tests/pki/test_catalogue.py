@@ -1,0 +1,327 @@
+"""Each identity differs from a good one in what its name says, and in nothing else."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from datetime import datetime, timezone
+
+import pytest
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from lab.pki import catalogue, impostors, profiles
+from lab.pki.authority import Authority, self_signed
+from lab.pki.catalogue import REVOKED_SERIAL, CrlRecipe, Recipe
+from lab.pki.keys import KeyKind, cached, public_bytes
+from lab.pki.workshop import Workshop, intermediate_key, new_workshop
+from lab.tls.certificates import describe
+
+NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
+ROOT, OTHER_ROOT = "CN=mTLS Lab Root CA", "CN=Another Root CA"
+INTERMEDIATE = "CN=mTLS Lab Intermediate CA"
+UPPER, LOWER = "CN=mTLS Lab Upper CA", "CN=mTLS Lab Lower CA"
+
+View = dict[str, object]
+
+
+@pytest.fixture(scope="module")
+def shop() -> Workshop:
+    return new_workshop(NOW)
+
+
+def view(certificate: x509.Certificate, shop: Workshop) -> View:
+    """What a certificate says, in words; what changes from one making to the next left out."""
+    seen = describe(certificate.public_bytes(Encoding.DER))
+    assert not seen.problem
+    before, after = seen.not_valid_before, seen.not_valid_after
+    assert before is not None and after is not None
+    unknown = (catalogue.UNKNOWN_EXTENSION, catalogue.BULK_EXTENSION)
+    return {
+        "version": certificate.version.name,
+        "subject": seen.subject,
+        "issuer": seen.issuer,
+        "signed by": signer(certificate, shop),
+        "signature": seen.signature_algorithm,
+        "validity": "past" if after < NOW else "future" if before > NOW else "present",
+        "key": f"{seen.key_type} {seen.key_bits or ''}".strip(),
+        "PSS key": b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a" in certificate.tbs_certificate_bytes,
+        "names": seen.subject_alt_names,
+        "purposes": seen.extended_key_usage,
+        "usages": seen.key_usage,
+        "CA": seen.is_ca,
+        "key identifiers": (bool(seen.subject_key_identifier), bool(seen.authority_key_identifier)),
+        "serial": "revoked" if seen.serial == REVOKED_SERIAL else "random",
+        "others": tuple(
+            f"{'critical ' if each.critical else ''}{each.oid.dotted_string}"
+            for each in certificate.extensions
+            if each.oid in unknown or isinstance(each.value, x509.NameConstraints)
+        ),
+        "over 16 KiB": len(certificate.public_bytes(Encoding.DER)) > 16384,
+    }
+
+
+def signer(certificate: x509.Certificate, shop: Workshop) -> str:
+    """Whose key verifies the signature, whatever the issuer's name is."""
+    candidates = {
+        "root": shop.authority.identity.key.public_key(),
+        "other root": shop.other_root().identity.key.public_key(),
+        "itself": certificate.public_key(),
+        **{f"intermediate {n}": intermediate_key(n).public_key() for n in range(9)},
+    }
+    return next((name for name, key in candidates.items() if verifies(key, certificate)), "nobody")
+
+
+def verifies(key: CertificatePublicKeyTypes, certificate: x509.Certificate) -> bool:
+    digest = certificate.signature_hash_algorithm
+    if not isinstance(key, ec.EllipticCurvePublicKey) or digest is None:
+        return False
+    try:
+        key.verify(certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(digest))
+    except InvalidSignature:
+        return False
+    return True
+
+
+UNDER_INTERMEDIATE: View = {"issuer": INTERMEDIATE, "signed by": "intermediate 0"}
+SERVER_EKU, ANY_EKU = ("serverAuth",), ("anyExtendedKeyUsage",)
+
+LEAVES: list[tuple[Recipe, View]] = [
+    (catalogue.good_ec, {}),
+    (catalogue.good, {"key": "RSA 2048"}),
+    (catalogue.good_ed25519, {"key": "Ed25519"}),
+    (catalogue.rsa_pss, {"key": "RSA 2048", "PSS key": True}),
+    (catalogue.rsa_1024, {"key": "RSA 1024"}),
+    (catalogue.secp256k1, {"key": "EC secp256k1"}),
+    (catalogue.sha1_signature, {**UNDER_INTERMEDIATE, "signature": "ecdsa-with-SHA1"}),
+    (
+        catalogue.version_1,
+        {
+            "version": "v1",
+            "purposes": None,
+            "usages": None,
+            "CA": None,
+            "key identifiers": (False, False),
+        },
+    ),
+    (catalogue.expired, {"validity": "past"}),
+    (catalogue.not_yet_valid, {"validity": "future"}),
+    (catalogue.client_self_signed, {"issuer": "CN=mtls-client", "signed by": "itself"}),
+    (catalogue.tampered_signature, {"signed by": "nobody"}),
+    (catalogue.eku_server_only, {"purposes": SERVER_EKU}),
+    (catalogue.eku_missing, {"purposes": None}),
+    (catalogue.eku_any, {"purposes": ANY_EKU}),
+    (catalogue.key_usage_without_signature, {"usages": ("keyEncipherment",)}),
+    (catalogue.unknown_critical_extension, {"others": ("critical 2.999.1",)}),
+    (catalogue.over_one_record, {"others": ("2.999.2",), "over 16 KiB": True}),
+    (catalogue.over_openssl_limit, {"others": ("2.999.2",), "over 16 KiB": True}),
+    (catalogue.revoked, {"serial": "revoked"}),
+    (catalogue.stranger, {"subject": "CN=mtls-stranger"}),
+    (
+        catalogue.spiffe,
+        {"subject": "", "names": ("URI:spiffe://mtls-lab.example/client",)},
+    ),
+    (
+        catalogue.server_certificate,
+        {
+            "subject": "CN=localhost",
+            "purposes": SERVER_EKU,
+            "names": ("DNS:localhost", "IP:127.0.0.1", "IP:::1"),
+        },
+    ),
+    (
+        catalogue.ca_as_leaf,
+        {
+            "subject": INTERMEDIATE,
+            "purposes": None,
+            "usages": ("keyCertSign", "cRLSign"),
+            "CA": True,
+        },
+    ),
+    (catalogue.wrong_ca, {"issuer": OTHER_ROOT, "signed by": "other root"}),
+    (catalogue.wrong_ca_same_name, {"signed by": "other root"}),
+    (
+        catalogue.wrong_ca_same_name_no_aki,
+        {"signed by": "other root", "key identifiers": (True, False)},
+    ),
+    (catalogue.through_intermediate, UNDER_INTERMEDIATE),
+    (catalogue.intermediate_not_sent, UNDER_INTERMEDIATE),
+    (catalogue.intermediate_expired, UNDER_INTERMEDIATE),
+    (catalogue.intermediate_eku_server_only, UNDER_INTERMEDIATE),
+    (catalogue.intermediate_not_a_ca, UNDER_INTERMEDIATE),
+    (catalogue.intermediate_revoked, UNDER_INTERMEDIATE),
+    (
+        catalogue.name_constraints_violated,
+        {**UNDER_INTERMEDIATE, "names": ("DNS:client.elsewhere.example",)},
+    ),
+    (catalogue.path_length_exceeded, {"issuer": LOWER, "signed by": "intermediate 1"}),
+    (catalogue.wrong_order, {"issuer": LOWER, "signed by": "intermediate 1"}),
+    (
+        catalogue.chain_of_ten,
+        {"issuer": f"{INTERMEDIATE} 9", "signed by": "intermediate 8"},
+    ),
+    (catalogue.duplicate_certificates, UNDER_INTERMEDIATE),
+    (catalogue.superfluous_certificates, UNDER_INTERMEDIATE),
+]
+SERVERS: list[tuple[Recipe, View]] = [
+    (impostors.good_server, {}),
+    (impostors.expired, {"validity": "past"}),
+    (impostors.wrong_name, {"names": ("DNS:elsewhere.example",)}),
+    (impostors.common_name_only, {"names": ()}),
+    (impostors.eku_missing, {"purposes": None}),
+    (impostors.eku_client_only, {"purposes": ("clientAuth",)}),
+    (
+        impostors.request_extensions_lost,
+        {
+            "version": "v1",
+            "purposes": None,
+            "usages": None,
+            "CA": None,
+            "names": (),
+            "key identifiers": (False, False),
+        },
+    ),
+    (impostors.untrusted_ca, {"issuer": OTHER_ROOT, "signed by": "other root"}),
+    (impostors.server_self_signed, {"issuer": "CN=localhost", "signed by": "itself"}),
+    (impostors.intermediate_not_sent, UNDER_INTERMEDIATE),
+]
+
+
+def difference(good: Mapping[str, object], other: Mapping[str, object]) -> View:
+    return {name: value for name, value in other.items() if value != good[name]}
+
+
+@pytest.mark.parametrize(("recipe", "flaw"), LEAVES)
+def test_a_client_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: Workshop) -> None:
+    good = view(catalogue.good_ec(shop).certificate, shop)
+    assert difference(good, view(recipe(shop).certificate, shop)) == flaw
+
+
+@pytest.mark.parametrize(("recipe", "flaw"), SERVERS)
+def test_a_server_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: Workshop) -> None:
+    good = view(impostors.good_server(shop).certificate, shop)
+    assert difference(good, view(recipe(shop).certificate, shop)) == flaw
+
+
+@pytest.mark.parametrize(
+    ("recipe", "flaw"),
+    [
+        (catalogue.through_intermediate, {}),
+        (catalogue.intermediate_expired, {"validity": "past"}),
+        (catalogue.intermediate_eku_server_only, {"purposes": SERVER_EKU}),
+        (catalogue.intermediate_not_a_ca, {"CA": False}),
+        (catalogue.intermediate_revoked, {"serial": "revoked"}),
+        (catalogue.name_constraints_violated, {"others": ("critical 2.5.29.30",)}),
+    ],
+)
+def test_an_intermediate_has_its_flaw_and_no_other(
+    recipe: Recipe, flaw: View, shop: Workshop
+) -> None:
+    good = view(shop.intermediate().identity.certificate, shop)
+    assert difference(good, view(recipe(shop).chain[1], shop)) == flaw
+
+
+@pytest.mark.parametrize(
+    ("recipe", "above"),
+    [
+        (catalogue.good, []),
+        (catalogue.intermediate_not_sent, []),
+        (catalogue.through_intermediate, [INTERMEDIATE]),
+        (catalogue.sha1_signature, [INTERMEDIATE]),
+        (catalogue.path_length_exceeded, [LOWER, UPPER]),
+        (catalogue.wrong_order, [UPPER, LOWER]),
+        (catalogue.duplicate_certificates, [INTERMEDIATE, "CN=mtls-client", INTERMEDIATE]),
+        (catalogue.superfluous_certificates, [INTERMEDIATE, ROOT, OTHER_ROOT]),
+        (catalogue.chain_of_ten, [f"{INTERMEDIATE} {number}" for number in range(9, 0, -1)]),
+        (impostors.intermediate_not_sent, []),
+    ],
+)
+def test_what_is_sent_with_the_leaf(recipe: Recipe, above: list[str], shop: Workshop) -> None:
+    sent = recipe(shop).chain[1:]
+    assert [each.subject.rfc4514_string() for each in sent] == above
+
+
+@pytest.mark.parametrize(
+    ("recipe", "lengths"),
+    [
+        (catalogue.path_length_exceeded, [0, 0]),
+        (catalogue.wrong_order, [1, 0]),
+        (catalogue.chain_of_ten, [None] * 9),
+    ],
+)
+def test_only_one_chain_breaks_a_path_length(
+    recipe: Recipe, lengths: list[int | None], shop: Workshop
+) -> None:
+    def length(certificate: x509.Certificate) -> int | None:
+        found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+        return found.value.path_length
+
+    assert [length(each) for each in recipe(shop).chain[1:]] == lengths
+
+
+@pytest.mark.parametrize("recipe", [catalogue.chain_of_ten, catalogue.path_length_exceeded])
+def test_each_certificate_of_a_long_chain_issues_the_one_before(
+    recipe: Recipe, shop: Workshop
+) -> None:
+    chain = (*recipe(shop).chain, shop.root)
+    for lower, upper in itertools.pairwise(chain):
+        lower.verify_directly_issued_by(upper)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "issuers", "past"),
+    [
+        (catalogue.fresh_crl, [ROOT, INTERMEDIATE], False),
+        (catalogue.root_crl_only, [ROOT], False),
+        (catalogue.expired_crl, [ROOT], True),
+    ],
+)
+def test_lists_revoke_the_one_serial_number(
+    recipe: CrlRecipe, issuers: list[str], past: bool, shop: Workshop
+) -> None:
+    lists = recipe(shop)
+    keys = [shop.authority.identity.key, intermediate_key()]
+    assert [each.issuer.rfc4514_string() for each in lists] == issuers
+    for each, key in zip(lists, keys, strict=False):
+        assert each.is_signature_valid(key.public_key())
+        assert [entry.serial_number for entry in each] == [REVOKED_SERIAL]
+        assert each.next_update_utc is not None
+        assert (each.next_update_utc < NOW) is past
+
+
+@pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.ED25519])
+def test_all_can_be_made_under_a_ca_with_another_key(kind: KeyKind) -> None:
+    root = self_signed(profiles.root_ca(), cached(kind, 300), now=NOW)
+    shop = Workshop(authority=Authority(identity=root), now=NOW)
+    for recipe, _ in (*LEAVES, *SERVERS):
+        assert recipe(shop).chain
+    for lists in (catalogue.fresh_crl, catalogue.expired_crl):
+        assert lists(shop)
+
+
+def test_keys_fit_their_certificates(shop: Workshop) -> None:
+    for recipe, _ in (*LEAVES, *SERVERS):
+        identity = recipe(shop)
+        assert public_bytes(identity.key.public_key()) == public_bytes(
+            identity.certificate.public_key()  # type: ignore[arg-type]
+        )
+
+
+def test_every_recipe_of_the_catalogue_is_in_these_tables() -> None:
+    listed = {id(recipe) for recipe, _ in (*LEAVES, *SERVERS)}
+    lists = {catalogue.fresh_crl, catalogue.root_crl_only, catalogue.expired_crl}
+    makers = {catalogue.client, catalogue.client_under, impostors.server}
+    missing = [
+        name
+        for module in (catalogue, impostors)
+        for name, value in vars(module).items()
+        if callable(value)
+        and getattr(value, "__module__", "") == module.__name__
+        and not name.startswith("_")
+        and value not in lists | makers
+        and id(value) not in listed
+    ]
+    assert missing == []
