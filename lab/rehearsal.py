@@ -6,7 +6,9 @@ session, limit or certificate of another one plays a part.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from lab.pki.identity import certificates_pem
@@ -19,7 +21,7 @@ from lab.probing.trial import Approach, Trial, prepare
 from lab.service.access import Policy
 from lab.service.allow_list import AllowList
 from lab.service.limits import Limits
-from lab.service.own import HOST, own_server
+from lab.service.own import HOST, OwnServer, own_server
 from lab.stream.contexts import IdentityFiles, ServerTls, TlsVersion
 
 SERVER_NAME = "localhost"
@@ -27,21 +29,27 @@ SERVER_NAME = "localhost"
 
 async def rehearse(scenario: Scenario, version: TlsVersion, shop: Workshop) -> Trial:
     """Try a scenario at home; the trace has both ends."""
-    host = scenario.host
     with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
         folder = Path(scratch)
-        tls = _server_tls(host, shop, folder)
-        limits = Limits(handshake_timeout=host.handshake_timeout)
-        async with own_server(tls, limits=limits, policy=_policy(host)) as server:
+        async with at_home(scenario.host, shop, folder) as server:
             approach = Approach(
                 target=Target(host=HOST, port=server.port),
-                server_ca=_trusted(scenario, shop, folder),
+                server_ca=trust_file(scenario, shop, folder),
                 sni=SERVER_NAME,
             )
             visit = prepare(scenario, version, approach, shop)
             seen = await visit.run()
     # Behind the block the server has closed its connection, so its view is whole.
     return visit.conclude(seen, server.events[0])
+
+
+@contextlib.asynccontextmanager
+async def at_home(host: Host, shop: Workshop, folder: Path) -> AsyncIterator[OwnServer]:
+    """The lab's server as a scenario needs it; its files go to ``folder``."""
+    tls = _server_tls(host, shop, folder)
+    limits = Limits(handshake_timeout=host.handshake_timeout)
+    async with own_server(tls, limits=limits, policy=_policy(host)) as server:
+        yield server
 
 
 def _server_tls(host: Host, shop: Workshop, folder: Path) -> ServerTls:
@@ -60,7 +68,8 @@ def _server_tls(host: Host, shop: Workshop, folder: Path) -> ServerTls:
     )
 
 
-def _trusted(scenario: Scenario, shop: Workshop, folder: Path) -> Path:
+def trust_file(scenario: Scenario, shop: Workshop, folder: Path) -> Path:
+    """A file in ``folder`` of the CAs that the scenario's client trusts."""
     trusts = scenario.client.trusts if isinstance(scenario.client, TlsClient) else lab_root
     path = folder / "server-ca.crt"
     write_public(path, certificates_pem(trusts(shop)))

@@ -10,7 +10,7 @@ from lab.probing.leaf_scenarios import VERIFY, identity
 from lab.probing.scenario import Host, Norm
 from lab.tls.codepoints import AlertDescription as Alert
 
-WITH_CRL = f"{VERIFY} -crl_check_all -CRLfile {{crl}}"
+WITH_CRL = VERIFY.replace("-CAfile", "-crl_check_all -CRLfile {crl} -CAfile")
 
 _CHAINS = (
     identity(

@@ -138,7 +138,8 @@ class Scenario:
 
     * ``name`` is for machines and command lines; ``sentence`` says what it is, ``made`` how it is
       made, ``cause`` what it stands for in real life, ``fix`` what mends it.
-    * ``command`` shows it by OpenSSL's own means, for a shell; see ``COMMAND_WORDS``.
+    * ``command`` shows it in a shell, by the openssl program where that can do it, with words of
+      ``COMMAND_WORDS`` in braces; "" where no program at hand can.
     * ``codes`` are those of the diagnoses that name the cause, any of which will do.
     * ``norm`` is what every server should do, ``expectations`` what the lab's own does.
     * ``anywhere`` tells whether it can be tried against a server that is not the lab's own, and

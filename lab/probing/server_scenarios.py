@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.pki import catalogue, impostors
 from lab.pki.catalogue import Recipe
 from lab.probing.expecting import Expectations, accepted, refused_by_client
+from lab.probing.leaf_scenarios import CONNECT
 from lab.probing.scenario import (
     Family,
     Host,
@@ -17,13 +18,8 @@ from lab.probing.scenario import (
 )
 from lab.tls.codepoints import AlertDescription as Alert
 
-_BY_NAME = (
-    "openssl s_client -connect {address} -CAfile {ca} -verify_return_error "
-    "-verify_hostname localhost"
-)
-_BY_ADDRESS = (
-    "openssl s_client -connect {address} -CAfile {ca} -verify_return_error -verify_ip 127.0.0.1"
-)
+_BY_NAME = f"{CONNECT} -verify_return_error -verify_hostname localhost"
+_BY_ADDRESS = f"{CONNECT} -verify_return_error -verify_ip 127.0.0.1"
 
 
 def _server(

@@ -228,7 +228,7 @@ SETTING_SCENARIOS = (
         cause="a port scanner, a health check, or a client that crashed",
         fix="look at the client; the server can do nothing about it",
         norm=Norm.EITHER,
-        command=f"{CONNECT_WITHOUT} -msg | sed /ServerHello/q",
+        command="",
     ),
     _setting(
         "silence",
