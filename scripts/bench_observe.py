@@ -7,9 +7,10 @@ import ssl
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
@@ -125,10 +126,10 @@ def _decoding(certs: Path, version: TlsVersion, rounds: int) -> Row:
 
 
 def _serving(certs: Path, rounds: int, handshakes: int) -> list[Row]:
-    makes = {
-        "lab": lambda port: lab_server(certs, port, observed=True),
-        "lab, no observer": lambda port: lab_server(certs, port, observed=False),
-        "openssl s_server": lambda port: s_server(certs, port),
+    makes: dict[str, Callable[[int], list[str]]] = {
+        "lab": partial(lab_server, certs, observed=True),
+        "lab, no observer": partial(lab_server, certs, observed=False),
+        "openssl s_server": partial(s_server, certs),
     }
     figures: dict[tuple[str, str], list[float]] = {}
     with contextlib.ExitStack() as stack:
@@ -142,7 +143,7 @@ def _serving(certs: Path, rounds: int, handshakes: int) -> list[Row]:
                 context, _ = _tls(certs, version)
                 for name, server in servers.items():
                     before = server.cpu()
-                    list(pool.map(lambda _: handshake(server.port, context), range(handshakes)))
+                    list(pool.map(handshake, [server.port] * handshakes, [context] * handshakes))
                     each = (server.cpu() - before) / handshakes * 1e6
                     if turn:  # the first warms everything up
                         operation = f"handshake-tls{version.value}"
