@@ -19,12 +19,12 @@ from lab.pki.writing import ensure_set
 from lab.service import journal
 from lab.service.access import Policy
 from lab.service.allow_list import AllowList, NotAName
-from lab.service.listener import address_text
 from lab.service.stopping import stop_signals
 from lab.service.todo_server import TodoServer
 from lab.show.log import JsonFormatter, TextFormatter
 from lab.show.stages import StageLog
 from lab.stream.contexts import ClientAuth, IdentityFiles, ServerTls, TlsVersion
+from lab.stream.wire import address_text
 
 DOOR = "lab.server"
 _ASKS = {

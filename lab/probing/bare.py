@@ -40,7 +40,7 @@ class _Speaker:
     def __init__(self, wire: Wire, recording: Recording) -> None:
         self._wire = wire
         self._recording = recording
-        self._watch = Watch(Endpoint.CLIENT, recording)
+        self._watch = Watch(Endpoint.CLIENT, recording, live=True)
         self._server_ended = False
         self._watch.fact(Fact.CONNECTED)
 
@@ -84,5 +84,5 @@ class _Speaker:
         self._watch.ended(Endpoint.CLIENT, StreamEnd.FIN)
 
     async def close(self) -> None:
-        await self._wire.close()
+        await self._wire.close(_LINGER)
         self._watch.closed()

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from lab.probing.connection import Recording, connected
 from lab.probing.exchange import ExchangeError, HttpClient, Response
 from lab.probing.target import Target
-from lab.stream.errors import HandshakeTimedOut, StreamError
+from lab.stream.errors import StreamError
 from lab.tls.codepoints import ProtocolVersion
 from lab.tls.events import AlertSeen, Endpoint
+from lab.tls.outcome import Result, judge
 from lab.tls.summary import summarize
 
 
@@ -77,12 +78,10 @@ async def attempt_without_certificate(
 def _admission(recording: Recording, error: Exception | None) -> Admission:
     if error is None:
         return Admission.ADMITTED
-    if isinstance(error, HandshakeTimedOut) or not isinstance(error, StreamError):
-        return Admission.UNTOLD
-    if recording.server_refused_by_us:
-        return Admission.UNTOLD
+    outcome = judge(recording.events)
+    by_server = outcome.result is Result.REJECTED and outcome.by is Endpoint.SERVER
     # Refused before it asked: that was about something else.
-    return Admission.REFUSED if recording.certificate_requested else Admission.UNTOLD
+    return Admission.REFUSED if by_server and recording.certificate_requested else Admission.UNTOLD
 
 
 def _wording(error: Exception | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from lab.stream.wire import address_text
+
 
 class TargetError(ValueError):
     """The text names no HTTPS server. Its message is for the user."""
@@ -20,8 +22,7 @@ class Target:
     @property
     def authority(self) -> str:
         """``host:port`` as RFC 3986 section 3.2 writes it, and as an HTTP Host field wants it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return address_text(self.host, self.port)
 
     @property
     def url(self) -> str:

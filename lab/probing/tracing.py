@@ -153,5 +153,5 @@ async def answers(target: Target, limit: float) -> bool:
         wire = await asyncio.wait_for(dial(target.host, target.port), limit)
     except (OSError, asyncio.TimeoutError):
         return False
-    await wire.close()
+    await wire.close(limit)
     return True

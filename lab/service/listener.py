@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from lab.service.limits import Limits
 from lab.stream.tls_stream import Linger, TlsStream
 from lab.stream.watch import Watch
-from lab.stream.wire import AcceptedWire
+from lab.stream.wire import AcceptedWire, address_text
 from lab.tls.events import Endpoint
 
 Converse = Callable[[TlsStream, str, asyncio.Event], Awaitable[None]]
@@ -54,7 +54,10 @@ class Listener:
 
     async def open(self, host: str, port: int) -> tuple[str, int]:
         """Listen; port 0 takes a free one. Returns the address bound. Raises OSError."""
-        self._server = await asyncio.start_server(self._accepted, host, port)
+        try:
+            self._server = await asyncio.start_server(self._accepted, host, port)
+        except UnicodeError as error:  # the resolver's, for what cannot be a host name
+            raise OSError(f"{host!r} is no host name") from error
         address = self._server.sockets[0].getsockname()
         return address[0], address[1]
 
@@ -103,8 +106,3 @@ class Listener:
             _log.exception("FAULT | peer=%s | the server's own, not the client's", host)
         finally:
             await stream.close(Linger(seconds=self._limits.discard_timeout))
-
-
-def address_text(host: str, port: int) -> str:
-    """``host:port``, with the brackets that RFC 3986 section 3.2.2 wants around an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

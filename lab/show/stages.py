@@ -24,6 +24,7 @@ from lab.tls.events import (
     SealedSeen,
     StreamEnd,
     StreamEnded,
+    WireEvent,
 )
 from lab.tls.messages import Certificate, ServerHello
 from lab.tls.outcome import is_fatal
@@ -115,6 +116,8 @@ class StageLog:
         if event.fact is Fact.CERTIFICATE_REFUSED:
             return f"certificate refused: {event.reason}{about}"
         name: str = event.fact.value
+        if event.fact is Fact.SESSION_RESUMED:
+            return f"{name}{about}"
         return f"{name}: {escaped(event.reason)}" if event.reason else name
 
     def _log_handshake(self, result: str) -> None:
@@ -135,15 +138,14 @@ class StageLog:
 
     def _log_stage(self, event: Event) -> None:
         words, whose = self._words(event), _whose(event)
-        if isinstance(event, MessageSeen | AlertSeen | ApplicationDataSeen | SealedSeen):
+        fields: dict[str, object] = {"event": "stage", "peer": self._peer, "at": whose}
+        fields["stage"] = words
+        if isinstance(event, WireEvent):
+            octets = sum(span.length for span in event.records)
+            fields |= {"bytes": octets, "encrypted": event.encrypted}
             whose += " sent"
-            sealed = ", encrypted" if event.encrypted else ""
-            words += f" | {sum(span.length for span in event.records)} bytes on the wire{sealed}"
-        self._log(
-            logging.DEBUG,
-            f"STAGE | peer={self._peer} | {whose} | {words}",
-            {"event": "stage", "peer": self._peer, "at": _whose(event), "stage": words},
-        )
+            words += f" | {octets} bytes on the wire{', encrypted' if event.encrypted else ''}"
+        self._log(logging.DEBUG, f"STAGE | peer={self._peer} | {whose} | {words}", fields)
 
     def _log(self, level: int, message: str, fields: Mapping[str, object]) -> None:
         self._logger.log(level, message, extra={"fields": fields})
@@ -162,9 +164,8 @@ def _message(event: MessageSeen) -> str:
 
 def _certificate(der: bytes) -> str:
     seen = describe(der)
-    return (
-        f"subject={escaped(seen.subject)!r} issuer={escaped(seen.issuer)!r} serial={seen.serial:#x}"
-    )
+    # repr escapes what is not printable, as a log needs it.
+    return f"subject={seen.subject!r} issuer={seen.issuer!r} serial={seen.serial:#x}"
 
 
 def _joined(stages: list[tuple[str, str]]) -> str:

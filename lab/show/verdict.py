@@ -13,8 +13,8 @@ from rich.text import Text
 
 from lab.show.details import bounded, headline, subject
 from lab.show.paper import Paper
+from lab.tls.cause import Diagnosis
 from lab.tls.codepoints import AlertDescription
-from lab.tls.diagnosis import Diagnosis
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,

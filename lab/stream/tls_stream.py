@@ -177,40 +177,37 @@ class TlsStream:
     async def close(self, linger: Linger | None = None) -> None:
         """Send close_notify if TLS still stands, then FIN; read on within ``linger``; let go.
 
-        Never raises for what the peer did. A second call does nothing.
+        Ends within twice ``linger.seconds``, and never raises for what the peer did. A second call
+        does nothing.
         """
         if self._closed:
             return
         self._closed = True
+        bounds = linger or Linger()
         try:
-            if not self._in_handshake and not self._failed:
-                # RFC 8446 section 6.1: each side announces the end of what it writes. OpenSSL
-                # wants to read the peer's own announcement next; that is done below.
-                with contextlib.suppress(ssl.SSLError):
-                    self._tls.unwrap()
-            with contextlib.suppress(StreamError):
-                await self._settle()
-            self._wire.finish_sending()
-            self._tell_end(self._endpoint, StreamEnd.FIN)
-            if not self._peer_ended:
-                await self._drain(linger or Linger())
+            with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+                await asyncio.wait_for(self._part(bounds.octets), bounds.seconds)
         finally:
-            await self._wire.close()
+            await self._wire.close(bounds.seconds)
             if self._watch is not None:
                 self._watch.closed()
 
-    async def _drain(self, linger: Linger) -> None:
-        async def until_end() -> None:
-            left = linger.octets
-            while left > 0:
-                data = await self._next_bytes()
-                if not data:
-                    return
-                left -= len(data)
+    async def _part(self, octets: int) -> None:
+        """Say goodbye, and read on until the peer has ended or sent ``octets`` bytes."""
+        if not self._in_handshake and not self._failed:
+            # RFC 8446 section 6.1: each side announces the end of what it writes. OpenSSL wants to
+            # read the peer's own announcement next; that is done below.
+            with contextlib.suppress(ssl.SSLError):
+                self._tls.unwrap()
+        with contextlib.suppress(StreamError):
+            await self._settle()
+        self._wire.finish_sending()
+        self._tell_end(self._endpoint, StreamEnd.FIN)
+        left = octets
+        while left > 0 and not self._peer_ended:
+            with contextlib.suppress(ConnectionLost):
+                left -= len(await self._next_bytes())
                 self._show_unseen()
-
-        with contextlib.suppress(asyncio.TimeoutError, TimeoutError, ConnectionLost):
-            await asyncio.wait_for(until_end(), linger.seconds)
 
     async def _next_bytes(self) -> bytes:
         """What the wire brings, remembered for the watch; b"" at FIN. Raises ConnectionLost."""
@@ -309,7 +306,10 @@ class TlsStream:
         self._watch.no_more_secrets()
         if error is None:
             if self._tls.context.verify_mode is not ssl.CERT_NONE and self.peer_certificate:
-                self._watch.fact(Fact.CERTIFICATE_VERIFIED, certificate=self.peer_certificate)
+                # A resumed session brings the certificate of an earlier handshake, and no proof.
+                resumed = self._tls.session_reused
+                fact = Fact.SESSION_RESUMED if resumed else Fact.CERTIFICATE_VERIFIED
+                self._watch.fact(fact, certificate=self.peer_certificate)
         elif isinstance(error, ssl.SSLCertVerificationError):
             self._watch.fact(Fact.CERTIFICATE_REFUSED, error.verify_message, code=error.verify_code)
         elif error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":

@@ -31,6 +31,7 @@ class Watch:
     A handshake is told in one go, when its call returns or fails, with the times at which things
     happened; from then on everything is told at once. Between the steps of a handshake the
     processor does other things, and an observer that is called for each anew costs twice as much.
+    With ``live`` nothing is held back.
     """
 
     def __init__(
@@ -40,13 +41,14 @@ class Watch:
         *,
         key_log: KeyLogSource | None = None,
         clock: Callable[[], float] = time.monotonic,
+        live: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self.clock = clock
         self._sink = sink
         self._key_log = key_log
         self._observer = HandshakeObserver()
-        self._held: list[Callable[[], Iterable[Event]]] | None = []
+        self._held: list[Callable[[], Iterable[Event]]] | None = None if live else []
         self._held_bytes = 0
         self._closed = False
         if key_log is None:

@@ -31,8 +31,11 @@ class Wire(Protocol):
         """Send FIN and keep reading. Does nothing on a connection already broken."""
         ...
 
-    async def close(self) -> None:
-        """Let go of the connection. Never raises for what the peer did."""
+    async def close(self, limit: float) -> None:
+        """Let go of the connection, at once if all is sent, else after ``limit`` seconds.
+
+        Never raises for what the peer did.
+        """
         ...
 
 
@@ -67,10 +70,16 @@ class AcceptedWire:
             with contextlib.suppress(OSError):
                 self._writer.write_eof()
 
-    async def close(self) -> None:  # noqa: D102 - see Wire
+    async def close(self, limit: float) -> None:  # noqa: D102 - see Wire
         self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        closed = asyncio.ensure_future(self._writer.wait_closed())
+        try:
+            await asyncio.wait((closed,), timeout=limit)
+        finally:
+            # A peer that does not read would keep what is unsent, and the socket, for ever.
+            self._writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await closed
 
 
 class DialledWire:
@@ -107,11 +116,16 @@ class DialledWire:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
-    async def close(self) -> None:  # noqa: D102 - see Wire
+    async def close(self, limit: float) -> None:  # noqa: D102 - see Wire
         if self._receiving is not None:
             self._receiving.cancel()
             await asyncio.wait((self._receiving,))
         self._socket.close()
+
+
+def address_text(host: str, port: int) -> str:
+    """``host:port``, with the brackets that RFC 3986 section 3.2.2 wants around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def dial(host: str, port: int) -> DialledWire:
@@ -120,7 +134,10 @@ async def dial(host: str, port: int) -> DialledWire:
     Raises OSError: that of the last address tried, or ``socket.gaierror`` where the name has none.
     """
     loop = asyncio.get_running_loop()
-    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # the resolver's, for what cannot be a host name
+        raise OSError(f"{host!r} is no host name") from error
     last: OSError = OSError(f"{host} has no address")
     for family, kind, protocol, _, address in addresses:
         try:

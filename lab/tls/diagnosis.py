@@ -9,12 +9,13 @@ This module must not know how a diagnosis is shown.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from lab.tls.cause import Diagnosis
 from lab.tls.certificates import distinguished_name
 from lab.tls.codepoints import AlertDescription
-from lab.tls.events import Endpoint, Event, NotTls
+from lab.tls.events import Endpoint, Event
+from lab.tls.failures import failures
 from lab.tls.negotiation import mismatches
 from lab.tls.outcome import Outcome, Result, Signal
 from lab.tls.summary import Summary, summarize
@@ -22,22 +23,6 @@ from lab.tls.suspicion import Case, Suspicion, suspicions
 from lab.tls.text import escaped
 
 _MOST = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """One cause that fits.
-
-    ``code`` is a stable name for machines, ``summary`` the cause in a sentence without its full
-    stop, ``evidence`` what was seen that speaks for it, ``reference`` the section that the case is
-    about, ``fix`` what to do, "" where nothing is wrong.
-    """
-
-    code: str
-    summary: str
-    evidence: tuple[str, ...]
-    reference: str
-    fix: str
 
 
 def diagnose(
@@ -59,12 +44,23 @@ def diagnose(
     elif outcome.signal is Signal.HTTP_STATUS:
         causes = list(_by_http(summary, outcome))
     elif outcome.result is Result.FAILED:
-        causes = list(_failed(events, summary, outcome))
+        causes = list(failures(events, summary, outcome))
     elif outcome.by is Endpoint.SERVER:
         causes = list(_by_server(summary, outcome, now, client_has_certificate))
     else:
         causes = list(_by_client(summary, outcome, now))
-    return tuple(causes[:_MOST])
+    return tuple(causes[:_MOST]) or (_unknown(outcome),)
+
+
+def _unknown(outcome: Outcome) -> Diagnosis:
+    seen = _what_was_seen(outcome) if outcome.by and outcome.signal else "nothing came to an end"
+    return Diagnosis(
+        code="unknown",
+        summary="what was seen of the connection does not tell why it ended so",
+        evidence=(seen,),
+        reference="RFC 8446 section 6",
+        fix="watch the connection from its first byte",
+    )
 
 
 def _accepted(summary: Summary) -> Iterator[Diagnosis]:
@@ -145,58 +141,6 @@ def _by_http(summary: Summary, outcome: Outcome) -> Iterator[Diagnosis]:
             fix="give the client a certificate (--cert, --key); the server may be as it should be: "
             "this is how nginx does it",
         )
-
-
-def _failed(events: Sequence[Event], summary: Summary, outcome: Outcome) -> Iterator[Diagnosis]:
-    whose = outcome.by.value if outcome.by else "other end"
-    if outcome.signal is Signal.NOT_TLS:
-        alien = next(event for event in events if isinstance(event, NotTls))
-        sample = escaped(alien.sample[:32].decode("latin-1"))
-        yield Diagnosis(
-            code="no-tls",
-            summary=f"the {whose} does not speak TLS here, but {alien.protocol.value}",
-            evidence=(f'its first bytes are "{sample}"',),
-            reference="RFC 8446 section 5.1",
-            fix="check the port, and whether TLS must be asked for first (STARTTLS)",
-        )
-    elif outcome.signal is Signal.TIME_OUT:
-        yield Diagnosis(
-            code="silence",
-            summary=f"the {whose} fell silent",
-            evidence=(_last_heard(summary, outcome),),
-            reference="RFC 8446 section 4",
-            fix="check that something serves this port, and what stands between the ends",
-        )
-    elif outcome.signal is Signal.MALFORMED:
-        yield Diagnosis(
-            code="malformed",
-            summary=f"what the {whose} sent breaks the protocol's syntax",
-            evidence=("see the malformed structure in the events",),
-            reference="RFC 8446 section 6.2 (decode_error)",
-            fix="look for a damaged stream, or a fault in that implementation",
-        )
-    elif outcome.signal is Signal.CLOSE_NOTIFY:
-        yield Diagnosis(
-            code="no-verdict",
-            summary="the client left before the server had shown what it makes of it",
-            evidence=("neither data, nor a ticket, nor an alert came from the server",),
-            reference="RFC 8446 section 4.4.4",
-            fix="send a request and wait for its answer",
-        )
-    else:
-        yield Diagnosis(
-            code="closed-at-once",
-            summary=f"the {whose} ended the connection before any TLS message had passed",
-            evidence=("TCP was set up, and ended without a TLS record of the other end",),
-            reference="RFC 8446 section 4",
-            fix="check that the port serves TLS, and whether a proxy or filter stands before it",
-        )
-
-
-def _last_heard(summary: Summary, outcome: Outcome) -> str:
-    if outcome.after:
-        return f"nothing came after the other end's {outcome.after}"
-    return "not one message came" if summary.client_hello is None else "no answer to ClientHello"
 
 
 def _by_server(

@@ -168,6 +168,7 @@ class Fact(enum.Enum):
     HANDSHAKE_FAILED = "handshake call failed"
     CERTIFICATE_VERIFIED = "certificate verified"
     CERTIFICATE_REFUSED = "certificate refused"
+    SESSION_RESUMED = "session resumed, certificate known from before"
     READ_FAILED = "read failed"
     WRITE_FAILED = "write failed"
     TIMED_OUT = "timed out"
@@ -180,7 +181,7 @@ class LocalFact(Event):
 
     ``reason`` is its library's or its own wording ("certificate has expired"), ``code`` that
     library's number (X509_V_ERR_… for a verdict on a certificate), or None. ``certificate`` is
-    the DER of the peer's certificate that a verdict is about, where it is known.
+    the DER of the peer's certificate that the fact is about, where it is known.
     """
 
     fact: Fact

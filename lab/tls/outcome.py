@@ -185,8 +185,12 @@ def _ended(events: Sequence[Event], position: int, event: StreamEnded) -> _Endin
     signal = Signal.RST if event.end is StreamEnd.RESET else Signal.FIN
     if any(_is_close_notify(seen, event.endpoint) for seen in before):
         signal = Signal.CLOSE_NOTIFY
-    if signal is Signal.CLOSE_NOTIFY and _completed(before):
+    accepted = _completed(before)
+    if signal is Signal.CLOSE_NOTIFY and accepted:
         result = Result.ACCEPTED
+    elif accepted:
+        # The server had let the client in; what broke off after that was no handshake.
+        result = Result.FAILED
     elif signal is Signal.CLOSE_NOTIFY and event.endpoint is Endpoint.CLIENT:
         # It left in order, and had heard neither yes nor no.
         result = Result.FAILED

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.tls.cause import Diagnosis
 from lab.tls.codepoints import ProtocolVersion
-from lab.tls.diagnosis import Diagnosis
 from lab.tls.events import Event
 from lab.tls.outcome import Outcome
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from lab.service.limits import Limits
-from lab.service.listener import address_text
 from lab.service.own import OwnServer
 from lab.service.todo_server import TodoServer
 from lab.stream.contexts import ClientAuth
+from lab.stream.wire import address_text
 from lab.tls.events import Fact, LocalFact, NotTls, Protocol
 from tests.serving import blocking, client_tls, get, in_thread, running, server_tls
 

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from lab.show.document import document, schema
 from lab.tls import messages as msg
+from lab.tls.cause import Diagnosis
 from lab.tls.certificates import CertificateDescription
 from lab.tls.codepoints import AlertDescription, AlertLevel, ProtocolVersion
-from lab.tls.diagnosis import Diagnosis
 from lab.tls.events import Fact, LocalFact
 from lab.tls.extensions import Extension
 from lab.tls.trace import Trace

@@ -19,6 +19,7 @@ from lab.show.paper import Paper
 from lab.show.sequence import drawing, print_trace, sequence
 from lab.tls import extensions as ext
 from lab.tls import messages as msg
+from lab.tls.cause import Diagnosis
 from lab.tls.ciphersuites import CipherSuite
 from lab.tls.codepoints import (
     AlertDescription,
@@ -33,7 +34,6 @@ from lab.tls.codepoints import (
     ProtocolVersion,
     SignatureScheme,
 )
-from lab.tls.diagnosis import Diagnosis
 from lab.tls.events import Event, Fact, RecordSpan, StreamEnd
 from lab.tls.outcome import Outcome, Result
 from lab.tls.trace import Trace

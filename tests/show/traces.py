@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lab.tls import extensions, messages
+from lab.tls.cause import Diagnosis
 from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType, ProtocolVersion
-from lab.tls.diagnosis import Diagnosis, diagnose
+from lab.tls.diagnosis import diagnose
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,

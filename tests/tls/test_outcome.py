@@ -9,6 +9,7 @@ import pytest
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.keys import KeyKind, cached
+from lab.tls.cause import Diagnosis
 from lab.tls.certificates import describe
 from lab.tls.ciphersuites import CipherSuite
 from lab.tls.codepoints import (
@@ -19,7 +20,7 @@ from lab.tls.codepoints import (
     ProtocolVersion,
     SignatureScheme,
 )
-from lab.tls.diagnosis import Diagnosis, diagnose
+from lab.tls.diagnosis import diagnose
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
