@@ -15,7 +15,7 @@ from lab.tls.cause import Diagnosis
 from lab.tls.certificates import distinguished_name
 from lab.tls.codepoints import AlertDescription
 from lab.tls.events import Endpoint, Event
-from lab.tls.failures import failures
+from lab.tls.failures import failure
 from lab.tls.negotiation import mismatches
 from lab.tls.outcome import Outcome, Result, Signal
 from lab.tls.summary import Summary, summarize
@@ -44,7 +44,7 @@ def diagnose(
     elif outcome.signal is Signal.HTTP_STATUS:
         causes = list(_by_http(summary, outcome))
     elif outcome.result is Result.FAILED:
-        causes = list(failures(events, summary, outcome))
+        causes = [failure(events, summary, outcome)]
     elif outcome.by is Endpoint.SERVER:
         causes = list(_by_server(summary, outcome, now, client_has_certificate))
     else:
