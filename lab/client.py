@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.door import refuse, say
-from lab.probing.connection import NoConnection, Recording, connected
-from lab.probing.exchange import ExchangeError, HttpClient
+from lab.door import plain_text, refuse, say, seconds
+from lab.probing.connection import NoConnection
+from lab.probing.exchange import ExchangeError
 from lab.probing.refusal import Admission, attempt_without_certificate
 from lab.probing.target import Target, TargetError, parse_target
+from lab.probing.todo import post_then_get
 from lab.show import client_text
 from lab.stream.contexts import ClientTls, IdentityFiles, TlsVersion, client_context
 from lab.stream.errors import StreamError
@@ -30,10 +30,13 @@ def parser() -> argparse.ArgumentParser:
         "with --no-cert, check that the server refuses a client without a certificate.",
         epilog="Exit code: 0 as it should be; 1 the server answered otherwise "
         "(with --no-cert: it let the client in); 2 nothing could be told.",
+        allow_abbrev=False,
     )
     made.add_argument("server", nargs="?", default="https://127.0.0.1:8443")
     made.add_argument("--certs", type=Path, default=Path("certs"), metavar="DIR")
-    made.add_argument("--task", default=DEFAULT_TASK, metavar="TEXT", help="what is to be done")
+    made.add_argument(
+        "--task", default=DEFAULT_TASK, type=plain_text, metavar="TEXT", help="what is to be done"
+    )
     made.add_argument("--no-cert", action="store_true", help="the negative test")
     version = made.add_mutually_exclusive_group()
     for name in TlsVersion:
@@ -44,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
             const=name,
             help=f"speak TLS {name.value} and nothing else",
         )
-    made.add_argument("--timeout", type=float, default=10.0, metavar="S", help="for each step")
+    made.add_argument("--timeout", type=seconds, default=10.0, metavar="S", help="for each step")
     return made
 
 
@@ -90,15 +93,12 @@ def _tls(options: argparse.Namespace) -> ClientTls:
 
 async def _todo(target: Target, context: ssl.SSLContext, options: argparse.Namespace) -> int:
     say(client_text.heading(target.url, "client.crt", "ca.crt"))
-    async with connected(target, context, Recording(), limit=options.timeout) as stream:
-        await stream.handshake(options.timeout)
-        http = HttpClient(stream, target.authority)
-        body = json.dumps({"task": options.task, "done": False}, ensure_ascii=False).encode()
-        post = await asyncio.wait_for(http.request("POST", "/todo", body), options.timeout)
-        say(client_text.created(post.status, post.body))
-        get = await asyncio.wait_for(http.request("GET", "/todo"), options.timeout)
-        say(client_text.listed(get.status, get.body))
-    return 0 if (post.status, get.status) == (201, 200) else 1
+    shows = iter((client_text.created, client_text.listed))
+    statuses = []
+    async for response in post_then_get(target, context, options.task, limit=options.timeout):
+        say(next(shows)(response.status, response.body))
+        statuses.append(response.status)
+    return 0 if statuses == [201, 200] else 1
 
 
 async def _negative(target: Target, context: ssl.SSLContext, limit: float) -> int:

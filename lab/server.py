@@ -96,7 +96,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until asked to stop; returns the exit code."""
+    try:
+        port_number(os.environ.get("MTLS_SERVER_PORT") or "8443")
+    except ValueError:
+        return refuse(DOOR, "MTLS_SERVER_PORT is no port; set it to a number from 0 to 65535")
     options = parser().parse_args(argv)
+    if not options.host:
+        return refuse(DOOR, "--host is empty; name an address, 0.0.0.0 for all of IPv4")
     _log_to_stderr(options.log_format, verbose=options.verbose)
     if options.min_tls > options.max_tls:
         return refuse(DOOR, f"--min-tls {options.min_tls} is above --max-tls {options.max_tls}")

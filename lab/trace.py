@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.door import refuse, say
+from lab.door import refuse, say, seconds
 from lab.pki import pem
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_role
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--request", metavar="PATH", help="what to GET (default: /, the lab: /todo)")
     made.add_argument("--json", action="store_true", help="one JSON document")
     made.add_argument("--keylog", type=Path, metavar="FILE", help="add the secrets, for Wireshark")
-    made.add_argument("--timeout", type=float, default=10.0, metavar="S", help="for each step")
+    made.add_argument("--timeout", type=seconds, default=10.0, metavar="S", help="for each step")
     return made
 
 

@@ -129,6 +129,8 @@ def main() -> int:
     options.add_argument("--json", action="store_true")
     arguments = options.parse_args()
     half = arguments.clients // 2
+    if half < 1:
+        options.error("--clients must be 2 at least: one for each version")
     with tempfile.TemporaryDirectory() as folder:
         now = datetime.now(timezone.utc)
         write_set(Path(folder), SetPlan(key_type=KeyType.EC), now=now)

@@ -35,6 +35,7 @@ class Server:
         self._process = subprocess.Popen(
             [python, "-m", "lab.server", "--port", str(port)],
             cwd=folder,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
@@ -158,6 +159,8 @@ def main() -> int:
     serve = options.parse_args().serve
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    # A server that is left behind would keep the port.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     python = environment()
 
     step(1, "Certificates: a CA, and from it one for the server and one for the client")
@@ -199,5 +202,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         raise SystemExit(main())

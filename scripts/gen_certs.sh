@@ -33,6 +33,7 @@ serial() {
 
 [ $# -le 1 ] || fail "one folder at most. Usage: bash scripts/gen_certs.sh [DIR]"
 directory=${1:-certs}
+case "$directory" in -*) fail "$directory is no folder. Usage: bash scripts/gen_certs.sh [DIR]" ;; esac
 configuration=$(cd "$(dirname "${BASH_SOURCE[0]}")/openssl" && pwd)
 certificates="ca.crt server.crt client.crt"
 secrets="ca.key server.key client.key client.pfx"

@@ -70,7 +70,10 @@ def blocking(port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
     """A blocking TLS connection; the handshake is still to do."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     return context.wrap_socket(
-        connection, server_hostname="localhost", do_handshake_on_connect=False
+        connection,
+        server_hostname="localhost",
+        do_handshake_on_connect=False,
+        suppress_ragged_eofs=False,  # an end without close_notify must show
     )
 
 

@@ -156,3 +156,16 @@ def test_missing_certificates(tmp_path: Path) -> None:
     assert done.code == 2
     (line,) = done.err.splitlines()
     assert "python -m lab.certs" in line
+
+
+def test_a_name_that_is_none(certs: Path) -> None:
+    done = run("lab.client", "https://a..b:1", "--certs", certs)
+    assert done.code == 2
+    assert done.err.splitlines()[0].startswith("lab.client: cannot connect to a..b:1: ")
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "nan", "inf", "soon"])
+def test_time_outs_must_be_times(certs: Path, limit: str) -> None:
+    done = run("lab.client", "--certs", certs, "--timeout", limit)
+    assert done.code == 2
+    assert "argument --timeout: invalid seconds value" in done.err

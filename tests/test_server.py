@@ -182,6 +182,8 @@ def test_an_expired_certificate_is_named(tmp_path: Path) -> None:
         ["--min-tls", "1.1"],
         ["--min-tls", "1.3", "--max-tls", "1.2"],
         ["--host", "256.0.0.1"],
+        ["--host", "a..b"],
+        ["--host", ""],
     ],
 )
 def test_bad_arguments(certs: Path, words: list[str]) -> None:
@@ -200,3 +202,10 @@ def test_versions_can_be_narrowed(certs: Path) -> None:
         done = run("lab.client", server.url, "--certs", certs, "--tls1.3")
         assert done.code == 2
         assert "protocol version" in done.err
+
+
+def test_a_port_of_the_environment_that_is_none() -> None:
+    done = run("lab.server", MTLS_SERVER_PORT="abc")
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("lab.server: MTLS_SERVER_PORT ")

@@ -48,9 +48,9 @@ def write_set(
     one of the set's files already and ``replace`` is false, or where it cannot be written to.
     """
     paths = SetPaths(directory=directory)
-    _refuse(paths, replace=replace)
-    made = make_set(plan, now=now, new_key=new_key)
     try:
+        _refuse(paths, replace=replace)
+        made = make_set(plan, now=now, new_key=new_key)
         with _staging(directory) as staging:
             _write_files(SetPaths(directory=staging), made, plan.pfx_password)
             proved = prove_set(SetPaths(directory=staging), now=now, pfx_password=plan.pfx_password)
@@ -59,7 +59,7 @@ def write_set(
         raise SetWriteError(
             f"the set cannot be written: {error.strerror or error}",
             remedy="Name a folder where this user may write, and close what holds its files open",
-            path=Path(error.filename) if isinstance(error.filename, str) else directory,
+            path=directory,
         ) from error
     return proved
 

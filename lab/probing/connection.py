@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +116,6 @@ async def reach(target: Target, limit: float) -> Wire:
 
 def _reason(error: OSError) -> str:
     # asyncio puts words of its own in strerror; the system's say more with less.
-    if error.errno is None or isinstance(error, socket.gaierror):
+    if error.errno is None or isinstance(error, socket.gaierror) or sys.platform == "win32":
         return error.strerror or str(error)
     return os.strerror(error.errno)

@@ -34,6 +34,11 @@ class HttpClient:
         self._authority = authority
         self._http = h11.Connection(our_role=h11.CLIENT)
 
+    @property
+    def reusable(self) -> bool:
+        """Whether the connection can carry another request (RFC 9112 section 9.3)."""
+        return self._http.our_state is h11.IDLE
+
     async def request(self, method: str, target: str, body: bytes | None = None) -> Response:
         """Send a request, its body as JSON if it has one, and read the response.
 
@@ -58,7 +63,10 @@ class HttpClient:
         while True:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
-                self._http.receive_data(await self._stream.read())
+                data = await self._stream.read()
+                if not data and head is None:
+                    raise ExchangeError("the server closed the connection without a response")
+                self._http.receive_data(data)
             elif isinstance(event, h11.Response):
                 head = event
             elif isinstance(event, h11.Data):
@@ -67,8 +75,6 @@ class HttpClient:
                     raise ExchangeError(f"a response body of more than {MAX_BODY} bytes")
             elif isinstance(event, h11.EndOfMessage):
                 break
-            elif not isinstance(event, h11.InformationalResponse):
-                raise ExchangeError("the server closed the connection without a response")
         assert head is not None
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()

@@ -13,6 +13,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lab.tls.text import escaped
+
 LOGGER = logging.getLogger("lab.server")
 
 
@@ -44,28 +46,16 @@ def write(entry: Entry, *, error: BaseException | None = None) -> None:
     LOGGER.handle(record)
 
 
-def escaped(text: str) -> str:
-    r"""Text of a peer, fit to stand between double quotes on one line.
-
-    Control characters, line ends, bidirectional controls and lone surrogates become ``\xNN``,
-    ``\uNNNN`` or ``\UNNNNNNNN``; backslash and double quote get a backslash.
-    """
-    if text.isprintable() and '"' not in text and "\\" not in text:
-        return text
-    return "".join(map(_escaped_character, text))
-
-
-def _escaped_character(character: str) -> str:
-    if character in '"\\':
-        return "\\" + character
-    return character if character.isprintable() else ascii(character)[1:-1]
+def quotable(text: str) -> str:
+    """Text of a peer, fit to stand between double quotes on one line."""
+    return escaped(text).replace('"', '\\"')
 
 
 def request(*, peer: str, common_name: str | None, request_line: str, status: int) -> Entry:
     """A request and the status of its answer. ``request_line`` is the peer's, not yet escaped."""
     return Entry(
         message=f"REQUEST | peer={escaped(peer)} | cert-CN={common_name!r} | "
-        f'"{escaped(request_line)}" {status} -',
+        f'"{quotable(request_line)}" {status} -',
         fields={
             "event": "request",
             "peer": peer,
@@ -106,7 +96,7 @@ def failed(*, peer: str, common_name: str | None, request_line: str) -> Entry:
     return Entry(
         level=logging.ERROR,
         message=f"FAILED | peer={escaped(peer)} | cert-CN={common_name!r} | "
-        f'"{escaped(request_line)}" met a bug in the server',
+        f'"{quotable(request_line)}" met a bug in the server',
         fields={
             "event": "failed",
             "peer": peer,

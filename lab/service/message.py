@@ -42,6 +42,8 @@ PHRASES = {
 }
 """Status codes and their names: RFC 9110 section 15 and, for 431, RFC 6585. No others are sent."""
 
+# How h11 quotes what a peer sent, in its own terms.
+_BYTEARRAY = re.compile(r"bytearray\(b?('.*?'|\".*?\")\)", re.DOTALL)
 _SHOWN = 200  # characters of a peer's text in an error message
 _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w.:%~-]+\])(?::\d*)?", re.ASCII)
 _ABSOLUTE = re.compile(r"https?://[^/?#]+(?P<path>/[^?]*)?(?:\?.*)?", re.IGNORECASE)
@@ -141,10 +143,11 @@ def next_event(
         return parser.next_event()
     except h11.RemoteProtocolError as error:
         status = error.error_status_hint
+        said = _BYTEARRAY.sub(r"\1", str(error))[:_SHOWN]
         raise Refused(
             error_response(
                 status if status in PHRASES else 400,
-                f"the request is not valid HTTP/1.1: {str(error)[:_SHOWN]}",
+                f"the request is not valid HTTP/1.1: {said}",
             )
         ) from None
 

@@ -13,13 +13,9 @@ import json
 import logging
 from datetime import datetime, timezone
 
+from lab.tls.text import printable
+
 _INDENT = "    "
-
-
-def _printable(line: str) -> str:
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 class TextFormatter(logging.Formatter):
@@ -31,10 +27,10 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text, without a final line end."""
-        text = self._prefix + _printable(record.getMessage())
+        text = self._prefix + printable(record.getMessage())
         if record.exc_info:
             trace = self.formatException(record.exc_info)
-            text += "".join(f"\n{_INDENT}{_printable(line)}" for line in trace.split("\n"))
+            text += "".join(f"\n{_INDENT}{printable(line)}" for line in trace.split("\n"))
         return text
 
 

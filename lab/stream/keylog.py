@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 
 _BOUND = 65536
+# Windows would otherwise change line ends, and with them every offset.
+_BINARY: int = getattr(os, "O_BINARY", 0)
 
 
 class KeyLogSource:
@@ -31,14 +33,14 @@ class KeyLogSource:
         self._offset = 0
         self._copy: int | None = None
         if copy is not None:
-            self._copy = os.open(copy, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            self._copy = os.open(copy, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY, 0o600)
         if sys.platform == "linux":
             self._descriptor = os.memfd_create("keylog", os.MFD_CLOEXEC)
             path = f"/proc/self/fd/{self._descriptor}"
         else:
             self._folder = tempfile.TemporaryDirectory(prefix="mtls-lab-")
             path = str(Path(self._folder.name) / "keylog")
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
         context.keylog_filename = path
         # OpenSSL's side writes a comment line first; it is no secret of any connection.
         self.read()
@@ -57,12 +59,16 @@ class KeyLogSource:
         return data.decode("ascii", "replace")
 
     def close(self) -> None:
-        """Let go of the file. What OpenSSL still writes to its own handle nobody can read."""
+        """Empty the file and let go of it.
+
+        Where OpenSSL's own handle keeps the file from being removed (Windows), it stays empty but
+        for connections that outlive this source; close those first.
+        """
+        os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
         if self._copy is not None:
             os.close(self._copy)
         if self._folder is not None:
-            # Windows keeps a file that OpenSSL still has open; it goes with the process.
             with contextlib.suppress(OSError):
                 self._folder.cleanup()
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 
-def escaped(text: str) -> str:
+def printable(text: str) -> str:
     r"""``text`` on one line, with everything unprintable written as ``\xNN`` or ``\uNNNN``.
 
     That covers line ends, terminal escapes, lone surrogates, and Unicode's invisible and
-    direction-changing characters; letters of all scripts stay. A backslash is doubled, so that an
-    escape cannot be faked.
+    direction-changing characters; letters of all scripts stay.
     """
-    if text.isprintable() and "\\" not in text:
+    if text.isprintable():
         return text
-    return "".join(
-        "\\\\" if each == "\\" else each if each.isprintable() else ascii(each)[1:-1]
-        for each in text
-    )
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def escaped(text: str) -> str:
+    """``text`` made printable, its backslashes doubled, so that an escape cannot be faked."""
+    return printable(text.replace("\\", "\\\\"))

@@ -22,7 +22,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_peers_text_stays_on_its_line_and_between_its_quotes(text: str) -> None:
-    shown = journal.escaped(text)
+    shown = journal.quotable(text)
     assert shown.isprintable()
     assert '"' not in shown.replace("\\\\", "").replace('\\"', "")
     for entry in (
@@ -36,8 +36,8 @@ def test_a_peers_text_stays_on_its_line_and_between_its_quotes(text: str) -> Non
 
 
 def test_plain_text_is_shown_as_it_is() -> None:
-    assert journal.escaped("GET /todo?añadir=1 HTTP/1.1") == "GET /todo?añadir=1 HTTP/1.1"
-    assert journal.escaped('"\\\n\u202e') == '\\"\\\\\\n\\u202e'
+    assert journal.quotable("GET /todo?añadir=1 HTTP/1.1") == "GET /todo?añadir=1 HTTP/1.1"
+    assert journal.quotable('"\\\n\u202e') == '\\"\\\\\\n\\u202e'
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import socket
@@ -14,7 +15,7 @@ import pytest
 from lab.service.limits import Limits
 from lab.service.own import OwnServer
 from lab.service.todo_server import TodoServer
-from lab.stream.contexts import ClientAuth
+from lab.stream.contexts import ClientAuth, TlsVersion
 from lab.stream.wire import address_text
 from lab.tls.events import Fact, LocalFact, NotTls, Protocol
 from tests.serving import blocking, client_tls, get, in_thread, running, server_tls
@@ -53,7 +54,7 @@ async def test_plain_http_on_the_tls_port(certs: Path) -> None:
 
 
 async def test_a_client_that_stays_silent(certs: Path) -> None:
-    limits = Limits(handshake_timeout=0.05, discard_timeout=0.05)
+    limits = Limits(handshake_timeout=2.0, discard_timeout=0.05)
 
     def silent(port: int) -> bytes:
         with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -63,7 +64,6 @@ async def test_a_client_that_stays_silent(certs: Path) -> None:
         assert await in_thread(lambda: silent(server.port)) == b""
         facts = [event.fact for event in server.events[0] if isinstance(event, LocalFact)]
         assert Fact.TIMED_OUT in facts
-    async with running(certs) as server:
         await assert_serves(server, certs)
 
 
@@ -201,3 +201,68 @@ async def test_a_refusal_while_stopping_is_not_silent(certs: Path) -> None:
 )
 def test_addresses_as_text(host: str, port: int, text: str) -> None:
     assert address_text(host, port) == text
+
+
+async def test_a_client_that_never_reads_is_let_go(certs: Path) -> None:
+    """Neither its own end nor the server's stop waits for it."""
+    limits = Limits(write_timeout=0.2, discard_timeout=0.2, shutdown_timeout=0.2)
+    async with running(certs, limits=limits) as server:
+        tls = blocking(server.port, client_tls(certs))
+
+        def flood() -> None:
+            tls.do_handshake()
+            tls.settimeout(1.0)
+            with contextlib.suppress(OSError):
+                for _ in range(2000):
+                    tls.sendall(b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
+
+        with tls:
+            await in_thread(flood)
+            while Fact.CLOSED not in [
+                event.fact for event in server.events[0] if isinstance(event, LocalFact)
+            ]:
+                await asyncio.sleep(0.01)
+            await assert_serves(server, certs)
+
+
+async def test_stopping_does_not_wait_for_a_client_that_never_reads(certs: Path) -> None:
+    limits = Limits(write_timeout=60, discard_timeout=0.2, shutdown_timeout=0.2)
+    async with running(certs, limits=limits) as server:
+        tls = blocking(server.port, client_tls(certs))
+
+        def flood() -> None:
+            tls.do_handshake()
+            tls.settimeout(1.0)
+            with contextlib.suppress(OSError):
+                for _ in range(2000):
+                    tls.sendall(b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
+
+        await in_thread(flood)
+    # Behind the block the server has stopped; the client has still not read a byte.
+    tls.close()
+    assert isinstance(server.events[0][-1], LocalFact)
+
+
+async def test_a_resumed_session_is_not_called_verified(certs: Path) -> None:
+    """No certificate is shown and no key is proved: what is known comes from before."""
+    context = client_tls(certs, version=TlsVersion.TLS12)
+
+    def twice(port: int) -> bool:
+        with blocking(port, context) as first:
+            first.do_handshake()
+            session = first.session
+            first.unwrap().close()
+        connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        with context.wrap_socket(connection, server_hostname="localhost", session=session) as tls:
+            tls.sendall(b"GET /todo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert b"mtls-client" in tls.recv(65536)
+            return bool(tls.session_reused)
+
+    async with running(certs) as server:
+        assert await in_thread(lambda: twice(server.port))
+    facts = [
+        [event.fact for event in events if isinstance(event, LocalFact)] for events in server.events
+    ]
+    assert Fact.CERTIFICATE_VERIFIED in facts[0]
+    assert Fact.SESSION_RESUMED in facts[1]
+    assert Fact.CERTIFICATE_VERIFIED not in facts[1]
