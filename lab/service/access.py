@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from lab.pki.describe import alternative_names
+from lab.tls.certificates import describe
 
 
 class UnreadableCertificate(ValueError):
@@ -54,16 +54,9 @@ class ClientIdentity:
             subject=subject,
             serial=serial,
             certificate=certificate,
-            alternative_names=_alternative_names(parsed),
+            # OpenSSL takes names that cryptography does not, such as DNS names beyond ASCII.
+            alternative_names=describe(certificate).subject_alt_names,
         )
-
-
-def _alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    try:
-        return alternative_names(certificate)
-    except ValueError:
-        # OpenSSL has taken what cryptography does not, such as a DNS name that is not ASCII.
-        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

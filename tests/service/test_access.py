@@ -17,11 +17,15 @@ from lab.service.access import (
 )
 
 
-def certificate(*names: tuple[x509.ObjectIdentifier, str], serial: int = 4711) -> bytes:
+def certificate(
+    *names: tuple[x509.ObjectIdentifier, str],
+    serial: int = 4711,
+    alternative: tuple[x509.GeneralName, ...] = (),
+) -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(oid, value) for oid, value in names])
     start = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
-    built = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA")]))
@@ -29,9 +33,10 @@ def certificate(*names: tuple[x509.ObjectIdentifier, str], serial: int = 4711) -
         .serial_number(serial)
         .not_valid_before(start)
         .not_valid_after(start + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
     )
-    return built.public_bytes(Encoding.DER)
+    if alternative:
+        builder = builder.add_extension(x509.SubjectAlternativeName(alternative), critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def test_an_identity_is_read_from_the_certificate() -> None:
@@ -74,3 +79,24 @@ def test_the_two_policies() -> None:
     assert denial.status == 401
     assert anyone(None) is None
     assert anyone(client) is None
+
+
+def test_alternative_names_have_their_types() -> None:
+    der = certificate(
+        alternative=(
+            x509.DNSName("client.example"),
+            x509.UniformResourceIdentifier("spiffe://lab.example/client"),
+            x509.RFC822Name("ops@client.example"),
+        )
+    )
+    assert ClientIdentity.from_der(der).alternative_names == (
+        "DNS:client.example",
+        "URI:spiffe://lab.example/client",
+        "email:ops@client.example",
+    )
+
+
+def test_alternative_names_that_cannot_be_decoded_are_none() -> None:
+    der = certificate((NameOID.COMMON_NAME, "x"), alternative=(x509.DNSName("abcd.example"),))
+    broken = ClientIdentity.from_der(der.replace(b"abcd.example", b"\xff\xfe\xfd\xfc.example"))
+    assert (broken.common_name, broken.alternative_names) == ("x", ())
