@@ -29,15 +29,6 @@ every_trial = pytest.mark.parametrize(
     ("scenario", "version"), EVERY, ids=[f"{each.name}-{version.value}" for each, version in EVERY]
 )
 
-# Where the diagnosis does not name the cause among its first two, though it has both ends' events.
-UNNAMED = {
-    ("over-the-bound", TlsVersion.TLS12),
-    ("over-the-bound", TlsVersion.TLS13),
-    ("no-common-signature-algorithm", TlsVersion.TLS12),
-    ("no-common-signature-algorithm", TlsVersion.TLS13),
-    ("client-key-without-algorithm", TlsVersion.TLS12),
-}
-
 _trials: dict[tuple[str, TlsVersion], Trial] = {}
 
 
@@ -96,7 +87,7 @@ async def test_the_diagnosis_names_the_cause_among_its_first_two(
 ) -> None:
     trial = await trial_of(scenario, version, shop)
     named = scenario.codes.intersection(each.code for each in trial.trace.diagnosis[:2])
-    assert bool(named) is ((scenario.name, version) not in UNNAMED)
+    assert named
 
 
 @every_trial

@@ -175,6 +175,7 @@ SETTING_SCENARIOS = (
             refused(Alert.CERTIFICATE_REQUIRED, reason="peer did not return a certificate"),
         ),
         "no-fitting-client-certificate",
+        "client-key-type-not-taken",
         sentence="The client's key cannot sign in a way that the server takes",
         made="a good certificate with a key on secp256k1, for which TLS 1.3 has no algorithm",
         cause="an unusual curve or a smart card; in TLS 1.3 the client keeps its certificate to "

@@ -153,6 +153,22 @@ WEAK = Fault(
     alerts=frozenset({Alert.BAD_CERTIFICATE, Alert.HANDSHAKE_FAILURE, Alert.UNKNOWN_CA})
     | {Alert.INSUFFICIENT_SECURITY, Alert.UNSUPPORTED_CERTIFICATE},
 )
+KEY_TYPE = Fault(
+    code="key-type-not-taken",
+    summary="the {role}'s key is of a type or on a curve that the {other} does not take",
+    reference="RFC 8446 section 4.2.3; RFC 8422 section 5.1.1",
+    fix="give the {role} a key of RSA 2048 or on P-256",
+    alerts=frozenset({Alert.ILLEGAL_PARAMETER, Alert.HANDSHAKE_FAILURE})
+    | {Alert.UNSUPPORTED_CERTIFICATE, Alert.BAD_CERTIFICATE},
+)
+TOO_LARGE = Fault(
+    code="message-too-large",
+    summary="the {role}'s Certificate message is larger than the {other} takes",
+    reference="RFC 8446 section 4.4.2 (its bound is 2^24-1; OpenSSL's default is 102,400)",
+    fix="send fewer certificates, and smaller ones",
+    alerts=frozenset({Alert.ILLEGAL_PARAMETER, Alert.RECORD_OVERFLOW, Alert.DECODE_ERROR})
+    | {Alert.BAD_CERTIFICATE, Alert.INTERNAL_ERROR},
+)
 WRONG_NAME = Fault(
     code="name-mismatch",
     summary="the {role}'s certificate does not name the host that the {other} asked for",
@@ -178,5 +194,7 @@ FAULTS = (
     NAME_CONSTRAINTS,
     CRITICAL_EXTENSION,
     WEAK,
+    KEY_TYPE,
+    TOO_LARGE,
     WRONG_NAME,
 )

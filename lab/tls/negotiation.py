@@ -9,15 +9,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.tls.codepoints import AlertDescription as Alert
+from lab.tls.codepoints import NamedGroup, SignatureScheme
 from lab.tls.extensions import ApplicationLayerProtocols, SignatureAlgorithms, SupportedGroups
 from lab.tls.messages import ClientHello
 from lab.tls.summary import Summary, offered_versions
 from lab.tls.text import escaped
 
+# What practically every TLS server of today takes one of.
+_USUAL_GROUPS = {NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.SECP384R1}
+_USUAL_SCHEMES = {
+    SignatureScheme.ECDSA_SECP256R1_SHA256,
+    SignatureScheme.RSA_PSS_RSAE_SHA256,
+    SignatureScheme.RSA_PKCS1_SHA256,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch:
-    """Something that may be missing in common. ``alerts`` are those that the RFCs name for it."""
+    """Something that may be missing in common.
+
+    ``alerts`` are those that the RFCs name for it, ``reasons`` what OpenSSL says at the server.
+    ``narrow`` tells that the client's offer holds nothing that most servers take.
+    """
 
     code: str
     summary: str
@@ -25,15 +38,26 @@ class Mismatch:
     reference: str
     fix: str
     alerts: frozenset[Alert]
+    reasons: tuple[str, ...] = ()
+    narrow: bool = False
 
 
 def mismatches(summary: Summary, alert: Alert | None) -> list[Mismatch]:
-    """What the ends may lack in common, those that the alert speaks for first."""
+    """What the ends may lack in common, the likeliest first.
+
+    The server's own word counts most, then an offer that is narrow, then the alert.
+    """
     hello = summary.client_hello
     if hello is None:
         return []
     found = [*_versions(hello), *_parameters(hello), *_names(summary, hello)]
-    return sorted(found, key=lambda each: alert not in each.alerts)
+    said = summary.server_failure
+
+    def unlikely(each: Mismatch) -> tuple[bool, bool]:
+        told = any(reason in said for reason in each.reasons)
+        return not (told or each.narrow), alert not in each.alerts
+
+    return sorted(found, key=unlikely)
 
 
 def _versions(hello: ClientHello) -> Iterator[Mismatch]:
@@ -45,6 +69,7 @@ def _versions(hello: ClientHello) -> Iterator[Mismatch]:
         reference="RFC 8446 section 4.2.1; RFC 5246 appendix E.1",
         fix="offer a version that the server speaks, or let the server speak this one",
         alerts=frozenset({Alert.PROTOCOL_VERSION}),
+        reasons=("UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW"),
     )
 
 
@@ -67,6 +92,8 @@ def _parameters(hello: ClientHello) -> Iterator[Mismatch]:
             reference="RFC 8446 section 4.2.7; RFC 8422 section 5.1.1",
             fix="allow one group on both sides, such as x25519 or secp256r1",
             alerts=frozenset({Alert.HANDSHAKE_FAILURE, Alert.INSUFFICIENT_SECURITY}),
+            reasons=("NO_SUITABLE_GROUPS", "NO_SUITABLE_KEY_SHARE"),
+            narrow=not _USUAL_GROUPS & set(groups.named_group_list),
         )
     schemes = hello.find(SignatureAlgorithms)
     if schemes is not None:
@@ -77,6 +104,8 @@ def _parameters(hello: ClientHello) -> Iterator[Mismatch]:
             reference="RFC 8446 section 4.2.3; RFC 5246 section 7.4.1.4.1",
             fix="give the server a certificate with a key of a type that the client takes",
             alerts=frozenset({Alert.HANDSHAKE_FAILURE}),
+            reasons=("NO_SUITABLE_SIGNATURE_ALGORITHM", "NO_SHARED_SIGNATURE_ALGORITHMS"),
+            narrow=not _USUAL_SCHEMES & set(schemes.supported_signature_algorithms),
         )
 
 

@@ -40,7 +40,8 @@ class Summary:
 
     ``client_chain`` and ``server_chain`` are the certificates sent, DER, the sender's own first;
     an empty client chain is a client that was asked and had none. ``resumed`` tells that the
-    server took up an earlier session, so that no certificate was due. ``sealed`` tells that
+    server took up an earlier session, so that no certificate was due. ``server_failure`` is what
+    the server's own library said of a failed handshake, "" if unknown. ``sealed`` tells that
     records stayed closed, so that what is None may have been there all the same.
     """
 
@@ -52,6 +53,7 @@ class Summary:
     server_chain: tuple[bytes, ...] | None
     client_verify: CertificateVerify | None
     refusals: tuple[LocalFact, ...]
+    server_failure: str
     client_wrote_data: bool
     resumed: bool
     sealed: bool
@@ -87,6 +89,16 @@ def summarize(events: Sequence[Event]) -> Summary:
             event
             for event in events
             if isinstance(event, LocalFact) and event.fact is Fact.CERTIFICATE_REFUSED
+        ),
+        server_failure=next(
+            (
+                event.reason
+                for event in events
+                if isinstance(event, LocalFact)
+                and event.fact is Fact.HANDSHAKE_FAILED
+                and event.endpoint is Endpoint.SERVER
+            ),
+            "",
         ),
         client_wrote_data=any(
             isinstance(event, ApplicationDataSeen) and event.endpoint is Endpoint.CLIENT

@@ -24,6 +24,8 @@ _PURPOSE = {Endpoint.CLIENT: "clientAuth", Endpoint.SERVER: "serverAuth"}
 _ANY_PURPOSE = "anyExtendedKeyUsage"
 _WEAKEST_RSA = 2048
 _WEAK_DIGESTS = ("md5", "sha1")
+_USUAL_CURVES = ("EC secp256r1", "EC secp384r1", "EC secp521r1")
+_LARGE = 102400  # OpenSSL's SSL_MAX_CERT_LIST_DEFAULT, in bytes
 
 # Faults that the chain itself cannot show: its judge must be asked.
 _UNSEEN = (
@@ -70,10 +72,11 @@ def suspicions(case: Case) -> list[Suspicion]:
     described = [describe(der) for der in case.chain]
     found: list[Suspicion] = []
     shown = list(_shown(case, described))
+    unsettled = list(_unsettled(case, described))
     if case.verdict is not None and case.verdict.code is not None:
-        found += _by_verdict(case, case.verdict, shown)
+        found += _by_verdict(case, case.verdict, [*shown, *unsettled])
     found += sorted(shown, key=lambda each: not _supported(each.fault, case.alert))
-    found += _unsettled(case, described)
+    found += unsettled
     if case.verdict is None:
         found += _by_alert(case)
     by_code: dict[str, Suspicion] = {}
@@ -89,8 +92,9 @@ def _by_verdict(case: Case, verdict: LocalFact, shown: Sequence[Suspicion]) -> I
         f"{escaped(verdict.reason)} (verify code {verdict.code})"
     )
     fitting = [fault for fault in faults.FAULTS if verdict.code in fault.verdicts]
-    visible = {each.fault.code: each.evidence for each in shown}
-    fitting.sort(key=lambda fault: fault.code not in visible)
+    visible = {each.fault.code: each.evidence for each in reversed(shown)}
+    order = list(dict.fromkeys(each.fault.code for each in shown))
+    fitting.sort(key=lambda fault: order.index(fault.code) if fault.code in order else len(order))
     certain = len(fitting) == 1
     for fault in fitting:
         yield Suspicion(fault=fault, evidence=(said, *visible.get(fault.code, ())), certain=certain)
@@ -111,6 +115,13 @@ def _shown(case: Case, chain: Sequence[CertificateDescription]) -> Iterator[Susp
             yield Suspicion(fault=faults.NOT_A_CA, evidence=(f"{whose} is no CA certificate",))
         if weakness := _weakness(seen):
             yield Suspicion(fault=faults.WEAK, evidence=(f"{whose} has {weakness}",))
+    octets = sum(map(len, case.chain))
+    if octets > _LARGE:
+        says = f"the chain has {octets} bytes; OpenSSL takes {_LARGE} unless told otherwise"
+        yield Suspicion(fault=faults.TOO_LARGE, evidence=(says,))
+    if chain and chain[0].key_type.startswith("EC ") and chain[0].key_type not in _USUAL_CURVES:
+        says = f"the {case.owner.value}'s key is on the curve {chain[0].key_type[3:]}"
+        yield Suspicion(fault=faults.KEY_TYPE, evidence=(says,))
     if chain and case.owner is Endpoint.SERVER and case.server_name:
         yield from _shown_name(case, chain[0])
 
