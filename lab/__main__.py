@@ -6,6 +6,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from lab.door import run
+
 DOORS = {
     "certs": "make the certificates: a CA, a server, a client",
     "server": "the TODO service that demands a client certificate",
@@ -29,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
 
 def console() -> int:
     """The entry point of the console script."""
-    return main(sys.argv[1:])
+    return run(lambda: main(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.door import plain_text, refuse, say, seconds
+from lab.door import plain_text, refuse, run, say, seconds
 from lab.probing.connection import NoConnection
 from lab.probing.exchange import ExchangeError
 from lab.probing.refusal import Admission, attempt_without_certificate
@@ -117,4 +117,4 @@ async def _negative(target: Target, context: ssl.SSLContext, limit: float) -> in
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(main))

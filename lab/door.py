@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 CANNOT = 2
+_READER_GONE = 141  # as a shell tells of SIGPIPE
+
+
+def run(main: Callable[[], int]) -> int:
+    """The exit code of a door's ``main``; quiet where whoever reads its output has gone."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered would be written, and fail again, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_GONE
+    return code
 
 
 def seconds(text: str) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.door import refuse
+from lab.door import refuse, run
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, Role, load_role
 from lab.pki.writing import ensure_set
@@ -187,4 +187,4 @@ def _cannot_listen(error: OSError, host: str, port: int) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(main))

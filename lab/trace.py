@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.door import refuse, say, seconds
+from lab.door import refuse, run, say, seconds
 from lab.pki import pem
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_role
@@ -203,4 +203,4 @@ def _report(traces: Sequence[Trace], *, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(main))
