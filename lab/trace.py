@@ -6,9 +6,11 @@ import argparse
 import asyncio
 import getpass
 import json
+import os
 import ssl
 import sys
 import tempfile
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -32,7 +34,7 @@ from lab.stream.contexts import ClientTls, IdentityFiles, ServerTls, TlsVersion
 from lab.tls.trace import Trace
 
 DOOR = "lab.trace"
-LAB = Target(host=HOST, port=8443)
+LAB_PORT = "8443"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,8 +43,9 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m lab.trace",
         description="Connect to a TLS server and show the handshake message by message: "
         "by default as a client without a certificate, in TLS 1.2 and in TLS 1.3.",
-        epilog="Without HOST:PORT: the lab's server at 127.0.0.1:8443 if one listens there, else "
-        "one in this process. Exit code: 0 the trace was made; 2 it could not be.",
+        epilog="Without HOST:PORT: the lab's server at 127.0.0.1:8443 (MTLS_SERVER_PORT names "
+        "another port) if one listens there, else one in this process. Exit code: 0 the trace was "
+        "made; 2 it could not be.",
         allow_abbrev=False,
     )
     made.add_argument("target", nargs="?", metavar="HOST:PORT")
@@ -97,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             setting = asyncio.run(_setting(options, Path(scratch)))
             plan = _plan(options, setting)
             if not options.json:
-                say([setting.notice, ""])
+                say([textwrap.fill(setting.notice, 80), ""])
             traces = asyncio.run(_traces(plan, setting.own, options.versions or list(TlsVersion)))
     except (TargetError, PkiError, NoConnection, NoTrace) as error:
         return refuse(DOOR, str(error))
@@ -120,10 +123,12 @@ async def _setting(options: argparse.Namespace, scratch: Path) -> Setting:
         trust = ClientTls(server_ca=known, system_trust=True)
         notice = f"Tracing {target.authority}."
         return Setting(target=target, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice)
-    if await answers(LAB, options.timeout):
+    # The same variable tells the server where to listen.
+    lab = parse_target(f"{HOST}:{os.environ.get('MTLS_SERVER_PORT') or LAB_PORT}")
+    if await answers(lab, options.timeout):
         trust = ClientTls(server_ca=known)
-        notice = f"Tracing the server that listens at {LAB.authority}."
-        return Setting(target=LAB, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice)
+        notice = f"Tracing the server that listens at {lab.authority}."
+        return Setting(target=lab, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice)
     certs = DEFAULT_DIRECTORY if SetPaths(directory=DEFAULT_DIRECTORY).existing() else scratch
     now = datetime.now(timezone.utc)
     ensure_set(certs, now=now, plan=SetPlan(key_type=KeyType.EC))
@@ -134,11 +139,11 @@ async def _setting(options: argparse.Namespace, scratch: Path) -> Setting:
     )
     made = "certificates made for the occasion" if certs == scratch else f"those in {certs}"
     notice = (
-        f"Nothing listens at {LAB.authority}: tracing the lab's own server, started in this\n"
+        f"Nothing listens at {lab.authority}: tracing the lab's own server, started in this "
         f"process, with {made}. Both ends are shown."
     )
     trust = ClientTls(server_ca=files.ca_path)
-    return Setting(target=LAB, own=own, trust=trust, certs=certs, notice=notice)
+    return Setting(target=lab, own=own, trust=trust, certs=certs, notice=notice)
 
 
 def _plan(options: argparse.Namespace, setting: Setting) -> Plan:

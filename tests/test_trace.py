@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -33,27 +30,13 @@ def document(done: Done) -> list[dict[str, Any]]:
     return traces
 
 
-@contextlib.contextmanager
-def usual_port() -> Iterator[bool]:
-    """Whether the lab's usual port is free; it must stay as it is while a test looks."""
-    try:
-        with socket.create_server(("127.0.0.1", 8443)):
-            pass
-    except OSError:
-        yield False
-    else:
-        yield True
-
-
 def test_the_labs_question(tmp_path: Path) -> None:
     """No argument at all: both versions, both ends, a comparison."""
-    with usual_port() as free:
-        if not free:
-            pytest.skip("needs port 8443 free, to see what happens where nothing listens there")
-        done = run("lab.trace", cwd=tmp_path)
+    port = str(free_port())
+    done = run("lab.trace", cwd=tmp_path, MTLS_SERVER_PORT=port)
     assert done.code == 0, done.err
     out = done.out
-    assert out.startswith("Nothing listens at 127.0.0.1:8443: tracing the lab's own server")
+    assert out.startswith(f"Nothing listens at 127.0.0.1:{port}: tracing the lab's own")
     first, second = out.index("TLS 1.2, no client cert"), out.index("TLS 1.3, no client cert")
     assert first < out.index("ALERT fatal handshake_failure (40)") < second
     assert second < out.index("client: handshake call returned")
@@ -88,12 +71,19 @@ def test_one_version_as_json(
     assert trace["diagnosis"][0]["code"] == "no-client-certificate"
 
 
+def test_the_server_that_listens_where_the_lab_does(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0") as server:
+        port = str(server.port)
+        done = run("lab.trace", "--tls1.3", cwd=certs.parent, MTLS_SERVER_PORT=port)
+    assert done.out.startswith(f"Tracing the server that listens at 127.0.0.1:{port}.")
+    assert "server: certificate refused" not in done.out
+    assert "certificate_required (116)" in done.out
+
+
 def test_both_ends_as_json(certs: Path) -> None:
     """Where the server is our own, what its OpenSSL said is part of the evidence."""
-    with usual_port() as free:
-        if not free:
-            pytest.skip("needs port 8443 free, to see what happens where nothing listens there")
-        traces = document(run("lab.trace", "--json", cwd=certs.parent))
+    done = run("lab.trace", "--json", cwd=certs.parent, MTLS_SERVER_PORT=str(free_port()))
+    traces = document(done)
     assert [each["outcome"]["server_handshake_returned"] for each in traces] == [False, False]
     for each in traces:
         evidence = " ".join(each["diagnosis"][0]["evidence"])
@@ -202,7 +192,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=tmp_path,
-        env=environment(),
+        env=environment(MTLS_SERVER_PORT=str(free_port())),
     )
     assert process.stdout is not None
     process.stdout.close()
