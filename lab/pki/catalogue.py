@@ -151,8 +151,7 @@ def tampered_signature(shop: Workshop) -> Identity:
 
 def sha1_signature(shop: Workshop) -> Identity:
     """Signed with SHA-1, by an intermediate, so that it can be done under a CA with any key."""
-    issuer_key = intermediate_key()
-    assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)
+    issuer_key = intermediate_key(shop.authority)
     whole = through_intermediate(shop)
     leaf = defects.with_sha1(whole.certificate, issuer_key)
     return replace(whole, chain=(leaf, *whole.chain[1:]))

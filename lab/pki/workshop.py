@@ -2,7 +2,8 @@
 
 Rules: everything is relative to ``now``, so that nothing rots. Keys come from the cache, since a
 catalogue makes dozens of identities that nobody is meant to trust; an RSA key is asked for only
-where it matters that it is one.
+where it matters that it is one. The keys of intermediate CAs follow from the CA's, so that what
+they have signed, a revocation list among it, still holds for the next process.
 
 This module must not know which identities are good and which are broken.
 """
@@ -14,6 +15,9 @@ from datetime import datetime
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
@@ -27,7 +31,9 @@ OTHER_ROOT_NAME = "Another Root CA"
 CLIENT_SPIFFE_ID = "spiffe://mtls-lab.example/client"
 
 # Keys of one kind are told apart by number; each role has its own, so that no two share a key.
-_CLIENT, _SERVER, _ROOT, _OTHER_ROOT, _INTERMEDIATES = 1000, 1001, 1002, 1003, 1010
+_CLIENT, _SERVER, _ROOT, _OTHER_ROOT = 1000, 1001, 1002, 1003
+# The order of P-256's group (FIPS 186-5 via SP 800-186, 3.2.1.3): private keys lie below it.
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +78,7 @@ class Workshop:
         profile: Profile = replace(profiles.intermediate_ca(name), **changes)
         above = issuer or self.authority
         return Authority(
-            identity=above.issue(profile, intermediate_key(number), now=self.now),
+            identity=above.issue(profile, intermediate_key(self.authority, number), now=self.now),
             serials=above.serials,
         )
 
@@ -99,6 +105,15 @@ def client_key(kind: KeyKind = KeyKind.EC_P256) -> PrivateKey:
     return cached(kind, _CLIENT)
 
 
-def intermediate_key(number: int = 0) -> PrivateKey:
-    """The key of an intermediate CA."""
-    return cached(KeyKind.EC_P256, _INTERMEDIATES + number)
+def intermediate_key(authority: Authority, number: int = 0) -> ec.EllipticCurvePrivateKey:
+    """The key of an intermediate CA, derived from that of ``authority`` and as secret as that."""
+    secret = authority.identity.key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    info = f"mtls-lab intermediate CA {number}".encode()
+    # 128 bits more than a key has, so that none is likelier than others (SP 800-56A, 5.6.1.2.1).
+    octets = HKDF(algorithm=hashes.SHA256(), length=48, salt=None, info=info).derive(secret)
+    scalar = int.from_bytes(octets, "big") % (_P256_ORDER - 1) + 1
+    return ec.derive_private_key(scalar, ec.SECP256R1())

@@ -70,7 +70,7 @@ def signer(certificate: x509.Certificate, shop: Workshop) -> str:
         "root": shop.authority.identity.key.public_key(),
         "other root": shop.other_root().identity.key.public_key(),
         "itself": certificate.public_key(),
-        **{f"intermediate {n}": intermediate_key(n).public_key() for n in range(9)},
+        **{f"intermediate {n}": intermediate_key(shop.authority, n).public_key() for n in range(9)},
     }
     return next((name for name, key in candidates.items() if verifies(key, certificate)), "nobody")
 
@@ -283,7 +283,7 @@ def test_lists_revoke_the_one_serial_number(
     recipe: CrlRecipe, issuers: list[str], past: bool, shop: Workshop
 ) -> None:
     lists = recipe(shop)
-    keys = [shop.authority.identity.key, intermediate_key()]
+    keys = [shop.authority.identity.key, intermediate_key(shop.authority)]
     assert [each.issuer.rfc4514_string() for each in lists] == issuers
     for each, key in zip(lists, keys, strict=False):
         assert each.is_signature_valid(key.public_key())
