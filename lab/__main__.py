@@ -12,6 +12,7 @@ DOORS = {
     "certs": "make the certificates: a CA, a server, a client",
     "server": "the TODO service that demands a client certificate",
     "trace": "show a handshake message by message, and why it was refused",
+    "probe": "try every way to be refused, on the lab's server or on yours",
     "client": "add a TODO and read the list; or be refused without a certificate",
 }
 

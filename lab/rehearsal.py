@@ -27,8 +27,13 @@ from lab.stream.contexts import IdentityFiles, ServerTls, TlsVersion
 SERVER_NAME = "localhost"
 
 
-async def rehearse(scenario: Scenario, version: TlsVersion, shop: Workshop) -> Trial:
-    """Try a scenario at home; the trace has both ends."""
+async def rehearse(
+    scenario: Scenario, version: TlsVersion, shop: Workshop, write_first: bool = False
+) -> Trial:
+    """Try a scenario at home; the trace has both ends.
+
+    With ``write_first`` the client sends its request before it can know the server's verdict.
+    """
     with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
         folder = Path(scratch)
         async with at_home(scenario.host, shop, folder) as server:
@@ -36,6 +41,7 @@ async def rehearse(scenario: Scenario, version: TlsVersion, shop: Workshop) -> T
                 target=Target(host=HOST, port=server.port),
                 server_ca=trust_file(scenario, shop, folder),
                 sni=SERVER_NAME,
+                write_first=write_first,
             )
             visit = prepare(scenario, version, approach, shop)
             seen = await visit.run()

@@ -37,7 +37,7 @@ from lab.tls.trace import Trace
 # servers send a ticket or their alert at once; some say nothing until they are asked something.
 _FIRST_WORD = 1.0
 
-_VERSIONS = {
+VERSIONS = {
     TlsVersion.TLS12: ProtocolVersion.TLS_1_2,
     TlsVersion.TLS13: ProtocolVersion.TLS_1_3,
 }
@@ -136,7 +136,7 @@ def trace_of(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | No
     certificate = plan.identity.certificate if plan.identity else None
     return Trace(
         target=plan.target.authority,
-        requested_version=_VERSIONS[single] if single else None,
+        requested_version=VERSIONS[single] if single else None,
         negotiated_version=summarize(events).version,
         client_certificate=certificate.public_bytes(Encoding.DER) if certificate else None,
         start=events[0].time,

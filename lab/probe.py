@@ -1,0 +1,205 @@
+"""``python -m lab.probe``: does my server really refuse all of them?"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import json
+import ssl
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from lab.door import refuse, say
+from lab.inspection import Extent, explain, probe_own, probe_target
+from lab.pki import pem
+from lab.pki.ca_files import ensure_revocation_lists, load_authority
+from lab.pki.errors import PkiError
+from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths
+from lab.pki.workshop import Workshop, new_workshop
+from lab.probing.campaign import NothingSelected, selection
+from lab.probing.connection import NoConnection
+from lab.probing.scenarios import SCENARIOS, UnknownScenario
+from lab.probing.survey import NotProbable
+from lab.probing.target import TargetError, parse_target
+from lab.probing.tracing import NoTrace
+from lab.probing.trial import Approach
+from lab.probing.verdicts import lesson
+from lab.show.explanation import print_explanation
+from lab.show.junit import junit
+from lab.show.probe_document import probe_document
+from lab.show.probe_table import print_list, print_report
+from lab.show.progress import progress
+from lab.stream.contexts import TlsVersion
+from lab.tls.findings import Report
+
+DOOR = "lab.probe"
+LAB = SetPaths(directory=DEFAULT_DIRECTORY)
+LIMIT = 5.0
+STDOUT = Path("-")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m lab.probe",
+        description="Try every way in which a client can be wrong, in TLS 1.2 and in TLS 1.3: the "
+        "lab's own server against what was measured, or the server at HOST:PORT against what "
+        "any server should do, with identities made under a CA that it trusts.",
+        epilog="Exit code: 0 all is as it should be, and whoever must not get in does not; 1 it "
+        "is not; 2 the probe could not be made.",
+        allow_abbrev=False,
+    )
+    made.add_argument("target", nargs="?", metavar="HOST:PORT")
+    ca, key = LAB.certificate(Role.CA), LAB.key(Role.CA)
+    add = made.add_argument
+    add("--ca-cert", type=Path, metavar="FILE", help=f"the CA to issue with ({ca})")
+    add("--ca-key", type=Path, metavar="FILE", help=f"its key ({key})")
+    add("--ca-key-password-file", type=Path, metavar="FILE", help="if the key is encrypted")
+    trust = made.add_mutually_exclusive_group()
+    trust.add_argument("--server-ca", type=Path, metavar="FILE", help="whom to trust (--ca-cert)")
+    trust.add_argument("--insecure", action="store_true", help="do not verify the server")
+    add("--sni", metavar="NAME", help="the name to ask for (default: HOST)")
+    add("--request", metavar="PATH", help="what to GET (default: /)")
+    add(
+        "--crl",
+        type=Path,
+        metavar="FILE",
+        help="the server has loaded this list, so what it revokes must be refused; where there is "
+        "no such file, it is made",
+    )
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--only", type=_names, default=[], metavar="NAME,…", help="only these")
+    which.add_argument("--skip", type=_names, default=[], metavar="NAME,…", help="not these")
+    for version in TlsVersion:
+        add(
+            f"--tls{version.value}",
+            dest="versions",
+            action="append_const",
+            const=version,
+            help=f"in TLS {version.value} (default: both)",
+        )
+    add("--repeat", type=_count, default=1, metavar="N", help="try each N times (1)")
+    add("--concurrency", type=_count, default=4, metavar="N", help="N at a time (4)")
+    add("--json", type=Path, metavar="FILE", help="write a document; - for stdout, and no table")
+    add("--junit", type=Path, metavar="FILE", help="write JUnit's XML, for CI")
+    add("--list", action="store_true", help="list the scenarios, and end")
+    add("--explain", metavar="NAME", help="show one scenario in pictures, with cause and fix")
+    return made
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
+    return int(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it; returns the exit code."""
+    made = parser()
+    options = made.parse_args(argv)
+    if options.list:
+        print_list([lesson(scenario) for scenario in SCENARIOS], sys.stdout)
+        return 0
+    if options.target is None:
+        for name in ("ca_cert", "ca_key", "server_ca", "insecure", "sni", "request", "crl"):
+            if getattr(options, name):
+                option = "--" + name.replace("_", "-")
+                return refuse(DOOR, f"{option} is about a server elsewhere; name it as HOST:PORT")
+    try:
+        return _run(options)
+    except (TargetError, PkiError, NoConnection, NoTrace, NotProbable) as error:
+        return refuse(DOOR, str(error))
+    except (UnknownScenario, NothingSelected) as error:
+        return refuse(DOOR, f"{error}; --list shows all")
+    except ssl.SSLError as error:
+        return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
+    except OSError as error:
+        return refuse(DOOR, f"{error.filename or 'the system'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    own = options.target is None
+    only = [options.explain] if options.explain else options.only
+    extent = Extent(
+        scenarios=selection(only, [] if options.explain else options.skip, own=own),
+        versions=options.versions or list(TlsVersion),
+        repeat=options.repeat,
+        concurrency=options.concurrency,
+    )
+    approach = None if own else _approach(options)
+    shop = _shop(options)
+    prepared = options.crl is not None
+    if prepared and ensure_revocation_lists(options.crl, shop):
+        print(f"{DOOR}: wrote {options.crl}: let the server load it", file=sys.stderr)
+    if options.explain:
+        shown, traces = asyncio.run(explain(extent, approach, shop))
+        print_explanation(shown, traces, sys.stdout)
+        return 0
+    with progress(sys.stderr) as begin:
+        if approach is None:
+            report = asyncio.run(probe_own(extent, shop, begin))
+        else:
+            probing = probe_target(extent, approach, shop, begin, prepared=prepared)
+            report = asyncio.run(probing)
+    _report(report, options)
+    return 0 if report.passed else 1
+
+
+def _shop(options: argparse.Namespace) -> Workshop:
+    now = datetime.now(timezone.utc)
+    if options.target is None:
+        return new_workshop(now)
+    certificate = options.ca_cert or LAB.certificate(Role.CA)
+    key = options.ca_key or LAB.key(Role.CA)
+    password: pem.Password = _ask_password if sys.stdin.isatty() else None
+    if options.ca_key_password_file:
+        data = pem.read_file(options.ca_key_password_file, remedy="Name a file that is there")
+        password = data.rstrip(b"\r\n")
+    return Workshop(authority=load_authority(certificate, key, password, now=now), now=now)
+
+
+def _ask_password() -> bytes:
+    return getpass.getpass("Password of the CA's key: ").encode()
+
+
+def _approach(options: argparse.Namespace) -> Approach:
+    approach = Approach(
+        target=parse_target(options.target),
+        server_ca=None,
+        sni=options.sni,
+        request=options.request or "/",
+        limit=LIMIT,
+    )
+    if options.insecure:
+        return approach
+    trusted = options.server_ca or options.ca_cert or LAB.certificate(Role.CA)
+    # Read here first: OpenSSL would not say which file it is that it cannot read.
+    pem.certificates_in(pem.read_file(trusted, remedy="Name a file that is there"), trusted)
+    return replace(approach, server_ca=trusted)
+
+
+def _report(report: Report, options: argparse.Namespace) -> None:
+    if options.json == STDOUT:
+        say([json.dumps(probe_document(report), indent=2)])
+    else:
+        say([])
+        print_report(report, sys.stdout)
+    if options.json and options.json != STDOUT:
+        text = json.dumps(probe_document(report), indent=2) + "\n"
+        options.json.write_text(text, encoding="utf-8")
+    if options.junit:
+        options.junit.write_bytes(junit(report))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

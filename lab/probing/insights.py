@@ -1,0 +1,221 @@
+"""Insights: what a server does, from several connections beside each other.
+
+Rules: what one alert cannot tell is told by trying both; each answer names what it rests on. Where
+the versions agree, they are spoken of together.
+
+This module must not know how the connections are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.probing.trial import Trial
+from lab.probing.verdicts import ending
+from lab.stream.contexts import TlsVersion
+from lab.tls.certificates import distinguished_name
+from lab.tls.events import AlertSeen, Endpoint, StreamEnd, StreamEnded
+from lab.tls.findings import Insight
+from lab.tls.messages import CertificateRequest
+from lab.tls.outcome import Result, Signal
+from lab.tls.summary import summarize
+
+NEEDED = (
+    "good",
+    "no-certificate",
+    "self-signed",
+    "wrong-ca",
+    "expired",
+    "through-intermediate",
+    "intermediate-not-sent",
+)
+"""The scenarios that insights are drawn from."""
+
+EARLY_TRIES = 3
+"""How often a client writes first, since what becomes of it is a race."""
+
+_REFUSALS_TO_RACE = ("no-certificate", "wrong-ca", "expired", "self-signed")
+_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What insights stand on, of one version: ``trials`` has those of ``NEEDED`` by name.
+
+    ``early`` are trials of a refused client that wrote first, ``late`` that client's that did not;
+    ``ca`` is the DER name of the CA that issues for the probe.
+    """
+
+    trials: Mapping[str, Trial]
+    early: Sequence[Trial]
+    late: Trial | None
+    ca: bytes
+
+
+def to_race(trials: Mapping[str, Trial]) -> str:
+    """The scenario with which to write first: one that is refused by TLS; "" if there is none."""
+    for name in _REFUSALS_TO_RACE:
+        outcome = trials[name].outcome
+        by_server = outcome.result is Result.REJECTED and outcome.by is Endpoint.SERVER
+        if by_server and outcome.signal is not Signal.HTTP_STATUS:
+            return name
+    return ""
+
+
+def insights(grounds: Mapping[TlsVersion, Ground]) -> list[Insight]:
+    """What the server does, question by question."""
+    questions: tuple[tuple[str, str, Callable[[Ground], tuple[str, str]]], ...] = (
+        ("client-certificate", "client certificate", _demand),
+        ("ca-names", "names of its CAs", _names),
+        ("chain", "missing intermediate, wrong CA", _chain),
+        ("reset", "refusal of a client that writes", _reset),
+    )
+    found = []
+    for code, subject, ask in questions:
+        answers = {version: ask(ground) for version, ground in grounds.items()}
+        found += _merged(code, subject, answers)
+    return found
+
+
+def _merged(
+    code: str, subject: str, answers: Mapping[TlsVersion, tuple[str, str]]
+) -> list[Insight]:
+    said = {version: answer for version, (answer, _) in answers.items() if answer}
+    alike = len(set(said.values())) == 1 and len(said) == len(answers)
+    found: dict[str, list[str]] = {}
+    for version, answer in said.items():
+        words = answer if alike else f"TLS {version.value}: {answer}"
+        evidence = answers[version][1]
+        found.setdefault(words, []).append(f"TLS {version.value}: {evidence}")
+    return [
+        Insight(code=code, subject=subject, answer=words, evidence=tuple(evidence))
+        for words, evidence in found.items()
+    ]
+
+
+def _in(trial: Trial) -> bool:
+    return trial.outcome.result is Result.ACCEPTED
+
+
+def _asked(trial: Trial) -> CertificateRequest | None:
+    return summarize(trial.trace.events).request
+
+
+def _how(trial: Trial) -> str:
+    word = "accepted" if _in(trial) else trial.outcome.result.value
+    return f"{word}, {ending(trial)}"
+
+
+def _demand(ground: Ground) -> tuple[str, str]:
+    """Required, optional, or not asked for; and whether what comes is verified."""
+    nobody, good = ground.trials["no-certificate"], ground.trials["good"]
+    bad = {name: ground.trials[name] for name in ("wrong-ca", "self-signed", "expired")}
+    evidence = f"no certificate: {_how(nobody)}; good: {_how(good)}; " + "; ".join(
+        f"{name}: {_how(trial)}" for name, trial in bad.items()
+    )
+    if _asked(nobody) is None and _asked(good) is None:
+        if _in(nobody):
+            return "not asked for: this is not mutual TLS", evidence
+        return "not asked for before the connection ends", evidence
+    let_in = [name for name, trial in bad.items() if _in(trial)]
+    verified = "what is sent is verified"
+    if len(let_in) == len(bad):
+        verified = "what is sent is not verified"
+    elif let_in:
+        verified = f"what is sent is verified in part: {', '.join(let_in)} got in"
+    if not _in(nobody):
+        status = nobody.outcome.http_status
+        demand = "required" if status is None else f"optional for TLS, required by HTTP ({status})"
+    else:
+        demand = "asked for and optional: a client without one gets in"
+    return f"{demand}; {verified}", evidence
+
+
+def _names(ground: Ground) -> tuple[str, str]:
+    """Whether CertificateRequest names CAs (RFC 8446, 4.2.4; RFC 5246, 7.4.4)."""
+    request = _asked(ground.trials["no-certificate"]) or _asked(ground.trials["good"])
+    if request is None:
+        return "", ""
+    names = request.certificate_authorities
+    if not names:
+        return "none sent: a client cannot tell which of its certificates to take", "an empty list"
+    shown = ", ".join(distinguished_name(name) for name in names[:_NAMES_SHOWN])
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    among = "this probe's CA is" if ground.ca in names else "this probe's CA is not"
+    return f"{len(names)} sent, {among} among them", f"{shown}{more}"
+
+
+def _chain(ground: Ground) -> tuple[str, str]:
+    """What the alert for an unknown CA means here, from a chain with and without its middle."""
+    good, whole, cut, wrong = (
+        ground.trials[name]
+        for name in ("good", "through-intermediate", "intermediate-not-sent", "wrong-ca")
+    )
+    evidence = (
+        f"chain sent whole: {_how(whole)}; intermediate not sent: {_how(cut)}; "
+        f"wrong CA: {_how(wrong)}"
+    )
+    alike = ending(cut) == ending(wrong)
+    if _in(wrong) and _in(cut):
+        return "it takes a certificate of any CA", evidence
+    if not _in(good) and not _in(wrong):
+        same = "just as" if ending(good) == ending(wrong) else "otherwise than"
+        return (
+            f"it does not take this probe's CA: a good certificate is refused ({ending(good)}), "
+            f"{same} one of a wrong CA",
+            evidence,
+        )
+    if _in(cut):
+        return "it takes a client that leaves its intermediate out, and no wrong CA", evidence
+    if not _in(whole):
+        return (
+            f"no chain through an intermediate gets in, not even a whole one ({ending(whole)}): a "
+            "limit of depth, or no revocation list of the intermediate",
+            evidence,
+        )
+    if alike:
+        return f"both are refused by {ending(cut)}, which alone cannot tell them apart", evidence
+    return f"told apart: {ending(cut)} without the intermediate, {ending(wrong)} for a wrong CA", (
+        evidence
+    )
+
+
+def _reset(ground: Ground) -> tuple[str, str]:
+    """Whether a client that writes first loses the alert, and to what."""
+    if ground.late is None or not ground.early:
+        return "", ""
+    resets = sum(map(_was_reset, ground.early))
+    lost = sum(not _alerted(trial) for trial in ground.early)
+    total = len(ground.early)
+    evidence = f"reads first: {ending(ground.late)}; writes first: " + ", ".join(
+        ending(trial) + (" and RST" if _was_reset(trial) and _alerted(trial) else "")
+        for trial in ground.early
+    )
+    if not _alerted(ground.late):
+        return f"it sends no alert ({ending(ground.late)}), whether the client writes or not", (
+            evidence
+        )
+    if lost:
+        return f"a client that writes first lost the alert in {lost} of {total} tries", evidence
+    if resets:
+        return (
+            f"a client that writes first was reset in {resets} of {total} tries, which may "
+            "swallow the alert; it could still be read here",
+            evidence,
+        )
+    return "the alert arrives, whether the client writes first or reads", evidence
+
+
+def _was_reset(trial: Trial) -> bool:
+    return any(
+        isinstance(event, StreamEnded)
+        and event.endpoint is Endpoint.SERVER
+        and event.end is StreamEnd.RESET
+        for event in trial.trace.events
+    )
+
+
+def _alerted(trial: Trial) -> bool:
+    alert = trial.outcome.alert
+    return isinstance(alert, AlertSeen) and alert.endpoint is Endpoint.SERVER

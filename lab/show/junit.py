@@ -1,0 +1,55 @@
+"""The findings of a probe as JUnit's XML, in the form that CI systems read.
+
+Rules: a finding is a test case; what is not as it should be is a failure. XML 1.0 has no way to
+write most control characters (section 2.2), so all text is escaped first.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+from lab.tls.findings import Finding, Report
+from lab.tls.text import escaped
+
+
+def junit(report: Report) -> bytes:
+    """The XML document, in UTF-8."""
+    failures = sum(not finding.verdict.fine for finding in report.findings)
+    suite = ET.Element(
+        "testsuite",
+        name=escaped(f"mTLS probe of {report.target}"),
+        tests=str(len(report.findings)),
+        failures=str(failures),
+        errors="0",
+        skipped="0",
+        time=f"{report.seconds:.3f}",
+    )
+    for finding in report.findings:
+        suite.append(_case(finding))
+    for insight in report.insights:
+        out = suite.find("system-out")
+        if out is None:
+            out = ET.SubElement(suite, "system-out")
+        out.text = f"{out.text or ''}{escaped(insight.subject)}: {escaped(insight.answer)}\n"
+    ET.indent(suite)
+    document: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
+
+
+def _case(finding: Finding) -> ET.Element:
+    case = ET.Element(
+        "testcase", classname=f"mtls.{finding.lesson.family}", name=_name(finding), time="0"
+    )
+    told = "\n".join(
+        escaped(line) for line in (finding.lesson.sentence, finding.ending, *finding.notes)
+    )
+    if finding.verdict.fine:
+        ET.SubElement(case, "system-out").text = f"{finding.verdict.value}\n{told}"
+    else:
+        failure = ET.SubElement(case, "failure", message=finding.verdict.value, type="verdict")
+        failure.text = told
+    return case
+
+
+def _name(finding: Finding) -> str:
+    return f"{finding.lesson.name} ({finding.version})"

@@ -1,0 +1,143 @@
+"""The text of a probe: the table, what is wrong, what the server does, and how it ends.
+
+Rules: the table is for the eye, one line for each scenario and version; whatever is not as it
+should be is said again below it, with what to do. A sentence is folded, a row is not.
+
+This module must not know how a verdict is come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from rich.text import Text
+
+from lab.show.paper import Paper, print_drawing
+from lab.show.table import print_table
+from lab.tls.findings import Finding, Lesson, Report, Verdict
+
+_HEADERS = ("scenario", "TLS", "client", "by", "handshake call", "verdict")
+_LIST_HEADERS = ("scenario", "should be", "tried against", "what it is")
+_NORMS = {"accept": "accepted", "refuse": "refused", "either": "either"}
+_ADMITTED = {True: "accepted", False: "refused", None: "-"}
+_CALLS = {True: "returned", False: "did not return", None: "-"}
+
+
+def print_report(report: Report, file: TextIO) -> None:
+    """Write the whole report to ``file``."""
+    print_table(_HEADERS, list(_rows(report.findings)), file)
+    print_drawing(lambda paper: _below(report, paper), file)
+
+
+def print_list(lessons: Sequence[Lesson], file: TextIO) -> None:
+    """Write what scenarios there are to ``file``."""
+    rows = [
+        (
+            lesson.name,
+            _NORMS[lesson.norm],
+            "its own server" if lesson.own_only else "any server",
+            lesson.sentence,
+        )
+        for lesson in lessons
+    ]
+    print_table(_LIST_HEADERS, rows, file)
+
+
+def _rows(findings: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
+    before = ""
+    for finding in findings:
+        name = finding.lesson.name
+        yield (
+            "" if name == before else name,
+            str(finding.version).removeprefix("TLS "),
+            _ADMITTED[finding.admitted],
+            finding.ending,
+            _CALLS[finding.handshake_returned],
+            _verdict(finding),
+        )
+        before = name
+
+
+def _verdict(finding: Finding) -> str:
+    some = f" ({finding.like_this} of {finding.tries})" if finding.tries > 1 else ""
+    return f"{finding.verdict.value}{some}"
+
+
+def _below(report: Report, paper: Paper) -> Iterator[Text]:
+    yield Text()
+    noted = [each for each in report.findings if not each.verdict.fine or each.notes]
+    if noted:
+        yield paper.rule("To look at")
+        for finding in noted:
+            yield from _remark(finding, paper)
+        yield Text()
+    if report.insights or report.skipped:
+        yield paper.rule("What this server does")
+        for insight in report.insights:
+            yield from _point(insight.subject, insight.answer, paper)
+        for version in report.skipped:
+            yield from _point("versions", f"{version} is not spoken, and was not tried", paper)
+        yield Text()
+    style = "bold green" if report.passed else "bold red"
+    for line in paper.wrapped(conclusion(report), paper.width):
+        yield Text(line, style)
+
+
+def _remark(finding: Finding, paper: Paper) -> Iterator[Text]:
+    fine = finding.verdict.fine
+    head = f"{finding.lesson.name}, {finding.version}: {finding.verdict.value}"
+    for line in paper.wrapped(head, paper.width):
+        yield Text(line, "bold" if fine else "bold red")
+    if not fine:
+        yield from paper.entry("what", finding.lesson.sentence, indent=2)
+    for note in finding.notes:
+        yield from paper.entry("note", note, indent=2)
+
+
+def _point(subject: str, answer: str, paper: Paper) -> Iterator[Text]:
+    for number, line in enumerate(paper.wrapped(f"{subject}: {answer}", paper.width - 2)):
+        yield Text(f"{'  ' if number else '- '}{line}")
+
+
+def conclusion(report: Report) -> str:
+    """The report in a sentence or two."""
+    names = {finding.lesson.name for finding in report.findings}
+    told = (
+        f"{len(names)} {'scenario' if len(names) == 1 else 'scenarios'}, {report.connections} "
+        f"connections in {report.seconds:.1f} s"
+    )
+    if report.passed:
+        return f"{told}: all is as it should be{_reserves(report.findings)}."
+    faults = [f"{told}."]
+    for verdict in sorted(Verdict, key=lambda each: -each.weight):
+        if not verdict.fine and (found := _named(report.findings, verdict)):
+            faults.append(f"{_INTRODUCTIONS[verdict]}: {', '.join(found)}.")
+    return " ".join(faults)
+
+
+def _reserves(findings: Sequence[Finding]) -> str:
+    """How many of the good findings are good in a way of their own."""
+    parts = []
+    for verdict in (Verdict.BY_HTTP, Verdict.SILENT, Verdict.UNPREPARED):
+        count = sum(finding.verdict is verdict for finding in findings)
+        if count:
+            parts.append(f"{count} {verdict.value}")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+_INTRODUCTIONS = {
+    Verdict.LET_IN: "Let in, and should have been refused",
+    Verdict.SHUT_OUT: "Refused, and should have been accepted",
+    Verdict.UNTOLD: "Cannot be told",
+    Verdict.UNEXPECTED: "Not as it was measured",
+}
+
+
+def _named(findings: Sequence[Finding], verdict: Verdict) -> list[str]:
+    """The scenarios of that verdict, each with its versions."""
+    versions: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.verdict is verdict:
+            versions.setdefault(finding.lesson.name, []).append(str(finding.version))
+    return [f"{name} ({' and '.join(each)})" for name, each in versions.items()]

@@ -1,0 +1,120 @@
+"""What a probe found: the words in which probing hands its results to the faces.
+
+Rules: a verdict is about what a server did with a client, not about the alert's number. A finding
+is one scenario in one TLS version, however often it was tried.
+
+This module must not know how a verdict is come to, nor how it is shown.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from lab.tls.codepoints import ProtocolVersion
+from lab.tls.outcome import Outcome
+
+
+class Verdict(enum.Enum):
+    """What a finding comes to."""
+
+    RIGHT = "as it should be"
+    BY_HTTP = "refused by HTTP"
+    SILENT = "refused, but says nothing"
+    UNPREPARED = "accepted: needs preparing"
+    UNTOLD = "cannot tell"
+    UNEXPECTED = "not as measured"
+    SHUT_OUT = "should have been accepted"
+    LET_IN = "should have been refused"
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing is wrong with the server: whoever must not get in does not."""
+        return self in _FINE
+
+    @property
+    def weight(self) -> int:
+        """How bad it is, beside the others: of several tries, the worst one counts."""
+        return list(Verdict).index(self)
+
+
+_FINE = frozenset({Verdict.RIGHT, Verdict.BY_HTTP, Verdict.SILENT, Verdict.UNPREPARED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What a scenario teaches, in sentences without their full stops.
+
+    ``norm`` is what should become of its client: "accept", "refuse" or "either". ``command`` shows
+    it in a shell, "" if none does. ``own_only`` tells that only the lab's own server can be tried,
+    ``needs`` what another one must have for the norm to hold, "" if nothing.
+    """
+
+    name: str
+    family: str
+    sentence: str
+    made: str
+    cause: str
+    fix: str
+    norm: str
+    command: str
+    own_only: bool
+    needs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One scenario in one version.
+
+    ``admitted`` tells whether the server took the client, None where that cannot be told;
+    ``ending`` is by what it ended, in words, and ``outcome`` the same as it was seen, None where
+    there was no connection; ``handshake_returned`` tells of the client's handshake call, None where
+    it made none. ``tries`` connections were made, of which ``like_this`` came to the
+    verdict. ``notes`` say what else is to be known.
+    """
+
+    lesson: Lesson
+    version: ProtocolVersion
+    verdict: Verdict
+    admitted: bool | None
+    ending: str
+    handshake_returned: bool | None
+    outcome: Outcome | None
+    tries: int = 1
+    like_this: int = 1
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insight:
+    """One thing that a server does, put together from several connections.
+
+    ``code`` names the question for machines, ``subject`` for people; ``answer`` is a sentence
+    without its full stop, ``evidence`` what was seen.
+    """
+
+    code: str
+    subject: str
+    answer: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A whole probe. ``target`` is ``host:port``, or words for the lab's own server.
+
+    ``connections`` were made, within ``seconds``; ``skipped`` are versions that the server does not
+    speak.
+    """
+
+    target: str
+    findings: tuple[Finding, ...]
+    insights: tuple[Insight, ...]
+    skipped: tuple[ProtocolVersion, ...]
+    connections: int
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether all is as it should be."""
+        return all(finding.verdict.fine for finding in self.findings)
