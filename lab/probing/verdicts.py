@@ -71,13 +71,18 @@ def rule(trial: Trial, known: Circumstances) -> Ruling:
             notes = (*notes, *_how_it_got_in(trial))
             if trial.scenario.needs and not known.prepared:
                 verdict = Verdict.UNPREPARED
-                notes = (f"to be refused, it takes {trial.scenario.needs}: --crl makes one",)
+                notes = (
+                    f"to refuse it, a server needs {trial.scenario.needs}; --crl FILE makes that "
+                    "list, for the server to load, and then holds it to it",
+                )
     elif norm is Norm.ACCEPT:
         verdict = Verdict.SHUT_OUT
     elif norm is Norm.EITHER or isinstance(trial.scenario.client, BareClient):
         verdict = Verdict.RIGHT
     else:
         verdict = _manner(trial.outcome)
+    if verdict is Verdict.RIGHT:
+        notes = ()
     return Ruling(verdict=verdict, admitted=admitted, ending=ending(trial), notes=notes)
 
 
@@ -94,7 +99,7 @@ def _how_it_got_in(trial: Trial) -> tuple[str, ...]:
         return ("the server asked for a certificate and went on without: let it require one",)
     if trial.scenario.needs:
         return (f"the server does not check it: it takes {trial.scenario.needs}",)
-    return ("the server took this certificate: let it verify what clients send",)
+    return ("the server took the certificate: its verification is off, or does not see this",)
 
 
 def rule_own(trial: Trial, openssl: tuple[int, int]) -> Ruling:

@@ -69,35 +69,53 @@ def _below(report: Report, paper: Paper) -> Iterator[Text]:
     noted = [each for each in report.findings if not each.verdict.fine or each.notes]
     if noted:
         yield paper.rule("To look at")
-        for finding in noted:
-            yield from _remark(finding, paper)
+        for (verdict, notes), findings in _grouped(noted).items():
+            yield Text(verdict.value, "bold" if verdict.fine else "bold red")
+            for note in notes:
+                for line in paper.wrapped(note, paper.width - 2):
+                    yield Text(f"  {line}")
+            for words in _scenarios(findings):
+                yield from _point(words, paper, indent=2)
         yield Text()
     if report.insights or report.skipped:
         yield paper.rule("What this server does")
         for insight in report.insights:
-            yield from _point(insight.subject, insight.answer, paper)
+            yield from _point(f"{insight.subject}: {insight.answer}", paper)
         for version in report.skipped:
-            yield from _point("versions", f"{version} is not spoken, and was not tried", paper)
+            yield from _point(f"versions: {version} is not spoken, and was not tried", paper)
         yield Text()
     style = "bold green" if report.passed else "bold red"
     for line in paper.wrapped(conclusion(report), paper.width):
         yield Text(line, style)
 
 
-def _remark(finding: Finding, paper: Paper) -> Iterator[Text]:
-    fine = finding.verdict.fine
-    head = f"{finding.lesson.name}, {finding.version}: {finding.verdict.value}"
-    for line in paper.wrapped(head, paper.width):
-        yield Text(line, "bold" if fine else "bold red")
-    if not fine:
-        yield from paper.entry("what", finding.lesson.sentence, indent=2)
-    for note in finding.notes:
-        yield from paper.entry("note", note, indent=2)
+def _grouped(
+    findings: Sequence[Finding],
+) -> dict[tuple[Verdict, tuple[str, ...]], list[Finding]]:
+    """Those of which the same is to be said; the worst first."""
+    groups: dict[tuple[Verdict, tuple[str, ...]], list[Finding]] = {}
+    for finding in sorted(findings, key=lambda each: -each.verdict.weight):
+        groups.setdefault((finding.verdict, finding.notes), []).append(finding)
+    return groups
 
 
-def _point(subject: str, answer: str, paper: Paper) -> Iterator[Text]:
-    for number, line in enumerate(paper.wrapped(f"{subject}: {answer}", paper.width - 2)):
-        yield Text(f"{'  ' if number else '- '}{line}")
+def _scenarios(findings: Sequence[Finding]) -> Iterator[str]:
+    """Each scenario once, with its versions and what it is."""
+    sentences = {finding.lesson.name: finding.lesson.sentence for finding in findings}
+    for name, versions in _versions(findings).items():
+        yield f"{name} ({' and '.join(versions)}): {sentences[name]}"
+
+
+def _versions(findings: Sequence[Finding]) -> dict[str, list[str]]:
+    versions: dict[str, list[str]] = {}
+    for finding in findings:
+        versions.setdefault(finding.lesson.name, []).append(str(finding.version))
+    return versions
+
+
+def _point(words: str, paper: Paper, *, indent: int = 0) -> Iterator[Text]:
+    for number, line in enumerate(paper.wrapped(words, paper.width - 2 - indent)):
+        yield Text(f"{' ' * indent}{'  ' if number else '- '}{line}")
 
 
 def conclusion(report: Report) -> str:
@@ -136,8 +154,5 @@ _INTRODUCTIONS = {
 
 def _named(findings: Sequence[Finding], verdict: Verdict) -> list[str]:
     """The scenarios of that verdict, each with its versions."""
-    versions: dict[str, list[str]] = {}
-    for finding in findings:
-        if finding.verdict is verdict:
-            versions.setdefault(finding.lesson.name, []).append(str(finding.version))
-    return [f"{name} ({' and '.join(each)})" for name, each in versions.items()]
+    found = _versions([finding for finding in findings if finding.verdict is verdict])
+    return [f"{name} ({' and '.join(each)})" for name, each in found.items()]

@@ -21,7 +21,7 @@ class Verdict(enum.Enum):
     RIGHT = "as it should be"
     BY_HTTP = "refused by HTTP"
     SILENT = "refused, but says nothing"
-    UNPREPARED = "accepted: needs preparing"
+    UNPREPARED = "not held against it"
     UNTOLD = "cannot tell"
     UNEXPECTED = "not as measured"
     SHUT_OUT = "should have been accepted"
