@@ -98,7 +98,7 @@ def _how_it_got_in(trial: Trial) -> tuple[str, ...]:
     if not seen.client_chain:
         return ("the server asked for a certificate and went on without: let it require one",)
     if trial.scenario.needs:
-        return (f"the server does not check it: it takes {trial.scenario.needs}",)
+        return (f"the server does not refuse what is revoked: it needs {trial.scenario.needs}",)
     return ("the server took the certificate: its verification is off, or does not see this",)
 
 
