@@ -24,7 +24,7 @@ from lab.probing.campaign import NothingSelected, selection
 from lab.probing.connection import NoConnection
 from lab.probing.scenarios import SCENARIOS, UnknownScenario
 from lab.probing.survey import NotProbable
-from lab.probing.target import TargetError, parse_target
+from lab.probing.target import Target, TargetError, parse_target
 from lab.probing.tracing import NoTrace
 from lab.probing.trial import Approach
 from lab.probing.verdicts import lesson
@@ -136,8 +136,9 @@ def _run(options: argparse.Namespace) -> int:
         repeat=options.repeat,
         concurrency=options.concurrency,
     )
-    approach = None if own else _approach(options)
+    target = None if own else parse_target(options.target)
     shop = _shop(options)
+    approach = _approach(options, target) if target else None
     prepared = options.crl is not None
     if prepared and ensure_revocation_lists(options.crl, shop):
         print(f"{DOOR}: wrote {options.crl}: let the server load it", file=sys.stderr)
@@ -172,9 +173,9 @@ def _ask_password() -> bytes:
     return getpass.getpass("Password of the CA's key: ").encode()
 
 
-def _approach(options: argparse.Namespace) -> Approach:
+def _approach(options: argparse.Namespace, target: Target) -> Approach:
     approach = Approach(
-        target=parse_target(options.target),
+        target=target,
         server_ca=None,
         sni=options.sni,
         request=options.request or "/",

@@ -1,0 +1,276 @@
+"""Verdicts from what was seen, whatever the alert's number; and the campaign that gathers it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from lab.probing.campaign import NothingSelected, run, selection
+from lab.probing.connection import NoConnection
+from lab.probing.scenario import Norm, Scenario
+from lab.probing.scenarios import SCENARIOS, UnknownScenario, find_scenario
+from lab.probing.trial import Trial
+from lab.probing.verdicts import Attempt, Circumstances, Ruling, finding, rule, rule_own
+from lab.stream.contexts import TlsVersion
+from lab.tls.codepoints import AlertDescription, AlertLevel
+from lab.tls.events import (
+    AlertSeen,
+    Endpoint,
+    Event,
+    NotTls,
+    Protocol,
+    StreamEnd,
+    StreamEnded,
+)
+from lab.tls.findings import Verdict
+from lab.tls.outcome import Outcome, Result, Signal
+from lab.tls.trace import Trace
+
+NOTHING = Circumstances()
+ACCEPTED = Outcome(result=Result.ACCEPTED, http_status=200, client_handshake_returned=True)
+
+
+def alert(number: int) -> AlertSeen:
+    return AlertSeen(
+        time=0.0,
+        endpoint=Endpoint.SERVER,
+        records=(),
+        encrypted=True,
+        level=AlertLevel.FATAL,
+        description=AlertDescription(number),
+    )
+
+
+def by_server(signal: Signal, status: int | None = None) -> Outcome:
+    return Outcome(result=Result.REJECTED, by=Endpoint.SERVER, signal=signal, http_status=status)
+
+
+def by_alert(number: int) -> Outcome:
+    return replace(by_server(Signal.ALERT), alert=alert(number))
+
+
+def trial(name: str, outcome: Outcome, *events: Event) -> Trial:
+    trace = Trace(
+        target="server.example:443",
+        requested_version=None,
+        negotiated_version=None,
+        client_certificate=None,
+        start=0.0,
+        events=events,
+        both_ends=False,
+        outcome=outcome,
+        diagnosis=(),
+    )
+    return Trial(scenario=find_scenario(name), version=TlsVersion.TLS13, trace=trace)
+
+
+@pytest.mark.parametrize("number", [0, 10, 40, 42, 43, 45, 46, 48, 49, 50, 51, 80, 116, 200])
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [("no-certificate", Verdict.RIGHT), ("good", Verdict.SHUT_OUT), ("eku-any", Verdict.RIGHT)],
+)
+def test_the_number_of_an_alert_decides_nothing(name: str, verdict: Verdict, number: int) -> None:
+    ruling = rule(trial(name, by_alert(number)), NOTHING)
+    assert (ruling.verdict, ruling.admitted) == (verdict, False)
+    assert ruling.ending.endswith(f"({number})")
+
+
+SILENCE = [Signal.FIN, Signal.RST, Signal.CLOSE_NOTIFY]
+
+
+@pytest.mark.parametrize("signal", SILENCE)
+def test_a_refusal_without_a_word(signal: Signal) -> None:
+    assert rule(trial("expired", by_server(signal)), NOTHING).verdict is Verdict.SILENT
+    assert rule(trial("good", by_server(signal)), NOTHING).verdict is Verdict.SHUT_OUT
+    assert rule(trial("eku-any", by_server(signal)), NOTHING).verdict is Verdict.RIGHT
+
+
+def test_a_refusal_by_http() -> None:
+    outcome = by_server(Signal.HTTP_STATUS, 400)
+    ruling = rule(trial("no-certificate", outcome), NOTHING)
+    assert (ruling.verdict, ruling.ending) == (Verdict.BY_HTTP, "HTTP 400")
+    assert rule(trial("good", outcome), NOTHING).verdict is Verdict.SHUT_OUT
+
+
+def test_a_status_that_everybody_gets_says_nothing() -> None:
+    """A page that is forbidden to all refuses nobody for the certificate."""
+    known = Circumstances(status_for_good=403)
+    forbidden, other = (by_server(Signal.HTTP_STATUS, status) for status in (403, 400))
+    ruling = rule(trial("expired", forbidden), known)
+    assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
+    assert "--request" in ruling.notes[0]
+    assert rule(trial("expired", other), known).verdict is Verdict.BY_HTTP
+    assert rule(trial("expired", by_alert(45)), known).verdict is Verdict.RIGHT
+    assert rule(trial("good", forbidden), known).verdict is Verdict.SHUT_OUT
+
+
+def test_who_gets_in() -> None:
+    assert rule(trial("good", ACCEPTED), NOTHING).verdict is Verdict.RIGHT
+    assert rule(trial("eku-any", ACCEPTED), NOTHING).verdict is Verdict.RIGHT
+    assert rule(trial("expired", ACCEPTED), NOTHING).verdict is Verdict.LET_IN
+
+
+def test_what_a_server_must_have_first() -> None:
+    assert rule(trial("revoked", ACCEPTED), NOTHING).verdict is Verdict.UNPREPARED
+    prepared = Circumstances(prepared=True)
+    assert rule(trial("revoked", ACCEPTED), prepared).verdict is Verdict.LET_IN
+    assert rule(trial("revoked", by_alert(44)), NOTHING).verdict is Verdict.RIGHT
+
+
+UNTOLD = [
+    Outcome(result=Result.FAILED, by=Endpoint.SERVER, signal=Signal.TIME_OUT),
+    Outcome(result=Result.FAILED, by=Endpoint.CLIENT, signal=Signal.CLOSE_NOTIFY),
+    Outcome(result=Result.REJECTED, by=Endpoint.CLIENT, signal=Signal.ALERT),
+    Outcome(result=Result.FAILED),
+]
+
+
+@pytest.mark.parametrize("outcome", UNTOLD)
+def test_what_cannot_be_told_is_said_to_be_so(outcome: Outcome) -> None:
+    for name in ("good", "expired"):
+        ruling = rule(trial(name, outcome), NOTHING)
+        assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
+        assert ruling.notes
+
+
+def in_clear(sample: bytes) -> NotTls:
+    return NotTls(time=0.0, endpoint=Endpoint.SERVER, protocol=Protocol.HTTP, sample=sample)
+
+
+def ended(endpoint: Endpoint, end: StreamEnd) -> StreamEnded:
+    return StreamEnded(time=0.0, endpoint=endpoint, end=end)
+
+
+NOT_TLS = Outcome(result=Result.FAILED, by=Endpoint.CLIENT, signal=Signal.NOT_TLS)
+
+
+@pytest.mark.parametrize(
+    ("events", "verdict", "ending"),
+    [
+        ((in_clear(b"HTTP/1.1 200 OK\r\n"),), Verdict.LET_IN, "HTTP 200 in the clear"),
+        ((in_clear(b"HTTP/1.1 400 Bad\r\n"),), Verdict.RIGHT, "HTTP 400 in the clear"),
+        ((in_clear(b"HTTP/1.1 301 Moved\r\n"),), Verdict.RIGHT, "HTTP 301 in the clear"),
+        ((alert(10),), Verdict.RIGHT, "unexpected_message (10)"),
+        ((ended(Endpoint.SERVER, StreamEnd.RESET),), Verdict.RIGHT, "RST"),
+        ((ended(Endpoint.SERVER, StreamEnd.FIN),), Verdict.RIGHT, "FIN"),
+        ((ended(Endpoint.CLIENT, StreamEnd.FIN),), Verdict.RIGHT, "waits on"),
+        ((), Verdict.RIGHT, "waits on"),
+    ],
+)
+def test_a_client_that_speaks_no_tls(
+    events: tuple[Event, ...], verdict: Verdict, ending: str
+) -> None:
+    ruling = rule(trial("plain-http", NOT_TLS, *events), NOTHING)
+    assert (ruling.verdict, ruling.ending) == (verdict, ending)
+
+
+def test_the_labs_own_server_is_held_to_the_letter() -> None:
+    other = rule_own(trial("expired", by_alert(42)), (3, 0))
+    assert other.verdict is Verdict.UNEXPECTED
+    assert any("alert: bad_certificate" in note for note in other.notes)
+    unmeasured = rule_own(trial("expired", by_alert(42)), (9, 9))
+    assert unmeasured.verdict is Verdict.RIGHT
+
+
+def ruling(verdict: Verdict) -> Ruling:
+    return Ruling(verdict=verdict, admitted=None, ending="")
+
+
+def test_of_several_tries_the_worst_counts() -> None:
+    trials = (trial("expired", by_alert(45)), trial("expired", ACCEPTED))
+    attempt = Attempt(
+        scenario=trials[0].scenario, version=TlsVersion.TLS13, trials=(*trials, trials[0])
+    )
+    found = finding(attempt, [rule(each, NOTHING) for each in attempt.trials])
+    assert (found.verdict, found.like_this, found.tries) == (Verdict.LET_IN, 1, 3)
+    assert found.outcome is ACCEPTED
+
+
+def test_a_connection_that_fails_is_no_verdict() -> None:
+    attempt = Attempt(
+        scenario=find_scenario("good"), version=TlsVersion.TLS12, trials=(), failure="gone"
+    )
+    found = finding(attempt, [])
+    assert (found.verdict, found.notes, found.outcome) == (Verdict.UNTOLD, ("gone",), None)
+
+
+def test_which_verdicts_are_fine() -> None:
+    fine = {each for each in Verdict if each.fine}
+    assert fine == {Verdict.RIGHT, Verdict.BY_HTTP, Verdict.SILENT, Verdict.UNPREPARED}
+    assert max(fine, key=lambda each: each.weight).weight < min(
+        each.weight for each in set(Verdict) - fine
+    )
+
+
+def test_a_selection() -> None:
+    assert selection([], [], own=True) == list(SCENARIOS)
+    names = [each.name for each in selection(["expired", "good"], [], own=True)]
+    assert names == ["good", "expired"]
+    away = selection([], ["silence"], own=False)
+    assert all(each.anywhere and each.name != "silence" for each in away)
+    assert any(each.norm is Norm.ACCEPT for each in away)
+    with pytest.raises(NothingSelected, match="server-expired is about the lab's own server"):
+        selection(["server-expired"], [], own=False)
+    with pytest.raises(NothingSelected, match="no scenario is left"):
+        selection([], [each.name for each in SCENARIOS], own=True)
+    with pytest.raises(UnknownScenario):
+        selection([], ["nonsense"], own=True)
+
+
+class Host:
+    """Stands in for a server: counts who is there at once, and refuses to be reached by some."""
+
+    def __init__(self) -> None:
+        self.there = 0
+        self.most = 0
+        self.order: list[str] = []
+
+    async def attempt(self, scenario: Scenario, version: TlsVersion, early: bool) -> Trial:
+        assert not early
+        self.order.append(scenario.name)
+        self.there += 1
+        self.most = max(self.most, self.there)
+        await asyncio.sleep(0)
+        self.there -= 1
+        if scenario.name == "expired":
+            raise NoConnection("nobody there")
+        return trial(scenario.name, ACCEPTED)
+
+
+async def test_a_campaign_keeps_order_and_bounds() -> None:
+    host, done = Host(), list[str]()
+    scenarios = [find_scenario(name) for name in ("silence", "good", "expired", "wrong-ca")]
+    attempts = await run(
+        scenarios,
+        list(TlsVersion),
+        host.attempt,
+        repeat=2,
+        concurrency=3,
+        done=done.append,
+    )
+    assert [(each.scenario.name, each.version) for each in attempts] == [
+        (each.name, version) for each in scenarios for version in TlsVersion
+    ]
+    assert [len(each.trials) for each in attempts] == [2, 2, 2, 2, 0, 0, 2, 2]
+    assert {each.failure for each in attempts} == {"", "nobody there"}
+    assert host.most == 3
+    # Who says nothing holds up a server that serves one at a time.
+    assert set(host.order[-2:]) == {"silence"}
+    assert len(done) == len(attempts)
+
+
+async def test_a_defect_ends_a_campaign() -> None:
+    async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> Trial:
+        raise RuntimeError("a defect of ours")
+
+    with pytest.raises(RuntimeError, match="a defect of ours"):
+        await run(
+            list(SCENARIOS),
+            list(TlsVersion),
+            attempt,
+            repeat=1,
+            concurrency=4,
+            done=lambda name: None,
+        )

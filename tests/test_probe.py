@@ -1,0 +1,269 @@
+"""``python -m lab.probe`` as its users run it: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.pki.identity_files import load_identity
+from lab.probing.scenarios import SCENARIOS
+from lab.stream.contexts import TlsVersion
+from tests.doors import Done, run, served
+from tests.peers import MAKES, Ask, free_port, served_by
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
+    """The whole probe of the lab's own server, once, in an empty folder."""
+    folder = tmp_path_factory.mktemp("probe")
+    done = run("lab.probe", "--json", "probe.json", "--junit", "probe.xml", cwd=folder)
+    return done, folder
+
+
+def away(certs: Path, port: int, *words: str | Path) -> Done:
+    ca = ("--ca-cert", certs / "ca.crt", "--ca-key", certs / "ca.key")
+    return run("lab.probe", f"127.0.0.1:{port}", *ca, *words)
+
+
+def test_the_labs_own_server_does_all_that_is_expected(whole: tuple[Done, Path]) -> None:
+    done, _ = whole
+    assert (done.code, done.err) == (0, ""), done.out
+    assert "── What this server does ──" in done.out
+    assert f"\n{len(SCENARIOS)} scenarios, " in done.out
+    assert done.out.rstrip().endswith(": all is as it should be.")
+    assert "\x1b" not in done.out
+
+
+def test_the_table_has_every_scenario_in_both_versions(whole: tuple[Done, Path]) -> None:
+    table = whole[0].out.split("\n\n")[0].splitlines()[1:]
+    assert len(table) == 2 * len(SCENARIOS)
+    assert [line.split()[0] for line in table[::2]] == [each.name for each in SCENARIOS]
+    row = re.split(r"  +", table[0])
+    assert row == [
+        "no-certificate",
+        "1.2",
+        "refused",
+        "handshake_failure (40)",
+        "did not return",
+        "as it should be",
+    ]
+    assert re.split(r"  +", table[1].strip()) == [
+        "1.3",
+        "refused",
+        "certificate_required (116)",
+        "returned",
+        "as it should be",
+    ]
+
+
+def test_the_document(whole: tuple[Done, Path]) -> None:
+    found: dict[str, Any] = json.loads((whole[1] / "probe.json").read_text("utf-8"))
+    assert found["passed"] is True
+    assert found["connections"] >= 2 * len(SCENARIOS)
+    keys = {(each["scenario"], each["version"]) for each in found["findings"]}
+    assert len(keys) == len(found["findings"]) == 2 * len(SCENARIOS)
+    one = next(each for each in found["findings"] if each["scenario"] == "expired")
+    assert one["verdict"] == "as it should be"
+    assert one["alert"] == {"number": 45, "name": "certificate_expired"}
+    assert (one["admitted"], one["client_handshake_returned"]) == (False, False)
+    assert {each["code"] for each in found["insights"]} == {
+        "client-certificate",
+        "ca-names",
+        "chain",
+        "reset",
+    }
+    assert all(each["evidence"] for each in found["insights"])
+
+
+def test_junit(whole: tuple[Done, Path]) -> None:
+    suite = ET.parse(whole[1] / "probe.xml").getroot()
+    assert suite.tag == "testsuite"
+    assert (suite.get("tests"), suite.get("failures")) == (str(2 * len(SCENARIOS)), "0")
+    assert len(suite.findall("testcase")) == 2 * len(SCENARIOS)
+    assert "both are refused by" in (suite.findtext("system-out") or "")
+
+
+def test_nothing_is_left_behind(whole: tuple[Done, Path]) -> None:
+    assert sorted(each.name for each in whole[1].iterdir()) == ["probe.json", "probe.xml"]
+
+
+def test_the_list(tmp_path: Path) -> None:
+    done = run("lab.probe", "--list", cwd=tmp_path)
+    assert done.code == 0
+    lines = done.out.splitlines()[1:]
+    assert len(lines) == len(SCENARIOS) >= 45
+    for line, scenario in zip(lines, SCENARIOS, strict=True):
+        assert line.startswith(f"{scenario.name} ")
+        assert line.endswith(scenario.sentence)
+
+
+def test_one_scenario_is_explained_in_both_versions(tmp_path: Path) -> None:
+    done = run("lab.probe", "--explain", "expired", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    parts = [
+        "── expired ──",
+        "The certificate has expired.",
+        "TLS 1.2, client certificate",
+        "ALERT fatal certificate_expired (45)",
+        "TLS 1.3, client certificate",
+        "ALERT fatal certificate_expired (45)",
+        "── Comparison ──",
+        "── Cause and fix ──",
+        "should refuse it",
+        "nobody renewed it, or the server's clock is ahead",
+        "issue a new one",
+        "openssl verify -purpose sslclient",
+    ]
+    at = 0
+    for part in parts:
+        at = done.out.index(part, at)
+    assert "{" not in done.out[at:]
+
+
+@pytest.mark.parametrize("version", [each.value for each in TlsVersion])
+def test_a_selection(version: str, tmp_path: Path) -> None:
+    words = ("--only", "good,expired", f"--tls{version}", "--json", "-", "--repeat", "2")
+    done = run("lab.probe", *words, cwd=tmp_path)
+    assert done.code == 0
+    findings = json.loads(done.out)["findings"]
+    assert [(each["scenario"], each["version"], each["tries"]) for each in findings] == [
+        (name, f"TLS {version}", 2) for name in ("good", "expired")
+    ]
+
+
+def test_nginx_that_requires_refuses_by_http(certs: Path, tmp_path: Path) -> None:
+    with served_by(MAKES["nginx"], certs, tmp_path) as port:
+        done = away(certs, port, "--only", "good,no-certificate,expired")
+    assert done.code == 0, done.err
+    assert done.out.count("refused by HTTP\n") == 4
+    assert "all is as it should be (4 refused by HTTP)." in " ".join(done.out.split())
+
+
+def test_nginx_that_asks_only_lets_somebody_in(certs: Path, tmp_path: Path) -> None:
+    junit = tmp_path / "probe.xml"
+    with served_by(MAKES["nginx"], certs, tmp_path, ask=Ask.OPTIONAL) as port:
+        words = ("--only", "good,no-certificate,expired", "--junit", junit)
+        done = away(certs, port, *words)
+    assert done.code == 1
+    said = " ".join(done.out.split())
+    assert said.endswith(
+        "Let in, and should have been refused: no-certificate (TLS 1.2 and TLS 1.3)."
+    )
+    failures = ET.parse(junit).getroot().findall("testcase/failure")
+    assert [each.get("message") for each in failures] == ["should have been refused"] * 2
+
+
+def test_a_list_is_made_for_the_server_to_load(certs: Path, tmp_path: Path) -> None:
+    crl, words = tmp_path / "probe.crl", ("--only", "good,through-intermediate,revoked", "--crl")
+    with served_by(MAKES["haproxy"], certs, tmp_path) as port:
+        before = away(certs, port, *words, crl)
+    assert before.code == 1
+    assert before.err == f"lab.probe: wrote {crl}: let the server load it\n"
+    with served_by(MAKES["haproxy"], certs, tmp_path, crl=crl) as port:
+        after = away(certs, port, *words, crl)
+    assert (after.code, after.err) == (0, ""), after.out
+
+
+def test_one_scenario_is_explained_on_a_server_elsewhere(certs: Path, tmp_path: Path) -> None:
+    with served_by(MAKES["haproxy"], certs, tmp_path) as port:
+        done = away(certs, port, "--explain", "no-certificate", "--tls1.3")
+    assert done.code == 0, done.err
+    assert f"openssl s_client -connect 127.0.0.1:{port} -CAfile ca.crt" in done.out
+
+
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """A server that speaks no TLS: it greets, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            with listener.accept()[0] as connection:
+                connection.sendall(b"220 mail.example ESMTP\r\n")
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(4096):
+                    pass
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(10)
+
+
+def one_line(done: Done, *says: str) -> None:
+    assert (done.code, done.out) == (2, ""), done.out
+    (line,) = done.err.splitlines()
+    assert line.startswith("lab.probe: ")
+    for words in says:
+        assert words in line
+
+
+def test_a_server_without_tls(certs: Path, deaf: int) -> None:
+    one_line(away(certs, deaf), f"127.0.0.1:{deaf}", "TLS")
+
+
+def test_a_server_that_is_not_there(certs: Path) -> None:
+    port = free_port()
+    one_line(away(certs, port), f"cannot connect to 127.0.0.1:{port}")
+
+
+def test_a_server_that_we_do_not_trust(certs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert run("lab.certs", "--dir", other, "--key-type", "ec").code == 0
+    with served("--certs", other, "--port", "0") as server:
+        done = away(certs, server.port, "--only", "good")
+        one_line(done, "self-signed certificate in certificate chain", "--server-ca", "--insecure")
+        insecure = away(certs, server.port, "--only", "good", "--insecure")
+    assert insecure.code == 1
+    assert "it does not take this probe's CA" in insecure.out
+
+
+def test_a_ca_and_a_key_that_do_not_match(certs: Path) -> None:
+    words = ("--ca-cert", certs / "ca.crt", "--ca-key", certs / "server.key")
+    one_line(run("lab.probe", "127.0.0.1:1", *words), "does not belong to the certificate")
+
+
+def test_an_encrypted_key(certs: Path, tmp_path: Path) -> None:
+    key, password = tmp_path / "ca.key", tmp_path / "password"
+    key.write_bytes(load_identity(certs / "ca.crt", certs / "ca.key").key_pem(b"secret"))
+    password.write_text("secret\n")
+    words = ("--ca-cert", certs / "ca.crt", "--ca-key", key)
+    one_line(run("lab.probe", "127.0.0.1:1", *words), "encrypted", str(key))
+    one_line(
+        run("lab.probe", "127.0.0.1:1", *words, "--ca-key-password-file", password),
+        "cannot connect to 127.0.0.1:1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--only", "expird"], "there is no scenario 'expird'; did you mean expired?"),
+        (["--explain", "no-cert"], "did you mean no-certificate?"),
+        (["--skip", "god"], "did you mean good?"),
+        (["127.0.0.1:1", "--only", "server-expired"], "leave HOST:PORT out to try it"),
+        (["--sni", "a.example"], "--sni is about a server elsewhere"),
+        (["http://127.0.0.1:1"], "not an https URL"),
+        (["127.0.0.1:1"], "ca.crt: no such file. Make the lab's CA (python -m lab.certs)"),
+        (["127.0.0.1:1", "--insecure", "--ca-cert", "nothing.crt"], "nothing.crt: no such file"),
+        (["--only", "good", "--json", "no/such/file"], "no/such/file"),
+    ],
+)
+def test_what_cannot_be_probed_is_one_line(words: list[str], says: str, tmp_path: Path) -> None:
+    done = run("lab.probe", *words, cwd=tmp_path)
+    (line,) = done.err.splitlines()
+    assert done.code == 2
+    assert line.startswith("lab.probe: ")
+    assert says in line
+
+
+@pytest.mark.parametrize("words", [["--repeat", "0"], ["--concurrency", "many"], ["--nonsense"]])
+def test_options_are_checked(words: list[str]) -> None:
+    assert run("lab.probe", *words).code == 2
