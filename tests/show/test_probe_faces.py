@@ -132,7 +132,7 @@ def test_no_line_is_wider_than_the_page() -> None:
 def test_the_list() -> None:
     file = io.StringIO()
     print_list([lesson("a")], file)
-    assert file.getvalue().splitlines()[1].split("  ")[:2] == ["a", "       refused"]
+    assert file.getvalue().splitlines()[1].split()[:4] == ["a", "refused", "any", "server"]
 
 
 def test_an_explanation_keeps_the_command_on_one_line() -> None:
