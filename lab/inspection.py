@@ -67,7 +67,11 @@ async def probe_target(
     found = await survey(approach, extent.versions, shop)
 
     def rules(version: TlsVersion) -> _Rule:
-        known = Circumstances(status_for_good=found.status_for_good(version), prepared=prepared)
+        known = Circumstances(
+            good_got_in=found.good_got_in(version),
+            status_for_good=found.status_for_good(version),
+            prepared=prepared,
+        )
         return partial(rule, known=known)
 
     run = _Run(

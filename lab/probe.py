@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.door import refuse, say
+from lab.door import plain_text, refuse, run, say
 from lab.inspection import Extent, explain, probe_own, probe_target
 from lab.pki import pem
 from lab.pki.ca_files import ensure_revocation_lists, load_authority
@@ -62,8 +62,8 @@ def parser() -> argparse.ArgumentParser:
     trust = made.add_mutually_exclusive_group()
     trust.add_argument("--server-ca", type=Path, metavar="FILE", help="whom to trust (--ca-cert)")
     trust.add_argument("--insecure", action="store_true", help="do not verify the server")
-    add("--sni", metavar="NAME", help="the name to ask for (default: HOST)")
-    add("--request", metavar="PATH", help="what to GET (default: /)")
+    add("--sni", type=plain_text, metavar="NAME", help="the name to ask for (default: HOST)")
+    add("--request", type=plain_text, metavar="PATH", help="what to GET (default: /)")
     add(
         "--crl",
         type=Path,
@@ -203,4 +203,4 @@ def _report(report: Report, options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(main))

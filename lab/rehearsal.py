@@ -60,12 +60,12 @@ async def at_home(host: Host, shop: Workshop, folder: Path) -> AsyncIterator[Own
 
 def _server_tls(host: Host, shop: Workshop, folder: Path) -> ServerTls:
     identity, pem, ca = host.identity(shop), folder / "server.pem", folder / "client-ca.crt"
-    write_private(pem, identity.chain_pem() + identity.key_pem())
-    write_public(ca, certificates_pem(host.trusts(shop)))
+    write_private(pem, identity.chain_pem() + identity.key_pem(), lasting=False)
+    write_public(ca, certificates_pem(host.trusts(shop)), lasting=False)
     crl: Path | None = None
     if host.revocation_lists is not None:
         crl = folder / "crl.pem"
-        write_public(crl, revocation_lists_pem(host.revocation_lists(shop)))
+        write_public(crl, revocation_lists_pem(host.revocation_lists(shop)), lasting=False)
     return ServerTls(
         identity=IdentityFiles(certificate=pem, key=pem),
         client_ca=ca,
@@ -78,7 +78,7 @@ def trust_file(scenario: Scenario, shop: Workshop, folder: Path) -> Path:
     """A file in ``folder`` of the CAs that the scenario's client trusts."""
     trusts = scenario.client.trusts if isinstance(scenario.client, TlsClient) else lab_root
     path = folder / "server-ca.crt"
-    write_public(path, certificates_pem(trusts(shop)))
+    write_public(path, certificates_pem(trusts(shop)), lasting=False)
     return path
 
 

@@ -16,21 +16,22 @@ from pathlib import Path
 from lab.pki.identity import Identity
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Make ``path``, with mode 0600 from the start, and bring ``data`` to the disk."""
-    _write(path, data, 0o600)
+def write_private(path: Path, data: bytes, *, lasting: bool = True) -> None:
+    """Make ``path``, with mode 0600 from the start; if ``lasting``, bring ``data`` to the disk."""
+    _write(path, data, 0o600, lasting)
 
 
-def write_public(path: Path, data: bytes) -> None:
-    """Make ``path``, as readable as the umask lets it be, and bring ``data`` to the disk."""
-    _write(path, data, 0o666)
+def write_public(path: Path, data: bytes, *, lasting: bool = True) -> None:
+    """Make ``path``, as readable as the umask lets it be; ``lasting`` as above."""
+    _write(path, data, 0o666, lasting)
 
 
-def _write(path: Path, data: bytes, mode: int) -> None:
+def _write(path: Path, data: bytes, mode: int, lasting: bool) -> None:
     with open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if lasting:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 @contextmanager
@@ -41,5 +42,5 @@ def temporary_pem(identity: Identity) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="mtls-lab-") as directory:
         path = Path(directory) / "identity.pem"
-        write_private(path, identity.chain_pem() + identity.key_pem())
+        write_private(path, identity.chain_pem() + identity.key_pem(), lasting=False)
         yield path

@@ -37,6 +37,10 @@ class Survey:
         """The versions that the server speaks, of those asked for."""
         return list(self.trials)
 
+    def good_got_in(self, version: TlsVersion) -> bool:
+        """Whether the good client was answered."""
+        return self.trials[version].outcome.result is Result.ACCEPTED
+
     def status_for_good(self, version: TlsVersion) -> int | None:
         """The HTTP status by which the good client is refused, None if it is not."""
         outcome = self.trials[version].outcome

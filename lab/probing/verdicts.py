@@ -48,10 +48,12 @@ class Attempt:
 class Circumstances:
     """What must be known of a server to judge what it did.
 
-    ``status_for_good`` is the HTTP status by which the good client was refused, None if it was
-    not; ``prepared`` tells that the server has what scenarios may need of it.
+    ``good_got_in`` tells whether the good client was answered, ``status_for_good`` is the HTTP
+    status by which it was refused, None if it was not; ``prepared`` tells that the server has what
+    scenarios may need of it.
     """
 
+    good_got_in: bool = True
     status_for_good: int | None = None
     prepared: bool = False
 
@@ -137,6 +139,10 @@ def _admitted(trial: Trial, known: Circumstances) -> tuple[bool | None, str]:
     if outcome.result is Result.ACCEPTED:
         return True, ""
     if not by_server:
+        dropped = outcome.by is Endpoint.SERVER and outcome.signal in _SERVERS_SILENCE
+        if dropped and known.good_got_in:
+            # It completed the handshake, and then hung up on this client and not on the good one.
+            return False, ""
         return None, _why_untold(outcome)
     if outcome.signal is Signal.HTTP_STATUS and outcome.http_status == known.status_for_good:
         return None, (

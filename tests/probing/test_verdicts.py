@@ -112,6 +112,16 @@ def test_who_gets_in() -> None:
     assert rule(trial("expired", ACCEPTED), NOTHING).verdict is Verdict.LET_IN
 
 
+@pytest.mark.parametrize("signal", SILENCE)
+def test_one_that_hangs_up_after_the_handshake(signal: Signal) -> None:
+    """It tells something only if the good client is not hung up on."""
+    dropped = Outcome(result=Result.FAILED, by=Endpoint.SERVER, signal=signal)
+    assert rule(trial("expired", dropped), NOTHING).verdict is Verdict.SILENT
+    everybody = Circumstances(good_got_in=False)
+    for name in ("good", "expired"):
+        assert rule(trial(name, dropped), everybody).verdict is Verdict.UNTOLD
+
+
 def test_what_a_server_must_have_first() -> None:
     assert rule(trial("revoked", ACCEPTED), NOTHING).verdict is Verdict.UNPREPARED
     prepared = Circumstances(prepared=True)
