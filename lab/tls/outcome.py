@@ -30,7 +30,7 @@ from lab.tls.events import (
     StreamEnd,
     StreamEnded,
 )
-from lab.tls.messages import Finished, NewSessionTicket, ServerHello
+from lab.tls.messages import CertificateRequest, Finished, NewSessionTicket, ServerHello
 
 # The answers by which an HTTP server refuses a client for who it is: RFC 9110 sections 15.5.1,
 # 15.5.2 and 15.5.4, and nginx's own codes for a bad and for a missing certificate.
@@ -107,7 +107,8 @@ def judge(events: Sequence[Event]) -> Outcome:
     The events may be one end's, or both ends' merged: bytes as one of them saw them, and the local
     facts of both.
     """
-    ending = _ending(events)
+    tls13 = _is_tls13(events)
+    ending = _ending(events, tls13)
     after, sealed = _last_message(events[: ending.position], ending.by)
     closing = ending.alert is not None or ending.signal in (Signal.FIN, Signal.RST)
     return Outcome(
@@ -121,41 +122,52 @@ def judge(events: Sequence[Event]) -> Outcome:
         client_handshake_returned=_returned(events, Endpoint.CLIENT),
         server_handshake_returned=_returned(events, Endpoint.SERVER),
         exception=_exception(events),
-        echoes=_echoes(events[ending.position + 1 :], ending) if closing else (),
-        warnings=tuple(_warnings(events)),
+        echoes=_echoes(events[ending.position + 1 :], ending, tls13) if closing else (),
+        warnings=tuple(_warnings(events, tls13)),
     )
 
 
 def http_status(data: bytes) -> int | None:
-    """The status of an HTTP/1.1 response whose first bytes these are (RFC 9112 section 4)."""
-    found = _STATUS_LINE.match(data)
-    return int(found.group(1)) if found else None
+    """The status of the first final HTTP/1.1 response in ``data`` (RFC 9112 section 4).
+
+    Informational responses (RFC 9110 section 15.2) are passed over. None: there is none, or not
+    yet.
+    """
+    while (found := _STATUS_LINE.match(data)) is not None:
+        status = int(found.group(1))
+        if status >= 200:
+            return status
+        data = data.partition(b"\r\n\r\n")[2]
+    return None
 
 
-def is_fatal(alert: AlertSeen) -> bool:
+def is_fatal(alert: AlertSeen, *, tls13: bool = False) -> bool:
     """Whether an alert ends the connection as a failure.
 
     close_notify and user_canceled do not, whatever their level says (RFC 8446 section 6.1). All
-    others of TLS 1.3 are fatal and sent as such; in TLS 1.2 the level decides.
+    others of TLS 1.3 are errors, whatever theirs says (section 6); in TLS 1.2 the level decides.
     """
-    orderly = (AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED)
-    return alert.level == AlertLevel.FATAL and alert.description not in orderly
+    if alert.description in (AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED):
+        return False
+    return tls13 or alert.level == AlertLevel.FATAL
 
 
-def _ending(events: Sequence[Event]) -> _Ending:
+def _ending(events: Sequence[Event], tls13: bool) -> _Ending:
     """The first event that settles the matter; else what the last ones leave."""
     for position, event in enumerate(events):
-        if isinstance(event, AlertSeen) and is_fatal(event):
-            return _Ending(position, Result.REJECTED, event.endpoint, Signal.ALERT, alert=event)
+        if isinstance(event, AlertSeen) and is_fatal(event, tls13=tls13):
+            return _Ending(
+                position, _broken_or_refused(events, position), event.endpoint, Signal.ALERT, event
+            )
         if isinstance(event, NotTls):
             return _Ending(position, Result.FAILED, event.endpoint, Signal.NOT_TLS)
         if isinstance(event, LocalFact) and event.fact is Fact.TIMED_OUT:
             return _Ending(position, Result.FAILED, event.endpoint.other, Signal.TIME_OUT)
         if isinstance(event, StreamEnded):
-            return _ended(events, position, event)
+            return _ended(events, position, event, tls13)
         if isinstance(event, ApplicationDataSeen) and event.endpoint is Endpoint.SERVER:
-            return _answered(position, event)
-    if _completed(events):
+            return _answered(events, position)
+    if _completion(events) is not None:
         return _Ending(len(events), Result.ACCEPTED, None, None)
     for position, event in enumerate(events):
         # Last, because the ends themselves may have taken what our parser does not.
@@ -164,46 +176,68 @@ def _ending(events: Sequence[Event]) -> _Ending:
     return _Ending(len(events), Result.FAILED, None, None)
 
 
-def _answered(position: int, event: ApplicationDataSeen) -> _Ending:
-    status = http_status(event.data)
+def _answered(events: Sequence[Event], position: int) -> _Ending:
+    """The server sent data, so TLS let the client in; HTTP may say otherwise."""
+    said = b"".join(
+        event.data
+        for event in events[position:]
+        if isinstance(event, ApplicationDataSeen) and event.endpoint is Endpoint.SERVER
+    )
+    status = http_status(said)
     if status in HTTP_REFUSALS:
         signal = Signal.HTTP_STATUS
         return _Ending(position, Result.REJECTED, Endpoint.SERVER, signal, http_status=status)
-    # A server that sends application data has let the client in.
     return _Ending(position, Result.ACCEPTED, None, None, http_status=status)
 
 
-def _ended(events: Sequence[Event], position: int, event: StreamEnded) -> _Ending:
+def _ended(events: Sequence[Event], position: int, event: StreamEnded, tls13: bool) -> _Ending:
     """TCP ended and no fatal alert came before."""
     before = events[:position]
     # A reset may be seen first, and then the alert that it had overtaken.
-    alert = next(
-        (seen for seen in _fatal_alerts(events[position:]) if seen.endpoint is event.endpoint), None
-    )
+    behind = _fatal_alerts(events[position:], tls13)
+    alert = next((seen for seen in behind if seen.endpoint is event.endpoint), None)
     if alert is not None:
-        return _Ending(position, Result.REJECTED, event.endpoint, Signal.ALERT, alert=alert)
+        result = _broken_or_refused(events, position)
+        return _Ending(position, result, event.endpoint, Signal.ALERT, alert)
+    # Whoever said goodbye first ended it; the other one only answered.
+    goodbye = next((at for at, seen in enumerate(before) if _is_close_notify(seen)), None)
+    if goodbye is not None:
+        return _parted(events, goodbye)
     signal = Signal.RST if event.end is StreamEnd.RESET else Signal.FIN
-    if any(_is_close_notify(seen, event.endpoint) for seen in before):
-        signal = Signal.CLOSE_NOTIFY
-    accepted = _completed(before)
-    if signal is Signal.CLOSE_NOTIFY and accepted:
-        result = Result.ACCEPTED
-    elif accepted:
-        # The server had let the client in; what broke off after that was no handshake.
-        result = Result.FAILED
-    elif signal is Signal.CLOSE_NOTIFY and event.endpoint is Endpoint.CLIENT:
-        # It left in order, and had heard neither yes nor no.
-        result = Result.FAILED
-    elif any(isinstance(seen, MessageSeen | SealedSeen) for seen in before):
-        result = Result.REJECTED
-    else:
-        # Before a single message has passed, nothing can have been refused.
-        result = Result.FAILED
-    return _Ending(position, result, event.endpoint, signal)
+    if any(isinstance(seen, MessageSeen | SealedSeen) for seen in before):
+        return _Ending(position, _broken_or_refused(events, position), event.endpoint, signal)
+    # Before a single message has passed, nothing can have been refused.
+    return _Ending(position, Result.FAILED, event.endpoint, signal)
 
 
-def _completed(events: Sequence[Event]) -> bool:
-    """Whether the server is known to have accepted the client's last flight.
+def _parted(events: Sequence[Event], position: int) -> _Ending:
+    """The end came in order, by a close_notify at ``position``."""
+    by = events[position].endpoint
+    if _completion(events[:position]) is not None:
+        return _Ending(position, Result.ACCEPTED, None, Signal.CLOSE_NOTIFY)
+    # A client that leaves in order has heard neither yes nor no.
+    result = Result.REJECTED if by is Endpoint.SERVER else Result.FAILED
+    return _Ending(position, result, by, Signal.CLOSE_NOTIFY)
+
+
+def _broken_or_refused(events: Sequence[Event], position: int) -> Result:
+    """What an end without a goodbye means: after the handshake was accepted, no refusal.
+
+    Unless a certificate was asked for once more: after the handshake (RFC 8446 section 4.6.2), or
+    by renegotiation.
+    """
+    accepted = _completion(events[:position])
+    if accepted is None:
+        return Result.REJECTED
+    asked_again = any(
+        isinstance(event, MessageSeen) and isinstance(event.message, CertificateRequest)
+        for event in events[accepted:position]
+    )
+    return Result.REJECTED if asked_again else Result.FAILED
+
+
+def _completion(events: Sequence[Event]) -> int | None:
+    """Where the server is known to have accepted the client's last flight; None: it is not.
 
     In TLS 1.2 both ends' ChangeCipherSpec say so: the server sends its own only after it has
     judged the client's certificate (RFC 5246 section 7.3). In TLS 1.3 the server's flight comes
@@ -212,28 +246,35 @@ def _completed(events: Sequence[Event]) -> bool:
     """
     tls13 = client_finished = False
     changed: set[Endpoint] = set()
-    for event in events:
+    for position, event in enumerate(events):
         if isinstance(event, LocalFact):
             if event.fact is Fact.HANDSHAKE_RETURNED and event.endpoint is Endpoint.SERVER:
-                return True
+                return position
         elif isinstance(event, ChangeCipherSpecSeen):
             changed.add(event.endpoint)
+            if len(changed) == 2 and not tls13:
+                return position
         elif isinstance(event, MessageSeen):
             if isinstance(event.message, ServerHello):
                 tls13 = event.message.has(ExtensionType.SUPPORTED_VERSIONS)
             elif isinstance(event.message, Finished) and event.endpoint is Endpoint.CLIENT:
                 client_finished = True
             elif isinstance(event.message, NewSessionTicket) and tls13 and client_finished:
-                return True
-    return not tls13 and len(changed) == 2
+                return position
+    return None
 
 
-def _is_close_notify(event: Event, sender: Endpoint) -> bool:
-    return (
-        isinstance(event, AlertSeen)
-        and event.endpoint is sender
-        and event.description == AlertDescription.CLOSE_NOTIFY
+def _is_tls13(events: Sequence[Event]) -> bool:
+    return any(
+        isinstance(event, MessageSeen)
+        and isinstance(event.message, ServerHello)
+        and event.message.has(ExtensionType.SUPPORTED_VERSIONS)
+        for event in events
     )
+
+
+def _is_close_notify(event: Event) -> bool:
+    return isinstance(event, AlertSeen) and event.description == AlertDescription.CLOSE_NOTIFY
 
 
 def _last_message(events: Sequence[Event], by: Endpoint | None) -> tuple[str, bool]:
@@ -246,7 +287,9 @@ def _last_message(events: Sequence[Event], by: Endpoint | None) -> tuple[str, bo
         if isinstance(event, MessageSeen):
             return event.message.name, False
         if isinstance(event, SealedSeen):
-            return event.inference or f"an encrypted record of {event.length} bytes", True
+            named = event.inference.startswith(("a ", "an "))
+            sealed = f"an encrypted record of {event.length} bytes"
+            return event.inference if named else sealed, True
     return "", False
 
 
@@ -270,19 +313,22 @@ def _exception(events: Sequence[Event]) -> str:
     return said.get(Endpoint.CLIENT, said.get(Endpoint.SERVER, ""))
 
 
-def _echoes(events: Sequence[Event], ending: _Ending) -> tuple[AlertSeen, ...]:
-    return tuple(alert for alert in _fatal_alerts(events) if alert is not ending.alert)
+def _echoes(events: Sequence[Event], ending: _Ending, tls13: bool) -> tuple[AlertSeen, ...]:
+    """Alerts of the other end, or of an end that had only closed, after it was over."""
+    return tuple(alert for alert in _fatal_alerts(events, tls13) if alert is not ending.alert)
 
 
-def _fatal_alerts(events: Sequence[Event]) -> list[AlertSeen]:
-    return [event for event in events if isinstance(event, AlertSeen) and is_fatal(event)]
+def _fatal_alerts(events: Sequence[Event], tls13: bool) -> list[AlertSeen]:
+    return [
+        event for event in events if isinstance(event, AlertSeen) and is_fatal(event, tls13=tls13)
+    ]
 
 
-def _warnings(events: Sequence[Event]) -> list[AlertSeen]:
+def _warnings(events: Sequence[Event], tls13: bool) -> list[AlertSeen]:
     return [
         event
         for event in events
         if isinstance(event, AlertSeen)
-        and not is_fatal(event)
+        and not is_fatal(event, tls13=tls13)
         and event.description != AlertDescription.CLOSE_NOTIFY
     ]
