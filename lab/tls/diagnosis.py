@@ -9,20 +9,69 @@ This module must not know how a diagnosis is shown.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from lab.tls import admission
 from lab.tls.cause import Diagnosis
 from lab.tls.certificates import distinguished_name
-from lab.tls.codepoints import AlertDescription
-from lab.tls.events import Endpoint, Event
+from lab.tls.codepoints import AlertDescription as Alert
+from lab.tls.events import Endpoint, Event, Malformed
 from lab.tls.failures import failure
 from lab.tls.negotiation import mismatches
 from lab.tls.outcome import Outcome, Result, Signal
 from lab.tls.summary import Summary, summarize
-from lab.tls.suspicion import Case, Suspicion, suspicions
+from lab.tls.suspicion import Case, Ground, Suspicion, suspicions
 from lab.tls.text import escaped
 
 _MOST = 5
+
+# Alerts about the protocol's own rules: whoever sends one does not speak of a certificate.
+_PROTOCOL = frozenset(
+    {
+        Alert.UNEXPECTED_MESSAGE,
+        Alert.BAD_RECORD_MAC,
+        Alert.RECORD_OVERFLOW,
+        Alert.DECOMPRESSION_FAILURE,
+        Alert.DECODE_ERROR,
+        Alert.PROTOCOL_VERSION,
+        Alert.INAPPROPRIATE_FALLBACK,
+        Alert.NO_RENEGOTIATION,
+        Alert.MISSING_EXTENSION,
+        Alert.UNSUPPORTED_EXTENSION,
+        Alert.UNRECOGNIZED_NAME,
+        Alert.NO_APPLICATION_PROTOCOL,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """What a diagnosis is made from."""
+
+    events: Sequence[Event]
+    summary: Summary
+    outcome: Outcome
+    now: datetime | None
+    client_has_certificate: bool | None
+
+    @property
+    def alert(self) -> Alert | None:
+        return self.outcome.alert.description if self.outcome.alert else None
+
+    def case(self, owner: Endpoint) -> Case:
+        """The chain of ``owner``, as the other end received it."""
+        summary, is_client = self.summary, owner is Endpoint.CLIENT
+        request = summary.request
+        return Case(
+            owner=owner,
+            chain=(summary.client_chain if is_client else summary.server_chain) or (),
+            authorities=request.certificate_authorities if is_client and request else (),
+            server_name="" if is_client else summary.server_name,
+            alert=self.alert,
+            verdict=summary.refusal_by(owner.other),
+            now=self.now,
+        )
 
 
 def diagnose(
@@ -38,18 +87,33 @@ def diagnose(
     compared with the present; without it they are left out. ``client_has_certificate`` tells
     whether the client was given one to present, None where that is not known.
     """
-    summary = summarize(events)
+    view = _View(
+        events=events,
+        summary=summarize(events),
+        outcome=outcome,
+        now=now,
+        client_has_certificate=client_has_certificate,
+    )
+    return tuple(_causes(view))[:_MOST] or (_unknown(outcome),)
+
+
+def _causes(view: _View) -> Iterator[Diagnosis]:
+    summary, outcome = view.summary, view.outcome
     if outcome.result is Result.ACCEPTED:
-        causes = list(_accepted(summary))
+        suspected = suspicions(view.case(Endpoint.CLIENT)) if summary.client_chain else []
+        yield from admission.accepted(view.events, summary, outcome, suspected)
     elif outcome.signal is Signal.HTTP_STATUS:
-        causes = list(_by_http(summary, outcome))
+        if summary.client_chain:
+            yield from _visible(view, Endpoint.CLIENT, f"HTTP answered {outcome.http_status}")
+        yield admission.refused_by_http(summary, outcome)
     elif outcome.result is Result.FAILED:
-        causes = [failure(events, summary, outcome)]
+        yield failure(view.events, summary, outcome)
+        if summary.server_hello and not (summary.request or summary.sealed or summary.resumed):
+            yield admission.not_mutual()
     elif outcome.by is Endpoint.SERVER:
-        causes = list(_by_server(summary, outcome, now, client_has_certificate))
+        yield from _by_server(view)
     else:
-        causes = list(_by_client(summary, outcome, now))
-    return tuple(causes[:_MOST]) or (_unknown(outcome),)
+        yield from _by_client(view)
 
 
 def _unknown(outcome: Outcome) -> Diagnosis:
@@ -63,124 +127,59 @@ def _unknown(outcome: Outcome) -> Diagnosis:
     )
 
 
-def _accepted(summary: Summary) -> Iterator[Diagnosis]:
-    if summary.resumed:
-        yield Diagnosis(
-            code="resumed",
-            summary="an earlier session was resumed; whoever was known then is known now",
-            evidence=("the server took up the session that the client offered",),
-            reference="RFC 8446 section 2.2; RFC 5246 section 7.3",
-            fix="",
-        )
-    elif summary.request is None and summary.sealed:
-        yield Diagnosis(
-            code="accepted-unseen",
-            summary="the server let the client in; whether it asked for a certificate stays sealed",
-            evidence=("records of the handshake could not be opened",),
-            reference="RFC 8446 section 5.2",
-            fix="give the key log of one of the ends",
-        )
-    elif summary.request is None:
-        yield Diagnosis(
-            code="not-mutual",
-            summary="this is not mutual TLS: the server asked for no client certificate",
-            evidence=("the server's messages hold no CertificateRequest",),
-            reference="RFC 8446 section 4.3.2; RFC 5246 section 7.4.4",
-            fix="if clients shall be known by certificate, let the server require one "
-            "(ssl.CERT_REQUIRED)",
-        )
-    elif not summary.client_chain:
-        yield Diagnosis(
-            code="certificate-optional",
-            summary="the server asks for a client certificate and takes a client without one",
-            evidence=("the server sent CertificateRequest", _EMPTY, "the server went on"),
-            reference="RFC 8446 section 4.4.2.4; RFC 5246 section 7.4.6",
-            fix="if every client must have one, require it (ssl.CERT_REQUIRED, not CERT_OPTIONAL), "
-            "or refuse such clients in the application",
-        )
-    else:
-        yield Diagnosis(
-            code="mutual-tls",
-            summary="mutual TLS works: both ends have proved who they are",
-            evidence=("the client's Certificate and CertificateVerify were taken by the server",),
-            reference="RFC 8446 section 4.4; RFC 5246 section 7.4.8",
-            fix="",
-        )
-
-
-_EMPTY = "the client's Certificate message is empty"
-
-
-def _by_http(summary: Summary, outcome: Outcome) -> Iterator[Diagnosis]:
-    answer = f"the handshake was completed, and HTTP answered {outcome.http_status}"
-    if summary.request is None and not summary.sealed:
-        yield Diagnosis(
-            code="http-not-about-certificates",
-            summary="TLS asked for no client certificate; the refusal came from HTTP alone",
-            evidence=(answer, "the server's messages hold no CertificateRequest"),
-            reference="RFC 9110 section 15.5",
-            fix="look at the request: its path, its credentials, the server's own log",
-        )
-    elif summary.client_chain:
-        yield Diagnosis(
-            code="http-refuses-identity",
-            summary="TLS took the client's certificate, or left the verdict to HTTP, "
-            "and HTTP refused the client",
-            evidence=(answer, "the client presented a certificate"),
-            reference="RFC 9110 section 15.5.4",
-            fix="see whether the server's rules name this subject; some servers (nginx) also "
-            "report a certificate that does not verify in this way",
-        )
-    else:
-        yield Diagnosis(
-            code="http-wants-certificate",
-            summary="the refusal came from HTTP, not from TLS: "
-            "the handshake lets clients without a certificate pass",
-            evidence=(answer, _EMPTY if summary.client_chain == () else "no Certificate was seen"),
-            reference="RFC 9110 section 15.5; RFC 8446 section 4.4.2.4",
-            fix="give the client a certificate (--cert, --key); the server may be as it should be: "
-            "this is how nginx does it",
-        )
-
-
-def _by_server(
-    summary: Summary, outcome: Outcome, now: datetime | None, has_certificate: bool | None
-) -> Iterator[Diagnosis]:
-    seen = _what_was_seen(outcome)
-    description = outcome.alert.description if outcome.alert else None
-    if outcome.alert is None and summary.server_hello is None:
-        yield _unexplained(summary, outcome, seen)
+def _by_server(view: _View) -> Iterator[Diagnosis]:
+    summary, seen = view.summary, _what_was_seen(view.outcome)
     if summary.server_hello is None:
-        yield from _unnegotiated(summary, description, seen)
-    elif summary.client_chain == () and summary.request is not None:
-        if has_certificate is not True:
-            yield _no_certificate(summary, seen)
-        if has_certificate is not False:
-            yield _no_fitting_certificate(summary, seen)
+        yield from _unnegotiated(view, seen)
     elif summary.client_chain:
-        case = Case(
-            owner=Endpoint.CLIENT,
-            chain=summary.client_chain,
-            authorities=summary.request.certificate_authorities if summary.request else (),
-            server_name="",
-            alert=description,
-            verdict=summary.refusal_by(Endpoint.SERVER),
-            now=now,
-        )
-        yield from _about_certificate(case, seen)
-        if description in (AlertDescription.DECRYPT_ERROR, AlertDescription.HANDSHAKE_FAILURE):
-            yield _unproved(seen)
-    if outcome.alert is None and summary.server_hello is not None:
-        yield _unexplained(summary, outcome, seen)
-    elif summary.server_hello is not None and summary.client_chain is None:
+        yield from _certificate_refused(view, seen)
+    elif summary.client_chain is not None and summary.request is not None:
+        if view.client_has_certificate is not True:
+            yield _no_certificate(view, seen)
+        if view.client_has_certificate is not False:
+            yield _no_fitting_certificate(summary, seen)
+        if view.alert is None:
+            yield _unexplained(view, seen)
+    elif view.alert is None:
+        yield _unexplained(view, seen)
+    else:
         yield _in_mid_handshake(summary, seen)
 
 
-def _unnegotiated(
-    summary: Summary, alert: AlertDescription | None, seen: str
-) -> Iterator[Diagnosis]:
+def _certificate_refused(view: _View, seen: str) -> Iterator[Diagnosis]:
+    """The server refused a client that had presented a certificate."""
+    case = view.case(Endpoint.CLIENT)
+    watched = view.outcome.server_handshake_returned is not None
+    found = suspicions(case)
+    if case.verdict is None and view.alert is None:
+        # Silence speaks for nothing; only what shows comes before saying so.
+        yield from _visible(view, Endpoint.CLIENT, seen)
+        yield _unexplained(view, seen)
+        yield from (_of(each, case.owner, seen) for each in found)
+    elif case.verdict is None and (watched or view.alert in _PROTOCOL):
+        yield from _visible(view, Endpoint.CLIENT, seen)
+        yield _protocol_failure(view, seen, view.summary.server_failure)
+    else:
+        yield from _about_certificate(case, found, seen)
+    unproved = (Alert.DECRYPT_ERROR, Alert.HANDSHAKE_FAILURE)
+    if case.verdict is None and view.summary.client_verify and view.alert in unproved:
+        yield _unproved(seen)
+
+
+def _visible(view: _View, owner: Endpoint, seen: str) -> Iterator[Diagnosis]:
+    """What the certificates themselves show, and names that do not match."""
+    case = view.case(owner)
+    for each in suspicions(case):
+        if each.ground is Ground.SHOWN or (each.ground is Ground.ALIKE and case.authorities):
+            yield _of(each, owner, seen)
+
+
+def _unnegotiated(view: _View, seen: str) -> Iterator[Diagnosis]:
     early = "no ServerHello and no CertificateRequest came: this is not about client certificates"
-    for each in mismatches(summary, alert):
+    if view.alert is None:
+        yield _unexplained(view, seen)
+    found = mismatches(view.summary, view.alert)
+    for each in found:
         yield Diagnosis(
             code=each.code,
             summary=each.summary,
@@ -188,15 +187,24 @@ def _unnegotiated(
             reference=each.reference,
             fix=each.fix,
         )
+    if not found and view.alert is not None:
+        yield Diagnosis(
+            code="refused-at-hello",
+            summary="the server refused the ClientHello; why cannot be told from here",
+            evidence=(seen, early),
+            reference="RFC 8446 section 4.1.1",
+            fix="read the server's log",
+        )
 
 
-def _no_certificate(summary: Summary, seen: str) -> Diagnosis:
-    verdict = summary.refusal_by(Endpoint.SERVER)
+def _no_certificate(view: _View, seen: str) -> Diagnosis:
+    verdict = view.summary.refusal_by(Endpoint.SERVER)
     said = (f"OpenSSL at the server says: {escaped(verdict.reason)}",) if verdict else ()
+    requires = "requires" if verdict or view.alert is not None else "seems to require"
     return Diagnosis(
         code="no-client-certificate",
-        summary="the server requires a client certificate, and the client sent none",
-        evidence=("the server sent CertificateRequest", _EMPTY, seen, *said),
+        summary=f"the server {requires} a client certificate, and the client sent none",
+        evidence=("the server sent CertificateRequest", admission.EMPTY, seen, *said),
         reference="RFC 8446 section 4.4.2.4; RFC 5246 section 7.4.6",
         fix="give the client a certificate and its key "
         "(--cert and --key here; load_cert_chain in Python; --cert and --key in curl)",
@@ -212,17 +220,16 @@ def _no_fitting_certificate(summary: Summary, seen: str) -> Diagnosis:
     return Diagnosis(
         code="no-fitting-client-certificate",
         summary="the client may have a certificate, and found that it does not fit the request",
-        evidence=(_EMPTY, *filter(None, (asked, signs)), seen),
+        evidence=(admission.EMPTY, *filter(None, (asked, signs)), seen),
         reference="RFC 8446 section 4.4.2.3; RFC 5246 section 7.4.6",
         fix="compare the client's issuer and the type of its key with what the server asks for; "
         "browsers and Java keep silent when they do not fit",
     )
 
 
-def _about_certificate(case: Case, seen: str) -> Iterator[Diagnosis]:
-    found = suspicions(case)
+def _about_certificate(case: Case, found: Sequence[Suspicion], seen: str) -> Iterator[Diagnosis]:
     for each in found:
-        yield _of_suspicion(each, case.owner, seen)
+        yield _of(each, case.owner, seen)
     if not found:
         verdict = (
             (f"OpenSSL at the {case.owner.other.value} says: {escaped(case.verdict.reason)}",)
@@ -231,15 +238,15 @@ def _about_certificate(case: Case, seen: str) -> Iterator[Diagnosis]:
         )
         yield Diagnosis(
             code=f"{case.owner.value}-certificate-refused",
-            summary=f"the {case.owner.other.value} refused the {case.owner.value}'s certificate; "
-            "why cannot be told from here",
+            summary=f"the {case.owner.other.value} refused the {case.owner.value}, most likely for "
+            "its certificate; why cannot be told from here",
             evidence=(seen, *verdict, "nothing in the certificates themselves explains it"),
             reference="RFC 8446 section 4.4.2.4",
             fix=f"read the log of the {case.owner.other.value}",
         )
 
 
-def _of_suspicion(found: Suspicion, owner: Endpoint, seen: str) -> Diagnosis:
+def _of(found: Suspicion, owner: Endpoint, seen: str) -> Diagnosis:
     words = {"role": owner.value, "other": owner.other.value}
     return Diagnosis(
         code=f"{owner.value}-{found.fault.code}",
@@ -260,9 +267,9 @@ def _unproved(seen: str) -> Diagnosis:
     )
 
 
-def _unexplained(summary: Summary, outcome: Outcome, seen: str) -> Diagnosis:
+def _unexplained(view: _View, seen: str) -> Diagnosis:
     lost: tuple[str, ...] = ()
-    if outcome.signal is Signal.RST and summary.client_wrote_data:
+    if view.outcome.signal is Signal.RST and view.summary.client_wrote_data:
         lost = (
             "the client had written data already: a server that closes with it unread answers "
             "with RST, which can overtake and destroy an alert",
@@ -289,19 +296,15 @@ def _in_mid_handshake(summary: Summary, seen: str) -> Diagnosis:
     )
 
 
-def _by_client(summary: Summary, outcome: Outcome, now: datetime | None) -> Iterator[Diagnosis]:
-    seen = _what_was_seen(outcome)
-    if summary.server_chain and (outcome.alert or summary.refusal_by(Endpoint.CLIENT)):
-        case = Case(
-            owner=Endpoint.SERVER,
-            chain=summary.server_chain,
-            authorities=(),
-            server_name=summary.server_name,
-            alert=outcome.alert.description if outcome.alert else None,
-            verdict=summary.refusal_by(Endpoint.CLIENT),
-            now=now,
-        )
-        yield from _about_certificate(case, seen)
+def _by_client(view: _View) -> Iterator[Diagnosis]:
+    summary, seen = view.summary, _what_was_seen(view.outcome)
+    watched = view.outcome.client_handshake_returned is not None
+    case = view.case(Endpoint.SERVER)
+    blind = not watched and view.alert is not None and view.alert not in _PROTOCOL
+    if summary.server_chain and (case.verdict or blind):
+        yield from _about_certificate(case, suspicions(case), seen)
+    elif view.alert is not None:
+        yield _protocol_failure(view, seen, view.outcome.exception)
     else:
         yield Diagnosis(
             code="client-left",
@@ -310,6 +313,27 @@ def _by_client(summary: Summary, outcome: Outcome, now: datetime | None) -> Iter
             reference="RFC 8446 section 6.1",
             fix="read what the client itself says of it",
         )
+
+
+def _protocol_failure(view: _View, seen: str, said: str) -> Diagnosis:
+    """The end that broke off says itself that it is not about the other's certificate."""
+    by = view.outcome.by
+    assert by is not None
+    own = (f"the {by.value}'s own library says: {escaped(said)}",) if said else ()
+    broken = tuple(
+        f"the {event.endpoint.value}'s {event.where} is malformed: {event.problem}"
+        for event in view.events
+        if isinstance(event, Malformed)
+    )
+    return Diagnosis(
+        code="protocol-failure",
+        summary=f"the {by.value} broke off over something other than "
+        f"the {by.other.value}'s certificate",
+        evidence=(seen, *own, *broken),
+        reference="RFC 8446 section 6.2",
+        fix="look for settings that do not fit, for a fault in one implementation, "
+        "or for damage on the way",
+    )
 
 
 def _what_was_seen(outcome: Outcome) -> str:

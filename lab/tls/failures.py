@@ -83,6 +83,8 @@ def _malformed(events: Sequence[Event], whose: str) -> Diagnosis:
 
 def _broken_off(outcome: Outcome, whose: str) -> Diagnosis:
     how = outcome.signal.value if outcome.signal else "nothing more"
+    if outcome.alert is not None:
+        how = f"the alert {outcome.alert.description} ({outcome.alert.description.value})"
     return Diagnosis(
         code="broken-off-afterwards",
         summary=f"the handshake was accepted; the {whose} broke the connection off after it",

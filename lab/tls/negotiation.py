@@ -43,21 +43,19 @@ class Mismatch:
 
 
 def mismatches(summary: Summary, alert: Alert | None) -> list[Mismatch]:
-    """What the ends may lack in common, the likeliest first.
+    """What the ends may lack in common, the likeliest first; empty where nothing speaks for any.
 
-    The server's own word counts most, then an offer that is narrow, then the alert.
+    The server's own word and an offer that is narrow count most, then an alert that the RFCs have
+    for it.
     """
     hello = summary.client_hello
     if hello is None:
         return []
     found = [*_versions(hello), *_parameters(hello), *_names(summary, hello)]
     said = summary.server_failure
-
-    def unlikely(each: Mismatch) -> tuple[bool, bool]:
-        told = any(reason in said for reason in each.reasons)
-        return not (told or each.narrow), alert not in each.alerts
-
-    return sorted(found, key=unlikely)
+    told = [each for each in found if each.narrow or any(word in said for word in each.reasons)]
+    fitting = [each for each in found if each not in told and alert in each.alerts]
+    return told + fitting
 
 
 def _versions(hello: ClientHello) -> Iterator[Mismatch]:

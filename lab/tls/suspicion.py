@@ -9,6 +9,7 @@ This module must not know how the connection ended, beyond the alert that it is 
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,26 +29,38 @@ _USUAL_CURVES = ("EC secp256r1", "EC secp384r1", "EC secp521r1")
 _LARGE = 102400  # OpenSSL's SSL_MAX_CERT_LIST_DEFAULT, in bytes
 
 # Faults that the chain itself cannot show: its judge must be asked.
-_UNSEEN = (
-    faults.UNTRUSTED_CA,
-    faults.REVOKED,
-    faults.CRL_UNUSABLE,
-    faults.BAD_SIGNATURE,
-    faults.NAME_CONSTRAINTS,
-    faults.CRITICAL_EXTENSION,
-    faults.PATH_LENGTH,
-    faults.EXPIRED,
-    faults.WEAK,
+_UNSEEN = (faults.REVOKED, faults.EXPIRED, faults.WRONG_PURPOSE, faults.UNTRUSTED_CA)
+# Alerts that are in use for almost everything, so that they speak for nothing.
+_BROAD = frozenset(
+    {
+        AlertDescription.HANDSHAKE_FAILURE,
+        AlertDescription.BAD_CERTIFICATE,
+        AlertDescription.CERTIFICATE_UNKNOWN,
+        AlertDescription.ILLEGAL_PARAMETER,
+        AlertDescription.ACCESS_DENIED,
+        AlertDescription.DECODE_ERROR,
+        AlertDescription.DECRYPT_ERROR,
+        AlertDescription.INTERNAL_ERROR,
+    }
 )
+
+
+class Ground(enum.Enum):
+    """What a suspicion rests on, the firmest first."""
+
+    VERDICT = "the judging end's library said so"
+    SHOWN = "the certificates show it"
+    ALIKE = "the chain leads to nothing known, which has several causes"
+    ALERT = "an alert that is in use for little else"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspicion:
-    """A fault that fits, with what speaks for it. ``certain``: the judge itself said so."""
+    """A fault that fits, with what speaks for it."""
 
     fault: Fault
     evidence: tuple[str, ...]
-    certain: bool = False
+    ground: Ground
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +81,17 @@ class Case:
 
 
 def suspicions(case: Case) -> list[Suspicion]:
-    """The faults that fit, best first, each once. Empty where nothing speaks for any."""
+    """The faults that fit, best first, each once. Empty where nothing speaks for any.
+
+    Where the judge's own library has spoken, only what it can have meant, and what shows.
+    """
     described = [describe(der) for der in case.chain]
-    found: list[Suspicion] = []
-    shown = list(_shown(case, described))
-    unsettled = list(_unsettled(case, described))
+    shown = sorted(_shown(case, described), key=lambda each: not _supported(each.fault, case.alert))
+    alike = list(_alike(case, described))
     if case.verdict is not None and case.verdict.code is not None:
-        found += _by_verdict(case, case.verdict, [*shown, *unsettled])
-    found += sorted(shown, key=lambda each: not _supported(each.fault, case.alert))
-    found += unsettled
-    if case.verdict is None:
-        found += _by_alert(case)
+        found = [*_by_verdict(case, case.verdict, [*shown, *alike]), *shown]
+    else:
+        found = [*shown, *alike, *_by_alert(case)]
     by_code: dict[str, Suspicion] = {}
     for each in found:
         by_code.setdefault(each.fault.code, each)
@@ -95,9 +108,9 @@ def _by_verdict(case: Case, verdict: LocalFact, shown: Sequence[Suspicion]) -> I
     visible = {each.fault.code: each.evidence for each in reversed(shown)}
     order = list(dict.fromkeys(each.fault.code for each in shown))
     fitting.sort(key=lambda fault: order.index(fault.code) if fault.code in order else len(order))
-    certain = len(fitting) == 1
     for fault in fitting:
-        yield Suspicion(fault=fault, evidence=(said, *visible.get(fault.code, ())), certain=certain)
+        evidence = (said, *visible.get(fault.code, ()))
+        yield Suspicion(fault=fault, evidence=evidence, ground=Ground.VERDICT)
 
 
 def _shown(case: Case, chain: Sequence[CertificateDescription]) -> Iterator[Suspicion]:
@@ -106,22 +119,22 @@ def _shown(case: Case, chain: Sequence[CertificateDescription]) -> Iterator[Susp
         whose = _whose(case.owner, depth, seen)
         if case.now is not None and seen.not_valid_after and seen.not_valid_after < case.now:
             until = f"{whose} was valid until {seen.not_valid_after:%Y-%m-%d %H:%M:%S} UTC"
-            yield Suspicion(fault=faults.EXPIRED, evidence=(until,))
+            yield _show(faults.EXPIRED, until)
         if case.now is not None and seen.not_valid_before and seen.not_valid_before > case.now:
             since = f"{whose} is valid from {seen.not_valid_before:%Y-%m-%d %H:%M:%S} UTC"
-            yield Suspicion(fault=faults.NOT_YET_VALID, evidence=(since,))
+            yield _show(faults.NOT_YET_VALID, since)
         yield from _shown_purpose(case, depth, seen, whose)
         if depth > 0 and seen.is_ca is not True and case.chain[depth] != case.chain[0]:
-            yield Suspicion(fault=faults.NOT_A_CA, evidence=(f"{whose} is no CA certificate",))
+            yield _show(faults.NOT_A_CA, f"{whose} is no CA certificate")
         if weakness := _weakness(seen):
-            yield Suspicion(fault=faults.WEAK, evidence=(f"{whose} has {weakness}",))
+            yield _show(faults.WEAK, f"{whose} has {weakness}")
     octets = sum(map(len, case.chain))
     if octets > _LARGE:
         says = f"the chain has {octets} bytes; OpenSSL takes {_LARGE} unless told otherwise"
-        yield Suspicion(fault=faults.TOO_LARGE, evidence=(says,))
+        yield _show(faults.TOO_LARGE, says)
     if chain and chain[0].key_type.startswith("EC ") and chain[0].key_type not in _USUAL_CURVES:
         says = f"the {case.owner.value}'s key is on the curve {chain[0].key_type[3:]}"
-        yield Suspicion(fault=faults.KEY_TYPE, evidence=(says,))
+        yield _show(faults.KEY_TYPE, says)
     if chain and case.owner is Endpoint.SERVER and case.server_name:
         yield from _shown_name(case, chain[0])
 
@@ -134,10 +147,10 @@ def _shown_purpose(
         says = f"{whose} has the extendedKeyUsage {', '.join(allowed)}, without {purpose}"
         if _ANY_PURPOSE in allowed:
             says += f"; not every stack takes {_ANY_PURPOSE} for it"
-        yield Suspicion(fault=faults.WRONG_PURPOSE, evidence=(says,))
+        yield _show(faults.WRONG_PURPOSE, says)
     if depth == 0 and seen.key_usage is not None and "digitalSignature" not in seen.key_usage:
         says = f"{whose} has the keyUsage {', '.join(seen.key_usage)}, without digitalSignature"
-        yield Suspicion(fault=faults.WRONG_KEY_USAGE, evidence=(says,))
+        yield _show(faults.WRONG_KEY_USAGE, says)
 
 
 def _shown_name(case: Case, leaf: CertificateDescription) -> Iterator[Suspicion]:
@@ -147,55 +160,70 @@ def _shown_name(case: Case, leaf: CertificateDescription) -> Iterator[Suspicion]
     if f"dns:{host}" not in names and wildcard not in names:
         has = ", ".join(map(escaped, leaf.subject_alt_names)) or "nothing"
         says = f"the client asked for {escaped(case.server_name)}; subjectAltName has {has}"
-        yield Suspicion(fault=faults.WRONG_NAME, evidence=(says,))
+        yield _show(faults.WRONG_NAME, says)
 
 
-def _unsettled(case: Case, chain: Sequence[CertificateDescription]) -> Iterator[Suspicion]:
-    """Where a chain leads to nothing that is known: the causes that look alike on the wire."""
-    if not chain or not _supported(faults.UNTRUSTED_CA, case.alert):
+def _alike(case: Case, chain: Sequence[CertificateDescription]) -> Iterator[Suspicion]:
+    """Where a chain leads to nothing that is known: the causes that look alike on the wire.
+
+    An alert that is not in use for them does not rule them out where the names show a mismatch.
+    """
+    if not chain:
         return
     leaf, top = chain[0], chain[-1]
-    if leaf.subject == leaf.issuer and len(chain) == 1:
-        says = f"subject and issuer are both {escaped(leaf.subject)}"
-        yield Suspicion(fault=faults.SELF_SIGNED, evidence=(says,))
-        return
+    told = case.verdict is not None or (
+        case.alert is not None and _supported(faults.UNTRUSTED_CA, case.alert)
+    )
     wanted = _names(case.authorities)
+    known = top.issuer in wanted or top.subject in wanted
     issuer = escaped(top.issuer)
-    if not wanted:
-        ask = "" if case.owner is Endpoint.SERVER else ", and the server names no CAs that it takes"
-        evidence = f"the chain ends with a certificate issued by {issuer}{ask}"
-    elif top.issuer in wanted or top.subject in wanted:
-        evidence = (
-            f"the server asks for {issuer} by name, so the name is right: "
-            "the CA may be another one of the same name"
-        )
-        yield Suspicion(fault=faults.UNTRUSTED_CA, evidence=(evidence,))
-        return
-    else:
-        evidence = (
+    if leaf.subject == leaf.issuer and len(chain) == 1:
+        if told or (wanted and not known):
+            says = f"subject and issuer are both {escaped(leaf.subject)}"
+            yield _like(faults.SELF_SIGNED, says)
+    elif wanted and known:
+        if told:
+            says = f"the server asks for {issuer} by name; it may be another CA of the same name"
+            yield _like(faults.UNTRUSTED_CA, says)
+    elif wanted:
+        says = (
             f"the chain ends with a certificate issued by {issuer}, "
             f"and the server asks for {', '.join(map(escaped, wanted))}"
         )
+        yield from _untrusted_or_incomplete(case, chain, says)
+    elif told:
+        ask = "" if case.owner is Endpoint.SERVER else ", and the server names no CAs that it takes"
+        says = f"the chain ends with a certificate issued by {issuer}{ask}"
+        yield from _untrusted_or_incomplete(case, chain, says)
+
+
+def _untrusted_or_incomplete(
+    case: Case, chain: Sequence[CertificateDescription], says: str
+) -> Iterator[Suspicion]:
     alike = "the wire cannot tell a CA that is not trusted from an intermediate that was not sent"
-    if len(chain) == 1:
-        yield Suspicion(fault=faults.UNTRUSTED_CA, evidence=(evidence, alike))
-        yield Suspicion(
-            fault=faults.INTERMEDIATE_MISSING,
-            evidence=(f"the {case.owner.value} sent one certificate only", evidence, alike),
-        )
-    else:
-        yield Suspicion(fault=faults.UNTRUSTED_CA, evidence=(evidence,))
-        yield Suspicion(fault=faults.INTERMEDIATE_MISSING, evidence=(evidence, alike))
+    yield _like(faults.UNTRUSTED_CA, says, alike)
+    if chain[-1].subject != chain[-1].issuer:  # else a root was sent, and nothing is missing
+        number = "one certificate" if len(chain) == 1 else f"{len(chain)} certificates"
+        sent = f"the {case.owner.value} sent {number}, and no root"
+        yield _like(faults.INTERMEDIATE_MISSING, sent, says, alike)
 
 
 def _by_alert(case: Case) -> Iterator[Suspicion]:
-    """Faults that cannot be seen, for which this alert is in use."""
-    if case.alert is None:
+    """Faults that cannot be seen, for which an alert that is in use for little else was sent."""
+    if case.alert is None or case.alert in _BROAD:
         return
     for fault in _UNSEEN:
         if case.alert in fault.alerts:
-            says = f"{case.alert} ({case.alert.value}) is in use for it, among other things"
-            yield Suspicion(fault=fault, evidence=(says,))
+            says = f"only the alert speaks for it: {case.alert} ({case.alert.value})"
+            yield Suspicion(fault=fault, evidence=(says,), ground=Ground.ALERT)
+
+
+def _show(fault: Fault, *evidence: str) -> Suspicion:
+    return Suspicion(fault=fault, evidence=evidence, ground=Ground.SHOWN)
+
+
+def _like(fault: Fault, *evidence: str) -> Suspicion:
+    return Suspicion(fault=fault, evidence=evidence, ground=Ground.ALIKE)
 
 
 def _supported(fault: Fault, alert: AlertDescription | None) -> bool:

@@ -137,9 +137,11 @@ async def test_the_client_of_another_ca(
     assert trace.outcome.by is Endpoint.SERVER
     codes = [each.code for each in trace.diagnosis]
     if make == "nginx":
-        assert codes == ["http-refuses-identity"]
+        assert codes[0] == "client-ca-not-trusted"
+        assert codes[-1] == "http-refuses-identity"
     else:
-        assert "client-ca-not-trusted" in codes or "client-certificate-refused" in codes
+        # Whatever the alert's number: the names that the server asks for do not fit.
+        assert "client-ca-not-trusted" in codes[:2]
 
 
 @VERSIONS
