@@ -45,13 +45,13 @@ def subject(certificate: x509.Certificate) -> str:
 
 def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
     """The subjectAltName as OpenSSL's configuration writes it, such as ``DNS:localhost``."""
-    names = _extension(certificate, x509.SubjectAlternativeName)
+    names = extension(certificate, x509.SubjectAlternativeName)
     return () if names is None else tuple(_general_name(name) for name in names)
 
 
 def purposes(certificate: x509.Certificate) -> tuple[str, ...]:
     """The extendedKeyUsage by its names; a purpose without one as its dotted number."""
-    usage = _extension(certificate, x509.ExtendedKeyUsage)
+    usage = extension(certificate, x509.ExtendedKeyUsage)
     return () if usage is None else tuple(_PURPOSES.get(oid, oid.dotted_string) for oid in usage)
 
 
@@ -60,7 +60,8 @@ def moment(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+def extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    """The value of the extension of this kind, if there is one."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from lab.pki import pem
+from lab.pki.chains import issued
 from lab.pki.errors import PasswordNeededError, WrongFormatError, WrongPasswordError
 from lab.pki.identity import Identity
 from lab.pki.pem import Password
@@ -41,7 +42,7 @@ def load_identity(
     needed, ``PasswordNeededError``, ``WrongPasswordError``, and ``KeyMismatchError``.
     """
     data = pem.read_file(certificate, remedy=_NO_SUCH_FILE)
-    if _PFX.match(data):
+    if is_pkcs12(data):
         if key is not None:
             raise WrongFormatError(
                 "is a PKCS#12 file, which has its key in it",
@@ -70,7 +71,7 @@ def _fit(
 
 
 def _from_pkcs12(data: bytes, path: Path, password: Password) -> Identity:
-    content = _open_pkcs12(data, path, password)
+    content = open_pkcs12(data, path, password)
     if content.key is None:
         raise WrongFormatError(_NO_KEY, remedy="Export it again, with the private key", path=path)
     if content.cert is None:
@@ -83,7 +84,13 @@ def _from_pkcs12(data: bytes, path: Path, password: Password) -> Identity:
     return _fit(_ordered(content.cert.certificate, others), content.key, path, path)
 
 
-def _open_pkcs12(data: bytes, path: Path, password: Password) -> pkcs12.PKCS12KeyAndCertificates:
+def is_pkcs12(data: bytes) -> bool:
+    """Whether ``data`` begins as a PKCS#12 file does."""
+    return _PFX.match(data) is not None
+
+
+def open_pkcs12(data: bytes, path: Path, password: Password) -> pkcs12.PKCS12KeyAndCertificates:
+    """What is in a PKCS#12 file. Raises ``PasswordNeededError`` and ``WrongPasswordError``."""
     try:
         # Some files have an empty password, or none: nobody should be asked for it.
         return pkcs12.load_pkcs12(data, None)
@@ -113,14 +120,6 @@ def _ordered(leaf: x509.Certificate, others: list[x509.Certificate]) -> Iterable
         yield current
         others = [each for each in others if each != current]
         below = current
-        current = next((each for each in others if _issued(each, below)), None)
+        current = next((each for each in others if issued(each, below)), None)
         if current is not None and current.subject == current.issuer:
             return
-
-
-def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True

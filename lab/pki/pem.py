@@ -111,8 +111,7 @@ def key_in(data: bytes, path: Path, *, password: Password = None) -> PrivateKey:
 
 def _password_for(block: bytes, path: Path, password: Password) -> bytes | None:
     """The password for an encrypted key, asked for where need be; ``None`` for a plain key."""
-    # PKCS#8 says it in the label (RFC 7468, 11), OpenSSL's older form in a header.
-    if not block.startswith(b"-----BEGIN ENCRYPTED ") and b"Proc-Type: 4,ENCRYPTED" not in block:
+    if not is_encrypted(block):
         return None
     if given := ask(password):
         return given
@@ -121,6 +120,12 @@ def _password_for(block: bytes, path: Path, password: Password) -> bytes | None:
         remedy=f"Give its password, or decrypt it: openssl pkey -in {path} -out NEW",
         path=path,
     )
+
+
+def is_encrypted(block: bytes) -> bool:
+    """Whether the private key in a PEM block is encrypted."""
+    # PKCS#8 says it in the label (RFC 7468, 11), OpenSSL's older form in a header.
+    return block.startswith(b"-----BEGIN ENCRYPTED ") or b"Proc-Type: 4,ENCRYPTED" in block
 
 
 def ask(password: Password) -> bytes | None:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
 
 E = TypeVar("E", bound=x509.ExtensionType)
+_Signed = x509.Certificate | x509.CertificateSigningRequest
 
 # The names of RFC 5280 section 4.2.1.12.
 _PURPOSES = {
@@ -99,6 +100,33 @@ def describe(der: bytes) -> CertificateDescription:
             return CertificateDescription(problem=f"not a readable certificate: {error}")
 
 
+def describe_request(der: bytes) -> CertificateDescription:
+    """What a certificate signing request in DER (RFC 2986) asks for; the rest stays empty."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return _describe_request(x509.load_der_x509_csr(der))
+        except Exception as error:  # see describe
+            return CertificateDescription(problem=f"not a readable request: {error}")
+
+
+def _describe_request(request: x509.CertificateSigningRequest) -> CertificateDescription:
+    key_type, key_bits = _key(request)
+    extensions, problem = _extensions(request)
+    constraints = _find(extensions, x509.BasicConstraints)
+    return CertificateDescription(
+        subject=distinguished(request.subject),
+        subject_alt_names=_alternative_names(extensions),
+        extended_key_usage=_purposes(extensions),
+        key_usage=_usages(extensions),
+        is_ca=constraints.ca if constraints else None,
+        key_type=key_type,
+        key_bits=key_bits,
+        signature_algorithm=_signature(request),
+        problem=problem,
+    )
+
+
 def _describe(certificate: x509.Certificate) -> CertificateDescription:
     subject, issuer = distinguished(certificate.subject), distinguished(certificate.issuer)
     key_type, key_bits = _key(certificate)
@@ -140,7 +168,7 @@ def distinguished_name(der: bytes) -> str:
             return der.hex()
 
 
-def _extensions(certificate: x509.Certificate) -> tuple[x509.Extensions | None, str]:
+def _extensions(certificate: _Signed) -> tuple[x509.Extensions | None, str]:
     try:
         return certificate.extensions, ""
     except Exception as error:  # see describe
@@ -156,12 +184,15 @@ def _find(extensions: x509.Extensions | None, kind: type[E]) -> E | None:
         return None
 
 
-def _key(certificate: x509.Certificate) -> tuple[str, int | None]:
-    """The type of the key, and its size in bits where that varies."""
+def _key(certificate: _Signed) -> tuple[str, int | None]:
     try:
-        key = certificate.public_key()
+        return key_type(certificate.public_key())
     except Exception:  # see describe
         return "unknown", None
+
+
+def key_type(key: object) -> tuple[str, int | None]:
+    """The type of a public key of ``cryptography``, and its size in bits where that varies."""
     if isinstance(key, rsa.RSAPublicKey):
         return "RSA", key.key_size
     if isinstance(key, dsa.DSAPublicKey):
@@ -171,7 +202,7 @@ def _key(certificate: x509.Certificate) -> tuple[str, int | None]:
     return type(key).__name__.lstrip("_").removesuffix("PublicKey"), None
 
 
-def _signature(certificate: x509.Certificate) -> str:
+def _signature(certificate: _Signed) -> str:
     oid = certificate.signature_algorithm_oid
     return _SIGNATURES.get(oid, oid.dotted_string)
 

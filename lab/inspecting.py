@@ -1,0 +1,61 @@
+"""``python -m lab.certs inspect``: what is in files of certificates, and what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from lab.door import refuse
+from lab.pki.contents import AskPassword, read_contents
+from lab.pki.errors import PkiError
+from lab.pki.inspection import inspect
+from lab.show.inspection_text import print_inspection
+
+DOOR = "lab.certs inspect"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m lab.certs inspect",
+        description="Show what is in files of certificates, keys, requests and revocation lists "
+        "(PEM, DER, PKCS#12), and what is wrong with it for mutual TLS. Files that are given "
+        "together are checked against each other: client.crt client.key ca.crt.",
+        epilog="Exit code: 0 nothing wrong; 1 something is; 2 a file could not be read.",
+        allow_abbrev=False,
+    )
+    made.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    made.add_argument(
+        "--password",
+        metavar="TEXT",
+        help="opens PKCS#12 files and encrypted keys (default: ask, on a terminal)",
+    )
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it; returns the exit code."""
+    options = parser().parse_args(argv)
+    ask = _asking(options.password)
+    try:
+        contents = [read_contents(path, ask) for path in options.files]
+    except PkiError as error:
+        return refuse(DOOR, str(error))
+    except KeyboardInterrupt:
+        return 130
+    inspection = inspect(contents, now=datetime.now(timezone.utc))
+    print_inspection(inspection, sys.stdout)
+    return 1 if any(inspection.findings()) else 0
+
+
+def _asking(password: str | None) -> AskPassword:
+    if password is not None:
+        given = password.encode()
+        return lambda _: given
+    if sys.stdin.isatty():
+        return lambda path: getpass.getpass(f"Password of {path}: ").encode()
+    return lambda _: None

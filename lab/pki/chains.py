@@ -1,0 +1,67 @@
+"""Chains: from a certificate up to the root, through whatever certificates are at hand.
+
+Rules: who issued a certificate is settled by the issuer's name and by the signature, never by the
+order in which certificates lie in a file. What comes from a file is hostile: every walk ends.
+
+This module must not know files, nor what makes a certificate good.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+MAX_DEPTH = 100
+"""How far OpenSSL goes, unless told otherwise."""
+
+_MAX_NAMESAKES = 8  # a signature costs time, and any number of certificates may share a name
+
+
+class End(enum.Enum):
+    """How a walk ended."""
+
+    ROOT = "at a certificate that signed itself"
+    MISSING = "where the issuer is not at hand"
+    IMPOSTOR = "where whoever has the issuer's name did not sign"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """The certificate that was started from and those above it, each behind the one it issued."""
+
+    certificates: tuple[x509.Certificate, ...]
+    end: End
+
+    @property
+    def above(self) -> tuple[x509.Certificate, ...]:
+        """All but the first."""
+        return self.certificates[1:]
+
+
+def path_of(leaf: x509.Certificate, pool: Sequence[x509.Certificate]) -> Path:
+    """The way up from ``leaf`` through ``pool``."""
+    found = [leaf]
+    while len(found) <= MAX_DEPTH:
+        current = found[-1]
+        if issued(current, current):
+            return Path(certificates=tuple(found), end=End.ROOT)
+        namesakes = [each for each in pool if each.subject == current.issuer][:_MAX_NAMESAKES]
+        issuer = next((each for each in namesakes if issued(each, current)), None)
+        if issuer is None or issuer in found:
+            end = End.IMPOSTOR if namesakes and issuer is None else End.MISSING
+            return Path(certificates=tuple(found), end=end)
+        found.append(issuer)
+    return Path(certificates=tuple(found), end=End.MISSING)
+
+
+def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Whether ``issuer`` has the name and the key that ``certificate`` was signed with."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True

@@ -1,0 +1,74 @@
+"""What can be wrong with a file that is sent as a chain: its order, and what it should not hold.
+
+Rules: the first certificate of a PEM file is the one that the key is for, and the file goes out as
+it stands. A PKCS#12 file has no order, and a file of CAs alone is for trusting, not for sending.
+
+This module must not know how files are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cryptography import x509
+
+from lab.tls.certificates import distinguished
+from lab.tls.inspected import Finding, Flaw, Grade
+
+_REFERENCE = "RFC 8446 section 4.4.2"
+
+
+def file_flaws(
+    sent: Sequence[x509.Certificate],
+    ends: Sequence[x509.Certificate],
+    above: Sequence[x509.Certificate],
+) -> Iterator[Finding]:
+    """What is wrong with ``sent`` as a file; ``ends`` are those in it that are no CAs, at least
+    one, and ``above`` is the way up from the first of them.
+    """
+    leaf = ends[0]
+    if sent[0] != leaf:
+        yield Finding(
+            flaw=Flaw.LEAF_NOT_FIRST,
+            grade=Grade.UNUSABLE,
+            summary="the certificate that the key is for is not the first of the file",
+            evidence=(f"{_subject(leaf)} is no. {sent.index(leaf) + 1}",),
+            reference=_REFERENCE,
+            fix="put it first, and those that vouch for it behind it",
+        )
+    unique = list(dict.fromkeys(sent))
+    if len(unique) < len(sent):
+        repeated = next(each for each in unique if sent.count(each) > 1)
+        yield Finding(
+            flaw=Flaw.DUPLICATE_CERTIFICATE,
+            grade=Grade.ACCEPTED,
+            summary="the file holds a certificate more than once",
+            evidence=(f"{_subject(repeated)} is in it {sent.count(repeated)} times",),
+            reference=_REFERENCE,
+            fix="keep each certificate once",
+        )
+    in_file = [each for each in above if each in unique]
+    in_order = [each for each in unique if each in above]
+    if in_file != in_order:
+        yield Finding(
+            flaw=Flaw.WRONG_ORDER,
+            grade=Grade.ACCEPTED,
+            summary="the chain is in the wrong order",
+            evidence=(f"it should go on with {', then '.join(map(_subject, in_file))}",),
+            reference=_REFERENCE,
+            fix="put each certificate in front of the one that issued it",
+        )
+    strangers = [each for each in unique if each != leaf and each not in above]
+    if strangers:
+        yield Finding(
+            flaw=Flaw.SUPERFLUOUS_CERTIFICATE,
+            grade=Grade.ACCEPTED,
+            summary=f"the file holds more than the chain of {_subject(leaf)}",
+            evidence=tuple(f"{_subject(each)} is not part of it" for each in strangers[:3]),
+            reference=_REFERENCE,
+            fix="keep the certificate and its intermediates, nothing else",
+        )
+
+
+def _subject(certificate: x509.Certificate) -> str:
+    return distinguished(certificate.subject)

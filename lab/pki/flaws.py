@@ -1,0 +1,278 @@
+"""What can be wrong with one certificate on its own, for mutual TLS.
+
+Rules: each check is a function from a subject to findings. What OpenSSL does with each flaw was
+measured, at its security level 2, with and without X509_V_FLAG_X509_STRICT.
+
+This module must not know chains, files or keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.x509.oid import ExtensionOID
+
+from lab.pki.describe import moment
+from lab.pki.strict_flaws import strict_flaws
+from lab.pki.subject import Subject
+from lab.tls.inspected import Finding, Flaw, Grade, Suitability
+
+SOON = timedelta(days=30)
+"""A certificate expires soon if less than this is left, and less than a third of its lifetime."""
+
+MAX_CERTIFICATE = 102_400
+"""Octets of a Certificate message that OpenSSL takes unless told otherwise."""
+
+_MIN_RSA_BITS = 2048
+_TLS_CURVES = ("secp256r1", "secp384r1", "secp521r1")  # RFC 8446, 4.2.3
+_WEAK_DIGESTS = (hashes.MD5, hashes.SHA1)
+# Those that OpenSSL acts on, and may therefore be critical.
+_KNOWN_EXTENSIONS = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.NAME_CONSTRAINTS,
+        ExtensionOID.CERTIFICATE_POLICIES,
+        ExtensionOID.POLICY_CONSTRAINTS,
+        ExtensionOID.POLICY_MAPPINGS,
+        ExtensionOID.INHIBIT_ANY_POLICY,
+        ExtensionOID.CRL_DISTRIBUTION_POINTS,
+        ExtensionOID.OCSP_NO_CHECK,
+    }
+)
+# Which bits of keyUsage, of which one is enough, OpenSSL wants to see in each role.
+_CLIENT_USES = frozenset({"digitalSignature", "keyAgreement"})
+_SERVER_USES = frozenset({"digitalSignature", "keyAgreement", "keyEncipherment"})
+
+
+def suitability(subject: Subject) -> tuple[Suitability, ...]:
+    """Whether OpenSSL takes the certificate itself from a client, and from a server."""
+    return (
+        Suitability(
+            role="client", obstacles=tuple(_obstacles(subject, "clientAuth", _CLIENT_USES))
+        ),
+        Suitability(
+            role="server", obstacles=tuple(_obstacles(subject, "serverAuth", _SERVER_USES))
+        ),
+    )
+
+
+def _obstacles(subject: Subject, purpose: str, uses: frozenset[str]) -> Iterator[str]:
+    purposes, usage = subject.description.extended_key_usage, subject.description.key_usage
+    if purposes is not None and purpose not in purposes:
+        yield f"extendedKeyUsage lacks {purpose}"
+    if usage is not None and not uses.intersection(usage):
+        yield "keyUsage lacks digitalSignature"
+
+
+def flaws(subject: Subject) -> Iterator[Finding]:
+    """Everything that is wrong with the certificate on its own."""
+    for check in _CHECKS:
+        yield from check(subject)
+    if subject.is_end:
+        for check in _END_CHECKS:
+            yield from check(subject)
+    yield from strict_flaws(subject)
+
+
+def _validity(subject: Subject) -> Iterator[Finding]:
+    begin = subject.certificate.not_valid_before_utc
+    end = subject.certificate.not_valid_after_utc
+    reference = "RFC 5280 section 4.1.2.5"
+    if subject.now > end:
+        yield Finding(
+            flaw=Flaw.EXPIRED,
+            grade=Grade.REFUSED,
+            summary="the certificate has expired",
+            evidence=(f"notAfter is {moment(end)}, {_days(subject.now - end)} ago",),
+            reference=reference,
+            fix="have it issued again",
+        )
+    elif subject.now < begin:
+        yield Finding(
+            flaw=Flaw.NOT_YET_VALID,
+            grade=Grade.REFUSED,
+            summary="the certificate is not valid yet",
+            evidence=(
+                f"notBefore is {moment(begin)}, in {_days(begin - subject.now)}; "
+                f"this machine's clock says {moment(subject.now)}",
+            ),
+            reference=reference,
+            fix="set the clocks, or wait; issue certificates that begin a little in the past",
+        )
+    elif end - subject.now < min(SOON, (end - begin) / 3):
+        yield Finding(
+            flaw=Flaw.EXPIRES_SOON,
+            grade=Grade.ACCEPTED,
+            summary="the certificate expires soon",
+            evidence=(f"notAfter is {moment(end)}, in {_days(end - subject.now)}",),
+            reference=reference,
+            fix="have it issued again, by a machine that remembers to",
+        )
+
+
+def _days(time: timedelta) -> str:
+    if time < timedelta(days=1):
+        return "less than a day"
+    return "1 day" if time.days == 1 else f"{time.days} days"
+
+
+def _key(subject: Subject) -> Iterator[Finding]:
+    key = _public_key(subject)
+    kind = f"{subject.description.key_type} {subject.description.key_bits or ''}".strip()
+    weak = isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey) and key.key_size < _MIN_RSA_BITS
+    if weak or (isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < 224):
+        yield Finding(
+            flaw=Flaw.KEY_TOO_WEAK,
+            grade=Grade.REFUSED,
+            summary="the key is too weak",
+            evidence=(f"{kind}; OpenSSL's security level 2 asks for 112 bits of security",),
+            reference="NIST SP 800-57 part 1 section 5.6.1",
+            fix="make a new key, RSA of 2048 bits or P-256, and have it certified",
+        )
+        return
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        good = key.curve.name in _TLS_CURVES
+    else:
+        good = isinstance(key, rsa.RSAPublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
+    if not good and subject.is_end:
+        yield Finding(
+            flaw=Flaw.KEY_NOT_FOR_TLS,
+            grade=Grade.REFUSED,
+            summary="TLS 1.3 has no signature algorithm for the key",
+            evidence=(kind,),
+            reference="RFC 8446 section 4.2.3",
+            fix="make a new key, on P-256 or RSA of 2048 bits, and have it certified",
+        )
+
+
+def _public_key(subject: Subject) -> object:
+    try:
+        return subject.certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def _digest(subject: Subject) -> Iterator[Finding]:
+    # Nobody looks at the signature of a certificate that is trusted by itself.
+    try:
+        digest = subject.certificate.signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm):
+        return
+    if isinstance(digest, _WEAK_DIGESTS) and not subject.self_signed:
+        yield Finding(
+            flaw=Flaw.DIGEST_TOO_WEAK,
+            grade=Grade.REFUSED,
+            summary="the signature is made with a broken hash",
+            evidence=(f"{subject.description.signature_algorithm} ({digest.name})",),
+            reference="RFC 9155 section 1",
+            fix="have it issued again with SHA-256",
+        )
+
+
+def _critical(subject: Subject) -> Iterator[Finding]:
+    unknown = [
+        extension.oid.dotted_string
+        for extension in subject.certificate.extensions
+        if extension.critical and extension.oid not in _KNOWN_EXTENSIONS
+    ]
+    if unknown:
+        yield Finding(
+            flaw=Flaw.UNKNOWN_CRITICAL_EXTENSION,
+            grade=Grade.REFUSED,
+            summary="an extension is critical that OpenSSL does not act on",
+            evidence=tuple(f"extension {oid}" for oid in unknown[:3]),
+            reference="RFC 5280 section 4.2",
+            fix="issue it without the extension, or with it not critical",
+        )
+
+
+def _purpose(subject: Subject) -> Iterator[Finding]:
+    purposes = subject.description.extended_key_usage
+    reference = "RFC 5280 section 4.2.1.12"
+    if purposes is None:
+        yield Finding(
+            flaw=Flaw.EKU_MISSING,
+            grade=Grade.ACCEPTED,
+            summary="there is no extendedKeyUsage",
+            evidence=("OpenSSL takes a certificate without it for every purpose",),
+            reference=reference,
+            fix="issue it with clientAuth or serverAuth: other stacks and policies insist on it",
+        )
+    elif not {"clientAuth", "serverAuth"}.intersection(purposes):
+        yield Finding(
+            flaw=Flaw.EKU_LACKS_PURPOSE,
+            grade=Grade.REFUSED,
+            summary="the extendedKeyUsage has neither clientAuth nor serverAuth",
+            evidence=(f"it has {', '.join(purposes[:5])}",),
+            reference=reference,
+            fix="issue it with clientAuth for a client, serverAuth for a server",
+        )
+
+
+def _usage(subject: Subject) -> Iterator[Finding]:
+    usage = subject.description.key_usage
+    if usage is None or "digitalSignature" in usage:
+        return
+    purposes = subject.description.extended_key_usage
+    server = purposes is not None and "serverAuth" in purposes and "clientAuth" not in purposes
+    taken = (_SERVER_USES if server else _CLIENT_USES).intersection(usage)
+    yield Finding(
+        flaw=Flaw.KEY_USAGE_LACKS_SIGNATURE,
+        grade=Grade.ACCEPTED if taken else Grade.REFUSED,
+        summary="the keyUsage does not allow signatures, and a handshake needs one",
+        evidence=(f"it has {', '.join(usage) or 'nothing'}",),
+        reference="RFC 8446 section 4.4.2.2",
+        fix="issue it with digitalSignature",
+    )
+
+
+def _names(subject: Subject) -> Iterator[Finding]:
+    purposes = subject.description.extended_key_usage
+    if subject.description.subject_alt_names or "serverAuth" not in (purposes or ()):
+        return
+    yield Finding(
+        flaw=Flaw.SAN_MISSING,
+        grade=Grade.ACCEPTED,
+        summary="it is for a server, and has no subjectAltName",
+        evidence=("OpenSSL falls back on the CN for a host name, never for an address",),
+        reference="RFC 9525 section 6.3",
+        fix="issue it with the server's names as subjectAltName",
+    )
+
+
+def _own(subject: Subject) -> Iterator[Finding]:
+    if subject.self_signed:
+        yield Finding(
+            flaw=Flaw.SELF_SIGNED,
+            grade=Grade.REFUSED,
+            summary="the certificate is its own issuer: no CA vouches for it",
+            evidence=("only a peer that trusts this very certificate takes it",),
+            reference="RFC 5280 section 6.1",
+            fix="have it issued by the CA that the peer trusts",
+        )
+
+
+def _size(subject: Subject) -> Iterator[Finding]:
+    octets = len(subject.certificate.public_bytes(serialization.Encoding.DER))
+    if octets > MAX_CERTIFICATE:
+        yield Finding(
+            flaw=Flaw.TOO_LARGE,
+            grade=Grade.REFUSED,
+            summary="the certificate is larger than OpenSSL takes",
+            evidence=(f"{octets} octets; its bound for the Certificate message is 102,400",),
+            reference="RFC 8446 section 4.4.2",
+            fix="make it smaller",
+        )
+
+
+_Check = Callable[[Subject], Iterator[Finding]]
+
+_CHECKS: tuple[_Check, ...] = (_validity, _key, _digest, _critical)
+_END_CHECKS: tuple[_Check, ...] = (_own, _purpose, _usage, _names, _size)

@@ -1,0 +1,269 @@
+"""Inspecting files: everything they hold, and what is wrong with it for mutual TLS.
+
+Rules: the present comes in as ``now``. Files that are given together are judged together: which
+key is whose, which chain is whole, who is on which list of the revoked. Nothing raises for what a
+file says: what cannot be read further is a finding.
+
+This module must not know how files are read or findings shown.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from lab.pki.chain_flaws import Chain, Holder, chain_flaws, chain_of
+from lab.pki.chains import End, path_of
+from lab.pki.contents import Contents, OtherBlock, StoredKey
+from lab.pki.describe import moment
+from lab.pki.file_flaws import file_flaws
+from lab.pki.flaws import flaws, suitability
+from lab.pki.keys import PublicKey
+from lab.pki.subject import Subject
+from lab.tls import inspected
+from lab.tls.certificates import CertificateDescription, describe, describe_request, distinguished
+from lab.tls.inspected import (
+    CertificateEntry,
+    Entry,
+    FileReport,
+    Finding,
+    Flaw,
+    Grade,
+    Inspection,
+    KeyEntry,
+    OtherEntry,
+    RequestEntry,
+    RevocationListEntry,
+)
+
+_DER = serialization.Encoding.DER
+
+
+def inspect(files: Sequence[Contents], *, now: datetime) -> Inspection:
+    """Look at ``files`` together; ``now`` is aware."""
+    with warnings.catch_warnings():
+        # The library warns of what some authorities do wrong; findings say what matters of it.
+        warnings.simplefilter("ignore")
+        desk = _desk(files, now)
+        return Inspection(files=tuple(_file(each, desk) for each in files))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """All that the files hold, sorted: the readable certificates, the roots among them, the lists,
+    and the public keys of certificates and requests with the names of those.
+    """
+
+    now: datetime
+    pool: tuple[Holder, ...]
+    roots: tuple[x509.Certificate, ...]
+    lists: tuple[x509.CertificateRevocationList, ...]
+    owners: tuple[tuple[bytes, str], ...]
+
+
+def _desk(files: Sequence[Contents], now: datetime) -> _Desk:
+    pool = []
+    lists = []
+    owners = []
+    for file in files:
+        for number, item in enumerate(file.items, start=1):
+            if isinstance(item, x509.CertificateRevocationList):
+                lists.append(item)
+            elif isinstance(item, x509.Certificate | x509.CertificateSigningRequest):
+                owner = inspected.place(str(file.path), number, len(file.items))
+                owners.append((_public_bytes(item), owner))
+                if isinstance(item, x509.Certificate) and not _description(item).problem:
+                    pool.append(Holder(certificate=item, file=str(file.path)))
+    subjects = (_subject(each.certificate, now) for each in pool)
+    roots = [each.certificate for each in subjects if each.self_signed and each.is_authority]
+    return _Desk(
+        now=now,
+        pool=tuple(pool),
+        roots=tuple(dict.fromkeys(roots)),
+        lists=tuple(lists),
+        owners=tuple(owners),
+    )
+
+
+def _file(file: Contents, desk: _Desk) -> FileReport:
+    name = str(file.path)
+    sent = [each for each in file.certificates() if not _description(each).problem]
+    ends = [each for each in sent if _subject(each, desk.now).is_end]
+    findings: tuple[Finding, ...] = ()
+    if file.form == "PEM" and ends and len(sent) > 1:
+        pool = [*sent, *(each.certificate for each in desk.pool)]
+        findings = tuple(file_flaws(sent, ends, path_of(ends[0], pool).above))
+    return FileReport(
+        name=name,
+        form=file.form,
+        entries=tuple(_entry(each, name, desk) for each in file.items),
+        findings=findings,
+    )
+
+
+def _entry(item: object, file: str, desk: _Desk) -> Entry:
+    if isinstance(item, x509.Certificate):
+        return _certificate(item, file, desk)
+    if isinstance(item, StoredKey):
+        return _key(item, desk)
+    if isinstance(item, x509.CertificateSigningRequest):
+        return _request(item)
+    if isinstance(item, x509.CertificateRevocationList):
+        return _list(item, desk)
+    assert isinstance(item, OtherBlock)
+    return OtherEntry(label=item.label)
+
+
+def _certificate(certificate: x509.Certificate, file: str, desk: _Desk) -> CertificateEntry:
+    description = _description(certificate)
+    if description.problem:
+        return _unreadable(description)
+    subject = _subject(certificate, desk.now)
+    roles = suitability(subject)
+    chain = chain_of(Holder(certificate=certificate, file=file), desk.pool, desk.roots)
+    findings = [*flaws(subject), *_revocations(certificate, chain, desk)]
+    if subject.is_end and not subject.self_signed:
+        findings += chain_flaws(chain, roles)
+    return CertificateEntry(
+        description=description,
+        left=certificate.not_valid_after_utc - desk.now,
+        roles=roles if subject.is_end else (),
+        chain=tuple(f"{distinguished(e.certificate.subject)} ({e.file})" for e in chain.above),
+        chain_whole=chain.end is End.ROOT,
+        findings=tuple(findings),
+    )
+
+
+def _unreadable(description: CertificateDescription) -> CertificateEntry:
+    finding = Finding(
+        flaw=Flaw.UNREADABLE,
+        grade=Grade.REFUSED,
+        summary="the certificate cannot be read to its end",
+        evidence=(description.problem,),
+        reference="RFC 5280 section 4.1",
+        fix="fetch or issue it again",
+    )
+    return CertificateEntry(
+        description=description,
+        left=None,
+        roles=(),
+        chain=(),
+        chain_whole=False,
+        findings=(finding,),
+    )
+
+
+def _revocations(certificate: x509.Certificate, chain: Chain, desk: _Desk) -> Iterator[Finding]:
+    issuer = next((each.certificate for each in chain.above), None)
+    for each in desk.lists:
+        if issuer is None or each.issuer != certificate.issuer:
+            continue
+        entry = each.get_revoked_certificate_by_serial_number(certificate.serial_number)
+        if entry is not None and _signed_by(each, issuer):
+            yield Finding(
+                flaw=Flaw.REVOKED,
+                grade=Grade.REFUSED,
+                summary="the certificate is revoked",
+                evidence=(
+                    f"since {moment(entry.revocation_date_utc)}, by the list of "
+                    f"{moment(each.last_update_utc)}; a server that has not loaded it takes it",
+                ),
+                reference="RFC 5280 section 5",
+                fix="make a new key, and have it certified",
+            )
+
+
+def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    key = issuer.public_key()
+    try:
+        return isinstance(key, PublicKey) and crl.is_signature_valid(key)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
+def _key(key: StoredKey, desk: _Desk) -> KeyEntry:
+    fits = tuple(owner for public, owner in desk.owners if public == key.public)
+    findings: tuple[Finding, ...] = ()
+    if key.public is not None and desk.owners and not fits:
+        findings = (
+            Finding(
+                flaw=Flaw.KEY_DOES_NOT_FIT,
+                grade=Grade.UNUSABLE,
+                summary="the private key belongs to no certificate or request here",
+                evidence=(f"none of {len(desk.owners)} has its public key",),
+                reference="RFC 8446 section 4.4.3",
+                fix="find the key that the certificate was made for, or have this one certified",
+            ),
+        )
+    return KeyEntry(kind=key.kind, encrypted=key.encrypted, fits=fits, findings=findings)
+
+
+def _request(request: x509.CertificateSigningRequest) -> RequestEntry:
+    description = describe_request(request.public_bytes(_DER))
+    findings: tuple[Finding, ...] = ()
+    if not description.problem and not _proves_itself(request):
+        findings = (
+            Finding(
+                flaw=Flaw.REQUEST_SIGNATURE_WRONG,
+                grade=Grade.REFUSED,
+                summary="the request is not signed by the key that it names",
+                evidence=("its signature does not verify",),
+                reference="RFC 2986 section 4.2",
+                fix="make it again",
+            ),
+        )
+    return RequestEntry(description=description, findings=findings)
+
+
+def _proves_itself(request: x509.CertificateSigningRequest) -> bool:
+    try:
+        return request.is_signature_valid
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
+def _list(crl: x509.CertificateRevocationList, desk: _Desk) -> RevocationListEntry:
+    findings: tuple[Finding, ...] = ()
+    end = crl.next_update_utc
+    if end is not None and desk.now > end:
+        findings = (
+            Finding(
+                flaw=Flaw.CRL_EXPIRED,
+                grade=Grade.REFUSED,
+                summary="the revocation list is out of date",
+                evidence=(
+                    f"nextUpdate was {moment(end)}; a server that has loaded it refuses every "
+                    "client of this CA",
+                ),
+                reference="RFC 5280 section 5.1.2.5",
+                fix="fetch the current one",
+            ),
+        )
+    return RevocationListEntry(
+        issuer=distinguished(crl.issuer),
+        this_update=crl.last_update_utc,
+        next_update=end,
+        revoked=len(crl),
+        findings=findings,
+    )
+
+
+def _subject(certificate: x509.Certificate, now: datetime) -> Subject:
+    return Subject(certificate=certificate, description=_description(certificate), now=now)
+
+
+def _description(certificate: x509.Certificate) -> CertificateDescription:
+    return describe(certificate.public_bytes(_DER))
+
+
+def _public_bytes(item: x509.Certificate | x509.CertificateSigningRequest) -> bytes:
+    try:
+        return item.public_key().public_bytes(_DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    except Exception:  # the library has no one type for a key that it cannot read
+        return b""

@@ -1,0 +1,165 @@
+"""An inspection as text: what each file holds, and what is wrong with it.
+
+This module must not know how anything was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import TextIO
+
+from rich.text import Text
+
+from lab.show.details import bounded
+from lab.show.paper import Paper, print_drawing
+from lab.tls.certificates import CertificateDescription
+from lab.tls.inspected import (
+    CertificateEntry,
+    Entry,
+    FileReport,
+    Finding,
+    Grade,
+    Inspection,
+    KeyEntry,
+    OtherEntry,
+    RequestEntry,
+    Suitability,
+)
+
+_MOST_NAMES = 20
+_MOST_TEXT = 500
+_STYLES = {
+    Grade.REFUSED: "red",
+    Grade.UNUSABLE: "red",
+    Grade.STRICT: "yellow",
+    Grade.ACCEPTED: "yellow",
+}
+
+_Pair = tuple[str, str]
+
+
+def print_inspection(inspection: Inspection, file: TextIO) -> None:
+    """Write it for a person, with styles where ``file`` is a terminal."""
+    print_drawing(lambda paper: draw_inspection(inspection, paper), file)
+
+
+def draw_inspection(inspection: Inspection, paper: Paper) -> Iterator[Text]:
+    """The files, then the findings."""
+    for file in inspection.files:
+        yield from _file(file, paper)
+    findings = list(inspection.findings())
+    if not findings:
+        yield Text("Nothing wrong was found.", "green")
+        return
+    yield paper.rule("1 finding" if len(findings) == 1 else f"{len(findings)} findings")
+    for number, (place, finding) in enumerate(findings, start=1):
+        yield Text()
+        yield from _finding(f"{number}", place, finding, paper)
+
+
+def _file(file: FileReport, paper: Paper) -> Iterator[Text]:
+    yield paper.rule(f"{_cut(file.name)} ({file.form})")
+    for entry in file.entries:
+        for number, (label, value) in enumerate(_entry(entry)):
+            style = "" if number else "bold"
+            yield from paper.entry(label, value, indent=0 if style else 2, style=style)
+    yield Text()
+
+
+def _entry(entry: Entry) -> Iterator[_Pair]:
+    if isinstance(entry, CertificateEntry):
+        yield from _certificate(entry)
+    elif isinstance(entry, KeyEntry):
+        yield from _key(entry)
+    elif isinstance(entry, RequestEntry):
+        yield "request", _cut(entry.description.subject) or "no subject"
+        yield from _content(entry.description)
+    elif isinstance(entry, OtherEntry):
+        yield "other", f"{entry.label}: not looked at"
+    else:
+        yield "CRL", f"of {_cut(entry.issuer)}"
+        until = f"{entry.next_update:%Y-%m-%d %H:%M:%S}" if entry.next_update else "further notice"
+        yield "valid", f"{entry.this_update:%Y-%m-%d %H:%M:%S} to {until} UTC"
+        yield "revoked", f"{entry.revoked} certificates" if entry.revoked != 1 else "1 certificate"
+
+
+def _certificate(entry: CertificateEntry) -> Iterator[_Pair]:
+    about = entry.description
+    yield "certificate", _cut(about.subject) or "no subject"
+    if about.issuer:
+        yield "issuer", "itself" if about.issuer == about.subject else _cut(about.issuer)
+    yield "serial", f"{about.serial:x}"
+    if about.not_valid_before and about.not_valid_after and entry.left is not None:
+        begin, end = about.not_valid_before, about.not_valid_after
+        yield "valid", f"{begin:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC"
+        yield "", _left(entry.left)
+    yield from _content(about)
+    if about.subject_key_identifier is not None:
+        yield "SKI", about.subject_key_identifier.hex(":")
+    if about.authority_key_identifier is not None:
+        yield "AKI", about.authority_key_identifier.hex(":")
+    if about.issuer != about.subject or entry.chain:
+        yield "chain", _chain(entry)
+    for role in entry.roles:
+        yield f"as {role.role}", _role(role)
+
+
+def _content(about: CertificateDescription) -> Iterator[_Pair]:
+    yield "SAN", _listed(about.subject_alt_names)
+    yield "EKU", _listed(about.extended_key_usage)
+    yield "key usage", _listed(about.key_usage)
+    yield "CA", {True: "yes", False: "no", None: "not said"}[about.is_ca]
+    yield "key", f"{about.key_type} {about.key_bits or ''}".strip()
+    yield "signature", about.signature_algorithm
+
+
+def _key(entry: KeyEntry) -> Iterator[_Pair]:
+    kind = entry.kind or "of a kind that its password would show"
+    yield "private key", f"{kind}, {'encrypted' if entry.encrypted else 'not encrypted'}"
+    if entry.fits:
+        yield "fits", _listed(entry.fits)
+    elif entry.kind:
+        yield "fits", "nothing here"
+
+
+def _chain(entry: CertificateEntry) -> str:
+    whole = "" if entry.chain_whole else "; the next issuer is in none of the files"
+    above = ", then ".join(map(_cut, entry.chain[:_MOST_NAMES]))
+    return f"{above}{whole}" if above else "its issuer is in none of the files"
+
+
+def _role(role: Suitability) -> str:
+    return f"no: {'; '.join(role.obstacles)}" if role.obstacles else "yes"
+
+
+def _left(left: timedelta) -> str:
+    if left < timedelta(0):
+        return f"expired {-left.days - 1} days ago" if left.days < -1 else "expired today"
+    return "1 day left" if left.days == 1 else f"{left.days} days left"
+
+
+def _listed(values: Iterable[str] | None) -> str:
+    if values is None:
+        return "none"
+    shown = list(values)
+    more = [f"and {len(shown) - _MOST_NAMES} more"] if len(shown) > _MOST_NAMES else []
+    return ", ".join([*map(_cut, shown[:_MOST_NAMES]), *more]) or "none"
+
+
+def _finding(number: str, place: str, finding: Finding, paper: Paper) -> Iterator[Text]:
+    label = number
+    for line in paper.wrapped(f"{_cut(place)}: {_cut(finding.summary)}", paper.width - 3):
+        yield Text.assemble((f"{label:<3}", "bold"), (line, "bold"))
+        label = ""
+    yield from paper.entry("so", finding.grade.value, indent=3, style=_STYLES[finding.grade])
+    label = "seen"
+    for each in finding.evidence:
+        yield from paper.entry(label, _cut(each), indent=3)
+        label = ""
+    yield from paper.entry("see", finding.reference, indent=3)
+    yield from paper.entry("fix", finding.fix, indent=3, style="green")
+
+
+def _cut(text: str) -> str:
+    return bounded(text, _MOST_TEXT)
