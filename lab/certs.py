@@ -1,4 +1,7 @@
-"""``python -m lab.certs``: make the lab's certificates, verify them, and show what they are."""
+"""``python -m lab.certs``: make the lab's certificates, verify them, and show what they are.
+
+``inspect`` and ``issue`` are doors behind this one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from lab import inspecting, issuing
 from lab.door import refuse, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, SET_HEADERS, SetPaths, set_rows
@@ -17,6 +21,7 @@ from lab.pki.writing import write_set
 from lab.show.table import print_table
 
 DOOR = "lab.certs"
+MORE = {"inspect": inspecting.main, "issue": issuing.main}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,7 +30,9 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m lab.certs",
         description="Make a certificate authority, a server and a client under it, and write "
         "ca.crt ca.key server.crt server.key client.crt client.key client.pfx: all, or none.",
-        epilog="Exit code: 0 written and verified; 2 refused, and nothing was touched.",
+        epilog="Exit code: 0 written and verified; 2 refused, and nothing was touched. "
+        "python -m lab.certs inspect FILE... shows what is in files of certificates and what is "
+        "wrong with it; python -m lab.certs issue --cn NAME makes one more client.",
         allow_abbrev=False,
     )
     made.add_argument("--dir", type=Path, default=DEFAULT_DIRECTORY, help="default: %(default)s")
@@ -70,7 +77,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; returns the exit code."""
-    options = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] in MORE:
+        return MORE[words[0]](words[1:])
+    options = parser().parse_args(words)
     try:
         plan = SetPlan(
             key_type=KeyType(options.key_type),

@@ -14,6 +14,7 @@ from lab.pki.contents import AskPassword, read_contents
 from lab.pki.errors import PkiError
 from lab.pki.inspection import inspect
 from lab.show.inspection_text import print_inspection
+from lab.tls.inspected import TlsRole
 
 DOOR = "lab.certs inspect"
 
@@ -29,6 +30,12 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     made.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    made.add_argument(
+        "--as",
+        dest="role",
+        choices=[role.value for role in TlsRole],
+        help="what they are meant for (default: whatever they are fit for)",
+    )
     made.add_argument(
         "--password",
         metavar="TEXT",
@@ -47,7 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return refuse(DOOR, str(error))
     except KeyboardInterrupt:
         return 130
-    inspection = inspect(contents, now=datetime.now(timezone.utc))
+    inspection = inspect(
+        contents,
+        now=datetime.now(timezone.utc),
+        role=TlsRole(options.role) if options.role else None,
+    )
     print_inspection(inspection, sys.stdout)
     return 1 if any(inspection.findings()) else 0
 

@@ -124,7 +124,7 @@ def wrong_ca_same_name_no_aki(shop: Workshop) -> Identity:
 
 def client_self_signed(shop: Workshop) -> Identity:
     """Issued by itself."""
-    return self_signed(profiles.client(), client_key(), now=shop.now)
+    return self_signed(shop.client_profile, client_key(), now=shop.now)
 
 
 def path_length_exceeded(shop: Workshop) -> Identity:

@@ -18,7 +18,7 @@ from lab.pki.chains import End, Path, issued, path_of
 from lab.pki.constraints import permits
 from lab.pki.describe import extension
 from lab.tls.certificates import distinguished
-from lab.tls.inspected import Finding, Flaw, Grade, Suitability
+from lab.tls.inspected import Finding, Flaw, Grade, Suitability, TlsRole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,8 @@ class Purpose:
 
 
 _PURPOSES = {
-    "client": Purpose(name="clientAuth", oid=ExtendedKeyUsageOID.CLIENT_AUTH),
-    "server": Purpose(name="serverAuth", oid=ExtendedKeyUsageOID.SERVER_AUTH),
+    TlsRole.CLIENT: Purpose(name="clientAuth", oid=ExtendedKeyUsageOID.CLIENT_AUTH),
+    TlsRole.SERVER: Purpose(name="serverAuth", oid=ExtendedKeyUsageOID.SERVER_AUTH),
 }
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 MAX_DEPTH = 100
 """How far OpenSSL goes, unless told otherwise."""
@@ -61,7 +63,26 @@ def path_of(leaf: x509.Certificate, pool: Sequence[x509.Certificate]) -> Path:
 def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     """Whether ``issuer`` has the name and the key that ``certificate`` was signed with."""
     try:
-        certificate.verify_directly_issued_by(issuer)
+        if certificate.issuer != issuer.subject:
+            return False
+        digest = certificate.signature_hash_algorithm
+        if isinstance(digest, hashes.SHA1 | hashes.MD5):
+            _verify_old(issuer.public_key(), certificate, digest)
+        else:
+            certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
+
+
+def _verify_old(
+    key: object, certificate: x509.Certificate, digest: hashes.SHA1 | hashes.MD5
+) -> None:
+    """Verify what the library refuses to; raises where it does not verify."""
+    signature, data = certificate.signature, certificate.tbs_certificate_bytes
+    if isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, data, padding.PKCS1v15(), digest)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, data, ec.ECDSA(digest))
+    else:
+        raise TypeError("a key of another kind")

@@ -8,9 +8,8 @@ This module must not know why anyone would want such a certificate.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from lab.pki import der
 from lab.pki.der import Element
-from lab.pki.identity import Identity
+from lab.pki.identity import RSASSA_PSS, Identity, PssIdentity
 from lab.pki.keys import PrivateKey
 
 # Fields of TBSCertificate by their place (RFC 5280, 4.1), once version [0] is in front.
@@ -27,7 +26,6 @@ _PUBLIC_KEY = 6
 _EXTENSIONS_TAG = 0xA3
 
 _ECDSA_WITH_SHA1 = bytes.fromhex("300906072a8648ce3d0401")  # RFC 3279, 2.2.3
-_RSASSA_PSS = bytes.fromhex("300b06092a864886f70d01010a")  # RFC 4055, 3.1: no parameters, any hash
 
 _Edit = Callable[[list[Element]], list[Element]]
 
@@ -64,33 +62,11 @@ def with_pss_key(identity: Identity, issuer_key: PrivateKey) -> PssIdentity:
 
     def mark(fields: list[Element]) -> list[Element]:
         _, key = der.elements(fields[_PUBLIC_KEY].content)
-        (algorithm,) = der.elements(_RSASSA_PSS)
+        (algorithm,) = der.elements(RSASSA_PSS)
         return [*fields[:_PUBLIC_KEY], der.sequence(algorithm, key), *fields[_PUBLIC_KEY + 1 :]]
 
     leaf = _signed_again(identity.certificate, issuer_key, mark)
     return PssIdentity(chain=(leaf, *identity.chain[1:]), key=identity.key)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PssIdentity(Identity):
-    """An identity whose RSA key is of the kind id-RSASSA-PSS.
-
-    ``cryptography`` reads such a key as a plain RSA key and would write it as one, and OpenSSL
-    then finds that key and certificate do not fit.
-    """
-
-    def key_pem(self, password: bytes | None = None) -> bytes:
-        """The key as PEM PKCS#8. Raises :class:`ValueError` for a password: it stays plain."""
-        if password is not None:
-            raise ValueError("a key of the kind id-RSASSA-PSS is written unencrypted only")
-        plain = self.key.private_bytes(
-            serialization.Encoding.DER,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        version, _, key = der.parts(plain)
-        (algorithm,) = der.elements(_RSASSA_PSS)
-        return _pem("PRIVATE KEY", der.sequence(version, algorithm, key).encode())
 
 
 def _signed_again(
@@ -118,8 +94,3 @@ def _encoded(certificate: x509.Certificate) -> bytes:
 
 def _load(whole: Element) -> x509.Certificate:
     return x509.load_der_x509_certificate(whole.encode())
-
-
-def _pem(label: str, data: bytes) -> bytes:
-    text = base64.encodebytes(data).decode("ascii")
-    return f"-----BEGIN {label}-----\n{text}-----END {label}-----\n".encode("ascii")

@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtensionOID
 from lab.pki.describe import moment
 from lab.pki.strict_flaws import strict_flaws
 from lab.pki.subject import Subject
-from lab.tls.inspected import Finding, Flaw, Grade, Suitability
+from lab.tls.inspected import Finding, Flaw, Grade, Suitability, TlsRole
 
 SOON = timedelta(days=30)
 """A certificate expires soon if less than this is left, and less than a third of its lifetime."""
@@ -47,28 +47,34 @@ _KNOWN_EXTENSIONS = frozenset(
     }
 )
 # Which bits of keyUsage, of which one is enough, OpenSSL wants to see in each role.
-_CLIENT_USES = frozenset({"digitalSignature", "keyAgreement"})
-_SERVER_USES = frozenset({"digitalSignature", "keyAgreement", "keyEncipherment"})
+_USES = {
+    TlsRole.CLIENT: frozenset({"digitalSignature", "keyAgreement"}),
+    TlsRole.SERVER: frozenset({"digitalSignature", "keyAgreement", "keyEncipherment"}),
+}
+_PURPOSES = {TlsRole.CLIENT: "clientAuth", TlsRole.SERVER: "serverAuth"}
 
 
 def suitability(subject: Subject) -> tuple[Suitability, ...]:
     """Whether OpenSSL takes the certificate itself from a client, and from a server."""
-    return (
-        Suitability(
-            role="client", obstacles=tuple(_obstacles(subject, "clientAuth", _CLIENT_USES))
-        ),
-        Suitability(
-            role="server", obstacles=tuple(_obstacles(subject, "serverAuth", _SERVER_USES))
-        ),
+    return tuple(
+        Suitability(role=role, obstacles=tuple(_obstacles(subject, role))) for role in TlsRole
     )
 
 
-def _obstacles(subject: Subject, purpose: str, uses: frozenset[str]) -> Iterator[str]:
+def _obstacles(subject: Subject, role: TlsRole) -> Iterator[str]:
     purposes, usage = subject.description.extended_key_usage, subject.description.key_usage
-    if purposes is not None and purpose not in purposes:
-        yield f"extendedKeyUsage lacks {purpose}"
-    if usage is not None and not uses.intersection(usage):
+    if purposes is not None and _PURPOSES[role] not in purposes:
+        yield f"extendedKeyUsage lacks {_PURPOSES[role]}"
+    if usage is not None and not _USES[role].intersection(usage):
         yield "keyUsage lacks digitalSignature"
+
+
+def _meant(subject: Subject) -> tuple[TlsRole, ...]:
+    """The role that somebody named; else those that the extendedKeyUsage names; else both."""
+    if subject.role is not None:
+        return (subject.role,)
+    purposes = subject.description.extended_key_usage or ()
+    return tuple(role for role in TlsRole if _PURPOSES[role] in purposes) or tuple(TlsRole)
 
 
 def flaws(subject: Subject) -> Iterator[Finding]:
@@ -205,12 +211,14 @@ def _purpose(subject: Subject) -> Iterator[Finding]:
             reference=reference,
             fix="issue it with clientAuth or serverAuth: other stacks and policies insist on it",
         )
-    elif not {"clientAuth", "serverAuth"}.intersection(purposes):
+        return
+    lacking = [_PURPOSES[role] for role in _meant(subject) if _PURPOSES[role] not in purposes]
+    if lacking:
         yield Finding(
             flaw=Flaw.EKU_LACKS_PURPOSE,
             grade=Grade.REFUSED,
-            summary="the extendedKeyUsage has neither clientAuth nor serverAuth",
-            evidence=(f"it has {', '.join(purposes[:5])}",),
+            summary=f"the extendedKeyUsage lacks {' and '.join(lacking)}",
+            evidence=(f"it has {', '.join(purposes[:5]) or 'nothing'}",),
             reference=reference,
             fix="issue it with clientAuth for a client, serverAuth for a server",
         )
@@ -220,9 +228,7 @@ def _usage(subject: Subject) -> Iterator[Finding]:
     usage = subject.description.key_usage
     if usage is None or "digitalSignature" in usage:
         return
-    purposes = subject.description.extended_key_usage
-    server = purposes is not None and "serverAuth" in purposes and "clientAuth" not in purposes
-    taken = (_SERVER_USES if server else _CLIENT_USES).intersection(usage)
+    taken = all(_USES[role].intersection(usage) for role in _meant(subject))
     yield Finding(
         flaw=Flaw.KEY_USAGE_LACKS_SIGNATURE,
         grade=Grade.ACCEPTED if taken else Grade.REFUSED,
@@ -234,8 +240,11 @@ def _usage(subject: Subject) -> Iterator[Finding]:
 
 
 def _names(subject: Subject) -> Iterator[Finding]:
-    purposes = subject.description.extended_key_usage
-    if subject.description.subject_alt_names or "serverAuth" not in (purposes or ()):
+    purposes = subject.description.extended_key_usage or ()
+    is_server = subject.role is TlsRole.SERVER or (
+        subject.role is None and "serverAuth" in purposes
+    )
+    if subject.description.subject_alt_names or not is_server:
         return
     yield Finding(
         flaw=Flaw.SAN_MISSING,

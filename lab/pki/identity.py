@@ -6,6 +6,7 @@ and number the maker wanted. This module must not know where identities come fro
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -13,7 +14,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from lab.pki import der
 from lab.pki.keys import PrivateKey
+
+RSASSA_PSS = bytes.fromhex("300b06092a864886f70d01010a")
+"""The AlgorithmIdentifier in DER (RFC 4055, 3.1), without parameters: any hash will do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +71,41 @@ class Identity:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PssIdentity(Identity):
+    """An identity whose RSA key is of the kind id-RSASSA-PSS.
+
+    ``cryptography`` reads such a key as a plain RSA key and would write it as one, and OpenSSL
+    then finds that key and certificate do not fit.
+    """
+
+    def key_pem(self, password: bytes | None = None) -> bytes:
+        """The key as PEM PKCS#8. Raises :class:`ValueError` for a password: it stays plain."""
+        if password is not None:
+            raise ValueError("a key of the kind id-RSASSA-PSS is written unencrypted only")
+        plain = self.key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        version, _, key = der.parts(plain)
+        (algorithm,) = der.elements(RSASSA_PSS)
+        return _pem("PRIVATE KEY", der.sequence(version, algorithm, key).encode())
+
+    def pkcs12(
+        self, password: bytes, *, friendly_name: str, authorities: Iterable[x509.Certificate] = ()
+    ) -> bytes:
+        """Raises :class:`ValueError`: the library would pack the key as a plain one."""
+        raise ValueError("a key of the kind id-RSASSA-PSS is not written as PKCS#12")
+
+
 def certificates_pem(certificates: Iterable[x509.Certificate]) -> bytes:
     """Certificates as PEM, one behind the other."""
     return b"".join(
         certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates
     )
+
+
+def _pem(label: str, data: bytes) -> bytes:
+    text = base64.encodebytes(data).decode("ascii")
+    return f"-----BEGIN {label}-----\n{text}-----END {label}-----\n".encode("ascii")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
@@ -40,61 +40,90 @@ from lab.tls.inspected import (
     OtherEntry,
     RequestEntry,
     RevocationListEntry,
+    TlsRole,
 )
 
 _DER = serialization.Encoding.DER
 
 
-def inspect(files: Sequence[Contents], *, now: datetime) -> Inspection:
-    """Look at ``files`` together; ``now`` is aware."""
+def inspect(files: Sequence[Contents], *, now: datetime, role: TlsRole | None = None) -> Inspection:
+    """Look at ``files`` together; ``now`` is aware.
+
+    With a ``role``, certificates that are no CAs, and all whose key is among the files, are judged
+    as what is shown in that role.
+    """
     with warnings.catch_warnings():
         # The library warns of what some authorities do wrong; findings say what matters of it.
         warnings.simplefilter("ignore")
-        desk = _desk(files, now)
+        desk = _desk(files, now, role)
         return Inspection(files=tuple(_file(each, desk) for each in files))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Desk:
-    """All that the files hold, sorted: the readable certificates, the roots among them, the lists,
-    and the public keys of certificates and requests with the names of those.
+    """All that the files hold, sorted: the readable certificates, those among them that issued
+    others, the roots, the lists, the public halves of private keys, and the public keys of
+    certificates and requests with the names of those.
     """
 
     now: datetime
+    role: TlsRole | None
     pool: tuple[Holder, ...]
     roots: tuple[x509.Certificate, ...]
+    issuers: frozenset[x509.Certificate]
     lists: tuple[x509.CertificateRevocationList, ...]
+    keys: frozenset[bytes]
     owners: tuple[tuple[bytes, str], ...]
 
+    def subject(self, certificate: x509.Certificate) -> Subject:
+        """A readable certificate, and how it stands to the rest."""
+        return Subject(
+            certificate=certificate,
+            description=_description(certificate),
+            now=self.now,
+            shown=_public_bytes(certificate) in self.keys,
+            issues=certificate in self.issuers,
+            role=self.role,
+        )
 
-def _desk(files: Sequence[Contents], now: datetime) -> _Desk:
+
+def _desk(files: Sequence[Contents], now: datetime, role: TlsRole | None) -> _Desk:
     pool = []
     lists = []
+    keys = []
     owners = []
     for file in files:
         for number, item in enumerate(file.items, start=1):
             if isinstance(item, x509.CertificateRevocationList):
                 lists.append(item)
+            elif isinstance(item, StoredKey) and item.public is not None:
+                keys.append(item.public)
             elif isinstance(item, x509.Certificate | x509.CertificateSigningRequest):
                 owner = inspected.place(str(file.path), number, len(file.items))
                 owners.append((_public_bytes(item), owner))
                 if isinstance(item, x509.Certificate) and not _description(item).problem:
                     pool.append(Holder(certificate=item, file=str(file.path)))
-    subjects = (_subject(each.certificate, now) for each in pool)
-    roots = [each.certificate for each in subjects if each.self_signed and each.is_authority]
-    return _Desk(
+    certificates = [each.certificate for each in pool]
+    above = [path_of(each, certificates).above for each in dict.fromkeys(certificates)]
+    desk = _Desk(
         now=now,
+        role=role,
         pool=tuple(pool),
-        roots=tuple(dict.fromkeys(roots)),
+        roots=(),
+        issuers=frozenset(each for path in above for each in path),
         lists=tuple(lists),
+        keys=frozenset(keys),
         owners=tuple(owners),
     )
+    subjects = map(desk.subject, dict.fromkeys(certificates))
+    roots = tuple(each.certificate for each in subjects if each.self_signed and each.is_authority)
+    return replace(desk, roots=roots)
 
 
 def _file(file: Contents, desk: _Desk) -> FileReport:
     name = str(file.path)
     sent = [each for each in file.certificates() if not _description(each).problem]
-    ends = [each for each in sent if _subject(each, desk.now).is_end]
+    ends = [each for each in sent if desk.subject(each).is_end]
     findings: tuple[Finding, ...] = ()
     if file.form == "PEM" and ends and len(sent) > 1:
         pool = [*sent, *(each.certificate for each in desk.pool)]
@@ -124,7 +153,7 @@ def _certificate(certificate: x509.Certificate, file: str, desk: _Desk) -> Certi
     description = _description(certificate)
     if description.problem:
         return _unreadable(description)
-    subject = _subject(certificate, desk.now)
+    subject = desk.subject(certificate)
     roles = suitability(subject)
     chain = chain_of(Holder(certificate=certificate, file=file), desk.pool, desk.roots)
     findings = [*flaws(subject), *_revocations(certificate, chain, desk)]
@@ -252,10 +281,6 @@ def _list(crl: x509.CertificateRevocationList, desk: _Desk) -> RevocationListEnt
         revoked=len(crl),
         findings=findings,
     )
-
-
-def _subject(certificate: x509.Certificate, now: datetime) -> Subject:
-    return Subject(certificate=certificate, description=_description(certificate), now=now)
 
 
 def _description(certificate: x509.Certificate) -> CertificateDescription:

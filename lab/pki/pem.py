@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from lab.pki.describe import moment
 from lab.pki.errors import (
@@ -26,7 +27,7 @@ from lab.pki.errors import (
     WrongFormatError,
     WrongPasswordError,
 )
-from lab.pki.identity import Identity
+from lab.pki.identity import Identity, PssIdentity
 from lab.pki.keys import PrivateKey, public_bytes
 
 MAX_FILE_BYTES = 1 << 20
@@ -166,7 +167,9 @@ def fit(
     wanted = public_bytes(key.public_key())
     fits = [_public_bytes_of(certificate) == wanted for certificate in chain]
     if fits[0]:
-        return Identity(chain=tuple(chain), key=key)
+        # The library reads a key that is for RSASSA-PSS only as a plain one.
+        pss = chain[0].public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
+        return (PssIdentity if pss else Identity)(chain=tuple(chain), key=key)
     if any(fits):
         raise KeyMismatchError(
             f"the private key belongs to certificate {fits.index(True) + 1} of {len(chain)} here",

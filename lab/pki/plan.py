@@ -61,17 +61,13 @@ class SetPlan:
     def __post_init__(self) -> None:
         """Refuse what cannot be made."""
         self.server_names()
-        _check_cn(self.client_cn)
+        check_client_name(self.client_cn)
         if not 1 <= self.days <= profiles.CA_DAYS:
             raise PlanError(
                 f"a lifetime of {self.days} days is not possible",
                 remedy=f"Ask for 1 to {profiles.CA_DAYS} days: nothing outlives its CA",
             )
-        if not self.pfx_password or not _is_text(self.pfx_password):
-            raise PlanError(
-                "the password of the PFX file is empty or holds control characters",
-                remedy="Give one of printable characters",
-            )
+        check_pfx_password(self.pfx_password)
 
     def server_names(self) -> tuple[x509.GeneralName, ...]:
         """The server's subjectAltName, without repetitions."""
@@ -132,7 +128,17 @@ def _bad_host(text: str, reason: str) -> PlanError:
     )
 
 
-def _check_cn(text: str) -> None:
+def check_pfx_password(text: str) -> None:
+    """Raise a :class:`~lab.pki.errors.PlanError` unless it can be typed."""
+    if not text or not _is_text(text):
+        raise PlanError(
+            "the password of the PFX file is empty or holds control characters",
+            remedy="Give one of printable characters",
+        )
+
+
+def check_client_name(text: str) -> None:
+    """Raise a :class:`~lab.pki.errors.PlanError` unless it can be a commonName."""
     if not text.strip() or not _is_text(text):
         problem = "is empty or holds control characters"
     elif len(text.encode()) > MAX_CN_BYTES:

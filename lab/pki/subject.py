@@ -13,17 +13,25 @@ from cryptography import x509
 
 from lab.pki.chains import issued
 from lab.tls.certificates import CertificateDescription
+from lab.tls.inspected import TlsRole
 
 _Value = TypeVar("_Value", bound=x509.ExtensionType)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A certificate under inspection, readable to its end."""
+    """A certificate under inspection, readable to its end.
+
+    ``shown`` and ``issues`` tell whether its key, and a certificate that it issued, are among the
+    files. ``role`` is what it is meant for, None where nobody said.
+    """
 
     certificate: x509.Certificate
     description: CertificateDescription
     now: datetime
+    shown: bool = False
+    issues: bool = False
+    role: TlsRole | None = None
 
     @property
     def self_signed(self) -> bool:
@@ -39,8 +47,14 @@ class Subject:
 
     @property
     def is_end(self) -> bool:
-        """Whether it is to be shown in a handshake: no CA, or one that names hosts."""
-        return not self.is_authority or bool(self.description.subject_alt_names)
+        """Whether it is to be judged as one to be shown in a handshake.
+
+        A CA is, where it names hosts, or where somebody means to show it and has its key.
+        """
+        if self.role is not None and self.shown:
+            return True
+        named = bool(self.description.subject_alt_names)
+        return not self.issues and (not self.is_authority or named)
 
     def extension(self, kind: type[_Value]) -> x509.Extension[_Value] | None:
         """The extension of this kind, if there is one."""

@@ -10,7 +10,7 @@ This module must not know which identities are good and which are broken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,8 @@ _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """``authority`` is the CA that the other end trusts, ``now`` the present (aware).
+    """``authority`` is the CA that the other end trusts, ``now`` the present (aware), and
+    ``client_profile`` the good client that others are made from.
 
     Whatever takes ``changes`` takes fields of :class:`~lab.pki.profiles.Profile` by name, which
     replace those of a good profile.
@@ -46,6 +47,7 @@ class Workshop:
 
     authority: Authority
     now: datetime
+    client_profile: Profile = field(default_factory=profiles.client)
 
     @property
     def root(self) -> x509.Certificate:
@@ -56,7 +58,7 @@ class Workshop:
         self, *, issuer: Authority | None = None, key: PrivateKey | None = None, **changes: Any
     ) -> Identity:
         """A TLS client's identity, issued by the CA or by ``issuer``."""
-        profile: Profile = replace(profiles.client(), **changes)
+        profile: Profile = replace(self.client_profile, **changes)
         return (issuer or self.authority).issue(profile, key or client_key(), now=self.now)
 
     def server(self, *, issuer: Authority | None = None, **changes: Any) -> Identity:

@@ -102,7 +102,7 @@ def _certificate(entry: CertificateEntry) -> Iterator[_Pair]:
     if about.issuer != about.subject or entry.chain:
         yield "chain", _chain(entry)
     for role in entry.roles:
-        yield f"as {role.role}", _role(role)
+        yield f"as {role.role.value}", _role(role)
 
 
 def _content(about: CertificateDescription) -> Iterator[_Pair]:

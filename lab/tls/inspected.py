@@ -25,6 +25,13 @@ class Grade(enum.Enum):
     UNUSABLE = "the two cannot be loaded together"
 
 
+class TlsRole(enum.Enum):
+    """Who shows a certificate."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
 class Flaw(enum.Enum):
     """Everything that an inspection can find; the value is a stable name for machines."""
 
@@ -87,7 +94,7 @@ class Finding:
 class Suitability:
     """Whether OpenSSL takes a certificate in one role of TLS: if ``obstacles`` is empty."""
 
-    role: str
+    role: TlsRole
     obstacles: tuple[str, ...]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.pki import writing
+from lab.pki import replacing, writing
 from lab.pki.errors import SetExistsError, SetFaultyError, SetInterruptedError, SetWriteError
 from lab.pki.files import LabSet, Role, SetPaths, load_set
 from lab.pki.plan import KeyType, SetPlan, make_set
@@ -288,7 +288,7 @@ def test_interrupted_by_the_user(lab_folder: Path, monkeypatch: pytest.MonkeyPat
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(writing, "_move_in", interrupt)
+    monkeypatch.setattr(replacing, "_move_in", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write(lab_folder, replace=True)
     assert content(lab_folder) == before

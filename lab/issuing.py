@@ -1,0 +1,156 @@
+"""``python -m lab.certs issue``: one more client under the lab's CA, good or broken."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from lab.door import refuse, say
+from lab.pki.catalogue import Recipe
+from lab.pki.describe import row
+from lab.pki.errors import PkiError
+from lab.pki.files import DEFAULT_DIRECTORY, SET_HEADERS, Role, load_role
+from lab.pki.identity import Identity
+from lab.pki.issuing import (
+    ClientPaths,
+    ClientPlan,
+    departures,
+    good_client,
+    workshop_for,
+    write_client,
+)
+from lab.pki.names import alternative_name
+from lab.pki.plan import DEFAULT_PFX_PASSWORD
+from lab.pki.profiles import LEAF_DAYS
+from lab.probing.scenario import Family, Scenario, TlsClient
+from lab.probing.scenarios import UnknownScenario, find_scenario
+from lab.show.table import print_table
+from lab.tls.text import escaped
+
+DOOR = "lab.certs issue"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m lab.certs issue",
+        description="Issue one more client certificate from the lab's CA, good or broken in one "
+        "named way, and write NAME.crt (with its chain), NAME.key and NAME.pfx: all, or none.",
+        epilog="Exit code: 0 written and read back; 2 refused, and nothing was touched.",
+        allow_abbrev=False,
+    )
+    made.add_argument("--cn", required=True, metavar="NAME", help="up to 64 bytes in UTF-8")
+    made.add_argument(
+        "--san",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="TYPE:NAME",
+        help="subjectAltName: DNS:, IP:, URI: (a SPIFFE ID, say) or email:",
+    )
+    made.add_argument(
+        "--days",
+        type=int,
+        metavar="N",
+        help=f"lifetime, up to the CA's (default: {LEAF_DAYS})",
+    )
+    made.add_argument("--scenario", metavar="NAME", help="the way in which it is to be broken")
+    made.add_argument(
+        "--dir",
+        type=Path,
+        default=DEFAULT_DIRECTORY,
+        help="where ca.crt and ca.key are (default: %(default)s)",
+    )
+    made.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR/NAME",
+        help="the files without their endings (default: the CN, in --dir)",
+    )
+    made.add_argument(
+        "--pfx-password",
+        default=DEFAULT_PFX_PASSWORD,
+        metavar="TEXT",
+        help="opens NAME.pfx (default: %(default)s)",
+    )
+    made.add_argument("--force", action="store_true", help="replace files of that name")
+    return made
+
+
+class NoIdentity(ValueError):
+    """A scenario has no certificate of a client to issue. Its message is for the user."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it; returns the exit code."""
+    options = parser().parse_args(argv)
+    try:
+        _issue(options)
+    except (PkiError, NoIdentity, UnknownScenario) as error:
+        return refuse(DOOR, str(error))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _issue(options: argparse.Namespace) -> None:
+    scenario = find_scenario(options.scenario) if options.scenario else None
+    recipe = _recipe(scenario) if scenario else good_client
+    make_lists = scenario.host.revocation_lists if scenario else None
+    plan = ClientPlan(
+        cn=options.cn,
+        names=tuple(dict.fromkeys(map(alternative_name, options.san))),
+        days=options.days,
+        pfx_password=options.pfx_password,
+    )
+    stem = options.out or options.dir / options.cn
+    paths = ClientPaths(stem=stem)
+    now = datetime.now(timezone.utc)
+    shop = workshop_for(plan, load_role(options.dir, Role.CA, now=now).identity, now=now)
+    identity = write_client(
+        paths,
+        recipe,
+        shop,
+        pfx_password=plan.pfx_password,
+        lists=make_lists(shop) if make_lists else (),
+        replace=options.force,
+    )
+    say([f"Wrote {len(paths.existing())} files to {paths.directory}:", ""])
+    cells = (paths.certificate.name, *row(identity.certificate))
+    print_table(SET_HEADERS, [cells], sys.stdout)
+    say(["", *_remarks(scenario, plan, paths, identity)])
+
+
+def _recipe(scenario: Scenario) -> Recipe:
+    client = scenario.client
+    if scenario.family is not Family.IDENTITY:
+        raise NoIdentity(
+            f"the scenario {scenario.name} is not about a client's certificate but about "
+            f"{scenario.family.value}; name another one"
+        )
+    if not isinstance(client, TlsClient) or client.identity is None:
+        raise NoIdentity(
+            f"the scenario {scenario.name} is about a client without a certificate, so there is "
+            "none to issue; name another one"
+        )
+    return client.identity
+
+
+def _remarks(
+    scenario: Scenario | None, plan: ClientPlan, paths: ClientPaths, identity: Identity
+) -> Iterator[str]:
+    if scenario is not None:
+        yield f"{scenario.name}: {scenario.sentence}."
+        for each in departures(plan, identity.certificate):
+            yield f"As {scenario.name} is made, {escaped(each)}."
+    if paths.lists.exists():
+        yield f"{paths.lists.name} has the revocation lists that go with it."
+    if not paths.pfx.exists():
+        yield f"Keep secret: {paths.key.name}. There is no PFX, which cannot hold such a key."
+        return
+    yield f"Keep secret: {paths.key.name}, {paths.pfx.name}."
+    if plan.pfx_password == DEFAULT_PFX_PASSWORD:
+        yield f"The password of {paths.pfx.name} is {DEFAULT_PFX_PASSWORD}."
