@@ -6,16 +6,22 @@ import argparse
 import asyncio
 import ssl
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
+from lab.credentials import CERT_HELP, KEY_HELP, named_authorities, named_identity
 from lab.door import plain_text, refuse, run, say, seconds
+from lab.pki.errors import PkiError
+from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_authorities, load_role
+from lab.pki.identity import Identity
 from lab.probing.connection import NoConnection
 from lab.probing.exchange import ExchangeError
 from lab.probing.refusal import Admission, attempt_without_certificate
 from lab.probing.target import Target, TargetError, parse_target
 from lab.probing.todo import post_then_get
+from lab.probing.tracing import presenting
 from lab.show import client_text
-from lab.stream.contexts import ClientTls, IdentityFiles, TlsVersion, client_context
+from lab.stream.contexts import ClientTls, TlsVersion
 from lab.stream.errors import StreamError
 
 DOOR = "lab.client"
@@ -33,11 +39,25 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     made.add_argument("server", nargs="?", default="https://127.0.0.1:8443")
-    made.add_argument("--certs", type=Path, default=Path("certs"), metavar="DIR")
     made.add_argument(
-        "--task", default=DEFAULT_TASK, type=plain_text, metavar="TEXT", help="what is to be done"
+        "--certs",
+        type=Path,
+        default=DEFAULT_DIRECTORY,
+        metavar="DIR",
+        help="where client.crt, client.key and ca.crt are (default: %(default)s)",
     )
-    made.add_argument("--no-cert", action="store_true", help="the negative test")
+    who = made.add_mutually_exclusive_group()
+    who.add_argument("--cert", type=Path, metavar="FILE", help=CERT_HELP)
+    who.add_argument("--no-cert", action="store_true", help="the negative test")
+    made.add_argument("--key", type=Path, metavar="FILE", help=KEY_HELP)
+    made.add_argument("--ca", type=Path, metavar="FILE", help="whom to trust")
+    made.add_argument(
+        "--task",
+        type=plain_text,
+        default=DEFAULT_TASK,
+        metavar="TEXT",
+        help="what is to be done",
+    )
     version = made.add_mutually_exclusive_group()
     for name in TlsVersion:
         version.add_argument(
@@ -59,13 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TargetError as error:
         return refuse(DOOR, str(error))
     try:
-        context = client_context(_tls(options))
-    except OSError as error:  # ssl.SSLError among them
-        return refuse(
-            DOOR,
-            f"cannot use the certificates in {options.certs}: {error.strerror or error}; "
-            "python -m lab.certs makes them",
-        )
+        context = presenting(_tls(options), _identity(options))
+    except PkiError as error:
+        return refuse(DOOR, str(error))
+    except ssl.SSLError as error:
+        return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
     try:
         if options.no_cert:
             return asyncio.run(_negative(target, context, options.timeout))
@@ -80,19 +98,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _identity(options: argparse.Namespace) -> Identity | None:
+    identity = named_identity(options.cert, options.key)
+    if identity is not None or options.no_cert:
+        return identity
+    return load_role(options.certs, Role.CLIENT, now=datetime.now(timezone.utc)).identity
+
+
 def _tls(options: argparse.Namespace) -> ClientTls:
-    certs: Path = options.certs
-    identity = IdentityFiles(certificate=certs / "client.crt", key=certs / "client.key")
+    if options.ca is not None:
+        named_authorities(options.ca)
+    else:
+        load_authorities(options.certs, now=datetime.now(timezone.utc))
     return ClientTls(
-        server_ca=certs / "ca.crt",
-        identity=None if options.no_cert else identity,
+        server_ca=_ca(options),
         minimum=options.version or TlsVersion.TLS12,
         maximum=options.version or TlsVersion.TLS13,
     )
 
 
+def _ca(options: argparse.Namespace) -> Path:
+    ca: Path = options.ca or SetPaths(directory=options.certs).certificate(Role.CA)
+    return ca
+
+
 async def _todo(target: Target, context: ssl.SSLContext, options: argparse.Namespace) -> int:
-    say(client_text.heading(target.url, "client.crt", "ca.crt"))
+    certificate = options.cert or SetPaths(directory=options.certs).certificate(Role.CLIENT)
+    say(client_text.heading(target.url, certificate.name, _ca(options).name))
     shows = iter((client_text.created, client_text.listed))
     statuses = []
     async for response in post_then_get(target, context, options.task, limit=options.timeout):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import json
 import os
 import ssl
@@ -16,11 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from lab.credentials import CERT_HELP, KEY_HELP, named_authorities, named_identity
 from lab.door import refuse, run, say, seconds
-from lab.pki import pem
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_role
-from lab.pki.identity_files import load_identity
 from lab.pki.plan import KeyType, SetPlan
 from lab.pki.writing import ensure_set
 from lab.probing.connection import NoConnection
@@ -58,9 +56,9 @@ def parser() -> argparse.ArgumentParser:
             help=f"trace TLS {version.value} (default: both)",
         )
     who = made.add_mutually_exclusive_group()
-    who.add_argument("--cert", type=Path, metavar="FILE", help="the client's: PEM or PKCS#12")
+    who.add_argument("--cert", type=Path, metavar="FILE", help=CERT_HELP)
     who.add_argument("--with-cert", action="store_true", help="with the lab's client certificate")
-    made.add_argument("--key", type=Path, metavar="FILE", help="its key, if it is in its own file")
+    made.add_argument("--key", type=Path, metavar="FILE", help=KEY_HELP)
     trust = made.add_mutually_exclusive_group()
     trust.add_argument(
         "--ca",
@@ -93,8 +91,6 @@ class Setting:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; returns the exit code."""
     options = parser().parse_args(argv)
-    if options.key and not options.cert:
-        return refuse(DOOR, "--key goes with --cert; give the certificate that it belongs to")
     try:
         with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
             setting = asyncio.run(_setting(options, Path(scratch)))
@@ -151,18 +147,11 @@ def _plan(options: argparse.Namespace, setting: Setting) -> Plan:
     if options.insecure:
         tls = ClientTls(verify_server=False)
     elif options.ca:
-        # Read here first: OpenSSL would not say which file it is that it cannot read.
-        pem.certificates_in(
-            pem.read_file(options.ca, remedy="Name a file that is there"), options.ca
-        )
-        tls = ClientTls(server_ca=options.ca)
+        tls = ClientTls(server_ca=named_authorities(options.ca))
     if options.alpn:
         tls = replace(tls, alpn=tuple(filter(None, options.alpn.split(","))))
-    identity = None
-    if options.cert:
-        ask = _ask_password if sys.stdin.isatty() else None
-        identity = load_identity(options.cert, options.key, ask)
-    elif options.with_cert:
+    identity = named_identity(options.cert, options.key)
+    if options.with_cert:
         now = datetime.now(timezone.utc)
         identity = load_role(setting.certs, Role.CLIENT, now=now).identity
     return Plan(
@@ -175,10 +164,6 @@ def _plan(options: argparse.Namespace, setting: Setting) -> Plan:
         limit=options.timeout,
         key_log=options.keylog,
     )
-
-
-def _ask_password() -> bytes:
-    return getpass.getpass("Password of the client's key: ").encode()
 
 
 async def _traces(plan: Plan, own: ServerTls | None, versions: Sequence[TlsVersion]) -> list[Trace]:

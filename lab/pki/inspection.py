@@ -158,7 +158,7 @@ def _certificate(certificate: x509.Certificate, file: str, desk: _Desk) -> Certi
     chain = chain_of(Holder(certificate=certificate, file=file), desk.pool, desk.roots)
     findings = [*flaws(subject), *_revocations(certificate, chain, desk)]
     if subject.is_end and not subject.self_signed:
-        findings += chain_flaws(chain, roles)
+        findings += chain_flaws(chain, [r for r in roles if desk.role in (None, r.role)])
     return CertificateEntry(
         description=description,
         left=certificate.not_valid_after_utc - desk.now,

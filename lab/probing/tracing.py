@@ -77,7 +77,7 @@ async def watch(plan: Plan) -> list[Event]:
     recording = Recording()
     async with connected(
         plan.target,
-        _context(plan),
+        presenting(plan.tls, plan.identity),
         recording,
         sni=plan.sni,
         limit=plan.limit,
@@ -93,12 +93,16 @@ async def watch(plan: Plan) -> list[Event]:
     return recording.events
 
 
-def _context(plan: Plan) -> ssl.SSLContext:
-    if plan.identity is None:
-        return client_context(replace(plan.tls, identity=None))
-    with temporary_pem(plan.identity) as path:
+def presenting(tls: ClientTls, identity: Identity | None) -> ssl.SSLContext:
+    """A client's context with ``identity`` in the place of the one that ``tls`` names.
+
+    Raises as :func:`~lab.stream.contexts.client_context` does.
+    """
+    if identity is None:
+        return client_context(replace(tls, identity=None))
+    with temporary_pem(identity) as path:
         files = IdentityFiles(certificate=path, key=path)
-        return client_context(replace(plan.tls, identity=files))
+        return client_context(replace(tls, identity=files))
 
 
 async def _first_word(stream: TlsStream) -> None:

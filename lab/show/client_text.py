@@ -13,8 +13,8 @@ from lab.tls.text import escaped
 def heading(url: str, certificate: str, ca: str) -> Iterator[str]:
     """What the client is about to do."""
     yield f"[CLIENT] Connecting to {url}/todo"
-    yield f"[CLIENT] Client cert: {certificate}"
-    yield f"[CLIENT] CA trust:    {ca}"
+    yield f"[CLIENT] Client cert: {escaped(certificate)}"
+    yield f"[CLIENT] CA trust:    {escaped(ca)}"
     yield ""
     yield "[CLIENT] Creating new TODO with POST /todo ..."
 
