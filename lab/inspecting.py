@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.door import refuse
+from lab.door import plain_text, refuse
 from lab.pki.contents import AskPassword, read_contents
 from lab.pki.errors import PkiError
 from lab.pki.inspection import inspect
@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--password",
+        type=plain_text,
         metavar="TEXT",
         help="opens PKCS#12 files and encrypted keys (default: ask, on a terminal)",
     )

@@ -42,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit code: 0 written and read back; 2 refused, and nothing was touched.",
         allow_abbrev=False,
     )
-    made.add_argument("--cn", required=True, metavar="NAME", help="up to 64 bytes in UTF-8")
+    made.add_argument(
+        "--cn", required=True, metavar="NAME", help="the client's name, up to 64 bytes in UTF-8"
+    )
     made.add_argument(
         "--san",
         nargs="+",
@@ -106,8 +108,10 @@ def _issue(options: argparse.Namespace) -> None:
         days=options.days,
         pfx_password=options.pfx_password,
     )
-    stem = options.out or options.dir / options.cn
-    paths = ClientPaths(stem=stem)
+    if options.out is None:
+        paths = ClientPaths.of(options.dir, options.cn)
+    else:
+        paths = ClientPaths(stem=options.out)
     now = datetime.now(timezone.utc)
     shop = workshop_for(plan, load_role(options.dir, Role.CA, now=now).identity, now=now)
     identity = write_client(

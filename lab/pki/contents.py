@@ -29,7 +29,7 @@ MAX_OBJECTS = 500
 AskPassword = Callable[[Path], bytes | None]
 """Gives the password of a file, None where there is none to be had."""
 
-_LIBRARY = (ValueError, TypeError, UnsupportedAlgorithm)
+_LIBRARY = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ def _der(data: bytes, path: Path, ask: AskPassword) -> Item:
             path,
             encrypted=True,
         )
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise WrongFormatError(
             f"holds no certificate, key, request or revocation list but {_what_is(data)}",
             remedy="Name a PEM, DER or PKCS#12 file",

@@ -74,16 +74,13 @@ class ClientPaths:
 
     def __post_init__(self) -> None:
         """Raises :class:`~lab.pki.errors.PlanError` for a name that no file should have."""
-        if not _STEM.fullmatch(self.stem.name):
-            raise PlanError(
-                f"{self.stem.name!r} is no good name for files",
-                remedy="Name them with --out DIR/NAME: ASCII letters, digits, dots and hyphens",
-            )
-        if self.stem.name.lower() in _RESERVED:
-            raise PlanError(
-                f"{self.stem.name} is what files of the lab's own set are called",
-                remedy="Name the client's with --out DIR/NAME",
-            )
+        _check_file_name(self.stem.name)
+
+    @classmethod
+    def of(cls, directory: Path, name: str) -> ClientPaths:
+        """Those of this name in a folder; the name may not lead out of it. Raises as above."""
+        _check_file_name(name)
+        return cls(stem=directory / name)
 
     @property
     def directory(self) -> Path:
@@ -129,6 +126,19 @@ class ClientPaths:
 
     def _with(self, ending: str) -> Path:
         return self.directory / f"{self.stem.name}{ending}"
+
+
+def _check_file_name(name: str) -> None:
+    if not _STEM.fullmatch(name):
+        raise PlanError(
+            f"{name!r} is no good name for files",
+            remedy="Name them with --out DIR/NAME: ASCII letters, digits, dots and hyphens",
+        )
+    if name.lower() in _RESERVED:
+        raise PlanError(
+            f"{name} is what files of the lab's own set are called",
+            remedy="Name the client's with --out DIR/NAME",
+        )
 
 
 def workshop_for(plan: ClientPlan, ca: Identity, *, now: datetime) -> Workshop:

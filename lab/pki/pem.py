@@ -77,7 +77,7 @@ def certificates_in(data: bytes, path: Path) -> tuple[x509.Certificate, ...]:
         )
     try:
         return tuple(x509.load_pem_x509_certificate(block) for block in found)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise WrongFormatError(
             "holds a damaged certificate", remedy="Fetch or make it again", path=path
         ) from error

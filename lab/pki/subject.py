@@ -40,10 +40,15 @@ class Subject:
 
     @property
     def is_authority(self) -> bool:
-        """Whether it issues others: a CA, or a self-signed one that was made before version 3."""
+        """Whether OpenSSL takes it for a CA's.
+
+        Without basicConstraints a root still counts, if it is from before version 3 or has the
+        keyUsage of a CA.
+        """
         if self.description.is_ca is not None:
             return self.description.is_ca
-        return self.self_signed and self.certificate.version is x509.Version.v1
+        old = self.certificate.version is x509.Version.v1
+        return self.self_signed and (old or "keyCertSign" in (self.description.key_usage or ()))
 
     @property
     def is_end(self) -> bool:

@@ -26,6 +26,7 @@ from lab.tls.inspected import (
     RequestEntry,
     Suitability,
 )
+from lab.tls.text import printable
 
 _MOST_NAMES = 20
 _MOST_TEXT = 500
@@ -59,7 +60,7 @@ def draw_inspection(inspection: Inspection, paper: Paper) -> Iterator[Text]:
 
 
 def _file(file: FileReport, paper: Paper) -> Iterator[Text]:
-    yield paper.rule(f"{_cut(file.name)} ({file.form})")
+    yield paper.rule(f"{printable(file.name)} ({file.form})")
     for entry in file.entries:
         for number, (label, value) in enumerate(_entry(entry)):
             style = "" if number else "bold"
@@ -134,9 +135,9 @@ def _role(role: Suitability) -> str:
 
 
 def _left(left: timedelta) -> str:
-    if left < timedelta(0):
-        return f"expired {-left.days - 1} days ago" if left.days < -1 else "expired today"
-    return "1 day left" if left.days == 1 else f"{left.days} days left"
+    days = abs(left) // timedelta(days=1)
+    shown = "1 day" if days == 1 else f"{days} days"
+    return f"expired {shown} ago" if left < timedelta(0) else f"{shown} left"
 
 
 def _listed(values: Iterable[str] | None) -> str:
@@ -149,7 +150,7 @@ def _listed(values: Iterable[str] | None) -> str:
 
 def _finding(number: str, place: str, finding: Finding, paper: Paper) -> Iterator[Text]:
     label = number
-    for line in paper.wrapped(f"{_cut(place)}: {_cut(finding.summary)}", paper.width - 3):
+    for line in paper.wrapped(f"{printable(place)}: {_cut(finding.summary)}", paper.width - 3):
         yield Text.assemble((f"{label:<3}", "bold"), (line, "bold"))
         label = ""
     yield from paper.entry("so", finding.grade.value, indent=3, style=_STYLES[finding.grade])

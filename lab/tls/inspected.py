@@ -22,7 +22,7 @@ class Grade(enum.Enum):
     REFUSED = "OpenSSL refuses it"
     STRICT = "OpenSSL takes it, and refuses it where VERIFY_X509_STRICT is set"
     ACCEPTED = "OpenSSL takes it; others may not"
-    UNUSABLE = "the two cannot be loaded together"
+    UNUSABLE = "certificate and key cannot be loaded together"
 
 
 class TlsRole(enum.Enum):

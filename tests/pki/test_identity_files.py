@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from lab.pki import errors, profiles
 from lab.pki.authority import Authority
+from lab.pki.catalogue import rsa_pss
 from lab.pki.identity import Identity, certificates_pem
 from lab.pki.identity_files import load_identity
 from lab.pki.keys import KeyKind, PrivateKey, cached
+from lab.pki.workshop import new_workshop
 from tests.pki_fixtures import client_under, leaf_key, new_authority, utc_now
 
 NOW = utc_now()
@@ -174,6 +177,20 @@ def test_one_file_wrong(
     text = str(caught.value)
     assert text.startswith(f"{path}: ") and words in text
     assert len(text.splitlines()) == 1
+
+
+def test_a_certificate_of_no_known_version(tmp_path: Path) -> None:
+    der = DER.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09", 1)
+    body = base64.encodebytes(der)
+    pem = b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
+    with pytest.raises(errors.WrongFormatError, match="holds a damaged certificate"):
+        load_identity(put(tmp_path, pem + CLIENT.key_pem()))
+
+
+def test_a_key_for_pss_only_is_written_again_as_one(tmp_path: Path) -> None:
+    made = rsa_pss(new_workshop(NOW))
+    loaded = load_identity(put(tmp_path, made.chain_pem() + made.key_pem()))
+    assert_same(loaded, made)
 
 
 def test_two_files_wrong(tmp_path: Path) -> None:
