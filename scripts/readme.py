@@ -79,6 +79,8 @@ def main() -> int:
             "picture": picture(folder),
             "trace": run("python -m lab.trace", folder),
             "certs": run("python -m lab.certs", folder),
+            "issue": run("python -m lab.certs issue --cn late --scenario expired", folder),
+            "inspect": run("python -m lab.certs inspect certs/late.crt", folder),
             **with_server(folder),
             "alerts": run("python scripts/count_alerts.py"),
         }

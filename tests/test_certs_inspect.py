@@ -60,8 +60,8 @@ def test_a_set_that_is_in_order(certs: Path, capsys: pytest.CaptureFixture[str])
         "  CA          no",
         "  key         EC secp256r1",
         "  signature   ecdsa-with-SHA256",
-        "  as client   yes",
-        "  as server   no: extendedKeyUsage lacks serverAuth",
+        "  as client   allowed",
+        "  as server   not allowed: extendedKeyUsage lacks serverAuth",
         "private key EC secp256r1, not encrypted",
         "private key EC secp256r1, encrypted",
     ):

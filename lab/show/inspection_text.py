@@ -131,7 +131,7 @@ def _chain(entry: CertificateEntry) -> str:
 
 
 def _role(role: Suitability) -> str:
-    return f"no: {'; '.join(role.obstacles)}" if role.obstacles else "yes"
+    return f"not allowed: {'; '.join(role.obstacles)}" if role.obstacles else "allowed"
 
 
 def _left(left: timedelta) -> str:
