@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab import inspecting, issuing
+from lab import certs_inspect, certs_issue
 from lab.door import refuse, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, SET_HEADERS, SetPaths, set_rows
@@ -21,7 +21,7 @@ from lab.pki.writing import write_set
 from lab.show.table import print_table
 
 DOOR = "lab.certs"
-MORE = {"inspect": inspecting.main, "issue": issuing.main}
+MORE = {"inspect": certs_inspect.main, "issue": certs_issue.main}
 
 
 def parser() -> argparse.ArgumentParser:

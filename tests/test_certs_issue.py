@@ -121,7 +121,7 @@ def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lab.issuing.write_client", interrupt)
+    monkeypatch.setattr("lab.certs_issue.write_client", interrupt)
     assert issue(folder, "--cn", "x") == 130
 
 

@@ -18,7 +18,7 @@ from lab.pki.chains import End, Path, issued, path_of
 from lab.pki.constraints import permits
 from lab.pki.describe import extension
 from lab.tls.certificates import distinguished
-from lab.tls.inspected import Finding, Flaw, Grade, Suitability, TlsRole
+from lab.tls.inspected import Flaw, FoundFlaw, Grade, Suitability, TlsRole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def _nearest(certificate: x509.Certificate, file: str, pool: Sequence[Holder]) -
     return next(each for each in pool if each.certificate == certificate)
 
 
-def chain_flaws(chain: Chain, roles: Sequence[Suitability]) -> Iterator[Finding]:
+def chain_flaws(chain: Chain, roles: Sequence[Suitability]) -> Iterator[FoundFlaw]:
     """What is wrong with the chain; ``roles`` are what its lower end is fit for on its own."""
     yield from _ending(chain)
     yield from _scattered(chain)
@@ -81,11 +81,11 @@ def chain_flaws(chain: Chain, roles: Sequence[Suitability]) -> Iterator[Finding]
     yield from _constraints(chain)
 
 
-def _ending(chain: Chain) -> Iterator[Finding]:
+def _ending(chain: Chain) -> Iterator[FoundFlaw]:
     last = (chain.above or (chain.leaf,))[-1].certificate
     wanted = distinguished(last.issuer)
     if chain.end is End.IMPOSTOR:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.SIGNATURE_WRONG,
             grade=Grade.REFUSED,
             summary=f"{distinguished(last.subject)} is not signed by the {wanted} that is here",
@@ -98,7 +98,7 @@ def _ending(chain: Chain) -> Iterator[Finding]:
         )
     elif chain.end is End.MISSING and chain.roots:
         roots = " or ".join(distinguished(each.subject) for each in chain.roots[:3])
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.CHAIN_INCOMPLETE,
             grade=Grade.REFUSED,
             summary=f"the chain does not reach {roots}",
@@ -111,14 +111,14 @@ def _ending(chain: Chain) -> Iterator[Finding]:
         )
 
 
-def _scattered(chain: Chain) -> Iterator[Finding]:
+def _scattered(chain: Chain) -> Iterator[FoundFlaw]:
     elsewhere = [
         holder
         for holder in chain.above
         if holder.file != chain.leaf.file and holder.certificate not in chain.roots
     ]
     if elsewhere:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.INTERMEDIATE_IN_ANOTHER_FILE,
             grade=Grade.REFUSED,
             summary="an intermediate CA is not in the certificate's own file, so it is not sent",
@@ -131,7 +131,7 @@ def _scattered(chain: Chain) -> Iterator[Finding]:
         )
 
 
-def _authority(certificate: x509.Certificate, intermediates_below: int) -> Iterator[Finding]:
+def _authority(certificate: x509.Certificate, intermediates_below: int) -> Iterator[FoundFlaw]:
     name = distinguished(certificate.subject)
     is_root = issued(certificate, certificate)
     constraints = extension(certificate, x509.BasicConstraints)
@@ -144,7 +144,7 @@ def _authority(certificate: x509.Certificate, intermediates_below: int) -> Itera
     elif usage is not None and not usage.key_cert_sign:
         problem = "its keyUsage lacks keyCertSign"
     if problem:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.ISSUER_IS_NO_CA,
             grade=Grade.REFUSED,
             summary=f"the issuer {name} may not issue certificates",
@@ -157,7 +157,7 @@ def _authority(certificate: x509.Certificate, intermediates_below: int) -> Itera
         and constraints.path_length is not None
         and intermediates_below > constraints.path_length
     ):
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.PATH_LENGTH_EXCEEDED,
             grade=Grade.REFUSED,
             summary="there is one CA too many in the chain",
@@ -169,7 +169,7 @@ def _authority(certificate: x509.Certificate, intermediates_below: int) -> Itera
         )
 
 
-def _purposes(chain: Chain, roles: Sequence[Suitability]) -> Iterator[Finding]:
+def _purposes(chain: Chain, roles: Sequence[Suitability]) -> Iterator[FoundFlaw]:
     fit = [role.role for role in roles if not role.obstacles]
     evidence = []
     for role in fit:
@@ -179,7 +179,7 @@ def _purposes(chain: Chain, roles: Sequence[Suitability]) -> Iterator[Finding]:
             name = distinguished(first.subject)
             evidence.append(f"{name} has an extendedKeyUsage without {purpose.name}")
     if fit and len(evidence) == len(fit):
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.ISSUER_LACKS_PURPOSE,
             grade=Grade.REFUSED,
             summary="a CA in the chain may not issue for this purpose",
@@ -194,14 +194,14 @@ def _allows(holder: Holder, purpose: Purpose) -> bool:
     return usage is None or purpose.oid in usage
 
 
-def _constraints(chain: Chain) -> Iterator[Finding]:
+def _constraints(chain: Chain) -> Iterator[FoundFlaw]:
     names = extension(chain.leaf.certificate, x509.SubjectAlternativeName)
     for holder in chain.above:
         constraints = extension(holder.certificate, x509.NameConstraints)
         if names is None or constraints is None:
             continue
         if outside := [name for name in names if not permits(constraints, name)]:
-            yield Finding(
+            yield FoundFlaw(
                 flaw=Flaw.NAME_NOT_PERMITTED,
                 grade=Grade.REFUSED,
                 summary=f"{distinguished(holder.certificate.subject)} may not issue for this name",

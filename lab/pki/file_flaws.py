@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from cryptography import x509
 
 from lab.tls.certificates import distinguished
-from lab.tls.inspected import Finding, Flaw, Grade
+from lab.tls.inspected import Flaw, FoundFlaw, Grade
 
 _REFERENCE = "RFC 8446 section 4.4.2"
 
@@ -22,13 +22,13 @@ def file_flaws(
     sent: Sequence[x509.Certificate],
     ends: Sequence[x509.Certificate],
     above: Sequence[x509.Certificate],
-) -> Iterator[Finding]:
+) -> Iterator[FoundFlaw]:
     """What is wrong with ``sent`` as a file; ``ends`` are those in it that are no CAs, at least
     one, and ``above`` is the way up from the first of them.
     """
     leaf = ends[0]
     if sent[0] != leaf:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.LEAF_NOT_FIRST,
             grade=Grade.UNUSABLE,
             summary="the certificate that the key is for is not the first of the file",
@@ -39,7 +39,7 @@ def file_flaws(
     unique = list(dict.fromkeys(sent))
     if len(unique) < len(sent):
         repeated = next(each for each in unique if sent.count(each) > 1)
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.DUPLICATE_CERTIFICATE,
             grade=Grade.ACCEPTED,
             summary="the file holds a certificate more than once",
@@ -50,7 +50,7 @@ def file_flaws(
     in_file = [each for each in above if each in unique]
     in_order = [each for each in unique if each in above]
     if in_file != in_order:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.WRONG_ORDER,
             grade=Grade.ACCEPTED,
             summary="the chain is in the wrong order",
@@ -60,7 +60,7 @@ def file_flaws(
         )
     strangers = [each for each in unique if each != leaf and each not in above]
     if strangers:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.SUPERFLUOUS_CERTIFICATE,
             grade=Grade.ACCEPTED,
             summary=f"the file holds more than the chain of {_subject(leaf)}",

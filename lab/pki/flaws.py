@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtensionOID
 from lab.pki.describe import moment
 from lab.pki.strict_flaws import strict_flaws
 from lab.pki.subject import Subject
-from lab.tls.inspected import Finding, Flaw, Grade, Suitability, TlsRole
+from lab.tls.inspected import Flaw, FoundFlaw, Grade, Suitability, TlsRole
 
 SOON = timedelta(days=30)
 """A certificate expires soon if less than this is left, and less than a third of its lifetime."""
@@ -77,7 +77,7 @@ def _meant(subject: Subject) -> tuple[TlsRole, ...]:
     return tuple(role for role in TlsRole if _PURPOSES[role] in purposes) or tuple(TlsRole)
 
 
-def flaws(subject: Subject) -> Iterator[Finding]:
+def flaws(subject: Subject) -> Iterator[FoundFlaw]:
     """Everything that is wrong with the certificate on its own."""
     for check in _CHECKS:
         yield from check(subject)
@@ -87,12 +87,12 @@ def flaws(subject: Subject) -> Iterator[Finding]:
     yield from strict_flaws(subject)
 
 
-def _validity(subject: Subject) -> Iterator[Finding]:
+def _validity(subject: Subject) -> Iterator[FoundFlaw]:
     begin = subject.certificate.not_valid_before_utc
     end = subject.certificate.not_valid_after_utc
     reference = "RFC 5280 section 4.1.2.5"
     if subject.now > end:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.EXPIRED,
             grade=Grade.REFUSED,
             summary="the certificate has expired",
@@ -101,7 +101,7 @@ def _validity(subject: Subject) -> Iterator[Finding]:
             fix="have it issued again",
         )
     elif subject.now < begin:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.NOT_YET_VALID,
             grade=Grade.REFUSED,
             summary="the certificate is not valid yet",
@@ -113,7 +113,7 @@ def _validity(subject: Subject) -> Iterator[Finding]:
             fix="set the clocks, or wait; issue certificates that begin a little in the past",
         )
     elif end - subject.now < min(SOON, (end - begin) / 3):
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.EXPIRES_SOON,
             grade=Grade.ACCEPTED,
             summary="the certificate expires soon",
@@ -129,12 +129,12 @@ def _days(time: timedelta) -> str:
     return "1 day" if time.days == 1 else f"{time.days} days"
 
 
-def _key(subject: Subject) -> Iterator[Finding]:
+def _key(subject: Subject) -> Iterator[FoundFlaw]:
     key = _public_key(subject)
     kind = f"{subject.description.key_type} {subject.description.key_bits or ''}".strip()
     weak = isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey) and key.key_size < _MIN_RSA_BITS
     if weak or (isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < 224):
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.KEY_TOO_WEAK,
             grade=Grade.REFUSED,
             summary="the key is too weak",
@@ -148,7 +148,7 @@ def _key(subject: Subject) -> Iterator[Finding]:
     else:
         good = isinstance(key, rsa.RSAPublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
     if not good and subject.is_end:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.KEY_NOT_FOR_TLS,
             grade=Grade.REFUSED,
             summary="TLS 1.3 has no signature algorithm for the key",
@@ -165,14 +165,14 @@ def _public_key(subject: Subject) -> object:
         return None
 
 
-def _digest(subject: Subject) -> Iterator[Finding]:
+def _digest(subject: Subject) -> Iterator[FoundFlaw]:
     # Nobody looks at the signature of a certificate that is trusted by itself.
     try:
         digest = subject.certificate.signature_hash_algorithm
     except (ValueError, UnsupportedAlgorithm):
         return
     if isinstance(digest, _WEAK_DIGESTS) and not subject.self_signed:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.DIGEST_TOO_WEAK,
             grade=Grade.REFUSED,
             summary="the signature is made with a broken hash",
@@ -182,14 +182,14 @@ def _digest(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _critical(subject: Subject) -> Iterator[Finding]:
+def _critical(subject: Subject) -> Iterator[FoundFlaw]:
     unknown = [
         extension.oid.dotted_string
         for extension in subject.certificate.extensions
         if extension.critical and extension.oid not in _KNOWN_EXTENSIONS
     ]
     if unknown:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.UNKNOWN_CRITICAL_EXTENSION,
             grade=Grade.REFUSED,
             summary="an extension is critical that OpenSSL does not act on",
@@ -199,11 +199,11 @@ def _critical(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _purpose(subject: Subject) -> Iterator[Finding]:
+def _purpose(subject: Subject) -> Iterator[FoundFlaw]:
     purposes = subject.description.extended_key_usage
     reference = "RFC 5280 section 4.2.1.12"
     if purposes is None:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.EKU_MISSING,
             grade=Grade.ACCEPTED,
             summary="there is no extendedKeyUsage",
@@ -214,7 +214,7 @@ def _purpose(subject: Subject) -> Iterator[Finding]:
         return
     lacking = [_PURPOSES[role] for role in _meant(subject) if _PURPOSES[role] not in purposes]
     if lacking:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.EKU_LACKS_PURPOSE,
             grade=Grade.REFUSED,
             summary=f"the extendedKeyUsage lacks {' and '.join(lacking)}",
@@ -224,12 +224,12 @@ def _purpose(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _usage(subject: Subject) -> Iterator[Finding]:
+def _usage(subject: Subject) -> Iterator[FoundFlaw]:
     usage = subject.description.key_usage
     if usage is None or "digitalSignature" in usage:
         return
     taken = all(_USES[role].intersection(usage) for role in _meant(subject))
-    yield Finding(
+    yield FoundFlaw(
         flaw=Flaw.KEY_USAGE_LACKS_SIGNATURE,
         grade=Grade.ACCEPTED if taken else Grade.REFUSED,
         summary="the keyUsage does not allow signatures, and a handshake needs one",
@@ -239,14 +239,14 @@ def _usage(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _names(subject: Subject) -> Iterator[Finding]:
+def _names(subject: Subject) -> Iterator[FoundFlaw]:
     purposes = subject.description.extended_key_usage or ()
     is_server = subject.role is TlsRole.SERVER or (
         subject.role is None and "serverAuth" in purposes
     )
     if subject.description.subject_alt_names or not is_server:
         return
-    yield Finding(
+    yield FoundFlaw(
         flaw=Flaw.SAN_MISSING,
         grade=Grade.ACCEPTED,
         summary="it is for a server, and has no subjectAltName",
@@ -256,9 +256,9 @@ def _names(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _own(subject: Subject) -> Iterator[Finding]:
+def _own(subject: Subject) -> Iterator[FoundFlaw]:
     if subject.self_signed:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.SELF_SIGNED,
             grade=Grade.REFUSED,
             summary="the certificate is its own issuer: no CA vouches for it",
@@ -268,10 +268,10 @@ def _own(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _size(subject: Subject) -> Iterator[Finding]:
+def _size(subject: Subject) -> Iterator[FoundFlaw]:
     octets = len(subject.certificate.public_bytes(serialization.Encoding.DER))
     if octets > MAX_CERTIFICATE:
-        yield Finding(
+        yield FoundFlaw(
             flaw=Flaw.TOO_LARGE,
             grade=Grade.REFUSED,
             summary="the certificate is larger than OpenSSL takes",
@@ -281,7 +281,7 @@ def _size(subject: Subject) -> Iterator[Finding]:
         )
 
 
-_Check = Callable[[Subject], Iterator[Finding]]
+_Check = Callable[[Subject], Iterator[FoundFlaw]]
 
 _CHECKS: tuple[_Check, ...] = (_validity, _key, _digest, _critical)
 _END_CHECKS: tuple[_Check, ...] = (_own, _purpose, _usage, _names, _size)

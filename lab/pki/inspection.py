@@ -32,8 +32,8 @@ from lab.tls.inspected import (
     CertificateEntry,
     Entry,
     FileReport,
-    Finding,
     Flaw,
+    FoundFlaw,
     Grade,
     Inspection,
     KeyEntry,
@@ -124,7 +124,7 @@ def _file(file: Contents, desk: _Desk) -> FileReport:
     name = str(file.path)
     sent = [each for each in file.certificates() if not _description(each).problem]
     ends = [each for each in sent if desk.subject(each).is_end]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[FoundFlaw, ...] = ()
     if file.form == "PEM" and ends and len(sent) > 1:
         pool = [*sent, *(each.certificate for each in desk.pool)]
         findings = tuple(file_flaws(sent, ends, path_of(ends[0], pool).above))
@@ -170,7 +170,7 @@ def _certificate(certificate: x509.Certificate, file: str, desk: _Desk) -> Certi
 
 
 def _unreadable(description: CertificateDescription) -> CertificateEntry:
-    finding = Finding(
+    finding = FoundFlaw(
         flaw=Flaw.UNREADABLE,
         grade=Grade.REFUSED,
         summary="the certificate cannot be read to its end",
@@ -188,14 +188,14 @@ def _unreadable(description: CertificateDescription) -> CertificateEntry:
     )
 
 
-def _revocations(certificate: x509.Certificate, chain: Chain, desk: _Desk) -> Iterator[Finding]:
+def _revocations(certificate: x509.Certificate, chain: Chain, desk: _Desk) -> Iterator[FoundFlaw]:
     issuer = next((each.certificate for each in chain.above), None)
     for each in desk.lists:
         if issuer is None or each.issuer != certificate.issuer:
             continue
         entry = each.get_revoked_certificate_by_serial_number(certificate.serial_number)
         if entry is not None and _signed_by(each, issuer):
-            yield Finding(
+            yield FoundFlaw(
                 flaw=Flaw.REVOKED,
                 grade=Grade.REFUSED,
                 summary="the certificate is revoked",
@@ -218,10 +218,10 @@ def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) ->
 
 def _key(key: StoredKey, desk: _Desk) -> KeyEntry:
     fits = tuple(owner for public, owner in desk.owners if public == key.public)
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[FoundFlaw, ...] = ()
     if key.public is not None and desk.owners and not fits:
         findings = (
-            Finding(
+            FoundFlaw(
                 flaw=Flaw.KEY_DOES_NOT_FIT,
                 grade=Grade.UNUSABLE,
                 summary="the private key belongs to no certificate or request here",
@@ -235,10 +235,10 @@ def _key(key: StoredKey, desk: _Desk) -> KeyEntry:
 
 def _request(request: x509.CertificateSigningRequest) -> RequestEntry:
     description = describe_request(request.public_bytes(_DER))
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[FoundFlaw, ...] = ()
     if not description.problem and not _proves_itself(request):
         findings = (
-            Finding(
+            FoundFlaw(
                 flaw=Flaw.REQUEST_SIGNATURE_WRONG,
                 grade=Grade.REFUSED,
                 summary="the request is not signed by the key that it names",
@@ -258,11 +258,11 @@ def _proves_itself(request: x509.CertificateSigningRequest) -> bool:
 
 
 def _list(crl: x509.CertificateRevocationList, desk: _Desk) -> RevocationListEntry:
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[FoundFlaw, ...] = ()
     end = crl.next_update_utc
     if end is not None and desk.now > end:
         findings = (
-            Finding(
+            FoundFlaw(
                 flaw=Flaw.CRL_EXPIRED,
                 grade=Grade.REFUSED,
                 summary="the revocation list is out of date",

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from cryptography import x509
 
 from lab.pki.subject import Subject
-from lab.tls.inspected import Finding, Flaw, Grade
+from lab.tls.inspected import Flaw, FoundFlaw, Grade
 
 
-def strict_flaws(subject: Subject) -> Iterator[Finding]:
+def strict_flaws(subject: Subject) -> Iterator[FoundFlaw]:
     """Why a certificate in a chain is refused where checks are strict."""
     # RFC 5280 does not apply to self-signed end entities (RFC 6818, 2), so nor do the checks.
     if subject.self_signed and not subject.is_authority:
@@ -26,7 +26,7 @@ def strict_flaws(subject: Subject) -> Iterator[Finding]:
     yield from _subject_name(subject)
 
 
-def _key_identifiers(subject: Subject) -> Iterator[Finding]:
+def _key_identifiers(subject: Subject) -> Iterator[FoundFlaw]:
     if subject.certificate.version is not x509.Version.v3:
         return
     if subject.description.authority_key_identifier is None and not subject.self_signed:
@@ -47,7 +47,7 @@ def _key_identifiers(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _ca_extensions(subject: Subject) -> Iterator[Finding]:
+def _ca_extensions(subject: Subject) -> Iterator[FoundFlaw]:
     if not subject.is_authority:
         if "keyCertSign" in (subject.description.key_usage or ()):
             yield _strict(
@@ -87,7 +87,7 @@ def _ca_extensions(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _subject_name(subject: Subject) -> Iterator[Finding]:
+def _subject_name(subject: Subject) -> Iterator[FoundFlaw]:
     if list(subject.certificate.subject):
         return
     names = subject.extension(x509.SubjectAlternativeName)
@@ -109,8 +109,8 @@ def _subject_name(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _strict(flaw: Flaw, summary: str, reason: str, reference: str, fix: str) -> Finding:
-    return Finding(
+def _strict(flaw: Flaw, summary: str, reason: str, reference: str, fix: str) -> FoundFlaw:
+    return FoundFlaw(
         flaw=flaw,
         grade=Grade.STRICT,
         summary=summary,

@@ -18,7 +18,7 @@ from lab.tls.inspected import (
     CertificateEntry,
     Entry,
     FileReport,
-    Finding,
+    FoundFlaw,
     Grade,
     Inspection,
     KeyEntry,
@@ -148,7 +148,7 @@ def _listed(values: Iterable[str] | None) -> str:
     return ", ".join([*map(_cut, shown[:_MOST_NAMES]), *more]) or "none"
 
 
-def _finding(number: str, place: str, finding: Finding, paper: Paper) -> Iterator[Text]:
+def _finding(number: str, place: str, finding: FoundFlaw, paper: Paper) -> Iterator[Text]:
     label = number
     for line in paper.wrapped(f"{printable(place)}: {_cut(finding.summary)}", paper.width - 3):
         yield Text.assemble((f"{label:<3}", "bold"), (line, "bold"))

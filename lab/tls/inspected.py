@@ -75,7 +75,7 @@ class Flaw(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class FoundFlaw:
     """One thing that is wrong.
 
     ``summary`` is a sentence without its full stop, ``evidence`` what was seen that speaks for it,
@@ -111,7 +111,7 @@ class CertificateEntry:
     roles: tuple[Suitability, ...]
     chain: tuple[str, ...]
     chain_whole: bool
-    findings: tuple[Finding, ...]
+    findings: tuple[FoundFlaw, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ class KeyEntry:
     kind: str
     encrypted: bool
     fits: tuple[str, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[FoundFlaw, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ class RequestEntry:
     """A certificate signing request (RFC 2986): what it asks for."""
 
     description: CertificateDescription
-    findings: tuple[Finding, ...]
+    findings: tuple[FoundFlaw, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +143,7 @@ class RevocationListEntry:
     this_update: datetime
     next_update: datetime | None
     revoked: int
-    findings: tuple[Finding, ...]
+    findings: tuple[FoundFlaw, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ class OtherEntry:
     """A PEM block of another kind."""
 
     label: str
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[FoundFlaw, ...] = ()
 
 
 Entry = CertificateEntry | KeyEntry | RequestEntry | RevocationListEntry | OtherEntry
@@ -167,7 +167,7 @@ class FileReport:
     name: str
     form: str
     entries: tuple[Entry, ...]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[FoundFlaw, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +176,7 @@ class Inspection:
 
     files: tuple[FileReport, ...]
 
-    def findings(self) -> Iterator[tuple[str, Finding]]:
+    def findings(self) -> Iterator[tuple[str, FoundFlaw]]:
         """All findings with the names of what they are about, in the order of the files."""
         for file in self.files:
             for number, entry in enumerate(file.entries, start=1):

@@ -13,7 +13,7 @@ from lab.pki.contents import Contents, Item, StoredKey
 from lab.pki.identity import Identity
 from lab.pki.inspection import inspect
 from lab.pki.keys import PrivateKey
-from lab.tls.inspected import CertificateEntry, Finding, Flaw, Grade, Inspection, TlsRole
+from lab.tls.inspected import CertificateEntry, Flaw, FoundFlaw, Grade, Inspection, TlsRole
 
 
 def stored(key: PrivateKey) -> StoredKey:
@@ -40,7 +40,7 @@ def looked_at(files: Iterable[Contents], now: datetime, role: TlsRole | None = N
     return inspect(list(files), now=now, role=role)
 
 
-def findings_of(inspection: Inspection) -> list[Finding]:
+def findings_of(inspection: Inspection) -> list[FoundFlaw]:
     return [finding for _, finding in inspection.findings()]
 
 

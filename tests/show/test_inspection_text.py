@@ -15,8 +15,8 @@ from lab.tls.inspected import (
     CertificateEntry,
     Entry,
     FileReport,
-    Finding,
     Flaw,
+    FoundFlaw,
     Grade,
     Inspection,
     KeyEntry,
@@ -52,7 +52,7 @@ ENTRY = CertificateEntry(
     chain_whole=True,
     findings=(),
 )
-FINDING = Finding(
+FINDING = FoundFlaw(
     flaw=Flaw.EXPIRED,
     grade=Grade.REFUSED,
     summary="it has expired",
