@@ -13,6 +13,8 @@ _READER_GONE = 141  # as a shell tells of SIGPIPE
 
 def run(main: Callable[[], int]) -> int:
     """The exit code of a door's ``main``; quiet where whoever reads its output has gone."""
+    if sys.stdout is None:  # closed before we came: there is nobody to speak to
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
     try:
         code = main()
         sys.stdout.flush()

@@ -23,7 +23,7 @@ from lab.pki.plan import KeyType, SetPlan
 from lab.pki.writing import ensure_set
 from lab.probing.connection import NoConnection
 from lab.probing.target import Target, TargetError, parse_target
-from lab.probing.tracing import NoTrace, Plan, answers, conclude, watch
+from lab.probing.tracing import NoTrace, Plan, PlanRefused, conclude, listens, watch
 from lab.service.own import HOST, own_server
 from lab.show.comparison import print_comparison
 from lab.show.document import document
@@ -93,15 +93,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     try:
         with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
-            setting = asyncio.run(_setting(options, Path(scratch)))
+            setting = _setting(options, Path(scratch))
             plan = _plan(options, setting)
             if not options.json:
                 say([textwrap.fill(setting.notice, 80), ""])
             traces = asyncio.run(_traces(plan, setting.own, options.versions or list(TlsVersion)))
-    except (TargetError, PkiError, NoConnection, NoTrace) as error:
+    except (TargetError, PlanRefused, PkiError, NoConnection, NoTrace) as error:
         return refuse(DOOR, str(error))
     except ssl.SSLError as error:
         return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
+    except BrokenPipeError:
+        raise  # nobody reads what is said: run() knows
     except OSError as error:
         return refuse(DOOR, f"{error.filename or 'the system'}: {error.strerror or error}")
     except KeyboardInterrupt:
@@ -110,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _setting(options: argparse.Namespace, scratch: Path) -> Setting:
+def _setting(options: argparse.Namespace, scratch: Path) -> Setting:
     """The target, and for the lab's own servers the CA that they use."""
     lab_ca = DEFAULT_DIRECTORY / "ca.crt"
     known = lab_ca if lab_ca.exists() else None
@@ -121,7 +123,7 @@ async def _setting(options: argparse.Namespace, scratch: Path) -> Setting:
         return Setting(target=target, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice)
     # The same variable tells the server where to listen.
     lab = parse_target(f"{HOST}:{os.environ.get('MTLS_SERVER_PORT') or LAB_PORT}")
-    if await answers(lab, options.timeout):
+    if listens(lab.host, lab.port):
         trust = ClientTls(server_ca=known)
         notice = f"Tracing the server that listens at {lab.authority}."
         return Setting(target=lab, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice)
@@ -148,8 +150,8 @@ def _plan(options: argparse.Namespace, setting: Setting) -> Plan:
         tls = ClientTls(verify_server=False)
     elif options.ca:
         tls = ClientTls(server_ca=named_authorities(options.ca))
-    if options.alpn:
-        tls = replace(tls, alpn=tuple(filter(None, options.alpn.split(","))))
+    if options.alpn is not None:
+        tls = replace(tls, alpn=tuple(options.alpn.split(",")))
     identity = named_identity(options.cert, options.key)
     if options.with_cert:
         now = datetime.now(timezone.utc)
@@ -159,7 +161,9 @@ def _plan(options: argparse.Namespace, setting: Setting) -> Plan:
         tls=tls,
         identity=identity,
         sni=options.sni,
-        request=options.request or ("/" if options.target else "/todo"),
+        request=("/" if options.target else "/todo")
+        if options.request is None
+        else options.request,
         write_first=options.write_first,
         limit=options.timeout,
         key_log=options.keylog,

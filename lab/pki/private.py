@@ -8,6 +8,7 @@ decides. This module must not know what it writes.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,8 +40,16 @@ def temporary_pem(identity: Identity) -> Iterator[Path]:
     """A file with the chain and the unencrypted key, for as long as the block lasts.
 
     ``ssl.SSLContext.load_cert_chain`` takes files only. Once it has returned, the file may go.
+    Where the system has anonymous memory files, that is what it is: no key reaches a disk.
     """
-    with tempfile.TemporaryDirectory(prefix="mtls-lab-") as directory:
-        path = Path(directory) / "identity.pem"
-        write_private(path, identity.chain_pem() + identity.key_pem(), lasting=False)
-        yield path
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("identity", os.MFD_CLOEXEC)
+        with open(descriptor, "wb") as memory:
+            memory.write(identity.chain_pem() + identity.key_pem())
+            memory.flush()
+            yield Path(f"/proc/self/fd/{descriptor}")
+    else:
+        with tempfile.TemporaryDirectory(prefix="mtls-lab-") as directory:
+            path = Path(directory) / "identity.pem"
+            write_private(path, identity.chain_pem() + identity.key_pem(), lasting=False)
+            yield path

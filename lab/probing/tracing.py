@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import socket
 import ssl
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -25,7 +28,6 @@ from lab.probing.target import Target
 from lab.stream.contexts import ClientTls, IdentityFiles, TlsVersion, client_context
 from lab.stream.errors import StreamError
 from lab.stream.tls_stream import TlsStream
-from lab.stream.wire import dial
 from lab.tls.codepoints import ProtocolVersion
 from lab.tls.diagnosis import diagnose
 from lab.tls.events import Endpoint, Event, LocalFact, WireEvent
@@ -41,6 +43,16 @@ VERSIONS = {
     TlsVersion.TLS12: ProtocolVersion.TLS_1_2,
     TlsVersion.TLS13: ProtocolVersion.TLS_1_3,
 }
+
+
+# The protocols in which the request can be made; None: no ALPN, where HTTP/1.1 is the custom.
+_HTTP_1 = (None, "http/1.1", "http/1.0")
+
+_PATH = re.compile(r"/[!-~]*")
+
+
+class PlanRefused(ValueError):
+    """A plan asks for what no client can send. Its message is for the user."""
 
 
 class NoTrace(Exception):
@@ -67,6 +79,25 @@ class Plan:
     limit: float = 10.0
     key_log: Path | None = None
 
+    def __post_init__(self) -> None:
+        if self.sni is not None and not _is_host_name(self.sni):
+            raise PlanRefused(f"{self.sni[:80]!r} is no host name to ask for")
+        for protocol in self.tls.alpn:
+            if not protocol.isascii() or not 1 <= len(protocol) <= 255:
+                raise PlanRefused(f"{protocol[:80]!r} is no ALPN protocol: 1 to 255 ASCII letters")
+        if not _PATH.fullmatch(self.request):
+            raise PlanRefused(
+                f"{self.request[:80]!r} is no path: it begins with / and has no spaces, "
+                "other letters percent-encoded"
+            )
+
+
+def _is_host_name(text: str) -> bool:
+    try:
+        return bool(text.encode("idna"))
+    except UnicodeError:
+        return False
+
 
 async def watch(plan: Plan) -> list[Event]:
     """Connect, shake hands, ask, and close; returns what happened.
@@ -88,6 +119,8 @@ async def watch(plan: Plan) -> list[Event]:
             await stream.handshake(plan.limit)
             if not plan.write_first and stream.ssl_object.version() == "TLSv1.3":
                 await _first_word(stream)
+            if stream.ssl_object.selected_alpn_protocol() not in _HTTP_1:
+                return recording.events  # this client cannot ask in what they agreed to speak
             http = HttpClient(stream, plan.target.authority)
             await asyncio.wait_for(http.request("GET", plan.request), plan.limit)
     return recording.events
@@ -151,11 +184,17 @@ def trace_of(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | No
     )
 
 
-async def answers(target: Target, limit: float) -> bool:
-    """Whether anything listens at ``target``."""
-    try:
-        wire = await asyncio.wait_for(dial(target.host, target.port), limit)
-    except (OSError, asyncio.TimeoutError):
-        return False
-    await wire.close(limit)
-    return True
+def listens(host: str, port: int) -> bool:
+    """Whether something of this machine listens there, found out without connecting to it.
+
+    A connection, however short, would stand in the log of the server that is to be looked at.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+        if sys.platform != "win32":
+            # Else a connection that ended a minute ago would look like a listener.
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError:
+            return True
+    return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -18,13 +19,13 @@ from lab.pki.identity import Identity
 from lab.pki.keys import KeyKind, cached
 from lab.probing.connection import NoConnection
 from lab.probing.target import Target
-from lab.probing.tracing import NoTrace, Plan, answers, conclude, watch
+from lab.probing.tracing import NoTrace, Plan, PlanRefused, conclude, listens, watch
 from lab.stream.contexts import ClientTls, TlsVersion
 from lab.tls.codepoints import AlertDescription
-from lab.tls.events import Endpoint, Fact, LocalFact
+from lab.tls.events import ApplicationDataSeen, Endpoint, Fact, LocalFact
 from lab.tls.outcome import Result, Signal
 from lab.tls.trace import Trace
-from tests.peers import MAKES, Ask, free_port, served_by
+from tests.peers import MAKES, Ask, Setup, Words, free_port, nginx, served_by
 from tests.serving import PATIENCE
 
 VERSIONS = pytest.mark.parametrize("version", list(TlsVersion), ids=lambda each: each.value)
@@ -162,14 +163,68 @@ async def test_our_own_refusal_is_not_blamed_on_the_server(
     assert trace.outcome.client_handshake_returned is False
 
 
-@VERSIONS
-async def test_writing_first_loses_nothing(
-    certs: Path, tmp_path: Path, version: TlsVersion
-) -> None:
+@pytest.mark.parametrize("write_first", [False, True])
+async def test_writing_first(certs: Path, tmp_path: Path, write_first: bool) -> None:
+    """TLS 1.3: the request is on the wire before the verdict, or not at all."""
     with served_by(MAKES["openssl s_server"], certs, tmp_path) as port:
-        trace = await traced(replace(plan(certs, port, version), write_first=True))
+        asked = replace(plan(certs, port, TlsVersion.TLS13), write_first=write_first)
+        trace = await traced(asked)
+    wrote = [
+        event
+        for event in trace.events
+        if isinstance(event, ApplicationDataSeen) and event.endpoint is Endpoint.CLIENT
+    ]
+    assert bool(wrote) is write_first
     assert trace.outcome.signal is Signal.ALERT
     assert trace.diagnosis[0].code == "no-client-certificate"
+
+
+async def test_a_protocol_that_we_cannot_speak(certs: Path, tmp_path: Path) -> None:
+    """A server that agrees on h2 is not asked in HTTP/1.1; what it thinks of us stays open."""
+    listening = tmp_path / "nginx"
+    listening.mkdir()
+
+    def nginx_h2(setup: Setup) -> Words:
+        words = nginx(setup)
+        config = setup.folder / "nginx.conf"
+        config.write_text(config.read_text().replace(" ssl;", " ssl http2;"))
+        return words
+
+    with served_by(nginx_h2, certs, listening) as port:
+        asked = plan(certs, port, TlsVersion.TLS13)
+        trace = await traced(replace(asked, tls=replace(asked.tls, alpn=("h2",))))
+    assert trace.outcome.http_status is None
+    assert trace.diagnosis[0].code == "certificate-optional"
+    assert "HTTP was not asked" in " ".join(trace.diagnosis[0].evidence)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"sni": name} for name in ("", ".foo", "a" * 300)),
+        *({"request": path} for path in ("", "a", "/a b", "/ü", "/a\r\nX: y")),
+    ],
+)
+def test_what_no_client_can_send(certs: Path, change: dict[str, str]) -> None:
+    with pytest.raises(PlanRefused):
+        replace(plan(certs, 1, TlsVersion.TLS13), **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("protocol", ["", "ü", "a" * 256])
+def test_what_is_no_application_protocol(certs: Path, protocol: str) -> None:
+    asked = plan(certs, 1, TlsVersion.TLS13)
+    with pytest.raises(PlanRefused):
+        replace(asked, tls=replace(asked.tls, alpn=(protocol,)))
+
+
+def test_who_listens_is_found_out_without_a_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert listens("127.0.0.1", port)
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert not listens("127.0.0.1", port)
 
 
 async def test_the_key_log_opens_the_same_records(certs: Path, tmp_path: Path) -> None:
@@ -230,7 +285,6 @@ async def test_a_server_that_hangs_up_on_the_hello_is_traced(certs: Path) -> Non
 
 async def test_nothing_listens(certs: Path) -> None:
     port = free_port()
-    assert not await answers(Target(host="127.0.0.1", port=port), PATIENCE)
     with pytest.raises(NoConnection, match=f"cannot connect to 127.0.0.1:{port}: "):
         await watch(plan(certs, port, TlsVersion.TLS13))
 
