@@ -66,6 +66,9 @@ def with_server(folder: Path) -> dict[str, str]:
         blocks["curl-no-cert"] = "\n".join(
             run(f"{plain} --tls-max {version}", folder) for version in ("1.2", "1.3")
         )
+        some = "--only good,no-certificate,expired,wrong-ca,revoked"
+        probe = f"python -m lab.probe 127.0.0.1:8443 --request /todo \\\n    {some}"
+        blocks["probe-server"] = run(probe, folder)
     finally:
         server.stop()
     return blocks
@@ -78,6 +81,8 @@ def main() -> int:
         blocks = {
             "picture": picture(folder),
             "trace": run("python -m lab.trace", folder),
+            "probe": run("python -m lab.probe", folder),
+            "explain": run("python -m lab.probe --explain expired", folder),
             "certs": run("python -m lab.certs", folder),
             "issue": run("python -m lab.certs issue --cn late --scenario expired", folder),
             "inspect": run("python -m lab.certs inspect certs/late.crt", folder),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lab.pki.identity_files import load_identity
+from lab.probe import main
 from lab.probing.scenarios import SCENARIOS
 from lab.stream.contexts import TlsVersion
 from tests.doors import Done, run, served
@@ -240,6 +241,30 @@ def test_an_encrypted_key(certs: Path, tmp_path: Path) -> None:
         run("lab.probe", "127.0.0.1:1", *words, "--ca-key-password-file", password),
         "cannot connect to 127.0.0.1:1",
     )
+
+
+def test_a_password_is_asked_for_on_a_terminal(
+    certs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    key = tmp_path / "ca.key"
+    key.write_bytes(load_identity(certs / "ca.crt", certs / "ca.key").key_pem(b"secret"))
+    asked: list[str] = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return "wrong" if len(asked) == 1 else "secret"
+
+    monkeypatch.setattr("getpass.getpass", answer)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    words = ["127.0.0.1:1", "--ca-cert", str(certs / "ca.crt"), "--ca-key", str(key)]
+    assert main(words) == 2
+    assert "the password does not open the private key" in capsys.readouterr().err
+    assert main(words) == 2
+    assert "cannot connect to 127.0.0.1:1" in capsys.readouterr().err
+    assert asked == ["Password of the CA's key: "] * 2
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,8 @@ class Ground:
 def to_race(trials: Mapping[str, Trial]) -> str:
     """The scenario with which to write first: one that is refused by TLS; "" if there is none."""
     for name in _REFUSALS_TO_RACE:
-        outcome = trials[name].outcome
-        by_server = outcome.result is Result.REJECTED and outcome.by is Endpoint.SERVER
-        if by_server and outcome.signal is not Signal.HTTP_STATUS:
+        trial = trials[name]
+        if _refused(trial) and trial.outcome.signal is not Signal.HTTP_STATUS:
             return name
     return ""
 
@@ -98,6 +97,10 @@ def _in(trial: Trial) -> bool:
     return trial.outcome.result is Result.ACCEPTED
 
 
+def _refused(trial: Trial) -> bool:
+    return trial.outcome.result is Result.REJECTED and trial.outcome.by is Endpoint.SERVER
+
+
 def _asked(trial: Trial) -> CertificateRequest | None:
     return summarize(trial.trace.events).request
 
@@ -124,8 +127,12 @@ def _demand(ground: Ground) -> tuple[str, str]:
         verified = "what is sent is not verified"
     elif let_in:
         verified = f"what is sent is verified in part: {', '.join(let_in)} got in"
-    if not _in(nobody):
+    if not _in(nobody) and not _refused(nobody):
+        demand = f"asked for; whether it is required cannot be told ({_how(nobody)})"
+    elif not _in(nobody):
         status = nobody.outcome.http_status
+        if status is not None and status == good.outcome.http_status:
+            return f"asked for; HTTP {status} is for everybody, and tells nothing", evidence
         demand = "required" if status is None else f"optional for TLS, required by HTTP ({status})"
     else:
         demand = "asked for and optional: a client without one gets in"

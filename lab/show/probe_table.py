@@ -100,10 +100,14 @@ def _grouped(
 
 
 def _scenarios(findings: Sequence[Finding]) -> Iterator[str]:
-    """Each scenario once, with its versions and what it is."""
-    sentences = {finding.lesson.name: finding.lesson.sentence for finding in findings}
+    """Each scenario once, with its versions and, where it is at fault, what it is."""
+    faults = {
+        finding.lesson.name: f": {finding.lesson.sentence}"
+        for finding in findings
+        if not finding.verdict.fine
+    }
     for name, versions in _versions(findings).items():
-        yield f"{name} ({' and '.join(versions)}): {sentences[name]}"
+        yield f"{name} ({' and '.join(versions)}){faults.get(name, '')}"
 
 
 def _versions(findings: Sequence[Finding]) -> dict[str, list[str]]:
