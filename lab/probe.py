@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from lab.door import plain_text, refuse, run, say
-from lab.inspection import Extent, explain, probe_own, probe_target
+from lab.inspection import Extent, explain, probe_own, probe_target, until_stopped
 from lab.pki import pem
 from lab.pki.ca_files import ensure_revocation_lists, load_authority
 from lab.pki.errors import PkiError
@@ -143,15 +143,15 @@ def _run(options: argparse.Namespace) -> int:
     if prepared and ensure_revocation_lists(options.crl, shop):
         print(f"{DOOR}: wrote {options.crl}: let the server load it", file=sys.stderr)
     if options.explain:
-        shown, traces = asyncio.run(explain(extent, approach, shop))
+        shown, traces = asyncio.run(until_stopped(explain(extent, approach, shop)))
         print_explanation(shown, traces, sys.stdout)
         return 0
     with progress(sys.stderr) as begin:
         if approach is None:
-            report = asyncio.run(probe_own(extent, shop, begin))
+            report = asyncio.run(until_stopped(probe_own(extent, shop, begin)))
         else:
             probing = probe_target(extent, approach, shop, begin, prepared=prepared)
-            report = asyncio.run(probing)
+            report = asyncio.run(until_stopped(probing))
     _report(report, options)
     return 0 if report.passed else 1
 

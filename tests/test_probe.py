@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -17,7 +20,7 @@ from lab.pki.identity_files import load_identity
 from lab.probe import main
 from lab.probing.scenarios import SCENARIOS
 from lab.stream.contexts import TlsVersion
-from tests.doors import Done, run, served
+from tests.doors import PATIENCE, Done, environment, run, served
 from tests.peers import MAKES, Ask, free_port, served_by
 
 
@@ -241,6 +244,23 @@ def test_an_encrypted_key(certs: Path, tmp_path: Path) -> None:
         run("lab.probe", "127.0.0.1:1", *words, "--ca-key-password-file", password),
         "cannot connect to 127.0.0.1:1",
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a system other than Windows")
+def test_ctrl_c_ends_it_quietly(certs: Path) -> None:
+    """While a server is waited for that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        words = ("--ca-cert", certs / "ca.crt", "--ca-key", certs / "ca.key")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lab.probe", f"127.0.0.1:{mute.getsockname()[1]}", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        )
+        with mute.accept()[0]:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (130, b"", b"")
 
 
 def test_a_password_is_asked_for_on_a_terminal(

@@ -9,6 +9,7 @@ This module must not know where the server is, nor what its answers are worth.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from lab.probing.connection import NoConnection
@@ -22,6 +23,9 @@ Try = Callable[[Scenario, TlsVersion, bool], Awaitable[Trial]]
 """Tries a scenario once; the last argument makes the client write before it reads.
 
 Raises NoConnection."""
+
+
+_GRACE = 1.0
 
 
 class NothingSelected(ValueError):
@@ -64,22 +68,31 @@ async def run(
     """All attempts, in the scenarios' order and then the versions'.
 
     Of each, ``repeat`` trials are made; ``concurrency`` attempts are under way at any time.
-    ``done`` is told the name of each that is over.
+    ``done`` is told the name of each that is over. Cancelled, it lets those under way end, for a
+    second.
     """
     places = [(scenario, version) for scenario in scenarios for version in versions]
     order = sorted(range(len(places)), key=lambda each: _holds_up(places[each][0]))
-    waiting = iter(order)
+    waiting = deque(order)
     attempts: dict[int, Attempt] = {}
 
     async def work() -> None:
-        for number in waiting:
+        while waiting:
+            number = waiting.popleft()
             scenario, version = places[number]
             attempts[number] = await _attempt(scenario, version, attempt, repeat)
             done(scenario.name)
 
     workers = [asyncio.ensure_future(work()) for _ in range(concurrency)]
     try:
-        await asyncio.gather(*workers)
+        over, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+        for worker in over:
+            worker.result()
+    except asyncio.CancelledError:
+        # What is under way may end in order; nothing new is begun.
+        waiting.clear()
+        await asyncio.wait(workers, timeout=_GRACE)
+        raise
     finally:
         for worker in workers:
             worker.cancel()

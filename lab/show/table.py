@@ -44,7 +44,8 @@ def _rich(lines: list[list[str]]) -> Table:
     headers, *rows = lines
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for header in headers:
-        table.add_column(Text(header))
+        # A word that is wider than its column is folded, not cut: it may be what matters.
+        table.add_column(Text(header), overflow="fold")
     for row in rows:
         # Text and not str: square brackets in a cell are no mark-up.
         table.add_row(*(Text(cell) for cell in row))

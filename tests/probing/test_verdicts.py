@@ -284,3 +284,32 @@ async def test_a_defect_ends_a_campaign() -> None:
             concurrency=4,
             done=lambda name: None,
         )
+
+
+async def test_a_campaign_that_is_cancelled_begins_nothing_new() -> None:
+    begun, go_on = list[str](), asyncio.Event()
+
+    async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> Trial:
+        begun.append(scenario.name)
+        await go_on.wait()
+        return trial(scenario.name, ACCEPTED)
+
+    done = list[str]()
+    running = asyncio.ensure_future(
+        run(
+            list(SCENARIOS),
+            list(TlsVersion),
+            attempt,
+            repeat=1,
+            concurrency=2,
+            done=done.append,
+        )
+    )
+    while len(begun) < 2:
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert len(begun) == len(done) == 2

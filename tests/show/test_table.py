@@ -75,3 +75,9 @@ def test_what_an_encoding_lacks_is_escaped() -> None:
     file = io.TextIOWrapper(raw, encoding="ascii", newline="\n")
     print_table(HEADERS, [("ñ", "x")], file)
     assert raw.getvalue() == b"name  what it is\n\\xf1  x\n"
+
+
+def test_a_long_word_is_folded_and_not_cut(terminal: Terminal) -> None:
+    word = "certificate_" * 12
+    body = shown([(word, "")], terminal).split("─")[-1]
+    assert "".join(body.split()) == word
