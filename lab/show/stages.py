@@ -33,7 +33,12 @@ from lab.tls.text import escaped
 
 # A handshake has some 15 stages. One that has more is no handshake that anybody will read.
 _MOST_STAGES = 64
-_OVER = frozenset({Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT})
+_OVER = (Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT)
+_ABOUT_CERTIFICATE = (
+    Fact.CERTIFICATE_VERIFIED,
+    Fact.CERTIFICATE_REFUSED,
+    Fact.SESSION_RESUMED,
+)
 
 
 class StageLog:
@@ -55,41 +60,47 @@ class StageLog:
 
     def __call__(self, event: Event) -> None:
         """Take the next event."""
-        if self._logger.isEnabledFor(logging.DEBUG):
-            self._log_stage(event)
+        verbose = self._logger.isEnabledFor(logging.DEBUG)
+        if self._done and not verbose:
+            return
+        words = self._words(event)
+        if verbose:
+            self._log_stage(event, words)
         if self._done:
             return
-        self._remember(event)
-        if not isinstance(event, LocalFact):
-            return
-        if event.fact is Fact.HANDSHAKE_RETURNED:
-            self._log_handshake("accepted")
-        elif event.fact is Fact.CERTIFICATE_REFUSED:
-            self._result = "refused"
-        elif event.fact in _OVER:
-            self._result = self._result or (
-                "timed out" if event.fact is Fact.TIMED_OUT else "failed"
-            )
-        elif event.fact is Fact.CLOSED:
-            self._log_handshake(self._result or "failed")
-
-    def _remember(self, event: Event) -> None:
-        if isinstance(event, MessageSeen):
-            if isinstance(event.message, ServerHello):
-                self._version = str(negotiated_version(event.message))
-            elif isinstance(event.message, Certificate) and event.endpoint is Endpoint.CLIENT:
-                entries = event.message.certificate_list
-                self._certificate = entries[0].cert_data if entries else None
-        elif isinstance(event, AlertSeen) and event.endpoint is Endpoint.CLIENT and is_fatal(event):
-            self._result = self._result or "refused by the client"
-        words = self._words(event)
         if words and len(self._stages) < _MOST_STAGES:
             self._stages.append((_whose(event), words))
+        if isinstance(event, MessageSeen):
+            self._take_message(event)
+        elif isinstance(event, LocalFact):
+            self._take_fact(event.fact)
+        elif isinstance(event, AlertSeen) and event.endpoint is Endpoint.CLIENT and is_fatal(event):
+            self._result = self._result or "refused by the client"
+
+    def _take_message(self, event: MessageSeen) -> None:
+        message = event.message
+        if isinstance(message, ServerHello):
+            self._version = str(negotiated_version(message))
+        elif isinstance(message, Certificate) and event.endpoint is Endpoint.CLIENT:
+            entries = message.certificate_list
+            self._certificate = entries[0].cert_data if entries else None
+
+    def _take_fact(self, fact: Fact) -> None:
+        if fact is Fact.HANDSHAKE_RETURNED:
+            self._log_handshake("accepted")
+        elif fact is Fact.CERTIFICATE_REFUSED:
+            self._result = "refused"
+        elif fact in _OVER:
+            self._result = self._result or ("timed out" if fact is Fact.TIMED_OUT else "failed")
+        elif fact is Fact.CLOSED:
+            self._log_handshake(self._result or "failed")
 
     def _words(self, event: Event) -> str:
         """The event as a stage, "" if it is none."""
         if isinstance(event, MessageSeen):
             return _message(event)
+        if isinstance(event, LocalFact):
+            return self._fact(event)
         if isinstance(event, AlertSeen):
             return f"alert {event.level} {event.description} ({event.description.value})"
         if isinstance(event, ChangeCipherSpecSeen):
@@ -104,21 +115,16 @@ class StageLog:
             return f"not TLS: {event.protocol.value}"
         if isinstance(event, StreamEnded):
             return "TCP reset (RST)" if event.end is StreamEnd.RESET else "TCP closed (FIN)"
-        if isinstance(event, LocalFact):
-            return self._fact(event)
         return ""
 
     def _fact(self, event: LocalFact) -> str:
-        certificate = event.certificate or self._certificate
-        about = f": {_certificate(certificate)}" if certificate else ""
-        if event.fact is Fact.CERTIFICATE_VERIFIED:
-            return f"certificate verified{about}"
-        if event.fact is Fact.CERTIFICATE_REFUSED:
-            return f"certificate refused: {event.reason}{about}"
-        name: str = event.fact.value
-        if event.fact is Fact.SESSION_RESUMED:
-            return f"{name}{about}"
-        return f"{name}: {escaped(event.reason)}" if event.reason else name
+        words: str = event.fact.value
+        if event.reason:
+            words += f": {escaped(event.reason)}"
+        if event.fact in _ABOUT_CERTIFICATE:
+            certificate = event.certificate or self._certificate
+            words += f": {_certificate(certificate)}" if certificate else ""
+        return words
 
     def _log_handshake(self, result: str) -> None:
         self._done = True
@@ -136,8 +142,8 @@ class StageLog:
         )
         self._stages = []
 
-    def _log_stage(self, event: Event) -> None:
-        words, whose = self._words(event), _whose(event)
+    def _log_stage(self, event: Event, words: str) -> None:
+        whose = _whose(event)
         fields: dict[str, object] = {"event": "stage", "peer": self._peer, "at": whose}
         fields["stage"] = words
         if isinstance(event, WireEvent):
@@ -148,7 +154,14 @@ class StageLog:
         self._log(logging.DEBUG, f"STAGE | peer={self._peer} | {whose} | {words}", fields)
 
     def _log(self, level: int, message: str, fields: Mapping[str, object]) -> None:
-        self._logger.log(level, message, extra={"fields": fields})
+        if not self._logger.isEnabledFor(level):
+            return
+        # Made by hand, as the search for the calling line costs more than the rest and would
+        # always come to this one.
+        record = self._logger.makeRecord(
+            self._logger.name, level, __file__, 0, message, (), None, extra={"fields": fields}
+        )
+        self._logger.handle(record)
 
 
 def _whose(event: Event) -> str:

@@ -20,6 +20,13 @@ _BOUND = 65536
 _BINARY: int = getattr(os, "O_BINARY", 0)
 
 
+def _read_at(descriptor: int, offset: int) -> bytes:
+    if sys.platform == "win32":  # which has no pread
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, _BOUND)
+    return os.pread(descriptor, _BOUND, offset)
+
+
 class KeyLogSource:
     """The key log of one SSLContext, read line by line as handshakes go on.
 
@@ -47,8 +54,9 @@ class KeyLogSource:
 
     def read(self) -> str:
         """The lines written since the last call, "" if there are none."""
-        os.lseek(self._descriptor, self._offset, os.SEEK_SET)
-        data = os.read(self._descriptor, _BOUND)
+        data = _read_at(self._descriptor, self._offset)
+        if not data:
+            return ""
         if self._copy is not None:
             os.write(self._copy, data)
         self._offset += len(data)

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 
 from lab.stream.keylog import KeyLogSource
 from lab.tls.events import Endpoint, Event, Fact, LocalFact, StreamEnd
 from lab.tls.observer import HandshakeObserver
 
 EventSink = Callable[[Event], None]
-
+_Told = tuple[Callable[..., Iterable[Event]], tuple[object, ...]]
 
 # What a handshake may be before it is told in parts: then it is not held back any longer.
 _HELD_BYTES = 65536
-_DECIDING = frozenset({Fact.HANDSHAKE_RETURNED, Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT, Fact.CLOSED})
+_DECIDING = (Fact.HANDSHAKE_RETURNED, Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT, Fact.CLOSED)
 
 
 class Watch:
@@ -48,7 +47,7 @@ class Watch:
         self._sink = sink
         self._key_log = key_log
         self._observer = HandshakeObserver()
-        self._held: list[Callable[[], Iterable[Event]]] | None = None if live else []
+        self._held: list[_Told] | None = None if live else []
         self._held_bytes = 0
         self._closed = False
         if key_log is None:
@@ -65,7 +64,7 @@ class Watch:
     def learn(self) -> None:
         """OpenSSL has worked: fetch the secrets that it may have made."""
         if self._key_log is not None and (lines := self._key_log.read()):
-            self._tell(partial(self._observer.learn, lines))
+            self._tell(self._observer.learn, lines)
 
     def no_more_secrets(self) -> None:
         """OpenSSL has come to an end with the handshake: what is still sealed stays sealed."""
@@ -73,7 +72,7 @@ class Watch:
 
     def ended(self, sender: Endpoint, end: StreamEnd) -> None:
         """One direction of TCP is over."""
-        self._tell(partial(self._observer.end, sender, end, self.clock()))
+        self._tell(self._observer.end, sender, end, self.clock())
 
     def fact(
         self,
@@ -92,7 +91,7 @@ class Watch:
             code=code,
             certificate=certificate,
         )
-        self._tell(lambda: (event,))
+        self._tell(_alone, event)
         if fact in _DECIDING:
             self._release()
 
@@ -104,21 +103,26 @@ class Watch:
             self.fact(Fact.CLOSED)
 
     def _bytes(self, sender: Endpoint, data: bytes, at: float) -> None:
-        self._tell(partial(self._observer.feed, sender, data, at))
+        self._tell(self._observer.feed, sender, data, at)
         if self._held is not None:
             self._held_bytes += len(data)
             if self._held_bytes > _HELD_BYTES:
                 self._release()
 
-    def _tell(self, make: Callable[[], Iterable[Event]]) -> None:
+    def _tell(self, make: Callable[..., Iterable[Event]], *args: object) -> None:
+        """Hand what ``make`` makes of ``args`` to the sink, now or when all is told."""
         if self._held is not None:
-            self._held.append(make)
+            self._held.append((make, args))
             return
-        for event in make():
+        for event in make(*args):
             self._sink(event)
 
     def _release(self) -> None:
         """Tell what was held back, and hold back nothing from here on."""
         held, self._held = self._held, None
-        for make in held or ():
-            self._tell(make)
+        for make, args in held or ():
+            self._tell(make, *args)
+
+
+def _alone(event: Event) -> tuple[Event]:
+    return (event,)
