@@ -42,6 +42,11 @@ class MessageAssembler:
 
         Raises ``WireError`` where the next message passes the bounds.
         """
+        if not self._data and _is_one_message(fragment):
+            return iter(((fragment, (span,)),))
+        return self._collect(fragment, span)
+
+    def _collect(self, fragment: bytes, span: RecordSpan) -> Iterator[Assembled]:
         if self._at < len(self._data):
             if not isinstance(self._data, bytearray) or self._at:
                 self._data = bytearray(self._data[self._at :])
@@ -66,3 +71,10 @@ class MessageAssembler:
             self._data, self._at = b"", 0  # what is read is not kept
         elif len(self._spans) > MAX_RECORDS:
             raise WireError("Handshake", f"a message in more than {MAX_RECORDS} records")
+
+
+def _is_one_message(fragment: bytes) -> bool:
+    """Whether ``fragment`` is a message from its start to its end, as most are."""
+    return len(fragment) >= _HEADER and len(fragment) - _HEADER == (
+        fragment[1] << 16 | fragment[2] << 8 | fragment[3]
+    )

@@ -9,6 +9,7 @@ This module must not know records or keys.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from lab.tls import extensions as ext
@@ -23,7 +24,7 @@ from lab.tls.codepoints import (
 )
 from lab.tls.events import Endpoint
 from lab.tls.message_parsing import Setting
-from lab.tls.suites import KeyExchange, parts_of
+from lab.tls.suites import UNKNOWN_SUITE, KeyExchange, parts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,19 +67,25 @@ class Snapshot:
 
 
 class Connection:
-    """Follows the messages of one connection; the attributes are ``Snapshot``'s."""
+    """Follows the messages of one connection; the attributes are ``Snapshot``'s.
+
+    Besides these, ``suite`` is what the server's cipher suite means, ``setting`` what a parser must
+    know, and ``is_tls13`` whether the server chose TLS 1.3 or later.
+    """
 
     def __init__(self) -> None:
         self.client_hello: msg.ClientHello | None = None
         self.server_hello: msg.ServerHello | None = None
-        self.setting = Setting(version=ProtocolVersion.TLS_1_2, key_exchange=KeyExchange.OTHER)
+        self.setting = _UNSETTLED
         self.version: ProtocolVersion | None = None
+        self.is_tls13 = False
         self.handshakes = 0
         self._forget()
 
     def _forget(self) -> None:
         """Make ready for the answers to a new ClientHello."""
         self.server_hello = None
+        self.suite = UNKNOWN_SUITE
         self._hello_retried = False
         self._early_data_offered = False
         self._early_data_accepted: bool | None = None
@@ -89,11 +96,6 @@ class Connection:
         self._requested = False
         self._resumed: bool | None = None
         self._finished: set[Endpoint] = set()
-
-    @property
-    def is_tls13(self) -> bool:
-        """Whether the server chose TLS 1.3 or later."""
-        return self.version is not None and self.version >= ProtocolVersion.TLS_1_3
 
     @property
     def compressed(self) -> bool:
@@ -156,16 +158,15 @@ class Connection:
     def _server_hello(self, message: msg.ServerHello) -> None:
         selected = message.find(ext.SelectedVersion)
         self.version = selected.selected_version if selected else message.legacy_version
-        suite = parts_of(message.cipher_suite)
-        self.setting = Setting(
-            version=self.version, key_exchange=suite.key_exchange, signed=suite.signed
-        )
+        self.setting = _setting(self.version, message.cipher_suite)
+        self.is_tls13 = self.setting.is_tls13
         if isinstance(message, msg.HelloRetryRequest):
             self._hello_retried = True
             if self._early_data_offered:  # RFC 8446 section 4.2.10: a retry refuses it
                 self._early_data_accepted = False
             return
         self.server_hello = message
+        self.suite = parts_of(message.cipher_suite)
         if self.is_tls13:
             self._resumed = message.find(ext.SelectedPsk) is not None
             share = message.find(ext.KeyShareServerHello)
@@ -212,6 +213,15 @@ class Connection:
             client_finished=Endpoint.CLIENT in self._finished,
             server_finished=Endpoint.SERVER in self._finished,
         )
+
+
+_UNSETTLED = Setting(version=ProtocolVersion.TLS_1_2, key_exchange=KeyExchange.OTHER)
+
+
+@functools.lru_cache(maxsize=64)
+def _setting(version: ProtocolVersion, cipher_suite: CipherSuite) -> Setting:
+    suite = parts_of(cipher_suite)
+    return Setting(version=version, key_exchange=suite.key_exchange, signed=suite.signed)
 
 
 def _chosen_alpn(message: msg.ExtendedMessage) -> bytes | None:

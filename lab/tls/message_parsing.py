@@ -43,9 +43,12 @@ HELLO_RETRY_RANDOM = bytes.fromhex(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Setting:
-    """What a parser must know of the connection: both fields come from the ServerHello."""
+    """What a parser must know of the connection: all of it comes from the ServerHello.
+
+    Equal only to itself, so that what was parsed under it is quickly found again.
+    """
 
     version: ProtocolVersion
     key_exchange: KeyExchange

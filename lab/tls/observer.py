@@ -135,8 +135,9 @@ class HandshakeObserver:
             direction.recognised = len(first) > 1
         try:
             while (record := direction.reader.next()) is not None:
-                self._waiting.append((time, direction, record))
-                self._waiting_bytes += len(record.fragment)
+                if self._waiting or not self._read(direction, record, time):
+                    self._waiting.append((time, direction, record))
+                    self._waiting_bytes += len(record.fragment)
         except WireError as error:
             direction.cut = True
             offset = direction.reader.offset

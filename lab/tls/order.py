@@ -279,28 +279,21 @@ def step_of(message: msg.HandshakeMessage) -> Step:
 
 
 class _Rules:
-    """A table, made ready for looking up."""
+    """A table, made ready for looking up: by state and step, the state that follows."""
 
     def __init__(self, table: Table) -> None:
-        self._sends: dict[State, dict[Step, State]] = {state: {} for state in State}
-        self._hears: dict[State, dict[Step, State]] = {state: {} for state in State}
+        self.sends: dict[State, dict[Step, State]] = {state: {} for state in State}
+        self.hears: dict[State, dict[Step, State]] = {state: {} for state in State}
         self._targets: dict[Step, set[State]] = {step: set() for step in Step}
         for state, move, step, following in table:
-            (self._sends if move is SENDS else self._hears)[state][step] = following
+            (self.sends if move is SENDS else self.hears)[state][step] = following
             if move is SENDS:
                 self._targets[step].add(following)
 
-    def send(self, state: State, step: Step) -> tuple[bool, State]:
-        """Whether ``step`` may be sent in ``state``, and the state after it."""
-        following = self._sends[state].get(step)
-        if following is not None:
-            return True, following
+    def after_fault(self, state: State, step: Step) -> State:
+        """The state after ``step`` was sent in ``state``, which does not allow it."""
         targets = self._targets[step]
-        return False, next(iter(targets)) if len(targets) == 1 else state
-
-    def hear(self, state: State, step: Step) -> State:
-        """The state after ``step`` was heard in ``state``."""
-        return self._hears[state].get(step, state)
+        return next(iter(targets)) if len(targets) == 1 else state
 
 
 class Order:
@@ -329,12 +322,14 @@ class Order:
             return True
         client, server = self._rules
         if sender is Endpoint.CLIENT:
-            legal, self._client = client.send(self._client, step)
-            self._server = server.hear(self._server, step)
+            following = client.sends[self._client].get(step)
+            self._server = server.hears[self._server].get(step, self._server)
+            self._client = following or client.after_fault(self._client, step)
         else:
-            legal, self._server = server.send(self._server, step)
-            self._client = client.hear(self._client, step)
-        return legal
+            following = server.sends[self._server].get(step)
+            self._client = client.hears[self._client].get(step, self._client)
+            self._server = following or server.after_fault(self._server, step)
+        return following is not None
 
 
 _TLS13 = _Rules(TLS13_CLIENT), _Rules(TLS13_SERVER)

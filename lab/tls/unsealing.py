@@ -21,7 +21,7 @@ from lab.tls.keyschedule import connection_keys
 from lab.tls.protection import Opener, SealBroken, TrafficOpener, connection_opener, traffic_opener
 from lab.tls.reader import WireError
 from lab.tls.records import Record
-from lab.tls.suites import UNKNOWN_SUITE, Suite, parts_of
+from lab.tls.suites import Suite, parts_of
 
 
 class Stage(enum.Enum):
@@ -123,7 +123,7 @@ class Unsealer:
         self._state = None
         self._blind = self._blind or client is None or server is None
         if client is not None and server is not None:
-            suite = parts_of(server.cipher_suite)
+            suite = self._connection.suite
             self._state = _ConnectionState(
                 client_random=client.random,
                 server_random=server.random,
@@ -280,8 +280,7 @@ class Unsealer:
     def _suite(self) -> Suite:
         if self._state is not None:
             return self._state.suite
-        hello = self._connection.server_hello
-        return parts_of(hello.cipher_suite) if hello else UNKNOWN_SUITE
+        return self._connection.suite
 
 
 def _hash_length(suite: Suite) -> int:
