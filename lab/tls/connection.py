@@ -10,7 +10,9 @@ This module must not know records or keys.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from lab.tls import extensions as ext
 from lab.tls import messages as msg
@@ -110,34 +112,9 @@ class Connection:
 
     def take(self, sender: Endpoint, message: msg.HandshakeMessage) -> None:
         """Follow ``message``, which ``sender`` sent."""
-        if isinstance(message, msg.ClientHello):
-            if sender is Endpoint.CLIENT:
-                self._client_hello(message)
-        elif isinstance(message, msg.ServerHello):
-            if sender is Endpoint.SERVER:
-                self._server_hello(message)
-        elif isinstance(message, msg.EncryptedExtensions):
-            self._encrypted_extensions(message)
-        elif isinstance(message, msg.ServerKeyExchange):
-            self._server_key_exchange(message)
-        elif isinstance(message, msg.ServerHelloDone):
-            self._resumed = False
-        elif isinstance(message, msg.Finished):
-            self._finished.add(sender)
-        else:
-            self._authentication(sender, message)
-
-    def _authentication(self, sender: Endpoint, message: msg.HandshakeMessage) -> None:
-        if isinstance(message, msg.CertificateRequest):
-            self._requested = True
-        elif isinstance(message, msg.CertificateVerify):
-            self._schemes[sender] = message.algorithm
-        elif isinstance(message, msg.CompressedCertificate):
-            if message.certificate:
-                self._authentication(sender, message.certificate)
-        elif isinstance(message, msg.Certificate):
-            chain = tuple(entry.cert_data for entry in message.certificate_list)
-            self._chains[sender] = chain
+        follow = _FOLLOW.get(type(message))
+        if follow is not None:
+            follow(self, sender, message)
 
     def change_cipher_spec(self, sender: Endpoint) -> None:
         """Follow a ChangeCipherSpec of TLS 1.2.
@@ -147,7 +124,9 @@ class Connection:
         if sender is Endpoint.SERVER and self._resumed is None:
             self._resumed = True
 
-    def _client_hello(self, message: msg.ClientHello) -> None:
+    def _client_hello(self, sender: Endpoint, message: msg.ClientHello) -> None:
+        if sender is not Endpoint.CLIENT:
+            return
         retried = self._hello_retried and self.server_hello is None
         if not retried:
             self.handshakes += 1
@@ -155,7 +134,9 @@ class Connection:
             self._early_data_offered = message.has(ExtensionType.EARLY_DATA)
         self.client_hello = message
 
-    def _server_hello(self, message: msg.ServerHello) -> None:
+    def _server_hello(self, sender: Endpoint, message: msg.ServerHello) -> None:
+        if sender is not Endpoint.SERVER:
+            return
         selected = message.find(ext.SelectedVersion)
         self.version = selected.selected_version if selected else message.legacy_version
         self.setting = _setting(self.version, message.cipher_suite)
@@ -174,15 +155,34 @@ class Connection:
         else:
             self._alpn = _chosen_alpn(message)
 
-    def _encrypted_extensions(self, message: msg.EncryptedExtensions) -> None:
+    def _encrypted_extensions(self, _: Endpoint, message: msg.EncryptedExtensions) -> None:
         self._alpn = _chosen_alpn(message)
         if self._early_data_offered:
             self._early_data_accepted = message.has(ExtensionType.EARLY_DATA)
 
-    def _server_key_exchange(self, message: msg.ServerKeyExchange) -> None:
+    def _server_key_exchange(self, _: Endpoint, message: msg.ServerKeyExchange) -> None:
         self._schemes[Endpoint.SERVER] = message.algorithm
         if isinstance(message.params, msg.ServerECDHParams):
             self._group = message.params.named_group
+
+    def _server_hello_done(self, _: Endpoint, __: msg.ServerHelloDone) -> None:
+        self._resumed = False
+
+    def _certificate_request(self, _: Endpoint, __: msg.CertificateRequest) -> None:
+        self._requested = True
+
+    def _certificate(self, sender: Endpoint, message: msg.Certificate) -> None:
+        self._chains[sender] = tuple([entry.cert_data for entry in message.certificate_list])
+
+    def _compressed_certificate(self, sender: Endpoint, message: msg.CompressedCertificate) -> None:
+        if message.certificate:
+            self._certificate(sender, message.certificate)
+
+    def _certificate_verify(self, sender: Endpoint, message: msg.CertificateVerify) -> None:
+        self._schemes[sender] = message.algorithm
+
+    def _finish(self, sender: Endpoint, _: msg.Finished) -> None:
+        self._finished.add(sender)
 
     def _server_agreed(self, extension_type: ExtensionType) -> bool:
         return self.server_hello is not None and self.server_hello.has(extension_type)
@@ -214,6 +214,21 @@ class Connection:
             server_finished=Endpoint.SERVER in self._finished,
         )
 
+
+# What follows a message, by its class; a message that is not here settles nothing.
+_FOLLOW: dict[type[msg.HandshakeMessage], Callable[[Connection, Endpoint, Any], None]] = {
+    msg.ClientHello: Connection._client_hello,
+    msg.ServerHello: Connection._server_hello,
+    msg.HelloRetryRequest: Connection._server_hello,
+    msg.EncryptedExtensions: Connection._encrypted_extensions,
+    msg.CertificateRequest: Connection._certificate_request,
+    msg.Certificate: Connection._certificate,
+    msg.CompressedCertificate: Connection._compressed_certificate,
+    msg.ServerKeyExchange: Connection._server_key_exchange,
+    msg.ServerHelloDone: Connection._server_hello_done,
+    msg.CertificateVerify: Connection._certificate_verify,
+    msg.Finished: Connection._finish,
+}
 
 _UNSETTLED = Setting(version=ProtocolVersion.TLS_1_2, key_exchange=KeyExchange.OTHER)
 

@@ -63,23 +63,25 @@ class RecordReader:
 
         Raises ``WireError`` for a header that no TLS record has.
         """
-        buffer = self._buffer
-        start = self._at + HEADER
-        if len(buffer) < start:
-            if self._at == len(buffer):
-                self._buffer, self._at = b"", 0  # what is read is not kept
+        buffer, at = self._buffer, self._at
+        have = len(buffer)
+        if have == at:
+            self._buffer, self._at = b"", 0  # what is read is not kept
             return None
-        header = bytes(buffer[self._at : start])
+        start = at + HEADER
+        if have < start:
+            return None
+        header = bytes(buffer[at:start])
         content_type = _TYPES.get(header[0])
         length = header[3] << 8 | header[4]
         if content_type is None or header[1] != 3 or length > MAX_FRAGMENT:
             raise _header_error(header, length)
         end = start + length
-        if len(buffer) < end:
+        if have < end:
             return None
         self._at = end
-        span = RecordSpan(offset=self._offset, length=HEADER + length)
-        self._offset += HEADER + length
+        span = RecordSpan(offset=self._offset, length=end - at)
+        self._offset += end - at
         return Record(content_type, header, bytes(buffer[start:end]), span)
 
 
