@@ -46,12 +46,13 @@ class StageLog:
 
     At INFO, an accepted handshake is logged when its call returns, a refused or failed one when
     its connection is closed, so that the line also tells how the client left. At DEBUG, each
-    event has a line of its own besides.
+    event has a line of its own besides; the level counts that is set when the connection begins.
     """
 
     def __init__(self, peer: str, logger: logging.Logger) -> None:
         self._peer = peer
         self._logger = logger
+        self._verbose = logger.isEnabledFor(logging.DEBUG)
         self._stages: list[tuple[str, str]] = []
         self._version = ""
         self._result = ""
@@ -60,11 +61,10 @@ class StageLog:
 
     def __call__(self, event: Event) -> None:
         """Take the next event."""
-        verbose = self._logger.isEnabledFor(logging.DEBUG)
-        if self._done and not verbose:
+        if self._done and not self._verbose:
             return
         words = self._words(event)
-        if verbose:
+        if self._verbose:
             self._log_stage(event, words)
         if self._done:
             return

@@ -42,7 +42,8 @@ class MessageAssembler:
 
         Raises ``WireError`` where the next message passes the bounds.
         """
-        if not self._data and _is_one_message(fragment):
+        if not self._data and int.from_bytes(fragment[1:_HEADER], "big") == len(fragment) - _HEADER:
+            # One message from start to end, as most records have it: nothing to collect.
             return iter(((fragment, (span,)),))
         return self._collect(fragment, span)
 
@@ -71,10 +72,3 @@ class MessageAssembler:
             self._data, self._at = b"", 0  # what is read is not kept
         elif len(self._spans) > MAX_RECORDS:
             raise WireError("Handshake", f"a message in more than {MAX_RECORDS} records")
-
-
-def _is_one_message(fragment: bytes) -> bool:
-    """Whether ``fragment`` is a message from its start to its end, as most are."""
-    return len(fragment) >= _HEADER and len(fragment) - _HEADER == (
-        fragment[1] << 16 | fragment[2] << 8 | fragment[3]
-    )
