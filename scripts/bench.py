@@ -24,8 +24,10 @@ def main() -> int:
     """Run one benchmark, print it, and write it as JSON if asked to."""
     parser = argparse.ArgumentParser(description="Measure CPU per operation beside a peer's.")
     parser.add_argument("what", choices=["observe", "probe"])
-    parser.add_argument("--rounds", type=int, default=7, metavar="N")
-    parser.add_argument("--handshakes", type=int, default=150, metavar="N", help="in a round")
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="default: 21 of observe, 7 of probe"
+    )
+    parser.add_argument("--handshakes", type=int, default=50, metavar="N", help="in a round")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     machine = {
@@ -35,10 +37,10 @@ def main() -> int:
     }
     print(", ".join(machine.values()))
     if options.what == "probe":
-        rows = bench_probe.measure(options.rounds)
+        rows = bench_probe.measure(options.rounds or 7)
         ratios = bench_probe.ratios(rows)
     else:
-        rows = bench_observe.measure(options.rounds, options.handshakes)
+        rows = bench_observe.measure(options.rounds or 21, options.handshakes)
         ratios = bench_observe.ratios(rows)
     for row in rows:
         low, high = row["spread"]

@@ -36,13 +36,14 @@ Flight = tuple[Endpoint, bytes]
 
 
 class Row(TypedDict):
-    """One figure: the median of the rounds, with the lowest and the highest."""
+    """One figure: the median of ``rounds``, with the lowest and the highest."""
 
     operation: str
     server: str
     value: float
     unit: str
     spread: tuple[float, float]
+    rounds: list[float]
 
 
 def measure(rounds: int, handshakes: int) -> list[Row]:
@@ -55,14 +56,24 @@ def measure(rounds: int, handshakes: int) -> list[Row]:
 
 
 def ratios(rows: Sequence[Row]) -> Iterator[str]:
-    """What the observer adds, and how far all of it is from OpenSSL's own server."""
+    """What the observer adds, and how far all of it is from OpenSSL's own server.
+
+    Each is the median of the rounds' own ratios: what slows a round down slows both down in it.
+    """
     for operation in sorted({row["operation"] for row in rows if row["unit"] == "us"}):
-        values = {row["server"]: row["value"] for row in rows if row["operation"] == operation}
-        on, off = values["lab"], values["lab, no observer"]
+        rounds = {row["server"]: row["rounds"] for row in rows if row["operation"] == operation}
+        added = _ratios(rounds["lab"], rounds["lab, no observer"])
+        beside = _ratios(rounds["lab"], rounds["openssl s_server"])
         yield (
-            f"{operation}: the observer and its log add {(on / off - 1) * 100:.1f} %; "
-            f"{on / values['openssl s_server']:.2f} times openssl s_server"
+            f"{operation}: the observer and its log add "
+            f"{(statistics.median(added) - 1) * 100:.1f} % "
+            f"({(min(added) - 1) * 100:.1f} to {(max(added) - 1) * 100:.1f}); "
+            f"{statistics.median(beside):.2f} times openssl s_server"
         )
+
+
+def _ratios(values: Sequence[float], others: Sequence[float]) -> list[float]:
+    return [value / other for value, other in zip(values, others, strict=True)]
 
 
 def _row(operation: str, server: str, unit: str, values: Sequence[float]) -> Row:
@@ -72,6 +83,7 @@ def _row(operation: str, server: str, unit: str, values: Sequence[float]) -> Row
         value=statistics.median(values),
         unit=unit,
         spread=(min(values), max(values)),
+        rounds=list(values),
     )
 
 
@@ -141,7 +153,8 @@ def _serving(certs: Path, rounds: int, handshakes: int) -> list[Row]:
         for turn in range(rounds + 1):
             for version in TlsVersion:
                 context, _ = _tls(certs, version)
-                for name, server in servers.items():
+                # Every other round backwards, so that none always follows the same one.
+                for name, server in list(servers.items())[:: -1 if turn % 2 else 1]:
                     before = server.cpu()
                     list(pool.map(handshake, [server.port] * handshakes, [context] * handshakes))
                     each = (server.cpu() - before) / handshakes * 1e6

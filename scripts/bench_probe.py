@@ -58,6 +58,7 @@ def _row(operation: str, server: str, values: Sequence[float]) -> Row:
         value=statistics.median(values),
         unit="s",
         spread=(min(values), max(values)),
+        rounds=list(values),
     )
 
 
