@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,17 @@ def test_bytes_are_kept_and_never_written_over(tmp_path: Path, write: type) -> N
     assert path.read_bytes() == b"one\nline\r\n\x1a\x00"
 
 
-def test_a_temporary_identity_goes_away() -> None:
+def test_a_temporary_identity_stays_in_memory_where_it_can() -> None:
+    identity = new_authority(utc_now()).identity
+    with temporary_pem(identity) as path:
+        assert path.read_bytes() == identity.chain_pem() + identity.key_pem()
+        assert (path.parent == Path("/proc/self/fd")) is (sys.platform == "linux")
+    assert not path.exists()
+
+
+def test_a_temporary_identity_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way of systems without anonymous memory files."""
+    monkeypatch.setattr(sys, "platform", "darwin")
     identity = new_authority(utc_now()).identity
     with temporary_pem(identity) as path:
         assert path.read_bytes() == identity.chain_pem() + identity.key_pem()
