@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from cryptography import x509
 
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
@@ -42,6 +43,7 @@ from lab.tls.messages import (
     Certificate,
     CertificateEntry,
     CertificateRequest,
+    CertificateVerify,
     ClientHello,
     Finished,
     HandshakeMessage,
@@ -381,3 +383,188 @@ def test_one_alert_for_two_causes() -> None:
         "client-intermediate-missing",
     }
     assert all("cannot tell" in " ".join(cause.evidence) for cause in causes[:2])
+
+
+def test_a_ticket_before_the_clients_finished_is_no_acceptance() -> None:
+    """RFC 8446 section 4.6.1 lets a server send tickets early where it waits for nothing."""
+    early = [*TLS13, TICKET, EMPTY, finished(CLIENT), RETURNED]
+    outcome = judge([*early, ended(SERVER)])
+    assert (outcome.result, outcome.by) == (Result.REJECTED, SERVER)
+
+
+def test_the_empty_gesture_of_tls13_is_no_acceptance() -> None:
+    """Both ends' ChangeCipherSpec mean something in TLS 1.2 only."""
+    events = [hello(), answer(), change(SERVER), REQUEST, finished(SERVER), change(CLIENT), EMPTY]
+    outcome = judge([*events, finished(CLIENT), ended(SERVER)])
+    assert (outcome.result, outcome.by) == (Result.REJECTED, SERVER)
+
+
+def test_the_level_of_an_alert_counts_in_tls12_only() -> None:
+    warning = alert(SERVER, AlertDescription.CERTIFICATE_REQUIRED, AlertLevel.WARNING)
+    outcome = judge([*TLS13, EMPTY, finished(CLIENT), RETURNED, warning, ended(SERVER)])
+    assert (outcome.signal, outcome.alert) == (Signal.ALERT, warning)
+
+
+def test_an_alert_after_acceptance_is_no_refusal() -> None:
+    broken = alert(SERVER, AlertDescription.INTERNAL_ERROR)
+    accepted = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED, TICKET]
+    outcome, causes = both([*accepted, broken])
+    assert outcome.result is Result.FAILED
+    assert [cause.code for cause in causes] == ["broken-off-afterwards"]
+    assert "internal_error (80)" in " ".join(causes[0].evidence)
+    # Unless a certificate was asked for once more.
+    outcome, causes = both([*accepted, REQUEST, chain(CLIENT, b"x"), broken])
+    assert outcome.result is Result.REJECTED
+
+
+def test_whoever_says_goodbye_first_ended_it() -> None:
+    goodbye = [
+        alert(each, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING) for each in (SERVER, CLIENT)
+    ]
+    before = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED]
+    outcome = judge([*before, *goodbye, ended(CLIENT), ended(SERVER)])
+    assert (outcome.by, outcome.signal) == (SERVER, Signal.CLOSE_NOTIFY)
+    accepted = judge([*before, TICKET, *goodbye, ended(CLIENT), ended(SERVER)])
+    assert (accepted.result, accepted.by) == (Result.ACCEPTED, None)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"H", b"TTP/1.1 4", b"03 Forbidden\r\n\r\n"],
+        [b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", b"HTTP/1.1 403 Forbidden\r\n\r\n"],
+    ],
+    ids=["in pieces", "after an informational one"],
+)
+def test_the_answer_may_come_in_pieces(pieces: list[bytes]) -> None:
+    answered = [data(SERVER, piece) for piece in pieces]
+    outcome = judge([*TLS13, EMPTY, finished(CLIENT), RETURNED, *answered])
+    assert (outcome.result, outcome.http_status) == (Result.REJECTED, 403)
+
+
+def test_the_first_failure_is_the_exception() -> None:
+    first = fact(CLIENT, Fact.WRITE_FAILED, "Broken pipe")
+    second = fact(CLIENT, Fact.READ_FAILED, "Connection reset")
+    assert judge([*TLS13, EMPTY, first, second]).exception == "Broken pipe"
+    server = fact(SERVER, Fact.HANDSHAKE_FAILED, "no certificate")
+    assert judge([*TLS13, EMPTY, server, second]).exception == "Connection reset"
+    assert judge([*TLS13, EMPTY, server]).exception == "no certificate"
+
+
+@pytest.mark.parametrize(
+    ("has", "codes"),
+    [
+        (True, ["no-fitting-client-certificate"]),
+        (False, ["no-client-certificate"]),
+        (None, ["no-client-certificate", "no-fitting-client-certificate"]),
+    ],
+)
+def test_whether_the_client_had_a_certificate(has: bool | None, codes: list[str]) -> None:
+    events = [*TLS13, EMPTY, finished(CLIENT), alert(SERVER, AlertDescription.BAD_CERTIFICATE)]
+    causes = diagnose(events, judge(events), now=NOW, client_has_certificate=has)
+    assert [cause.code for cause in causes] == codes
+
+
+def test_silence_is_not_called_a_requirement() -> None:
+    _, causes = both([*TLS13, EMPTY, finished(CLIENT), RETURNED, ended(SERVER)])
+    assert "seems to require" in causes[0].summary
+
+
+VERIFY = said(
+    CLIENT, CertificateVerify(algorithm=SignatureScheme.ECDSA_SECP256R1_SHA256, signature=b"")
+)
+
+
+def test_a_proof_that_does_not_convince() -> None:
+    refusal = alert(SERVER, AlertDescription.DECRYPT_ERROR)
+    der = client_chain()
+    _, causes = both([*TLS13, chain(CLIENT, der), VERIFY, finished(CLIENT), refusal])
+    assert "client-key-not-proved" in [cause.code for cause in causes]
+    _, causes = both([*TLS13, chain(CLIENT, der), finished(CLIENT), refusal])
+    assert "client-key-not-proved" not in [cause.code for cause in causes]
+
+
+def test_a_reset_with_nothing_on_the_way_has_overtaken_nothing() -> None:
+    _, causes = both([*TLS13, EMPTY, finished(CLIENT), ended(SERVER, StreamEnd.RESET)])
+    lost = next(cause for cause in causes if cause.code == "refused-without-alert")
+    assert "overtake" not in " ".join(lost.evidence)
+
+
+SEALED = SealedSeen(
+    time=0.0,
+    endpoint=SERVER,
+    records=(),
+    encrypted=True,
+    content_type=ContentType.APPLICATION_DATA,
+    length=99,
+)
+
+
+def test_what_is_sealed_is_not_said_to_be_missing() -> None:
+    events = [hello(), answer(), SEALED, fact(SERVER, Fact.HANDSHAKE_RETURNED)]
+    _, causes = both(events)
+    assert [cause.code for cause in causes] == ["accepted-unseen"]
+    _, causes = both([*events, data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")])
+    assert causes[-1].code == "http-wants-certificate"
+
+
+@pytest.mark.parametrize(
+    ("by", "description"),
+    [
+        (SERVER, AlertDescription.BAD_RECORD_MAC),
+        (SERVER, AlertDescription.UNEXPECTED_MESSAGE),
+        (CLIENT, AlertDescription.BAD_RECORD_MAC),
+    ],
+)
+def test_a_fault_of_the_protocol_is_not_blamed_on_a_certificate(
+    by: Endpoint, description: AlertDescription
+) -> None:
+    events = [
+        *(hello(), answer(), REQUEST, chain(SERVER, client_chain()), finished(SERVER)),
+        *(chain(CLIENT, client_chain()), finished(CLIENT), alert(by, description)),
+    ]
+    _, causes = both(events)
+    assert [cause.code for cause in causes] == ["protocol-failure"]
+
+
+def test_the_clients_own_word_counts() -> None:
+    """An alert in use for certificates, from a client whose library speaks of something else."""
+    failed = fact(CLIENT, Fact.HANDSHAKE_FAILED, "[SSL: DH_KEY_TOO_SMALL] dh key too small")
+    refusal = alert(CLIENT, AlertDescription.HANDSHAKE_FAILURE)
+    _, causes = both([hello(), answer(), chain(SERVER, client_chain()), refusal, failed])
+    assert [cause.code for cause in causes] == ["protocol-failure"]
+    assert "DH_KEY_TOO_SMALL" in " ".join(causes[0].evidence)
+
+
+def test_an_alert_nobody_has_for_it_does_not_hide_a_mismatch() -> None:
+    """access_denied (49), where the server asks for another CA by name."""
+    asks = said(
+        SERVER,
+        CertificateRequest(
+            certificate_authorities=(
+                x509.Name.from_rfc4514_string("CN=Somebody Else").public_bytes(),
+            )
+        ),
+    )
+    events = [hello(), answer(), asks, finished(SERVER), chain(CLIENT, client_chain())]
+    for description in (AlertDescription.ACCESS_DENIED, AlertDescription.UNKNOWN_CA):
+        _, causes = both([*events, finished(CLIENT), alert(SERVER, description)])
+        assert causes[0].code == "client-ca-not-trusted"
+    # Let in all the same: then the server may not verify at all.
+    _, causes = both([*events, finished(CLIENT), TICKET])
+    assert [cause.code for cause in causes] == ["mutual-tls", "taken-despite-flaw"]
+
+
+def test_an_unknown_alert_at_the_hello_explains_nothing() -> None:
+    for number in (50, 200):
+        _, causes = both([hello(), alert(SERVER, AlertDescription(number))])
+        assert [cause.code for cause in causes] == ["refused-at-hello"]
+
+
+def test_a_verdict_ends_speculation() -> None:
+    refused = fact(CLIENT, Fact.CERTIFICATE_REFUSED, "Hostname mismatch", 62)
+    refusal = alert(CLIENT, AlertDescription.BAD_CERTIFICATE)
+    _, causes = both([hello(), answer(), chain(SERVER, client_chain()), refused, refusal])
+    codes = [cause.code for cause in causes]
+    assert codes[0] == "server-name-mismatch"
+    assert not {"server-ca-not-trusted", "server-intermediate-missing"} & set(codes)

@@ -1,0 +1,55 @@
+"""What a watch holds back, and for how long; and that the key log stays small."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lab.stream.contexts import server_context
+from lab.stream.keylog import KeyLogSource
+from lab.stream.watch import Watch
+from lab.tls.events import Endpoint, Event, Fact, LocalFact, NotTls
+from tests.serving import client_tls, server_tls
+from tests.stream.test_facts import Ends
+
+
+def test_a_handshake_is_told_when_it_is_decided() -> None:
+    told: list[Event] = []
+    watch = Watch(Endpoint.SERVER, told.append)
+    watch.fact(Fact.CONNECTED)
+    watch.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
+    assert told == []
+    watch.fact(Fact.HANDSHAKE_FAILED, "http request")
+    assert [type(event) for event in told] == [LocalFact, NotTls, LocalFact]
+
+
+def test_with_live_nothing_is_held_back() -> None:
+    told: list[Event] = []
+    watch = Watch(Endpoint.SERVER, told.append, live=True)
+    watch.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
+    assert [type(event) for event in told] == [NotTls]
+
+
+def test_what_is_held_back_is_bounded() -> None:
+    told: list[Event] = []
+    watch = Watch(Endpoint.SERVER, told.append)
+    watch.fact(Fact.CONNECTED)
+    for _ in range(4):
+        assert told == []
+        watch.received(b"\x17\x03\x03\x40\x00" + bytes(16384), 1.0)
+    assert told
+
+
+def test_the_key_log_is_emptied_as_it_is_read(certs: Path) -> None:
+    context = server_context(server_tls(certs))
+    with KeyLogSource(context) as source:
+        file = Path(context.keylog_filename or "")
+        largest = 0
+        for _ in range(120):
+            ends = Ends(client_tls(certs), context)
+            for _ in range(3):
+                ends.turn()
+            assert ends.server.version() == "TLSv1.3"
+            assert "SERVER_TRAFFIC_SECRET_0" in source.read()
+            largest = max(largest, os.stat(file).st_size)
+        assert largest < 2 * 65536
