@@ -40,4 +40,7 @@ def named_authorities(path: Path) -> Path:
 
 
 def _ask() -> bytes:
-    return getpass.getpass("Password of the client's key: ").encode()
+    try:
+        return getpass.getpass("Password of the client's key: ").encode()
+    except EOFError:  # Ctrl+D: there is none
+        return b""

@@ -25,7 +25,7 @@ from lab.probing.connection import NoConnection
 from lab.probing.scenarios import SCENARIOS, UnknownScenario
 from lab.probing.survey import NotProbable
 from lab.probing.target import Target, TargetError, parse_target
-from lab.probing.tracing import NoTrace
+from lab.probing.tracing import NoTrace, PlanRefused
 from lab.probing.trial import Approach
 from lab.probing.verdicts import lesson
 from lab.show.explanation import print_explanation
@@ -92,7 +92,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
+    names = [name for name in text.split(",") if name]
+    if not names:
+        raise argparse.ArgumentTypeError("names no scenario")
+    return names
 
 
 def _count(text: str) -> int:
@@ -103,28 +106,39 @@ def _count(text: str) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; returns the exit code."""
-    made = parser()
-    options = made.parse_args(argv)
+    options = parser().parse_args(argv)
     if options.list:
         print_list([lesson(scenario) for scenario in SCENARIOS], sys.stdout)
         return 0
-    if options.target is None:
-        for name in ("ca_cert", "ca_key", "server_ca", "insecure", "sni", "request", "crl"):
-            if getattr(options, name):
-                option = "--" + name.replace("_", "-")
-                return refuse(DOOR, f"{option} is about a server elsewhere; name it as HOST:PORT")
+    if problem := _misfit(options):
+        return refuse(DOOR, problem)
     try:
         return _run(options)
-    except (TargetError, PkiError, NoConnection, NoTrace, NotProbable) as error:
+    except (TargetError, PlanRefused, PkiError, NoConnection, NoTrace, NotProbable) as error:
         return refuse(DOOR, str(error))
     except (UnknownScenario, NothingSelected) as error:
         return refuse(DOOR, f"{error}; --list shows all")
     except ssl.SSLError as error:
         return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
+    except BrokenPipeError:
+        raise  # nobody reads what is said: run() knows
     except OSError as error:
         return refuse(DOOR, f"{error.filename or 'the system'}: {error.strerror or error}")
     except KeyboardInterrupt:
         return 130
+
+
+def _misfit(options: argparse.Namespace) -> str:
+    """What does not fit together, before anything is tried; "" if all does."""
+    if options.target is None:
+        for name in ("ca_cert", "ca_key", "server_ca", "insecure", "sni", "request", "crl"):
+            if getattr(options, name):
+                option = "--" + name.replace("_", "-")
+                return f"{option} is about a server elsewhere; name it as HOST:PORT"
+    for file in (options.json, options.junit):
+        if file is not None and file != STDOUT and not file.absolute().parent.is_dir():
+            return f"{file}: there is no such folder; nothing was tried"
+    return "--junit writes a file; name one" if options.junit == STDOUT else ""
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -170,7 +184,10 @@ def _shop(options: argparse.Namespace) -> Workshop:
 
 
 def _ask_password() -> bytes:
-    return getpass.getpass("Password of the CA's key: ").encode()
+    try:
+        return getpass.getpass("Password of the CA's key: ").encode()
+    except EOFError:  # Ctrl+D: there is none
+        return b""
 
 
 def _approach(options: argparse.Namespace, target: Target) -> Approach:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -312,3 +313,43 @@ def test_what_cannot_be_probed_is_one_line(words: list[str], says: str, tmp_path
 @pytest.mark.parametrize("words", [["--repeat", "0"], ["--concurrency", "many"], ["--nonsense"]])
 def test_options_are_checked(words: list[str]) -> None:
     assert run("lab.probe", *words).code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--request", "a b"], ["--sni", "a" * 70], ["--json", "no/such/folder/x"], ["--junit", "-"]],
+)
+def test_what_cannot_be_tried_is_one_line(certs: Path, words: list[str]) -> None:
+    target = "127.0.0.1:1"
+    done = run("lab.probe", target, *words, cwd=certs.parent)
+    assert done.code == 2
+    (line,) = done.err.splitlines()
+    assert line.startswith("lab.probe: ")
+
+
+@pytest.mark.parametrize("option", ["--only", "--skip"])
+def test_no_scenario_is_not_every_scenario(option: str) -> None:
+    done = run("lab.probe", option, ",")
+    assert done.code == 2
+    assert "names no scenario" in done.err
+
+
+def test_a_server_that_hangs_up_before_it_asks_is_not_said_to_refuse(certs: Path) -> None:
+    """A rate limit, a crash, a filter: it never came to judge a certificate."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    connection.recv(65536)
+                    connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        port = listening.getsockname()[1]
+        words = ("--only", "no-certificate,expired", "--tls1.3")
+        done = run("lab.probe", f"127.0.0.1:{port}", *words, cwd=certs.parent)
+        listening.shutdown(socket.SHUT_RDWR)
+    assert done.code != 0
+    assert "as it should be" not in done.out
+    assert "but says nothing" not in done.out

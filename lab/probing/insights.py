@@ -101,6 +101,10 @@ def _refused(trial: Trial) -> bool:
     return trial.outcome.result is Result.REJECTED and trial.outcome.by is Endpoint.SERVER
 
 
+def _refused_by_tls(trial: Trial) -> bool:
+    return _refused(trial) and trial.outcome.alert is not None
+
+
 def _asked(trial: Trial) -> CertificateRequest | None:
     return summarize(trial.trace.events).request
 
@@ -122,8 +126,11 @@ def _demand(ground: Ground) -> tuple[str, str]:
             return "not asked for: this is not mutual TLS", evidence
         return "not asked for before the connection ends", evidence
     let_in = [name for name, trial in bad.items() if _in(trial)]
+    untold = [name for name, trial in bad.items() if not _in(trial) and not _refused(trial)]
     verified = "what is sent is verified"
-    if len(let_in) == len(bad):
+    if untold:
+        verified = "whether what is sent is verified cannot be told"
+    elif len(let_in) == len(bad):
         verified = "what is sent is not verified"
     elif let_in:
         verified = f"what is sent is verified in part: {', '.join(let_in)} got in"
@@ -166,6 +173,9 @@ def _chain(ground: Ground) -> tuple[str, str]:
     alike = ending(cut) == ending(wrong)
     if _in(wrong) and _in(cut):
         return "it takes a certificate of any CA", evidence
+    untold = [trial for trial in (cut, wrong) if not _in(trial) and not _refused(trial)]
+    if untold or (not _in(good) and not _refused_by_tls(good)):
+        return "cannot be told: the good certificate, or one of these, got no verdict", evidence
     if not _in(good) and not _in(wrong):
         same = "just as" if ending(good) == ending(wrong) else "otherwise than"
         return (

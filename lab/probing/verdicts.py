@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lab.probing.scenario import BareClient, HelloClient, Norm, Scenario, TlsClient
+from lab.probing.scenario import BareClient, Family, HelloClient, Norm, Scenario, TlsClient
 from lab.probing.tracing import VERSIONS
 from lab.probing.trial import Trial, deviations
 from lab.stream.contexts import TlsVersion
@@ -144,12 +144,20 @@ def _admitted(trial: Trial, known: Circumstances) -> tuple[bool | None, str]:
             # It completed the handshake, and then hung up on this client and not on the good one.
             return False, ""
         return None, _why_untold(outcome)
+    if trial.scenario.family is Family.IDENTITY and not _came_to_it(trial):
+        return None, "the server broke off before it asked for a certificate"
     if outcome.signal is Signal.HTTP_STATUS and outcome.http_status == known.status_for_good:
         return None, (
             f"HTTP {outcome.http_status} is what the good certificate gets, too: "
             "name a path that it may read (--request)"
         )
     return False, ""
+
+
+def _came_to_it(trial: Trial) -> bool:
+    """Whether the server can have judged the client's certificate at all."""
+    seen = summarize(trial.trace.events)
+    return seen.request is not None or seen.sealed or trial.outcome.signal is Signal.HTTP_STATUS
 
 
 def _agreed(trial: Trial) -> bool:
@@ -184,6 +192,8 @@ def ending(trial: Trial) -> str:
         return f"HTTP {outcome.http_status}"
     if _agreed(trial):
         return "ServerHello"
+    if outcome.signal is Signal.CLOSE_NOTIFY and outcome.by is Endpoint.CLIENT:
+        return "no answer"  # the goodbye was our own
     if outcome.signal is None:
         return "no answer" if outcome.result is not Result.ACCEPTED else "handshake completed"
     return outcome.signal.value

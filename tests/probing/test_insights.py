@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -12,7 +13,11 @@ from lab.stream.contexts import TlsVersion
 from lab.tls.events import Endpoint, MessageSeen, StreamEnd, StreamEnded
 from lab.tls.messages import CertificateRequest
 from lab.tls.outcome import Outcome, Result, Signal
-from tests.probing.test_verdicts import ACCEPTED, by_alert, by_server, trial
+from tests.probing.test_verdicts import ACCEPTED, by_alert, by_server
+from tests.probing.test_verdicts import trial as trial_of
+
+# What was asked for is each test's own to say here.
+trial = partial(trial_of, asked=False)
 
 OWN_CA = b"\x30\x0d1\x0b0\x09\x06\x03U\x04\x03\x13\x02CA"
 UNKNOWN_CA, REQUIRED, EXPIRED = by_alert(48), by_alert(116), by_alert(45)

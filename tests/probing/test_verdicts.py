@@ -19,12 +19,14 @@ from lab.tls.events import (
     AlertSeen,
     Endpoint,
     Event,
+    MessageSeen,
     NotTls,
     Protocol,
     StreamEnd,
     StreamEnded,
 )
 from lab.tls.findings import Verdict
+from lab.tls.messages import CertificateRequest
 from lab.tls.outcome import Outcome, Result, Signal
 from lab.tls.trace import Trace
 
@@ -51,14 +53,25 @@ def by_alert(number: int) -> Outcome:
     return replace(by_server(Signal.ALERT), alert=alert(number))
 
 
-def trial(name: str, outcome: Outcome, *events: Event) -> Trial:
+# The server asked for a certificate; else nothing that it does can be about one.
+ASKED = MessageSeen(
+    time=0.0,
+    endpoint=Endpoint.SERVER,
+    records=(),
+    encrypted=True,
+    message=CertificateRequest(),
+    raw=b"",
+)
+
+
+def trial(name: str, outcome: Outcome, *events: Event, asked: bool = True) -> Trial:
     trace = Trace(
         target="server.example:443",
         requested_version=None,
         negotiated_version=None,
         client_certificate=None,
         start=0.0,
-        events=events,
+        events=(ASKED, *events) if asked else events,
         both_ends=False,
         outcome=outcome,
         diagnosis=(),
@@ -85,6 +98,14 @@ def test_a_refusal_without_a_word(signal: Signal) -> None:
     assert rule(trial("expired", by_server(signal)), NOTHING).verdict is Verdict.SILENT
     assert rule(trial("good", by_server(signal)), NOTHING).verdict is Verdict.SHUT_OUT
     assert rule(trial("eku-any", by_server(signal)), NOTHING).verdict is Verdict.RIGHT
+
+
+@pytest.mark.parametrize("signal", SILENCE)
+def test_who_breaks_off_before_asking_has_refused_nobody(signal: Signal) -> None:
+    for name in ("expired", "good", "no-certificate"):
+        ruling = rule(trial(name, by_server(signal), asked=False), NOTHING)
+        assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
+        assert "before it asked" in ruling.notes[0]
 
 
 def test_a_refusal_by_http() -> None:
