@@ -88,6 +88,7 @@ def main() -> int:
             "inspect": run("python -m lab.certs inspect certs/late.crt", folder),
             **with_server(folder),
             "alerts": run("python scripts/count_alerts.py"),
+            "bench-observe": run("python scripts/bench.py observe"),
         }
     text = README.read_text(encoding="utf-8")
     wanted = set(BLOCK.findall(text))
