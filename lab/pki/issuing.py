@@ -156,12 +156,13 @@ def good_client(shop: Workshop) -> Identity:
 def departures(plan: ClientPlan, certificate: x509.Certificate) -> tuple[str, ...]:
     """What a recipe did not keep of the plan, because what it makes is about just that."""
     names = describe.extension(certificate, x509.SubjectAlternativeName)
+    seen = describe.described(certificate)
     lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     found = []
     if certificate.subject != profiles.common_name(plan.cn):
-        found.append(f"its subject cannot be chosen: it is {describe.subject(certificate)}")
+        found.append(f"its subject cannot be chosen: it is {seen.subject}")
     if plan.names and (names is None or tuple(names) != plan.names):
-        shown = ", ".join(describe.alternative_names(certificate)) or "none"
+        shown = ", ".join(seen.subject_alt_names) or "none"
         found.append(f"its subjectAltName cannot be chosen: it is {shown}")
     if plan.days is not None and lifetime != timedelta(days=plan.days):
         found.append("its dates cannot be chosen")
@@ -208,7 +209,7 @@ def write_client(
 
 
 def _packed(identity: Identity, root: x509.Certificate, password: str) -> bytes:
-    name = describe.subject(identity.certificate)
+    name = describe.described(identity.certificate).subject
     return identity.pkcs12(password.encode(), friendly_name=name, authorities=[root])
 
 
