@@ -265,7 +265,8 @@ async def answering(data: bytes | None) -> AsyncIterator[int]:
 )
 async def test_a_port_that_speaks_no_tls(certs: Path, data: bytes | None, says: str) -> None:
     async with answering(data) as port:
-        asked = replace(plan(certs, port, TlsVersion.TLS13), limit=0.3)
+        patience = 0.3 if data is None else PATIENCE
+        asked = replace(plan(certs, port, TlsVersion.TLS13), limit=patience)
         seen = await watch(asked)
     with pytest.raises(NoTrace, match=says) as error:
         conclude(asked, seen)
