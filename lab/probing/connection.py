@@ -20,9 +20,7 @@ from lab.stream.keylog import KeyLogSource
 from lab.stream.tls_stream import Linger, TlsStream
 from lab.stream.watch import Watch
 from lab.stream.wire import Wire, dial
-from lab.tls.events import AlertSeen, Endpoint, Event, Fact, LocalFact, MessageSeen
-from lab.tls.messages import CertificateRequest
-from lab.tls.outcome import is_fatal
+from lab.tls.events import Endpoint, Event
 
 # A client has nothing to wait for once it has said goodbye.
 _LINGER = Linger(seconds=0.5)
@@ -41,34 +39,6 @@ class Recording:
     def __call__(self, event: Event) -> None:
         """Take one more event: a recording is an event sink."""
         self.events.append(event)
-
-    @property
-    def handshake_returned(self) -> bool:
-        """Whether our own handshake call had returned."""
-        return self._holds(Fact.HANDSHAKE_RETURNED)
-
-    @property
-    def server_refused_by_us(self) -> bool:
-        """Whether it was we who refused the server's certificate."""
-        return self._holds(Fact.CERTIFICATE_REFUSED)
-
-    @property
-    def certificate_requested(self) -> bool:
-        """Whether the server asked for a certificate."""
-        return any(
-            isinstance(event, MessageSeen) and isinstance(event.message, CertificateRequest)
-            for event in self.events
-        )
-
-    def _holds(self, fact: Fact) -> bool:
-        return any(isinstance(event, LocalFact) and event.fact is fact for event in self.events)
-
-    def fatal_alert(self, sender: Endpoint) -> AlertSeen | None:
-        """The first alert of ``sender`` that ends the connection, if one was seen."""
-        for event in self.events:
-            if isinstance(event, AlertSeen) and event.endpoint is sender and is_fatal(event):
-                return event
-        return None
 
 
 @contextlib.asynccontextmanager

@@ -64,29 +64,26 @@ async def attempt_without_certificate(
             response = await asyncio.wait_for(request, limit)
         except (StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError) as caught:
             error = caught
-    alert = recording.fatal_alert(Endpoint.SERVER)
+    outcome, summary = judge(recording.events), summarize(recording.events)
+    by_server = outcome.result is Result.REJECTED and outcome.by is Endpoint.SERVER
+    if error is None:
+        admission = Admission.ADMITTED
+    elif by_server and summary.request is not None:
+        admission = Admission.REFUSED
+    else:
+        # Among others: refused before it asked. That was about something else.
+        admission = Admission.UNTOLD
     return Attempt(
-        admission=_admission(recording, error),
-        handshake_returned=recording.handshake_returned,
-        version=summarize(recording.events).version,
+        admission=admission,
+        handshake_returned=outcome.client_handshake_returned is True,
+        version=summary.version,
         error=_wording(error),
-        alert=alert,
+        alert=outcome.alert if by_server else None,
         response=response,
     )
-
-
-def _admission(recording: Recording, error: Exception | None) -> Admission:
-    if error is None:
-        return Admission.ADMITTED
-    outcome = judge(recording.events)
-    by_server = outcome.result is Result.REJECTED and outcome.by is Endpoint.SERVER
-    # Refused before it asked: that was about something else.
-    return Admission.REFUSED if by_server and recording.certificate_requested else Admission.UNTOLD
 
 
 def _wording(error: Exception | None) -> str:
     if error is None:
         return ""
-    if isinstance(error, StreamError | ExchangeError):
-        return str(error)
-    return "no answer in time"
+    return str(error) if isinstance(error, StreamError | ExchangeError) else "no answer in time"

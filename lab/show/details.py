@@ -32,7 +32,7 @@ from lab.tls.events import (
     WireEvent,
 )
 from lab.tls.registry import CodePoint
-from lab.tls.summary import negotiated_version, offered_versions
+from lab.tls.summary import offered_versions
 from lab.tls.text import escaped
 
 _MOST_TEXT = 240
@@ -235,7 +235,7 @@ def _resumption(message: msg.ClientHello) -> Iterator[Detail]:
 
 @_of_message.register
 def _server_hello(message: msg.ServerHello) -> Iterator[Detail]:
-    yield Detail("version", str(negotiated_version(message)))
+    yield Detail("version", str(message.negotiated_version))
     yield Detail("suite", str(message.cipher_suite))
     share = message.find(ext.KeyShareServerHello)
     if share is not None:
@@ -247,7 +247,7 @@ def _server_hello(message: msg.ServerHello) -> Iterator[Detail]:
 
 @_of_message.register
 def _hello_retry_request(message: msg.HelloRetryRequest) -> Iterator[Detail]:
-    yield Detail("version", str(negotiated_version(message)))
+    yield Detail("version", str(message.negotiated_version))
     yield Detail("suite", str(message.cipher_suite))
     share = message.find(ext.KeyShareHelloRetryRequest)
     if share is not None:

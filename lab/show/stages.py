@@ -28,7 +28,6 @@ from lab.tls.events import (
 )
 from lab.tls.messages import Certificate, ServerHello
 from lab.tls.outcome import is_fatal
-from lab.tls.summary import negotiated_version
 from lab.tls.text import escaped
 
 # A handshake has some 15 stages. One that has more is no handshake that anybody will read.
@@ -80,7 +79,7 @@ class StageLog:
     def _take_message(self, event: MessageSeen) -> None:
         message = event.message
         if isinstance(message, ServerHello):
-            self._version = str(negotiated_version(message))
+            self._version = str(message.negotiated_version)
         elif isinstance(message, Certificate) and event.endpoint is Endpoint.CLIENT:
             entries = message.certificate_list
             self._certificate = entries[0].cert_data if entries else None

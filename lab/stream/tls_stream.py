@@ -305,11 +305,12 @@ class TlsStream:
         self._show_unseen()
         self._watch.no_more_secrets()
         if error is None:
-            if self._tls.context.verify_mode is not ssl.CERT_NONE and self.peer_certificate:
+            certificate = self.peer_certificate
+            if certificate and self._tls.context.verify_mode is not ssl.CERT_NONE:
                 # A resumed session brings the certificate of an earlier handshake, and no proof.
                 resumed = self._tls.session_reused
                 fact = Fact.SESSION_RESUMED if resumed else Fact.CERTIFICATE_VERIFIED
-                self._watch.fact(fact, certificate=self.peer_certificate)
+                self._watch.fact(fact, certificate=certificate)
         elif isinstance(error, ssl.SSLCertVerificationError):
             self._watch.fact(Fact.CERTIFICATE_REFUSED, error.verify_message, code=error.verify_code)
         elif error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":

@@ -137,8 +137,7 @@ class Connection:
     def _server_hello(self, sender: Endpoint, message: msg.ServerHello) -> None:
         if sender is not Endpoint.SERVER:
             return
-        selected = message.find(ext.SelectedVersion)
-        self.version = selected.selected_version if selected else message.legacy_version
+        self.version = message.negotiated_version
         self.setting = _setting(self.version, message.cipher_suite)
         self.is_tls13 = self.setting.is_tls13
         if isinstance(message, msg.HelloRetryRequest):

@@ -27,7 +27,7 @@ from lab.tls.codepoints import (
     ProtocolVersion,
     SignatureScheme,
 )
-from lab.tls.extensions import Extension
+from lab.tls.extensions import Extension, SelectedVersion
 
 E = TypeVar("E", bound=Extension)
 
@@ -103,6 +103,12 @@ class ServerHello(ExtendedMessage):
     legacy_session_id_echo: bytes
     cipher_suite: CipherSuite
     legacy_compression_method: CompressionMethod
+
+    @property
+    def negotiated_version(self) -> ProtocolVersion:
+        """The version that it chooses (RFC 8446 section 4.2.1)."""
+        chosen = self.find(SelectedVersion)
+        return self.legacy_version if chosen is None else chosen.selected_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from lab.tls.events import (
     MessageSeen,
     SealedSeen,
 )
-from lab.tls.extensions import SelectedVersion, ServerNameList, SupportedVersions
+from lab.tls.extensions import ServerNameList, SupportedVersions
 from lab.tls.messages import (
     Certificate,
     CertificateRequest,
@@ -80,7 +80,7 @@ def summarize(events: Sequence[Event]) -> Summary:
     return Summary(
         client_hello=client_hello,
         server_hello=server_hello,
-        version=negotiated_version(server_hello) if server_hello else None,
+        version=server_hello.negotiated_version if server_hello else None,
         request=_first(messages, CertificateRequest),
         client_chain=_chain(messages, Endpoint.CLIENT),
         server_chain=server_chain,
@@ -107,12 +107,6 @@ def summarize(events: Sequence[Event]) -> Summary:
         resumed=server_hello is not None and _resumes(client_hello, server_hello),
         sealed=any(isinstance(event, SealedSeen) for event in events),
     )
-
-
-def negotiated_version(hello: ServerHello) -> ProtocolVersion:
-    """The version that a ServerHello chose (RFC 8446 section 4.2.1)."""
-    chosen = hello.find(SelectedVersion)
-    return hello.legacy_version if chosen is None else chosen.selected_version
 
 
 def offered_versions(hello: ClientHello) -> tuple[ProtocolVersion, ...]:
