@@ -23,6 +23,7 @@ from lab.service.stopping import stop_signals
 from lab.service.todo_server import TodoServer
 from lab.show.log import JsonFormatter, TextFormatter
 from lab.show.stages import StageLog
+from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth, IdentityFiles, ServerTls, TlsVersion
 from lab.stream.wire import address_text
 
@@ -40,6 +41,14 @@ def port_number(text: str) -> int:
     if not 0 <= number <= 65535:
         raise ValueError
     return number
+
+
+def per_cent(text: str) -> float:
+    """A number of per cent from 0 to 100, as a share from 0 to 1."""
+    share = float(text) / 100
+    if not 0 <= share <= 1:
+        raise ValueError
+    return share
 
 
 def parser() -> argparse.ArgumentParser:
@@ -91,6 +100,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--max-tls", choices=versions, default="1.3", help="default: %(default)s")
     made.add_argument("--log-format", choices=["text", "json"], default="text")
     made.add_argument("-v", "--verbose", action="store_true", help="a line for each TLS message")
+    made.add_argument(
+        "--decode-share",
+        type=per_cent,
+        default="0.3",
+        metavar="PERCENT",
+        help="of the time, at most, for decoding accepted handshakes for the log; refused ones, "
+        "and with -v all, are always decoded (default: %(default)s)",
+    )
     return made
 
 
@@ -109,7 +126,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         policy = _policy(options)
         tls = _server_tls(options)
-        server = TodoServer(tls, sink=lambda peer: StageLog(peer, journal.LOGGER), policy=policy)
+        server = TodoServer(
+            tls,
+            sink=lambda peer: StageLog(peer, journal.LOGGER),
+            policy=policy,
+            allowance=None if options.verbose else Allowance(options.decode_share),
+        )
     except NotAName as error:
         return refuse(DOOR, str(error))
     except PkiError as error:
@@ -132,6 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _log_to_stderr(log_format: str, *, verbose: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter("SERVER"))
+    # What no line of ours shows need not be looked up for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # The root, so that what asyncio has to say comes in the same form.
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     journal.LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -62,14 +62,15 @@ def ratios(rows: Sequence[Row]) -> Iterator[str]:
     """
     for operation in sorted({row["operation"] for row in rows if row["unit"] == "us"}):
         rounds = {row["server"]: row["rounds"] for row in rows if row["operation"] == operation}
-        added = _ratios(rounds["lab"], rounds["lab, no observer"])
-        beside = _ratios(rounds["lab"], rounds["openssl s_server"])
-        yield (
-            f"{operation}: the observer and its log add "
-            f"{(statistics.median(added) - 1) * 100:.1f} % "
-            f"({(min(added) - 1) * 100:.1f} to {(max(added) - 1) * 100:.1f}); "
-            f"{statistics.median(beside):.2f} times openssl s_server"
-        )
+        for server in ("lab", "lab, all decoded"):
+            added = _ratios(rounds[server], rounds["lab, no observer"])
+            beside = _ratios(rounds[server], rounds["openssl s_server"])
+            yield (
+                f"{operation}, {server}: the observer and its log add "
+                f"{(statistics.median(added) - 1) * 100:.1f} % "
+                f"({(min(added) - 1) * 100:.1f} to {(max(added) - 1) * 100:.1f}); "
+                f"{statistics.median(beside):.2f} times openssl s_server"
+            )
 
 
 def _ratios(values: Sequence[float], others: Sequence[float]) -> list[float]:
@@ -139,7 +140,8 @@ def _decoding(certs: Path, version: TlsVersion, rounds: int) -> Row:
 
 def _serving(certs: Path, rounds: int, handshakes: int) -> list[Row]:
     makes: dict[str, Callable[[int], list[str]]] = {
-        "lab": partial(lab_server, certs, observed=True),
+        "lab": partial(lab_server, certs),
+        "lab, all decoded": partial(lab_server, certs, words=["--decode-share", "100"]),
         "lab, no observer": partial(lab_server, certs, observed=False),
         "openssl s_server": partial(s_server, certs),
     }

@@ -66,11 +66,13 @@ def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
     raise SystemExit(f"bench: {process.args!r} does not listen")
 
 
-def lab_server(certs: Path, port: int, *, observed: bool) -> list[str]:
+def lab_server(
+    certs: Path, port: int, *, observed: bool = True, words: Sequence[str] = ()
+) -> list[str]:
     """The lab's server; ``observed`` with its stage log on, else with no observer at all."""
     if observed:
         module = ["-m", "lab.server"]
-        return [sys.executable, *module, "--certs", str(certs), "--port", str(port)]
+        return [sys.executable, *module, "--certs", str(certs), "--port", str(port), *words]
     script = str(Path(__file__).with_name("bench_unobserved.py"))
     return [sys.executable, script, str(certs), str(port)]
 

@@ -59,6 +59,17 @@ def test_the_log_of_a_refusal(certs: Path, version: str, alert: str) -> None:
     assert line.endswith("closed")
 
 
+def test_what_the_log_says_once_there_is_no_time_left_for_decoding(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0", "--decode-share", "0") as server:
+        assert run("lab.client", server.url, "--certs", certs, "--no-cert").code == 0
+        assert run("lab.client", server.url, "--certs", certs).code == 0
+        server.until("serving /todo")
+        refused, accepted = [line for line in server.lines if "HANDSHAKE" in line]
+    assert "Certificate (empty)" in refused
+    assert "| TLS 1.3 accepted | server: connected, certificate verified: subject=" in accepted
+    assert accepted.endswith("more than there is time for, handshake call returned")
+
+
 def test_a_line_for_each_stage(certs: Path) -> None:
     with served("--certs", certs, "--port", "0", "-v") as server:
         assert run("lab.client", server.url, "--certs", certs).code == 0

@@ -8,6 +8,7 @@ This module must not know HTTP messages, sockets or TLS.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ class ClientIdentity:
     alternative_names: tuple[str, ...] = ()
 
     @classmethod
+    @functools.lru_cache(maxsize=256)  # clients come again, and may have many connections
     def from_der(cls, certificate: bytes) -> ClientIdentity:
         """Reads a verified certificate; raises UnreadableCertificate."""
         try:

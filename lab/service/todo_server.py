@@ -21,6 +21,7 @@ from lab.service.limits import Limits
 from lab.service.listener import Listener
 from lab.service.store import MemoryStore, TodoStore
 from lab.service.todos import TodoApp
+from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth, ServerTls, server_context
 from lab.stream.keylog import KeyLogSource
 from lab.stream.tls_stream import TlsStream
@@ -35,7 +36,8 @@ class TodoServer:
     """A TODO server over mutual TLS.
 
     Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``.
-    With ``sink``, every connection is watched and its events go to a sink of its own. ``policy``
+    With ``sink``, every connection is watched and its events go to a sink of its own: all of them,
+    or with an ``allowance``, those of the handshake, within that (see ``Watch``). ``policy``
     says whom HTTP serves; without one it is everyone whom TLS lets in, and where a certificate is
     optional, everyone with one.
     """
@@ -48,10 +50,12 @@ class TodoServer:
         store: TodoStore | None = None,
         sink: SinkFactory | None = None,
         policy: Policy | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
         context = server_context(tls)
         self._limits = limits or Limits()
         self._sink = sink
+        self._allowance = allowance
         self._key_log = KeyLogSource(context) if sink else None
         default = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
         self._app = TodoApp(store=store or MemoryStore(), policy=policy or default)
@@ -71,7 +75,8 @@ class TodoServer:
 
     def _watch(self, peer: str) -> Watch:
         assert self._sink is not None
-        return Watch(Endpoint.SERVER, self._sink(peer), key_log=self._key_log)
+        sink = self._sink(peer)
+        return Watch(Endpoint.SERVER, sink, key_log=self._key_log, allowance=self._allowance)
 
     async def _converse(self, stream: TlsStream, peer: str, closing: asyncio.Event) -> None:
         certificate = stream.peer_certificate

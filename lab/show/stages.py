@@ -6,6 +6,7 @@ peer chose is escaped. This module must not know how the lines reach their reade
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping
 
@@ -72,7 +73,7 @@ class StageLog:
         if isinstance(event, MessageSeen):
             self._take_message(event)
         elif isinstance(event, LocalFact):
-            self._take_fact(event.fact)
+            self._take_fact(event)
         elif isinstance(event, AlertSeen) and event.endpoint is Endpoint.CLIENT and is_fatal(event):
             self._result = self._result or "refused by the client"
 
@@ -84,8 +85,11 @@ class StageLog:
             entries = message.certificate_list
             self._certificate = entries[0].cert_data if entries else None
 
-    def _take_fact(self, fact: Fact) -> None:
+    def _take_fact(self, event: LocalFact) -> None:
+        fact = event.fact
         if fact is Fact.HANDSHAKE_RETURNED:
+            if event.version is not None:
+                self._version = str(event.version)
             self._log_handshake("accepted")
         elif fact is Fact.CERTIFICATE_REFUSED:
             self._result = "refused"
@@ -174,6 +178,7 @@ def _message(event: MessageSeen) -> str:
     return f"{name} (out of order)" if event.out_of_order else name
 
 
+@functools.lru_cache(maxsize=64)
 def _certificate(der: bytes) -> str:
     seen = describe(der)
     # repr escapes what is not printable, as a log needs it.

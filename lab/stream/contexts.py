@@ -104,6 +104,9 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     # RFC 5746 makes renegotiation safe, not cheap: a client could ask for it without end.
     context.options |= ssl.OP_NO_RENEGOTIATION
+    # OpenSSL hands out two tickets (RFC 8446 section 4.6.1). A client needs one to come back, gets
+    # a new one when it does, and each has the client's whole certificate in it.
+    context.num_tickets = 1
     return context
 
 

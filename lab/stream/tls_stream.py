@@ -15,19 +15,22 @@ This module does not parse TLS, and knows nothing of HTTP, logs or accepting.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ssl
 from dataclasses import dataclass
 from typing import NoReturn
 
 from lab.stream.errors import ConnectionLost, HandshakeTimedOut, StreamError, TlsFailed
+from lab.stream.waiting import within
 from lab.stream.watch import Watch
 from lab.stream.wire import Wire
+from lab.tls.codepoints import ProtocolVersion
 from lab.tls.events import Endpoint, Fact, StreamEnd
 
 # A whole record of plaintext (RFC 8446 section 5.1): more at once would be buffered twice.
 _RECORD = 16384
+# As OpenSSL names them.
+_VERSIONS = {"TLSv1.2": ProtocolVersion.TLS_1_2, "TLSv1.3": ProtocolVersion.TLS_1_3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +99,8 @@ class TlsStream:
         alert is on its way when it does; ``close`` then gives the peer time to read it.
         """
         try:
-            await asyncio.wait_for(self._shake_hands(), limit)
-        except (asyncio.TimeoutError, TimeoutError):
+            await within(limit, self._shake_hands())
+        except TimeoutError:
             assert limit is not None
             self._failed = True
             self._tell(Fact.TIMED_OUT, f"no complete handshake within {limit:g} s")
@@ -121,7 +124,12 @@ class TlsStream:
         self._tell_verdict(None)
         await self._settle()
         self._in_handshake = False
-        self._tell(Fact.HANDSHAKE_RETURNED)
+        if self._watch is not None:
+            self._watch.fact(
+                Fact.HANDSHAKE_RETURNED, version=_VERSIONS.get(self._tls.version() or "")
+            )
+            if self._watch.over:
+                self._watch = None
 
     async def hear(self) -> None:
         """Take in what the peer sends next, be it data or not; data is kept for ``read``.
@@ -185,8 +193,8 @@ class TlsStream:
         self._closed = True
         bounds = linger or Linger()
         try:
-            with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
-                await asyncio.wait_for(self._part(bounds.octets), bounds.seconds)
+            with contextlib.suppress(TimeoutError):
+                await within(bounds.seconds, self._part(bounds.octets))
         finally:
             await self._wire.close(bounds.seconds)
             if self._watch is not None:
@@ -253,14 +261,13 @@ class TlsStream:
             raise ConnectionLost(StreamEnd.RESET, in_handshake=self._in_handshake) from error
 
     def _show_unseen(self) -> None:
-        if self._watch is None:
+        if self._watch is None or self._unseen is None:  # no news, no secrets
             return
         if self._in_handshake or self._endpoint is Endpoint.CLIENT:
             # A server of ours never renegotiates, so it has no secrets later on.
             self._watch.learn()
-        if self._unseen is not None:
-            (data, at), self._unseen = self._unseen, None
-            self._watch.received(data, at)
+        (data, at), self._unseen = self._unseen, None
+        self._watch.received(data, at)
 
     async def _last_words(self) -> None:
         """After a failed write: raise what the peer had said of it; return if that was nothing."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
+from lab.stream.allowance import Allowance
 from lab.stream.keylog import KeyLogSource
+from lab.tls.codepoints import ProtocolVersion
 from lab.tls.events import Endpoint, Event, Fact, LocalFact, StreamEnd
 from lab.tls.observer import HandshakeObserver
 
 EventSink = Callable[[Event], None]
+# Something to tell the observer, which makes events of it: a method and its arguments.
 _Told = tuple[Callable[..., Iterable[Event]], tuple[object, ...]]
 
 # What a handshake may be before it is told in parts: then it is not held back any longer.
@@ -31,6 +34,10 @@ class Watch:
     happened; from then on everything is told at once. Between the steps of a handshake the
     processor does other things, and an observer that is called for each anew costs twice as much.
     With ``live`` nothing is held back.
+
+    With an ``allowance`` the watch is over once the handshake was accepted, and an accepted
+    handshake is decoded only while the allowance lasts: after that, its facts are told without its
+    bytes. One that fails is told to its end, whatever it costs.
     """
 
     def __init__(
@@ -41,13 +48,16 @@ class Watch:
         key_log: KeyLogSource | None = None,
         clock: Callable[[], float] = time.monotonic,
         live: bool = False,
+        allowance: Allowance | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.clock = clock
+        self.over = False
         self._sink = sink
         self._key_log = key_log
-        self._observer = HandshakeObserver()
-        self._held: list[_Told] | None = None if live else []
+        self._allowance = allowance
+        self._observer: HandshakeObserver | None = None
+        self._held: list[_Told | Event] | None = None if live else []
         self._held_bytes = 0
         self._closed = False
         if key_log is None:
@@ -64,15 +74,15 @@ class Watch:
     def learn(self) -> None:
         """OpenSSL has worked: fetch the secrets that it may have made."""
         if self._key_log is not None and (lines := self._key_log.read()):
-            self._tell(self._observer.learn, lines)
+            self._tell((HandshakeObserver.learn, (lines,)))
 
     def no_more_secrets(self) -> None:
         """OpenSSL has come to an end with the handshake: what is still sealed stays sealed."""
-        self._tell(self._observer.finish)
+        self._tell((HandshakeObserver.finish, ()))
 
     def ended(self, sender: Endpoint, end: StreamEnd) -> None:
         """One direction of TCP is over."""
-        self._tell(self._observer.end, sender, end, self.clock())
+        self._tell((HandshakeObserver.end, (sender, end, self.clock())))
 
     def fact(
         self,
@@ -81,6 +91,7 @@ class Watch:
         *,
         code: int | None = None,
         certificate: bytes | None = None,
+        version: ProtocolVersion | None = None,
     ) -> None:
         """Something happened here that no byte shows."""
         event = LocalFact(
@@ -90,8 +101,13 @@ class Watch:
             reason=reason,
             code=code,
             certificate=certificate,
+            version=version,
         )
-        self._tell(_alone, event)
+        if fact is Fact.HANDSHAKE_RETURNED and self._allowance is not None:
+            self.over = True
+            if self._held is not None and not self._allowance.left:
+                self._leave_undecoded(self._held)
+        self._tell(event)
         if fact in _DECIDING:
             self._release()
 
@@ -103,26 +119,35 @@ class Watch:
             self.fact(Fact.CLOSED)
 
     def _bytes(self, sender: Endpoint, data: bytes, at: float) -> None:
-        self._tell(self._observer.feed, sender, data, at)
+        self._tell((HandshakeObserver.feed, (sender, data, at)))
         if self._held is not None:
             self._held_bytes += len(data)
             if self._held_bytes > _HELD_BYTES:
                 self._release()
 
-    def _tell(self, make: Callable[..., Iterable[Event]], *args: object) -> None:
-        """Hand what ``make`` makes of ``args`` to the sink, now or when all is told."""
+    def _leave_undecoded(self, held: list[_Told | Event]) -> None:
+        """Of what is held back, keep the facts, and say that the bytes were not looked at."""
+        self._held = [told for told in held if isinstance(told, Event)]
+        self.fact(Fact.NOT_DECODED, f"{self._held_bytes} bytes, more than there is time for")
+
+    def _tell(self, told: _Told | Event) -> None:
+        """Let the sink have an event, or what the observer makes of something, now or later."""
         if self._held is not None:
-            self._held.append((make, args))
-            return
-        for event in make(*args):
-            self._sink(event)
+            self._held.append(told)
+        elif isinstance(told, Event):
+            self._sink(told)
+        else:
+            make, arguments = told
+            if self._observer is None:
+                self._observer = HandshakeObserver()
+            for event in make(self._observer, *arguments):
+                self._sink(event)
 
     def _release(self) -> None:
         """Tell what was held back, and hold back nothing from here on."""
         held, self._held = self._held, None
-        for make, args in held or ():
-            self._tell(make, *args)
-
-
-def _alone(event: Event) -> tuple[Event]:
-    return (event,)
+        began = self._allowance.clock() if self._allowance else 0.0
+        for told in held or ():
+            self._tell(told)
+        if self._allowance:
+            self._allowance.spend(self._allowance.clock() - began)

@@ -72,6 +72,13 @@ class AcceptedWire:
 
     async def close(self, limit: float) -> None:  # noqa: D102 - see Wire
         self._writer.close()
+        if self._writer.transport.get_write_buffer_size():
+            await self._flush(limit)
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def _flush(self, limit: float) -> None:
+        """Wait until all is sent, and throw the rest away after ``limit`` seconds."""
         closed = asyncio.ensure_future(self._writer.wait_closed())
         try:
             await asyncio.wait((closed,), timeout=limit)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType
+from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType, ProtocolVersion
 from lab.tls.messages import HandshakeMessage
 
 
@@ -172,6 +172,7 @@ class Fact(enum.Enum):
     READ_FAILED = "read failed"
     WRITE_FAILED = "write failed"
     TIMED_OUT = "timed out"
+    NOT_DECODED = "not decoded"
     CLOSED = "closed"
 
 
@@ -181,10 +182,12 @@ class LocalFact(Event):
 
     ``reason`` is its library's or its own wording ("certificate has expired"), ``code`` that
     library's number (X509_V_ERR_… for a verdict on a certificate), or None. ``certificate`` is
-    the DER of the peer's certificate that the fact is about, where it is known.
+    the DER of the peer's certificate that the fact is about, where it is known. ``version`` is the
+    one that was agreed, where the handshake call returned.
     """
 
     fact: Fact
     reason: str = ""
     code: int | None = None
     certificate: bytes | None = None
+    version: ProtocolVersion | None = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from lab.stream.allowance import Allowance
 from lab.stream.contexts import server_context
 from lab.stream.keylog import KeyLogSource
 from lab.stream.watch import Watch
+from lab.tls.codepoints import ProtocolVersion
 from lab.tls.events import Endpoint, Event, Fact, LocalFact, NotTls
 from tests.serving import client_tls, server_tls
 from tests.stream.test_facts import Ends
@@ -53,3 +55,47 @@ def test_the_key_log_is_emptied_as_it_is_read(certs: Path) -> None:
             assert "SERVER_TRAFFIC_SECRET_0" in source.read()
             largest = max(largest, os.stat(file).st_size)
         assert largest < 2 * 65536
+
+
+def test_an_accepted_handshake_beyond_the_allowance_is_told_by_its_facts() -> None:
+    told: list[Event] = []
+    watch = Watch(Endpoint.SERVER, told.append, allowance=Allowance(0.0))
+    watch.fact(Fact.CONNECTED)
+    watch.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
+    watch.fact(Fact.CERTIFICATE_VERIFIED, certificate=b"der")
+    watch.fact(Fact.HANDSHAKE_RETURNED, version=ProtocolVersion.TLS_1_3)
+    facts = [event.fact for event in told if isinstance(event, LocalFact)]
+    assert len(facts) == len(told)
+    assert facts == [
+        Fact.CONNECTED,
+        Fact.CERTIFICATE_VERIFIED,
+        Fact.NOT_DECODED,
+        Fact.HANDSHAKE_RETURNED,
+    ]
+    assert watch.over
+
+
+def test_a_failed_handshake_is_told_whole_whatever_the_allowance() -> None:
+    told: list[Event] = []
+    watch = Watch(Endpoint.SERVER, told.append, allowance=Allowance(0.0))
+    watch.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
+    watch.fact(Fact.HANDSHAKE_FAILED, "http request")
+    assert [type(event) for event in told] == [NotTls, LocalFact]
+    assert not watch.over
+
+
+def test_what_is_told_is_charged_to_the_allowance() -> None:
+    ticks = iter(range(1000))
+    allowance = Allowance(0.01, clock=lambda: float(next(ticks)))
+    told: list[Event] = []
+    watch = Watch(Endpoint.SERVER, told.append, allowance=allowance)
+    watch.fact(Fact.HANDSHAKE_RETURNED)
+    assert not allowance.left
+
+
+def test_what_was_told_before_the_end_of_a_handshake_is_not_called_undecoded() -> None:
+    told: list[Event] = []
+    watch = Watch(Endpoint.SERVER, told.append, live=True, allowance=Allowance(0.0))
+    watch.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
+    watch.fact(Fact.HANDSHAKE_RETURNED)
+    assert [type(event) for event in told] == [NotTls, LocalFact]
