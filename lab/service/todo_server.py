@@ -79,9 +79,8 @@ class TodoServer:
         return Watch(Endpoint.SERVER, sink, key_log=self._key_log, allowance=self._allowance)
 
     async def _converse(self, stream: TlsStream, peer: str, closing: asyncio.Event) -> None:
-        certificate = stream.peer_certificate
         try:
-            client = None if certificate is None else ClientIdentity.from_der(certificate)
+            client = _client_of(stream)
         except UnreadableCertificate as error:
             # OpenSSL reads more than we can; who the client is stays unknown, so it gets nothing.
             journal.write(journal.abandoned(peer=peer, common_name=None, reason=str(error)))
@@ -94,3 +93,9 @@ class TodoServer:
             limits=self._limits,
             closing=closing,
         )
+
+
+def _client_of(stream: TlsStream) -> ClientIdentity | None:
+    """Who is at the other end. Apart, so that no connection holds a copy of the certificate."""
+    certificate = stream.peer_certificate
+    return None if certificate is None else ClientIdentity.from_der(certificate)
