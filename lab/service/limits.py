@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one client may take. Times in seconds, sizes in bytes; all greater than zero.
+    """What clients may take. Times in seconds, sizes in bytes; all greater than zero.
 
     * ``handshake_timeout``: from the accepted TCP connection to the end of the TLS handshake.
     * ``header_timeout``: from the first byte of a request's head to its last.
@@ -34,6 +34,9 @@ class Limits:
     * ``header_fields``: number of header fields of one request.
     * ``body_bytes``: a request's body; as much again as ``head_bytes`` may be chunk framing.
     * ``discard_bytes``: what is read away of a body that was refused for its size.
+    * ``connections``: open at a time, whoever they are from.
+    * ``handshakes_per_peer``: connections of one address that are still in their handshake.
+    * ``pipelined``: requests of one connection that were sent before the answer to the first.
     """
 
     handshake_timeout: float = 10.0
@@ -47,6 +50,9 @@ class Limits:
     header_fields: int = 100
     body_bytes: int = 64 * 1024
     discard_bytes: int = 4 * 1024 * 1024
+    connections: int = 1000
+    handshakes_per_peer: int = 100
+    pipelined: int = 100
 
     def __post_init__(self) -> None:
         for field in fields(self):

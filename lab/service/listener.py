@@ -61,6 +61,10 @@ class Listener:
         address = self._server.sockets[0].getsockname()
         return address[0], address[1]
 
+    def use(self, context: ssl.SSLContext) -> None:
+        """Take ``context`` for connections from now on; those there are keep theirs."""
+        self._context = context
+
     async def close(self, grace: float) -> None:
         """Stop accepting, let what is in flight finish within ``grace`` seconds, then cut."""
         if self._server is not None:

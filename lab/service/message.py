@@ -38,6 +38,7 @@ PHRASES = {
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
+    503: "Service Unavailable",
     505: "HTTP Version Not Supported",
 }
 """Status codes and their names: RFC 9110 section 15 and, for 431, RFC 6585. No others are sent."""
@@ -74,13 +75,15 @@ class RequestHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An answer. ``body`` is JSON; ``headers`` come on top of Date, Content-Type and -Length.
+    """An answer. ``headers`` come on top of Date, Content-Type and -Length.
 
-    ``entries`` are the journal's lines about it, written after the line for the request.
+    ``media_type`` says what ``body`` is. ``entries`` are the journal's lines about it, written
+    after the line for the request.
     """
 
     status: int
     body: bytes = b""
+    media_type: bytes = b"application/json"
     headers: tuple[tuple[bytes, bytes], ...] = ()
     entries: tuple[journal.Entry, ...] = ()
 
@@ -213,7 +216,8 @@ def encode(response: Response, *, keep: bool, bodiless: bool) -> bytes:
     body = response.body
     parts = [_status_and_date(response.status, int(time.time()))]
     if response.status != 204:  # RFC 9110 section 8.6: no Content-Length there
-        parts.append(b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body))
+        fields = b"Content-Type: %s\r\nContent-Length: %d\r\n"
+        parts.append(fields % (response.media_type, len(body)))
     parts += [b"%s: %s\r\n" % header for header in response.headers]
     parts.append(b"\r\n" if keep else b"Connection: close\r\n\r\n")
     if not bodiless:

@@ -31,8 +31,12 @@ SEEDS = (
 )
 
 
+class StoreUnavailable(Exception):
+    """Items cannot be read or kept just now, and nothing was. Its message says why, in one line."""
+
+
 class TodoStore(Protocol):
-    """Where items are kept."""
+    """Where items are kept. All of it may raise StoreUnavailable."""
 
     async def add(self, *, task: str, done: bool) -> TodoItem:
         """Keeps a new item under the next free id, and returns it."""
@@ -40,6 +44,10 @@ class TodoStore(Protocol):
 
     async def list(self) -> tuple[TodoItem, ...]:
         """All items by ascending id; the same tuple object as long as nothing was added."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what the store holds. It is not used after that."""
         ...
 
 
@@ -65,3 +73,6 @@ class MemoryStore:
             if len(self._snapshot) != len(self._items):
                 self._snapshot = tuple(self._items)
             return self._snapshot
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""

@@ -63,6 +63,16 @@ class TodoServer:
             context, self._converse, limits=self._limits, watch=self._watch if sink else None
         )
 
+    def renew(self, tls: ServerTls) -> None:
+        """Read the files of ``tls``, and use them for connections from now on.
+
+        Raises as the constructor does, and then everything stays as it was.
+        """
+        context = server_context(tls)
+        if self._key_log is not None:
+            self._key_log.attach(context)
+        self._listener.use(context)
+
     async def open(self, host: str, port: int) -> tuple[str, int]:
         """Listen; port 0 takes a free one. Returns the address bound. Raises OSError."""
         return await self._listener.open(host, port)

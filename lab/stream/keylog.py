@@ -43,12 +43,17 @@ class KeyLogSource:
             self._copy = os.open(copy, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY, 0o600)
         if sys.platform == "linux":
             self._descriptor = os.memfd_create("keylog", os.MFD_CLOEXEC)
-            path = f"/proc/self/fd/{self._descriptor}"
+            self._path = f"/proc/self/fd/{self._descriptor}"
         else:
             self._folder = tempfile.TemporaryDirectory(prefix="mtls-lab-")
-            path = str(Path(self._folder.name) / "keylog")
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
-        context.keylog_filename = path
+            self._path = str(Path(self._folder.name) / "keylog")
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY
+            self._descriptor = os.open(self._path, flags, 0o600)
+        self.attach(context)
+
+    def attach(self, context: ssl.SSLContext) -> None:
+        """Take the secrets of ``context`` too; of the contexts before it, they still come."""
+        context.keylog_filename = self._path
         # OpenSSL's side writes a comment line first; it is no secret of any connection.
         self.read()
 
