@@ -83,6 +83,15 @@ def todo_created(*, common_name: str | None, item: Mapping[str, object]) -> Entr
     )
 
 
+def store_unavailable(*, common_name: str | None, reason: str) -> Entry:
+    """The store failed at a request. ``reason`` says why, for whoever runs the server."""
+    return Entry(
+        level=logging.ERROR,
+        message=f"STORE UNAVAILABLE | CN={common_name!r} | {escaped(reason)}",
+        fields={"event": "store_unavailable", "client": common_name, "reason": reason},
+    )
+
+
 def abandoned(*, peer: str, common_name: str | None, reason: str) -> Entry:
     """A connection ended in the middle of a request or an answer. ``reason`` is our own text."""
     return Entry(
