@@ -17,6 +17,7 @@ CAUSES = (
     "needs macOS",
     "needs Python ",
     "needs a user whom file modes can stop",
+    "needs a user who may mount",
 )
 
 

@@ -146,11 +146,7 @@ class Line:
         self._identity = self._found()
         if self._identity is None:
             raise self.fault("was deleted; put it back, or start the server again to begin anew")
-        # mode=rw: SQLite itself would make a file that vanished meanwhile. Python begins no
-        # transactions (isolation_level), and ask() waits instead of SQLite (timeout).
-        self._connection = await aiosqlite.connect(
-            f"{self.path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0
-        )
+        self._connection = await _connected(self.path)
         try:
             await self._prepare(self)
         except BaseException:
@@ -175,6 +171,22 @@ class Line:
                 await self._connection.rollback()
                 return
         await self.close()
+
+
+async def _connected(path: Path) -> aiosqlite.Connection:
+    """A connection to a file that is there. Raises sqlite3.Error."""
+    # mode=rw: SQLite itself would make a file that vanished meanwhile. Python begins no
+    # transactions (isolation_level), and ask() waits instead of SQLite (timeout).
+    connecting = asyncio.ensure_future(
+        aiosqlite.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0)
+    )
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        # aiosqlite, cancelled in here, would let the connection fall without closing it.
+        with contextlib.suppress(sqlite3.Error):
+            await (await connecting).close()
+        raise
 
 
 async def prepare_to_write(line: Line) -> None:
