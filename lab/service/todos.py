@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from lab.service import journal
 from lab.service.access import ClientIdentity, Policy
+from lab.service.full import RETRY_AFTER
 from lab.service.message import RequestHead, Response, error_response, json_bytes
 from lab.service.store import StoreUnavailable, TodoItem, TodoStore
 
@@ -27,10 +28,6 @@ _ALLOW = ((b"Allow", ", ".join(METHODS).encode()),)
 # RFC 9110 section 15.5.2 wants a challenge with every 401. No registered scheme stands for a TLS
 # client certificate; clients pass over a scheme that they do not know.
 _CHALLENGE = ((b"WWW-Authenticate", b'ClientCertificate realm="mtls-lab"'),)
-
-# Seconds. Where a store fails for a moment, this is long enough; where someone must see to it, it
-# keeps clients from pressing. (RFC 9110 section 10.2.3)
-_RETRY_AFTER = ((b"Retry-After", b"10"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +175,7 @@ def _unavailable(client: ClientIdentity | None, error: StoreUnavailable) -> Resp
         503,
         "the store of items cannot serve just now, and nothing was changed; "
         "the server's log says why",
-        headers=_RETRY_AFTER,
+        headers=(RETRY_AFTER,),
         entries=(journal.store_unavailable(common_name=_name(client), reason=str(error)),),
     )
 
