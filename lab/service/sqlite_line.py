@@ -52,8 +52,8 @@ _MEANINGS = (
     ("disk I/O error", "cannot be read or written (disk I/O error); see to the disk and its quota"),
     ("malformed", "is damaged; put a backup in its place, or move it away to begin anew"),
     ("not a database", "is no SQLite database, or is damaged; name another file with --store"),
-    ("readonly", "may only be read; give this user the right to write it and its folder"),
-    ("unable to open", "cannot be opened; give this user the right to write it and its folder"),
+    ("readonly", "may only be read; this user must be able to write it and its folder"),
+    ("unable to open", "cannot be opened; this user must be able to write it and its folder"),
 )
 
 Prepare = Callable[["Line"], Awaitable[None]]
@@ -195,7 +195,10 @@ async def prepare_to_write(line: Line) -> None:
     # would lose the last commits with the machine's power. macOS asks for fullfsync to mean it.
     await line.ask("PRAGMA synchronous = FULL")
     await line.ask("PRAGMA fullfsync = ON")
-    # First of all the lock: of several processes that open a new file, one makes the table.
+    ((verdict,),) = await line.ask("PRAGMA quick_check(1)")
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(f"malformed: {verdict}")
+    # Under a lock, so that of several processes that open a new file, one makes the table.
     await line.ask("BEGIN IMMEDIATE")
     ((application,),) = await line.ask("PRAGMA application_id")
     ((version,),) = await line.ask("PRAGMA user_version")
@@ -207,18 +210,16 @@ async def prepare_to_write(line: Line) -> None:
             [(item.id, item.task, item.done) for item in SEEDS],
         )
         await line.ask(f"PRAGMA application_id = {APPLICATION_ID}")
-        await line.ask(f"PRAGMA user_version = {VERSION}")
     elif application != APPLICATION_ID:
         raise line.fault("is a database of another program; name another file with --store")
     elif version != VERSION:
         raise line.fault(
             f"has schema {version}, and this program knows {VERSION}; use the program that made it"
         )
+    # Written in any case: without this, SQLite would let a file pass that may only be read.
+    await line.ask(f"PRAGMA user_version = {VERSION}")
     await line.ask("COMMIT")
     await line.ask("PRAGMA journal_mode = WAL")
-    ((verdict,),) = await line.ask("PRAGMA quick_check(1)")
-    if verdict != "ok":
-        raise sqlite3.DatabaseError(f"malformed: {verdict}")
 
 
 async def prepare_to_read(line: Line) -> None:

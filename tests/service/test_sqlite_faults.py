@@ -159,10 +159,10 @@ async def test_a_file_that_may_not_be_written_is_refused(tmp_path: Path) -> None
     path = tmp_path / "todo.db"
     await filled(path, 1)
     path.chmod(0o400)
-    with pytest.raises(StoreUnavailable, match="give this user the right to write it"):
+    with pytest.raises(StoreUnavailable, match="this user must be able to write it"):
         await SqliteStore.open(path)
     path.chmod(0o000)
-    with pytest.raises(StoreUnavailable, match="give this user the right to write it"):
+    with pytest.raises(StoreUnavailable, match="this user must be able to write it"):
         await SqliteStore.open(path)
     path.unlink()
     tmp_path.chmod(0o500)
@@ -412,18 +412,46 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     assert rows(path)[-1][1] == "room again"
 
 
-def test_a_disk_that_is_full(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder that is a file system of its own, of a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
     mount = shutil.which("mount")
-    options = ["-t", "tmpfs", "-o", "size=1m,mode=700", "lab-full", str(disk)]
-    if not mount or subprocess.run([mount, *options], capture_output=True).returncode != 0:
+    words = ["-t", "tmpfs", "-o", "size=1m,mode=700", "lab-full", str(folder)]
+    if not mount or subprocess.run([mount, *words], capture_output=True).returncode != 0:
         pytest.skip("needs a user who may mount")
-    try:
-        path = disk / "todo.db"
-        assert run_until_full(path, _BY_DISK) == (
-            f"{path} cannot grow, as the disk is full; make room on it"
-        )
-        assert rows(path)[-1][1] == "room again"
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_full(disk: Path) -> None:
+    path = disk / "todo.db"
+    assert run_until_full(path, _BY_DISK) == (
+        f"{path} cannot grow, as the disk is full; make room on it"
+    )
+    assert rows(path)[-1][1] == "room again"
+
+
+async def test_a_disk_that_takes_no_writes(disk: Path) -> None:
+    path = disk / "todo.db"
+    await filled(path, 1)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises(StoreUnavailable, match="cannot be opened; this user must be able to write"):
+        await SqliteStore.open(path)
+    with pytest.raises(StoreUnavailable, match="cannot be made: Read-only file system; name"):
+        await SqliteStore.open(disk / "another.db")
+
+
+async def test_a_disk_that_is_full_at_the_start(disk: Path) -> None:
+    path = disk / "todo.db"
+    await filled(path, 1)
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    with pytest.raises(StoreUnavailable, match=r"cannot be read or written|cannot grow"):
+        await SqliteStore.open(path)
+    ballast.unlink()
+    async with opened(path) as store:
+        assert len(await store.list()) == 6
