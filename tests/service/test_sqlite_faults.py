@@ -315,6 +315,28 @@ async def test_an_error_that_is_not_sqlites_leaves_no_transaction_open(tmp_path:
         assert (await store.add(task="x", done=False)).id == 6
 
 
+@pytest.mark.parametrize(
+    "said", ["database is locked", "database or disk is full", "disk I/O error"]
+)
+async def test_whatever_sqlite_says_within_a_transaction_undoes_it(
+    tmp_path: Path, said: str
+) -> None:
+    """For most errors SQLite does so itself, but promises it for none."""
+    path = tmp_path / "todo.db"
+    make_private(path)
+    line = Line(path, prepare_to_write)
+    with pytest.raises(StoreUnavailable):
+        async with line.use():
+            await line.ask("BEGIN IMMEDIATE")
+            await line.ask("INSERT INTO todo (task, done) VALUES ('x', 0)")
+            raise sqlite3.OperationalError(said)
+    with contextlib.closing(sqlite3.connect(path, timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+    async with line.use():
+        assert await line.ask("SELECT count(*) FROM todo") == [(5,)]
+    await line.close()
+
+
 @pytest.mark.parametrize("turns", [0, 1, 2, 10, 100, 1000])
 async def test_an_opening_that_is_cancelled_leaves_nothing_open(tmp_path: Path, turns: int) -> None:
     path = tmp_path / "todo.db"
