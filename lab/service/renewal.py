@@ -1,0 +1,149 @@
+"""Renewal: certificates, CAs and revocation lists that change while the server runs.
+
+Rules: files are looked at again and again, since that works on every system, and are loaded once
+they have stood still from one look to the next: a set is replaced file by file. All file work is
+done in a thread. What was loaded while a file changed is thrown away. What fails to load changes
+nothing, is told once, and is tried again with every look, as a fault may lie in the clock or in
+the system instead of in a file. Asked to, by a signal, it loads at once and tells the result anew.
+
+This module must not know sockets, connections or signals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from datetime import datetime, timezone
+
+from lab.pki.errors import PkiError
+from lab.service import journal
+from lab.service.server_files import Loaded, ServerFiles, Stamps
+from lab.tls.certificates import distinguished
+
+POLL_SECONDS = 1.0
+
+_Failure = tuple[Stamps, type[Exception], object]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class Renewal:
+    """Keeps a server's context up with its files: ``load`` first, then ``run`` beside the server.
+
+    ``clock`` gives the present (aware), ``interval`` is the time between two looks in seconds.
+    """
+
+    def __init__(
+        self,
+        files: ServerFiles,
+        *,
+        clock: Callable[[], datetime] = _utc_now,
+        interval: float = POLL_SECONDS,
+    ) -> None:
+        self._files = files
+        self._clock = clock
+        self._interval = interval
+        self._wake = asyncio.Event()
+        self._asked = False
+        self._seen: Stamps | None = None  # at the last look
+        self._in_use: Stamps | None = None  # when what is in use was loaded
+        self._failure: _Failure | None = None  # what was told of, and is so still
+        self._list_end: datetime | None = None
+
+    def load(self) -> Loaded:
+        """Load for the first time. Raises a :class:`~lab.pki.errors.PkiError`."""
+        self._seen = self._in_use = self._files.stamps()
+        loaded = self._files.load(now=self._clock())
+        self._list_end = loaded.revocation.until if loaded.revocation else None
+        return loaded
+
+    def ask(self) -> None:
+        """Have the files loaded at once, changed or not."""
+        self._asked = True
+        self._wake.set()
+
+    async def run(self, use: Callable[[ssl.SSLContext], None]) -> None:
+        """Look at the files until cancelled; ``use`` gets each new context, and may raise OSError.
+
+        Nothing else raises out of here: a bug is told with its traceback, and looking goes on.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            timer = loop.call_later(self._interval, self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
+            self._wake.clear()
+            await self.look(use)
+
+    async def look(self, use: Callable[[ssl.SSLContext], None]) -> None:
+        """Look at the files once, and load them if that is due; ``run`` for one turn."""
+        asked, self._asked = self._asked, False
+        if asked:
+            self._failure = None
+        try:
+            stamps = await asyncio.to_thread(self._files.stamps)
+            still, self._seen = stamps == self._seen, stamps
+            if asked or (still and (stamps != self._in_use or self._failure)):
+                await self._renew(stamps, use)
+        except Exception as error:
+            self._keep(error)
+        self._watch_list_end()
+
+    async def _renew(self, stamps: Stamps, use: Callable[[ssl.SSLContext], None]) -> None:
+        found = await asyncio.to_thread(self._read, stamps)
+        if found is None:
+            return  # they are being replaced just now: the next looks see to that
+        if isinstance(found, PkiError):
+            self._keep(found)
+            return
+        use(found.context)
+        self._in_use, self._failure = stamps, None
+        self._list_end = found.revocation.until if found.revocation else None
+        journal.write(in_use(found))
+
+    def _read(self, stamps: Stamps) -> Loaded | PkiError | None:
+        """What is in the files, or is wrong with them; None where they are not as they were."""
+        found: Loaded | PkiError
+        try:
+            found = self._files.load(now=self._clock())
+        except PkiError as error:
+            found = error
+        return found if self._files.stamps() == stamps else None
+
+    def _keep(self, error: Exception) -> None:
+        """Tell why nothing changes, unless that was told and nothing is different."""
+        assert self._seen is not None
+        # Not the text: it may tell the time.
+        failure = (self._seen, type(error), getattr(error, "path", None))
+        if failure == self._failure:
+            return
+        self._failure = failure
+        known = isinstance(error, (PkiError, OSError))
+        journal.write(journal.certificates_kept(reason=str(error)), error=None if known else error)
+
+    def _watch_list_end(self) -> None:
+        if self._list_end is not None and self._clock() > self._list_end:
+            journal.write(
+                journal.revocation_expired(path=str(self._files.crl), until=self._list_end)
+            )
+            self._list_end = None
+
+
+def in_use(loaded: Loaded) -> journal.Entry:
+    """The journal's entry for what was loaded and is used from now on."""
+    certificate, revocation = loaded.certificate, loaded.revocation
+    return journal.certificates_in_use(
+        subject=distinguished(certificate.subject),
+        serial=certificate.serial_number,
+        not_after=certificate.not_valid_after_utc,
+        authorities=len(loaded.authorities),
+        lists=(revocation.revoked, revocation.until) if revocation else None,
+        uncovered=tuple(distinguished(ca.subject) for ca in revocation.uncovered)
+        if revocation
+        else (),
+    )
