@@ -12,16 +12,22 @@ This module must not know sockets, connections or signals.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from functools import partial
+from typing import TypeVar
 
 from lab.pki.errors import PkiError
 from lab.service import journal
 from lab.service.server_files import Loaded, ServerFiles, Stamps
 from lab.tls.certificates import distinguished
 
+T = TypeVar("T")
 POLL_SECONDS = 1.0
+
+Use = Callable[[Loaded], None]
+"""Takes what was loaded into use, for connections from now on. May raise OSError."""
 
 _Failure = tuple[Stamps, type[Exception], object]
 
@@ -31,7 +37,7 @@ def _utc_now() -> datetime:
 
 
 class Renewal:
-    """Keeps a server's context up with its files: ``load`` first, then ``run`` beside the server.
+    """Keeps a server up with its files: ``load`` first, then ``run`` beside the server.
 
     ``clock`` gives the present (aware), ``interval`` is the time between two looks in seconds.
     """
@@ -46,6 +52,8 @@ class Renewal:
         self._files = files
         self._clock = clock
         self._interval = interval
+        # One thread, and its own: a file system that hangs holds up nothing but this.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="renewal")
         self._wake = asyncio.Event()
         self._asked = False
         self._seen: Stamps | None = None  # at the last look
@@ -65,8 +73,8 @@ class Renewal:
         self._asked = True
         self._wake.set()
 
-    async def run(self, use: Callable[[ssl.SSLContext], None]) -> None:
-        """Look at the files until cancelled; ``use`` gets each new context, and may raise OSError.
+    async def run(self, use: Use) -> None:
+        """Look at the files until cancelled; ``use`` gets what was loaded, each time.
 
         Nothing else raises out of here: a bug is told with its traceback, and looking goes on.
         """
@@ -80,13 +88,13 @@ class Renewal:
             self._wake.clear()
             await self.look(use)
 
-    async def look(self, use: Callable[[ssl.SSLContext], None]) -> None:
+    async def look(self, use: Use) -> None:
         """Look at the files once, and load them if that is due; ``run`` for one turn."""
         asked, self._asked = self._asked, False
         if asked:
             self._failure = None
         try:
-            stamps = await asyncio.to_thread(self._files.stamps)
+            stamps = await self._in_thread(self._files.stamps)
             still, self._seen = stamps == self._seen, stamps
             if asked or (still and (stamps != self._in_use or self._failure)):
                 await self._renew(stamps, use)
@@ -94,17 +102,20 @@ class Renewal:
             self._keep(error)
         self._watch_list_end()
 
-    async def _renew(self, stamps: Stamps, use: Callable[[ssl.SSLContext], None]) -> None:
-        found = await asyncio.to_thread(self._read, stamps)
+    async def _renew(self, stamps: Stamps, use: Use) -> None:
+        found = await self._in_thread(partial(self._read, stamps))
         if found is None:
             return  # they are being replaced just now: the next looks see to that
         if isinstance(found, PkiError):
             self._keep(found)
             return
-        use(found.context)
+        use(found)
         self._in_use, self._failure = stamps, None
         self._list_end = found.revocation.until if found.revocation else None
         journal.write(in_use(found))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _read(self, stamps: Stamps) -> Loaded | PkiError | None:
         """What is in the files, or is wrong with them; None where they are not as they were."""

@@ -73,11 +73,16 @@ class ServerFiles:
             revocation=revocation,
         )
 
+    @property
+    def client_ca(self) -> Path:
+        """The file of the CAs whose clients are let in."""
+        return SetPaths(directory=self.directory).certificate(Role.CA)
+
     def stamps(self) -> Stamps:
         """What the files are like now; changed files have other stamps."""
         paths = SetPaths(directory=self.directory)
         watched = [
-            paths.certificate(Role.CA),
+            self.client_ca,
             paths.certificate(Role.SERVER),
             paths.key(Role.SERVER),
             # While this is there, a set is being replaced, and loading it fails.

@@ -36,6 +36,13 @@ def stop_signals() -> Iterator[asyncio.Event]:
             signal.signal(number, before[number])
 
 
+def terminal_watch() -> Callable[[], bool]:
+    """What tells, from now on, whether the terminal that there is now has gone."""
+    terminals = [each for each in (0, 1, 2) if os.isatty(each)]
+    # Of a terminal that is gone, no descriptor is a terminal's any more.
+    return lambda: bool(terminals) and not any(map(os.isatty, terminals))
+
+
 @contextmanager
 def hangup_signal(reload: Callable[[], None], stop: asyncio.Event) -> Iterator[None]:
     """SIGHUP calls ``reload``, where the system has it (Windows has not).
@@ -47,17 +54,9 @@ def hangup_signal(reload: Callable[[], None], stop: asyncio.Event) -> Iterator[N
         yield
         return
     loop = asyncio.get_running_loop()
-    terminals = [each for each in (0, 1, 2) if os.isatty(each)]
-
-    def hung_up() -> None:
-        # Of a terminal that is gone, no descriptor is a terminal's any more.
-        if terminals and not any(map(os.isatty, terminals)):
-            stop.set()
-        else:
-            reload()
-
+    terminal_gone = terminal_watch()
     before = signal.getsignal(signal.SIGHUP)
-    loop.add_signal_handler(signal.SIGHUP, hung_up)
+    loop.add_signal_handler(signal.SIGHUP, lambda: stop.set() if terminal_gone() else reload())
     try:
         yield
     finally:

@@ -23,7 +23,7 @@ from lab.pki.revocation import LIFETIME, revocation_list, revocation_lists_pem
 from lab.pki.writing import write_set
 from lab.service import journal
 from lab.service.renewal import Renewal
-from lab.service.server_files import ServerFiles
+from lab.service.server_files import Loaded, ServerFiles
 from lab.service.todo_server import TodoServer
 from lab.tls.events import Event
 from tests.pki_fixtures import EC_PLAN, LOCAL_NAMES, utc_now
@@ -126,10 +126,13 @@ class Keeping:
     port: int = 0
     events: list[list[Event]] = field(default_factory=list)
 
+    def use(self, loaded: Loaded) -> None:
+        self.server.renew(loaded.context)
+
     async def looks(self, times: int) -> list[str]:
         """Let it look so many times; the lines that it wrote."""
         for _ in range(times):
-            await self.renewal.look(self.server.renew)
+            await self.renewal.look(self.use)
         return self.lines.all()
 
     async def asked(self) -> list[str]:

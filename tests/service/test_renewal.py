@@ -20,6 +20,7 @@ import pytest
 from lab.pki.identity import certificates_pem
 from lab.pki.keys import KeyKind, cached
 from lab.service import journal
+from lab.service.server_files import Loaded
 from lab.tls.events import MessageSeen
 from tests.pki_fixtures import new_authority, utc_now
 from tests.service.renewing import DAY, Keeping, Lab, Visit, keeping, new_lab, refusal
@@ -190,9 +191,9 @@ async def test_a_fault_of_the_clock_is_tried_again(lab: Lab) -> None:
 
 
 async def test_a_context_that_cannot_be_taken_is_tried_again(lab: Lab) -> None:
-    contexts: list[ssl.SSLContext] = []
+    taken: list[Loaded] = []
 
-    def full(_: ssl.SSLContext) -> None:
+    def full(_: Loaded) -> None:
         raise OSError(24, "Too many open files")
 
     async with keeping(lab) as kept:
@@ -201,8 +202,8 @@ async def test_a_context_that_cannot_be_taken_is_tried_again(lab: Lab) -> None:
             await kept.renewal.look(full)
         (line,) = kept.lines.all()
         assert "stay in use: [Errno 24] Too many open files" in line
-        await kept.renewal.look(contexts.append)
-    assert len(contexts) == 1
+        await kept.renewal.look(taken.append)
+    assert len(taken) == 1
 
 
 async def test_a_bug_is_told_with_its_traceback_and_looking_goes_on(
@@ -249,7 +250,7 @@ async def test_a_ca_without_a_list_is_named(lab: Lab) -> None:
 
 async def test_it_runs_beside_the_server(lab: Lab) -> None:
     async with keeping(lab) as kept:
-        running = asyncio.create_task(kept.renewal.run(kept.server.renew))
+        running = asyncio.create_task(kept.renewal.run(kept.use))
         lab.new_server()
         assert f"serial={lab.served.serial_number:#x}" in await kept.lines.next()
         kept.renewal.ask()
