@@ -102,7 +102,8 @@ def serve_by_workers(
             )
     except OSError as error:
         raise CannotServe(_cannot_listen(error, settings.host, settings.port)) from error
-    _say(_STOPPED)
+    if code == 0:
+        _say(_STOPPED)
     return code
 
 

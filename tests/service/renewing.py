@@ -30,6 +30,7 @@ from tests.pki_fixtures import EC_PLAN, LOCAL_NAMES, utc_now
 from tests.serving import PATIENCE, blocking
 
 DAY = timedelta(days=1)
+IN_USE = "CERTIFICATES | in use: "
 GET = b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 

@@ -23,7 +23,7 @@ from lab.service import journal
 from lab.service.server_files import Loaded
 from lab.tls.events import MessageSeen
 from tests.pki_fixtures import new_authority, utc_now
-from tests.service.renewing import DAY, Keeping, Lab, Visit, keeping, new_lab, refusal
+from tests.service.renewing import DAY, IN_USE, Keeping, Lab, Visit, keeping, new_lab, refusal
 from tests.serving import blocking, client_tls, in_thread
 
 
@@ -98,7 +98,7 @@ async def test_a_new_ca_is_the_one_whose_clients_are_served(lab: Lab, tmp_path: 
     async with keeping(lab) as kept:
         lab.new_set()
         (line,) = await kept.looks(2)
-        assert "in use" in line
+        assert IN_USE in line
         await assert_shown(kept, lab, lab.served.serial_number)
         stranger = client_tls(before.folder)
         stranger.load_verify_locations(cafile=lab.folder / "ca.crt")
@@ -174,7 +174,7 @@ async def test_the_same_file_put_back_is_told_too(lab: Lab, tmp_path: Path) -> N
         assert "stay in use" in (await kept.looks(2))[0]
         (tmp_path / "aside").rename(lab.server_key)
         (line,) = await kept.looks(2)
-        assert "in use: " in line
+        assert IN_USE in line
 
 
 async def test_a_fault_of_the_clock_is_tried_again(lab: Lab) -> None:
@@ -187,7 +187,7 @@ async def test_a_fault_of_the_clock_is_tried_again(lab: Lab) -> None:
         offset = DAY
         assert await kept.looks(2) == []
         offset = 3 * DAY
-        assert "in use: " in (await kept.looks(1))[0]
+        assert IN_USE in (await kept.looks(1))[0]
 
 
 async def test_a_context_that_cannot_be_taken_is_tried_again(lab: Lab) -> None:
@@ -220,7 +220,7 @@ async def test_a_bug_is_told_with_its_traceback_and_looking_goes_on(
         (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
         assert record.exc_info is not None
         assert record.exc_info[0] is ZeroDivisionError
-        assert "in use: " in (await kept.looks(1))[0]
+        assert IN_USE in (await kept.looks(1))[0]
 
 
 async def test_the_end_of_a_list_in_use_is_told_once(lab: Lab) -> None:
@@ -254,7 +254,7 @@ async def test_it_runs_beside_the_server(lab: Lab) -> None:
         lab.new_server()
         assert f"serial={lab.served.serial_number:#x}" in await kept.lines.next()
         kept.renewal.ask()
-        assert "in use: " in await kept.lines.next()
+        assert IN_USE in await kept.lines.next()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
