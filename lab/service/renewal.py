@@ -74,19 +74,22 @@ class Renewal:
         self._wake.set()
 
     async def run(self, use: Use) -> None:
-        """Look at the files until cancelled; ``use`` gets what was loaded, each time.
+        """Look at the files until cancelled, once; ``use`` gets what was loaded, each time.
 
         Nothing else raises out of here: a bug is told with its traceback, and looking goes on.
         """
         loop = asyncio.get_running_loop()
-        while True:
-            timer = loop.call_later(self._interval, self._wake.set)
-            try:
-                await self._wake.wait()
-            finally:
-                timer.cancel()
-            self._wake.clear()
-            await self.look(use)
+        try:
+            while True:
+                timer = loop.call_later(self._interval, self._wake.set)
+                try:
+                    await self._wake.wait()
+                finally:
+                    timer.cancel()
+                self._wake.clear()
+                await self.look(use)
+        finally:
+            self._thread.shutdown(wait=False)
 
     async def look(self, use: Use) -> None:
         """Look at the files once, and load them if that is due; ``run`` for one turn."""

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.pki.authority import Authority
 from lab.pki.crl_files import load_coverage
@@ -90,6 +92,14 @@ def test_what_is_wrong_with_a_file_is_one_line(
     assert says in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_no_list_is_that_of_a_ca_whose_key_is_of_an_unknown_kind(tmp_path: Path) -> None:
+    prime256v1 = bytes.fromhex("2a8648ce3d030107")
+    der = OWN_CA.public_bytes(Encoding.DER).replace(prime256v1, prime256v1[:-1] + b"\x7f")
+    strange = x509.load_der_x509_certificate(der)
+    found = load_coverage(kept(tmp_path, listed()), (OWN_CA, strange), now=NOW)
+    assert found.uncovered == (strange,)
 
 
 @pytest.mark.parametrize(
