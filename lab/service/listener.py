@@ -65,6 +65,22 @@ class Listener:
         """Take ``context`` for connections from now on; those there are keep theirs."""
         self._context = context
 
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return len(self._tasks)
+
+    @property
+    def accepting(self) -> bool:
+        """Whether it listens, and is not about to stop."""
+        listens = self._server is not None and self._server.is_serving()
+        return listens and not self.closing
+
+    @property
+    def closing(self) -> bool:
+        """Whether ``close`` has been called."""
+        return self._closing.is_set()
+
     async def close(self, grace: float) -> None:
         """Stop accepting, let what is in flight finish within ``grace`` seconds, then cut."""
         if self._server is not None:
