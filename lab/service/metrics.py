@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
+from lab.service.limits import Limit
 from lab.service.observing import AnsweredRequest
 from lab.service.tally import HandshakeSummary, HandshakeTally
 from lab.service.todos import METHODS, PATH
@@ -82,9 +83,9 @@ class Metrics:
         if request.seconds is not None:
             self._request_seconds.labels(route).observe(request.seconds)
 
-    def limit_struck(self, name: str) -> None:
-        """Count a limit that a client met, by its own name."""
-        self._limits.labels(name).inc()
+    def limit_struck(self, limit: Limit) -> None:
+        """Count a limit that a client met."""
+        self._limits.labels(limit.value).inc()
 
     def _count_handshake(self, handshake: HandshakeSummary) -> None:
         version, alert = handshake.version, handshake.alert

@@ -37,8 +37,8 @@ _HOSTS = ("localhost", HOST)
 _MOST = 32  # connections at a time; a scraper needs one
 _PEER = f"{HOST} (monitor)"  # as the journal shows whoever asks here
 _GRACE = 3.0  # seconds for what is in flight, when the monitor closes
-# Scrapers keep their connection from one scrape to the next, and a minute between two is usual.
-_LIMITS = Limits(header_timeout=5.0, body_timeout=5.0, idle_timeout=90.0, discard_timeout=1.0)
+# Scrapers keep their connection from one scrape to the next; Prometheus, for five minutes.
+_LIMITS = Limits(header_timeout=5.0, body_timeout=5.0, idle_timeout=360.0, discard_timeout=1.0)
 
 
 class MonitorApp:

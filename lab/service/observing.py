@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from lab.service.limits import Limit
 from lab.service.message import RequestHead
 from lab.stream.watch import EventSink
 
@@ -29,7 +30,15 @@ class AnsweredRequest:
     seconds: float | None
 
 
-class RequestObserver(Protocol):
+class LimitObserver(Protocol):
+    """Who is told of limits."""
+
+    def limit_struck(self, limit: Limit) -> None:
+        """A client met a limit."""
+        ...
+
+
+class RequestObserver(LimitObserver, Protocol):
     """Who is told of requests."""
 
     def request_answered(self, request: AnsweredRequest) -> None:
@@ -42,8 +51,4 @@ class Observer(RequestObserver, Protocol):
 
     def handshake_sink(self) -> EventSink:
         """Where the events of a new connection go."""
-        ...
-
-    def limit_struck(self, name: str) -> None:
-        """A client met a limit; ``name`` is one of our own, of which there are few."""
         ...

@@ -5,7 +5,6 @@ Used by the door that serves, and by those that need a server of their own for a
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from lab.service import journal
@@ -16,10 +15,11 @@ from lab.service.access import (
     anyone,
     certificate_required,
 )
+from lab.service.full import FULL
 from lab.service.health import NOT_ACCEPTING, STOPPING, Health, store_health
 from lab.service.http import serve_http
 from lab.service.limits import Limits
-from lab.service.listener import Listener
+from lab.service.listener import Listener, Visit
 from lab.service.observing import Observer
 from lab.service.store import MemoryStore, TodoStore
 from lab.service.tally import in_turn
@@ -61,13 +61,18 @@ class TodoServer:
         self._sink = sink
         self._allowance = allowance
         self._observer = observer
+        self._stopping = False
         watched = sink is not None or observer is not None
         self._key_log = KeyLogSource(context) if watched else None
         default = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
         self._store = store or MemoryStore()
         self._app = TodoApp(store=self._store, policy=policy or default)
         self._listener = Listener(
-            context, self._converse, limits=self._limits, watch=self._watch if watched else None
+            context,
+            self._converse,
+            limits=self._limits,
+            watch=self._watch if watched else None,
+            observer=observer,
         )
 
     def renew(self, tls: ServerTls) -> None:
@@ -80,9 +85,9 @@ class TodoServer:
             self._key_log.attach(context)
         self._listener.use(context)
 
-    async def open(self, host: str, port: int) -> tuple[str, int]:
-        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError."""
-        return await self._listener.open(host, port)
+    async def open(self, host: str, port: int, *, shared: bool = False) -> tuple[str, int]:
+        """Listen, as ``Listener.open`` does. Returns the address bound. Raises OSError."""
+        return await self._listener.open(host, port, shared=shared)
 
     @property
     def connections(self) -> int:
@@ -91,7 +96,7 @@ class TodoServer:
 
     async def health(self) -> Health:
         """Whether connections are accepted and the store answers, within a few seconds."""
-        if self._listener.closing:
+        if self._stopping:
             return STOPPING
         if not self._listener.accepting:
             return NOT_ACCEPTING
@@ -99,7 +104,9 @@ class TodoServer:
 
     async def close(self) -> None:
         """Stop accepting, finish what is in flight within the limits, and let go of everything."""
+        self._stopping = True
         await self._listener.close(self._limits.shutdown_timeout)
+        await self._store.close()
         if self._key_log is not None:
             self._key_log.close()
 
@@ -110,20 +117,20 @@ class TodoServer:
         sink = sinks[0] if len(sinks) == 1 else in_turn(*sinks)
         return Watch(Endpoint.SERVER, sink, key_log=self._key_log, allowance=self._allowance)
 
-    async def _converse(self, stream: TlsStream, peer: str, closing: asyncio.Event) -> None:
+    async def _converse(self, stream: TlsStream, visit: Visit) -> None:
         try:
             client = _client_of(stream)
         except UnreadableCertificate as error:
             # OpenSSL reads more than we can; who the client is stays unknown, so it gets nothing.
-            journal.write(journal.abandoned(peer=peer, common_name=None, reason=str(error)))
+            journal.write(journal.abandoned(peer=visit.peer, common_name=None, reason=str(error)))
             return
         await serve_http(
             stream,
             client=client,
-            peer=peer,
-            app=self._app,
+            peer=visit.peer,
+            app=FULL if visit.surplus else self._app,
             limits=self._limits,
-            closing=closing,
+            closing=visit.closing,
             observer=self._observer,
         )
 

@@ -15,31 +15,35 @@ from pathlib import Path
 from lab.service.board import Board
 from lab.service.exposition import Exposition
 from lab.service.health import HealthStatus
+from lab.service.limits import Limit
 from lab.service.observing import AnsweredRequest
 from lab.service.shared_metrics import shared_registry, worker_metrics
 
 
-def work(folder: Path, board: Board, worker: int, requests: int, ready: int) -> None:
-    """Count, say so, and wait to be killed."""
+def work(folder: Path, board: Board, worker: int, requests: int, ready: int, alive: int) -> None:
+    """Count, say so, and wait to be killed, or for the parent's end."""
     metrics = worker_metrics(folder, worker)
     for _ in range(requests):
         metrics.request_answered(AnsweredRequest(head=None, status=400, seconds=0.001))
-    metrics.limit_struck("max_body")
+    metrics.limit_struck(Limit.MAX_BODY)
     board.note(worker, HealthStatus.OK, requests)
     os.write(ready, b".")
-    signal.pause()
+    os.read(alive, 1)
 
 
 def start(folder: Path, board: Board, worker: int, requests: int) -> int:
     """Fork a worker; its process id, once it has counted."""
     reading, writing = os.pipe()
+    alive, ours = os.pipe()
     pid = os.fork()
     if not pid:
+        os.close(ours)
         try:
-            work(folder, board, worker, requests, writing)
+            work(folder, board, worker, requests, writing, alive)
         finally:
             os._exit(1)
     os.close(writing)
+    os.close(alive)
     assert os.read(reading, 1) == b".", "the worker has died"
     os.close(reading)
     return pid

@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 
 from lab.service.expiry import Expiry, Kind
 from lab.service.exposition import Exposition
+from lab.service.limits import Limit
 from lab.service.message import RequestHead
 from lab.service.metrics import Metrics
 from lab.service.observing import AnsweredRequest
@@ -97,8 +98,8 @@ def test_alerts_that_no_registry_knows_are_one_series() -> None:
 
 def test_limits_by_name() -> None:
     metrics = Metrics()
-    for name in ("max_body", "idle_timeout", "max_body"):
-        metrics.limit_struck(name)
+    for limit in (Limit.MAX_BODY, Limit.IDLE_TIMEOUT, Limit.MAX_BODY):
+        metrics.limit_struck(limit)
     assert only(counted(metrics), "limits_struck_total") == {
         labels(limit="max_body"): 2,
         labels(limit="idle_timeout"): 1,
@@ -134,7 +135,7 @@ def test_days_are_counted_at_each_scrape_and_follow_a_reload() -> None:
 def test_the_global_registry_stays_as_it_was() -> None:
     before = generate_latest(prometheus_client.REGISTRY).count(b"# TYPE")
     metrics = Metrics()
-    metrics.limit_struck("max_body")
+    metrics.limit_struck(Limit.MAX_BODY)
     assert b"mtls_lab" not in generate_latest(prometheus_client.REGISTRY)
     assert generate_latest(prometheus_client.REGISTRY).count(b"# TYPE") == before
     assert b"_created" not in generate_latest(metrics.registry)
