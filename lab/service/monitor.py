@@ -82,9 +82,14 @@ class Monitor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    async def open(self, port: int) -> tuple[str, int]:
-        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError."""
-        self._server = await asyncio.start_server(self._accepted, HOST, port)
+    async def open(self, port: int, *, shared: bool = False) -> tuple[str, int]:
+        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError.
+
+        A ``shared`` port is one that another process of this user holds (SO_REUSEPORT).
+        """
+        self._server = await asyncio.start_server(
+            self._accepted, HOST, port, reuse_port=shared or None
+        )
         address = self._server.sockets[0].getsockname()
         return address[0], address[1]
 
