@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.service.board import Board, keep_noting
+from lab.service.owner import own_exceptions
+from lab.service.stopping import stop_signals
 from lab.service.todo_server import TodoServer
 from lab.stream.contexts import ServerTls
 from lab.workers import Member
@@ -23,6 +25,9 @@ from lab.workers import Member
 if TYPE_CHECKING:
     from lab.service.metrics import Metrics
     from lab.service.monitoring import Monitoring
+
+
+_LOOK = 0.05  # seconds between two looks at whether workers are gone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,11 @@ class Shared:
     folder: Path
     board: Board
     number: int
+
+    def forget(self, number: int) -> None:
+        """A member has ended, whatever became of it."""
+        if number < self.number:
+            self.board.clear(number - 1)
 
 
 @contextlib.contextmanager
@@ -74,6 +84,33 @@ async def beside_server(
     try:
         yield made
     finally:
+        await made.close()
+
+
+async def serve_workers_monitor(
+    shares: Shared, member: Member, port: int, tls: ServerTls, grace: float
+) -> None:
+    """The monitor of a crew, one of its members: serve until a signal says stop. Raises OSError.
+
+    From then on it tells that the server stops, until the workers are gone or ``grace`` seconds
+    have passed.
+    """
+    from lab.service import monitoring
+
+    loop = asyncio.get_running_loop()
+    own_exceptions(loop)
+    made = monitoring.beside_workers(shares.folder, shares.board)
+    made.use(tls)
+    await made.open(port, shared=True)
+    with stop_signals() as stop:
+        loop.add_reader(member.lifeline, stop.set)
+        member.report()
+        await stop.wait()
+        loop.remove_reader(member.lifeline)
+        made.stopping()
+        end = loop.time() + grace
+        while not shares.board.empty and loop.time() < end:
+            await asyncio.sleep(_LOOK)
         await made.close()
 
 

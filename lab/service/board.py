@@ -71,6 +71,11 @@ class Board:
         """How many all workers had open when they wrote last."""
         return sum(self._read(worker)[2] for worker in range(self._workers))
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is no worker that has written and was not forgotten since."""
+        return not any(self._read(worker)[0] for worker in range(self._workers))
+
     def close(self) -> None:
         """Let go of the memory, in this process."""
         self._memory.close()

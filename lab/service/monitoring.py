@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.service.board import Board
 from lab.service.expiry import expiries
 from lab.service.exposition import Exposition
-from lab.service.health import HealthCheck
+from lab.service.health import STOPPING, Health, HealthCheck
 from lab.service.metrics import Metrics
 from lab.service.monitor import Monitor, MonitorApp
 from lab.service.shared_metrics import shared_registry
@@ -24,11 +24,17 @@ class Monitoring:
 
     def __init__(self, exposition: Exposition, health: HealthCheck) -> None:
         self._exposition = exposition
-        self._monitor = Monitor(MonitorApp(health=health, metrics=exposition.text))
+        self._found = health
+        self._stopping = False
+        self._monitor = Monitor(MonitorApp(health=self._health, metrics=exposition.text))
 
     def use(self, tls: ServerTls) -> None:
         """Tell from now on when the files of ``tls`` expire. Raises a PkiError."""
         self._exposition.use_certificates(expiries(tls))
+
+    def stopping(self) -> None:
+        """Tell from now on that the server stops."""
+        self._stopping = True
 
     async def open(self, port: int, *, shared: bool = False) -> tuple[str, int]:
         """Listen, as ``Monitor.open`` does. Returns the address bound. Raises OSError."""
@@ -37,6 +43,9 @@ class Monitoring:
     async def close(self) -> None:
         """Let answers in flight finish, and let go of everything."""
         await self._monitor.close()
+
+    async def _health(self) -> Health:
+        return STOPPING if self._stopping else await self._found()
 
 
 def beside_server(server: TodoServer, metrics: Metrics) -> Monitoring:
