@@ -148,7 +148,7 @@ class _Connection:
             raw = await self._cut_head()
             if raw is None:
                 return False
-            began = self._watch.after(0)
+            began = self._watch.after(0) if self._observer is not None else None
             head, parser = self._parse(raw)
             response = await self._respond(head, parser)
             keep = persistent(head) and not response.last and self._may_follow()
