@@ -30,7 +30,7 @@ from lab.tls.events import Endpoint
 # Turns of the loop from the moment at which asyncio has taken a connection to its first step here:
 # a task of its own, the transport's first call, the task of the callback.
 _TURNS_TO_ARRIVE = 4
-_BACKLOG = 512  # who may wait to be accepted, in a burst
+_BACKLOG = 1024  # who may wait to be accepted; beyond it, Linux loses connections without a word
 _GONE = Linger(seconds=0.001, octets=1)
 
 
