@@ -12,8 +12,9 @@ This module must not know sockets, connections or signals.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import partial
 from typing import TypeVar
@@ -27,7 +28,7 @@ T = TypeVar("T")
 POLL_SECONDS = 1.0
 
 Use = Callable[[Loaded], None]
-"""Takes what was loaded into use, for connections from now on. May raise OSError."""
+"""Takes what was loaded into use. May raise OSError or PkiError, and is then called again."""
 
 _Failure = tuple[Stamps, type[Exception], object]
 
@@ -37,9 +38,10 @@ def _utc_now() -> datetime:
 
 
 class Renewal:
-    """Keeps a server up with its files: ``load`` first, then ``run`` beside the server.
+    """Keeps a server up with its files: ``load`` first, then ``running``.
 
     ``clock`` gives the present (aware), ``interval`` is the time between two looks in seconds.
+    With ``silent``, the journal is left to another process that looks at the same files.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class Renewal:
         *,
         clock: Callable[[], datetime] = _utc_now,
         interval: float = POLL_SECONDS,
+        silent: bool = False,
     ) -> None:
+        self._silent = silent
         self._files = files
         self._clock = clock
         self._interval = interval
@@ -73,11 +77,19 @@ class Renewal:
         self._asked = True
         self._wake.set()
 
-    async def run(self, use: Use) -> None:
-        """Look at the files until cancelled, once; ``use`` gets what was loaded, each time.
+    @contextmanager
+    def running(self, use: Use) -> Iterator[None]:
+        """Keep looking at the files inside the block, once; ``use`` gets what is loaded.
 
-        Nothing else raises out of here: a bug is told with its traceback, and looking goes on.
+        Nothing raises out of that: a bug is told with its traceback, and looking goes on.
         """
+        task = asyncio.get_running_loop().create_task(self._run(use))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _run(self, use: Use) -> None:
         loop = asyncio.get_running_loop()
         try:
             while True:
@@ -92,7 +104,7 @@ class Renewal:
             self._thread.shutdown(wait=False)
 
     async def look(self, use: Use) -> None:
-        """Look at the files once, and load them if that is due; ``run`` for one turn."""
+        """Look at the files once, and load them if that is due."""
         asked, self._asked = self._asked, False
         if asked:
             self._failure = None
@@ -115,7 +127,7 @@ class Renewal:
         use(found)
         self._in_use, self._failure = stamps, None
         self._list_end = found.revocation.until if found.revocation else None
-        journal.write(in_use(found))
+        self._tell(in_use(found))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -138,14 +150,16 @@ class Renewal:
             return
         self._failure = failure
         known = isinstance(error, (PkiError, OSError))
-        journal.write(journal.certificates_kept(reason=str(error)), error=None if known else error)
+        self._tell(journal.certificates_kept(reason=str(error)), None if known else error)
 
     def _watch_list_end(self) -> None:
         if self._list_end is not None and self._clock() > self._list_end:
-            journal.write(
-                journal.revocation_expired(path=str(self._files.crl), until=self._list_end)
-            )
+            self._tell(journal.revocation_expired(path=str(self._files.crl), until=self._list_end))
             self._list_end = None
+
+    def _tell(self, entry: journal.Entry, error: Exception | None = None) -> None:
+        if not self._silent:
+            journal.write(entry, error=error)
 
 
 def in_use(loaded: Loaded) -> journal.Entry:

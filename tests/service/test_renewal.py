@@ -250,14 +250,11 @@ async def test_a_ca_without_a_list_is_named(lab: Lab) -> None:
 
 async def test_it_runs_beside_the_server(lab: Lab) -> None:
     async with keeping(lab) as kept:
-        running = asyncio.create_task(kept.renewal.run(kept.use))
-        lab.new_server()
-        assert f"serial={lab.served.serial_number:#x}" in await kept.lines.next()
-        kept.renewal.ask()
-        assert IN_USE in await kept.lines.next()
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
+        with kept.renewal.running(kept.use):
+            lab.new_server()
+            assert f"serial={lab.served.serial_number:#x}" in await kept.lines.next()
+            kept.renewal.ask()
+            assert IN_USE in await kept.lines.next()
 
 
 async def test_handshakes_are_decoded_across_a_reload(lab: Lab) -> None:
