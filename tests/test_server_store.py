@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,23 @@ def test_items_outlive_the_server(certs: Path, tmp_path: Path, workers: str) -> 
             assert server.stop() == 0
         assert server.lines[-1] == "[SERVER] Stopped."
         assert [file.name for file in tmp_path.iterdir()] == ["todo.db"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that can fork")
+def test_workers_give_each_id_once(certs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "todo.db"
+    words = ("--certs", certs, "--port", "0", "--store", f"sqlite:{path}", "--workers", "3")
+    names = [f"task {number}" for number in range(90)]
+    with served(*words) as server, ThreadPoolExecutor(9) as pool:
+        answers = [*pool.map(lambda name: post(server.port, certs, name), names)]
+        assert {status for status, _, _ in answers} == {201}
+        todos = [body["todo"] for _, _, body in answers]
+        kept = {todo["id"]: todo["task"] for todo in todos if isinstance(todo, dict)}
+        assert sorted(kept) == list(range(6, 96))
+        assert sorted(kept.values()) == sorted(names)
+        for _ in range(9):  # whichever worker answers
+            assert tasks(server.port, certs)[5:] == [kept[number] for number in range(6, 96)]
+        assert server.stop() == 0
 
 
 def test_in_memory_they_do_not(certs: Path) -> None:
