@@ -26,7 +26,7 @@ _COUNTS = {
     "max_header_fields": ("N", "fields of a request's head"),
     "max_body": ("BYTES", "of a request's body"),
     "max_connections": ("N", "at a time, by each worker"),
-    "max_handshakes_per_peer": ("N", "of one address at a time; its oldest makes room"),
+    "max_handshakes_per_peer": ("N", "of one address at a time; the oldest makes room"),
     "max_pipelined": ("N", "requests in a row that do not wait for an answer"),
 }
 
