@@ -131,6 +131,10 @@ def serve_by_workers(
     """
     if not hasattr(os, "fork"):
         raise CannotServe("--workers needs a system that can fork; leave it out here")
+    if settings.store.path is None:
+        raise CannotServe(
+            "--workers needs items that all of them can reach; add --store sqlite:PATH"
+        )
     grace = settings.limits.shutdown_timeout + 2 * settings.limits.discard_timeout
     try:
         with held_port(settings.host, settings.port) as port, contextlib.ExitStack() as stack:

@@ -62,7 +62,11 @@ def test_items_outlive_the_server(certs: Path, tmp_path: Path, workers: str) -> 
             assert tasks(server.port, certs)[-4:] == [f"{start}.{number}" for number in range(4)]
             assert server.stop() == 0
         assert server.lines[-1] == "[SERVER] Stopped."
-        assert [file.name for file in tmp_path.iterdir()] == ["todo.db"]
+        left = {file.name for file in tmp_path.iterdir()}
+        # Of processes that close the file in the same moment, none may be the last one that
+        # SQLite lets clean up: then what belongs to the log stays, and is taken up the next time.
+        log = {"todo.db-wal", "todo.db-shm"} if workers != "1" else set()
+        assert left - log == {"todo.db"}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that can fork")
