@@ -5,7 +5,6 @@ This module must not know what is measured.
 
 from __future__ import annotations
 
-import functools
 import importlib.metadata
 import os
 import platform
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench_processes import ROOT, lab_server, s_server
+from bench_processes import lab_server, s_server
 
 AT_ONCE = 4  # clients, so that a server is busy and not woken up for each
 
@@ -40,10 +39,9 @@ class Server:
 
 def available() -> tuple[list[Server], list[str]]:
     """The servers that can run here, and a line for each thing that is left out."""
-    room = ["--max-connections", "2000"] if _lab_knows("--max-connections") else []
     all_of_them = [
-        Server(name="lab", words=partial(lab_server, words=room)),
-        *_lab_with_uvloop(room),
+        _lab("lab"),
+        _lab("lab-uvloop", "--loop", "uvloop", needs=("uvloop",)),
         _peer("uvicorn-h11", needs=("uvicorn", "h11")),
         _peer("uvicorn-h11-uvloop", needs=("uvicorn", "h11", "uvloop")),
         _peer("hypercorn", needs=("hypercorn", "h11")),
@@ -100,21 +98,12 @@ def _peer(name: str, *, needs: tuple[str, ...] = (), at_once: int = AT_ONCE) -> 
     )
 
 
-def _lab_with_uvloop(room: list[str]) -> list[Server]:
-    if not _lab_knows("--loop"):
-        return []
-    words = [*room, "--loop", "uvloop"]
-    return [Server(name="lab-uvloop", words=partial(lab_server, words=words), needs=("uvloop",))]
-
-
-def _lab_knows(flag: str) -> bool:
-    return f"{flag} " in _lab_help()
-
-
-@functools.lru_cache(maxsize=1)
-def _lab_help() -> str:
-    words = [sys.executable, "-m", "lab.server", "--help"]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+def _lab(name: str, *words: str, needs: tuple[str, ...] = ()) -> Server:
+    return Server(
+        name=name,
+        words=partial(lab_server, words=["--max-connections", "2000", *words]),
+        needs=needs,
+    )
 
 
 def _version(distribution: str) -> str | None:
