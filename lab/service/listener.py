@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from lab.service import journal
 from lab.service.accepting import Acceptor
+from lab.service.closing import Closing
 from lab.service.crowd import Crowd, Place
 from lab.service.limits import Limit, Limits
 from lab.service.observing import LimitObserver
@@ -39,7 +40,7 @@ class Visit:
 
     peer: str
     surplus: bool
-    closing: asyncio.Event
+    closing: Closing
 
 
 Converse = Callable[[TlsStream, Visit], Awaitable[None]]
@@ -86,7 +87,7 @@ class Listener:
         self._watch = watch
         self._observer = observer
         self._crowd = Crowd(limits)
-        self._closing = asyncio.Event()
+        self._closing = Closing()
         self._tasks: set[asyncio.Task[None]] = set()
         self._acceptor = Acceptor(self._accepted)
 

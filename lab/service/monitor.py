@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from lab.service import journal
 from lab.service.accepting import Acceptor
+from lab.service.closing import Closing
 from lab.service.health import HealthCheck, HealthStatus
 from lab.service.http import serve_http
 from lab.service.limits import Limits
@@ -79,7 +80,7 @@ class Monitor:
 
     def __init__(self, app: MonitorApp) -> None:
         self._app = app
-        self._closing = asyncio.Event()
+        self._closing = Closing()
         self._tasks: set[asyncio.Task[None]] = set()
         self._acceptor = Acceptor(self._accepted)
 
