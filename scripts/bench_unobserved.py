@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from lab.service.server_files import ServerFiles
 from lab.service.todo_server import TodoServer
-from lab.stream.contexts import IdentityFiles, ServerTls
 
 
 async def serve(certs: Path, port: int) -> None:
     """Serve until killed."""
-    identity = IdentityFiles(certificate=certs / "server.crt", key=certs / "server.key")
-    server = TodoServer(ServerTls(identity=identity, client_ca=certs / "ca.crt"))
+    server = TodoServer(ServerFiles(directory=certs).load(now=datetime.now(timezone.utc)).tls)
     await server.open("127.0.0.1", port)
     await asyncio.Event().wait()
 

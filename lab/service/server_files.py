@@ -9,15 +9,18 @@ This module must not know when files are read, nor who is served with them.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
 
+from lab.pki.chains import path_of
 from lab.pki.crl_files import Coverage, load_coverage
 from lab.pki.errors import UnusableError
-from lab.pki.files import Role, SetPaths, load_authorities, load_role
+from lab.pki.files import Role, RoleFiles, SetPaths, load_authorities, load_role
+from lab.pki.identity import certificates_pem
 from lab.stream.contexts import ClientAuth, IdentityFiles, ServerTls, TlsVersion, server_context
 
 Stamps = tuple[tuple[int, int, int] | None, ...]
@@ -60,6 +63,7 @@ class ServerFiles:
         tls = ServerTls(
             identity=IdentityFiles(certificate=role.certificate_path, key=role.key_path),
             client_ca=role.ca_path,
+            chain=certificates_pem(_chain(role)),
             crl=self.crl,
             client_auth=self.client_auth,
             minimum=self.minimum,
@@ -89,6 +93,16 @@ class ServerFiles:
             paths.pending,
         ]
         return tuple(map(_stamp, [*watched, self.crl] if self.crl else watched))
+
+
+def _chain(role: RoleFiles) -> Sequence[x509.Certificate]:
+    """What OpenSSL would send: the file's chain, or where that is a leaf alone, up to its root."""
+    chain = role.identity.chain
+    return (
+        chain
+        if len(chain) > 1
+        else path_of(role.identity.certificate, role.authorities).certificates
+    )
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

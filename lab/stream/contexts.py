@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import ssl
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,12 +54,15 @@ class IdentityFiles:
 class ServerTls:
     """The TLS side of a server: who it is, whom it trusts, what it asks for.
 
+    ``chain``, where it is not empty, is what to send: PEM, instead of the certificates in the file
+    of ``identity``. With the leaf alone, OpenSSL looks for its issuers in every handshake anew.
     ``crl`` is a PEM file of revocation lists. With one, a client is refused unless there is a
     current list of every CA in its chain, and it is on none of them.
     """
 
     identity: IdentityFiles
     client_ca: Path
+    chain: bytes = b""
     crl: Path | None = None
     client_auth: ClientAuth = ClientAuth.REQUIRED
     minimum: TlsVersion = TlsVersion.TLS12
@@ -93,7 +97,7 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     # Whatever the order of these two calls, OpenSSL completes the chain that it sends from the
     # trust store: a file with the leaf alone goes out together with its CA, if that is trusted.
-    context.load_cert_chain(tls.identity.certificate, tls.identity.key)
+    _load_identity(context, tls)
     context.load_verify_locations(cafile=tls.client_ca)
     if tls.crl is not None:
         context.load_verify_locations(cafile=tls.crl)
@@ -108,6 +112,16 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
     # a new one when it does, and each has the client's whole certificate in it.
     context.num_tickets = 1
     return context
+
+
+def _load_identity(context: ssl.SSLContext, tls: ServerTls) -> None:
+    if not tls.chain:
+        context.load_cert_chain(tls.identity.certificate, tls.identity.key)
+        return
+    with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
+        chain = Path(folder) / "chain.pem"  # certificates, which are no secret
+        chain.write_bytes(tls.chain)
+        context.load_cert_chain(chain, tls.identity.key)
 
 
 def client_context(tls: ClientTls) -> ssl.SSLContext:
