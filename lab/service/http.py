@@ -18,7 +18,7 @@ import h11
 
 from lab.service import journal
 from lab.service.access import ClientIdentity
-from lab.service.limits import Limits, WaitInterrupted, Watch
+from lab.service.limits import Interruption, Limit, Limits, WaitInterrupted, Watch
 from lab.service.message import (
     Refused,
     RequestHead,
@@ -128,6 +128,7 @@ class _Connection:
         self._raw = b""  # the head of the request in hand, or what has come of it
         self._known: tuple[bytes, RequestHead] | None = None  # the last head without a body
         self._busy = False  # between a request's first byte and its answer's last
+        self._pipelined = 0  # requests in a row that did not wait for the answer before them
 
     async def exchange(self) -> bool:
         """Reads one request and answers it; tells whether another one may follow."""
@@ -138,9 +139,11 @@ class _Connection:
                 return False
             head, parser = self._parse(raw)
             response = await self._respond(head, parser)
-            keep = persistent(head)
+            keep = persistent(head) and not response.last and self._may_follow()
         except Refused as refused:
             response, keep, pending = refused.response, False, refused.pending
+            if refused.limit is not None:
+                self._struck(refused.limit, f"answered {response.status}")
         keep = keep and not self._closing.is_set()
         self._journal(response)
         await self._send(encode(response, keep=keep, bodiless=head is not None and head.is_head))
@@ -151,6 +154,21 @@ class _Connection:
             await asyncio.sleep(0)  # one client's pipelined requests do not hold up the others
         return keep
 
+    def _may_follow(self) -> bool:
+        """Whether the next request may be looked at; the client may have sent it already."""
+        self._pipelined = self._pipelined + 1 if self._buffer else 0
+        if self._pipelined <= self._limits.max_pipelined:
+            return True
+        self._struck(Limit.MAX_PIPELINED, "the connection ends")
+        return False
+
+    def _struck(self, limit: Limit, done: str) -> None:
+        """Notes that the client met a limit, and what is done about it."""
+        entry = journal.limit_struck(
+            peer=self._peer, limit=limit.flag, value=self._limits.of(limit), done=done
+        )
+        journal.write(entry)
+
     def ended_by(self, error: Exception) -> None:
         """Notes the end of a connection, where it did not come between two requests."""
         if not self._busy:
@@ -160,13 +178,14 @@ class _Connection:
             reason = str(error)
         elif isinstance(error, WaitInterrupted):
             reason = "the answer was not taken in time"
+            self._struck(Limit.WRITE_TIMEOUT, "the connection ends")
         journal.write(
             journal.abandoned(peer=self._peer, common_name=self._common_name, reason=reason)
         )
 
     async def _cut_head(self) -> bytes | None:
         """The next request's head, its empty line included; None where none will come."""
-        buffer, limit = self._buffer, self._limits.head_bytes
+        buffer, limit = self._buffer, self._limits.max_header
         deadline: float | None = None
         may_skip = True
         while True:
@@ -177,7 +196,8 @@ class _Connection:
             end = buffer.find(b"\r\n\r\n") + 4
             self._raw = bytes(buffer[:end] if end >= 4 else buffer)
             if len(self._raw) > limit:
-                raise Refused(error_response(431, f"the head is longer than {limit} bytes"))
+                response = error_response(431, f"the head is longer than {limit} bytes")
+                raise Refused(response, limit=Limit.MAX_HEADER)
             if self._raw:
                 self._busy = True
                 fault = framing_fault(self._raw)
@@ -188,7 +208,7 @@ class _Connection:
                 return self._raw
             if self._raw:
                 deadline = deadline or self._watch.after(self._limits.header_timeout)
-                buffer += await self._read_more(deadline, "head")
+                buffer += await self._read_more(deadline, Limit.HEADER_TIMEOUT)
             elif data := await self._read_idle():
                 buffer += data
             else:
@@ -201,16 +221,19 @@ class _Connection:
         deadline = self._watch.after(self._limits.idle_timeout)
         try:
             return await self._watch.wait(self._stream.read(), deadline=deadline, idle=True)
-        except WaitInterrupted:
+        except WaitInterrupted as interrupted:
+            if interrupted.cause is Interruption.TIMED_OUT:
+                self._struck(Limit.IDLE_TIMEOUT, "the connection ends")
             return b""
 
-    async def _read_more(self, deadline: float, part: str) -> bytes:
-        """Reads on in a request's ``part``; raises Refused (408), or _Abandoned at the end."""
+    async def _read_more(self, deadline: float, limit: Limit) -> bytes:
+        """Reads on until ``limit``; raises Refused (408), or _Abandoned at the end."""
+        part = "head" if limit is Limit.HEADER_TIMEOUT else "body"
         try:
             data = await self._watch.wait(self._stream.read(), deadline=deadline)
         except WaitInterrupted:
             message = f"the {part} of the request did not come in time"
-            raise Refused(error_response(408, message)) from None
+            raise Refused(error_response(408, message), limit=limit) from None
         if not data:
             raise _Abandoned(f"the client left within the {part} of its request")
         return data
@@ -223,13 +246,14 @@ class _Connection:
         """
         if self._known is not None and raw == self._known[0]:
             return self._known[1], None
-        parser = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
+        parser = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.max_header)
         parser.receive_data(raw)
         request = next_event(parser)
         assert isinstance(request, h11.Request), "a whole head is a request or an error"
-        limit = self._limits.header_fields
+        limit = self._limits.max_header_fields
         if len(request.headers) > limit:
-            raise Refused(error_response(431, f"the head has more than {limit} fields"))
+            response = error_response(431, f"the head has more than {limit} fields")
+            raise Refused(response, limit=Limit.MAX_HEADER_FIELDS)
         head = head_of(request, self._client)
         if b"content-length" in head.headers or b"transfer-encoding" in head.headers:
             return head, parser
@@ -244,6 +268,8 @@ class _Connection:
             raise self._bug(error) from None
         body = b""
         if parser is not None:
+            if refusal is not None and refusal.last:
+                raise Refused(refusal)
             if refusal is not None and parser.they_are_waiting_for_100_continue:
                 # RFC 9110 section 10.1.1: a final answer in place of 100. Whether the client
                 # sends its body after that is its choice, so the connection cannot go on.
@@ -251,7 +277,8 @@ class _Connection:
             try:
                 body = await self._read_body(parser, head)
             except Refused as refused:
-                raise Refused(refusal or refused.response, pending=refused.pending) from None
+                response = refusal or refused.response
+                raise Refused(response, pending=refused.pending, limit=refused.limit) from None
         if refusal is not None:
             return refusal
         try:
@@ -263,7 +290,7 @@ class _Connection:
         """A request's whole body, trailers dropped; leaves what follows it in the buffer."""
         limits = self._limits
         length = int(head.headers.get(b"content-length", b"0"))
-        if length > limits.body_bytes:
+        if length > limits.max_body:
             waiting = parser.they_are_waiting_for_100_continue
             raise self._too_large(pending=0 if waiting else length - len(self._buffer))
         if parser.they_are_waiting_for_100_continue and not self._buffer:
@@ -279,27 +306,27 @@ class _Connection:
             if ended:
                 self._buffer[:] = parser.trailing_data[0]
                 framed -= len(self._buffer)
-            if framed > limits.body_bytes + limits.head_bytes:
-                raise self._too_large(pending=limits.discard_bytes)
+            if framed > limits.max_body + limits.max_header:
+                raise self._too_large(pending=limits.max_discard)
             if ended:
                 return bytes(body)
-            data = await self._read_more(deadline, "body")
+            data = await self._read_more(deadline, Limit.BODY_TIMEOUT)
 
     async def _take(self, parser: h11.Connection, body: bytearray) -> bool:
         """Moves what the parser has of a body into ``body``; tells whether that was all of it."""
         turn = 0
         while isinstance(event := next_event(parser), h11.Data):
             body += event.data
-            if len(body) > self._limits.body_bytes:
-                raise self._too_large(pending=self._limits.discard_bytes)
+            if len(body) > self._limits.max_body:
+                raise self._too_large(pending=self._limits.max_discard)
             turn += 1
             if turn % _EVENTS_PER_TURN == 0:
                 await asyncio.sleep(0)
         return isinstance(event, h11.EndOfMessage)
 
     def _too_large(self, *, pending: int) -> Refused:
-        message = f"the body is longer than {self._limits.body_bytes} bytes"
-        return Refused(error_response(413, message), pending=pending)
+        message = f"the body is longer than {self._limits.max_body} bytes"
+        return Refused(error_response(413, message), pending=pending, limit=Limit.MAX_BODY)
 
     def _bug(self, error: Exception) -> Refused:
         """Notes an exception of the app, and makes the answer to it."""
@@ -333,7 +360,7 @@ class _Connection:
     async def _discard(self, pending: int) -> None:
         """Reads away what a refused client still sends, so that it gets to reading the answer."""
         deadline = self._watch.after(self._limits.discard_timeout)
-        pending = min(pending, self._limits.discard_bytes)
+        pending = min(pending, self._limits.max_discard)
         while pending > 0:
             data = await self._watch.wait(self._stream.read(), deadline=deadline, idle=True)
             if not data:

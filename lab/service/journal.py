@@ -83,6 +83,25 @@ def todo_created(*, common_name: str | None, item: Mapping[str, object]) -> Entr
     )
 
 
+def limit_struck(*, peer: str, limit: str, value: float, done: str) -> Entry:
+    """A client met one of the limits. ``limit`` is its option, ``done`` what was done about it."""
+    return Entry(
+        level=logging.WARNING,
+        message=f"LIMIT | peer={escaped(peer)} | {limit} {value:.12g} | {done}",
+        fields={"event": "limit", "peer": peer, "limit": limit, "value": value, "done": done},
+    )
+
+
+def out_of_descriptors(*, reason: str) -> Entry:
+    """The system gives no more sockets. ``reason`` is its own wording."""
+    return Entry(
+        level=logging.ERROR,
+        message=f"NOT ACCEPTING | {reason} | connections wait until others end; "
+        "raise the limit (ulimit -n) or lower --max-connections",
+        fields={"event": "not_accepting", "reason": reason},
+    )
+
+
 def abandoned(*, peer: str, common_name: str | None, reason: str) -> Entry:
     """A connection ended in the middle of a request or an answer. ``reason`` is our own text."""
     return Entry(
@@ -103,4 +122,31 @@ def failed(*, peer: str, common_name: str | None, request_line: str) -> Entry:
             "client": common_name,
             "request": request_line,
         },
+    )
+
+
+def fault(*, peer: str) -> Entry:
+    """A connection met a bug outside of any request. Written with the error's traceback."""
+    return Entry(
+        level=logging.ERROR,
+        message=f"FAULT | peer={escaped(peer)} | the server's own, not the client's",
+        fields={"event": "fault", "peer": peer},
+    )
+
+
+def unowned(*, what: str) -> Entry:
+    """Something failed that no connection waited for: a bug. ``what`` is the loop's wording."""
+    return Entry(
+        level=logging.ERROR,
+        message=f"FAULT | {what}",
+        fields={"event": "fault", "what": what},
+    )
+
+
+def worker_ended(*, number: int, how: str, done: str) -> Entry:
+    """A worker process ended unasked. ``how`` and ``done`` are our own text."""
+    return Entry(
+        level=logging.ERROR,
+        message=f"WORKER | {number} {how} | {done}",
+        fields={"event": "worker_ended", "worker": number, "how": how, "done": done},
     )

@@ -18,6 +18,27 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+class Limit(enum.Enum):
+    """The limits that a client can strike; each value is the name of its field in ``Limits``."""
+
+    HANDSHAKE_TIMEOUT = "handshake_timeout"
+    HEADER_TIMEOUT = "header_timeout"
+    BODY_TIMEOUT = "body_timeout"
+    IDLE_TIMEOUT = "idle_timeout"
+    WRITE_TIMEOUT = "write_timeout"
+    MAX_HEADER = "max_header"
+    MAX_HEADER_FIELDS = "max_header_fields"
+    MAX_BODY = "max_body"
+    MAX_CONNECTIONS = "max_connections"
+    MAX_HANDSHAKES_PER_PEER = "max_handshakes_per_peer"
+    MAX_PIPELINED = "max_pipelined"
+
+    @property
+    def flag(self) -> str:
+        """The option by which a user sets it."""
+        return "--" + self.value.replace("_", "-")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What clients may take. Times in seconds, sizes in bytes; all greater than zero.
@@ -29,14 +50,16 @@ class Limits:
     * ``write_timeout``: for the peer to take one response.
     * ``discard_timeout``: for reading away the body of a request that was refused for its size.
     * ``shutdown_timeout``: for requests in flight once the server stops.
-    * ``head_bytes``: request line and header fields with their line ends; also any one line of
+    * ``max_header``: request line and header fields with their line ends; also any one line of
       chunk framing, and trailers.
-    * ``header_fields``: number of header fields of one request.
-    * ``body_bytes``: a request's body; as much again as ``head_bytes`` may be chunk framing.
-    * ``discard_bytes``: what is read away of a body that was refused for its size.
-    * ``connections``: open at a time, whoever they are from.
-    * ``handshakes_per_peer``: connections of one address that are still in their handshake.
-    * ``pipelined``: requests of one connection that were sent before the answer to the first.
+    * ``max_header_fields``: number of header fields of one request.
+    * ``max_body``: a request's body; as much again as ``max_header`` may be chunk framing.
+    * ``max_discard``: what is read away of a body that was refused for its size.
+    * ``max_connections``: open at a time, whoever they are from.
+    * ``max_surplus``: on top of those, connections that are told so in HTTP before they end.
+    * ``max_handshakes_per_peer``: connections of one address that are still in their handshake.
+    * ``max_pipelined``: requests of one connection in a row that were sent before the answer to
+      the one before them.
     """
 
     handshake_timeout: float = 10.0
@@ -46,18 +69,23 @@ class Limits:
     write_timeout: float = 20.0
     discard_timeout: float = 2.0
     shutdown_timeout: float = 5.0
-    head_bytes: int = 16 * 1024
-    header_fields: int = 100
-    body_bytes: int = 64 * 1024
-    discard_bytes: int = 4 * 1024 * 1024
-    connections: int = 1000
-    handshakes_per_peer: int = 100
-    pipelined: int = 100
+    max_header: int = 16 * 1024
+    max_header_fields: int = 100
+    max_body: int = 64 * 1024
+    max_discard: int = 4 * 1024 * 1024
+    max_connections: int = 1000
+    max_surplus: int = 50
+    max_handshakes_per_peer: int = 100
+    max_pipelined: int = 100
 
     def __post_init__(self) -> None:
         for field in fields(self):
             if getattr(self, field.name) <= 0:
                 raise ValueError(f"limit {field.name} must be greater than zero")
+
+    def of(self, limit: Limit) -> float:
+        """The value of one limit, in its unit."""
+        return float(getattr(self, limit.value))
 
 
 class Interruption(enum.Enum):

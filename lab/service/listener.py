@@ -1,7 +1,8 @@
 """Accepting: one TCP connection after the other, TLS on each, the service behind it, and an end.
 
 Rules: a connection is one task, and whatever happens in it ends in it; nothing that a client does
-reaches the loop's exception handler. ``close`` leaves no task and no socket behind.
+reaches the loop's exception handler. ``close`` leaves no task and no socket behind, and turns
+nobody away whom the system had already let in.
 
 This module knows no route and no log format.
 """
@@ -9,32 +10,51 @@ This module knows no route and no log format.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
+import os
+import socket
 import ssl
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
-from lab.service.limits import Limits
+from lab.service import journal
+from lab.service.crowd import Crowd, Place
+from lab.service.limits import Limit, Limits
+from lab.stream.errors import HandshakeTimedOut
 from lab.stream.tls_stream import Linger, TlsStream
 from lab.stream.watch import Watch
 from lab.stream.wire import AcceptedWire, address_text
 from lab.tls.events import Endpoint
 
-Converse = Callable[[TlsStream, str, asyncio.Event], Awaitable[None]]
-"""What to do on a stream whose handshake is complete: (stream, the peer's host, closing)."""
+# Turns of the loop from the moment at which asyncio has taken a connection to its first step here:
+# a task of its own, the transport's first call, the task of the callback.
+_TURNS_TO_ARRIVE = 4
+_BACKLOG = 512  # who may wait to be accepted, in a burst
+_GONE = Linger(seconds=0.001, octets=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What the service is told of a connection.
+
+    ``peer`` is the client's host; ``surplus`` that there is no place for it, which is to be said;
+    ``closing`` is set when the connection must end soon.
+    """
+
+    peer: str
+    surplus: bool
+    closing: asyncio.Event
+
+
+Converse = Callable[[TlsStream, Visit], Awaitable[None]]
+"""What to do on a stream whose handshake is complete; it returns when the connection is to end."""
 
 WatchFactory = Callable[[str], Watch]
 """Makes the watch of a new connection from the peer's address, as text."""
 
-_log = logging.getLogger("lab.server")
-
 
 class Listener:
-    """A TLS server on one address. Use ``open``, then ``close``.
-
-    ``converse`` serves a connection from the end of its handshake on; it returns when the
-    connection is to be closed, and is told by the event that it is given when that must be soon.
-    """
+    """A TLS server on one address. Use ``open``, then ``close``."""
 
     def __init__(
         self,
@@ -48,14 +68,21 @@ class Listener:
         self._converse = converse
         self._limits = limits
         self._watch = watch
+        self._crowd = Crowd(limits)
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._evicted: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    async def open(self, host: str, port: int) -> tuple[str, int]:
-        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError."""
+    async def open(self, host: str, port: int, *, shared: bool = False) -> tuple[str, int]:
+        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError.
+
+        A ``shared`` port can be listened on by several processes of this user (SO_REUSEPORT).
+        """
         try:
-            self._server = await asyncio.start_server(self._accepted, host, port)
+            self._server = await asyncio.start_server(
+                self._accepted, host, port, backlog=_BACKLOG, reuse_port=shared or None
+            )
         except UnicodeError as error:  # the resolver's, for what cannot be a host name
             raise OSError(f"{host!r} is no host name") from error
         address = self._server.sockets[0].getsockname()
@@ -65,11 +92,16 @@ class Listener:
         """Take ``context`` for connections from now on; those there are keep theirs."""
         self._context = context
 
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return self._crowd.inside
+
     async def close(self, grace: float) -> None:
         """Stop accepting, let what is in flight finish within ``grace`` seconds, then cut."""
-        if self._server is not None:
-            self._server.close()
         self._closing.set()
+        if self._server is not None:
+            await self._stop_accepting(self._server)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
         for task in self._tasks:
@@ -78,35 +110,112 @@ class Listener:
         if self._server is not None:
             await self._server.wait_closed()
 
+    async def _stop_accepting(self, server: asyncio.Server) -> None:
+        """Close the listening sockets once all who wait in their queues are taken in.
+
+        The system has told those clients that they are connected; a socket that is closed with
+        them in its queue would answer them with RST, and an alert could not reach them any more.
+        """
+        # Not by their own dup(), which other loops' sockets have not.
+        sockets = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
+        server.close()
+        for listening in sockets:
+            with listening:
+                listening.setblocking(False)
+                await self._take_in(listening)
+        for _ in range(_TURNS_TO_ARRIVE):
+            await asyncio.sleep(0)
+
+    async def _take_in(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:  # there are no more, or no descriptors
+                return
+            await loop.connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        """What ``asyncio.start_server`` makes for each connection."""
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._accepted)
+
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        peername = writer.get_extra_info("peername")
         try:
-            await self._serve(reader, writer)
+            if peername is None:  # gone before it could be asked
+                writer.close()
+            else:
+                await self._place(AcceptedWire(reader, writer), peername, task)
         except asyncio.CancelledError:
             # Only close() cancels, and it has waited; there is nobody left to tell.
             writer.transport.abort()
         finally:
             self._tasks.discard(task)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peername = writer.get_extra_info("peername")
-        if peername is None:  # gone before it could be asked
-            writer.close()
+    async def _place(
+        self, wire: AcceptedWire, peername: Sequence[object], task: asyncio.Task[None]
+    ) -> None:
+        """Let a connection in if there is a place for it, and serve it to its end."""
+        peer, port = str(peername[0]), int(str(peername[1]))
+
+        def evict() -> None:
+            self._evicted.add(task)
+            task.cancel()
+
+        place = self._crowd.enter(peer, task, evict)
+        if place is not Place.SERVED:
+            self._struck(Limit.MAX_CONNECTIONS, peer, place.value)
+        if place is Place.NONE:
+            await wire.close(0)
             return
-        host, port = peername[0], peername[1]
+        try:
+            visit = Visit(peer=peer, surplus=place is Place.SURPLUS, closing=self._closing)
+            await self._serve(wire, port, visit, task)
+        finally:
+            self._crowd.leave(peer, task)
+
+    async def _serve(
+        self, wire: AcceptedWire, port: int, visit: Visit, task: asyncio.Task[None]
+    ) -> None:
+        peer = visit.peer
         stream = TlsStream(
-            AcceptedWire(reader, writer),
+            wire,
             self._context,
             Endpoint.SERVER,
-            watch=self._watch(address_text(host, port)) if self._watch else None,
+            watch=self._watch(address_text(peer, port)) if self._watch else None,
         )
+        linger = Linger(seconds=self._limits.discard_timeout)
         try:
-            with contextlib.suppress(ConnectionError):
+            try:
                 await stream.handshake(self._limits.handshake_timeout)
-                await self._converse(stream, host, self._closing)
-        except Exception:
-            _log.exception("FAULT | peer=%s | the server's own, not the client's", host)
+            finally:
+                self._crowd.known(peer, task)
+            await self._converse(stream, visit)
+        except HandshakeTimedOut:
+            self._struck(Limit.HANDSHAKE_TIMEOUT, peer, "the connection ends")
+        except ConnectionError:
+            pass  # whoever watches the stream was told
+        except asyncio.CancelledError:
+            if task not in self._evicted or not _taken_back(task):
+                raise
+            linger = _GONE
+            self._struck(Limit.MAX_HANDSHAKES_PER_PEER, peer, "its oldest makes room")
+        except Exception as error:
+            journal.write(journal.fault(peer=peer), error=error)
         finally:
-            await stream.close(Linger(seconds=self._limits.discard_timeout))
+            self._evicted.discard(task)
+            await stream.close(linger)
+
+    def _struck(self, limit: Limit, peer: str, done: str) -> None:
+        entry = journal.limit_struck(
+            peer=peer, limit=limit.flag, value=self._limits.of(limit), done=done
+        )
+        journal.write(entry)
+
+
+def _taken_back(task: asyncio.Task[None]) -> bool:
+    """Take one cancellation back; tells whether it was the only one (as far as Python knows)."""
+    return sys.version_info < (3, 11) or task.uncancel() == 0

@@ -21,6 +21,7 @@ import h11
 
 from lab.service import journal
 from lab.service.access import ClientIdentity
+from lab.service.limits import Limit
 
 PHRASES = {
     200: "OK",
@@ -77,13 +78,14 @@ class RequestHead:
 class Response:
     """An answer. ``headers`` come on top of Date, Content-Type and -Length.
 
-    ``media_type`` says what ``body`` is. ``entries`` are the journal's lines about it, written
-    after the line for the request.
+    ``media_type`` says what ``body`` is, ``last`` that the connection ends behind it. ``entries``
+    are the journal's lines about it, written after the line for the request.
     """
 
     status: int
     body: bytes = b""
     media_type: bytes = b"application/json"
+    last: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()
     entries: tuple[journal.Entry, ...] = ()
 
@@ -100,6 +102,7 @@ def error_response(
     field: str | None = None,
     headers: tuple[tuple[bytes, bytes], ...] = (),
     entries: tuple[journal.Entry, ...] = (),
+    last: bool = False,
 ) -> Response:
     """An error, in the one shape that all of them have.
 
@@ -108,19 +111,21 @@ def error_response(
     """
     name = PHRASES[status].lower().replace(" ", "_")
     body = json_bytes({"error": name, "field": field, "message": message})
-    return Response(status=status, body=body, headers=headers, entries=entries)
+    return Response(status=status, body=body, last=last, headers=headers, entries=entries)
 
 
 class Refused(Exception):
     """A request is answered without more ado, and its connection ends.
 
-    ``pending`` counts the bytes of its body that the client may still be sending.
+    ``pending`` counts the bytes of its body that the client may still be sending, ``limit`` is the
+    one that it struck, if that is why.
     """
 
-    def __init__(self, response: Response, *, pending: int = 0) -> None:
+    def __init__(self, response: Response, *, pending: int = 0, limit: Limit | None = None) -> None:
         super().__init__(response.status)
         self.response = response
         self.pending = pending
+        self.limit = limit
 
 
 def framing_fault(head: bytes) -> str | None:

@@ -5,7 +5,6 @@ Used by the door that serves, and by those that need a server of their own for a
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from lab.service import journal
@@ -16,9 +15,10 @@ from lab.service.access import (
     anyone,
     certificate_required,
 )
+from lab.service.full import FULL
 from lab.service.http import serve_http
 from lab.service.limits import Limits
-from lab.service.listener import Listener
+from lab.service.listener import Listener, Visit
 from lab.service.store import MemoryStore, TodoStore
 from lab.service.todos import TodoApp
 from lab.stream.allowance import Allowance
@@ -58,7 +58,8 @@ class TodoServer:
         self._allowance = allowance
         self._key_log = KeyLogSource(context) if sink else None
         default = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
-        self._app = TodoApp(store=store or MemoryStore(), policy=policy or default)
+        self._store = store or MemoryStore()
+        self._app = TodoApp(store=self._store, policy=policy or default)
         self._listener = Listener(
             context, self._converse, limits=self._limits, watch=self._watch if sink else None
         )
@@ -73,13 +74,14 @@ class TodoServer:
             self._key_log.attach(context)
         self._listener.use(context)
 
-    async def open(self, host: str, port: int) -> tuple[str, int]:
-        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError."""
-        return await self._listener.open(host, port)
+    async def open(self, host: str, port: int, *, shared: bool = False) -> tuple[str, int]:
+        """Listen, as ``Listener.open`` does. Returns the address bound. Raises OSError."""
+        return await self._listener.open(host, port, shared=shared)
 
     async def close(self) -> None:
         """Stop accepting, finish what is in flight within the limits, and let go of everything."""
         await self._listener.close(self._limits.shutdown_timeout)
+        await self._store.close()
         if self._key_log is not None:
             self._key_log.close()
 
@@ -88,20 +90,20 @@ class TodoServer:
         sink = self._sink(peer)
         return Watch(Endpoint.SERVER, sink, key_log=self._key_log, allowance=self._allowance)
 
-    async def _converse(self, stream: TlsStream, peer: str, closing: asyncio.Event) -> None:
+    async def _converse(self, stream: TlsStream, visit: Visit) -> None:
         try:
             client = _client_of(stream)
         except UnreadableCertificate as error:
             # OpenSSL reads more than we can; who the client is stays unknown, so it gets nothing.
-            journal.write(journal.abandoned(peer=peer, common_name=None, reason=str(error)))
+            journal.write(journal.abandoned(peer=visit.peer, common_name=None, reason=str(error)))
             return
         await serve_http(
             stream,
             client=client,
-            peer=peer,
-            app=self._app,
+            peer=visit.peer,
+            app=FULL if visit.surplus else self._app,
             limits=self._limits,
-            closing=closing,
+            closing=visit.closing,
         )
 
 

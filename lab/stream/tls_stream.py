@@ -196,9 +196,11 @@ class TlsStream:
             with contextlib.suppress(TimeoutError):
                 await within(bounds.seconds, self._part(bounds.octets))
         finally:
-            await self._wire.close(bounds.seconds)
-            if self._watch is not None:
-                self._watch.closed()
+            try:
+                await self._wire.close(bounds.seconds)
+            finally:  # a server that stops may cancel this
+                if self._watch is not None:
+                    self._watch.closed()
 
     async def _part(self, octets: int) -> None:
         """Say goodbye, and read on until the peer has ended or sent ``octets`` bytes."""

@@ -27,7 +27,7 @@ from tests.service.rig import (
 ITEM = b'{"task": "x"}'
 POST = post(ITEM)
 CHUNKED = chunked(b"d\r\n" + ITEM + b"\r\n0\r\n\r\n")
-SMALL = Limits(head_bytes=400, header_fields=8, body_bytes=100, discard_bytes=4_000_000)
+SMALL = Limits(max_header=400, max_header_fields=8, max_body=100, max_discard=4_000_000)
 
 
 def error_of(answer: Answer) -> str:
@@ -56,11 +56,33 @@ async def test_requests_follow_each_other_on_one_connection() -> None:
 
 
 async def test_pipelined_requests_in_one_segment_are_answered_in_order() -> None:
-    async with served() as service:
+    async with served(limits=Limits(max_pipelined=149)) as service:
         client = await service.connect()
         await client.send((GET + POST + b"\r\n" + CHUNKED) * 50)
         statuses = [(await client.answer()).status for _ in range(150)]
         assert statuses == [200, 201, 201] * 50
+        await client.close()
+
+
+async def test_more_pipelined_requests_than_are_allowed(caplog: pytest.LogCaptureFixture) -> None:
+    """Those up to the limit are answered, and the client learns which was the last."""
+    async with served(limits=Limits(max_pipelined=3)) as service:
+        client = await service.connect()
+        await client.send(GET * 9)
+        answers = [await client.answer() for _ in range(4)]
+        assert [(each.status, each.closes) for each in answers] == [(200, False)] * 3 + [
+            (200, True)
+        ]
+        assert await client.at_end()
+    assert "LIMIT | peer=127.0.0.1 | --max-pipelined 3 | the connection ends" in caplog.messages
+
+
+async def test_requests_that_wait_for_their_answers_are_not_pipelined() -> None:
+    async with served(limits=Limits(max_pipelined=1)) as service:
+        client = await service.connect()
+        for _ in range(9):
+            await client.send(GET)
+            assert not (await client.answer()).closes
         await client.close()
 
 
@@ -321,7 +343,7 @@ async def test_a_hundred_thousand_fields_are_refused() -> None:
 
 async def test_a_body_may_have_just_its_limit() -> None:
     task = b'{"task": "' + b"x" * 88 + b'"}'
-    assert len(task) == SMALL.body_bytes
+    assert len(task) == SMALL.max_body
     async with served(limits=SMALL) as service:
         client = await service.connect()
         assert (await client.ask(post(task))).status == 201
@@ -363,13 +385,13 @@ async def test_in_memory_the_trailers_and_the_framing_of_a_chunk_are_bounded() -
 
 
 async def test_in_memory_what_follows_a_body_in_its_segment_does_not_count_as_its_framing() -> None:
-    assert len(GET) * 20 > SMALL.body_bytes + SMALL.head_bytes
+    assert len(GET) * 20 > SMALL.max_body + SMALL.max_header
     stream = ScriptedStream([CHUNKED + GET * 20])
     assert await serve_script(stream, limits=SMALL) == [201] + [200] * 20
 
 
 async def test_in_memory_a_refused_body_is_read_away_up_to_a_bound() -> None:
-    limits = Limits(body_bytes=10, discard_bytes=50)
+    limits = Limits(max_body=10, max_discard=50)
     for length, left in ((40, 0), (60, 1), (1000, 95)):
         stream = ScriptedStream([post(b"", length=length), *[b"x" * 10] * (length // 10)])
         assert await serve_script(stream, limits=limits) == [413]
@@ -537,7 +559,7 @@ async def test_in_memory_a_client_that_does_not_read_is_given_up(
 
 
 async def test_a_client_that_never_ends_a_refused_body_is_given_up() -> None:
-    limits = Limits(body_bytes=10, discard_timeout=SOON)
+    limits = Limits(max_body=10, discard_timeout=SOON)
     async with served(limits=limits) as service:
         client = await service.connect()
         assert (await client.ask(post(b"", length=1_000))).status == 413

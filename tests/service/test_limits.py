@@ -11,7 +11,7 @@ from lab.service.limits import Interruption, Limits, WaitInterrupted, Watch
 FAR = 1000.0
 
 
-@pytest.mark.parametrize("name", ["idle_timeout", "head_bytes", "body_bytes"])
+@pytest.mark.parametrize("name", ["idle_timeout", "max_header", "max_body"])
 def test_a_limit_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"limit {name} must be greater than zero"):
         Limits(**{name: 0})

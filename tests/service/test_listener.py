@@ -205,7 +205,9 @@ def test_addresses_as_text(host: str, port: int, text: str) -> None:
 
 async def test_a_client_that_never_reads_is_let_go(certs: Path) -> None:
     """Neither its own end nor the server's stop waits for it."""
-    limits = Limits(write_timeout=0.2, discard_timeout=0.2, shutdown_timeout=0.2)
+    limits = Limits(
+        write_timeout=0.2, discard_timeout=0.2, shutdown_timeout=0.2, max_pipelined=10**6
+    )
     async with running(certs, limits=limits) as server:
         tls = blocking(server.port, client_tls(certs))
 
@@ -226,7 +228,9 @@ async def test_a_client_that_never_reads_is_let_go(certs: Path) -> None:
 
 
 async def test_stopping_does_not_wait_for_a_client_that_never_reads(certs: Path) -> None:
-    limits = Limits(write_timeout=60, discard_timeout=0.2, shutdown_timeout=0.2)
+    limits = Limits(
+        write_timeout=60, discard_timeout=0.2, shutdown_timeout=0.2, max_pipelined=10**6
+    )
     async with running(certs, limits=limits) as server:
         tls = blocking(server.port, client_tls(certs))
 

@@ -259,3 +259,36 @@ async def test_large_data_both_ways(certs: Path) -> None:
                 received += await stream.read()
         await stream.close()
     assert bytes(received) == payload
+
+
+class UnendingWire:
+    """A wire whose peer has left, and whose close never comes to an end."""
+
+    def __init__(self) -> None:
+        self.closing = asyncio.Event()
+
+    async def receive(self) -> bytes:
+        return b""
+
+    async def send(self, data: bytes) -> None: ...
+
+    def finish_sending(self) -> None: ...
+
+    async def close(self, limit: float) -> None:
+        self.closing.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_close_that_is_cut_short_is_told_too(certs: Path) -> None:
+    events: list[Event] = []
+    wire = UnendingWire()
+    watch = Watch(Endpoint.CLIENT, events.append)
+    stream = TlsStream(
+        wire, client_tls(certs), Endpoint.CLIENT, server_hostname="localhost", watch=watch
+    )
+    task = asyncio.create_task(stream.close())
+    await wire.closing.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert facts(events) == [Fact.CONNECTED, Fact.CLOSED]

@@ -1,0 +1,134 @@
+"""``lab.server --workers``: processes that share a port, and what becomes of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.doors import PATIENCE, ServerProcess, run, served
+from tests.serving import client_tls, get
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for its /proc")
+
+
+def children(pid: int) -> set[int]:
+    """The processes whose parent is ``pid`` and that have not ended."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:  # gone while we looked
+            continue
+        if int(parent) == pid and state != "Z":
+            found.add(int(stat.parent.name))
+    return found
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until something is so; it fails where it never is."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def two_workers(server: ServerProcess) -> set[int]:
+    workers = children(server.process.pid)
+    assert len(workers) == 2
+    return workers
+
+
+def test_workers_share_the_port_and_stop_together(certs: Path) -> None:
+    context = client_tls(certs)
+    with served("--certs", certs, "--port", "0", "--workers", "2") as server:
+        assert server.lines[-1].endswith(" with 2 workers")
+        workers = two_workers(server)
+        for _ in range(8):
+            assert get(server.port, context).startswith(b"HTTP/1.1 200 ")
+        assert server.stop(signal.SIGTERM) == 0
+        assert all(gone(pid) for pid in workers)
+    assert server.lines[-2:] == [
+        "[SERVER] Stopping: no new connections; finishing what is in flight ...",
+        "[SERVER] Stopped.",
+    ]
+
+
+def test_a_worker_that_dies_is_started_again(certs: Path) -> None:
+    context = client_tls(certs)
+    with served("--certs", certs, "--port", "0", "--workers", "2") as server:
+        workers = two_workers(server)
+        victim = min(workers)
+        os.kill(victim, signal.SIGKILL)
+        line = server.until("WORKER")
+        assert "was killed by signal 9 | started again in 0." in line
+        eventually(lambda: len(children(server.process.pid)) == 2)
+        assert children(server.process.pid) > workers - {victim}
+        for _ in range(8):
+            assert get(server.port, context).startswith(b"HTTP/1.1 200 ")
+        assert server.stop(signal.SIGINT) == 0
+
+
+def test_workers_do_not_outlive_their_parent(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0", "--workers", "2") as server:
+        workers = two_workers(server)
+        server.process.kill()
+        eventually(lambda: all(gone(pid) for pid in workers))
+
+
+def test_a_stop_while_a_worker_waits_to_be_started_again(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0", "--workers", "2") as server:
+        for pid in two_workers(server):
+            os.kill(pid, signal.SIGKILL)
+        server.until("WORKER")
+        assert server.stop(signal.SIGTERM) == 0
+        assert not children(server.process.pid)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_in_use(certs: Path, workers: str) -> None:
+    """Also one that another crew of this user shares among its own."""
+    with served("--certs", certs, "--port", "0", "--workers", workers) as server:
+        done = run("lab.server", "--certs", certs, "--port", str(server.port), "--workers", "2")
+    assert done.code == 2
+    assert done.err == (
+        f"lab.server: port {server.port} on 127.0.0.1 is in use; "
+        "stop what listens there, or choose another --port\n"
+    )
+
+
+def test_a_worker_that_cannot_start_is_told_once(certs: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "certs"
+    broken.mkdir()
+    for name in ("ca.crt", "server.crt", "server.key"):
+        (broken / name).write_bytes((certs / name).read_bytes())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run(
+            "lab.server",
+            *("--certs", broken, "--host", "203.0.113.1", "--workers", "3"),
+            *("--port", str(taken.getsockname()[1])),
+        )
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+
+
+def test_uvloop(certs: Path) -> None:
+    pytest.importorskip("uvloop", reason="uvloop is not installed (pip install uvloop)")
+    with served("--certs", certs, "--port", "0", "--loop", "uvloop") as server:
+        assert run("lab.client", server.url, "--certs", certs).code == 0
+        assert run("lab.client", server.url, "--certs", certs, "--no-cert").code == 0
+        assert server.stop() == 0
+    assert server.lines[-1] == "[SERVER] Stopped."
