@@ -25,7 +25,7 @@ _PAUSE = 0.005  # seconds between rounds, so that the others have the processor 
 
 
 class Honest:
-    """One honest client, again and again, until its task is cancelled between two rounds."""
+    """One honest client, again and again."""
 
     def __init__(self, target: Target, *, name: str = "honest") -> None:
         self.answers = 0
@@ -36,7 +36,6 @@ class Honest:
         self._round = 0
         self._posted: dict[int, str] = {}
         self._sessions: dict[TlsVersion, ssl.SSLSession] = {}
-        self._over = asyncio.Event()
 
     async def until(self, over: asyncio.Event) -> None:
         """Rounds until ``over`` is set; the one that has begun is finished."""
@@ -108,9 +107,7 @@ async def honest_beside(target: Target) -> AsyncIterator[Honest]:
     running = asyncio.ensure_future(honest.until(over))
     try:
         yield honest
+    finally:
         over.set()
         await running
-        await honest.one_round()
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
+    await honest.one_round()
