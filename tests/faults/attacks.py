@@ -118,7 +118,7 @@ async def hello_of(aim: Target, version: TlsVersion) -> bytes:
 
 
 async def raw_bytes_later(aim: Target, version: TlsVersion, data: bytes) -> str:
-    """Send bytes that no TLS client made behind a handshake and an answer; what a client is told."""
+    """Send bytes that no TLS client made, behind a handshake and an answer; the verdict on them."""
     peer = await Peer.connect(aim.port, aim.trusted[version])
     try:
         await peer.handshake()

@@ -5,10 +5,13 @@ This module must not know pytest: scripts/soak.py uses it too.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.faults.peer import within_patience
 
 _LISTEN = "0A"  # as /proc/net/tcp has it
 
@@ -22,6 +25,16 @@ class Observed:
     def descriptors(self) -> int:
         """How many files and sockets it holds."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    async def descriptors_at_rest(self) -> int:
+        """The same, once its last connection has gone. Raises TimeoutError where one never does."""
+
+        async def wait() -> int:
+            while self.connections():
+                await asyncio.sleep(0.02)
+            return self.descriptors()
+
+        return await within_patience(wait())
 
     def memory(self) -> int:
         """What it holds in memory, shared pages included, in bytes."""

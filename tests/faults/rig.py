@@ -19,6 +19,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from lab.service import journal
 from lab.service.limits import Limits
 from lab.service.store import TodoStore
@@ -26,6 +28,7 @@ from lab.service.todo_server import TodoServer
 from lab.show.log import TextFormatter
 from lab.show.stages import StageLog
 from lab.stream.allowance import Allowance
+from lab.stream.contexts import TlsVersion
 from tests.faults.honest import Honest, honest_beside
 from tests.faults.peer import HOST, Target, target
 from tests.serving import server_tls
@@ -33,6 +36,8 @@ from tests.serving import server_tls
 # What a server may have kept when it has stopped: caches of the standard library, and of OpenSSL's
 # binding. A connection that leaked would be some 20 KiB.
 GROWTH = 512 * 1024
+
+BOTH = pytest.mark.parametrize("version", TlsVersion, ids=lambda version: f"TLS{version.value}")
 
 
 class Log(logging.Handler):
@@ -132,10 +137,10 @@ async def besieged(
                 async with honest_beside(aim) as honest:
                     yield Siege(stop, aim, honest, log)
             gc.collect()  # which is when an exception that no one asked for is told, too
-            assert failures == []
-    assert honest.wrong == []
+            assert not failures, failures
+    assert not honest.wrong, honest.wrong
     assert honest.answers > 0
-    assert log.bad == []
+    assert not log.bad, log.bad
 
 
 @contextlib.asynccontextmanager
