@@ -17,7 +17,15 @@ from lab.server_options import limits_of, parser, port_number
 from lab.service import journal
 from lab.service.access import Policy
 from lab.service.allow_list import AllowList, NotAName
-from lab.serving import CannotServe, Runner, Serving, runner, serve, serve_by_workers
+from lab.serving import (
+    CannotServe,
+    Runner,
+    Serving,
+    runner,
+    serve,
+    serve_as_member,
+    serve_by_workers,
+)
 from lab.show.log import JsonFormatter, TextFormatter
 from lab.stream.contexts import ClientAuth, IdentityFiles, ServerTls, TlsVersion
 from lab.workers import Member
@@ -51,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(start: Runner, settings: Serving, member: Member | None = None) -> int:
     try:
-        start(serve(settings, member))
-    except CannotServe as error:
+        start(serve(settings) if member is None else serve_as_member(settings, member))
+    except (CannotServe, PkiError) as error:
         return refuse(DOOR, str(error))
     return 0
 
@@ -75,6 +83,7 @@ def _serving(options: argparse.Namespace) -> Serving:
         tls=_server_tls(options),
         limits=limits_of(options),
         decode_share=None if options.verbose else options.decode_share,
+        monitor_port=options.monitor_port,
     )
 
 

@@ -143,6 +143,13 @@ def _add_process(made: argparse.ArgumentParser) -> None:
         help="processes that share the port, and the items in --store sqlite:PATH "
         "(default: %(default)d)",
     )
+    made.add_argument(
+        "--monitor-port",
+        type=port_number,
+        metavar="PORT",
+        help="serve /metrics and /healthz over plain HTTP on 127.0.0.1; 0 takes a free port "
+        "(default: not at all)",
+    )
 
 
 def _add_limits(made: argparse.ArgumentParser) -> None:

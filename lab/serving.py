@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from lab import monitoring
 from lab.service import journal
 from lab.service.access import Policy
 from lab.service.limits import Limits
+from lab.service.monitor import HEALTH, METRICS
+from lab.service.monitor import HOST as MONITOR_HOST
 from lab.service.owner import own_exceptions
 from lab.service.stopping import stop_signals
 from lab.service.todo_server import TodoServer
@@ -21,6 +25,9 @@ from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth, ServerTls
 from lab.stream.wire import address_text
 from lab.workers import Crew, Member, held_port
+
+if TYPE_CHECKING:
+    from lab.service.metrics import Metrics
 
 _ASKS = {
     ClientAuth.REQUIRED: "Requiring client cert signed by: {ca}",
@@ -37,7 +44,11 @@ class CannotServe(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """What a server is to be. ``decode_share`` is None where every handshake is decoded."""
+    """What a server is to be.
+
+    ``decode_share`` is None where every handshake is decoded, ``monitor_port`` where there is no
+    monitor; ``shares`` is what the workers of a server share that has one.
+    """
 
     host: str
     port: int
@@ -45,29 +56,46 @@ class Serving:
     policy: Policy | None
     limits: Limits
     decode_share: float | None
+    monitor_port: int | None = None
+    shares: monitoring.Shared | None = None
 
 
-async def serve(settings: Serving, member: Member | None = None) -> None:
-    """Serve until a signal says stop. Raises CannotServe.
-
-    As a ``member`` of a crew, on a port that is shared, and no longer than the parent lives; what
-    is to be said of the server as a whole is then the parent's to say.
-    """
-    loop = asyncio.get_running_loop()
-    own_exceptions(loop)
-    server = _server(settings)
-    try:
-        address = await server.open(settings.host, settings.port, shared=member is not None)
-    except OSError as error:
-        raise CannotServe(_cannot_listen(error, settings.host, settings.port)) from error
-    with stop_signals() as stop:
-        if member is None:
-            announce(settings, *address)
+async def serve(settings: Serving) -> None:
+    """Serve until a signal says stop. Raises CannotServe."""
+    own_exceptions(asyncio.get_running_loop())
+    metrics = None if settings.monitor_port is None else monitoring.metrics_of_server()
+    server = _server(settings, metrics)
+    async with _monitored(settings, server, metrics) as monitor:
+        address = await _open(server, settings)
+        with stop_signals() as stop:
+            announce(settings, *address, monitor=monitor)
             await stop.wait()
             _say(_STOPPING)
             await server.close()
-            _say(_STOPPED)
-        else:
+    _say(_STOPPED)
+
+
+async def serve_as_member(settings: Serving, member: Member) -> None:
+    """Serve as one of a crew, until a signal says stop or the parent is gone. Raises CannotServe.
+
+    The port is shared. What is to be said of the server as a whole is the parent's to say.
+    """
+    shares = settings.shares
+    if shares is not None and member.number == shares.number:
+        assert settings.monitor_port is not None
+        with _monitor_errors(settings.monitor_port):
+            grace = settings.limits.shutdown_timeout
+            await monitoring.serve_workers_monitor(
+                shares, member, settings.monitor_port, settings.tls, grace
+            )
+        return
+    loop = asyncio.get_running_loop()
+    own_exceptions(loop)
+    server = _server(settings, monitoring.metrics_of_worker(shares, member) if shares else None)
+    await _open(server, settings, shared=True)
+    notes = monitoring.noted(server, shares, member) if shares else contextlib.nullcontext()
+    with stop_signals() as stop:
+        async with notes:
             loop.add_reader(member.lifeline, stop.set)
             member.report()
             await stop.wait()
@@ -77,7 +105,7 @@ async def serve(settings: Serving, member: Member | None = None) -> None:
 def serve_by_workers(
     settings: Serving, workers: int, work: Callable[[Serving, Member], int]
 ) -> int:
-    """Let ``workers`` processes do ``work``, which is to call ``serve``; the exit code of the last.
+    """Let ``workers`` processes do ``work``: to ``serve_as_member``; the exit code of the last.
 
     Raises CannotServe.
     """
@@ -85,11 +113,18 @@ def serve_by_workers(
         raise CannotServe("--workers needs a system that can fork; leave it out here")
     grace = settings.limits.shutdown_timeout + 2 * settings.limits.discard_timeout
     try:
-        with held_port(settings.host, settings.port) as port:
-            shared = replace(settings, port=port)
-            crew = Crew(workers, lambda member: work(shared, member), grace=grace)
+        with held_port(settings.host, settings.port) as port, contextlib.ExitStack() as stack:
+            held = stack.enter_context(_shared(replace(settings, port=port), workers))
+            shares = held.shares
+            crew = Crew(
+                shares.number if shares else workers,
+                lambda member: work(held, member),
+                grace=grace,
+                ended=shares.forget if shares else None,
+            )
+            monitor = None if held.monitor_port is None else (MONITOR_HOST, held.monitor_port)
             code = crew.run(
-                lambda: announce(shared, settings.host, port, workers=workers),
+                lambda: announce(held, settings.host, port, workers=workers, monitor=monitor),
                 lambda: _say(_STOPPING),
             )
     except OSError as error:
@@ -98,11 +133,20 @@ def serve_by_workers(
     return code
 
 
-def announce(settings: Serving, host: str, port: int, *, workers: int = 1) -> None:
-    """Say where the server listens, and whom it asks for what."""
+def announce(
+    settings: Serving,
+    host: str,
+    port: int,
+    *,
+    workers: int = 1,
+    monitor: tuple[str, int] | None = None,
+) -> None:
+    """Say where the server listens and its monitor, and whom it asks for what."""
     by = f" with {workers} workers" if workers > 1 else ""
     _say(f"mTLS server listening on https://{address_text(host, port)}{by}")
     _say(_ASKS[settings.tls.client_auth].format(ca=settings.tls.client_ca.name))
+    if monitor is not None:
+        _say(f"Monitor: http://{address_text(*monitor)}{METRICS} and {HEALTH}")
     _say("Press Ctrl+C to stop.")
 
 
@@ -124,7 +168,56 @@ def runner(loop: str) -> Runner:
     return uvloop.run
 
 
-def _server(settings: Serving) -> TodoServer:
+async def _open(server: TodoServer, settings: Serving, *, shared: bool = False) -> tuple[str, int]:
+    try:
+        return await server.open(settings.host, settings.port, shared=shared)
+    except OSError as error:
+        raise CannotServe(_cannot_listen(error, settings.host, settings.port)) from error
+
+
+@contextlib.asynccontextmanager
+async def _monitored(
+    settings: Serving, server: TodoServer, metrics: Metrics | None
+) -> AsyncIterator[tuple[str, int] | None]:
+    """The address of the monitor that runs inside the block, if there is to be one."""
+    if settings.monitor_port is None or metrics is None:
+        yield None
+        return
+    async with monitoring.beside_server(server, metrics, settings.tls) as made:
+        with _monitor_errors(settings.monitor_port):
+            address = await made.open(settings.monitor_port)
+        yield address
+
+
+@contextlib.contextmanager
+def _shared(settings: Serving, workers: int) -> Iterator[Serving]:
+    """The settings of workers; with a monitor, its port is held and what they share is there."""
+    if settings.monitor_port is None:
+        yield settings
+        return
+    with contextlib.ExitStack() as stack:
+        with _monitor_errors(settings.monitor_port):
+            port = stack.enter_context(held_port(MONITOR_HOST, settings.monitor_port))
+        try:
+            shares = stack.enter_context(monitoring.shared(workers))
+        except OSError as error:
+            raise CannotServe(
+                "there is no place for a folder in which workers count for the monitor: "
+                f"{error.strerror or error}; set TMPDIR to one that can be written to"
+            ) from error
+        yield replace(settings, monitor_port=port, shares=shares)
+
+
+@contextlib.contextmanager
+def _monitor_errors(port: int) -> Iterator[None]:
+    """What keeps the monitor from its port, as CannotServe."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotServe(_cannot_listen(error, MONITOR_HOST, port, "--monitor-port")) from error
+
+
+def _server(settings: Serving, metrics: Metrics | None) -> TodoServer:
     share = settings.decode_share
     try:
         return TodoServer(
@@ -133,6 +226,7 @@ def _server(settings: Serving) -> TodoServer:
             sink=lambda peer: StageLog(peer, journal.LOGGER),
             policy=settings.policy,
             allowance=None if share is None else Allowance(share),
+            observer=metrics,
         )
     except (ssl.SSLError, OSError) as error:
         folder = settings.tls.client_ca.parent
@@ -146,10 +240,12 @@ def _say(message: str) -> None:
     journal.LOGGER.info(message)
 
 
-def _cannot_listen(error: OSError, host: str, port: int) -> str:
+def _cannot_listen(error: OSError, host: str, port: int, option: str = "--port") -> str:
     address = address_text(host, port)
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is in use; stop what listens there, or choose another --port"
+        return (
+            f"port {port} on {host} is in use; stop what listens there, or choose another {option}"
+        )
     if error.errno == errno.EACCES:
-        return f"no permission to listen on {address}; choose a --port above 1023"
+        return f"no permission to listen on {address}; choose a {option} above 1023"
     return f"cannot listen on {address}: {error.strerror or error}; choose another --host"

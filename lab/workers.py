@@ -76,10 +76,18 @@ class _Worker:
 
 
 class Crew:
-    """The workers of one server. ``work`` runs in each of them."""
+    """The workers of one server. ``work`` runs in each of them, ``ended`` is told who has ended."""
 
-    def __init__(self, count: int, work: Work, *, grace: float) -> None:
+    def __init__(
+        self,
+        count: int,
+        work: Work,
+        *,
+        grace: float,
+        ended: Callable[[int], None] | None = None,
+    ) -> None:
         self._work = work
+        self._ended = ended
         self._grace = grace
         self._workers = [_Worker(number) for number in range(1, count + 1)]
         self._stopping = False
@@ -179,6 +187,8 @@ class Crew:
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if not pid:
                 continue
+            if self._ended is not None:
+                self._ended(worker.number)
             now = time.monotonic()
             lived = now - worker.started
             worker.wait = _FIRST_WAIT if lived > _SETTLED else min(worker.wait * 2, _LONGEST_WAIT)

@@ -12,6 +12,7 @@ This module must not know TLS, sockets, routes or what a body means.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
 
 import h11
@@ -30,6 +31,7 @@ from lab.service.message import (
     next_event,
     persistent,
 )
+from lab.service.observing import AnsweredRequest, RequestObserver
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _EVENTS_PER_TURN = 256  # of a body, before other connections get their turn
@@ -76,6 +78,8 @@ async def serve_http(
     app: App,
     limits: Limits,
     closing: asyncio.Event,
+    observer: RequestObserver | None = None,
+    request_level: int = logging.INFO,
 ) -> None:
     """Answers the requests of one connection until either side ends it.
 
@@ -83,7 +87,8 @@ async def serve_http(
     flight is finished with ``Connection: close``, and an idle connection ends at once. The stream
     is left open: the caller shuts its write side, drains what may still come, and closes it
     (RFC 9112 section 9.6), or the last answer can be lost to a reset. Nothing that the client or
-    the app does raises out of here.
+    the app does raises out of here. ``observer`` is told of every answer; ``request_level`` is the
+    level of the journal's line for a request.
     """
     shortest = min(
         limits.header_timeout,
@@ -93,7 +98,9 @@ async def serve_http(
         limits.discard_timeout,
     )
     watch = Watch(closing=closing, tick=shortest)
-    connection = _Connection(stream, client, peer, app, limits, closing, watch)
+    connection = _Connection(
+        stream, client, peer, app, limits, closing, watch, observer, request_level
+    )
     try:
         while await connection.exchange():
             pass
@@ -115,6 +122,8 @@ class _Connection:
         limits: Limits,
         closing: asyncio.Event,
         watch: Watch,
+        observer: RequestObserver | None,
+        request_level: int,
     ) -> None:
         self._stream = stream
         self._client = client
@@ -124,6 +133,8 @@ class _Connection:
         self._limits = limits
         self._closing = closing
         self._watch = watch
+        self._observer = observer
+        self._request_level = request_level
         self._buffer = bytearray()
         self._raw = b""  # the head of the request in hand, or what has come of it
         self._known: tuple[bytes, RequestHead] | None = None  # the last head without a body
@@ -132,11 +143,12 @@ class _Connection:
 
     async def exchange(self) -> bool:
         """Reads one request and answers it; tells whether another one may follow."""
-        head, pending = None, 0
+        head, pending, began = None, 0, None
         try:
             raw = await self._cut_head()
             if raw is None:
                 return False
+            began = self._watch.after(0) if self._observer is not None else None
             head, parser = self._parse(raw)
             response = await self._respond(head, parser)
             keep = persistent(head) and not response.last and self._may_follow()
@@ -146,6 +158,8 @@ class _Connection:
                 self._struck(refused.limit, f"answered {response.status}")
         keep = keep and not self._closing.is_set()
         self._journal(response)
+        if self._observer is not None:
+            self._observer.request_answered(self._answered(head, response, began))
         await self._send(encode(response, keep=keep, bodiless=head is not None and head.is_head))
         self._busy = False
         if pending:
@@ -164,6 +178,8 @@ class _Connection:
 
     def _struck(self, limit: Limit, done: str) -> None:
         """Notes that the client met a limit, and what is done about it."""
+        if self._observer is not None:
+            self._observer.limit_struck(limit)
         entry = journal.limit_struck(
             peer=self._peer, limit=limit.flag, value=self._limits.of(limit), done=done
         )
@@ -348,10 +364,17 @@ class _Connection:
                 common_name=self._common_name,
                 request_line=self._request_line(),
                 status=response.status,
+                level=self._request_level,
             )
         )
         for entry in response.entries:
             journal.write(entry)
+
+    def _answered(
+        self, head: RequestHead | None, response: Response, began: float | None
+    ) -> AnsweredRequest:
+        seconds = None if began is None else self._watch.after(0) - began
+        return AnsweredRequest(head=head, status=response.status, seconds=seconds)
 
     async def _send(self, data: bytes) -> None:
         deadline = self._watch.after(self._limits.write_timeout)

@@ -51,9 +51,17 @@ def quotable(text: str) -> str:
     return escaped(text).replace('"', '\\"')
 
 
-def request(*, peer: str, common_name: str | None, request_line: str, status: int) -> Entry:
+def request(
+    *,
+    peer: str,
+    common_name: str | None,
+    request_line: str,
+    status: int,
+    level: int = logging.INFO,
+) -> Entry:
     """A request and the status of its answer. ``request_line`` is the peer's, not yet escaped."""
     return Entry(
+        level=level,
         message=f"REQUEST | peer={escaped(peer)} | cert-CN={common_name!r} | "
         f'"{quotable(request_line)}" {status} -',
         fields={
@@ -107,6 +115,15 @@ def abandoned(*, peer: str, common_name: str | None, reason: str) -> Entry:
     return Entry(
         message=f"ABANDONED | peer={escaped(peer)} | cert-CN={common_name!r} | {reason}",
         fields={"event": "abandoned", "peer": peer, "client": common_name, "reason": reason},
+    )
+
+
+def monitor_full(*, most: int) -> Entry:
+    """The monitor turned a connection away, since ``most`` are open."""
+    return Entry(
+        level=logging.WARNING,
+        message=f"MONITOR FULL | {most} connections are open | one more was closed",
+        fields={"event": "monitor_full", "most": most},
     )
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from lab.service import journal
 from lab.service.crowd import Crowd, Place
 from lab.service.limits import Limit, Limits
+from lab.service.observing import LimitObserver
 from lab.stream.errors import HandshakeTimedOut
 from lab.stream.tls_stream import Linger, TlsStream
 from lab.stream.watch import Watch
@@ -29,7 +30,7 @@ from lab.tls.events import Endpoint
 # Turns of the loop from the moment at which asyncio has taken a connection to its first step here:
 # a task of its own, the transport's first call, the task of the callback.
 _TURNS_TO_ARRIVE = 4
-_BACKLOG = 512  # who may wait to be accepted, in a burst
+_BACKLOG = 1024  # who may wait to be accepted; beyond it, Linux loses connections without a word
 _GONE = Linger(seconds=0.001, octets=1)
 
 
@@ -63,11 +64,13 @@ class Listener:
         *,
         limits: Limits,
         watch: WatchFactory | None = None,
+        observer: LimitObserver | None = None,
     ) -> None:
         self._context = context
         self._converse = converse
         self._limits = limits
         self._watch = watch
+        self._observer = observer
         self._crowd = Crowd(limits)
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,6 +99,11 @@ class Listener:
     def connections(self) -> int:
         """How many there are now."""
         return self._crowd.inside
+
+    @property
+    def accepting(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None and self._server.is_serving()
 
     async def close(self, grace: float) -> None:
         """Stop accepting, let what is in flight finish within ``grace`` seconds, then cut."""
@@ -210,6 +218,8 @@ class Listener:
             await stream.close(linger)
 
     def _struck(self, limit: Limit, peer: str, done: str) -> None:
+        if self._observer is not None:
+            self._observer.limit_struck(limit)
         entry = journal.limit_struck(
             peer=peer, limit=limit.flag, value=self._limits.of(limit), done=done
         )

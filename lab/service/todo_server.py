@@ -16,10 +16,13 @@ from lab.service.access import (
     certificate_required,
 )
 from lab.service.full import FULL
+from lab.service.health import NOT_ACCEPTING, STOPPING, Health, store_health
 from lab.service.http import serve_http
 from lab.service.limits import Limits
 from lab.service.listener import Listener, Visit
+from lab.service.observing import Observer
 from lab.service.store import MemoryStore, TodoStore
+from lab.service.tally import in_turn
 from lab.service.todos import TodoApp
 from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth, ServerTls, server_context
@@ -39,7 +42,7 @@ class TodoServer:
     With ``sink``, every connection is watched and its events go to a sink of its own: all of them,
     or with an ``allowance``, those of the handshake, within that (see ``Watch``). ``policy``
     says whom HTTP serves; without one it is everyone whom TLS lets in, and where a certificate is
-    optional, everyone with one.
+    optional, everyone with one. ``observer`` is told what the server does.
     """
 
     def __init__(
@@ -51,17 +54,25 @@ class TodoServer:
         sink: SinkFactory | None = None,
         policy: Policy | None = None,
         allowance: Allowance | None = None,
+        observer: Observer | None = None,
     ) -> None:
         context = server_context(tls)
         self._limits = limits or Limits()
         self._sink = sink
         self._allowance = allowance
-        self._key_log = KeyLogSource(context) if sink else None
+        self._observer = observer
+        self._stopping = False
+        watched = sink is not None or observer is not None
+        self._key_log = KeyLogSource(context) if watched else None
         default = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
         self._store = store or MemoryStore()
         self._app = TodoApp(store=self._store, policy=policy or default)
         self._listener = Listener(
-            context, self._converse, limits=self._limits, watch=self._watch if sink else None
+            context,
+            self._converse,
+            limits=self._limits,
+            watch=self._watch if watched else None,
+            observer=observer,
         )
 
     def renew(self, tls: ServerTls) -> None:
@@ -78,16 +89,32 @@ class TodoServer:
         """Listen, as ``Listener.open`` does. Returns the address bound. Raises OSError."""
         return await self._listener.open(host, port, shared=shared)
 
+    @property
+    def connections(self) -> int:
+        """How many are open, those in their handshake included."""
+        return self._listener.connections
+
+    async def health(self) -> Health:
+        """Whether connections are accepted and the store answers, within a few seconds."""
+        if self._stopping:
+            return STOPPING
+        if not self._listener.accepting:
+            return NOT_ACCEPTING
+        return await store_health(self._store)
+
     async def close(self) -> None:
         """Stop accepting, finish what is in flight within the limits, and let go of everything."""
+        self._stopping = True
         await self._listener.close(self._limits.shutdown_timeout)
         await self._store.close()
         if self._key_log is not None:
             self._key_log.close()
 
     def _watch(self, peer: str) -> Watch:
-        assert self._sink is not None
-        sink = self._sink(peer)
+        sinks = [self._sink(peer)] if self._sink else []
+        if self._observer is not None:
+            sinks.append(self._observer.handshake_sink())
+        sink = sinks[0] if len(sinks) == 1 else in_turn(*sinks)
         return Watch(Endpoint.SERVER, sink, key_log=self._key_log, allowance=self._allowance)
 
     async def _converse(self, stream: TlsStream, visit: Visit) -> None:
@@ -104,6 +131,7 @@ class TodoServer:
             app=FULL if visit.surplus else self._app,
             limits=self._limits,
             closing=visit.closing,
+            observer=self._observer,
         )
 
 

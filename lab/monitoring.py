@@ -1,0 +1,130 @@
+"""The monitor at the door: beside one server process, or a process of its own beside several.
+
+Rules: what counts and tells is imported only where a monitor is asked for, as it brings a library
+that takes time to start, and memory. Workers count in files of a private folder, and write how
+they are on a board; both are made before the first of them is forked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.service.board import Board, keep_noting
+from lab.service.owner import own_exceptions
+from lab.service.stopping import stop_signals
+from lab.service.todo_server import TodoServer
+from lab.stream.contexts import ServerTls
+from lab.workers import Member
+
+if TYPE_CHECKING:
+    from lab.service.metrics import Metrics
+    from lab.service.monitoring import Monitoring
+
+
+_LOOK = 0.05  # seconds between two looks at whether workers are gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """Where workers tell the monitor, a member of their crew too, what they do.
+
+    ``number`` is the monitor's own among the members; the workers' are those below it, from 1.
+    """
+
+    folder: Path
+    board: Board
+    number: int
+
+    def forget(self, number: int) -> None:
+        """A member has ended, whatever became of it."""
+        if number < self.number:
+            self.board.clear(number - 1)
+
+
+@contextlib.contextmanager
+def shared(workers: int) -> Iterator[Shared]:
+    """What ``workers`` workers and their monitor share, inside the block. Raises OSError."""
+    with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
+        board = Board(workers)
+        try:
+            yield Shared(folder=Path(folder), board=board, number=workers + 1)
+        finally:
+            board.close()
+
+
+def metrics_of_server() -> Metrics:
+    """What a server counts with that has its monitor beside it."""
+    from lab.service.metrics import Metrics
+
+    return Metrics()
+
+
+def metrics_of_worker(shares: Shared, member: Member) -> Metrics:
+    """What a worker counts with, for a monitor elsewhere. Raises OSError."""
+    from lab.service.shared_metrics import worker_metrics
+
+    return worker_metrics(shares.folder, member.number)
+
+
+@contextlib.asynccontextmanager
+async def beside_server(
+    server: TodoServer, metrics: Metrics, tls: ServerTls
+) -> AsyncIterator[Monitoring]:
+    """The monitor of a server in this process, to be opened inside the block."""
+    from lab.service import monitoring
+
+    made = monitoring.beside_server(server, metrics)
+    made.use(tls)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def serve_workers_monitor(
+    shares: Shared, member: Member, port: int, tls: ServerTls, grace: float
+) -> None:
+    """The monitor of a crew, one of its members: serve until a signal says stop. Raises OSError.
+
+    From then on it tells that the server stops, until the workers are gone or ``grace`` seconds
+    have passed.
+    """
+    from lab.service import monitoring
+
+    loop = asyncio.get_running_loop()
+    own_exceptions(loop)
+    made = monitoring.beside_workers(shares.folder, shares.board)
+    made.use(tls)
+    await made.open(port, shared=True)
+    with stop_signals() as stop:
+        loop.add_reader(member.lifeline, stop.set)
+        member.report()
+        await stop.wait()
+        loop.remove_reader(member.lifeline)
+        made.stopping()
+        end = loop.time() + grace
+        while not shares.board.empty and loop.time() < end:
+            await asyncio.sleep(_LOOK)
+        await made.close()
+
+
+@contextlib.asynccontextmanager
+async def noted(server: TodoServer, shares: Shared, member: Member) -> AsyncIterator[None]:
+    """Keep writing on the board, inside the block, how the server of a worker is."""
+    worker = member.number - 1
+    notes = asyncio.create_task(
+        keep_noting(shares.board, worker, server.health, lambda: server.connections)
+    )
+    try:
+        yield
+    finally:
+        notes.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await notes
+        shares.board.clear(worker)

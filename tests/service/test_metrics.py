@@ -1,0 +1,141 @@
+"""The counters by themselves: what they count, and that no peer can make them grow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+
+import prometheus_client
+from prometheus_client import generate_latest
+
+from lab.service.expiry import Expiry, Kind
+from lab.service.exposition import Exposition
+from lab.service.limits import Limit
+from lab.service.message import RequestHead
+from lab.service.metrics import Metrics
+from lab.service.observing import AnsweredRequest
+from lab.tls.codepoints import AlertDescription, AlertLevel
+from lab.tls.events import AlertSeen, Endpoint, Fact, LocalFact
+from tests.service.scraping import Series, labels, only, parsed
+
+
+def answered(
+    method: str = "GET", path: str = "/todo", *, status: int = 200, seconds: float = 0.003
+) -> AnsweredRequest:
+    headers: Mapping[bytes, bytes] = {}
+    head = RequestHead(
+        method=method, target=path, path=path, version="1.1", headers=headers, client=None
+    )
+    return AnsweredRequest(head=head, status=status, seconds=seconds)
+
+
+def counted(metrics: Metrics) -> Series:
+    return parsed(generate_latest(metrics.registry))
+
+
+def test_requests_by_method_route_and_code() -> None:
+    metrics = Metrics()
+    for request in (
+        answered(),
+        answered(),
+        answered("POST", status=201),
+        answered("OPTIONS", "*", status=204),
+        answered("BREW", "/pot", status=404),
+        AnsweredRequest(head=None, status=431, seconds=None),
+    ):
+        metrics.request_answered(request)
+    series = counted(metrics)
+    assert only(series, "requests_total") == {
+        labels(method="GET", route="/todo", code="200"): 2,
+        labels(method="POST", route="/todo", code="201"): 1,
+        labels(method="OPTIONS", route="other", code="204"): 1,
+        labels(method="other", route="other", code="404"): 1,
+        labels(method="none", route="none", code="431"): 1,
+    }
+    assert only(series, "request_duration_seconds_count") == {
+        labels(route="/todo"): 3,
+        labels(route="other"): 2,
+    }
+    buckets = only(series, "request_duration_seconds_bucket")
+    assert buckets[labels(route="/todo", le="0.002")] == 0
+    assert buckets[labels(route="/todo", le="0.005")] == 3
+
+
+def test_odd_paths_and_methods_make_no_series() -> None:
+    metrics = Metrics()
+    metrics.request_answered(answered("BREW", "/pot", status=404))
+    before = counted(metrics).keys()
+    for number in range(200):
+        metrics.request_answered(answered(f"M{number}", f"/{number}", status=404))
+    assert counted(metrics).keys() == before
+    assert only(counted(metrics), "requests_total") == {
+        labels(method="other", route="other", code="404"): 201
+    }
+
+
+def test_alerts_that_no_registry_knows_are_one_series() -> None:
+    metrics = Metrics()
+    for number in (1, 2, 3, 99, 200, 255):
+        sink = metrics.handshake_sink()
+        sink(LocalFact(time=0.0, endpoint=Endpoint.SERVER, fact=Fact.CONNECTED))
+        sink(
+            AlertSeen(
+                time=0.0,
+                endpoint=Endpoint.CLIENT,
+                records=(),
+                encrypted=False,
+                level=AlertLevel.FATAL,
+                description=AlertDescription(number),
+            )
+        )
+        sink(LocalFact(time=0.25, endpoint=Endpoint.SERVER, fact=Fact.HANDSHAKE_FAILED))
+    series = counted(metrics)
+    assert only(series, "handshakes_total") == {
+        labels(version="none", outcome="refused", alert="other", alert_by="client"): 6
+    }
+    assert only(series, "handshake_duration_seconds_sum") == {labels(outcome="refused"): 1.5}
+
+
+def test_limits_by_name() -> None:
+    metrics = Metrics()
+    for limit in (Limit.MAX_BODY, Limit.IDLE_TIMEOUT, Limit.MAX_BODY):
+        metrics.limit_struck(limit)
+    assert only(counted(metrics), "limits_struck_total") == {
+        labels(limit="max_body"): 2,
+        labels(limit="idle_timeout"): 1,
+    }
+
+
+def test_days_are_counted_at_each_scrape_and_follow_a_reload() -> None:
+    now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    moments = iter([now.timestamp(), (now + timedelta(days=2)).timestamp(), now.timestamp()])
+    open_now = iter([3, 0, 1])
+    exposition = Exposition(Metrics().registry, lambda: next(open_now), clock=lambda: next(moments))
+    first = Expiry(kind=Kind.SERVER, subject="CN=a", serial="1f", at=now + timedelta(hours=36))
+    exposition.use_certificates([first])
+    key = labels(kind="server", subject="CN=a", serial="1f")
+
+    series = parsed(exposition.text())
+    assert only(series, "certificate_expires_days") == {key: 1.5}
+    assert only(series, "open_connections") == {labels(): 3}
+    series = parsed(exposition.text())
+    assert only(series, "certificate_expires_days") == {key: -0.5}
+    assert only(series, "open_connections") == {labels(): 0}
+
+    odd = 'CN="\\\nmtls_lab_forged 1'
+    exposition.use_certificates(
+        [Expiry(kind=Kind.CA, subject=odd, serial="", at=now + timedelta(days=9))]
+    )
+    series = parsed(exposition.text())
+    assert only(series, "certificate_expires_days") == {
+        labels(kind="ca", subject=odd, serial=""): 9
+    }
+
+
+def test_the_global_registry_stays_as_it_was() -> None:
+    before = generate_latest(prometheus_client.REGISTRY).count(b"# TYPE")
+    metrics = Metrics()
+    metrics.limit_struck(Limit.MAX_BODY)
+    assert b"mtls_lab" not in generate_latest(prometheus_client.REGISTRY)
+    assert generate_latest(prometheus_client.REGISTRY).count(b"# TYPE") == before
+    assert b"_created" not in generate_latest(metrics.registry)
