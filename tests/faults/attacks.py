@@ -212,9 +212,9 @@ async def never_read(aim: Target, version: TlsVersion, *, at_most: int = 400_000
     return taken
 
 
-async def stay_silent(aim: Target) -> tuple[bytes, End]:
+async def stay_silent(aim: Target, *, source: str | None = None) -> tuple[bytes, End]:
     """Connect, and wait for the server to have had enough."""
-    peer = await Peer.connect(aim.port)
+    peer = await Peer.connect(aim.port, source=source)
     try:
         return await peer.everything()
     finally:

@@ -20,19 +20,22 @@ from tests.faults.peer import GET, Answer, Peer, Target, post
 
 _NAME = "mtls-client"
 _KEPT = 6  # requests of one connection
-_POST_EACH = 8  # rounds; each makes every later GET's body longer
 _PAUSE = 0.005  # seconds between rounds, so that the others have the processor too
 
 
 class Honest:
-    """One honest client, again and again."""
+    """One honest client, again and again.
 
-    def __init__(self, target: Target, *, name: str = "honest") -> None:
+    It posts an item each ``posts_each`` rounds: every item makes every later list longer.
+    """
+
+    def __init__(self, target: Target, *, name: str = "honest", posts_each: int = 8) -> None:
         self.answers = 0
         self.resumed = 0
         self.wrong: list[str] = []
         self._target = target
         self._name = name
+        self._posts_each = posts_each
         self._round = 0
         self._posted: dict[int, str] = {}
         self._sessions: dict[TlsVersion, ssl.SSLSession] = {}
@@ -59,7 +62,7 @@ class Honest:
             await peer.handshake()
             for _ in range(_KEPT if self._round % 3 else 1):
                 self._check_list(await peer.ask(GET))
-            if self._round % _POST_EACH == 1:
+            if self._round % self._posts_each == 1:
                 await self._post(peer)
             if peer.tls.session_reused:
                 self.resumed += 1

@@ -120,14 +120,20 @@ class Peer:
         *,
         session: ssl.SSLSession | None = None,
         receive_buffer: int | None = None,
+        source: str | None = None,
     ) -> Peer:
-        """A TCP connection, with a TLS client on it that has not spoken yet. Raises OSError."""
+        """A TCP connection, with a TLS client on it that has not spoken yet. Raises OSError.
+
+        ``source`` is the address to come from; on Linux, all of 127.0.0.0/8 is this host.
+        """
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if receive_buffer is not None:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            if source is not None:
+                connection.bind((source, 0))
             loop = asyncio.get_running_loop()
             await within_patience(loop.sock_connect(connection, (HOST, port)))
         except BaseException:
