@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from lab.service.board import Board, keep_noting
 from lab.service.owner import own_exceptions
+from lab.service.renewal import Renewal
+from lab.service.server_files import ServerFiles
 from lab.service.stopping import stop_signals
 from lab.service.todo_server import TodoServer
 from lab.stream.contexts import ServerTls
@@ -88,21 +90,24 @@ async def beside_server(
 
 
 async def serve_workers_monitor(
-    shares: Shared, member: Member, port: int, tls: ServerTls, grace: float
+    shares: Shared, member: Member, port: int, files: ServerFiles, grace: float
 ) -> None:
-    """The monitor of a crew, one of its members: serve until a signal says stop. Raises OSError.
+    """The monitor of a crew, one of its members: serve until a signal says stop.
 
-    From then on it tells that the server stops, until the workers are gone or ``grace`` seconds
-    have passed.
+    Raises OSError, and PkiError for what a file is.
+
+    From the signal on it tells that the server stops, until the workers are gone or ``grace``
+    seconds have passed.
     """
     from lab.service import monitoring
 
     loop = asyncio.get_running_loop()
     own_exceptions(loop)
     made = monitoring.beside_workers(shares.folder, shares.board)
-    made.use(tls)
+    renewal = Renewal(files, silent=True)
+    made.use(renewal.load().tls)
     await made.open(port, shared=True)
-    with stop_signals() as stop:
+    with stop_signals() as stop, renewal.running(lambda loaded: made.use(loaded.tls)):
         loop.add_reader(member.lifeline, stop.set)
         member.report()
         await stop.wait()

@@ -11,12 +11,12 @@ from functools import partial
 
 from lab.door import refuse, run
 from lab.pki.errors import PkiError
-from lab.pki.files import Role, load_role
 from lab.pki.writing import ensure_set
 from lab.server_options import limits_of, parser, port_number
 from lab.service import journal
 from lab.service.access import Policy
 from lab.service.allow_list import AllowList, NotAName
+from lab.service.server_files import ServerFiles
 from lab.serving import (
     CannotServe,
     Runner,
@@ -27,7 +27,7 @@ from lab.serving import (
     serve_by_workers,
 )
 from lab.show.log import JsonFormatter, TextFormatter
-from lab.stream.contexts import ClientAuth, IdentityFiles, ServerTls, TlsVersion
+from lab.stream.contexts import ClientAuth, TlsVersion
 from lab.workers import Member
 
 DOOR = "lab.server"
@@ -80,7 +80,7 @@ def _serving(options: argparse.Namespace) -> Serving:
         host=options.host,
         port=options.port,
         policy=_policy(options),
-        tls=_server_tls(options),
+        files=_files(options),
         limits=limits_of(options),
         decode_share=None if options.verbose else options.decode_share,
         monitor_port=options.monitor_port,
@@ -97,15 +97,15 @@ def _policy(options: argparse.Namespace) -> Policy | None:
     return AllowList.of(common_names=options.allow_cn, alternative_names=options.allow_san)
 
 
-def _server_tls(options: argparse.Namespace) -> ServerTls:
-    now = datetime.now(timezone.utc)
-    if ensure_set(options.certs, now=now):
+def _files(options: argparse.Namespace) -> ServerFiles:
+    if options.crl is not None and options.client_auth == ClientAuth.NONE.value:
+        raise CannotServe("--crl needs client certificates; leave out --client-auth none")
+    if ensure_set(options.certs, now=datetime.now(timezone.utc)):
         made = f"No certificates in {options.certs}: made a new CA, server and client there"
         journal.LOGGER.info(made)
-    files = load_role(options.certs, Role.SERVER, now=now)
-    return ServerTls(
-        identity=IdentityFiles(certificate=files.certificate_path, key=files.key_path),
-        client_ca=files.ca_path,
+    return ServerFiles(
+        directory=options.certs,
+        crl=options.crl,
         client_auth=ClientAuth(options.client_auth),
         minimum=TlsVersion(options.min_tls),
         maximum=TlsVersion(options.max_tls),

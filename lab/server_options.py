@@ -85,7 +85,15 @@ def _add_tls(made: argparse.ArgumentParser) -> None:
         type=Path,
         default=DEFAULT_DIRECTORY,
         metavar="DIR",
-        help="ca.crt, server.crt and server.key; made if there are none (default: %(default)s)",
+        help="ca.crt, server.crt and server.key; made if there are none, and loaded anew when they "
+        "change or at SIGHUP (default: %(default)s)",
+    )
+    made.add_argument(
+        "--crl",
+        type=Path,
+        metavar="FILE",
+        help="revocation lists (PEM), loaded anew as above: refuse clients that are on one, and "
+        "those of a CA that has no current one (default: revocation is not checked)",
     )
     versions = [each.value for each in TlsVersion]
     made.add_argument("--min-tls", choices=versions, default="1.2", help="default: %(default)s")

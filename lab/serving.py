@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import errno
 import os
-import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lab import monitoring
@@ -18,7 +18,9 @@ from lab.service.limits import Limits
 from lab.service.monitor import HEALTH, METRICS
 from lab.service.monitor import HOST as MONITOR_HOST
 from lab.service.owner import own_exceptions
-from lab.service.stopping import stop_signals
+from lab.service.renewal import Renewal, in_use
+from lab.service.server_files import Loaded, ServerFiles
+from lab.service.stopping import hangup_signal, stop_signals
 from lab.service.todo_server import TodoServer
 from lab.show.stages import StageLog
 from lab.stream.allowance import Allowance
@@ -52,7 +54,7 @@ class Serving:
 
     host: str
     port: int
-    tls: ServerTls
+    files: ServerFiles
     policy: Policy | None
     limits: Limits
     decode_share: float | None
@@ -61,14 +63,20 @@ class Serving:
 
 
 async def serve(settings: Serving) -> None:
-    """Serve until a signal says stop. Raises CannotServe."""
+    """Serve until a signal says stop. Raises CannotServe, and PkiError for what a file is."""
     own_exceptions(asyncio.get_running_loop())
     metrics = None if settings.monitor_port is None else monitoring.metrics_of_server()
-    server = _server(settings, metrics)
-    async with _monitored(settings, server, metrics) as monitor:
+    renewal = Renewal(settings.files)
+    loaded = _load(renewal)
+    server = _server(settings, loaded.tls, metrics)
+    async with _monitored(settings, server, metrics, loaded.tls) as monitor:
         address = await _open(server, settings)
-        with stop_signals() as stop:
-            announce(settings, *address, monitor=monitor)
+        with (
+            stop_signals() as stop,
+            hangup_signal(renewal.ask, stop),
+            renewal.running(partial(_renew, server, monitor.use)),
+        ):
+            announce(settings, *address, monitor=monitor.address)
             await stop.wait()
             _say(_STOPPING)
             await server.close()
@@ -76,7 +84,7 @@ async def serve(settings: Serving) -> None:
 
 
 async def serve_as_member(settings: Serving, member: Member) -> None:
-    """Serve as one of a crew, until a signal says stop or the parent is gone. Raises CannotServe.
+    """Serve as one of a crew, until a signal says stop or the parent is gone. Raises as ``serve``.
 
     The port is shared. What is to be said of the server as a whole is the parent's to say.
     """
@@ -86,15 +94,21 @@ async def serve_as_member(settings: Serving, member: Member) -> None:
         with _monitor_errors(settings.monitor_port):
             grace = settings.limits.shutdown_timeout
             await monitoring.serve_workers_monitor(
-                shares, member, settings.monitor_port, settings.tls, grace
+                shares, member, settings.monitor_port, settings.files, grace
             )
         return
     loop = asyncio.get_running_loop()
     own_exceptions(loop)
-    server = _server(settings, monitoring.metrics_of_worker(shares, member) if shares else None)
+    metrics = monitoring.metrics_of_worker(shares, member) if shares else None
+    renewal = Renewal(settings.files)
+    server = _server(settings, _load(renewal, tell=member.number == 1).tls, metrics)
     await _open(server, settings, shared=True)
     notes = monitoring.noted(server, shares, member) if shares else contextlib.nullcontext()
-    with stop_signals() as stop:
+    with (
+        stop_signals() as stop,
+        hangup_signal(renewal.ask, stop),
+        renewal.running(partial(_renew, server, _nowhere)),
+    ):
         async with notes:
             loop.add_reader(member.lifeline, stop.set)
             member.report()
@@ -129,7 +143,8 @@ def serve_by_workers(
             )
     except OSError as error:
         raise CannotServe(_cannot_listen(error, settings.host, settings.port)) from error
-    _say(_STOPPED)
+    if code == 0:
+        _say(_STOPPED)
     return code
 
 
@@ -144,7 +159,10 @@ def announce(
     """Say where the server listens and its monitor, and whom it asks for what."""
     by = f" with {workers} workers" if workers > 1 else ""
     _say(f"mTLS server listening on https://{address_text(host, port)}{by}")
-    _say(_ASKS[settings.tls.client_auth].format(ca=settings.tls.client_ca.name))
+    files = settings.files
+    _say(_ASKS[files.client_auth].format(ca=files.client_ca.name))
+    if files.crl is not None:
+        _say(f"Refusing clients that are revoked by: {files.crl.name}")
     if monitor is not None:
         _say(f"Monitor: http://{address_text(*monitor)}{METRICS} and {HEALTH}")
     _say("Press Ctrl+C to stop.")
@@ -168,6 +186,23 @@ def runner(loop: str) -> Runner:
     return uvloop.run
 
 
+def _load(renewal: Renewal, *, tell: bool = True) -> Loaded:
+    """The files, for the first time. What revocation lists do is to be told. Raises PkiError."""
+    loaded = renewal.load()
+    if loaded.revocation is not None and tell:
+        journal.write(in_use(loaded))
+    return loaded
+
+
+def _renew(server: TodoServer, monitor: Callable[[ServerTls], None], loaded: Loaded) -> None:
+    monitor(loaded.tls)
+    server.renew(loaded.context)
+
+
+def _nowhere(tls: ServerTls) -> None:
+    """The monitor of a server that has none, told of its files."""
+
+
 async def _open(server: TodoServer, settings: Serving, *, shared: bool = False) -> tuple[str, int]:
     try:
         return await server.open(settings.host, settings.port, shared=shared)
@@ -175,18 +210,26 @@ async def _open(server: TodoServer, settings: Serving, *, shared: bool = False) 
         raise CannotServe(_cannot_listen(error, settings.host, settings.port)) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Monitor:
+    """Where a monitor listens, if there is one, and how it is told of files."""
+
+    address: tuple[str, int] | None = None
+    use: Callable[[ServerTls], None] = _nowhere
+
+
 @contextlib.asynccontextmanager
 async def _monitored(
-    settings: Serving, server: TodoServer, metrics: Metrics | None
-) -> AsyncIterator[tuple[str, int] | None]:
-    """The address of the monitor that runs inside the block, if there is to be one."""
+    settings: Serving, server: TodoServer, metrics: Metrics | None, tls: ServerTls
+) -> AsyncIterator[_Monitor]:
+    """The monitor that runs inside the block, if there is to be one."""
     if settings.monitor_port is None or metrics is None:
-        yield None
+        yield _Monitor()
         return
-    async with monitoring.beside_server(server, metrics, settings.tls) as made:
+    async with monitoring.beside_server(server, metrics, tls) as made:
         with _monitor_errors(settings.monitor_port):
             address = await made.open(settings.monitor_port)
-        yield address
+        yield _Monitor(address=address, use=made.use)
 
 
 @contextlib.contextmanager
@@ -217,23 +260,19 @@ def _monitor_errors(port: int) -> Iterator[None]:
         raise CannotServe(_cannot_listen(error, MONITOR_HOST, port, "--monitor-port")) from error
 
 
-def _server(settings: Serving, metrics: Metrics | None) -> TodoServer:
+def _server(settings: Serving, tls: ServerTls, metrics: Metrics | None) -> TodoServer:
     share = settings.decode_share
     try:
         return TodoServer(
-            settings.tls,
+            tls,
             limits=settings.limits,
             sink=lambda peer: StageLog(peer, journal.LOGGER),
             policy=settings.policy,
             allowance=None if share is None else Allowance(share),
             observer=metrics,
         )
-    except (ssl.SSLError, OSError) as error:
-        folder = settings.tls.client_ca.parent
-        raise CannotServe(
-            f"OpenSSL cannot use the certificates in {folder}: {error}; "
-            f"python -m lab.certs --dir {folder} --force makes new ones"
-        ) from error
+    except OSError as error:  # the files were found in order just now
+        raise CannotServe(f"TLS cannot be set up: {error}; try again") from error
 
 
 def _say(message: str) -> None:

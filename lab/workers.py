@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from lab.service import journal
+from lab.service.stopping import terminal_watch
 
 # Of a worker that dies again and again at once: how long until the next try, in seconds.
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
@@ -91,6 +92,7 @@ class Crew:
         self._grace = grace
         self._workers = [_Worker(number) for number in range(1, count + 1)]
         self._stopping = False
+        self._terminal_gone = terminal_watch()
         self._lifeline, self._life = os.pipe()
         self._woken, self._wake = os.pipe()
 
@@ -157,7 +159,9 @@ class Crew:
         try:
             signal.set_wakeup_fd(-1)
             for each in _signals():
-                signal.signal(each, signal.SIG_DFL)
+                # Before it serves, a worker has no files yet that it could load anew.
+                ignored = each == signal.SIGHUP
+                signal.signal(each, signal.SIG_IGN if ignored else signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _signals())
             for end in (ready, self._life, self._woken, self._wake):
                 os.close(end)
@@ -224,7 +228,7 @@ class Crew:
         """Heed the signals that came since the last call: a byte each, its number."""
         with contextlib.suppress(BlockingIOError):
             for number in os.read(self._woken, 4096):
-                if number in _STOPS:
+                if number in _STOPS or (number == signal.SIGHUP and self._terminal_gone()):
                     self._stopping = True
                 elif number == signal.SIGHUP:
                     self._pass_on(number)

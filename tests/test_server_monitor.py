@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.doors import PATIENCE, ServerProcess, run, served
+from tests.service.renewing import new_lab
 from tests.service.scraping import Series, fetch, labels, only, scrape
 from tests.serving import client_tls, get
 
@@ -187,3 +188,33 @@ def workers_of(server: ServerProcess) -> set[int]:
     """The workers' process ids: of the children, the two that were started first."""
     found = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
     return set(map(int, found.split()[:2]))
+
+
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=on_linux)])
+def test_the_monitor_tells_of_the_certificates_that_are_in_use_now(
+    tmp_path: Path, workers: str
+) -> None:
+    lab = new_lab(tmp_path)
+    words = ("--certs", lab.folder, "--workers", workers)
+
+    def serials(port: int) -> set[str]:
+        days = only(scrape(port), "certificate_expires_days")
+        return {dict(key)["serial"] for key in days if dict(key)["kind"] == "server"}
+
+    with served(*words, *WITH_MONITOR) as server:
+        port = monitor_port(server)
+        old = f"{lab.served.serial_number:x}"
+        assert serials(port) == {old}
+        lab.new_server()
+        new = f"{lab.served.serial_number:x}"
+        for _ in range(int(workers)):
+            server.until(f"CERTIFICATES . in use: .* serial=0x{new} ")
+        eventually(lambda: serials(port) == {new})
+        if sys.platform != "win32":
+            # It reaches the monitor's process too, and ends nothing.
+            server.process.send_signal(signal.SIGHUP)
+            for _ in range(int(workers)):
+                server.until(f"CERTIFICATES . in use: .* serial=0x{new} ")
+            assert serials(port) == {new}
+            assert server.stop() == 0
+    assert not [line for line in server.lines if "WORKER" in line]

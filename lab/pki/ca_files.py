@@ -17,6 +17,7 @@ from cryptography import x509
 from lab.pki import pem
 from lab.pki.authority import Authority
 from lab.pki.catalogue import REVOKED_SERIAL, fresh_crl
+from lab.pki.crl_files import lists_in
 from lab.pki.describe import moment
 from lab.pki.errors import ExpiredError, UnreadableFileError, WrongFormatError
 from lab.pki.pem import Password
@@ -72,7 +73,11 @@ def ensure_revocation_lists(path: Path, shop: Workshop) -> bool:
                 f"cannot be written: {error.strerror}", remedy="Name another file", path=path
             ) from error
         return True
-    lists = _lists_in(path)
+    lists = lists_in(
+        pem.read_file(path, remedy="Name another file"),
+        path,
+        remedy="Name a file with -----BEGIN X509 CRL----- in it, or one that is not there",
+    )
     own = [each for each in lists if each.issuer == shop.root.subject]
     remedy = "Name a file that is not there, and it is made; then let the server load it"
     if not any(each.get_revoked_certificate_by_serial_number(REVOKED_SERIAL) for each in own):
@@ -87,20 +92,3 @@ def ensure_revocation_lists(path: Path, shop: Workshop) -> bool:
                 f"the list expired at {moment(each.next_update_utc)}", remedy=remedy, path=path
             )
     return False
-
-
-def _lists_in(path: Path) -> list[x509.CertificateRevocationList]:
-    data = pem.read_file(path, remedy="Name another file")
-    found = [block for label, block in pem.blocks(data) if label == "X509 CRL"]
-    try:
-        if found:
-            return [x509.load_pem_x509_crl(block) for block in found]
-    except ValueError as error:
-        raise WrongFormatError(
-            "holds a damaged list", remedy="Name another file", path=path
-        ) from error
-    raise WrongFormatError(
-        f"holds no PEM revocation list but {pem.what_is(data)}",
-        remedy="Name a file with -----BEGIN X509 CRL----- in it, or one that is not there",
-        path=path,
-    )

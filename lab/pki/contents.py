@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from lab.pki import pem
+from lab.pki.crl_files import readable
 from lab.pki.errors import WrongFormatError, WrongPasswordError
 from lab.pki.identity_files import is_pkcs12, open_pkcs12
 from lab.tls.certificates import key_type
@@ -124,7 +125,7 @@ def _block(label: str, block: bytes, path: Path, ask: AskPassword) -> Item:
         if label in ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"):
             return x509.load_pem_x509_csr(block)
         if label == "X509 CRL":
-            return _readable(x509.load_pem_x509_crl(block))
+            return readable(x509.load_pem_x509_crl(block))
     except _LIBRARY as error:
         raise _damaged(label, path) from error
     if not label.endswith("PRIVATE KEY"):
@@ -142,7 +143,7 @@ def _der(data: bytes, path: Path, ask: AskPassword) -> Item:
     for load in (
         x509.load_der_x509_certificate,
         x509.load_der_x509_csr,
-        lambda data: _readable(x509.load_der_x509_crl(data)),
+        lambda data: readable(x509.load_der_x509_crl(data)),
     ):
         try:
             item: Item = load(data)
@@ -164,13 +165,6 @@ def _der(data: bytes, path: Path, ask: AskPassword) -> Item:
             remedy="Name a PEM, DER or PKCS#12 file",
             path=path,
         ) from None
-
-
-def _readable(crl: x509.CertificateRevocationList) -> x509.CertificateRevocationList:
-    """The same list. Raises ValueError where it cannot be read to its end."""
-    # The library parses these when they are asked for, and not before.
-    _ = crl.issuer, crl.last_update_utc, crl.next_update_utc, len(crl)
-    return crl
 
 
 def _what_is(data: bytes) -> str:

@@ -77,3 +77,7 @@ class ExpiredError(PkiError):
 
 class NotYetValidError(PkiError):
     """A certificate's notBefore is still to come."""
+
+
+class UnusableError(PkiError):
+    """Files are readable and in order, and OpenSSL will not work with them."""

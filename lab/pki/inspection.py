@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives import serialization
 from lab.pki.chain_flaws import Chain, Holder, chain_flaws, chain_of
 from lab.pki.chains import End, path_of
 from lab.pki.contents import Contents, OtherBlock, StoredKey
+from lab.pki.crl_files import signed_by
 from lab.pki.describe import moment
 from lab.pki.file_flaws import file_flaws
 from lab.pki.flaws import flaws, suitability
-from lab.pki.keys import PublicKey
 from lab.pki.subject import Subject
 from lab.tls import inspected
 from lab.tls.certificates import CertificateDescription, describe, describe_request, distinguished
@@ -194,7 +194,7 @@ def _revocations(certificate: x509.Certificate, chain: Chain, desk: _Desk) -> It
         if issuer is None or each.issuer != certificate.issuer:
             continue
         entry = each.get_revoked_certificate_by_serial_number(certificate.serial_number)
-        if entry is not None and _signed_by(each, issuer):
+        if entry is not None and signed_by(each, issuer):
             yield FoundFlaw(
                 flaw=Flaw.REVOKED,
                 grade=Grade.REFUSED,
@@ -206,14 +206,6 @@ def _revocations(certificate: x509.Certificate, chain: Chain, desk: _Desk) -> It
                 reference="RFC 5280 section 5",
                 fix="make a new key, and have it certified",
             )
-
-
-def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    key = issuer.public_key()
-    try:
-        return isinstance(key, PublicKey) and crl.is_signature_valid(key)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
 
 
 def _key(key: StoredKey, desk: _Desk) -> KeyEntry:

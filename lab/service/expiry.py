@@ -17,9 +17,10 @@ from pathlib import Path
 from cryptography import x509
 
 from lab.pki import pem
+from lab.pki.crl_files import lists_in
 from lab.pki.describe import described
-from lab.pki.errors import WrongFormatError
 from lab.stream.contexts import ServerTls
+from lab.tls.certificates import distinguished
 
 _REMEDY = "Put it back where the server was told to find it"
 
@@ -70,24 +71,18 @@ def _of_certificates(path: Path, first: Kind, others: Kind) -> Iterator[Expiry]:
 
 
 def _of_lists(path: Path) -> Iterator[Expiry]:
-    for label, block in pem.blocks(pem.read_file(path, remedy=_REMEDY)):
-        if label != "X509 CRL":
-            continue
-        try:
-            revoked = x509.load_pem_x509_crl(block)
-            end = revoked.next_update_utc
-            issuer = revoked.issuer.rfc4514_string()
-            serial = _number(revoked)
-        except ValueError as error:
-            raise WrongFormatError(
-                "holds a damaged revocation list", remedy="Fetch or make it again", path=path
-            ) from error
-        if end is not None:
-            yield Expiry(kind=Kind.CRL, subject=issuer, serial=serial, at=end)
+    for revoked in lists_in(pem.read_file(path, remedy=_REMEDY), path, remedy=_REMEDY):
+        if revoked.next_update_utc is not None:
+            yield Expiry(
+                kind=Kind.CRL,
+                subject=distinguished(revoked.issuer),
+                serial=_number(revoked),
+                at=revoked.next_update_utc,
+            )
 
 
 def _number(revoked: x509.CertificateRevocationList) -> str:
     try:
         return f"{revoked.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number:x}"
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, ValueError):  # the library reads extensions when asked
         return ""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lab.tls.text import escaped
 
@@ -142,6 +143,65 @@ def failed(*, peer: str, common_name: str | None, request_line: str) -> Entry:
     )
 
 
+def certificates_in_use(
+    *,
+    subject: str,
+    serial: int,
+    not_after: datetime,
+    authorities: int,
+    lists: tuple[int, datetime | None] | None,
+    uncovered: tuple[str, ...],
+) -> Entry:
+    """What new connections meet from now on: the server's certificate, its CAs, its lists.
+
+    ``lists`` is how many are revoked and until when that counts (None: without end), or None where
+    revocation is not checked. ``uncovered`` names CAs whose clients are refused for want of a list.
+    """
+    revocation = "revocation not checked"
+    if lists is not None:
+        count, until = lists
+        end = f"until {_moment(until)}" if until else "without end"
+        revocation = f"revocation list: {count} revoked, {end}"
+    missing = "".join(
+        f" | no current list of {escaped(name)!r}: its clients are refused" for name in uncovered
+    )
+    return Entry(
+        level=logging.WARNING if uncovered else logging.INFO,
+        message=f"CERTIFICATES | in use: subject={escaped(subject)!r} serial={serial:#x} until "
+        f"{_moment(not_after)} | {authorities} trusted CA{'s'[: authorities != 1]} | "
+        f"{revocation}{missing}",
+        fields={
+            "event": "certificates",
+            "subject": subject,
+            "serial": f"{serial:#x}",
+            "not_after": not_after.isoformat(),
+            "authorities": authorities,
+            "revoked": lists[0] if lists else None,
+            "next_update": lists[1].isoformat() if lists and lists[1] else None,
+            "uncovered": list(uncovered),
+        },
+    )
+
+
+def certificates_kept(*, reason: str) -> Entry:
+    """New files were found, and are not used. ``reason`` says what is wrong, and what to do."""
+    return Entry(
+        level=logging.ERROR,
+        message=f"CERTIFICATES | those in use stay in use: {reason}",
+        fields={"event": "certificates_kept", "reason": reason},
+    )
+
+
+def revocation_expired(*, path: str, until: datetime) -> Entry:
+    """A revocation list in use has come to its end, and its CA's clients are refused for that."""
+    return Entry(
+        level=logging.ERROR,
+        message=f"CERTIFICATES | a revocation list expired at {_moment(until)}, and clients of its "
+        f"CA are refused until {path} has a current one",
+        fields={"event": "revocation_expired", "path": path, "until": until.isoformat()},
+    )
+
+
 def fault(*, peer: str) -> Entry:
     """A connection met a bug outside of any request. Written with the error's traceback."""
     return Entry(
@@ -167,3 +227,7 @@ def worker_ended(*, number: int, how: str, done: str) -> Entry:
         message=f"WORKER | {number} {how} | {done}",
         fields={"event": "worker_ended", "worker": number, "how": how, "done": done},
     )
+
+
+def _moment(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

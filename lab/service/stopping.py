@@ -1,10 +1,12 @@
-"""Waiting for the wish to stop: Ctrl+C, or SIGTERM, on every system."""
+"""What signals ask of a server: to stop (Ctrl+C, SIGTERM), and to load its files anew (SIGHUP)."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -32,3 +34,31 @@ def stop_signals() -> Iterator[asyncio.Event]:
             if by_loop:
                 loop.remove_signal_handler(number)
             signal.signal(number, before[number])
+
+
+def terminal_watch() -> Callable[[], bool]:
+    """What tells, from now on, whether the terminal that there is now has gone."""
+    terminals = [each for each in (0, 1, 2) if os.isatty(each)]
+    # Of a terminal that is gone, no descriptor is a terminal's any more.
+    return lambda: bool(terminals) and not any(map(os.isatty, terminals))
+
+
+@contextmanager
+def hangup_signal(reload: Callable[[], None], stop: asyncio.Event) -> Iterator[None]:
+    """SIGHUP calls ``reload``, where the system has it (Windows has not).
+
+    It also comes when a terminal is closed. A server that was started from that terminal would go
+    on with nobody to see it, so then ``stop`` is set instead.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    terminal_gone = terminal_watch()
+    before = signal.getsignal(signal.SIGHUP)
+    loop.add_signal_handler(signal.SIGHUP, lambda: stop.set() if terminal_gone() else reload())
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, before)

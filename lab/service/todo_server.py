@@ -5,6 +5,7 @@ Used by the door that serves, and by those that need a server of their own for a
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 
 from lab.service import journal
@@ -75,12 +76,11 @@ class TodoServer:
             observer=observer,
         )
 
-    def renew(self, tls: ServerTls) -> None:
-        """Read the files of ``tls``, and use them for connections from now on.
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Take ``context`` for connections from now on; those there are keep theirs.
 
-        Raises as the constructor does, and then everything stays as it was.
+        Raises OSError where its key log cannot be had, and then everything stays as it was.
         """
-        context = server_context(tls)
         if self._key_log is not None:
             self._key_log.attach(context)
         self._listener.use(context)

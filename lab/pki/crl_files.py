@@ -1,0 +1,152 @@
+"""Revocation lists from a file: read to their end, and held against the CAs whose clients they bar.
+
+Rules: a list is a CA's where that CA signed it under its own name, and counts from thisUpdate to
+nextUpdate (RFC 5280, 6.3.3). Where revocation is checked, OpenSSL refuses every client of a CA
+without such a list. So a file that leaves none of the CAs with one is refused, for nobody would be
+served. A CA among others that has none bars its own clients, and is told of instead: a new list of
+one CA must not have to wait for another's.
+
+This module must not know who is on a list, nor what TLS makes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from lab.pki import pem
+from lab.pki.describe import moment
+from lab.pki.errors import ExpiredError, NotYetValidError, PkiError, WrongFormatError
+from lab.pki.keys import PublicKey
+from lab.tls.certificates import distinguished
+
+_FETCH = "Have the CA make a current one, and put it there"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What a file of revocation lists does for a number of CAs.
+
+    ``until`` is when the first of the CAs covered will have no current list any more (nextUpdate),
+    None where the lists do not say. ``revoked`` is how many certificates are on the lists that
+    count. ``uncovered`` are CAs, valid themselves, without a list that counts.
+    """
+
+    until: datetime | None
+    revoked: int
+    uncovered: tuple[x509.Certificate, ...]
+
+
+def load_coverage(
+    path: Path, authorities: Sequence[x509.Certificate], *, now: datetime
+) -> Coverage:
+    """What the lists in ``path`` (PEM) do for ``authorities`` at ``now``.
+
+    Raises a :class:`~lab.pki.errors.PkiError`: a file that is missing, unreadable, of another kind,
+    or with a certificate in it; lists of which none counts for any of ``authorities``.
+    """
+    data = pem.read_file(path, remedy="Put it there, or name another file")
+    lists = lists_in(data, path, remedy="Name a file with -----BEGIN X509 CRL----- in it")
+    if any(label.endswith("CERTIFICATE") for label, _ in pem.blocks(data)):
+        raise WrongFormatError(
+            "holds a certificate beside the revocation lists, and OpenSSL would trust it as a CA",
+            remedy="Take the certificate out",
+            path=path,
+        )
+    valid = [
+        each for each in authorities if each.not_valid_before_utc <= now <= each.not_valid_after_utc
+    ]
+    own = {ca: [each for each in lists if signed_by(each, ca)] for ca in valid}
+    current = {
+        ca: max(those, key=lambda each: each.last_update_utc)
+        for ca, signed in own.items()
+        if (those := [each for each in signed if _counts(each, now)])
+    }
+    if not current:
+        signed_lists = [each for signed in own.values() for each in signed]
+        raise _no_use(path, lists, signed_lists, now)
+    ends = [each.next_update_utc for each in current.values() if each.next_update_utc is not None]
+    return Coverage(
+        until=min(ends, default=None),
+        revoked=sum(len(each) for each in current.values()),
+        uncovered=tuple(ca for ca in valid if ca not in current),
+    )
+
+
+def lists_in(data: bytes, path: Path, *, remedy: str) -> tuple[x509.CertificateRevocationList, ...]:
+    """All lists of a PEM file, in its order; at least one, or an error.
+
+    ``remedy`` is what to do where there is none.
+    """
+    found = [block for label, block in pem.blocks(data) if label == "X509 CRL"]
+    if not found:
+        raise WrongFormatError(
+            f"holds no PEM revocation list but {pem.what_is(data)}", remedy=remedy, path=path
+        )
+    try:
+        return tuple(readable(x509.load_pem_x509_crl(block)) for block in found)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise WrongFormatError(
+            "holds a damaged list", remedy="Fetch or make it again", path=path
+        ) from error
+
+
+def readable(crl: x509.CertificateRevocationList) -> x509.CertificateRevocationList:
+    """The same list. Raises ValueError where it cannot be read to its end."""
+    # The library parses these when they are asked for, and not before.
+    _ = crl.issuer, crl.last_update_utc, crl.next_update_utc, len(crl)
+    return crl
+
+
+def signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    """Whether ``crl`` has the name and the signature of ``issuer``."""
+    try:
+        key = issuer.public_key()
+        return (
+            crl.issuer == issuer.subject
+            and isinstance(key, PublicKey)
+            and crl.is_signature_valid(key)
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
+def _counts(crl: x509.CertificateRevocationList, now: datetime) -> bool:
+    end = crl.next_update_utc
+    return crl.last_update_utc <= now and (end is None or now <= end)
+
+
+def _no_use(
+    path: Path,
+    lists: Sequence[x509.CertificateRevocationList],
+    own: Sequence[x509.CertificateRevocationList],
+    now: datetime,
+) -> PkiError:
+    """The error for lists none of which counts; ``own`` are those signed by the CAs at hand."""
+    if not own:
+        return WrongFormatError(
+            "holds no revocation list that the CA signed (the first one names "
+            f"{distinguished(lists[0].issuer)!r}); with it, every client would be refused",
+            remedy="Put the list of the CA that is trusted there",
+            path=path,
+        )
+    latest = max(own, key=lambda each: each.last_update_utc)
+    if latest.last_update_utc > now:
+        return NotYetValidError(
+            f"the revocation list does not count before {moment(latest.last_update_utc)}; with "
+            "it, every client would be refused",
+            remedy=f"{_FETCH}; or set this machine's clock, which says {moment(now)}",
+            path=path,
+        )
+    assert latest.next_update_utc is not None, "without an end, it would count"
+    return ExpiredError(
+        f"the revocation list expired at {moment(latest.next_update_utc)}; with it, every client "
+        "would be refused",
+        remedy=_FETCH,
+        path=path,
+    )
