@@ -18,10 +18,6 @@ from tests.faults.hostile_records import FIRST, LATER
 from tests.faults.hostile_requests import REQUESTS, SMUGGLED
 from tests.faults.peer import Target
 
-REFUSED = {
-    TlsVersion.TLS12: "SSLV3_ALERT_HANDSHAKE_FAILURE",
-    TlsVersion.TLS13: "TLSV13_ALERT_CERTIFICATE_REQUIRED",
-}
 CROWD = 150  # silent connections of one address, more than it may have in handshake
 _CROWDS_ADDRESS = "127.0.0.2"
 _VERSIONS = list(TlsVersion)
@@ -37,8 +33,8 @@ async def _reset(aim: Target, rng: random.Random, refusals: Refusals) -> None:
 async def _refused(aim: Target, rng: random.Random, refusals: Refusals) -> None:
     version = rng.choice(_VERSIONS)
     said = await attacks.refused(aim, version)
-    refusals["with its alert" if said == REFUSED[version] else "without alert"] += 1
-    assert said == REFUSED[version], f"TLS {version.value}: {said}"
+    refusals["with its alert" if said == attacks.REFUSED[version] else "without alert"] += 1
+    assert said == attacks.REFUSED[version], f"TLS {version.value}: {said}"
 
 
 async def _hostile_record(aim: Target, rng: random.Random, refusals: Refusals) -> None:

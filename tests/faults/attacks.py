@@ -16,6 +16,12 @@ import random
 from lab.stream.contexts import TlsVersion
 from tests.faults.peer import GET, PATIENCE, Answer, End, Peer, Target, records
 
+REFUSED = {
+    TlsVersion.TLS12: "SSLV3_ALERT_HANDSHAKE_FAILURE",  # 40
+    TlsVersion.TLS13: "TLSV13_ALERT_CERTIFICATE_REQUIRED",  # 116
+}
+"""What a client without a certificate is told, in OpenSSL's words."""
+
 _BURST = GET * 90
 _SMALL = 4096  # bytes of a receive buffer
 
@@ -77,8 +83,15 @@ async def _go_on(peer: Peer, stage: Stage) -> None:
 
 
 async def refused(aim: Target, version: TlsVersion) -> str:
-    """Shake hands without a certificate, write at once, read: OpenSSL's name of the alert."""
-    peer = await Peer.connect(aim.port, aim.nameless[version])
+    """One client without a certificate; what it was told, as ``told`` has it."""
+    return await told(await Peer.connect(aim.port, aim.nameless[version]))
+
+
+async def told(peer: Peer) -> str:
+    """Shake hands, write at once, read, and close: OpenSSL's name of the alert, or of what befell.
+
+    What was done of the handshake already is not done again.
+    """
     try:
         await peer.handshake()
         await peer.write(GET)

@@ -102,14 +102,29 @@ def records(data: bytes) -> list[bytes]:
 
 
 class Peer:
-    """One connection of one client. Use ``connect``, then ``close`` or ``reset``."""
+    """One connection of one client. Use ``connect``, then ``close`` or ``reset``.
 
-    def __init__(self, connection: socket.socket) -> None:
+    With a ``context`` there is a TLS client on it, which has not spoken yet.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        context: ssl.SSLContext | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> None:
+        connection.setblocking(False)
+        # As many segments as there are sends.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connection
         self._loop = asyncio.get_running_loop()
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
+        if context is not None:
+            self._tls = context.wrap_bio(
+                self._incoming, self._outgoing, server_hostname="localhost", session=session
+            )
         self._plain = b""
 
     @classmethod
@@ -122,28 +137,21 @@ class Peer:
         receive_buffer: int | None = None,
         source: str | None = None,
     ) -> Peer:
-        """A TCP connection, with a TLS client on it that has not spoken yet. Raises OSError.
+        """Connect. Raises OSError.
 
         ``source`` is the address to come from; on Linux, all of 127.0.0.0/8 is this host.
         """
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            connection.setblocking(False)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer = cls(connection, context, session)
             if receive_buffer is not None:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             if source is not None:
                 connection.bind((source, 0))
-            loop = asyncio.get_running_loop()
-            await within_patience(loop.sock_connect(connection, (HOST, port)))
+            await within_patience(peer._loop.sock_connect(connection, (HOST, port)))
         except BaseException:
             connection.close()
             raise
-        peer = cls(connection)
-        if context is not None:
-            peer._tls = context.wrap_bio(
-                peer._incoming, peer._outgoing, server_hostname="localhost", session=session
-            )
         return peer
 
     # TCP.

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ne
 FREE = 10  # descriptors that are left to the server
 TOO_MANY = 40
 LOOK = 2.5  # seconds
-GREEDY = 12
+GREEDY = 8
 MIB = 1024 * 1024
 
 

@@ -54,7 +54,9 @@ async def dripping(peer: Peer, data: bytes, interval: float) -> AsyncIterator[No
 
 
 async def test_500_connections_stay_silent(certs: Path) -> None:
-    async with besieged(certs, limits=replace(TIME_ALONE, handshake_timeout=2.0)) as siege:
+    async with besieged(
+        certs, limits=replace(TIME_ALONE, handshake_timeout=2.0), clients=MANY
+    ) as siege:
         assert await endings_of_silence(siege.port) == {(b"", End.FIN): MANY}
         assert siege.log.struck == {"--handshake-timeout": MANY}
 
@@ -69,7 +71,7 @@ async def endings_of_silence(port: int) -> Counter[tuple[bytes, End]]:
 
 async def test_500_silent_connections_of_one_address_make_room_for_each_other(certs: Path) -> None:
     """The honest client has the same address, and is let in all the time."""
-    async with besieged(certs, limits=Limits(handshake_timeout=600.0)) as siege:
+    async with besieged(certs, limits=Limits(handshake_timeout=600.0), clients=MANY) as siege:
         answers = siege.honest.answers
         await leave_early(siege)
         assert siege.honest.answers > answers
@@ -96,7 +98,9 @@ async def leave_early(siege: Siege) -> None:
 
 async def test_500_connections_send_a_byte_now_and_then(certs: Path) -> None:
     """Each byte is right, and each is too late: the time-out counts from the beginning."""
-    async with besieged(certs, limits=replace(TIME_ALONE, handshake_timeout=2.5)) as siege:
+    async with besieged(
+        certs, limits=replace(TIME_ALONE, handshake_timeout=2.5), clients=MANY
+    ) as siege:
         context = siege.target.trusted[TlsVersion.TLS13]
 
         async def creep() -> None:
@@ -121,7 +125,7 @@ async def test_requests_that_come_byte_by_byte_and_too_slowly(
     certs: Path, request_: bytes, limits: Limits, flag: str
 ) -> None:
     """Each is told 408, in time, in each version."""
-    async with besieged(certs, limits=limits) as siege:
+    async with besieged(certs, limits=limits, clients=SOME) as siege:
 
         async def creep(number: int) -> int:
             version = VERSIONS[number % len(VERSIONS)]
