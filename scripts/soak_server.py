@@ -21,7 +21,7 @@ PATIENCE = 30.0  # seconds for the server to start, and to stop
 # Short, so that what a fault takes is soon given back; long enough for a busy machine's honest
 # clients.
 _TIMES = ("handshake", "header", "body", "write")
-_WORDS = [word for each in _TIMES for word in (f"--{each}-timeout", "3")]
+_WORDS = ["--workers", "2", *(word for each in _TIMES for word in (f"--{each}-timeout", "3"))]
 
 
 class CannotSoak(Exception):
@@ -30,7 +30,10 @@ class CannotSoak(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the server holds: open connections by its own count, descriptors, memory in bytes."""
+    """What the server's processes hold together.
+
+    Open connections by its own count, descriptors, and memory in bytes, shared pages in each.
+    """
 
     connections: int
     descriptors: int
@@ -59,7 +62,7 @@ class Server:
             return None
 
     async def _at_rest(self) -> Reading:
-        observed = Observed(self.process.pid)
+        processes = [Observed(pid) for pid in family(self.process.pid)]
 
         async def wait() -> int:
             while open_now := await asyncio.to_thread(self._connections):
@@ -68,8 +71,8 @@ class Server:
 
         return Reading(
             connections=await within_patience(wait()),
-            descriptors=await observed.descriptors_at_rest(),
-            memory=observed.memory(),
+            descriptors=sum([await each.descriptors_at_rest() for each in processes]),
+            memory=sum(each.memory() for each in processes),
         )
 
     def _connections(self) -> int:
@@ -101,8 +104,9 @@ def running(certs: Path, folder: Path) -> Iterator[Server]:
     """A server that listens inside the block. Raises CannotSoak."""
     log = folder / "server.log"
     words = [sys.executable, "-m", "lab.server", "--certs", str(certs), "--port", "0"]
+    words += ["--monitor-port", "0", "--store", f"sqlite:{folder / 'items.db'}", *_WORDS]
     with log.open("wb") as file:
-        process = _started([*words, "--monitor-port", "0", *_WORDS], file)
+        process = _started(words, file)
     try:
         port, monitor_port = _ports(process, log)
         yield Server(process, port, monitor_port, log)
@@ -122,6 +126,12 @@ def _started(words: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         cwd=ROOT,
         start_new_session=True,
     )
+
+
+def family(pid: int) -> list[int]:
+    """The process, and its children's, and theirs (Linux)."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in family(int(child)))]
 
 
 def _ports(process: subprocess.Popen[bytes], log: Path) -> tuple[int, int]:
