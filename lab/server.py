@@ -83,6 +83,7 @@ def _serving(options: argparse.Namespace) -> Serving:
         files=_files(options),
         limits=limits_of(options),
         decode_share=None if options.verbose else options.decode_share,
+        store=options.store,
         monitor_port=options.monitor_port,
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from lab.door import seconds
 from lab.pki.files import DEFAULT_DIRECTORY
 from lab.service.limits import Limits
+from lab.service.stores import store_choice
 from lab.stream.contexts import ClientAuth, TlsVersion
 
 _TIMES = {
@@ -25,7 +26,7 @@ _COUNTS = {
     "max_header_fields": ("N", "fields of a request's head"),
     "max_body": ("BYTES", "of a request's body"),
     "max_connections": ("N", "at a time, by each worker"),
-    "max_handshakes_per_peer": ("N", "of one address at a time; its oldest makes room"),
+    "max_handshakes_per_peer": ("N", "of one address at a time; the oldest makes room"),
     "max_pipelined": ("N", "requests in a row that do not wait for an answer"),
 }
 
@@ -137,6 +138,14 @@ def _add_log(made: argparse.ArgumentParser) -> None:
 
 
 def _add_process(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--store",
+        type=store_choice,
+        default="memory",
+        metavar="memory|sqlite:PATH",
+        help="where items are kept: gone with the process, or in a file that is made if there is "
+        "none (default: %(default)s)",
+    )
     made.add_argument(
         "--loop",
         choices=["asyncio", "uvloop"],

@@ -21,6 +21,8 @@ from lab.service.owner import own_exceptions
 from lab.service.renewal import Renewal, in_use
 from lab.service.server_files import Loaded, ServerFiles
 from lab.service.stopping import hangup_signal, stop_signals
+from lab.service.store import StoreUnavailable, TodoStore
+from lab.service.stores import StoreChoice, open_store
 from lab.service.todo_server import TodoServer
 from lab.show.stages import StageLog
 from lab.stream.allowance import Allowance
@@ -58,6 +60,7 @@ class Serving:
     policy: Policy | None
     limits: Limits
     decode_share: float | None
+    store: StoreChoice
     monitor_port: int | None = None
     shares: monitoring.Shared | None = None
 
@@ -68,8 +71,10 @@ async def serve(settings: Serving) -> None:
     metrics = None if settings.monitor_port is None else monitoring.metrics_of_server()
     renewal = Renewal(settings.files)
     loaded = _load(renewal)
-    server = _server(settings, loaded.tls, metrics)
-    async with _monitored(settings, server, metrics, loaded.tls) as monitor:
+    async with (
+        _server(settings, loaded.tls, metrics) as server,
+        _monitored(settings, server, metrics, loaded.tls) as monitor,
+    ):
         address = await _open(server, settings)
         with (
             stop_signals() as stop,
@@ -101,19 +106,20 @@ async def serve_as_member(settings: Serving, member: Member) -> None:
     own_exceptions(loop)
     metrics = monitoring.metrics_of_worker(shares, member) if shares else None
     renewal = Renewal(settings.files)
-    server = _server(settings, _load(renewal, tell=member.number == 1).tls, metrics)
-    await _open(server, settings, shared=True)
-    notes = monitoring.noted(server, shares, member) if shares else contextlib.nullcontext()
-    with (
-        stop_signals() as stop,
-        hangup_signal(renewal.ask, stop),
-        renewal.running(partial(_renew, server, _nowhere)),
-    ):
-        async with notes:
-            loop.add_reader(member.lifeline, stop.set)
-            member.report()
-            await stop.wait()
-            await server.close()
+    loaded = _load(renewal, tell=member.number == 1)
+    async with _server(settings, loaded.tls, metrics) as server:
+        await _open(server, settings, shared=True)
+        notes = monitoring.noted(server, shares, member) if shares else contextlib.nullcontext()
+        with (
+            stop_signals() as stop,
+            hangup_signal(renewal.ask, stop),
+            renewal.running(partial(_renew, server, _nowhere)),
+        ):
+            async with notes:
+                loop.add_reader(member.lifeline, stop.set)
+                member.report()
+                await stop.wait()
+                await server.close()
 
 
 def serve_by_workers(
@@ -125,6 +131,10 @@ def serve_by_workers(
     """
     if not hasattr(os, "fork"):
         raise CannotServe("--workers needs a system that can fork; leave it out here")
+    if settings.store.path is None:
+        raise CannotServe(
+            "--workers needs items that all of them can reach; add --store sqlite:PATH"
+        )
     grace = settings.limits.shutdown_timeout + 2 * settings.limits.discard_timeout
     try:
         with held_port(settings.host, settings.port) as port, contextlib.ExitStack() as stack:
@@ -260,12 +270,30 @@ def _monitor_errors(port: int) -> Iterator[None]:
         raise CannotServe(_cannot_listen(error, MONITOR_HOST, port, "--monitor-port")) from error
 
 
-def _server(settings: Serving, tls: ServerTls, metrics: Metrics | None) -> TodoServer:
+@contextlib.asynccontextmanager
+async def _server(
+    settings: Serving, tls: ServerTls, metrics: Metrics | None
+) -> AsyncIterator[TodoServer]:
+    """A server with its store open. The store is closed at the end, however that comes about."""
+    try:
+        store = await open_store(settings.store)
+    except StoreUnavailable as error:
+        raise CannotServe(str(error)) from error
+    try:
+        yield _todo_server(settings, tls, store, metrics)
+    finally:
+        await store.close()  # its thread would keep the process
+
+
+def _todo_server(
+    settings: Serving, tls: ServerTls, store: TodoStore, metrics: Metrics | None
+) -> TodoServer:
     share = settings.decode_share
     try:
         return TodoServer(
             tls,
             limits=settings.limits,
+            store=store,
             sink=lambda peer: StageLog(peer, journal.LOGGER),
             policy=settings.policy,
             allowance=None if share is None else Allowance(share),

@@ -10,6 +10,7 @@ import pytest
 
 from lab.pki.plan import KeyType, SetPlan
 from lab.pki.writing import write_set
+from tests.doors import Crew
 
 # What CI's machine cannot have. Everything else that is skipped there is a defect.
 CAUSES = (
@@ -17,6 +18,7 @@ CAUSES = (
     "needs macOS",
     "needs Python ",
     "needs a user whom file modes can stop",
+    "needs a user who may mount",
 )
 
 
@@ -26,6 +28,19 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lab") / "certs"
     write_set(folder, SetPlan(key_type=KeyType.EC), now=datetime.now(timezone.utc))
     return folder
+
+
+@pytest.fixture
+def crew(tmp_path_factory: pytest.TempPathFactory) -> Crew:
+    """Options for workers, with a new store that they share."""
+
+    def options(workers: int | str) -> tuple[str, ...]:
+        if int(workers) == 1:
+            return ("--workers", "1")
+        items = tmp_path_factory.mktemp("items") / "items.db"
+        return ("--workers", str(workers), "--store", f"sqlite:{items}")
+
+    return options
 
 
 @pytest.hookimpl(trylast=True)

@@ -105,7 +105,7 @@ def test_an_address_with_many_in_their_handshake_loses_its_oldest(certs: Path) -
     with served("--certs", certs, "--port", "0", *words) as server:
         address = ("127.0.0.1", server.port)
         silent = [socket.create_connection(address, PATIENCE) for _ in range(3)]
-        server.until(r"LIMIT \| .* \| --max-handshakes-per-peer 2 \| its oldest makes room")
+        server.until(r"LIMIT \| .* \| --max-handshakes-per-peer 2 \| made room for another")
         assert silent[0].recv(1) == b""
         assert get(server.port, client_tls(certs)).startswith(b"HTTP/1.1 200 ")
         for connection in silent:

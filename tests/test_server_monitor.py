@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors import PATIENCE, ServerProcess, run, served
+from tests.doors import PATIENCE, Crew, ServerProcess, run, served
 from tests.service.renewing import new_lab
 from tests.service.scraping import Series, fetch, labels, only, scrape
 from tests.serving import client_tls, get
@@ -109,10 +109,10 @@ def test_without_a_monitor_nothing_of_it_is_loaded(certs: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=on_linux)])
-def test_a_monitor_port_in_use(certs: Path, workers: str) -> None:
+def test_a_monitor_port_in_use(certs: Path, workers: str, crew: Crew) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        words = ("--port", "0", "--monitor-port", port, "--workers", workers)
+        words = ("--port", "0", "--monitor-port", port, *crew(workers))
         done = run("lab.server", "--certs", certs, *words)
     assert done.code == 2
     assert done.err == (
@@ -122,9 +122,9 @@ def test_a_monitor_port_in_use(certs: Path, workers: str) -> None:
 
 
 @on_linux
-def test_a_monitor_of_two_workers(certs: Path) -> None:
+def test_a_monitor_of_two_workers(certs: Path, crew: Crew) -> None:
     context = client_tls(certs)
-    with served("--certs", certs, *WITH_MONITOR, "--workers", "2") as server:
+    with served("--certs", certs, *WITH_MONITOR, *crew(2)) as server:
         assert server.lines[-1].endswith(" with 2 workers")
         port = monitor_port(server)
         eventually(lambda: health(port) == (200, "ok"))
@@ -137,9 +137,11 @@ def test_a_monitor_of_two_workers(certs: Path) -> None:
 
 
 @on_linux
-def test_counts_of_a_worker_that_is_killed_are_kept(certs: Path, tmp_path: Path) -> None:
+def test_counts_of_a_worker_that_is_killed_are_kept(
+    certs: Path, tmp_path: Path, crew: Crew
+) -> None:
     context = client_tls(certs)
-    words = (*WITH_MONITOR, "--workers", "2")
+    words = (*WITH_MONITOR, *crew(2))
     with served("--certs", certs, *words, TMPDIR=str(tmp_path)) as server:
         port = monitor_port(server)
         eventually(lambda: health(port) == (200, "ok"))
@@ -160,8 +162,8 @@ def test_counts_of_a_worker_that_is_killed_are_kept(certs: Path, tmp_path: Path)
 
 
 @on_linux
-def test_a_worker_that_hangs_is_told_of(certs: Path) -> None:
-    with served("--certs", certs, *WITH_MONITOR, "--workers", "2") as server:
+def test_a_worker_that_hangs_is_told_of(certs: Path, crew: Crew) -> None:
+    with served("--certs", certs, *WITH_MONITOR, *crew(2)) as server:
         port = monitor_port(server)
         eventually(lambda: health(port) == (200, "ok"))
         victim = min(workers_of(server))
@@ -173,8 +175,8 @@ def test_a_worker_that_hangs_is_told_of(certs: Path) -> None:
 
 
 @on_linux
-def test_workers_that_stop_are_told_of_to_the_end(certs: Path) -> None:
-    words = (*WITH_MONITOR, "--workers", "2", "--shutdown-timeout", "20")
+def test_workers_that_stop_are_told_of_to_the_end(certs: Path, crew: Crew) -> None:
+    words = (*WITH_MONITOR, *crew(2), "--shutdown-timeout", "20")
     with served("--certs", certs, *words) as server:
         port = monitor_port(server)
         with socket.create_connection(("127.0.0.1", server.port)):
@@ -192,16 +194,15 @@ def workers_of(server: ServerProcess) -> set[int]:
 
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=on_linux)])
 def test_the_monitor_tells_of_the_certificates_that_are_in_use_now(
-    tmp_path: Path, workers: str
+    tmp_path: Path, workers: str, crew: Crew
 ) -> None:
     lab = new_lab(tmp_path)
-    words = ("--certs", lab.folder, "--workers", workers)
 
     def serials(port: int) -> set[str]:
         days = only(scrape(port), "certificate_expires_days")
         return {dict(key)["serial"] for key in days if dict(key)["kind"] == "server"}
 
-    with served(*words, *WITH_MONITOR) as server:
+    with served("--certs", lab.folder, *crew(workers), *WITH_MONITOR) as server:
         port = monitor_port(server)
         old = f"{lab.served.serial_number:x}"
         assert serials(port) == {old}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab.pki.files import Role
-from tests.doors import environment, run, served
+from tests.doors import Crew, environment, run, served
 from tests.pki_fixtures import new_authority, utc_now
 from tests.service.renewing import DAY, IN_USE, Lab, Visit, new_lab, refusal
 from tests.serving import client_tls
@@ -117,11 +117,11 @@ def test_a_client_is_revoked_while_the_server_runs(lab: Lab) -> None:
 )
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=on_posix)])
 def test_a_list_that_is_of_no_use_keeps_it_from_starting(
-    lab: Lab, make: Callable[[Lab], None], says: str, workers: str
+    lab: Lab, make: Callable[[Lab], None], says: str, workers: str, crew: Crew
 ) -> None:
     make(lab)
-    words = ("--certs", lab.folder, "--crl", lab.crl, "--port", "0", "--workers", workers)
-    done = run("lab.server", *words)
+    words = ("--certs", lab.folder, "--crl", lab.crl, "--port", "0")
+    done = run("lab.server", *words, *crew(workers))
     assert (done.code, done.out) == (2, "")
     (line,) = done.err.splitlines()
     assert line.startswith(f"lab.server: {lab.crl}: ")
@@ -137,10 +137,10 @@ def test_lists_without_client_certificates_make_no_sense(lab: Lab) -> None:
 
 
 @on_posix
-def test_a_signal_reaches_all_workers(lab: Lab) -> None:
+def test_a_signal_reaches_all_workers(lab: Lab, crew: Crew) -> None:
     lab.new_list()
-    words = ("--certs", lab.folder, "--crl", lab.crl, "--port", "0", "--workers", "2")
-    with served(*words) as server:
+    words = ("--certs", lab.folder, "--crl", lab.crl, "--port", "0")
+    with served(*words, *crew(2)) as server:
         assert [bool(re.search("CERTIFICATES", line)) for line in server.lines] == [True, False]
         server.process.send_signal(signal.SIGHUP)
         lines = [server.until("CERTIFICATES") for _ in range(2)]
@@ -150,10 +150,12 @@ def test_a_signal_reaches_all_workers(lab: Lab) -> None:
 
 @on_posix
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_it_ends_with_the_terminal_that_it_was_started_from(lab: Lab, workers: str) -> None:
+def test_it_ends_with_the_terminal_that_it_was_started_from(
+    lab: Lab, workers: str, crew: Crew
+) -> None:
     """Closing a terminal sends SIGHUP too; a server that only reloaded would be left behind."""
     terminal, end = os.openpty()
-    words = ["--certs", str(lab.folder), "--port", "0", "--workers", workers]
+    words = ["--certs", str(lab.folder), "--port", "0", *crew(workers)]
     process = subprocess.Popen(
         [sys.executable, "-m", "lab.server", *words],
         stdin=end,

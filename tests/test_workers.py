@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors import PATIENCE, ServerProcess, run, served
+from tests.doors import PATIENCE, Crew, ServerProcess, run, served
 from tests.serving import client_tls, get
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for its /proc")
@@ -52,9 +53,9 @@ def two_workers(server: ServerProcess) -> set[int]:
     return workers
 
 
-def test_workers_share_the_port_and_stop_together(certs: Path) -> None:
+def test_workers_share_the_port_and_stop_together(certs: Path, crew: Crew) -> None:
     context = client_tls(certs)
-    with served("--certs", certs, "--port", "0", "--workers", "2") as server:
+    with served("--certs", certs, "--port", "0", *crew(2)) as server:
         assert server.lines[-1].endswith(" with 2 workers")
         workers = two_workers(server)
         for _ in range(8):
@@ -67,9 +68,9 @@ def test_workers_share_the_port_and_stop_together(certs: Path) -> None:
     ]
 
 
-def test_a_worker_that_dies_is_started_again(certs: Path) -> None:
+def test_a_worker_that_dies_is_started_again(certs: Path, crew: Crew) -> None:
     context = client_tls(certs)
-    with served("--certs", certs, "--port", "0", "--workers", "2") as server:
+    with served("--certs", certs, "--port", "0", *crew(2)) as server:
         workers = two_workers(server)
         victim = min(workers)
         os.kill(victim, signal.SIGKILL)
@@ -82,15 +83,15 @@ def test_a_worker_that_dies_is_started_again(certs: Path) -> None:
         assert server.stop(signal.SIGINT) == 0
 
 
-def test_workers_do_not_outlive_their_parent(certs: Path) -> None:
-    with served("--certs", certs, "--port", "0", "--workers", "2") as server:
+def test_workers_do_not_outlive_their_parent(certs: Path, crew: Crew) -> None:
+    with served("--certs", certs, "--port", "0", *crew(2)) as server:
         workers = two_workers(server)
         server.process.kill()
         eventually(lambda: all(gone(pid) for pid in workers))
 
 
-def test_a_stop_while_a_worker_waits_to_be_started_again(certs: Path) -> None:
-    with served("--certs", certs, "--port", "0", "--workers", "2") as server:
+def test_a_stop_while_a_worker_waits_to_be_started_again(certs: Path, crew: Crew) -> None:
+    with served("--certs", certs, "--port", "0", *crew(2)) as server:
         for pid in two_workers(server):
             os.kill(pid, signal.SIGKILL)
         server.until("WORKER")
@@ -99,10 +100,10 @@ def test_a_stop_while_a_worker_waits_to_be_started_again(certs: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_port_in_use(certs: Path, workers: str) -> None:
+def test_a_port_in_use(certs: Path, workers: str, crew: Crew) -> None:
     """Also one that another crew of this user shares among its own."""
-    with served("--certs", certs, "--port", "0", "--workers", workers) as server:
-        done = run("lab.server", "--certs", certs, "--port", str(server.port), "--workers", "2")
+    with served("--certs", certs, "--port", "0", *crew(workers)) as server:
+        done = run("lab.server", "--certs", certs, "--port", str(server.port), *crew(2))
     assert done.code == 2
     assert done.err == (
         f"lab.server: port {server.port} on 127.0.0.1 is in use; "
@@ -110,16 +111,16 @@ def test_a_port_in_use(certs: Path, workers: str) -> None:
     )
 
 
-def test_a_worker_that_cannot_start_is_told_once(certs: Path, tmp_path: Path) -> None:
+def test_a_worker_that_cannot_start_is_told_once(certs: Path, tmp_path: Path, crew: Crew) -> None:
     broken = tmp_path / "certs"
     broken.mkdir()
     for name in ("ca.crt", "server.crt", "server.key"):
         (broken / name).write_bytes((certs / name).read_bytes())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = run(
-            "lab.server",
-            *("--certs", broken, "--host", "203.0.113.1", "--workers", "3"),
+            *("lab.server", "--certs", broken, "--host", "203.0.113.1"),
             *("--port", str(taken.getsockname()[1])),
+            *crew(3),
         )
     assert done.code == 2
     assert len(done.err.splitlines()) == 1
@@ -132,3 +133,19 @@ def test_uvloop(certs: Path) -> None:
         assert run("lab.client", server.url, "--certs", certs, "--no-cert").code == 0
         assert server.stop() == 0
     assert server.lines[-1] == "[SERVER] Stopped."
+
+
+def test_workers_with_lists_of_their_own_would_be_no_service(certs: Path) -> None:
+    done = run("lab.server", "--certs", certs, "--workers", "2")
+    assert done.code == 2
+    assert done.err == (
+        "lab.server: --workers needs items that all of them can reach; add --store sqlite:PATH\n"
+    )
+
+
+def test_items_are_the_same_whichever_worker_answers(certs: Path, crew: Crew) -> None:
+    with served("--certs", certs, "--port", "0", *crew(3)) as server:
+        for _ in range(6):
+            assert run("lab.client", server.url, "--certs", certs).code == 0
+        items = json.loads(get(server.port, client_tls(certs)).partition(b"\r\n\r\n")[2])["todos"]
+    assert [item["id"] for item in items] == list(range(1, 12))

@@ -2,7 +2,8 @@
 
 Rules: whoever comes is given a place or none, at once. A client that is still in its handshake has
 proved nothing, so where one address has too many of those, its oldest makes room for its newest:
-connections that stay silent cannot keep an honest client of the same address out.
+connections that stay silent cannot keep an honest client of the same address out. Those that have
+not said a word go first, or a burst of them would drive out whoever is in the middle of it.
 
 This module must not know sockets, tasks, or what is said to those who must leave.
 """
@@ -10,7 +11,7 @@ This module must not know sockets, tasks, or what is said to those who must leav
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from typing import Protocol
 
 from lab.service.limits import Limits
 
@@ -23,45 +24,61 @@ class Place(enum.Enum):
     NONE = "closed"
 
 
+class Guest(Protocol):
+    """A connection, as far as the crowd must know it."""
+
+    @property
+    def peer(self) -> str:
+        """The address that it comes from."""
+        ...
+
+    @property
+    def silent(self) -> bool:
+        """Whether it has sent nothing so far."""
+        ...
+
+    def evict(self) -> None:
+        """It must go, to make room."""
+        ...
+
+
 class Crowd:
-    """The connections of one listener. Each calls ``enter``, ``known`` and ``leave`` once."""
+    """The guests of one listener. Each is given to ``enter``, ``known`` and ``leave`` once."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._inside = 0
         # Dictionaries keep the order in which their keys came.
-        self._in_handshake: dict[str, dict[object, Callable[[], None]]] = {}
+        self._in_handshake: dict[str, dict[Guest, None]] = {}
 
     @property
     def inside(self) -> int:
         """How many connections there are."""
         return self._inside
 
-    def enter(self, peer: str, key: object, evict: Callable[[], None]) -> Place:
-        """A connection of ``peer`` begins its handshake; ``evict`` is called if it must go.
-
-        Where the place is NONE, the connection is not counted and need not leave.
-        """
+    def enter(self, guest: Guest) -> Place:
+        """A guest begins its handshake; with no place it is not counted, and not to leave."""
         if self._inside >= self._limits.max_connections + self._limits.max_surplus:
             return Place.NONE
         self._inside += 1
-        others = self._in_handshake.setdefault(peer, {})
+        others = self._in_handshake.setdefault(guest.peer, {})
         if len(others) >= self._limits.max_handshakes_per_peer:
-            oldest = next(iter(others))
-            others.pop(oldest)()
-        others[key] = evict
+            first = next((other for other in others if other.silent), next(iter(others)))
+            del others[first]
+            first.evict()
+        others[guest] = None
         crowded = self._inside > self._limits.max_connections
         return Place.SURPLUS if crowded else Place.SERVED
 
-    def known(self, peer: str, key: object) -> None:
-        """The handshake of a connection is over; it is evicted no more. A second call is idle."""
-        others = self._in_handshake.get(peer)
+    def known(self, guest: Guest) -> None:
+        """The handshake of a guest is over; it is evicted no more. A second call is idle."""
+        others = self._in_handshake.get(guest.peer)
         if others is not None:
-            others.pop(key, None)
+            others.pop(guest, None)
             if not others:
-                del self._in_handshake[peer]
+                del self._in_handshake[guest.peer]
 
-    def leave(self, peer: str, key: object) -> None:
-        """A connection is gone."""
+    def leave(self, guest: Guest) -> None:
+        """A guest is gone."""
         self._inside -= 1
-        self.known(peer, key)
+        self.known(guest)

@@ -92,6 +92,15 @@ def todo_created(*, common_name: str | None, item: Mapping[str, object]) -> Entr
     )
 
 
+def store_unavailable(*, common_name: str | None, reason: str) -> Entry:
+    """The store failed at a request. ``reason`` says why, for whoever runs the server."""
+    return Entry(
+        level=logging.ERROR,
+        message=f"STORE UNAVAILABLE | CN={common_name!r} | {escaped(reason)}",
+        fields={"event": "store_unavailable", "client": common_name, "reason": reason},
+    )
+
+
 def limit_struck(*, peer: str, limit: str, value: float, done: str) -> Entry:
     """A client met one of the limits. ``limit`` is its option, ``done`` what was done about it."""
     return Entry(

@@ -14,7 +14,7 @@ import os
 import socket
 import ssl
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from lab.service import journal
@@ -54,6 +54,25 @@ WatchFactory = Callable[[str], Watch]
 """Makes the watch of a new connection from the peer's address, as text."""
 
 
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """A connection as a guest of the crowd, and its task."""
+
+    wire: AcceptedWire
+    peer: str
+    port: int
+    task: asyncio.Task[None]
+    evicted: bool = False
+
+    @property
+    def silent(self) -> bool:
+        return self.wire.silent
+
+    def evict(self) -> None:
+        self.evicted = True
+        self.task.cancel()
+
+
 class Listener:
     """A TLS server on one address. Use ``open``, then ``close``."""
 
@@ -74,7 +93,6 @@ class Listener:
         self._crowd = Crowd(limits)
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._evicted: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def open(self, host: str, port: int, *, shared: bool = False) -> tuple[str, int]:
@@ -156,65 +174,56 @@ class Listener:
             if peername is None:  # gone before it could be asked
                 writer.close()
             else:
-                await self._place(AcceptedWire(reader, writer), peername, task)
+                host, number = peername[:2]
+                await self._place(_Connection(AcceptedWire(reader, writer), host, number, task))
         except asyncio.CancelledError:
             # Only close() cancels, and it has waited; there is nobody left to tell.
             writer.transport.abort()
         finally:
             self._tasks.discard(task)
 
-    async def _place(
-        self, wire: AcceptedWire, peername: Sequence[object], task: asyncio.Task[None]
-    ) -> None:
+    async def _place(self, connection: _Connection) -> None:
         """Let a connection in if there is a place for it, and serve it to its end."""
-        peer, port = str(peername[0]), int(str(peername[1]))
-
-        def evict() -> None:
-            self._evicted.add(task)
-            task.cancel()
-
-        place = self._crowd.enter(peer, task, evict)
+        peer = connection.peer
+        place = self._crowd.enter(connection)
         if place is not Place.SERVED:
             self._struck(Limit.MAX_CONNECTIONS, peer, place.value)
         if place is Place.NONE:
-            await wire.close(0)
+            await connection.wire.close(0)
             return
         try:
             visit = Visit(peer=peer, surplus=place is Place.SURPLUS, closing=self._closing)
-            await self._serve(wire, port, visit, task)
+            await self._serve(connection, visit)
         finally:
-            self._crowd.leave(peer, task)
+            self._crowd.leave(connection)
 
-    async def _serve(
-        self, wire: AcceptedWire, port: int, visit: Visit, task: asyncio.Task[None]
-    ) -> None:
+    async def _serve(self, connection: _Connection, visit: Visit) -> None:
         peer = visit.peer
         stream = TlsStream(
-            wire,
+            connection.wire,
             self._context,
             Endpoint.SERVER,
-            watch=self._watch(address_text(peer, port)) if self._watch else None,
+            watch=self._watch(address_text(peer, connection.port)) if self._watch else None,
         )
         linger = Linger(seconds=self._limits.discard_timeout)
         try:
             try:
                 await stream.handshake(self._limits.handshake_timeout)
             finally:
-                self._crowd.known(peer, task)
+                self._crowd.known(connection)
             await self._converse(stream, visit)
         except HandshakeTimedOut:
             self._struck(Limit.HANDSHAKE_TIMEOUT, peer, "the connection ends")
         except ConnectionError:
             pass  # whoever watches the stream was told
         except asyncio.CancelledError:
-            if task not in self._evicted or not _taken_back(task):
+            if not connection.evicted or not _taken_back(connection.task):
                 raise
             linger = _GONE
-            self._struck(Limit.MAX_HANDSHAKES_PER_PEER, peer, "its oldest makes room")
+            self._struck(Limit.MAX_HANDSHAKES_PER_PEER, peer, "made room for another")
         except Exception as error:
             journal.write(journal.fault(peer=peer), error=error)
         finally:
-            self._evicted.discard(task)
             await stream.close(linger)
 
     def _struck(self, limit: Limit, peer: str, done: str) -> None:

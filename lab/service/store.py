@@ -47,7 +47,7 @@ class TodoStore(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of what the store holds. It is not used after that."""
+        """Let go of what the store holds. After that only another ``close`` may follow."""
         ...
 
 

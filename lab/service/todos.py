@@ -17,8 +17,9 @@ from typing import Any, NoReturn
 
 from lab.service import journal
 from lab.service.access import ClientIdentity, Policy
+from lab.service.full import RETRY_AFTER
 from lab.service.message import RequestHead, Response, error_response, json_bytes
-from lab.service.store import TodoItem, TodoStore
+from lab.service.store import StoreUnavailable, TodoItem, TodoStore
 
 PATH = "/todo"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
@@ -70,20 +71,28 @@ class TodoApp:
         return None
 
     async def answer(self, head: RequestHead, body: bytes) -> Response:
-        """Answers a request that was not refused: 200, 201, 204, or 400 for an invalid item."""
+        """Answers a request that was not refused: 200, 201, 204, 400 or 503.
+
+        400 is for an invalid item, 503 for a store that cannot serve now.
+        """
         if head.method == "OPTIONS":
             return Response(status=204, headers=_ALLOW)
-        if head.method == "POST":
-            return await self._create(head.client, body)
-        name = _name(head.client)
+        try:
+            if head.method == "POST":
+                return await self._create(head.client, body)
+            return await self._list(head.client)
+        except StoreUnavailable as error:
+            return _unavailable(head.client, error)
+
+    async def _list(self, client: ClientIdentity | None) -> Response:
         items = await self._store.list()
         if items is not self._listed:
             listing = json_bytes([asdict(item) for item in items]).decode()
             self._listed, self._listing = items, listing.replace("\n", "\n  ")
-        client = json.dumps(name, ensure_ascii=False)
-        text = f'{{\n  "client": {client},\n  "todos": {self._listing}\n}}'
+        name = json.dumps(_name(client), ensure_ascii=False)
+        text = f'{{\n  "client": {name},\n  "todos": {self._listing}\n}}'
         return Response(
-            status=200, body=text.encode(), entries=(_admitted(head.client, "serving /todo"),)
+            status=200, body=text.encode(), entries=(_admitted(client, "serving /todo"),)
         )
 
     async def _create(self, client: ClientIdentity | None, body: bytes) -> Response:
@@ -158,6 +167,17 @@ def _refuse_content(head: RequestHead) -> Response | None:
         message = "the body must come without Content-Encoding"
         return error_response(415, message, field="Content-Encoding")
     return None
+
+
+def _unavailable(client: ClientIdentity | None, error: StoreUnavailable) -> Response:
+    """The reason is for whoever runs the server; it names paths, so the client does not get it."""
+    return error_response(
+        503,
+        "the store of items cannot serve just now, and nothing was changed; "
+        "the server's log says why",
+        headers=(RETRY_AFTER,),
+        entries=(journal.store_unavailable(common_name=_name(client), reason=str(error)),),
+    )
 
 
 def _name(client: ClientIdentity | None) -> str | None:

@@ -45,10 +45,14 @@ class AcceptedWire:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.silent = True
+        """Whether the peer has sent nothing so far."""
 
     async def receive(self) -> bytes:  # noqa: D102 - see Wire
         try:
-            return await self._reader.read(CHUNK)
+            data = await self._reader.read(CHUNK)
+            self.silent = False
+            return data
         except ConnectionError:
             raise
         except OSError as error:  # ETIMEDOUT, EHOSTUNREACH: broken all the same

@@ -1,52 +1,67 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from lab.service.crowd import Crowd, Place
 from lab.service.limits import Limits
 
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
-class Left:
-    """Remembers which connections were evicted."""
 
-    def __init__(self) -> None:
-        self.keys: list[object] = []
+@dataclass(eq=False)
+class Visitor:
+    peer: str = HERE
+    silent: bool = True
+    evicted: bool = False
 
-    def evictor(self, key: object) -> Callable[[], None]:
-        return lambda: self.keys.append(key)
+    def evict(self) -> None:
+        self.evicted = True
 
 
 def test_the_newest_of_a_peer_takes_the_place_of_its_oldest() -> None:
-    crowd, left = Crowd(Limits(max_handshakes_per_peer=2)), Left()
-    for key in (1, 2, 3, 4):
-        assert crowd.enter("192.0.2.1", key, left.evictor(key)) is Place.SERVED
-    assert left.keys == [1, 2]
+    crowd = Crowd(Limits(max_handshakes_per_peer=2))
+    visitors = [Visitor() for _ in range(4)]
+    assert [crowd.enter(each) for each in visitors] == [Place.SERVED] * 4
+    assert [each.evicted for each in visitors] == [True, True, False, False]
     assert crowd.inside == 4  # they leave when their tasks have ended
 
 
+def test_those_who_have_not_said_a_word_go_first() -> None:
+    crowd = Crowd(Limits(max_handshakes_per_peer=3))
+    visitors = [Visitor(silent=False), Visitor(), Visitor(silent=False)]
+    for each in (*visitors, Visitor(silent=False)):
+        crowd.enter(each)
+    assert [each.evicted for each in visitors] == [False, True, False]
+    crowd.enter(Visitor())
+    assert visitors[0].evicted
+
+
 def test_one_peer_takes_no_place_of_another() -> None:
-    crowd, left = Crowd(Limits(max_handshakes_per_peer=1)), Left()
-    crowd.enter("192.0.2.1", 1, left.evictor(1))
-    crowd.enter("192.0.2.2", 2, left.evictor(2))
-    assert left.keys == []
+    crowd = Crowd(Limits(max_handshakes_per_peer=1))
+    one, other = Visitor(HERE), Visitor(ELSEWHERE)
+    crowd.enter(one)
+    crowd.enter(other)
+    assert not one.evicted
 
 
 def test_whoever_has_shaken_hands_is_not_evicted() -> None:
-    crowd, left = Crowd(Limits(max_handshakes_per_peer=1)), Left()
-    crowd.enter("192.0.2.1", 1, left.evictor(1))
-    crowd.known("192.0.2.1", 1)
-    crowd.known("192.0.2.1", 1)
-    crowd.enter("192.0.2.1", 2, left.evictor(2))
-    crowd.leave("192.0.2.1", 2)
-    crowd.enter("192.0.2.1", 3, left.evictor(3))
-    assert left.keys == []
+    crowd = Crowd(Limits(max_handshakes_per_peer=1))
+    one, two, three = Visitor(), Visitor(), Visitor()
+    crowd.enter(one)
+    crowd.known(one)
+    crowd.known(one)
+    crowd.enter(two)
+    crowd.leave(two)
+    crowd.enter(three)
+    assert not one.evicted and not two.evicted
 
 
 def test_beyond_all_places_some_are_told_and_the_rest_are_not() -> None:
-    crowd, left = Crowd(Limits(max_connections=2, max_surplus=1)), Left()
-    places = [crowd.enter("192.0.2.1", key, left.evictor(key)) for key in range(5)]
+    crowd = Crowd(Limits(max_connections=2, max_surplus=1))
+    visitors = [Visitor() for _ in range(5)]
+    places = [crowd.enter(each) for each in visitors]
     assert places == [Place.SERVED, Place.SERVED, Place.SURPLUS, Place.NONE, Place.NONE]
-    crowd.leave("192.0.2.1", 0)
-    crowd.leave("192.0.2.1", 1)
-    assert crowd.enter("192.0.2.1", 9, left.evictor(9)) is Place.SERVED
+    crowd.leave(visitors[0])
+    crowd.leave(visitors[1])
+    assert crowd.enter(Visitor()) is Place.SERVED
     assert crowd.inside == 2

@@ -29,6 +29,7 @@ def test_a_peers_text_stays_on_its_line_and_between_its_quotes(text: str) -> Non
         journal.request(peer=text, common_name=text, request_line=text, status=400),
         journal.admitted(common_name=text, authenticated=True, doing="serving /todo"),
         journal.todo_created(common_name=text, item={"task": text}),
+        journal.store_unavailable(common_name=text, reason=text),
         journal.abandoned(peer=text, common_name=text, reason="x"),
         journal.failed(peer=text, common_name=text, request_line=text),
     ):

@@ -8,7 +8,7 @@ import pytest
 
 from lab.service.access import Denial, anyone, certificate_required
 from lab.service.message import RequestHead
-from lab.service.store import MemoryStore
+from lab.service.store import MemoryStore, StoreUnavailable, TodoItem
 from lab.service.todos import InvalidTodo, NewTodo, TodoApp, parse_todo
 from tests.service.rig import ALICE, GET, post, served
 
@@ -86,6 +86,55 @@ async def test_a_listing_follows_what_was_added_and_who_asks() -> None:
             value = json.loads((await app.answer(asked, b"")).body)
             assert value["todos"][-1]["task"] == task
             assert value["client"] == client.common_name
+
+
+class FailingStore(MemoryStore):
+    """Fails while ``reason`` is set."""
+
+    reason = ""
+
+    async def add(self, *, task: str, done: bool) -> TodoItem:
+        if self.reason:
+            raise StoreUnavailable(self.reason)
+        return await super().add(task=task, done=done)
+
+    async def list(self) -> tuple[TodoItem, ...]:
+        if self.reason:
+            raise StoreUnavailable(self.reason)
+        return await super().list()
+
+
+async def test_a_store_that_fails_draws_503_and_one_line_with_the_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "lab.server")
+    store = FailingStore()
+    async with served(TodoApp(store=store, policy=certificate_required)) as service:
+        client = await service.connect()
+        before = (await client.ask(GET)).body
+        store.reason = "/srv/todo.db is\x1b[2J\nfull"
+        for request in (GET, post(POST_BODY)):
+            caplog.clear()
+            answer = await client.ask(request)
+            assert (answer.status, answer.closes) == (503, False)
+            assert answer.headers["retry-after"].isdigit()
+            assert answer.json() == {
+                "error": "service_unavailable",
+                "field": None,
+                "message": "the store of items cannot serve just now, and nothing was changed; "
+                "the server's log says why",
+            }
+            request_line, failure = caplog.records
+            assert request_line.getMessage().endswith(' HTTP/1.1" 503 -')
+            assert failure.getMessage() == (
+                "STORE UNAVAILABLE | CN='mtls-client' | /srv/todo.db is\\x1b[2J\\nfull"
+            )
+            assert (failure.levelno, failure.exc_info) == (logging.ERROR, None)
+        store.reason = ""
+        assert (await client.ask(GET)).body == before
+        assert (await client.ask(post(POST_BODY))).status == 201
+        assert (await client.ask(GET)).body != before
+        await client.close()
 
 
 @pytest.mark.parametrize(

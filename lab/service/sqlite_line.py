@@ -1,0 +1,232 @@
+"""A line to a SQLite file of TODO items: opened when it is needed, and anew after a failure.
+
+Rules: every error of SQLite becomes StoreUnavailable here, with the file, what is wrong with it and
+what to do. After an error no transaction is left open. A file is taken only if it is empty or ours
+(``application_id``, ``user_version``), and is not touched otherwise. It is made here only at the
+first opening: one that vanishes later is an error, never an empty store in its place.
+
+This module must not know who asks, nor what for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from lab.service.store import SEEDS, StoreUnavailable
+
+APPLICATION_ID = 0x6D544C53  # "mTLS", in the header of the file
+VERSION = 1  # of the schema below
+
+_TABLE = """
+CREATE TABLE todo (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- so that no id is given twice, whatever is deleted
+    task TEXT NOT NULL CHECK (typeof(task) = 'text'),
+    done INTEGER NOT NULL CHECK (done IN (0, 1))
+)
+"""
+
+BUSY_SECONDS = 5.0
+"""How long a statement waits for another process to let go of the file."""
+
+# SQLite's own waiting sleeps for up to 100 ms between two looks. Measured with four processes that
+# write all the time and 10 ms a commit, one of them then gets no turn for over 4 s; with looks as
+# close as these, each had one within half a second.
+_LOOK_SECONDS = 0.002
+
+_LOCKED = "database is locked"
+_FULL = "database or disk is full"
+
+# What SQLite says, of which a part is enough, and what that means here.
+_MEANINGS = (
+    (_LOCKED, "is locked by another process; end that process or its transaction"),
+    (_FULL, "cannot grow, as the disk is full; make room on it"),
+    ("disk I/O error", "cannot be read or written (disk I/O error); see to the disk and its quota"),
+    ("malformed", "is damaged; put a backup in its place, or move it away to begin anew"),
+    ("not a database", "is no SQLite database, or is damaged; name another file with --store"),
+    ("readonly", "may only be read; this user must be able to write it and its folder"),
+    ("unable to open", "cannot be opened; this user must be able to write it and its folder"),
+)
+
+Prepare = Callable[["Line"], Awaitable[None]]
+
+
+def make_private(path: Path) -> None:
+    """Makes an empty file for its owner's eyes alone where there is none; StoreUnavailable.
+
+    SQLite gives the files beside it, ``-wal`` and ``-shm``, the same mode.
+    """
+    try:
+        # A file that is there must not be opened and closed again outside of SQLite: that would
+        # drop the locks that this process has on it (sqlite.org/howtocorrupt.html, section 2.2).
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        raise StoreUnavailable(f"{path} has no folder to be in; make {path.parent}") from None
+    except OSError as error:
+        why = error.strerror or error
+        raise StoreUnavailable(
+            f"{path} cannot be made: {why}; name another file with --store"
+        ) from None
+
+
+class Line:
+    """One connection to the file at ``path``, for one user at a time.
+
+    ``prepare`` is run on each new connection.
+    """
+
+    def __init__(self, path: Path, prepare: Prepare) -> None:
+        self.path = path.absolute()
+        self._prepare = prepare
+        self._connection: aiosqlite.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+
+    @contextlib.asynccontextmanager
+    async def use(self) -> AsyncIterator[None]:
+        """The line, open; inside, ``ask`` and ``tell``. Raises StoreUnavailable.
+
+        What was committed inside counts only if the block ends without an error: SQLite goes on
+        writing to a file that was deleted, and nobody would see it again.
+        """
+        try:
+            if self._connection is not None and self._found() != self._identity:
+                await self.close()
+            if self._connection is None:
+                await self._open()
+            yield
+            if self._found() != self._identity:
+                raise self.fault("was deleted or replaced just now; try again")
+        except sqlite3.Error as error:
+            await self._recover(error)
+            raise self.fault(_meaning(error)) from error
+        except BaseException:
+            await self.close()
+            raise
+
+    async def ask(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Runs one statement, and returns its rows; waits where the file is locked."""
+        assert self._connection is not None, "only within use()"
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + BUSY_SECONDS
+        while True:
+            try:
+                return [*await self._connection.execute_fetchall(sql, parameters)]
+            except sqlite3.OperationalError as error:
+                if _LOCKED not in str(error) or loop.time() >= deadline:
+                    raise
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def tell(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Runs one statement for each row, within a transaction that has begun."""
+        assert self._connection is not None, "only within use()"
+        await self._connection.executemany(sql, rows)
+
+    async def close(self) -> None:
+        """Let go of the file, without an error; a transaction that is open is undone."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with contextlib.suppress(sqlite3.Error):
+                await connection.close()
+
+    def fault(self, what: str) -> StoreUnavailable:
+        """An error that names the file."""
+        return StoreUnavailable(f"{self.path} {what}")
+
+    async def _open(self) -> None:
+        self._identity = self._found()
+        if self._identity is None:
+            raise self.fault("was deleted; put it back, or start the server again to begin anew")
+        self._connection = await _connected(self.path)
+        try:
+            await self._prepare(self)
+        except BaseException:
+            await self.close()
+            raise
+
+    def _found(self) -> tuple[int, int] | None:
+        """Which file is at the path now."""
+        # Not in a thread: the file is on a local disk, as the WAL's shared memory asks for that.
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            raise self.fault("is no regular file; name another one with --store")
+        return found.st_dev, found.st_ino
+
+    async def _recover(self, error: sqlite3.Error) -> None:
+        """Undoes what was begun. The connection is kept where it is not what has failed."""
+        if self._connection is not None and any(part in str(error) for part in (_LOCKED, _FULL)):
+            with contextlib.suppress(sqlite3.Error):
+                await self._connection.rollback()
+                return
+        await self.close()
+
+
+async def _connected(path: Path) -> aiosqlite.Connection:
+    """A connection to a file that is there. Raises sqlite3.Error."""
+    # mode=rw: SQLite itself would make a file that vanished meanwhile. Python begins no
+    # transactions (isolation_level), and ask() waits instead of SQLite (timeout).
+    connecting = asyncio.ensure_future(
+        aiosqlite.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0)
+    )
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        # aiosqlite, cancelled in here, would let the connection fall without closing it.
+        with contextlib.suppress(sqlite3.Error):
+            await (await connecting).close()
+        raise
+
+
+async def prepare_to_write(line: Line) -> None:
+    """Sees that the file is whole and ours, and makes its table and first items if it is empty."""
+    # FULL: the log is on the disk before a commit returns. NORMAL, the usual companion of WAL,
+    # would lose the last commits with the machine's power. macOS asks for fullfsync to mean it.
+    await line.ask("PRAGMA synchronous = FULL")
+    await line.ask("PRAGMA fullfsync = ON")
+    ((verdict,),) = await line.ask("PRAGMA quick_check(1)")
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(f"malformed: {verdict}")
+    # Under a lock, so that of several processes that open a new file, one makes the table.
+    await line.ask("BEGIN IMMEDIATE")
+    ((application,),) = await line.ask("PRAGMA application_id")
+    ((version,),) = await line.ask("PRAGMA user_version")
+    ((tables,),) = await line.ask("SELECT count(*) FROM sqlite_master")
+    if (application, version, tables) == (0, 0, 0):
+        await line.ask(_TABLE)
+        await line.tell(
+            "INSERT INTO todo (id, task, done) VALUES (?, ?, ?)",
+            [(item.id, item.task, item.done) for item in SEEDS],
+        )
+        await line.ask(f"PRAGMA application_id = {APPLICATION_ID}")
+    elif application != APPLICATION_ID:
+        raise line.fault("is a database of another program; name another file with --store")
+    elif version != VERSION:
+        raise line.fault(
+            f"has schema {version}, and this program knows {VERSION}; use the program that made it"
+        )
+    # Written in any case: without this, SQLite would let a file pass that may only be read.
+    await line.ask(f"PRAGMA user_version = {VERSION}")
+    await line.ask("COMMIT")
+    await line.ask("PRAGMA journal_mode = WAL")
+
+
+async def prepare_to_read(line: Line) -> None:
+    """Sees that nothing is written by this line."""
+    await line.ask("PRAGMA query_only = ON")
+
+
+def _meaning(error: sqlite3.Error) -> str:
+    said = str(error)
+    return next((meaning for part, meaning in _MEANINGS if part in said), f"fails: {said}")

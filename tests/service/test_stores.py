@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.service.sqlite_store import SqliteStore
+from lab.service.store import MemoryStore, StoreUnavailable
+from lab.service.stores import StoreChoice, open_store, store_choice
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("memory", None),
+        ("sqlite:todo.db", Path("todo.db")),
+        ("sqlite:/srv/a b.db", Path("/srv/a b.db")),
+        ("sqlite:sqlite:", Path("sqlite:")),
+    ],
+)
+def test_what_names_a_store(text: str, path: Path | None) -> None:
+    assert store_choice(text) == StoreChoice(path=path)
+
+
+@pytest.mark.parametrize("text", ["", "sqlite", "sqlite:", "memory:", "SQLITE:x", "/srv/todo.db"])
+def test_what_names_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"a store is memory or sqlite:PATH, not"):
+        store_choice(text)
+
+
+async def test_the_store_that_was_chosen_is_opened(tmp_path: Path) -> None:
+    assert isinstance(await open_store(store_choice("memory")), MemoryStore)
+    store = await open_store(store_choice(f"sqlite:{tmp_path / 'todo.db'}"))
+    assert isinstance(store, SqliteStore)
+    await store.close()
+    await store.close()
+    assert (tmp_path / "todo.db").is_file()
+    with pytest.raises(StoreUnavailable):
+        await open_store(StoreChoice(path=tmp_path))
