@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import enum
 import json
+import os
 import socket
 import ssl
 import struct
@@ -29,6 +30,7 @@ HOST = "127.0.0.1"
 PATIENCE = 60.0  # seconds until a wait has failed; nothing waits for them to pass
 GET = b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n"
 _CHUNK = 65536
+_AT_ONCE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)  # struct linger
 
 
 def post(task: str) -> bytes:
@@ -181,7 +183,7 @@ class Peer:
 
     def reset(self) -> None:
         """Let go of the connection by RST, whatever lies in its buffers."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._socket.close()
 
     def close(self) -> None:
