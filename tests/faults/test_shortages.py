@@ -31,21 +31,27 @@ GREEDY = 8
 MIB = 1024 * 1024
 
 
+async def shorten(server: ServerProcess) -> list[Peer]:
+    """Leave the server no descriptors, and wait until it has told; those who have taken them."""
+    assert sys.platform.startswith("linux")
+    pid = server.process.pid
+    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (Observed(pid).descriptors() + FREE, hard))
+    crowd = [await Peer.connect(server.port) for _ in range(TOO_MANY)]
+    await asyncio.to_thread(server.until, "NOT ACCEPTING")
+    return crowd
+
+
 async def use_up_descriptors(server: ServerProcess, certs: Path) -> float:
     """Leave the server none for a while; for how many seconds."""
-    assert sys.platform.startswith("linux")
-    pid, port = server.process.pid, server.port
-    observed, aim = Observed(pid), target(port, certs)
+    observed, aim = Observed(server.process.pid), target(server.port, certs)
     honest = Honest(aim)
     await honest.one_round()
-    early = await Peer.connect(port, aim.trusted[TlsVersion.TLS13])
+    early = await Peer.connect(server.port, aim.trusted[TlsVersion.TLS13])
     await early.handshake()
     assert (await early.ask(GET)).status == 200
-    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (observed.descriptors() + FREE, hard))
     began = time.monotonic()
-    crowd = [await Peer.connect(port) for _ in range(TOO_MANY)]
-    await asyncio.to_thread(server.until, "NOT ACCEPTING")
+    crowd = await shorten(server)
 
     cpu, looked = observed.cpu(), time.monotonic()
     while time.monotonic() - looked < LOOK:
@@ -70,6 +76,17 @@ def test_a_limit_of_descriptors_is_told_and_outlived(certs: Path) -> None:
     told = [line for line in server.lines if "NOT ACCEPTING" in line]
     assert 2 <= len(told) <= passed + 1, "it tells again, but not for each connection"
     assert all("ulimit -n" in line for line in told)
+    assert not [line for line in server.lines if "Traceback" in line]
+
+
+def test_it_stops_in_order_while_there_are_no_descriptors(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0", "--handshake-timeout", "1") as server:
+        crowd = asyncio.run(shorten(server))
+        code = server.stop()
+        for peer in crowd:
+            peer.close()
+    assert code == 0
+    assert server.lines[-1] == "[SERVER] Stopped."
     assert not [line for line in server.lines if "Traceback" in line]
 
 
