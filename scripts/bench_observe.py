@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import TypedDict
 
 from bench_processes import Process, free_port, handshake, lab_server, running, s_server
+from bench_rows import Row, row
+from bench_rows import ratios as ratios_of
 
 from lab.pki.plan import SetPlan
 from lab.pki.writing import write_set
@@ -35,17 +36,6 @@ DECODED = 200  # handshakes in a round of decoding alone
 Flight = tuple[Endpoint, bytes]
 
 
-class Row(TypedDict):
-    """One figure: the median of ``rounds``, with the lowest and the highest."""
-
-    operation: str
-    server: str
-    value: float
-    unit: str
-    spread: tuple[float, float]
-    rounds: list[float]
-
-
 def measure(rounds: int, handshakes: int) -> list[Row]:
     """All figures of ``observe``."""
     with tempfile.TemporaryDirectory() as folder:
@@ -60,32 +50,17 @@ def ratios(rows: Sequence[Row]) -> Iterator[str]:
 
     Each is the median of the rounds' own ratios: what slows a round down slows both down in it.
     """
-    for operation in sorted({row["operation"] for row in rows if row["unit"] == "us"}):
-        rounds = {row["server"]: row["rounds"] for row in rows if row["operation"] == operation}
+    for operation in sorted({each["operation"] for each in rows if each["unit"] == "us"}):
+        rounds = {each["server"]: each["rounds"] for each in rows if each["operation"] == operation}
         for server in ("lab", "lab, all decoded"):
-            added = _ratios(rounds[server], rounds["lab, no observer"])
-            beside = _ratios(rounds[server], rounds["openssl s_server"])
+            added = ratios_of(rounds[server], rounds["lab, no observer"])
+            beside = ratios_of(rounds[server], rounds["openssl s_server"])
             yield (
                 f"{operation}, {server}: the observer and its log add "
                 f"{(statistics.median(added) - 1) * 100:.1f} % "
                 f"({(min(added) - 1) * 100:.1f} to {(max(added) - 1) * 100:.1f}); "
                 f"{statistics.median(beside):.2f} times openssl s_server"
             )
-
-
-def _ratios(values: Sequence[float], others: Sequence[float]) -> list[float]:
-    return [value / other for value, other in zip(values, others, strict=True)]
-
-
-def _row(operation: str, server: str, unit: str, values: Sequence[float]) -> Row:
-    return Row(
-        operation=operation,
-        server=server,
-        value=statistics.median(values),
-        unit=unit,
-        spread=(min(values), max(values)),
-        rounds=list(values),
-    )
 
 
 def _tls(certs: Path, version: TlsVersion) -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -135,7 +110,7 @@ def _decoding(certs: Path, version: TlsVersion, rounds: int) -> Row:
         per_second.append(DECODED / (time.process_time() - start))
     names = [event.message.name for event in events if isinstance(event, MessageSeen)]
     assert names.count("Finished") == 2, names
-    return _row(f"decode-tls{version.value}", "observer alone", "handshakes/s", per_second)
+    return row(f"decode-tls{version.value}", "observer alone", "handshakes/s", per_second)
 
 
 def _serving(certs: Path, rounds: int, handshakes: int) -> list[Row]:
@@ -163,4 +138,4 @@ def _serving(certs: Path, rounds: int, handshakes: int) -> list[Row]:
                     if turn:  # the first warms everything up
                         operation = f"handshake-tls{version.value}"
                         figures.setdefault((operation, name), []).append(each)
-    return [_row(operation, name, "us", values) for (operation, name), values in figures.items()]
+    return [row(operation, name, "us", values) for (operation, name), values in figures.items()]

@@ -6,7 +6,6 @@ Both in wall-clock time, from the start of their processes, as many at a time as
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bench_observe import Row
 from bench_processes import PATIENCE, ROOT, free_port, running, s_server
+from bench_rows import Row, row
 
 from lab.pki.plan import KeyType, SetPlan
 from lab.pki.writing import write_set
@@ -40,26 +39,15 @@ def measure(rounds: int) -> list[Row]:
                 calls.append(_s_client(certs, port, connections))
     operation = f"{connections} connections"
     return [
-        _row(operation, "lab.probe", probes),
-        _row(operation, "openssl s_client", calls),
+        row(operation, "lab.probe", "s", probes),
+        row(operation, "openssl s_client", "s", calls),
     ]
 
 
 def ratios(rows: Sequence[Row]) -> Iterator[str]:
     """The one by the other."""
-    probe, calls = (row["value"] for row in rows)
+    probe, calls = (each["value"] for each in rows)
     yield f"a whole probe takes {probe / calls:.2f} times as long as as many calls of s_client"
-
-
-def _row(operation: str, server: str, values: Sequence[float]) -> Row:
-    return Row(
-        operation=operation,
-        server=server,
-        value=statistics.median(values),
-        unit="s",
-        spread=(min(values), max(values)),
-        rounds=list(values),
-    )
 
 
 def _probe() -> tuple[float, int]:

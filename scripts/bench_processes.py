@@ -1,8 +1,9 @@
-"""Servers as processes of their own, and the CPU time that they take."""
+"""Servers as processes of their own, and the CPU time and memory that they take (Linux)."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import subprocess
@@ -23,14 +24,42 @@ class Process:
     pid: int
 
     def cpu(self) -> float:
-        """The CPU time that all its threads have taken so far, in seconds (Linux)."""
-        tasks = Path(f"/proc/{self.pid}/task").iterdir()
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+        """The CPU time that all its threads and children have taken so far, in seconds."""
+        return (
+            sum(
+                int((task / "schedstat").read_text().split()[0])
+                for pid in _family(self.pid)
+                for task in Path(f"/proc/{pid}/task").iterdir()
+            )
+            / 1e9
+        )
+
+    def memory(self) -> int:
+        """Its and its children's proportional share of memory (Pss), in KiB.
+
+        What the kernel holds for its sockets is not in it.
+        """
+        return sum(
+            int(line.split()[1])
+            for pid in _family(self.pid)
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            if line.startswith("Pss:")
+        )
+
+
+def _family(pid: int) -> Iterator[int]:
+    """A process, its children, and theirs."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from _family(int(child))
 
 
 @contextlib.contextmanager
-def running(words: Sequence[str], port: int) -> Iterator[Process]:
-    """A server process that listens at ``port`` inside the block."""
+def running(
+    words: Sequence[str], port: int, *, cores: frozenset[int] | None = None
+) -> Iterator[Process]:
+    """A server process that listens at ``port`` inside the block, on ``cores`` if given."""
     process = subprocess.Popen(
         words,
         stdin=subprocess.PIPE,
@@ -39,6 +68,8 @@ def running(words: Sequence[str], port: int) -> Iterator[Process]:
         cwd=ROOT,
     )
     try:
+        if cores is not None:
+            os.sched_setaffinity(process.pid, cores)
         _wait_until_it_listens(port, process)
         yield Process(port=port, pid=process.pid)
     finally:

@@ -19,6 +19,7 @@ import h11
 
 from lab.service import journal
 from lab.service.access import ClientIdentity
+from lab.service.closing import Closing
 from lab.service.limits import Interruption, Limit, Limits, WaitInterrupted, Watch
 from lab.service.message import (
     Refused,
@@ -77,7 +78,7 @@ async def serve_http(
     peer: str,
     app: App,
     limits: Limits,
-    closing: asyncio.Event,
+    closing: Closing,
     observer: RequestObserver | None = None,
     request_level: int = logging.INFO,
 ) -> None:
@@ -120,7 +121,7 @@ class _Connection:
         peer: str,
         app: App,
         limits: Limits,
-        closing: asyncio.Event,
+        closing: Closing,
         watch: Watch,
         observer: RequestObserver | None,
         request_level: int,

@@ -110,7 +110,7 @@ def limit_struck(*, peer: str, limit: str, value: float, done: str) -> Entry:
     )
 
 
-def out_of_descriptors(*, reason: str) -> Entry:
+def not_accepting(*, reason: str) -> Entry:
     """The system gives no more sockets. ``reason`` is its own wording."""
     return Entry(
         level=logging.ERROR,

@@ -15,6 +15,8 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
+from lab.service.closing import Closing
+
 T = TypeVar("T")
 
 
@@ -115,7 +117,7 @@ class Watch:
     from Python 3.11 on; before, the wait ends as interrupted, and the task goes on to its end.
     """
 
-    def __init__(self, *, closing: asyncio.Event, tick: float) -> None:
+    def __init__(self, *, closing: Closing, tick: float) -> None:
         task = asyncio.current_task()
         assert task is not None, "a watch is made by the task that it watches"
         self._task = task
@@ -125,8 +127,8 @@ class Watch:
         self._idle = False
         self._struck: Interruption | None = None
         self._timer = self._loop.call_later(tick, self._tick)
-        self._closing = self._loop.create_task(closing.wait())
-        self._closing.add_done_callback(self._on_closing)
+        self._closing = closing
+        closing.tell(self._on_closing)
 
     def after(self, seconds: float) -> float:
         """The deadline that lies ``seconds`` ahead, on the loop's clock."""
@@ -152,8 +154,7 @@ class Watch:
     def stop(self) -> None:
         """Lets go of the timer and of the closing event."""
         self._timer.cancel()
-        self._closing.remove_done_callback(self._on_closing)
-        self._closing.cancel()
+        self._closing.forget(self._on_closing)
 
     def _tick(self) -> None:
         now = self._loop.time()
@@ -165,8 +166,8 @@ class Watch:
                 wake = min(wake, self._deadline)
         self._timer = self._loop.call_at(wake, self._tick)
 
-    def _on_closing(self, closing: asyncio.Task[bool]) -> None:
-        if self._idle and not closing.cancelled():
+    def _on_closing(self) -> None:
+        if self._idle:
             self._strike(Interruption.CLOSING)
 
     def _strike(self, cause: Interruption) -> None:

@@ -1,4 +1,4 @@
-"""Accepting: one TCP connection after the other, TLS on each, the service behind it, and an end.
+"""The listener: TLS on each connection that is accepted, the service behind it, and an end.
 
 Rules: a connection is one task, and whatever happens in it ends in it; nothing that a client does
 reaches the loop's exception handler. ``close`` leaves no task and no socket behind, and turns
@@ -10,14 +10,14 @@ This module knows no route and no log format.
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from lab.service import journal
+from lab.service.accepting import Acceptor
+from lab.service.closing import Closing
 from lab.service.crowd import Crowd, Place
 from lab.service.limits import Limit, Limits
 from lab.service.observing import LimitObserver
@@ -27,10 +27,6 @@ from lab.stream.watch import Watch
 from lab.stream.wire import AcceptedWire, address_text
 from lab.tls.events import Endpoint
 
-# Turns of the loop from the moment at which asyncio has taken a connection to its first step here:
-# a task of its own, the transport's first call, the task of the callback.
-_TURNS_TO_ARRIVE = 4
-_BACKLOG = 1024  # who may wait to be accepted; beyond it, Linux loses connections without a word
 _GONE = Linger(seconds=0.001, octets=1)
 
 
@@ -44,7 +40,7 @@ class Visit:
 
     peer: str
     surplus: bool
-    closing: asyncio.Event
+    closing: Closing
 
 
 Converse = Callable[[TlsStream, Visit], Awaitable[None]]
@@ -91,23 +87,13 @@ class Listener:
         self._watch = watch
         self._observer = observer
         self._crowd = Crowd(limits)
-        self._closing = asyncio.Event()
+        self._closing = Closing()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._acceptor = Acceptor(self._accepted)
 
     async def open(self, host: str, port: int, *, shared: bool = False) -> tuple[str, int]:
-        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError.
-
-        A ``shared`` port can be listened on by several processes of this user (SO_REUSEPORT).
-        """
-        try:
-            self._server = await asyncio.start_server(
-                self._accepted, host, port, backlog=_BACKLOG, reuse_port=shared or None
-            )
-        except UnicodeError as error:  # the resolver's, for what cannot be a host name
-            raise OSError(f"{host!r} is no host name") from error
-        address = self._server.sockets[0].getsockname()
-        return address[0], address[1]
+        """Listen, as ``Acceptor.open`` does. Returns the address bound. Raises OSError."""
+        return await self._acceptor.open(host, port, shared=shared)
 
     def use(self, context: ssl.SSLContext) -> None:
         """Take ``context`` for connections from now on; those there are keep theirs."""
@@ -121,49 +107,17 @@ class Listener:
     @property
     def accepting(self) -> bool:
         """Whether it listens."""
-        return self._server is not None and self._server.is_serving()
+        return self._acceptor.accepting
 
     async def close(self, grace: float) -> None:
         """Stop accepting, let what is in flight finish within ``grace`` seconds, then cut."""
         self._closing.set()
-        if self._server is not None:
-            await self._stop_accepting(self._server)
+        await self._acceptor.close()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._server is not None:
-            await self._server.wait_closed()
-
-    async def _stop_accepting(self, server: asyncio.Server) -> None:
-        """Close the listening sockets once all who wait in their queues are taken in.
-
-        The system has told those clients that they are connected; a socket that is closed with
-        them in its queue would answer them with RST, and an alert could not reach them any more.
-        """
-        # Not by their own dup(), which other loops' sockets have not.
-        sockets = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
-        server.close()
-        for listening in sockets:
-            with listening:
-                listening.setblocking(False)
-                await self._take_in(listening)
-        for _ in range(_TURNS_TO_ARRIVE):
-            await asyncio.sleep(0)
-
-    async def _take_in(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:  # there are no more, or no descriptors
-                return
-            await loop.connect_accepted_socket(self._protocol, connection)
-
-    def _protocol(self) -> asyncio.StreamReaderProtocol:
-        """What ``asyncio.start_server`` makes for each connection."""
-        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._accepted)
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

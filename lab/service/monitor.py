@@ -17,6 +17,8 @@ import logging
 from collections.abc import Callable
 
 from lab.service import journal
+from lab.service.accepting import Acceptor
+from lab.service.closing import Closing
 from lab.service.health import HealthCheck, HealthStatus
 from lab.service.http import serve_http
 from lab.service.limits import Limits
@@ -78,33 +80,23 @@ class Monitor:
 
     def __init__(self, app: MonitorApp) -> None:
         self._app = app
-        self._closing = asyncio.Event()
+        self._closing = Closing()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._acceptor = Acceptor(self._accepted)
 
     async def open(self, port: int, *, shared: bool = False) -> tuple[str, int]:
-        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError.
-
-        A ``shared`` port is one that another process of this user holds (SO_REUSEPORT).
-        """
-        self._server = await asyncio.start_server(
-            self._accepted, HOST, port, reuse_port=shared or None
-        )
-        address = self._server.sockets[0].getsockname()
-        return address[0], address[1]
+        """Listen, as ``Acceptor.open`` does. Returns the address bound. Raises OSError."""
+        return await self._acceptor.open(HOST, port, shared=shared)
 
     async def close(self) -> None:
         """Stop accepting, let answers in flight finish, and let go of everything."""
-        if self._server is not None:
-            self._server.close()
         self._closing.set()
+        await self._acceptor.close()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_GRACE)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._server is not None:
-            await self._server.wait_closed()
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -76,7 +76,8 @@ class TlsStream:
         self._unseen: tuple[bytes, float] | None = None
         self._ahead = b""
         self._in_handshake = True
-        self._peer_ended = False
+        self._peer_is_done = False  # with TLS, and
+        self._peer_ended = False  # with TCP
         self._failed = False
         self._closed = False
         if watch is not None:
@@ -111,6 +112,8 @@ class TlsStream:
             raise
 
     async def _shake_hands(self) -> None:
+        if self._endpoint is Endpoint.SERVER:
+            await self._receive()  # the client speaks first
         while True:
             try:
                 self._tls.do_handshake()
@@ -152,6 +155,8 @@ class TlsStream:
         if self._ahead:
             data, self._ahead = self._ahead[:max_bytes], self._ahead[max_bytes:]
             return data
+        if self._is_drained:
+            await self._receive()  # OpenSSL could only say so, and its saying so is dear
         while True:
             try:
                 data = self._tls.read(max_bytes)
@@ -159,14 +164,29 @@ class TlsStream:
                 await self._settle()
                 await self._receive()
             except ssl.SSLZeroReturnError:
+                self._peer_is_done = True
                 self._show_unseen()
                 return b""
             except ssl.SSLError as error:
                 await self._give_up(error)
             else:
+                self._peer_is_done = not data  # Python's way to say close_notify, as a rule
                 if self._unseen is not None or self._outgoing.pending:
                     await self._settle()
                 return data
+
+    @property
+    def _is_drained(self) -> bool:
+        """Whether OpenSSL can have nothing to read until more bytes come, nor an end to tell of."""
+        return not (
+            self._incoming.pending
+            or self._tls.pending()
+            or self._outgoing.pending
+            or self._unseen is not None
+            or self._peer_is_done
+            or self._peer_ended
+            or self._failed
+        )
 
     async def write(self, data: bytes) -> None:
         """Encrypt and send all of ``data``; returns when the buffers below are not over full."""
@@ -315,7 +335,11 @@ class TlsStream:
         self._watch.no_more_secrets()
         if error is None:
             certificate = self.peer_certificate
-            if certificate and self._tls.context.verify_mode is not ssl.CERT_NONE:
+            # A server that does not verify does not ask for a certificate either.
+            if certificate and (
+                self._endpoint is Endpoint.SERVER
+                or self._tls.context.verify_mode is not ssl.CERT_NONE
+            ):
                 # A resumed session brings the certificate of an earlier handshake, and no proof.
                 resumed = self._tls.session_reused
                 fact = Fact.SESSION_RESUMED if resumed else Fact.CERTIFICATE_VERIFIED

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from lab.service.access import ClientIdentity, certificate_required
+from lab.service.closing import Closing
 from lab.service.http import App, serve_http
 from lab.service.limits import Limits
 from lab.service.store import MemoryStore
@@ -132,7 +133,7 @@ class TcpStream:
 class Service:
     """A running service; ``ended`` tells how often ``serve_http`` has returned."""
 
-    def __init__(self, port: int, closing: asyncio.Event) -> None:
+    def __init__(self, port: int, closing: Closing) -> None:
         self.port = port
         self.closing = closing
         self.ended = asyncio.Semaphore(0)
@@ -155,7 +156,7 @@ async def served(
     """A service on a free port; at the end nothing of it may be left, and nothing have failed."""
     app = app or new_app()
     limits = limits or Limits()
-    closing = asyncio.Event()
+    closing = Closing()
     failures: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: failures.append(context))
@@ -218,7 +219,7 @@ async def serve_script(
     app: App | None = None,
     client: ClientIdentity | None = ALICE,
     limits: Limits | None = None,
-    closing: asyncio.Event | None = None,
+    closing: Closing | None = None,
 ) -> list[int]:
     """Serves a script to its end; gives the status codes of what was written, one a write."""
     await serve_http(
@@ -227,6 +228,6 @@ async def serve_script(
         peer="192.0.2.1",
         app=app or new_app(),
         limits=limits or Limits(),
-        closing=closing or asyncio.Event(),
+        closing=closing or Closing(),
     )
     return [int(data.split(b" ", 2)[1]) for data in stream.written]

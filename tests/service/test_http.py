@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.service.closing import Closing
 from lab.service.limits import Limits
 from lab.service.message import RequestHead, Response, error_response, json_bytes
 from tests.service.rig import (
@@ -598,7 +599,7 @@ async def test_closing_ends_idle_connections_at_once() -> None:
 
 
 async def test_in_memory_a_connection_that_comes_after_closing_is_not_read() -> None:
-    closing = asyncio.Event()
+    closing = Closing()
     closing.set()
     stream = ScriptedStream([GET])
     assert await serve_script(stream, closing=closing) == []

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import selectors
 import sys
+import weakref
 
 import pytest
 
+from lab.service.closing import Closing
 from lab.service.limits import Interruption, Limits, WaitInterrupted, Watch
 
 FAR = 1000.0
@@ -18,13 +21,13 @@ def test_a_limit_of_nothing_is_refused(name: str) -> None:
 
 
 async def test_a_wait_that_ends_gives_its_value() -> None:
-    watch = Watch(closing=asyncio.Event(), tick=FAR)
+    watch = Watch(closing=Closing(), tick=FAR)
     assert await watch.wait(asyncio.sleep(0, "done"), deadline=watch.after(FAR)) == "done"
     watch.stop()
 
 
 async def test_a_deadline_ends_a_wait_and_the_task_goes_on() -> None:
-    watch = Watch(closing=asyncio.Event(), tick=0.01)
+    watch = Watch(closing=Closing(), tick=0.01)
     for _ in range(2):
         with pytest.raises(WaitInterrupted) as caught:
             await watch.wait(asyncio.Event().wait(), deadline=watch.after(0.02))
@@ -59,7 +62,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 def test_a_deadline_strikes_at_its_time_however_it_lies_between_the_ticks() -> None:
     async def strikes() -> list[float]:
-        watch = Watch(closing=asyncio.Event(), tick=10.0)
+        watch = Watch(closing=Closing(), tick=10.0)
         struck = []
         for seconds in (10.0, 12.0, 37.0, 10.0):
             with pytest.raises(WaitInterrupted):
@@ -76,7 +79,7 @@ def test_a_deadline_strikes_at_its_time_however_it_lies_between_the_ticks() -> N
 
 
 async def test_no_deadline_strikes_between_two_waits() -> None:
-    watch = Watch(closing=asyncio.Event(), tick=0.001)
+    watch = Watch(closing=Closing(), tick=0.001)
     await watch.wait(asyncio.sleep(0), deadline=watch.after(0.001))
     ticked = asyncio.Event()
     asyncio.get_running_loop().call_later(0.01, ticked.set)
@@ -85,7 +88,7 @@ async def test_no_deadline_strikes_between_two_waits() -> None:
 
 
 async def test_closing_ends_an_idle_wait() -> None:
-    closing = asyncio.Event()
+    closing = Closing()
     watch = Watch(closing=closing, tick=FAR)
     asyncio.get_running_loop().call_soon(closing.set)
     with pytest.raises(WaitInterrupted) as caught:
@@ -95,7 +98,7 @@ async def test_closing_ends_an_idle_wait() -> None:
 
 
 async def test_closing_leaves_a_busy_wait_alone() -> None:
-    closing, go_on = asyncio.Event(), asyncio.Event()
+    closing, go_on = Closing(), asyncio.Event()
     watch = Watch(closing=closing, tick=FAR)
 
     async def close_then_go_on() -> None:
@@ -114,7 +117,7 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
     started = asyncio.Event()
 
     async def body() -> None:
-        watch = Watch(closing=asyncio.Event(), tick=FAR)
+        watch = Watch(closing=Closing(), tick=FAR)
         started.set()
         try:
             await watch.wait(asyncio.Event().wait(), deadline=watch.after(FAR), idle=True)
@@ -132,7 +135,7 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
     sys.version_info < (3, 11), reason="needs Python 3.11, which tells the two apart"
 )
 async def test_a_cancellation_that_meets_the_watchs_own_is_kept() -> None:
-    closing = asyncio.Event()
+    closing = Closing()
 
     async def body() -> None:
         watch = Watch(closing=closing, tick=FAR)
@@ -144,16 +147,18 @@ async def test_a_cancellation_that_meets_the_watchs_own_is_kept() -> None:
     task = asyncio.create_task(body())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    closing.set()  # its waiter wakes in the next turn, the watch strikes in the one after it
-    loop = asyncio.get_running_loop()
-    loop.call_soon(lambda: loop.call_soon(task.cancel))
+    closing.set()
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-async def test_stop_leaves_no_task_behind() -> None:
-    watch = Watch(closing=asyncio.Event(), tick=FAR)
-    await asyncio.sleep(0)
+async def test_a_stopped_watch_is_held_by_nothing() -> None:
+    closing = Closing()
+    watch = Watch(closing=closing, tick=FAR)
     watch.stop()
-    await asyncio.sleep(0)
+    held = weakref.ref(watch)
+    del watch
+    gc.collect()
+    assert held() is None
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -12,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from lab.stream.contexts import ClientAuth, TlsVersion
+from lab.stream.contexts import ClientAuth, TlsVersion, server_context
 from lab.stream.errors import ConnectionLost, HandshakeTimedOut, TlsFailed
 from lab.stream.tls_stream import Linger, TlsStream
 from lab.stream.watch import Watch
-from lab.stream.wire import dial
+from lab.stream.wire import AcceptedWire, dial
 from lab.tls.codepoints import AlertDescription
 from lab.tls.events import AlertSeen, Endpoint, Event, Fact, LocalFact, StreamEnd, StreamEnded
-from tests.serving import PATIENCE, blocking, client_tls, get, in_thread, running
+from tests.serving import PATIENCE, blocking, client_tls, get, in_thread, running, server_tls
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VERSIONS = [
@@ -229,10 +230,6 @@ async def test_large_data_both_ways(certs: Path) -> None:
     received = bytearray()
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from lab.stream.contexts import server_context
-        from lab.stream.wire import AcceptedWire
-        from tests.serving import server_tls
-
         stream = TlsStream(
             AcceptedWire(reader, writer),
             server_context(server_tls(certs, ClientAuth.NONE)),
@@ -292,3 +289,37 @@ async def test_a_close_that_is_cut_short_is_told_too(certs: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert facts(events) == [Fact.CONNECTED, Fact.CLOSED]
+
+
+async def test_the_end_stays_the_end_although_tcp_goes_on(certs: Path) -> None:
+    """After close_notify, each read says so at once, and does not wait for what cannot come."""
+    context = server_context(server_tls(certs, ClientAuth.NONE))
+    seen = threading.Event()
+
+    def say_goodbye(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        connection.settimeout(PATIENCE)
+        with context.wrap_socket(connection, server_side=True) as tls:
+            tls.sendall(b"last words")
+            tls.setblocking(False)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.unwrap()
+            assert seen.wait(PATIENCE)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = asyncio.create_task(in_thread(lambda: say_goodbye(listening)))
+        stream = TlsStream(
+            await dial("127.0.0.1", listening.getsockname()[1]),
+            client_tls(certs),
+            Endpoint.CLIENT,
+            server_hostname="localhost",
+        )
+        await stream.handshake(PATIENCE)
+        words = b""
+        while part := await asyncio.wait_for(stream.read(), PATIENCE):
+            words += part
+        assert words == b"last words"
+        assert await asyncio.wait_for(stream.read(), PATIENCE) == b""
+        seen.set()
+        await server
+        await stream.close()
