@@ -1,0 +1,74 @@
+"""Requests that try to be two, or too much, over real TLS; and a bug that a request finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.service.limits import Limits
+from lab.service.store import MemoryStore, TodoItem
+from lab.stream.contexts import TlsVersion
+from tests.faults.attacks import request
+from tests.faults.hostile_requests import REQUESTS, SMUGGLED
+from tests.faults.peer import GET, post
+from tests.faults.rig import BOTH, besieged
+
+# What is read as a body that never ends is told so soon.
+_SOON = Limits(body_timeout=1.0)
+_SHORT = {name: each for name, each in REQUESTS.items() if len(each[0]) < 2_000}
+
+
+@BOTH
+async def test_smuggled_requests_are_never_answered(certs: Path, version: TlsVersion) -> None:
+    async with besieged(certs, limits=_SOON) as siege:
+        for name, (data, status) in REQUESTS.items():
+            answers, ended = await request(siege.target, version, data + SMUGGLED)
+            assert [answer.status for answer in answers] == [status], name
+            assert answers[0].closes, name
+            assert ended == "", name
+
+
+async def test_cut_in_records_of_one_byte_they_fare_no_better(certs: Path) -> None:
+    async with besieged(certs, limits=_SOON) as siege:
+        for name, (data, status) in _SHORT.items():
+            answers, ended = await request(siege.target, TlsVersion.TLS13, data + SMUGGLED, size=1)
+            assert [answer.status for answer in answers] == [status], name
+            assert ended == "", name
+
+
+async def test_two_lengths_that_agree_are_one(certs: Path) -> None:
+    """RFC 9112 section 6.3 lets a server take them for one, and nobody can read them otherwise."""
+    data = post("twice").replace(b"Content-Length: 17", b"Content-Length: 17\r\nContent-Length: 17")
+    assert data.count(b"Content-Length") == 2
+    async with besieged(certs) as siege:
+        closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        answers, ended = await request(siege.target, TlsVersion.TLS13, data + closing)
+        assert [answer.status for answer in answers] == [201, 200]
+        assert b"twice" in answers[1].body
+        assert ended == ""
+
+
+class Buggy(MemoryStore):
+    """A store with a bug that one task finds."""
+
+    async def add(self, *, task: str, done: bool) -> TodoItem:
+        if task == "bug":
+            raise ZeroDivisionError("a bug of the store")
+        return await super().add(task=task, done=done)
+
+
+@pytest.mark.parametrize("times", [1, 50])
+async def test_a_bug_is_a_500_with_its_traceback_in_the_log(certs: Path, times: int) -> None:
+    async with besieged(certs, store=Buggy()) as siege:
+        for _ in range(times):
+            answers, ended = await request(siege.target, TlsVersion.TLS13, post("bug") + GET)
+            assert [answer.status for answer in answers] == [500]
+            assert answers[0].closes
+            assert b"store" not in answers[0].body
+            assert ended == ""
+        assert len(siege.log.bad) == times
+        for line in siege.log.bad:
+            assert line.startswith("[SERVER] FAILED | peer=127.0.0.1 | cert-CN='mtls-client' | ")
+            assert "ZeroDivisionError: a bug of the store" in line
+        siege.log.bad.clear()
