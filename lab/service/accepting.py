@@ -80,6 +80,8 @@ class Acceptor:
             self._stop(listening)
             while self._accept(listening):
                 pass
+            if listening in self._pauses:  # there were no descriptors for them
+                self._pauses.pop(listening).cancel()
         self._let_go()
         self._server.close()
         while self._arriving:
