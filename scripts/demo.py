@@ -31,9 +31,9 @@ PATIENCE = 20.0  # seconds for one line of the server; it answers in millisecond
 class Server:
     """The lab's server as a process of its own, with its log line by line."""
 
-    def __init__(self, python: Path, port: int, folder: Path = ROOT) -> None:
+    def __init__(self, python: Path, port: int, folder: Path = ROOT, words: str = "") -> None:
         self._process = subprocess.Popen(
-            [python, "-m", "lab.server", "--port", str(port)],
+            [python, "-m", "lab.server", "--port", str(port), *words.split()],
             cwd=folder,
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},
             stderr=subprocess.PIPE,
@@ -75,6 +75,10 @@ class Server:
         while (line := self._lines.get()) is not None:
             print(line, flush=True)
         return self._process.wait()
+
+    def hang_up(self) -> None:
+        """Ask it to load its files anew."""
+        self._process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         """Ask it to stop as Ctrl+C does, and insist if it does not."""

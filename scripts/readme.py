@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(r"<!-- output: ([a-z0-9-]+) -->\n(?:\n```[a-z]+\n.*?\n```\n)?", re.DOTALL)
 PYTHON = Path(sys.executable)
+FIGURES = "scripts/figures.svg"
 CURL = "curl --cert certs/client.crt --key certs/client.key --cacert certs/ca.crt"
 
 
@@ -74,6 +75,30 @@ def with_server(folder: Path) -> dict[str, str]:
     return blocks
 
 
+def in_earnest(folder: Path) -> dict[str, str]:
+    """The blocks of a server with workers, a store and a monitor."""
+    words = "--workers 2 --store sqlite:todo.db --monitor-port 9090"
+    server = Server(PYTHON, 8443, folder, words)
+    try:
+        start = server.read_until(lambda line: "Ctrl+C" in line)
+        run("python -m lab.client", folder)
+        run("python -m lab.client --no-cert --tls1.3", folder)
+        asked = "curl --silent http://127.0.0.1:9090"
+        counted = "grep -E 'handshakes_total|requests_total|expires_days'"
+        blocks = {
+            "earnest": "\n".join([f"$ python -m lab.server {words}", *start]),
+            "monitor": run(f"{asked}/healthz", folder)
+            + "\n"
+            + run(f"{asked}/metrics | {counted} | grep -v '#'", folder),
+        }
+        server.hang_up()
+        renewed = server.read_until(lambda line: "CERTIFICATES" in line)
+        blocks["renewed"] = "\n".join(part for part in folded(renewed[-1]))
+    finally:
+        server.stop()
+    return blocks
+
+
 def main() -> int:
     """Run everything, write the README; exit code 0."""
     with tempfile.TemporaryDirectory() as name:
@@ -88,7 +113,10 @@ def main() -> int:
             "inspect": run("python -m lab.certs inspect certs/late.crt", folder),
             **with_server(folder),
             "alerts": run("python scripts/count_alerts.py"),
+            **in_earnest(folder),
+            "soak": run("python scripts/soak.py --seconds 60"),
             "bench-observe": run("python scripts/bench.py observe"),
+            "bench-serve": run(f"python scripts/bench.py serve --picture {FIGURES}"),
         }
     text = README.read_text(encoding="utf-8")
     wanted = set(BLOCK.findall(text))
