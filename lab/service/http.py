@@ -161,7 +161,8 @@ class _Connection:
         self._journal(response)
         if self._observer is not None:
             self._observer.request_answered(self._answered(head, response, began))
-        await self._send(encode(response, keep=keep, bodiless=head is not None and head.is_head))
+        bodiless = head is not None and head.is_head
+        await self._send(*encode(response, keep=keep, bodiless=bodiless))
         self._busy = False
         if pending:
             await self._discard(pending)
@@ -377,9 +378,10 @@ class _Connection:
         seconds = None if began is None else self._watch.after(0) - began
         return AnsweredRequest(head=head, status=response.status, seconds=seconds)
 
-    async def _send(self, data: bytes) -> None:
+    async def _send(self, *pieces: bytes) -> None:
         deadline = self._watch.after(self._limits.write_timeout)
-        await self._watch.wait(self._stream.write(data), deadline=deadline)
+        for piece in pieces:
+            await self._watch.wait(self._stream.write(piece), deadline=deadline)
 
     async def _discard(self, pending: int) -> None:
         """Reads away what a refused client still sends, so that it gets to reading the answer."""

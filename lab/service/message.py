@@ -46,6 +46,7 @@ PHRASES = {
 
 # How h11 quotes what a peer sent, in its own terms.
 _BYTEARRAY = re.compile(r"bytearray\(b?('.*?'|\".*?\")\)", re.DOTALL)
+_COPIED = 65536  # bytes of content that are copied, to travel in one write with the head
 _SHOWN = 200  # characters of a peer's text in an error message
 _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w.:%~-]+\])(?::\d*)?", re.ASCII)
 _ABSOLUTE = re.compile(r"https?://[^/?#]+(?P<path>/[^?]*)?(?:\?.*)?", re.IGNORECASE)
@@ -76,7 +77,9 @@ class RequestHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An answer. ``headers`` come on top of Date, Content-Type and -Length.
+    """An answer: its content is ``body`` and then ``rest``, of which many answers may share parts.
+
+    ``headers`` come on top of Date, Content-Type and -Length.
 
     ``media_type`` says what ``body`` is, ``last`` that the connection ends behind it. ``entries``
     are the journal's lines about it, written after the line for the request.
@@ -84,6 +87,7 @@ class Response:
 
     status: int
     body: bytes = b""
+    rest: tuple[bytes, ...] = ()
     media_type: bytes = b"application/json"
     last: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()
@@ -216,15 +220,22 @@ def _status_and_date(status: int, second: int) -> bytes:
     return f"HTTP/1.1 {status} {PHRASES[status]}\r\nDate: {date}\r\n".encode("ascii")
 
 
-def encode(response: Response, *, keep: bool, bodiless: bool) -> bytes:
-    """An answer as it travels. ``bodiless`` leaves the body away, not its length (for HEAD)."""
-    body = response.body
-    parts = [_status_and_date(response.status, int(time.time()))]
+def encode(response: Response, *, keep: bool, bodiless: bool) -> tuple[bytes, ...]:
+    """An answer as it travels, in the pieces to be written: one, unless its content is large.
+
+    ``bodiless`` leaves the content away, not its length (for HEAD). What is large is not copied:
+    it would be held for each client that does not read it.
+    """
+    content = (response.body, *response.rest)
+    length = sum(map(len, content))
+    head = [_status_and_date(response.status, int(time.time()))]
     if response.status != 204:  # RFC 9110 section 8.6: no Content-Length there
         fields = b"Content-Type: %s\r\nContent-Length: %d\r\n"
-        parts.append(fields % (response.media_type, len(body)))
-    parts += [b"%s: %s\r\n" % header for header in response.headers]
-    parts.append(b"\r\n" if keep else b"Connection: close\r\n\r\n")
-    if not bodiless:
-        parts.append(body)
-    return b"".join(parts)
+        head.append(fields % (response.media_type, length))
+    head += [b"%s: %s\r\n" % header for header in response.headers]
+    head.append(b"\r\n" if keep else b"Connection: close\r\n\r\n")
+    if bodiless:
+        return (b"".join(head),)
+    if length <= _COPIED:
+        return (b"".join((*head, *content)),)
+    return (b"".join(head), *content)

@@ -53,7 +53,7 @@ class TodoApp:
         self._store = store
         self._policy = policy
         self._listed: tuple[TodoItem, ...] = ()
-        self._listing = "[]"
+        self._listing = b"[]"
 
     def refuse(self, head: RequestHead) -> Response | None:
         """Refuses for the client (401, 403), path (404), method (405) or type of body (415)."""
@@ -88,11 +88,13 @@ class TodoApp:
         items = await self._store.list()
         if items is not self._listed:
             listing = json_bytes([asdict(item) for item in items]).decode()
-            self._listed, self._listing = items, listing.replace("\n", "\n  ")
+            self._listed, self._listing = items, listing.replace("\n", "\n  ").encode()
         name = json.dumps(_name(client), ensure_ascii=False)
-        text = f'{{\n  "client": {name},\n  "todos": {self._listing}\n}}'
         return Response(
-            status=200, body=text.encode(), entries=(_admitted(client, "serving /todo"),)
+            status=200,
+            body=f'{{\n  "client": {name},\n  "todos": '.encode(),
+            rest=(self._listing, b"\n}"),
+            entries=(_admitted(client, "serving /todo"),),
         )
 
     async def _create(self, client: ClientIdentity | None, body: bytes) -> Response:

@@ -6,19 +6,22 @@ import asyncio
 import contextlib
 import json
 import logging
+import select
 import socket
 import ssl
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from lab.service.limits import Limits
 from lab.service.own import OwnServer
+from lab.service.store import MemoryStore, TodoItem
 from lab.service.todo_server import TodoServer
 from lab.stream.contexts import ClientAuth, TlsVersion
 from lab.stream.wire import address_text
 from lab.tls.events import Fact, LocalFact, NotTls, Protocol
-from tests.serving import blocking, client_tls, get, in_thread, running, server_tls
+from tests.serving import PATIENCE, blocking, client_tls, get, in_thread, running, server_tls
 
 
 async def assert_serves(server: OwnServer, certs: Path) -> None:
@@ -270,3 +273,29 @@ async def test_a_resumed_session_is_not_called_verified(certs: Path) -> None:
     assert Fact.CERTIFICATE_VERIFIED in facts[0]
     assert Fact.SESSION_RESUMED in facts[1]
     assert Fact.CERTIFICATE_VERIFIED not in facts[1]
+
+
+async def test_clients_that_do_not_read_a_long_list_share_it(certs: Path) -> None:
+    """Each holds what is on its way to it, and not a list of its own."""
+    long, many = "x" * 60_000, 40
+    store = MemoryStore(TodoItem(id=number, task=long, done=False) for number in range(1, 101))
+    limits = Limits(discard_timeout=0.2, shutdown_timeout=0.2)
+    server = TodoServer(server_tls(certs), store=store, limits=limits)
+    _, port = await server.open("127.0.0.1", 0)
+    context = client_tls(certs)
+    with contextlib.ExitStack() as stack:
+
+        def ask() -> None:
+            tls = stack.enter_context(blocking(port, context))
+            tls.do_handshake()
+            tls.sendall(b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            select.select([tls], [], [], PATIENCE)  # the answer has begun, and is not read
+
+        await in_thread(ask)
+        tracemalloc.start()
+        for _ in range(many):
+            await in_thread(ask)
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        await server.close()
+    assert held < many * len(long) * 10  # a tenth of what lists of their own would take
