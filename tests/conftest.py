@@ -7,10 +7,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lab.pki.plan import KeyType, SetPlan
 from lab.pki.writing import write_set
 from tests.doors import Crew
+
+# How fast the machine makes examples is no property of what is tested.
+settings.register_profile("lab", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("lab")
 
 # What CI's machine cannot have. Everything else that is skipped there is a defect.
 CAUSES = (

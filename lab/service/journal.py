@@ -104,7 +104,6 @@ def store_unavailable(*, common_name: str | None, reason: str) -> Entry:
 def limit_struck(*, peer: str, limit: str, value: float, done: str) -> Entry:
     """A client met one of the limits. ``limit`` is its option, ``done`` what was done about it."""
     return Entry(
-        level=logging.WARNING,
         message=f"LIMIT | peer={escaped(peer)} | {limit} {value:.12g} | {done}",
         fields={"event": "limit", "peer": peer, "limit": limit, "value": value, "done": done},
     )

@@ -67,6 +67,7 @@ async def test_pipelined_requests_in_one_segment_are_answered_in_order() -> None
 
 async def test_more_pipelined_requests_than_are_allowed(caplog: pytest.LogCaptureFixture) -> None:
     """Those up to the limit are answered, and the client learns which was the last."""
+    caplog.set_level(logging.INFO, logger="lab.server")
     async with served(limits=Limits(max_pipelined=3)) as service:
         client = await service.connect()
         await client.send(GET * 9)
