@@ -255,8 +255,8 @@ def _shared(settings: Serving, workers: int) -> Iterator[Serving]:
             shares = stack.enter_context(monitoring.shared(workers))
         except OSError as error:
             raise CannotServe(
-                "there is no place for a folder in which workers count for the monitor: "
-                f"{error.strerror or error}; set TMPDIR to one that can be written to"
+                "there is no memory in which workers count for the monitor: "
+                f"{error.strerror or error}; leave --monitor-port out"
             ) from error
         yield replace(settings, monitor_port=port, shares=shares)
 

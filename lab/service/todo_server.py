@@ -22,6 +22,7 @@ from lab.service.http import serve_http
 from lab.service.limits import Limits
 from lab.service.listener import Listener, Visit
 from lab.service.observing import Observer
+from lab.service.shield import Shield
 from lab.service.store import MemoryStore, TodoStore
 from lab.service.tally import in_turn
 from lab.service.todos import TodoApp
@@ -61,7 +62,7 @@ class TodoServer:
         self._limits = limits or Limits()
         self._sink = sink
         self._allowance = allowance
-        self._observer = observer
+        self._observer = observer = None if observer is None else Shield(observer)
         self._stopping = False
         watched = sink is not None or observer is not None
         self._key_log = KeyLogSource(context) if watched else None

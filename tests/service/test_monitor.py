@@ -19,6 +19,7 @@ from lab.pki.files import load_set
 from lab.pki.plan import KeyType, SetPlan
 from lab.pki.writing import write_set
 from lab.service import journal
+from lab.service.counts import Row
 from lab.service.expiry import expiries
 from lab.service.exposition import Exposition
 from lab.service.limits import Limits
@@ -72,7 +73,7 @@ async def monitored(
     closes: bool = True,
 ) -> AsyncIterator[Monitored]:
     """A server with its monitor. Unless it ``closes`` the server, the test must."""
-    metrics = Metrics()
+    metrics = Metrics(Row())
     server = TodoServer(
         server_tls(certs),
         limits=limits,
@@ -80,7 +81,11 @@ async def monitored(
         allowance=Allowance(share),
         observer=metrics,
     )
-    exposition = Exposition(metrics.registry, lambda: server.connections)
+    exposition = Exposition(
+        (metrics.row,),
+        connections=lambda: server.connections,
+        tasks=lambda: len(asyncio.all_tasks()),
+    )
     exposition.use_certificates(expiries(server_tls(certs)))
     monitor = Monitor(MonitorApp(health=server.health, metrics=exposition.text))
     _, port = await server.open("127.0.0.1", 0)
