@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,14 +86,19 @@ async def beside_server(
 
 
 async def serve_workers_monitor(
-    shares: Shared, member: Member, port: int, files: ServerFiles, grace: float
+    shares: Shared,
+    member: Member,
+    port: int,
+    files: ServerFiles,
+    *,
+    grace: float,
+    opening: AbstractContextManager[None],
 ) -> None:
     """The monitor of a crew, one of its members: serve until a signal says stop.
 
-    Raises OSError, and PkiError for what a file is.
-
-    From the signal on it tells that the server stops, until the workers are gone or ``grace``
-    seconds have passed.
+    Raises PkiError for what a file is, and what ``opening``, inside which its port is opened, makes
+    of an OSError. From the signal on it tells that the server stops, until the workers are gone or
+    ``grace`` seconds have passed.
     """
     from lab.service import monitoring
 
@@ -101,7 +107,8 @@ async def serve_workers_monitor(
     made = monitoring.beside_workers(shares.rows, shares.board)
     renewal = Renewal(files, silent=True)
     made.use(renewal.load().tls)
-    await made.open(port, shared=True)
+    with opening:
+        await made.open(port, shared=True)
     with stop_signals() as stop, renewal.running(lambda loaded: made.use(loaded.tls)):
         loop.add_reader(member.lifeline, stop.set)
         member.report()

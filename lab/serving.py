@@ -28,7 +28,7 @@ from lab.show.stages import StageLog
 from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth, ServerTls
 from lab.stream.wire import address_text
-from lab.workers import Crew, Member, held_port
+from lab.workers import CannotStart, Crew, Member, held_port
 
 if TYPE_CHECKING:
     from lab.service.metrics import Metrics
@@ -96,11 +96,14 @@ async def serve_as_member(settings: Serving, member: Member) -> None:
     shares = settings.shares
     if shares is not None and member.number == shares.number:
         assert settings.monitor_port is not None
-        with _monitor_errors(settings.monitor_port):
-            grace = settings.limits.shutdown_timeout
-            await monitoring.serve_workers_monitor(
-                shares, member, settings.monitor_port, settings.files, grace
-            )
+        await monitoring.serve_workers_monitor(
+            shares,
+            member,
+            settings.monitor_port,
+            settings.files,
+            grace=settings.limits.shutdown_timeout,
+            opening=_listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"),
+        )
         return
     loop = asyncio.get_running_loop()
     own_exceptions(loop)
@@ -136,12 +139,15 @@ def serve_by_workers(
             "--workers needs items that all of them can reach; add --store sqlite:PATH"
         )
     grace = settings.limits.shutdown_timeout + 2 * settings.limits.discard_timeout
-    try:
-        with held_port(settings.host, settings.port) as port, contextlib.ExitStack() as stack:
-            held = stack.enter_context(_shared(replace(settings, port=port), workers))
-            shares = held.shares
+    with contextlib.ExitStack() as stack:
+        with _listening_errors(settings.host, settings.port, "--port"):
+            port = stack.enter_context(held_port(settings.host, settings.port))
+        held = stack.enter_context(_shared(replace(settings, port=port), workers))
+        shares = held.shares
+        names = [*map(str, range(1, workers + 1)), *(["the monitor"] if shares else [])]
+        try:
             crew = Crew(
-                shares.number if shares else workers,
+                names,
                 lambda member: work(held, member),
                 grace=grace,
                 ended=shares.forget if shares else None,
@@ -151,8 +157,8 @@ def serve_by_workers(
                 lambda: announce(held, settings.host, port, workers=workers, monitor=monitor),
                 lambda: _say(_STOPPING),
             )
-    except OSError as error:
-        raise CannotServe(_cannot_listen(error, settings.host, settings.port)) from error
+        except CannotStart as error:
+            raise CannotServe(str(error)) from error
     if code == 0:
         _say(_STOPPED)
     return code
@@ -214,10 +220,8 @@ def _nowhere(tls: ServerTls) -> None:
 
 
 async def _open(server: TodoServer, settings: Serving, *, shared: bool = False) -> tuple[str, int]:
-    try:
+    with _listening_errors(settings.host, settings.port, "--port"):
         return await server.open(settings.host, settings.port, shared=shared)
-    except OSError as error:
-        raise CannotServe(_cannot_listen(error, settings.host, settings.port)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +241,7 @@ async def _monitored(
         yield _Monitor()
         return
     async with monitoring.beside_server(server, metrics, tls) as made:
-        with _monitor_errors(settings.monitor_port):
+        with _listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"):
             address = await made.open(settings.monitor_port)
         yield _Monitor(address=address, use=made.use)
 
@@ -249,7 +253,7 @@ def _shared(settings: Serving, workers: int) -> Iterator[Serving]:
         yield settings
         return
     with contextlib.ExitStack() as stack:
-        with _monitor_errors(settings.monitor_port):
+        with _listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"):
             port = stack.enter_context(held_port(MONITOR_HOST, settings.monitor_port))
         try:
             shares = stack.enter_context(monitoring.shared(workers))
@@ -262,12 +266,12 @@ def _shared(settings: Serving, workers: int) -> Iterator[Serving]:
 
 
 @contextlib.contextmanager
-def _monitor_errors(port: int) -> Iterator[None]:
-    """What keeps the monitor from its port, as CannotServe."""
+def _listening_errors(host: str, port: int, option: str) -> Iterator[None]:
+    """What keeps a server from its port, as CannotServe."""
     try:
         yield
     except OSError as error:
-        raise CannotServe(_cannot_listen(error, MONITOR_HOST, port, "--monitor-port")) from error
+        raise CannotServe(_cannot_listen(error, host, port, option)) from error
 
 
 @contextlib.asynccontextmanager
@@ -307,7 +311,7 @@ def _say(message: str) -> None:
     journal.LOGGER.info(message)
 
 
-def _cannot_listen(error: OSError, host: str, port: int, option: str = "--port") -> str:
+def _cannot_listen(error: OSError, host: str, port: int, option: str) -> str:
     address = address_text(host, port)
     if error.errno == errno.EADDRINUSE:
         return (

@@ -228,12 +228,24 @@ def unowned(*, what: str) -> Entry:
     )
 
 
-def worker_ended(*, number: int, how: str, done: str) -> Entry:
-    """A worker process ended unasked. ``how`` and ``done`` are our own text."""
+def worker_ended(*, worker: str, pid: int, how: str, wait: float) -> Entry:
+    """A worker process ended unasked; its next is started after ``wait`` seconds.
+
+    ``worker`` is what the crew calls it, ``how`` is our own text.
+    """
     return Entry(
         level=logging.ERROR,
-        message=f"WORKER | {number} {how} | {done}",
-        fields={"event": "worker_ended", "worker": number, "how": how, "done": done},
+        message=f"WORKER | {worker} (pid {pid}) {how} | started again in {wait:.1f} s",
+        fields={"event": "worker_ended", "worker": worker, "pid": pid, "how": how, "wait": wait},
+    )
+
+
+def worker_not_started(*, worker: str, reason: str, wait: float) -> Entry:
+    """The system gives no process for a worker. ``reason`` is its own wording, as above else."""
+    return Entry(
+        level=logging.ERROR,
+        message=f"WORKER | {worker} cannot be started: {reason} | tried again in {wait:.1f} s",
+        fields={"event": "worker_not_started", "worker": worker, "reason": reason, "wait": wait},
     )
 
 
