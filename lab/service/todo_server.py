@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 from lab.service import journal
 from lab.service.access import (
@@ -58,7 +59,9 @@ class TodoServer:
         observer: Observer | None = None,
     ) -> None:
         context = server_context(tls)
-        self._limits = limits or Limits()
+        self._limits = limits = limits or Limits()
+        idle = min(limits.idle_timeout, limits.surplus_timeout)
+        self._surplus_limits = replace(limits, idle_timeout=idle)
         self._sink = sink
         self._allowance = allowance
         self._observer = observer
@@ -129,7 +132,7 @@ class TodoServer:
             client=client,
             peer=visit.peer,
             app=FULL if visit.surplus else self._app,
-            limits=self._limits,
+            limits=self._surplus_limits if visit.surplus else self._limits,
             closing=visit.closing,
             observer=self._observer,
         )

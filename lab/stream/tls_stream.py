@@ -150,6 +150,11 @@ class TlsStream:
         except ssl.SSLError as error:
             await self._give_up(error)
 
+    @property
+    def pending(self) -> bool:
+        """Whether bytes of the peer are here that have not been read."""
+        return bool(self._ahead or self._incoming.pending or self._tls.pending())
+
     async def read(self, max_bytes: int = 65536) -> bytes:
         """Up to ``max_bytes`` of plaintext; b"" once the peer has sent close_notify."""
         if self._ahead:
