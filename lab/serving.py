@@ -297,6 +297,7 @@ def _todo_server(
             sink=lambda peer: StageLog(peer, journal.LOGGER),
             policy=settings.policy,
             allowance=None if share is None else Allowance(share),
+            live=share is None,
             observer=metrics,
         )
     except OSError as error:  # the files were found in order just now
