@@ -132,10 +132,11 @@ def abandoned(*, peer: str, common_name: str | None, reason: str) -> Entry:
 
 
 def monitor_full(*, most: int) -> Entry:
-    """The monitor turned a connection away, since ``most`` are open."""
+    """All ``most`` places of the monitor are taken, and one more came."""
     return Entry(
         level=logging.WARNING,
-        message=f"MONITOR FULL | {most} connections are open | one more was closed",
+        message=f"MONITOR FULL | {most} connections are open | who waited longest without a word "
+        "makes room for who comes",
         fields={"event": "monitor_full", "most": most},
     )
 
