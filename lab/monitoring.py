@@ -19,7 +19,7 @@ from lab.service.counts import Row
 from lab.service.metrics import Metrics
 from lab.service.owner import own_exceptions
 from lab.service.renewal import Renewal
-from lab.service.server_files import ServerFiles
+from lab.service.server_files import Loaded, ServerFiles
 from lab.service.shared_counts import shared_rows
 from lab.service.stopping import stop_signals
 from lab.service.todo_server import TodoServer
@@ -90,6 +90,7 @@ async def serve_workers_monitor(
     member: Member,
     port: int,
     files: ServerFiles,
+    kept: Loaded | None,
     *,
     grace: float,
     opening: AbstractContextManager[None],
@@ -106,7 +107,7 @@ async def serve_workers_monitor(
     own_exceptions(loop)
     made = monitoring.beside_workers(shares.rows, shares.board)
     renewal = Renewal(files, silent=True)
-    made.use(renewal.load().tls)
+    made.use(renewal.load(kept).tls)
     with opening:
         await made.open(port, shared=True)
     with stop_signals() as stop, renewal.running(lambda loaded: made.use(loaded.tls)):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lab import monitoring
 from lab.service import journal
 from lab.service.access import Policy
+from lab.service.keepsake import Keepsake
 from lab.service.limits import Limits
 from lab.service.monitor import HEALTH, METRICS
 from lab.service.monitor import HOST as MONITOR_HOST
@@ -51,7 +52,8 @@ class Serving:
     """What a server is to be.
 
     ``decode_share`` is None where every handshake is decoded, ``monitor_port`` where there is no
-    monitor; ``shares`` is what the workers of a server share that has one.
+    monitor; ``shares`` is what the workers of a server share that has one. ``kept`` is what
+    their parent has of the files, for a worker that finds them broken.
     """
 
     host: str
@@ -63,6 +65,7 @@ class Serving:
     store: StoreChoice
     monitor_port: int | None = None
     shares: monitoring.Shared | None = None
+    kept: Loaded | None = None
 
 
 async def serve(settings: Serving) -> None:
@@ -72,7 +75,7 @@ async def serve(settings: Serving) -> None:
     renewal = Renewal(settings.files)
     loaded = _load(renewal)
     async with (
-        _server(settings, loaded.tls, metrics) as server,
+        _server(settings, loaded, metrics) as server,
         _monitored(settings, server, metrics, loaded.tls) as monitor,
     ):
         address = await _open(server, settings)
@@ -101,6 +104,7 @@ async def serve_as_member(settings: Serving, member: Member) -> None:
             member,
             settings.monitor_port,
             settings.files,
+            settings.kept,
             grace=settings.limits.shutdown_timeout,
             opening=_listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"),
         )
@@ -109,8 +113,8 @@ async def serve_as_member(settings: Serving, member: Member) -> None:
     own_exceptions(loop)
     metrics = monitoring.metrics_of_worker(shares, member) if shares else None
     renewal = Renewal(settings.files)
-    loaded = _load(renewal, tell=member.number == 1)
-    async with _server(settings, loaded.tls, metrics) as server:
+    loaded = _load(renewal, kept=settings.kept, tell=member.number == 1)
+    async with _server(settings, loaded, metrics) as server:
         await _open(server, settings, shared=True)
         notes = monitoring.noted(server, shares, member) if shares else contextlib.nullcontext()
         with (
@@ -130,7 +134,7 @@ def serve_by_workers(
 ) -> int:
     """Let ``workers`` processes do ``work``: to ``serve_as_member``; the exit code of the last.
 
-    Raises CannotServe.
+    Raises CannotServe, and PkiError for what a file is.
     """
     if not hasattr(os, "fork"):
         raise CannotServe("--workers needs a system that can fork; leave it out here")
@@ -139,6 +143,7 @@ def serve_by_workers(
             "--workers needs items that all of them can reach; add --store sqlite:PATH"
         )
     grace = settings.limits.shutdown_timeout + 2 * settings.limits.discard_timeout
+    keepsake = Keepsake(settings.files)
     with contextlib.ExitStack() as stack:
         with _listening_errors(settings.host, settings.port, "--port"):
             port = stack.enter_context(held_port(settings.host, settings.port))
@@ -148,8 +153,9 @@ def serve_by_workers(
         try:
             crew = Crew(
                 names,
-                lambda member: work(held, member),
+                lambda member: work(replace(held, kept=keepsake.loaded), member),
                 grace=grace,
+                tend=lambda asked: keepsake.look(asked=asked),
                 ended=shares.forget if shares else None,
             )
             monitor = None if held.monitor_port is None else (MONITOR_HOST, held.monitor_port)
@@ -202,9 +208,9 @@ def runner(loop: str) -> Runner:
     return uvloop.run
 
 
-def _load(renewal: Renewal, *, tell: bool = True) -> Loaded:
+def _load(renewal: Renewal, *, kept: Loaded | None = None, tell: bool = True) -> Loaded:
     """The files, for the first time. What revocation lists do is to be told. Raises PkiError."""
-    loaded = renewal.load()
+    loaded = renewal.load(kept)
     if loaded.revocation is not None and tell:
         journal.write(in_use(loaded))
     return loaded
@@ -276,7 +282,7 @@ def _listening_errors(host: str, port: int, option: str) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def _server(
-    settings: Serving, tls: ServerTls, metrics: Metrics | None
+    settings: Serving, loaded: Loaded, metrics: Metrics | None
 ) -> AsyncIterator[TodoServer]:
     """A server with its store open. The store is closed at the end, however that comes about."""
     try:
@@ -284,18 +290,19 @@ async def _server(
     except StoreUnavailable as error:
         raise CannotServe(str(error)) from error
     try:
-        yield _todo_server(settings, tls, store, metrics)
+        yield _todo_server(settings, loaded, store, metrics)
     finally:
         await store.close()  # its thread would keep the process
 
 
 def _todo_server(
-    settings: Serving, tls: ServerTls, store: TodoStore, metrics: Metrics | None
+    settings: Serving, loaded: Loaded, store: TodoStore, metrics: Metrics | None
 ) -> TodoServer:
     share = settings.decode_share
     try:
         return TodoServer(
-            tls,
+            loaded.tls,
+            context=loaded.context,
             limits=settings.limits,
             store=store,
             sink=lambda peer: StageLog(peer, journal.LOGGER),

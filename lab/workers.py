@@ -23,6 +23,7 @@ from lab.service.stopping import terminal_watch
 
 # Of a worker that dies again and again at once: how long until the next try, in seconds.
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+_TEND = 1.0  # seconds from one time that the parent tends what it keeps to the next
 _SETTLED = 2.0  # a worker that lived longer than this did not die of its start
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
@@ -93,7 +94,9 @@ class _Worker:
 class Crew:
     """The workers of one server, one for each of ``names``, which is how the journal calls them.
 
-    ``work`` runs in each of them, ``ended`` is told who has ended. Raises CannotStart.
+    ``work`` runs in each of them, ``ended`` is told who has ended. ``tend`` is called once a
+    second, with True where a signal asks for files to be loaded anew: what it keeps, a fork hands
+    on. It must not raise. Raises CannotStart.
     """
 
     def __init__(
@@ -102,9 +105,11 @@ class Crew:
         work: Work,
         *,
         grace: float,
+        tend: Callable[[bool], None],
         ended: Callable[[int], None] | None = None,
     ) -> None:
         self._work = work
+        self._tend = tend
         self._ended = ended
         self._grace = grace
         self._workers = [_Worker(number, name) for number, name in enumerate(names, 1)]
@@ -216,16 +221,20 @@ class Crew:
 
     def _watch(self) -> None:
         """Start again whoever dies, until a signal says stop."""
+        tend = time.monotonic() + _TEND
         while not self._stopping:
             # First, as one may have died while others started, and its signal was heeded then.
             self._bury()
             for worker in self._workers:
                 if not worker.pid and time.monotonic() >= worker.due:
                     self._start_again(worker)
-            due = [worker.due for worker in self._workers if not worker.pid]
-            patience = max(0.0, min(due) - time.monotonic()) if due else None
+            due = min((worker.due for worker in self._workers if not worker.pid), default=tend)
+            patience = max(0.0, min(due, tend) - time.monotonic())
             select.select([self._woken], [], [], patience)
             self._drain()
+            if time.monotonic() >= tend:
+                self._tend(False)
+                tend = time.monotonic() + _TEND
 
     def _start_again(self, worker: _Worker) -> None:
         """Start a worker, or see to it that this is tried again later."""
@@ -286,6 +295,7 @@ class Crew:
                     self._stopping = True
                 elif number == signal.SIGHUP:
                     self._pass_on(number)
+                    self._tend(True)
 
 
 @contextlib.contextmanager

@@ -115,7 +115,8 @@ def main() -> None:
     names = ["1", "the other"] if work is one_dies_while_others_start else ["1"]
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        code = Crew(names, work, grace=PATIENCE).run(lambda: print("announced"), lambda: None)
+        crew = Crew(names, work, grace=PATIENCE, tend=lambda asked: None)
+        code = crew.run(lambda: print("announced"), lambda: None)
     except CannotStart as error:
         print(error)
     else:

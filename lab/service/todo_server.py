@@ -41,18 +41,19 @@ SinkFactory = Callable[[str], EventSink]
 class TodoServer:
     """A TODO server over mutual TLS.
 
-    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``.
-    With ``sink``, every connection is watched and its events go to a sink of its own: all of them,
-    or with an ``allowance``, those of the handshake, within that (see ``Watch``); as they come
-    where ``live``. ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in,
-    and where a certificate is optional, everyone with one. ``observer`` is told what the server
-    does.
+    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``;
+    they are not touched where there is a ``context`` that was made of them before. With ``sink``,
+    every connection is watched and its events go to a sink of its own: all of them, or with an
+    ``allowance``, those of the handshake, within that (see ``Watch``); as they come where ``live``.
+    ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in, and where a
+    certificate is optional, everyone with one. ``observer`` is told what the server does.
     """
 
     def __init__(
         self,
         tls: ServerTls,
         *,
+        context: ssl.SSLContext | None = None,
         limits: Limits | None = None,
         store: TodoStore | None = None,
         sink: SinkFactory | None = None,
@@ -61,7 +62,7 @@ class TodoServer:
         live: bool = False,
         observer: Observer | None = None,
     ) -> None:
-        context = server_context(tls)
+        context = context or server_context(tls)
         self._limits = limits = limits or Limits()
         idle = min(limits.idle_timeout, limits.surplus_timeout)
         self._surplus_limits = replace(limits, idle_timeout=idle)
