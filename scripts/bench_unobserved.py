@@ -1,4 +1,4 @@
-"""The lab's server without an observer, for the benchmark; it takes the options of ``lab.server``."""
+"""The lab's server without an observer, for the benchmark: ``lab.server``, options and all."""
 
 from __future__ import annotations
 
