@@ -51,9 +51,10 @@ class CannotServe(Exception):
 class Serving:
     """What a server is to be.
 
-    ``decode_share`` is None where every handshake is decoded, ``monitor_port`` where there is no
-    monitor; ``shares`` is what the workers of a server share that has one. ``kept`` is what
-    their parent has of the files, for a worker that finds them broken.
+    ``decode_share`` is None where every handshake is decoded, ``observed`` False where none is even
+    looked at (to measure what looking costs), ``monitor_port`` None where there is no monitor;
+    ``shares`` is what the workers of a server share that has one. ``kept`` is what their parent has
+    of the files, for a worker that finds them broken.
     """
 
     host: str
@@ -63,6 +64,7 @@ class Serving:
     limits: Limits
     decode_share: float | None
     store: StoreChoice
+    observed: bool = True
     monitor_port: int | None = None
     shares: monitoring.Shared | None = None
     kept: Loaded | None = None
@@ -305,7 +307,7 @@ def _todo_server(
             context=loaded.context,
             limits=settings.limits,
             store=store,
-            sink=lambda peer: StageLog(peer, journal.LOGGER),
+            sink=_stage_log if settings.observed else None,
             policy=settings.policy,
             allowance=None if share is None else Allowance(share),
             live=share is None,
@@ -313,6 +315,10 @@ def _todo_server(
         )
     except OSError as error:  # the files were found in order just now
         raise CannotServe(f"TLS cannot be set up: {error}; try again") from error
+
+
+def _stage_log(peer: str) -> StageLog:
+    return StageLog(peer, journal.LOGGER)
 
 
 def _say(message: str) -> None:
