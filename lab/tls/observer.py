@@ -21,7 +21,7 @@ from lab.tls.codepoints import (
     ExtensionType,
     HandshakeType,
 )
-from lab.tls.connection import Connection, Snapshot
+from lab.tls.connection import Connection
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -86,11 +86,6 @@ class HandshakeObserver:
         self._waiting_bytes = 0
         self._no_more_secrets = False
         self._events: list[Event] = []
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """What the messages that came out so far have settled."""
-        return self._connection.snapshot()
 
     def feed(self, sender: Endpoint, data: bytes, time: float) -> list[Event]:
         """Take ``data``, the next bytes that ``sender`` sent, seen at ``time``."""
@@ -290,7 +285,6 @@ class HandshakeObserver:
             raise WireError("TLSInnerPlaintext.type", "change_cipher_spec is protected")
         legal = self._order.take(direction.sender, Step.CHANGE_CIPHER_SPEC)
         if not tls13 and self._connection.version is not None:
-            self._connection.change_cipher_spec(direction.sender)
             direction.unsealer.change_cipher_spec()
         self._events.append(
             ChangeCipherSpecSeen(
