@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.doors import Done, environment, run, served
+from tests.doors import Done, run, served
 from tests.peers import MAKES, Ask, free_port, served_by
 
 SCHEMA = json.loads(
@@ -184,19 +182,3 @@ def test_no_colour_in_a_pipe(certs: Path) -> None:
     with served("--certs", certs, "--port", "0") as server:
         done = run("lab.trace", f"127.0.0.1:{server.port}", "--ca", certs / "ca.crt")
     assert "\x1b" not in done.out
-
-
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lab.trace", "--tls1.3", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env=environment(MTLS_SERVER_PORT=str(free_port())),
-    )
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    with process.stderr:
-        assert process.stderr.read() == b""
-    assert process.wait(30) == 141
