@@ -130,6 +130,10 @@ class Protocol(enum.Enum):
     """What bytes that are not TLS records look like."""
 
     HTTP = "plain HTTP"
+    SMTP_OR_FTP = "SMTP or FTP"
+    POP3 = "POP3"
+    IMAP = "IMAP"
+    SSH = "SSH"
     SSLV2 = "an SSLv2-style hello"
     UNKNOWN = "no protocol known here"
 

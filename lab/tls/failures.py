@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.tls.cause import Diagnosis
-from lab.tls.events import Event, Malformed, NotTls
+from lab.tls.events import Event, Malformed, NotTls, Protocol
 from lab.tls.outcome import Outcome, Signal
 from lab.tls.summary import Summary
 from lab.tls.text import escaped
@@ -45,9 +45,11 @@ def failure(events: Sequence[Event], summary: Summary, outcome: Outcome) -> Diag
 def _no_tls(events: Sequence[Event], whose: str) -> Diagnosis:
     alien = next(event for event in events if isinstance(event, NotTls))
     sample = escaped(alien.sample[:32].decode("latin-1"))
+    known = alien.protocol is not Protocol.UNKNOWN
+    what = f"but {alien.protocol.value}" if known else "nor any other protocol that is known here"
     return Diagnosis(
         code="no-tls",
-        summary=f"the {whose} does not speak TLS here, but {alien.protocol.value}",
+        summary=f"the {whose} does not speak TLS here, {what}",
         evidence=(f'its first bytes are "{sample}"',),
         reference="RFC 8446 section 5.1",
         fix="check the port, and whether TLS must be asked for first (STARTTLS)",

@@ -553,7 +553,7 @@ def test_the_other_direction_still_waits_where_one_was_given_up(
         (HTTP, Protocol.HTTP),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", Protocol.HTTP),
         (b"\x80\x2e\x01\x03\x01" + bytes(43), Protocol.SSLV2),
-        (b"220 mail.example ESMTP\r\n", Protocol.UNKNOWN),
+        (b"220 mail.example ESMTP\r\n", Protocol.SMTP_OR_FTP),
         (bytes(100), Protocol.UNKNOWN),
     ],
 )

@@ -297,6 +297,21 @@ def test_no_tls() -> None:
     assert causes[0].evidence == (r'its first bytes are "HTTP/1.1 400\r\n"',)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "but"),
+    [
+        (Protocol.HTTP, "but plain HTTP"),
+        (Protocol.SMTP_OR_FTP, "but SMTP or FTP"),
+        (Protocol.SSLV2, "but an SSLv2-style hello"),
+        (Protocol.UNKNOWN, "nor any other protocol that is known here"),
+    ],
+)
+def test_no_tls_is_a_sentence_for_every_protocol(protocol: Protocol, but: str) -> None:
+    alien = NotTls(time=0.0, endpoint=SERVER, protocol=protocol, sample=b"xxxxx")
+    _, causes = both([hello(), alien])
+    assert causes[0].summary == f"the server does not speak TLS here, {but}"
+
+
 def test_malformed_counts_only_where_nothing_else_does() -> None:
     broken = Malformed(time=0.0, endpoint=SERVER, offset=0, where="ServerHello", problem="short")
     outcome, causes = both([hello(), broken])
