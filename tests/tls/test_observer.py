@@ -18,11 +18,13 @@ from lab.tls.events import (
     Malformed,
     MessageSeen,
     NotTls,
+    Part,
     Protocol,
     RecordSpan,
     SealedSeen,
     StreamEnd,
     StreamEnded,
+    Unfinished,
 )
 from lab.tls.inference import BEFORE_KEYS, BROKEN, EARLY_DATA
 from lab.tls.message_parsing import HELLO_RETRY_RANDOM
@@ -604,6 +606,57 @@ def test_a_stream_that_ends_inside_a_sealed_message() -> None:
     tls.send(SERVER, "handshake", 22, ENCRYPTED_EXTENSIONS + CERTIFICATE_MESSAGE[:9])
     assert tls.observer.end(SERVER, StreamEnd.RESET, 9.0) == []
     assert names(tls.observer.learn(tls.key_log)) == ["EncryptedExtensions", "RST truncated"]
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        (b"", []),
+        (b"\x16", [(Part.RECORD, 1, None)]),
+        (b"\x16\x03\x03\x40", [(Part.RECORD, 4, None)]),
+        (b"\x16\x03\x03\x40\x00", [(Part.RECORD, 5, 16389)]),
+        (b"\x16\x03\x03\x40\x00aaaa", [(Part.RECORD, 9, 16389)]),
+        (record(22, b"\x02\x00"), [(Part.MESSAGE, 2, None)]),
+        (record(22, b"\x02\x00\x01\x00abc"), [(Part.MESSAGE, 7, 260)]),
+        (record(22, b"\x02\x00\x01\x00abc") + b"\x15\x03", [(Part.RECORD, 2, None)]),
+        (record(21, b"\x01\x70"), []),
+        (b"\x16\x03\x03\xff\xff", []),
+        (b"HTTP/1.1 400", []),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_what_has_begun_is_told_when_nobody_waits_any_longer(
+    first: bytes, told: list[tuple[Part, int, int | None]], size: int
+) -> None:
+    observer = HandshakeObserver()
+    for start in range(0, len(first), size):
+        observer.feed(SERVER, first[start : start + size], 1.0)
+    events = observer.unfinished(2.0)
+    assert events == [
+        Unfinished(time=2.0, endpoint=SERVER, part=part, came=came, expected=expected)
+        for part, came, expected in told
+    ]
+
+
+def test_what_has_begun_may_go_on_afterwards() -> None:
+    observer = HandshakeObserver()
+    observer.feed(SERVER, record(21, b"\x02\x28")[:-1], 1.0)
+    assert len(observer.unfinished(2.0)) == 1
+    assert names(observer.feed(SERVER, b"\x28", 3.0)) == ["handshake_failure"]
+
+
+def test_what_ended_has_been_told_of_already() -> None:
+    observer = HandshakeObserver()
+    observer.feed(SERVER, b"\x16", 1.0)
+    assert names(observer.end(SERVER, StreamEnd.FIN, 2.0)) == ["FIN truncated"]
+    assert observer.unfinished(3.0) == []
+
+
+def test_a_few_bytes_that_are_no_tls_are_told_when_no_more_are_waited_for() -> None:
+    observer = HandshakeObserver()
+    observer.feed(SERVER, b"220", 1.0)
+    assert names(observer.unfinished(2.0)) == ["no protocol known here"]
 
 
 # TLS 1.2 and before, as far as no real peer shows it.
