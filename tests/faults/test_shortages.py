@@ -6,22 +6,24 @@ The server is a process of its own; what it holds and what it costs is seen from
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from lab.stream.contexts import TlsVersion
-from tests.doors import ServerProcess, served
+from tests.doors import Crew, ServerProcess, served
 from tests.faults.attacks import REFUSED, told
 from tests.faults.greed import never_read
 from tests.faults.honest import Honest, honest_beside
 from tests.faults.peer import GET, Peer, target
-from tests.faults.processes import Observed, short_of_descriptors
+from tests.faults.processes import Observed, family, short_of_descriptors
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 
@@ -29,7 +31,7 @@ FREE = 10  # descriptors that are left to the server
 TOO_MANY = 40
 WAITING = 5  # of each version
 LOOK = 2.5  # seconds
-GREEDY = 8
+GREEDY = 6
 MIB = 1024 * 1024
 
 
@@ -76,6 +78,30 @@ def test_a_limit_of_descriptors_is_told_and_outlived(certs: Path) -> None:
     assert 2 <= len(told) <= passed + 1, "it tells again, but not for each connection"
     assert all("ulimit -n" in line for line in told)
     assert not [line for line in server.lines if "Traceback" in line]
+
+
+async def reset_in_a_shortage(port: int, pids: Sequence[int]) -> None:
+    """Connections that take the last descriptor of a server's process, and end by RST."""
+    with contextlib.ExitStack() as stack:
+        for pid in pids:
+            stack.enter_context(short_of_descriptors(pid, 1))
+        for _ in range(2 * FREE):
+            peer = await Peer.connect(port)
+            await peer.send(b"\x16\x03\x01")
+            peer.reset()
+        await asyncio.gather(*[Observed(pid).descriptors_at_rest() for pid in pids])
+
+
+def test_who_counts_needs_no_descriptor_for_it(certs: Path, crew: Crew) -> None:
+    """Workers count in files, and what has no count yet may come at a bad time."""
+    words = ("--port", "0", "--monitor-port", "0", *crew(2))
+    with served("--certs", certs, *words) as server:
+        server.until("Ctrl")
+        pids = [pid for pid in family(server.process.pid) if Observed(pid).listens_at(server.port)]
+        assert len(pids) == 2
+        asyncio.run(reset_in_a_shortage(server.port, pids))
+        assert server.stop() == 0
+    assert not [line for line in server.lines if "Traceback" in line or "FAULT" in line]
 
 
 def test_it_stops_in_order_while_there_are_no_descriptors(certs: Path) -> None:

@@ -1,4 +1,4 @@
-"""The central faults again, at a server process on each event loop that it offers.
+"""The central faults again, at a server process on uvloop.
 
 A loop has its own transports: how it tells a reset, and what it keeps of a connection, is its own.
 """
@@ -10,6 +10,7 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,11 @@ from tests.faults.greed import stay_silent
 from tests.faults.honest import Honest, honest_beside
 from tests.faults.peer import End, Target, target
 from tests.faults.processes import Observed
-from tests.faults.rig import LOOPS
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc"),
+    pytest.mark.skipif(find_spec("uvloop") is None, reason="needs uvloop"),
+]
 
 MANY = 300
 EACH = 10
@@ -61,12 +64,9 @@ async def attacked(
     assert await server.descriptors_at_rest() == held
 
 
-@LOOPS
 @pytest.mark.parametrize("attack", [silence, resets, refusals], ids=lambda attack: attack.__name__)
-def test_the_central_faults(
-    certs: Path, loop: str, attack: Callable[[Target], Awaitable[None]]
-) -> None:
-    with served("--certs", certs, *WORDS, "--loop", loop) as server:
+def test_the_central_faults(certs: Path, attack: Callable[[Target], Awaitable[None]]) -> None:
+    with served("--certs", certs, *WORDS, "--loop", "uvloop") as server:
         asyncio.run(attacked(server.port, certs, server.process.pid, attack))
         assert server.stop() == 0
     assert not [line for line in server.lines if "Traceback" in line or "FAULT" in line]
