@@ -50,8 +50,9 @@ class CannotServe(Exception):
 class Serving:
     """What a server is to be.
 
-    ``decode_share`` is None where every handshake is decoded, ``monitor_port`` where there is no
-    monitor; ``shares`` is what the workers of a server share that has one.
+    ``decode_share`` is None where every handshake is decoded, ``observed`` False where none is even
+    looked at (to measure what looking costs), ``monitor_port`` None where there is no monitor;
+    ``shares`` is what the workers of a server share that has one.
     """
 
     host: str
@@ -61,6 +62,7 @@ class Serving:
     limits: Limits
     decode_share: float | None
     store: StoreChoice
+    observed: bool = True
     monitor_port: int | None = None
     shares: monitoring.Shared | None = None
 
@@ -294,13 +296,18 @@ def _todo_server(
             tls,
             limits=settings.limits,
             store=store,
-            sink=lambda peer: StageLog(peer, journal.LOGGER),
+            sink=_stage_log if settings.observed else None,
             policy=settings.policy,
             allowance=None if share is None else Allowance(share),
+            live=share is None,
             observer=metrics,
         )
     except OSError as error:  # the files were found in order just now
         raise CannotServe(f"TLS cannot be set up: {error}; try again") from error
+
+
+def _stage_log(peer: str) -> StageLog:
+    return StageLog(peer, journal.LOGGER)
 
 
 def _say(message: str) -> None:

@@ -43,7 +43,8 @@ class ByteStream(Protocol):
     """What a connection is read from and written to.
 
     ``read`` gives ``b""`` at the orderly end. Both raise an OSError, a ConnectionError as a rule,
-    when the stream is broken. A cancelled ``read`` must leave ``write`` usable.
+    when the stream is broken: a ConnectionResetError where the peer has just gone. A cancelled
+    ``read`` must leave ``write`` usable.
     """
 
     @property
@@ -201,12 +202,13 @@ class _Connection:
         journal.write(entry)
 
     def ended_by(self, error: Exception) -> None:
-        """Notes the end of a connection, where it did not come between two requests."""
-        if not self._busy:
+        """Notes the end of a connection, unless a client just left between two requests."""
+        if not self._busy and isinstance(error, (ConnectionResetError, WaitInterrupted)):
             return
-        reason = "the connection was lost"
-        if isinstance(error, _Abandoned):
-            reason = str(error)
+        # A stream that gave up has its reason, and nobody else tells it.
+        reason = str(error)
+        if isinstance(error, ConnectionResetError):
+            reason = "the connection was lost"
         elif isinstance(error, WaitInterrupted):
             reason = "the answer was not taken in time"
             self._struck(Limit.WRITE_TIMEOUT, "the connection ends")
