@@ -13,8 +13,7 @@ _READER_GONE = 141  # as a shell tells of SIGPIPE
 
 def run(main: Callable[[], int]) -> int:
     """The exit code of a door's ``main``; quiet where whoever reads its output has gone."""
-    if sys.stdout is None:  # closed before we came: there is nobody to speak to
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+    _open_what_is_closed()
     try:
         code = main()
         sys.stdout.flush()
@@ -23,6 +22,26 @@ def run(main: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _READER_GONE
     return code
+
+
+def _open_what_is_closed() -> None:
+    """Let stdin, stdout and stderr be there, if only as a place where nothing comes or goes.
+
+    What is opened next would get the number of one that is closed, and be written to in its stead.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The system gives the lowest number that is free, and those below are taken.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    # Python has None for what was closed before it came.
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the end
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def seconds(text: str) -> float:
