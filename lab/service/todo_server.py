@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 from lab.service import journal
 from lab.service.access import (
@@ -22,6 +23,7 @@ from lab.service.http import serve_http
 from lab.service.limits import Limits
 from lab.service.listener import Listener, Visit
 from lab.service.observing import Observer
+from lab.service.shield import Shield
 from lab.service.store import MemoryStore, TodoStore
 from lab.service.tally import in_turn
 from lab.service.todos import TodoApp
@@ -39,29 +41,35 @@ SinkFactory = Callable[[str], EventSink]
 class TodoServer:
     """A TODO server over mutual TLS.
 
-    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``.
-    With ``sink``, every connection is watched and its events go to a sink of its own: all of them,
-    or with an ``allowance``, those of the handshake, within that (see ``Watch``). ``policy``
-    says whom HTTP serves; without one it is everyone whom TLS lets in, and where a certificate is
-    optional, everyone with one. ``observer`` is told what the server does.
+    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``;
+    they are not touched where there is a ``context`` that was made of them before. With ``sink``,
+    every connection is watched and its events go to a sink of its own: all of them, or with an
+    ``allowance``, those of the handshake, within that (see ``Watch``); as they come where ``live``.
+    ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in, and where a
+    certificate is optional, everyone with one. ``observer`` is told what the server does.
     """
 
     def __init__(
         self,
         tls: ServerTls,
         *,
+        context: ssl.SSLContext | None = None,
         limits: Limits | None = None,
         store: TodoStore | None = None,
         sink: SinkFactory | None = None,
         policy: Policy | None = None,
         allowance: Allowance | None = None,
+        live: bool = False,
         observer: Observer | None = None,
     ) -> None:
-        context = server_context(tls)
-        self._limits = limits or Limits()
+        context = context or server_context(tls)
+        self._limits = limits = limits or Limits()
+        idle = min(limits.idle_timeout, limits.surplus_timeout)
+        self._surplus_limits = replace(limits, idle_timeout=idle)
         self._sink = sink
         self._allowance = allowance
-        self._observer = observer
+        self._live = live
+        self._observer = observer = None if observer is None else Shield(observer)
         self._stopping = False
         watched = sink is not None or observer is not None
         self._key_log = KeyLogSource(context) if watched else None
@@ -115,7 +123,13 @@ class TodoServer:
         if self._observer is not None:
             sinks.append(self._observer.handshake_sink())
         sink = sinks[0] if len(sinks) == 1 else in_turn(*sinks)
-        return Watch(Endpoint.SERVER, sink, key_log=self._key_log, allowance=self._allowance)
+        return Watch(
+            Endpoint.SERVER,
+            sink,
+            key_log=self._key_log,
+            live=self._live,
+            allowance=self._allowance,
+        )
 
     async def _converse(self, stream: TlsStream, visit: Visit) -> None:
         try:
@@ -129,7 +143,7 @@ class TodoServer:
             client=client,
             peer=visit.peer,
             app=FULL if visit.surplus else self._app,
-            limits=self._limits,
+            limits=self._surplus_limits if visit.surplus else self._limits,
             closing=visit.closing,
             observer=self._observer,
         )

@@ -10,7 +10,7 @@ from lab.stream.contexts import server_context
 from lab.stream.keylog import KeyLogSource
 from lab.stream.watch import Watch
 from lab.tls.codepoints import ProtocolVersion
-from lab.tls.events import Endpoint, Event, Fact, LocalFact, NotTls
+from lab.tls.events import Endpoint, Event, Fact, LocalFact, NotTls, Part, Unfinished
 from tests.serving import client_tls, server_tls
 from tests.stream.test_facts import Ends
 
@@ -86,7 +86,7 @@ def test_a_failed_handshake_is_told_whole_whatever_the_allowance() -> None:
 
 def test_what_is_told_is_charged_to_the_allowance() -> None:
     ticks = iter(range(1000))
-    allowance = Allowance(0.01, clock=lambda: float(next(ticks)))
+    allowance = Allowance(0.01, worked=lambda: float(next(ticks)))
     told: list[Event] = []
     watch = Watch(Endpoint.SERVER, told.append, allowance=allowance)
     watch.fact(Fact.HANDSHAKE_RETURNED)
@@ -99,3 +99,40 @@ def test_what_was_told_before_the_end_of_a_handshake_is_not_called_undecoded() -
     watch.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
     watch.fact(Fact.HANDSHAKE_RETURNED)
     assert [type(event) for event in told] == [NotTls, LocalFact]
+
+
+def test_what_has_begun_is_told_when_this_end_waits_no_longer() -> None:
+    told: list[Event] = []
+    watch = Watch(Endpoint.CLIENT, told.append, clock=lambda: 3.0)
+    watch.received(b"\x16\x03\x03\x00\x50", 1.0)
+    watch.fact(Fact.TIMED_OUT)
+    watch.unfinished()
+    (fact, begun) = told
+    assert isinstance(fact, LocalFact)
+    assert begun == Unfinished(
+        time=3.0, endpoint=Endpoint.SERVER, part=Part.RECORD, came=5, expected=85
+    )
+
+
+def test_what_fails_costs_the_allowance_nothing() -> None:
+    """Or clients that are refused could keep others from being told in full."""
+    told: list[Event] = []
+    allowance = Allowance(1e-9)
+    for _ in range(100):
+        watch = Watch(Endpoint.SERVER, told.append, allowance=allowance)
+        watch.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
+        watch.fact(Fact.HANDSHAKE_FAILED, "http request")
+    assert allowance.left
+    watch = Watch(Endpoint.SERVER, told.append, allowance=allowance)
+    watch.received(b"\x16\x03\x01\x00\x01\x01", 1.0)
+    watch.fact(Fact.HANDSHAKE_RETURNED)
+    assert not allowance.left
+
+
+def test_what_is_held_back_is_bounded_in_number_too() -> None:
+    told: list[Event] = []
+    watch = Watch(Endpoint.SERVER, told.append)
+    watch.fact(Fact.CONNECTED)
+    for _ in range(256):
+        watch.received(b"\x16", 1.0)
+    assert told
