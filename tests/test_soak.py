@@ -22,8 +22,8 @@ from tests.faults.peer import target
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from soak_report import Report  # noqa: E402
-from soak_server import MIB, Reading, Server, running  # noqa: E402
+from soak_report import Report
+from soak_server import MIB, Reading, Server, running
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 
