@@ -116,4 +116,4 @@ def _files(options: argparse.Namespace) -> ServerFiles:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(main))
+    raise SystemExit(run(main, DOOR))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lab import monitoring
 from lab.service import journal
 from lab.service.access import Policy
+from lab.service.keepsake import Keepsake
 from lab.service.limits import Limits
 from lab.service.monitor import HEALTH, METRICS
 from lab.service.monitor import HOST as MONITOR_HOST
@@ -28,7 +29,7 @@ from lab.show.stages import StageLog
 from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth, ServerTls
 from lab.stream.wire import address_text
-from lab.workers import Crew, Member, held_port
+from lab.workers import CannotStart, Crew, Member, held_port
 
 if TYPE_CHECKING:
     from lab.service.metrics import Metrics
@@ -52,7 +53,8 @@ class Serving:
 
     ``decode_share`` is None where every handshake is decoded, ``observed`` False where none is even
     looked at (to measure what looking costs), ``monitor_port`` None where there is no monitor;
-    ``shares`` is what the workers of a server share that has one.
+    ``shares`` is what the workers of a server share that has one. ``kept`` is what their parent has
+    of the files, for a worker that finds them broken.
     """
 
     host: str
@@ -65,6 +67,7 @@ class Serving:
     observed: bool = True
     monitor_port: int | None = None
     shares: monitoring.Shared | None = None
+    kept: Loaded | None = None
 
 
 async def serve(settings: Serving) -> None:
@@ -74,7 +77,7 @@ async def serve(settings: Serving) -> None:
     renewal = Renewal(settings.files)
     loaded = _load(renewal)
     async with (
-        _server(settings, loaded.tls, metrics) as server,
+        _server(settings, loaded, metrics) as server,
         _monitored(settings, server, metrics, loaded.tls) as monitor,
     ):
         address = await _open(server, settings)
@@ -98,18 +101,22 @@ async def serve_as_member(settings: Serving, member: Member) -> None:
     shares = settings.shares
     if shares is not None and member.number == shares.number:
         assert settings.monitor_port is not None
-        with _monitor_errors(settings.monitor_port):
-            grace = settings.limits.shutdown_timeout
-            await monitoring.serve_workers_monitor(
-                shares, member, settings.monitor_port, settings.files, grace
-            )
+        await monitoring.serve_workers_monitor(
+            shares,
+            member,
+            settings.monitor_port,
+            settings.files,
+            settings.kept,
+            grace=settings.limits.shutdown_timeout,
+            opening=_listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"),
+        )
         return
     loop = asyncio.get_running_loop()
     own_exceptions(loop)
     metrics = monitoring.metrics_of_worker(shares, member) if shares else None
     renewal = Renewal(settings.files)
-    loaded = _load(renewal, tell=member.number == 1)
-    async with _server(settings, loaded.tls, metrics) as server:
+    loaded = _load(renewal, kept=settings.kept, tell=member.number == 1)
+    async with _server(settings, loaded, metrics) as server:
         await _open(server, settings, shared=True)
         notes = monitoring.noted(server, shares, member) if shares else contextlib.nullcontext()
         with (
@@ -129,7 +136,7 @@ def serve_by_workers(
 ) -> int:
     """Let ``workers`` processes do ``work``: to ``serve_as_member``; the exit code of the last.
 
-    Raises CannotServe.
+    Raises CannotServe, and PkiError for what a file is.
     """
     if not hasattr(os, "fork"):
         raise CannotServe("--workers needs a system that can fork; leave it out here")
@@ -138,14 +145,19 @@ def serve_by_workers(
             "--workers needs items that all of them can reach; add --store sqlite:PATH"
         )
     grace = settings.limits.shutdown_timeout + 2 * settings.limits.discard_timeout
-    try:
-        with held_port(settings.host, settings.port) as port, contextlib.ExitStack() as stack:
-            held = stack.enter_context(_shared(replace(settings, port=port), workers))
-            shares = held.shares
+    keepsake = Keepsake(settings.files)
+    with contextlib.ExitStack() as stack:
+        with _listening_errors(settings.host, settings.port, "--port"):
+            port = stack.enter_context(held_port(settings.host, settings.port))
+        held = stack.enter_context(_shared(replace(settings, port=port), workers))
+        shares = held.shares
+        names = [*map(str, range(1, workers + 1)), *(["the monitor"] if shares else [])]
+        try:
             crew = Crew(
-                shares.number if shares else workers,
-                lambda member: work(held, member),
+                names,
+                lambda member: work(replace(held, kept=keepsake.loaded), member),
                 grace=grace,
+                tend=lambda asked: keepsake.look(asked=asked),
                 ended=shares.forget if shares else None,
             )
             monitor = None if held.monitor_port is None else (MONITOR_HOST, held.monitor_port)
@@ -153,8 +165,8 @@ def serve_by_workers(
                 lambda: announce(held, settings.host, port, workers=workers, monitor=monitor),
                 lambda: _say(_STOPPING),
             )
-    except OSError as error:
-        raise CannotServe(_cannot_listen(error, settings.host, settings.port)) from error
+        except CannotStart as error:
+            raise CannotServe(str(error)) from error
     if code == 0:
         _say(_STOPPED)
     return code
@@ -198,9 +210,9 @@ def runner(loop: str) -> Runner:
     return uvloop.run
 
 
-def _load(renewal: Renewal, *, tell: bool = True) -> Loaded:
+def _load(renewal: Renewal, *, kept: Loaded | None = None, tell: bool = True) -> Loaded:
     """The files, for the first time. What revocation lists do is to be told. Raises PkiError."""
-    loaded = renewal.load()
+    loaded = renewal.load(kept)
     if loaded.revocation is not None and tell:
         journal.write(in_use(loaded))
     return loaded
@@ -216,10 +228,8 @@ def _nowhere(tls: ServerTls) -> None:
 
 
 async def _open(server: TodoServer, settings: Serving, *, shared: bool = False) -> tuple[str, int]:
-    try:
+    with _listening_errors(settings.host, settings.port, "--port"):
         return await server.open(settings.host, settings.port, shared=shared)
-    except OSError as error:
-        raise CannotServe(_cannot_listen(error, settings.host, settings.port)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +249,7 @@ async def _monitored(
         yield _Monitor()
         return
     async with monitoring.beside_server(server, metrics, tls) as made:
-        with _monitor_errors(settings.monitor_port):
+        with _listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"):
             address = await made.open(settings.monitor_port)
         yield _Monitor(address=address, use=made.use)
 
@@ -251,30 +261,30 @@ def _shared(settings: Serving, workers: int) -> Iterator[Serving]:
         yield settings
         return
     with contextlib.ExitStack() as stack:
-        with _monitor_errors(settings.monitor_port):
+        with _listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"):
             port = stack.enter_context(held_port(MONITOR_HOST, settings.monitor_port))
         try:
             shares = stack.enter_context(monitoring.shared(workers))
         except OSError as error:
             raise CannotServe(
-                "there is no place for a folder in which workers count for the monitor: "
-                f"{error.strerror or error}; set TMPDIR to one that can be written to"
+                "there is no memory in which workers count for the monitor: "
+                f"{error.strerror or error}; leave --monitor-port out"
             ) from error
         yield replace(settings, monitor_port=port, shares=shares)
 
 
 @contextlib.contextmanager
-def _monitor_errors(port: int) -> Iterator[None]:
-    """What keeps the monitor from its port, as CannotServe."""
+def _listening_errors(host: str, port: int, option: str) -> Iterator[None]:
+    """What keeps a server from its port, as CannotServe."""
     try:
         yield
     except OSError as error:
-        raise CannotServe(_cannot_listen(error, MONITOR_HOST, port, "--monitor-port")) from error
+        raise CannotServe(_cannot_listen(error, host, port, option)) from error
 
 
 @contextlib.asynccontextmanager
 async def _server(
-    settings: Serving, tls: ServerTls, metrics: Metrics | None
+    settings: Serving, loaded: Loaded, metrics: Metrics | None
 ) -> AsyncIterator[TodoServer]:
     """A server with its store open. The store is closed at the end, however that comes about."""
     try:
@@ -282,18 +292,19 @@ async def _server(
     except StoreUnavailable as error:
         raise CannotServe(str(error)) from error
     try:
-        yield _todo_server(settings, tls, store, metrics)
+        yield _todo_server(settings, loaded, store, metrics)
     finally:
         await store.close()  # its thread would keep the process
 
 
 def _todo_server(
-    settings: Serving, tls: ServerTls, store: TodoStore, metrics: Metrics | None
+    settings: Serving, loaded: Loaded, store: TodoStore, metrics: Metrics | None
 ) -> TodoServer:
     share = settings.decode_share
     try:
         return TodoServer(
-            tls,
+            loaded.tls,
+            context=loaded.context,
             limits=settings.limits,
             store=store,
             sink=_stage_log if settings.observed else None,
@@ -314,7 +325,7 @@ def _say(message: str) -> None:
     journal.LOGGER.info(message)
 
 
-def _cannot_listen(error: OSError, host: str, port: int, option: str = "--port") -> str:
+def _cannot_listen(error: OSError, host: str, port: int, option: str) -> str:
     address = address_text(host, port)
     if error.errno == errno.EADDRINUSE:
         return (

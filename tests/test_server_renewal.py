@@ -6,19 +6,22 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lab.pki.files import Role
-from tests.doors import Crew, environment, run, served
+from tests.doors import PATIENCE, Crew, ServerProcess, environment, run, served
 from tests.pki_fixtures import new_authority, utc_now
 from tests.service.renewing import DAY, IN_USE, Lab, Visit, new_lab, refusal
 from tests.serving import client_tls
 
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for its /proc")
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a system with POSIX signals")
 
 
@@ -146,6 +149,54 @@ def test_a_signal_reaches_all_workers(lab: Lab, crew: Crew) -> None:
         lines = [server.until("CERTIFICATES") for _ in range(2)]
         assert lines == server.lines[:1] * 2
         assert server.stop() == 0
+
+
+@on_linux
+def test_workers_that_die_while_a_file_is_broken_serve_with_what_was_in_use(
+    lab: Lab, crew: Crew
+) -> None:
+    with served("--certs", lab.folder, "--port", "0", *crew(2)) as server:
+        lab.new_server()
+        new = lab.served.serial_number
+        server.process.send_signal(signal.SIGHUP)
+        for _ in range(2):
+            server.until(f"CERTIFICATES . in use: .*serial={new:#x}")
+        # Which is told of once the parent, too, is done with the signal that came before.
+        kill_workers(server)
+        good = lab.server_crt.read_bytes()
+        lab.server_crt.write_bytes(b"")
+        for _ in range(2):
+            server.until("CERTIFICATES . those in use stay in use: .*server.crt: holds no PEM")
+        kill_workers(server)
+        for _ in range(2):
+            server.until("CERTIFICATES . those in use stay in use: .*server.crt: holds no PEM")
+        until_listening(server.port)
+        assert shown(server.port, lab) == new
+        lab.server_crt.write_bytes(good)
+        for _ in range(2):
+            server.until(f"CERTIFICATES . in use: .*serial={new:#x}")
+        assert server.stop() == 0
+
+
+def until_listening(port: int) -> None:
+    """Wait for a worker that has loaded its files to listen."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def kill_workers(server: ServerProcess) -> None:
+    """Kill both workers, and wait until both were buried."""
+    pid = server.process.pid
+    for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        os.kill(int(each), signal.SIGKILL)
+    for _ in range(2):
+        server.until("was killed by signal 9")
 
 
 @on_posix

@@ -23,6 +23,7 @@ from lab.service.http import serve_http
 from lab.service.limits import Limits
 from lab.service.listener import Listener, Visit
 from lab.service.observing import Observer
+from lab.service.shield import Shield
 from lab.service.store import MemoryStore, TodoStore
 from lab.service.tally import in_turn
 from lab.service.todos import TodoApp
@@ -40,18 +41,19 @@ SinkFactory = Callable[[str], EventSink]
 class TodoServer:
     """A TODO server over mutual TLS.
 
-    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``.
-    With ``sink``, every connection is watched and its events go to a sink of its own: all of them,
-    or with an ``allowance``, those of the handshake, within that (see ``Watch``); as they come
-    where ``live``. ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in,
-    and where a certificate is optional, everyone with one. ``observer`` is told what the server
-    does.
+    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``;
+    they are not touched where there is a ``context`` that was made of them before. With ``sink``,
+    every connection is watched and its events go to a sink of its own: all of them, or with an
+    ``allowance``, those of the handshake, within that (see ``Watch``); as they come where ``live``.
+    ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in, and where a
+    certificate is optional, everyone with one. ``observer`` is told what the server does.
     """
 
     def __init__(
         self,
         tls: ServerTls,
         *,
+        context: ssl.SSLContext | None = None,
         limits: Limits | None = None,
         store: TodoStore | None = None,
         sink: SinkFactory | None = None,
@@ -60,14 +62,14 @@ class TodoServer:
         live: bool = False,
         observer: Observer | None = None,
     ) -> None:
-        context = server_context(tls)
+        context = context or server_context(tls)
         self._limits = limits = limits or Limits()
         idle = min(limits.idle_timeout, limits.surplus_timeout)
         self._surplus_limits = replace(limits, idle_timeout=idle)
         self._sink = sink
         self._allowance = allowance
         self._live = live
-        self._observer = observer
+        self._observer = observer = None if observer is None else Shield(observer)
         self._stopping = False
         watched = sink is not None or observer is not None
         self._key_log = KeyLogSource(context) if watched else None
