@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -194,6 +195,8 @@ def _started(words: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=log,
         cwd=ROOT,
+        # What a server that is killed leaves behind goes with the folder of its log.
+        env={**os.environ, "TMPDIR": str(Path(log.name).parent)},
         start_new_session=True,
     )
 

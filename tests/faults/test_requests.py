@@ -12,29 +12,46 @@ from lab.stream.contexts import TlsVersion
 from tests.faults.attacks import request
 from tests.faults.hostile_requests import REQUESTS, SMUGGLED
 from tests.faults.peer import GET, post
-from tests.faults.rig import BOTH, besieged
+from tests.faults.rig import BOTH, Siege, besieged
 
-# What is read as a body that never ends is told so soon.
-_SOON = Limits(body_timeout=1.0)
-_SHORT = {name: each for name, each in REQUESTS.items() if len(each[0]) < 2_000}
+_ENDLESS = {name: each for name, each in REQUESTS.items() if each[1] == 408}
+_WHOLE = {name: each for name, each in REQUESTS.items() if name not in _ENDLESS}
+_SHORT = {name: each for name, each in _WHOLE.items() if len(each[0]) < 2_000}
+
+
+async def answered_once(
+    siege: Siege, version: TlsVersion, requests: dict[str, tuple[bytes, int]], *, size: int = 16384
+) -> None:
+    """Each is answered by its status, and what stands behind it by nothing."""
+    for name, (data, status) in requests.items():
+        answers, ended = await request(siege.target, version, data + SMUGGLED, size=size)
+        assert [answer.status for answer in answers] == [status], name
+        assert answers[0].closes, name
+        assert ended == "", name
 
 
 @BOTH
 async def test_smuggled_requests_are_never_answered(certs: Path, version: TlsVersion) -> None:
-    async with besieged(certs, limits=_SOON) as siege:
-        for name, (data, status) in REQUESTS.items():
-            answers, ended = await request(siege.target, version, data + SMUGGLED)
-            assert [answer.status for answer in answers] == [status], name
-            assert answers[0].closes, name
-            assert ended == "", name
+    async with besieged(certs) as siege:
+        await answered_once(siege, version, _WHOLE)
+        flags = {"--max-header", "--max-header-fields", "--max-body"}
+        assert siege.log.struck.keys() == flags
+        told = sum(status in (413, 431) for _, status in _WHOLE.values())
+        assert siege.log.struck.total() == told
+
+
+@BOTH
+async def test_what_is_read_as_a_body_without_end_takes_its_time(
+    certs: Path, version: TlsVersion
+) -> None:
+    async with besieged(certs, limits=Limits(body_timeout=0.5)) as siege:
+        await answered_once(siege, version, _ENDLESS)
+        assert siege.log.struck == {"--body-timeout": len(_ENDLESS)}
 
 
 async def test_cut_in_records_of_one_byte_they_fare_no_better(certs: Path) -> None:
-    async with besieged(certs, limits=_SOON) as siege:
-        for name, (data, status) in _SHORT.items():
-            answers, ended = await request(siege.target, TlsVersion.TLS13, data + SMUGGLED, size=1)
-            assert [answer.status for answer in answers] == [status], name
-            assert ended == "", name
+    async with besieged(certs) as siege:
+        await answered_once(siege, TlsVersion.TLS13, _SHORT, size=1)
 
 
 async def test_two_lengths_that_agree_are_one(certs: Path) -> None:
