@@ -20,9 +20,10 @@ from lab.service.monitor import HOST as MONITOR_HOST
 from lab.service.owner import own_exceptions
 from lab.service.renewal import Renewal, in_use
 from lab.service.server_files import Loaded, ServerFiles
+from lab.service.sqlite_file import StoreFile
 from lab.service.stopping import hangup_signal, stop_signals
 from lab.service.store import StoreUnavailable, TodoStore
-from lab.service.stores import StoreChoice, open_store
+from lab.service.stores import StoreChoice, claimed_store, open_store
 from lab.service.todo_server import TodoServer
 from lab.show.stages import StageLog
 from lab.stream.allowance import Allowance
@@ -51,7 +52,8 @@ class Serving:
     """What a server is to be.
 
     ``decode_share`` is None where every handshake is decoded, ``monitor_port`` where there is no
-    monitor; ``shares`` is what the workers of a server share that has one.
+    monitor; ``shares`` is what the workers of a server share that has one. ``store_file`` is the
+    file of ``store`` for workers, whose parent has claimed it.
     """
 
     host: str
@@ -63,6 +65,7 @@ class Serving:
     store: StoreChoice
     monitor_port: int | None = None
     shares: monitoring.Shared | None = None
+    store_file: StoreFile | None = None
 
 
 async def serve(settings: Serving) -> None:
@@ -71,6 +74,14 @@ async def serve(settings: Serving) -> None:
     metrics = None if settings.monitor_port is None else monitoring.metrics_of_server()
     renewal = Renewal(settings.files)
     loaded = _load(renewal)
+    with _claimed(settings) as settings:
+        await _serve(settings, metrics, renewal, loaded)
+    _say(_STOPPED)
+
+
+async def _serve(
+    settings: Serving, metrics: Metrics | None, renewal: Renewal, loaded: Loaded
+) -> None:
     async with (
         _server(settings, loaded.tls, metrics) as server,
         _monitored(settings, server, metrics, loaded.tls) as monitor,
@@ -85,7 +96,6 @@ async def serve(settings: Serving) -> None:
             await stop.wait()
             _say(_STOPPING)
             await server.close()
-    _say(_STOPPED)
 
 
 async def serve_as_member(settings: Serving, member: Member) -> None:
@@ -138,7 +148,8 @@ def serve_by_workers(
     grace = settings.limits.shutdown_timeout + 2 * settings.limits.discard_timeout
     try:
         with held_port(settings.host, settings.port) as port, contextlib.ExitStack() as stack:
-            held = stack.enter_context(_shared(replace(settings, port=port), workers))
+            claimed = stack.enter_context(_claimed(replace(settings, port=port)))
+            held = stack.enter_context(_shared(claimed, workers))
             shares = held.shares
             crew = Crew(
                 shares.number if shares else workers,
@@ -262,6 +273,17 @@ def _shared(settings: Serving, workers: int) -> Iterator[Serving]:
 
 
 @contextlib.contextmanager
+def _claimed(settings: Serving) -> Iterator[Serving]:
+    """The settings with the store's file, which is this server's inside the block."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(claimed_store(settings.store))
+        except StoreUnavailable as error:
+            raise CannotServe(str(error)) from error
+        yield replace(settings, store_file=file)
+
+
+@contextlib.contextmanager
 def _monitor_errors(port: int) -> Iterator[None]:
     """What keeps the monitor from its port, as CannotServe."""
     try:
@@ -276,7 +298,7 @@ async def _server(
 ) -> AsyncIterator[TodoServer]:
     """A server with its store open. The store is closed at the end, however that comes about."""
     try:
-        store = await open_store(settings.store)
+        store = await open_store(settings.store_file)
     except StoreUnavailable as error:
         raise CannotServe(str(error)) from error
     try:
