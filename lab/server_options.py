@@ -40,10 +40,13 @@ def port_number(text: str) -> int:
 
 
 def per_cent(text: str) -> float:
-    """A number of per cent from 0 to 100, as a share from 0 to 1."""
-    share = float(text) / 100
+    """A number of per cent from 0 to 100, as a share from 0 to 1. Raises ArgumentTypeError."""
+    try:
+        share = float(text) / 100
+    except ValueError:
+        share = -1
     if not 0 <= share <= 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of per cent from 0 to 100")
     return share
 
 

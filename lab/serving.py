@@ -319,6 +319,7 @@ def _todo_server(
             sink=lambda peer: StageLog(peer, journal.LOGGER),
             policy=settings.policy,
             allowance=None if share is None else Allowance(share),
+            live=share is None,
             observer=metrics,
         )
     except OSError as error:  # the files were found in order just now
@@ -335,6 +336,8 @@ def _cannot_listen(error: OSError, host: str, port: int, option: str = "--port")
         return (
             f"port {port} on {host} is in use; stop what listens there, or choose another {option}"
         )
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"cannot listen on {address}: {error.strerror}; raise the limit (ulimit -n)"
     if error.errno == errno.EACCES:
         return f"no permission to listen on {address}; choose a {option} above 1023"
     return f"cannot listen on {address}: {error.strerror or error}; choose another --host"

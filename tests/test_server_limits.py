@@ -15,7 +15,8 @@ from tests.doors import ServerProcess, run, served
 from tests.serving import PATIENCE, blocking, client_tls, get
 
 HEAD = b"GET /todo HTTP/1.1\r\nHost: localhost\r\n"
-REST = {"discard_timeout", "max_discard", "max_surplus"}  # how an end is made, not when it comes
+# How an end is made, not when it comes.
+REST = {"discard_timeout", "max_discard", "max_surplus", "farewell_timeout", "surplus_timeout"}
 
 
 def test_without_flags_the_limits_are_those_of_the_class() -> None:

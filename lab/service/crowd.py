@@ -1,9 +1,10 @@
 """How many clients there may be at a time: of all addresses, and of one in its handshake.
 
-Rules: whoever comes is given a place or none, at once. A client that is still in its handshake has
-proved nothing, so where one address has too many of those, its oldest makes room for its newest:
-connections that stay silent cannot keep an honest client of the same address out. Those that have
-not said a word go first, or a burst of them would drive out whoever is in the middle of it.
+Rules: whoever comes is given a place or none, at once. A client that has not completed its
+handshake, be it under way or failed, has proved nothing, so where one address has too many of
+those, its oldest makes room for its newest: connections that stay silent cannot keep an honest
+client of the same address out. Those that have not said a word go first, or a burst of them would
+drive out whoever is in the middle of it.
 
 This module must not know sockets, tasks, or what is said to those who must leave.
 """
@@ -71,7 +72,7 @@ class Crowd:
         return Place.SURPLUS if crowded else Place.SERVED
 
     def known(self, guest: Guest) -> None:
-        """The handshake of a guest is over; it is evicted no more. A second call is idle."""
+        """A guest has completed its handshake; it is evicted no more. A second call is idle."""
         others = self._in_handshake.get(guest.peer)
         if others is not None:
             others.pop(guest, None)

@@ -19,6 +19,7 @@ import h11
 
 from lab.service import journal
 from lab.service.access import ClientIdentity
+from lab.service.body import Body
 from lab.service.closing import Closing
 from lab.service.limits import Interruption, Limit, Limits, WaitInterrupted, Watch
 from lab.service.message import (
@@ -35,7 +36,6 @@ from lab.service.message import (
 from lab.service.observing import AnsweredRequest, RequestObserver
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_EVENTS_PER_TURN = 256  # of a body, before other connections get their turn
 _SHOWN = 200  # characters of a peer's text in a log line
 
 
@@ -43,8 +43,14 @@ class ByteStream(Protocol):
     """What a connection is read from and written to.
 
     ``read`` gives ``b""`` at the orderly end. Both raise an OSError, a ConnectionError as a rule,
-    when the stream is broken. A cancelled ``read`` must leave ``write`` usable.
+    when the stream is broken: a ConnectionResetError where the peer has just gone. A cancelled
+    ``read`` must leave ``write`` usable.
     """
+
+    @property
+    def pending(self) -> bool:
+        """Whether bytes are here that have not been read: then the client did not wait."""
+        ...
 
     async def read(self, max_bytes: int = 65536) -> bytes:
         """The next bytes, at least one and at most ``max_bytes``, or ``b""`` at the end."""
@@ -97,6 +103,7 @@ async def serve_http(
         limits.idle_timeout,
         limits.write_timeout,
         limits.discard_timeout,
+        limits.farewell_timeout,
     )
     watch = Watch(closing=closing, tick=shortest)
     connection = _Connection(
@@ -139,6 +146,7 @@ class _Connection:
         self._buffer = bytearray()
         self._raw = b""  # the head of the request in hand, or what has come of it
         self._known: tuple[bytes, RequestHead] | None = None  # the last head without a body
+        self._served = False  # has had an answer
         self._busy = False  # between a request's first byte and its answer's last
         self._pipelined = 0  # requests in a row that did not wait for the answer before them
 
@@ -166,13 +174,19 @@ class _Connection:
         self._busy = False
         if pending:
             await self._discard(pending)
-        if self._buffer:
+        self._served = True
+        if self._has_more:
             await asyncio.sleep(0)  # one client's pipelined requests do not hold up the others
         return keep
 
+    @property
+    def _has_more(self) -> bool:
+        """Whether there is something of what comes next."""
+        return bool(self._buffer) or self._stream.pending
+
     def _may_follow(self) -> bool:
         """Whether the next request may be looked at; the client may have sent it already."""
-        self._pipelined = self._pipelined + 1 if self._buffer else 0
+        self._pipelined = self._pipelined + 1 if self._has_more else 0
         if self._pipelined <= self._limits.max_pipelined:
             return True
         self._struck(Limit.MAX_PIPELINED, "the connection ends")
@@ -188,12 +202,13 @@ class _Connection:
         journal.write(entry)
 
     def ended_by(self, error: Exception) -> None:
-        """Notes the end of a connection, where it did not come between two requests."""
-        if not self._busy:
+        """Notes the end of a connection, unless a client just left between two requests."""
+        if not self._busy and isinstance(error, (ConnectionResetError, WaitInterrupted)):
             return
-        reason = "the connection was lost"
-        if isinstance(error, _Abandoned):
-            reason = str(error)
+        # A stream that gave up has its reason, and nobody else tells it.
+        reason = str(error)
+        if isinstance(error, ConnectionResetError):
+            reason = "the connection was lost"
         elif isinstance(error, WaitInterrupted):
             reason = "the answer was not taken in time"
             self._struck(Limit.WRITE_TIMEOUT, "the connection ends")
@@ -234,14 +249,23 @@ class _Connection:
 
     async def _read_idle(self) -> bytes:
         """Reads while no request has begun; ``b""`` where none will."""
-        if self._closing.is_set():
+        watch, limits = self._watch, self._limits
+        if not self._closing.is_set():
+            deadline = watch.after(limits.idle_timeout)
+            try:
+                return await watch.wait(self._stream.read(), deadline=deadline, idle=True)
+            except WaitInterrupted as interrupted:
+                if interrupted.cause is Interruption.TIMED_OUT:
+                    self._struck(Limit.IDLE_TIMEOUT, "the connection ends")
+                    return b""
+        if self._served and not self._stream.pending:
             return b""
-        deadline = self._watch.after(self._limits.idle_timeout)
+        # What has come is answered, and so is the first request of a client that was just let in:
+        # it is on its way.
+        deadline = watch.after(limits.farewell_timeout)
         try:
-            return await self._watch.wait(self._stream.read(), deadline=deadline, idle=True)
-        except WaitInterrupted as interrupted:
-            if interrupted.cause is Interruption.TIMED_OUT:
-                self._struck(Limit.IDLE_TIMEOUT, "the connection ends")
+            return await watch.wait(self._stream.read(), deadline=deadline)
+        except WaitInterrupted:
             return b""
 
     async def _read_more(self, deadline: float, limit: Limit) -> bytes:
@@ -306,45 +330,18 @@ class _Connection:
 
     async def _read_body(self, parser: h11.Connection, head: RequestHead) -> bytes:
         """A request's whole body, trailers dropped; leaves what follows it in the buffer."""
-        limits = self._limits
-        length = int(head.headers.get(b"content-length", b"0"))
-        if length > limits.max_body:
-            waiting = parser.they_are_waiting_for_100_continue
-            raise self._too_large(pending=0 if waiting else length - len(self._buffer))
+        body = Body(parser, head, self._limits, at_hand=len(self._buffer))
         if parser.they_are_waiting_for_100_continue and not self._buffer:
             await self._send(_CONTINUE)
-        deadline = self._watch.after(limits.body_timeout)
-        body = bytearray()
-        data, framed = bytes(self._buffer), 0
+        deadline = self._watch.after(self._limits.body_timeout)
+        data = bytes(self._buffer)
         while True:
-            framed += len(data)
-            if data:  # to h11, no bytes are the end of the connection
-                parser.receive_data(data)
-            ended = await self._take(parser, body)
-            if ended:
-                self._buffer[:] = parser.trailing_data[0]
-                framed -= len(self._buffer)
-            if framed > limits.max_body + limits.max_header:
-                raise self._too_large(pending=limits.max_discard)
-            if ended:
-                return bytes(body)
-            data = await self._read_more(deadline, Limit.BODY_TIMEOUT)
-
-    async def _take(self, parser: h11.Connection, body: bytearray) -> bool:
-        """Moves what the parser has of a body into ``body``; tells whether that was all of it."""
-        turn = 0
-        while isinstance(event := next_event(parser), h11.Data):
-            body += event.data
-            if len(body) > self._limits.max_body:
-                raise self._too_large(pending=self._limits.max_discard)
-            turn += 1
-            if turn % _EVENTS_PER_TURN == 0:
+            for _ in body.take(data):
                 await asyncio.sleep(0)
-        return isinstance(event, h11.EndOfMessage)
-
-    def _too_large(self, *, pending: int) -> Refused:
-        message = f"the body is longer than {self._limits.max_body} bytes"
-        return Refused(error_response(413, message), pending=pending, limit=Limit.MAX_BODY)
+            if body.ended:
+                self._buffer[:] = body.behind
+                return body.content
+            data = await self._read_more(deadline, Limit.BODY_TIMEOUT)
 
     def _bug(self, error: Exception) -> Refused:
         """Notes an exception of the app, and makes the answer to it."""

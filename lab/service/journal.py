@@ -16,6 +16,7 @@ from datetime import datetime
 
 from lab.tls.text import escaped
 
+_SHOWN = 200  # characters of a client's text
 LOGGER = logging.getLogger("lab.server")
 
 
@@ -85,7 +86,10 @@ def admitted(*, common_name: str | None, authenticated: bool, doing: str) -> Ent
 
 
 def todo_created(*, common_name: str | None, item: Mapping[str, object]) -> Entry:
-    """An item was kept."""
+    """An item was kept; of a long task, the beginning is shown."""
+    task = item.get("task")
+    if isinstance(task, str) and len(task) > _SHOWN:
+        item = {**item, "task": task[:_SHOWN] + "…"}
     return Entry(
         message=f"TODO CREATED | CN={common_name!r} | item={item!r}",
         fields={"event": "todo_created", "client": common_name, "item": item},

@@ -52,6 +52,8 @@ class Limits:
     * ``write_timeout``: for the peer to take one response.
     * ``discard_timeout``: for reading away the body of a request that was refused for its size.
     * ``shutdown_timeout``: for requests in flight once the server stops.
+    * ``farewell_timeout``: then, for the first request of a client that has just been let in.
+    * ``surplus_timeout``: for a client that has no place to ask, and be told so.
     * ``max_header``: request line and header fields with their line ends; also any one line of
       chunk framing, and trailers.
     * ``max_header_fields``: number of header fields of one request.
@@ -59,7 +61,7 @@ class Limits:
     * ``max_discard``: what is read away of a body that was refused for its size.
     * ``max_connections``: open at a time, whoever they are from.
     * ``max_surplus``: on top of those, connections that are told so in HTTP before they end.
-    * ``max_handshakes_per_peer``: connections of one address that are still in their handshake.
+    * ``max_handshakes_per_peer``: connections of one address whose handshake is not complete.
     * ``max_pipelined``: requests of one connection in a row that were sent before the answer to
       the one before them.
     """
@@ -71,13 +73,15 @@ class Limits:
     write_timeout: float = 20.0
     discard_timeout: float = 2.0
     shutdown_timeout: float = 5.0
+    farewell_timeout: float = 2.0
+    surplus_timeout: float = 2.0
     max_header: int = 16 * 1024
     max_header_fields: int = 100
     max_body: int = 64 * 1024
     max_discard: int = 4 * 1024 * 1024
     max_connections: int = 1000
     max_surplus: int = 50
-    max_handshakes_per_peer: int = 100
+    max_handshakes_per_peer: int = 500
     max_pipelined: int = 100
 
     def __post_init__(self) -> None:

@@ -112,9 +112,10 @@ class Listener:
     async def close(self, grace: float) -> None:
         """Stop accepting, let what is in flight finish within ``grace`` seconds, then cut."""
         self._closing.set()
-        await self._acceptor.close()
+        end = asyncio.get_running_loop().time() + grace
+        await self._acceptor.close(grace)
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
+            await asyncio.wait(self._tasks, timeout=end - asyncio.get_running_loop().time())
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -148,6 +149,11 @@ class Listener:
         try:
             visit = Visit(peer=peer, surplus=place is Place.SURPLUS, closing=self._closing)
             await self._serve(connection, visit)
+        except asyncio.CancelledError:
+            if not connection.evicted or not _taken_back(connection.task):
+                raise
+            connection.wire.abort()
+            self._struck(Limit.MAX_HANDSHAKES_PER_PEER, peer, "made room for another")
         finally:
             self._crowd.leave(connection)
 
@@ -159,26 +165,20 @@ class Listener:
             Endpoint.SERVER,
             watch=self._watch(address_text(peer, connection.port)) if self._watch else None,
         )
-        linger = Linger(seconds=self._limits.discard_timeout)
         try:
-            try:
-                await stream.handshake(self._limits.handshake_timeout)
-            finally:
-                self._crowd.known(connection)
+            await stream.handshake(self._limits.handshake_timeout)
+            # One that failed stays on probation until it is gone: it may linger for a while.
+            self._crowd.known(connection)
             await self._converse(stream, visit)
         except HandshakeTimedOut:
             self._struck(Limit.HANDSHAKE_TIMEOUT, peer, "the connection ends")
         except ConnectionError:
             pass  # whoever watches the stream was told
-        except asyncio.CancelledError:
-            if not connection.evicted or not _taken_back(connection.task):
-                raise
-            linger = _GONE
-            self._struck(Limit.MAX_HANDSHAKES_PER_PEER, peer, "made room for another")
         except Exception as error:
             journal.write(journal.fault(peer=peer), error=error)
         finally:
-            await stream.close(linger)
+            gone = connection.evicted
+            await stream.close(_GONE if gone else Linger(seconds=self._limits.discard_timeout))
 
     def _struck(self, limit: Limit, peer: str, done: str) -> None:
         if self._observer is not None:

@@ -160,7 +160,8 @@ def next_event(
             error_response(
                 status if status in PHRASES else 400,
                 f"the request is not valid HTTP/1.1: {said}",
-            )
+            ),
+            limit=Limit.MAX_HEADER if status == 431 else None,
         ) from None
 
 

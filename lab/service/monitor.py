@@ -91,7 +91,7 @@ class Monitor:
     async def close(self) -> None:
         """Stop accepting, let answers in flight finish, and let go of everything."""
         self._closing.set()
-        await self._acceptor.close()
+        await self._acceptor.close(_GRACE)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_GRACE)
         for task in self._tasks:
@@ -136,6 +136,10 @@ class _Plain:
 
     def __init__(self, wire: AcceptedWire) -> None:
         self._wire = wire
+
+    @property
+    def pending(self) -> bool:
+        return False  # nothing is kept here, and no scraper sends ahead
 
     async def read(self, max_bytes: int = 65536) -> bytes:
         return await self._wire.receive()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 from lab.service import journal
 from lab.service.access import (
@@ -41,9 +42,10 @@ class TodoServer:
 
     Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``.
     With ``sink``, every connection is watched and its events go to a sink of its own: all of them,
-    or with an ``allowance``, those of the handshake, within that (see ``Watch``). ``policy``
-    says whom HTTP serves; without one it is everyone whom TLS lets in, and where a certificate is
-    optional, everyone with one. ``observer`` is told what the server does.
+    or with an ``allowance``, those of the handshake, within that (see ``Watch``); as they come
+    where ``live``. ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in,
+    and where a certificate is optional, everyone with one. ``observer`` is told what the server
+    does.
     """
 
     def __init__(
@@ -55,12 +57,16 @@ class TodoServer:
         sink: SinkFactory | None = None,
         policy: Policy | None = None,
         allowance: Allowance | None = None,
+        live: bool = False,
         observer: Observer | None = None,
     ) -> None:
         context = server_context(tls)
-        self._limits = limits or Limits()
+        self._limits = limits = limits or Limits()
+        idle = min(limits.idle_timeout, limits.surplus_timeout)
+        self._surplus_limits = replace(limits, idle_timeout=idle)
         self._sink = sink
         self._allowance = allowance
+        self._live = live
         self._observer = observer
         self._stopping = False
         watched = sink is not None or observer is not None
@@ -115,7 +121,13 @@ class TodoServer:
         if self._observer is not None:
             sinks.append(self._observer.handshake_sink())
         sink = sinks[0] if len(sinks) == 1 else in_turn(*sinks)
-        return Watch(Endpoint.SERVER, sink, key_log=self._key_log, allowance=self._allowance)
+        return Watch(
+            Endpoint.SERVER,
+            sink,
+            key_log=self._key_log,
+            live=self._live,
+            allowance=self._allowance,
+        )
 
     async def _converse(self, stream: TlsStream, visit: Visit) -> None:
         try:
@@ -129,7 +141,7 @@ class TodoServer:
             client=client,
             peer=visit.peer,
             app=FULL if visit.surplus else self._app,
-            limits=self._limits,
+            limits=self._surplus_limits if visit.surplus else self._limits,
             closing=visit.closing,
             observer=self._observer,
         )

@@ -31,7 +31,7 @@ from lab.tls.messages import Certificate, ServerHello
 from lab.tls.outcome import is_fatal
 from lab.tls.text import escaped
 
-# A handshake has some 15 stages. One that has more is no handshake that anybody will read.
+# A handshake has some 15 stages. Of one that has more than this, the rest is counted.
 _MOST_STAGES = 64
 _OVER = (Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT)
 _ABOUT_CERTIFICATE = (
@@ -57,7 +57,9 @@ class StageLog:
         self._version = ""
         self._result = ""
         self._certificate: bytes | None = None
+        self._decoded = True
         self._done = False
+        self._left_out = 0
 
     def __call__(self, event: Event) -> None:
         """Take the next event."""
@@ -68,14 +70,25 @@ class StageLog:
             self._log_stage(event, words)
         if self._done:
             return
-        if words and len(self._stages) < _MOST_STAGES:
-            self._stages.append((_whose(event), words))
+        if words:
+            self._keep(event, words)
         if isinstance(event, MessageSeen):
             self._take_message(event)
         elif isinstance(event, LocalFact):
             self._take_fact(event)
         elif isinstance(event, AlertSeen) and event.endpoint is Endpoint.CLIENT and is_fatal(event):
             self._result = self._result or "refused by the client"
+
+    def _keep(self, event: Event, words: str) -> None:
+        """Keep a stage for the line: the first ones, and of those behind them what decides."""
+        if len(self._stages) < _MOST_STAGES or _decides(event):
+            self._stages.append((_whose(event), words))
+            return
+        if not self._left_out:
+            self._stages.append((_whose(event), ""))  # the place for how many there were
+        self._left_out += 1
+        more = f"{self._left_out} more records of either end"
+        self._stages[_MOST_STAGES] = (self._stages[_MOST_STAGES][0], more)
 
     def _take_message(self, event: MessageSeen) -> None:
         message = event.message
@@ -91,6 +104,8 @@ class StageLog:
             if event.version is not None:
                 self._version = str(event.version)
             self._log_handshake("accepted")
+        elif fact is Fact.NOT_DECODED:
+            self._decoded = False
         elif fact is Fact.CERTIFICATE_REFUSED:
             self._result = "refused"
         elif fact in _OVER:
@@ -122,6 +137,8 @@ class StageLog:
 
     def _fact(self, event: LocalFact) -> str:
         words: str = event.fact.value
+        if event.fact is Fact.NOT_DECODED:
+            words += " (too many at a time: see --decode-share; -v decodes all)"
         if event.reason:
             words += f": {escaped(event.reason)}"
         if event.fact in _ABOUT_CERTIFICATE:
@@ -140,6 +157,7 @@ class StageLog:
                 "peer": self._peer,
                 "version": self._version,
                 "result": result,
+                "decoded": self._decoded,
                 "stages": [{"at": whose, "stage": words} for whose, words in self._stages],
             },
         )
@@ -165,6 +183,13 @@ class StageLog:
             self._logger.name, level, __file__, 0, message, (), None, extra={"fields": fields}
         )
         self._logger.handle(record)
+
+
+def _decides(event: Event) -> bool:
+    """Whether an event is one of the few that say how a handshake ended."""
+    if isinstance(event, AlertSeen):
+        return is_fatal(event)
+    return isinstance(event, (LocalFact, StreamEnded, Malformed, NotTls))
 
 
 def _whose(event: Event) -> str:

@@ -9,8 +9,9 @@ This module must not know what is decoded.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _SAVED = 40.0  # seconds whose share may be saved up for a burst
 
@@ -18,13 +19,20 @@ _SAVED = 40.0  # seconds whose share may be saved up for a burst
 class Allowance:
     """A share of the time, to be spent. For one event loop.
 
-    ``share`` is a number from 0 to 1, ``clock`` gives seconds. What is not spent is saved up, to
-    some hundred handshakes' worth where the share is a few thousandths; what is spent beyond it
-    is owed.
+    ``share`` is a number from 0 to 1; ``clock`` gives the seconds that pass, ``worked`` those that
+    this thread has worked. What is not spent is saved up, to some hundred handshakes' worth where
+    the share is a few thousandths; what one use spends beyond it is owed.
     """
 
-    def __init__(self, share: float, *, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.clock = clock
+    def __init__(
+        self,
+        share: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        worked: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._clock = clock
+        self._worked = worked
         self._share = share
         self._most = self._seconds = share * _SAVED
         self._asked = clock()
@@ -32,11 +40,16 @@ class Allowance:
     @property
     def left(self) -> bool:
         """Whether there is anything left to spend."""
-        now = self.clock()
+        now = self._clock()
         self._seconds = min(self._most, self._seconds + (now - self._asked) * self._share)
         self._asked = now
         return self._seconds > 0
 
-    def spend(self, seconds: float) -> None:
-        """Take ``seconds`` off."""
-        self._seconds -= seconds
+    @contextlib.contextmanager
+    def spent(self) -> Iterator[None]:
+        """What this thread works inside the block is taken off; what it waits for is not."""
+        began = self._worked()
+        try:
+            yield
+        finally:
+            self._seconds -= self._worked() - began

@@ -44,7 +44,7 @@ class TlsFailed(StreamError):
         return self.error.reason or ""
 
 
-class ConnectionLost(StreamError):
+class ConnectionLost(StreamError, ConnectionResetError):
     """TCP ended before TLS did: no close_notify and no alert came."""
 
     def __init__(self, end: StreamEnd, *, in_handshake: bool) -> None:

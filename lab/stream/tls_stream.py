@@ -78,6 +78,7 @@ class TlsStream:
         self._in_handshake = True
         self._peer_is_done = False  # with TLS, and
         self._peer_ended = False  # with TCP
+        self._reset = False  # by the peer
         self._failed = False
         self._closed = False
         if watch is not None:
@@ -149,6 +150,11 @@ class TlsStream:
             await self._settle()
         except ssl.SSLError as error:
             await self._give_up(error)
+
+    @property
+    def pending(self) -> bool:
+        """Whether bytes of the peer are here that have not been read."""
+        return bool(self._ahead or self._incoming.pending or self._tls.pending())
 
     async def read(self, max_bytes: int = 65536) -> bytes:
         """Up to ``max_bytes`` of plaintext; b"" once the peer has sent close_notify."""
@@ -224,6 +230,8 @@ class TlsStream:
 
     async def _part(self, octets: int) -> None:
         """Say goodbye, and read on until the peer has ended or sent ``octets`` bytes."""
+        if self._reset:
+            return  # there is nobody to say it to
         if not self._in_handshake and not self._failed:
             # RFC 8446 section 6.1: each side announces the end of what it writes. OpenSSL wants to
             # read the peer's own announcement next; that is done below.
@@ -244,7 +252,7 @@ class TlsStream:
         try:
             data = await self._wire.receive()
         except ConnectionError as error:
-            self._peer_ended = True
+            self._peer_ended = self._reset = True
             self._tell_end(self._endpoint.other, StreamEnd.RESET)
             raise ConnectionLost(StreamEnd.RESET, in_handshake=self._in_handshake) from error
         if data:

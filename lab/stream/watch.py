@@ -6,6 +6,7 @@ same work and tells nobody.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 
@@ -21,6 +22,7 @@ _Told = tuple[Callable[..., Iterable[Event]], tuple[object, ...]]
 
 # What a handshake may be before it is told in parts: then it is not held back any longer.
 _HELD_BYTES = 65536
+_HELD_PIECES = 256
 _DECIDING = (Fact.HANDSHAKE_RETURNED, Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT, Fact.CLOSED)
 
 
@@ -37,7 +39,8 @@ class Watch:
 
     With an ``allowance`` the watch is over once the handshake was accepted, and an accepted
     handshake is decoded only while the allowance lasts: after that, its facts are told without its
-    bytes. One that fails is told to its end, whatever it costs.
+    bytes. One that fails is told to its end, whatever it costs, and costs the allowance nothing: or
+    whoever is refused could keep others from being told.
     """
 
     def __init__(
@@ -104,11 +107,22 @@ class Watch:
             version=version,
         )
         if fact is Fact.HANDSHAKE_RETURNED and self._allowance is not None:
-            self.over = True
-            if self._held is not None and not self._allowance.left:
-                self._leave_undecoded(self._held)
+            self._accepted(event, self._allowance)
+            return
         self._tell(event)
         if fact in _DECIDING:
+            self._release()
+
+    def _accepted(self, event: LocalFact, allowance: Allowance) -> None:
+        """Tell of a handshake that was accepted what there is time for, and watch no longer."""
+        self.over = True
+        decoded = self._held is None or allowance.left
+        if not decoded:
+            # The facts alone, and that the bytes were not looked at.
+            self._held = [told for told in self._held or () if isinstance(told, Event)]
+            self.fact(Fact.NOT_DECODED)
+        self._tell(event)
+        with allowance.spent() if decoded else contextlib.nullcontext():
             self._release()
 
     def closed(self) -> None:
@@ -122,13 +136,8 @@ class Watch:
         self._tell((HandshakeObserver.feed, (sender, data, at)))
         if self._held is not None:
             self._held_bytes += len(data)
-            if self._held_bytes > _HELD_BYTES:
+            if self._held_bytes > _HELD_BYTES or len(self._held) > _HELD_PIECES:
                 self._release()
-
-    def _leave_undecoded(self, held: list[_Told | Event]) -> None:
-        """Of what is held back, keep the facts, and say that the bytes were not looked at."""
-        self._held = [told for told in held if isinstance(told, Event)]
-        self.fact(Fact.NOT_DECODED, f"{self._held_bytes} bytes, more than there is time for")
 
     def _tell(self, told: _Told | Event) -> None:
         """Let the sink have an event, or what the observer makes of something, now or later."""
@@ -146,8 +155,5 @@ class Watch:
     def _release(self) -> None:
         """Tell what was held back, and hold back nothing from here on."""
         held, self._held = self._held, None
-        began = self._allowance.clock() if self._allowance else 0.0
         for told in held or ():
             self._tell(told)
-        if self._allowance:
-            self._allowance.spend(self._allowance.clock() - began)

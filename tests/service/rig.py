@@ -111,6 +111,10 @@ class TcpStream:
         self._reader = reader
         self._writer = writer
 
+    @property
+    def pending(self) -> bool:
+        return False
+
     async def read(self, max_bytes: int = 65536) -> bytes:
         return await self._reader.read(max_bytes)
 
@@ -194,6 +198,10 @@ class ScriptedStream:
     ending: str = "eof"  # or "reset", or "silence"
     stuck: bool = False  # writes are never taken
     written: list[bytes] = field(default_factory=list)
+
+    @property
+    def pending(self) -> bool:
+        return bool(self.chunks)
 
     async def read(self, max_bytes: int = 65536) -> bytes:
         if self.chunks:

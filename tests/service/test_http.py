@@ -599,12 +599,21 @@ async def test_closing_ends_idle_connections_at_once() -> None:
             await client.close()
 
 
-async def test_in_memory_a_connection_that_comes_after_closing_is_not_read() -> None:
+async def test_in_memory_one_request_of_a_connection_that_comes_after_closing_is_answered() -> None:
     closing = Closing()
     closing.set()
-    stream = ScriptedStream([GET])
-    assert await serve_script(stream, closing=closing) == []
+    stream = ScriptedStream([GET, GET])
+    assert await serve_script(stream, closing=closing) == [200]
+    assert b"\r\nConnection: close\r\n" in stream.written[0]
     assert stream.chunks == [GET]
+
+
+async def test_in_memory_a_connection_that_says_nothing_after_closing_ends() -> None:
+    closing = Closing()
+    closing.set()
+    stream = ScriptedStream([], ending="silence")
+    limits = Limits(farewell_timeout=0.01, discard_timeout=0.01)
+    assert await serve_script(stream, closing=closing, limits=limits) == []
 
 
 async def test_closing_lets_the_request_in_flight_finish() -> None:
@@ -710,3 +719,49 @@ def test_in_memory_no_bytes_at_all_raise_or_draw_a_500(chunks: list[bytes]) -> N
     stream = ScriptedStream([chunk for chunk in chunks if chunk])
     for status in asyncio.run(serve_script(stream, limits=SMALL, client=ALICE)):
         assert status in {100, 200, 201, 400, 404, 405, 413, 415, 417, 431, 501, 505}
+
+
+MISFRAMED = {
+    "LF behind the last chunk": b"0\r\n\n",
+    "LF behind a trailer": b"0\r\nX: y\n\r\n",
+    "LF behind the trailers": b"0\r\nX: y\r\n\n",
+    "LF between trailers": b"0\r\nX: y\nZ: z\r\n\r\n",
+    "folded trailer": b"0\r\nX: y\r\n z\r\n\r\n",
+    "CR in a chunk extension": b"0;a\rb\r\n\r\n",
+    "LF behind a chunk size": b"0\n\r\n",
+}
+
+
+@pytest.mark.parametrize("end", MISFRAMED.values(), ids=MISFRAMED)
+async def test_in_memory_a_body_that_parsers_may_read_in_two_ways(end: bytes) -> None:
+    """It is refused, and what stands behind it is not taken for a request."""
+    body = chunked(b"d\r\n" + ITEM + b"\r\n" + end)
+    stream = ScriptedStream([body + GET])
+    assert await serve_script(stream) == [400]
+    assert b"\r\nConnection: close\r\n" in stream.written[0]
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096])
+async def test_in_memory_trailers_are_bounded(size: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="lab.server")
+    long = b"0\r\nX: " + b"x" * 420 + b"\r\n\r\n"
+    many = b"0\r\n" + b"X: y\r\n" * 9 + b"\r\n"
+    for end, limit in ((long, "--max-header 400"), (many, "--max-header-fields 8")):
+        caplog.clear()
+        request = chunked(b"d\r\n" + ITEM + b"\r\n" + end)
+        head, _, body = request.partition(b"\r\n\r\n")
+        pieces = [body[at : at + size] for at in range(0, len(body), size)]
+        assert await serve_script(ScriptedStream([head + b"\r\n\r\n", *pieces]), limits=SMALL) == [
+            431
+        ]
+        assert f"LIMIT | peer=192.0.2.1 | {limit} | answered 431" in caplog.messages
+
+
+async def test_in_memory_pipelining_counts_what_the_stream_holds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As with TLS, where each request may have a record of its own."""
+    caplog.set_level(logging.INFO, logger="lab.server")
+    stream = ScriptedStream([GET] * 9)
+    assert await serve_script(stream, limits=Limits(max_pipelined=3)) == [200] * 4
+    assert b"\r\nConnection: close\r\n" in stream.written[-1]

@@ -299,3 +299,29 @@ async def test_clients_that_do_not_read_a_long_list_share_it(certs: Path) -> Non
         tracemalloc.stop()
         await server.close()
     assert held < many * len(long) * 10  # a tenth of what lists of their own would take
+
+
+@pytest.mark.parametrize("version", list(TlsVersion), ids=lambda each: each.value)
+async def test_what_tls_refuses_after_the_handshake_is_told(
+    certs: Path, caplog: pytest.LogCaptureFixture, version: TlsVersion
+) -> None:
+    """Between two requests too: the server has sent an alert, and somebody will ask why."""
+    caplog.set_level(logging.INFO, logger="lab.server")
+
+    def garble(port: int) -> bytes:
+        with blocking(port, client_tls(certs, version=version)) as tls:
+            tls.do_handshake()
+            tls.sendall(b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert tls.recv(65536).startswith(b"HTTP/1.1 200 ")
+            with socket.socket(fileno=tls.detach()) as raw:
+                raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+                raw.settimeout(PATIENCE)
+                parts = []
+                while part := raw.recv(65536):
+                    parts.append(part)
+                return b"".join(parts)
+
+    async with running(certs) as server:
+        assert await in_thread(lambda: garble(server.port))  # an alert
+    (line,) = [message for message in caplog.messages if message.startswith("ABANDONED")]
+    assert "bad record mac" in line

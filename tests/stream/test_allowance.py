@@ -15,24 +15,37 @@ class Clock:
         return self.now
 
 
+def spend(allowance: Allowance, worked: Clock, seconds: float) -> None:
+    with allowance.spent():
+        worked.now += seconds
+
+
 def test_what_is_saved_up_lasts_for_a_burst_and_no_longer() -> None:
-    clock = Clock()
-    allowance = Allowance(0.01, clock=clock)
+    clock, worked = Clock(), Clock()
+    allowance = Allowance(0.01, clock=clock, worked=worked)
     clock.now += 1_000_000.0
     assert allowance.left
-    allowance.spend(0.39)
+    spend(allowance, worked, 0.39)
     assert allowance.left
-    allowance.spend(0.02)
+    spend(allowance, worked, 0.02)
     assert not allowance.left
 
 
 def test_what_is_owed_is_paid_by_the_share_of_the_time_that_passes() -> None:
-    clock = Clock()
-    allowance = Allowance(0.01, clock=clock)
-    allowance.spend(0.40 + 0.10)
+    clock, worked = Clock(), Clock()
+    allowance = Allowance(0.01, clock=clock, worked=worked)
+    spend(allowance, worked, 0.40 + 0.10)
     clock.now += 9.0
     assert not allowance.left
     clock.now += 2.0
+    assert allowance.left
+
+
+def test_waiting_costs_nothing() -> None:
+    clock, worked = Clock(), Clock()
+    allowance = Allowance(0.01, clock=clock, worked=worked)
+    with allowance.spent():
+        clock.now += 1000.0  # for whoever reads the log
     assert allowance.left
 
 

@@ -86,7 +86,7 @@ def test_a_failed_handshake_is_told_whole_whatever_the_allowance() -> None:
 
 def test_what_is_told_is_charged_to_the_allowance() -> None:
     ticks = iter(range(1000))
-    allowance = Allowance(0.01, clock=lambda: float(next(ticks)))
+    allowance = Allowance(0.01, worked=lambda: float(next(ticks)))
     told: list[Event] = []
     watch = Watch(Endpoint.SERVER, told.append, allowance=allowance)
     watch.fact(Fact.HANDSHAKE_RETURNED)
@@ -99,3 +99,27 @@ def test_what_was_told_before_the_end_of_a_handshake_is_not_called_undecoded() -
     watch.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
     watch.fact(Fact.HANDSHAKE_RETURNED)
     assert [type(event) for event in told] == [NotTls, LocalFact]
+
+
+def test_what_fails_costs_the_allowance_nothing() -> None:
+    """Or clients that are refused could keep others from being told in full."""
+    told: list[Event] = []
+    allowance = Allowance(1e-9)
+    for _ in range(100):
+        watch = Watch(Endpoint.SERVER, told.append, allowance=allowance)
+        watch.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
+        watch.fact(Fact.HANDSHAKE_FAILED, "http request")
+    assert allowance.left
+    watch = Watch(Endpoint.SERVER, told.append, allowance=allowance)
+    watch.received(b"\x16\x03\x01\x00\x01\x01", 1.0)
+    watch.fact(Fact.HANDSHAKE_RETURNED)
+    assert not allowance.left
+
+
+def test_what_is_held_back_is_bounded_in_number_too() -> None:
+    told: list[Event] = []
+    watch = Watch(Endpoint.SERVER, told.append)
+    watch.fact(Fact.CONNECTED)
+    for _ in range(256):
+        watch.received(b"\x16", 1.0)
+    assert told

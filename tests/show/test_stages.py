@@ -1,0 +1,92 @@
+"""The server's line for a handshake: what is in it whatever the client does."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from lab.show.stages import StageLog
+from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType
+from lab.tls.events import (
+    AlertSeen,
+    Endpoint,
+    Event,
+    Fact,
+    LocalFact,
+    RecordSpan,
+    SealedSeen,
+    StreamEnd,
+    StreamEnded,
+)
+
+SPAN = (RecordSpan(offset=0, length=24),)
+
+
+def fact(which: Fact, reason: str = "") -> LocalFact:
+    return LocalFact(time=0.0, endpoint=Endpoint.SERVER, fact=which, reason=reason)
+
+
+def sealed(endpoint: Endpoint = Endpoint.CLIENT) -> SealedSeen:
+    return SealedSeen(
+        time=0.0,
+        endpoint=endpoint,
+        records=SPAN,
+        encrypted=True,
+        content_type=ContentType.APPLICATION_DATA,
+        length=18,
+        inference="",
+    )
+
+
+REFUSAL: list[Event] = [
+    fact(Fact.CERTIFICATE_REFUSED, "peer did not return a certificate"),
+    AlertSeen(
+        time=0.0,
+        endpoint=Endpoint.SERVER,
+        records=SPAN,
+        encrypted=True,
+        level=AlertLevel.FATAL,
+        description=AlertDescription.CERTIFICATE_REQUIRED,
+    ),
+    fact(Fact.HANDSHAKE_FAILED),
+    StreamEnded(time=0.0, endpoint=Endpoint.SERVER, end=StreamEnd.FIN, truncated=False),
+    fact(Fact.CLOSED),
+]
+
+
+def told(events: list[Event], caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
+    caplog.set_level(logging.INFO, logger="lab.server")
+    log = StageLog("192.0.2.1:1", logging.getLogger("lab.server"))
+    for event in events:
+        log(event)
+    (record,) = caplog.records
+    return record
+
+
+@pytest.mark.parametrize("number", [0, 63, 64, 65, 10_000])
+def test_a_flood_of_records_hides_nothing_that_decides(
+    number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = told([fact(Fact.CONNECTED), *[sealed()] * number, *REFUSAL], caplog)
+    line = record.getMessage()
+    assert " refused | server: connected" in line
+    assert line.endswith(
+        "server: certificate refused: peer did not return a certificate, alert fatal "
+        "certificate_required (116), handshake call failed, TCP closed (FIN), closed"
+        if number
+        else "closed"
+    )
+    left_out = max(0, number - 63)
+    assert (f"{left_out} more records" in line) == bool(left_out)
+    assert len(record.fields["stages"]) <= 64 + 1 + len(REFUSAL)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("decoded", [True, False])
+def test_the_line_says_whether_the_records_were_looked_at(
+    decoded: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    skipped = [] if decoded else [fact(Fact.NOT_DECODED)]
+    record = told([fact(Fact.CONNECTED), *skipped, fact(Fact.HANDSHAKE_RETURNED)], caplog)
+    assert record.fields["decoded"] is decoded  # type: ignore[attr-defined]
+    assert ("not decoded" in record.getMessage()) is not decoded
