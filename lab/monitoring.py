@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.service.board import Board, keep_noting
+from lab.service.expiry import Expiry
 from lab.service.owner import own_exceptions
 from lab.service.renewal import Renewal
 from lab.service.server_files import ServerFiles
 from lab.service.stopping import stop_signals
 from lab.service.todo_server import TodoServer
-from lab.stream.contexts import ServerTls
 from lab.workers import Member
 
 if TYPE_CHECKING:
@@ -76,13 +76,13 @@ def metrics_of_worker(shares: Shared, member: Member) -> Metrics:
 
 @contextlib.asynccontextmanager
 async def beside_server(
-    server: TodoServer, metrics: Metrics, tls: ServerTls
+    server: TodoServer, metrics: Metrics, certificates: Iterable[Expiry]
 ) -> AsyncIterator[Monitoring]:
     """The monitor of a server in this process, to be opened inside the block."""
     from lab.service import monitoring
 
     made = monitoring.beside_server(server, metrics)
-    made.use(tls)
+    made.use(certificates)
     try:
         yield made
     finally:
@@ -105,9 +105,9 @@ async def serve_workers_monitor(
     own_exceptions(loop)
     made = monitoring.beside_workers(shares.folder, shares.board)
     renewal = Renewal(files, silent=True)
-    made.use(renewal.load().tls)
+    made.use(renewal.load().expiries)
     await made.open(port, shared=True)
-    with stop_signals() as stop, renewal.running(lambda loaded: made.use(loaded.tls)):
+    with stop_signals() as stop, renewal.running(lambda loaded: made.use(loaded.expiries)):
         loop.add_reader(member.lifeline, stop.set)
         member.report()
         await stop.wait()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lab import monitoring
 from lab.service import journal
 from lab.service.access import Policy
+from lab.service.expiry import Expiry
 from lab.service.limits import Limits
 from lab.service.monitor import HEALTH, METRICS
 from lab.service.monitor import HOST as MONITOR_HOST
@@ -84,7 +85,7 @@ async def _serve(
 ) -> None:
     async with (
         _server(settings, loaded.tls, metrics) as server,
-        _monitored(settings, server, metrics, loaded.tls) as monitor,
+        _monitored(settings, server, metrics, loaded) as monitor,
     ):
         address = await _open(server, settings)
         with (
@@ -215,13 +216,13 @@ def _load(renewal: Renewal, *, tell: bool = True) -> Loaded:
     return loaded
 
 
-def _renew(server: TodoServer, monitor: Callable[[ServerTls], None], loaded: Loaded) -> None:
-    monitor(loaded.tls)
+def _renew(server: TodoServer, monitor: Callable[[Iterable[Expiry]], None], loaded: Loaded) -> None:
+    monitor(loaded.expiries)
     server.renew(loaded.context)
 
 
-def _nowhere(tls: ServerTls) -> None:
-    """The monitor of a server that has none, told of its files."""
+def _nowhere(certificates: Iterable[Expiry]) -> None:
+    """The monitor of a server that has none, told of its certificates."""
 
 
 async def _open(server: TodoServer, settings: Serving, *, shared: bool = False) -> tuple[str, int]:
@@ -233,21 +234,21 @@ async def _open(server: TodoServer, settings: Serving, *, shared: bool = False) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Monitor:
-    """Where a monitor listens, if there is one, and how it is told of files."""
+    """Where a monitor listens, if there is one, and how it is told of certificates."""
 
     address: tuple[str, int] | None = None
-    use: Callable[[ServerTls], None] = _nowhere
+    use: Callable[[Iterable[Expiry]], None] = _nowhere
 
 
 @contextlib.asynccontextmanager
 async def _monitored(
-    settings: Serving, server: TodoServer, metrics: Metrics | None, tls: ServerTls
+    settings: Serving, server: TodoServer, metrics: Metrics | None, loaded: Loaded
 ) -> AsyncIterator[_Monitor]:
     """The monitor that runs inside the block, if there is to be one."""
     if settings.monitor_port is None or metrics is None:
         yield _Monitor()
         return
-    async with monitoring.beside_server(server, metrics, tls) as made:
+    async with monitoring.beside_server(server, metrics, loaded.expiries) as made:
         with _monitor_errors(settings.monitor_port):
             address = await made.open(settings.monitor_port)
         yield _Monitor(address=address, use=made.use)
