@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
 
 def console() -> int:
     """The entry point of the console script."""
-    return run(lambda: main(sys.argv[1:]))
+    return run(lambda: main(sys.argv[1:]), "mtls-lab")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from lab.credentials import CERT_HELP, KEY_HELP, named_authorities, named_identity
-from lab.door import plain_text, refuse, run, say, seconds
+from lab.door import complete, plain_text, refuse, run, say, seconds
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_authorities, load_role
 from lab.pki.identity import Identity
@@ -86,8 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
     try:
         if options.no_cert:
-            return asyncio.run(_negative(target, context, options.timeout))
-        return asyncio.run(_todo(target, context, options))
+            return complete(_negative(target, context, options.timeout))
+        return complete(_todo(target, context, options))
     except StreamError as error:
         return refuse(DOOR, f"{target.authority}: {error}; python -m lab.trace shows where and why")
     except (NoConnection, ExchangeError) as error:
@@ -149,4 +149,4 @@ async def _negative(target: Target, context: ssl.SSLContext, limit: float) -> in
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(main))
+    raise SystemExit(run(main, DOOR))

@@ -6,13 +6,11 @@ server, held against the norm.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
 
 from lab.pki.workshop import Workshop
 from lab.probing import campaign
@@ -25,12 +23,9 @@ from lab.probing.tracing import VERSIONS
 from lab.probing.trial import Approach, Trial, prepare
 from lab.probing.verdicts import Attempt, Circumstances, Ruling, finding, lesson, rule, rule_own
 from lab.rehearsal import rehearse
-from lab.service.stopping import stop_signals
 from lab.stream.contexts import TlsVersion
 from lab.tls.findings import Insight, Lesson, Report
 from lab.tls.trace import Trace
-
-T = TypeVar("T")
 
 OWN_SERVER = "the lab's own server"
 
@@ -88,19 +83,6 @@ async def probe_target(
     report = await run.report(approach.target.authority, progress, rules)
     skipped = tuple(VERSIONS[each] for each in extent.versions if each not in found.versions)
     return replace(report, skipped=skipped)
-
-
-async def until_stopped(work: Coroutine[Any, Any, T]) -> T:
-    """The result of ``work``. Raises KeyboardInterrupt once it has ended at a signal to stop."""
-    with stop_signals() as stop:
-        working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if working.done():
-            return working.result()
-        working.cancel()
-        await asyncio.wait((working,))
-        raise KeyboardInterrupt
 
 
 async def visit(

@@ -1,31 +1,32 @@
 """The monitor at the door: beside one server process, or a process of its own beside several.
 
-Rules: what counts and tells is imported only where a monitor is asked for, as it brings a library
-that takes time to start, and memory. Workers count in files of a private folder, and write how
-they are on a board; both are made before the first of them is forked.
+Rules: what tells is imported only where a monitor is asked for, as it brings a library that takes
+time to start, and memory. Workers count in memory that they share, and write how they are on a
+board there; both are made before the first of them is forked.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.service.board import Board, keep_noting
+from lab.service.counts import Row
 from lab.service.expiry import Expiry
+from lab.service.metrics import Metrics
 from lab.service.owner import own_exceptions
 from lab.service.renewal import Renewal
-from lab.service.server_files import ServerFiles
+from lab.service.server_files import Loaded, ServerFiles
+from lab.service.shared_counts import shared_rows
 from lab.service.stopping import stop_signals
 from lab.service.todo_server import TodoServer
 from lab.workers import Member
 
 if TYPE_CHECKING:
-    from lab.service.metrics import Metrics
     from lab.service.monitoring import Monitoring
 
 
@@ -39,39 +40,34 @@ class Shared:
     ``number`` is the monitor's own among the members; the workers' are those below it, from 1.
     """
 
-    folder: Path
+    rows: tuple[Row, ...]
     board: Board
     number: int
 
     def forget(self, number: int) -> None:
         """A member has ended, whatever became of it."""
         if number < self.number:
-            self.board.clear(number - 1)
+            self.board.clear(number)
 
 
 @contextlib.contextmanager
 def shared(workers: int) -> Iterator[Shared]:
     """What ``workers`` workers and their monitor share, inside the block. Raises OSError."""
-    with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
-        board = Board(workers)
-        try:
-            yield Shared(folder=Path(folder), board=board, number=workers + 1)
-        finally:
-            board.close()
+    board = Board(workers)
+    try:
+        yield Shared(rows=shared_rows(workers), board=board, number=workers + 1)
+    finally:
+        board.close()
 
 
 def metrics_of_server() -> Metrics:
     """What a server counts with that has its monitor beside it."""
-    from lab.service.metrics import Metrics
-
-    return Metrics()
+    return Metrics(Row())
 
 
 def metrics_of_worker(shares: Shared, member: Member) -> Metrics:
-    """What a worker counts with, for a monitor elsewhere. Raises OSError."""
-    from lab.service.shared_metrics import worker_metrics
-
-    return worker_metrics(shares.folder, member.number)
+    """What a worker counts with, for a monitor elsewhere."""
+    return Metrics(shares.rows[member.number - 1])
 
 
 @contextlib.asynccontextmanager
@@ -81,7 +77,7 @@ async def beside_server(
     """The monitor of a server in this process, to be opened inside the block."""
     from lab.service import monitoring
 
-    made = monitoring.beside_server(server, metrics)
+    made = monitoring.beside_server(server, metrics.row)
     made.use(certificates)
     try:
         yield made
@@ -90,23 +86,30 @@ async def beside_server(
 
 
 async def serve_workers_monitor(
-    shares: Shared, member: Member, port: int, files: ServerFiles, grace: float
+    shares: Shared,
+    member: Member,
+    port: int,
+    files: ServerFiles,
+    kept: Loaded | None,
+    *,
+    grace: float,
+    opening: AbstractContextManager[None],
 ) -> None:
     """The monitor of a crew, one of its members: serve until a signal says stop.
 
-    Raises OSError, and PkiError for what a file is.
-
-    From the signal on it tells that the server stops, until the workers are gone or ``grace``
-    seconds have passed.
+    Raises PkiError for what a file is, and what ``opening``, inside which its port is opened, makes
+    of an OSError. From the signal on it tells that the server stops, until the workers are gone or
+    ``grace`` seconds have passed.
     """
     from lab.service import monitoring
 
     loop = asyncio.get_running_loop()
     own_exceptions(loop)
-    made = monitoring.beside_workers(shares.folder, shares.board)
+    made = monitoring.beside_workers(shares.rows, shares.board)
     renewal = Renewal(files, silent=True)
-    made.use(renewal.load().expiries)
-    await made.open(port, shared=True)
+    made.use(renewal.load(kept).expiries)
+    with opening:
+        await made.open(port, shared=True)
     with stop_signals() as stop, renewal.running(lambda loaded: made.use(loaded.expiries)):
         loop.add_reader(member.lifeline, stop.set)
         member.report()
@@ -122,7 +125,7 @@ async def serve_workers_monitor(
 @contextlib.asynccontextmanager
 async def noted(server: TodoServer, shares: Shared, member: Member) -> AsyncIterator[None]:
     """Keep writing on the board, inside the block, how the server of a worker is."""
-    worker = member.number - 1
+    worker = member.number
     notes = asyncio.create_task(
         keep_noting(shares.board, worker, server.health, lambda: server.connections)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import getpass
 import json
 import ssl
@@ -13,8 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.door import plain_text, refuse, run, say
-from lab.inspection import Extent, explain, probe_own, probe_target, until_stopped
+from lab.door import complete, plain_text, refuse, run, say
+from lab.inspection import Extent, explain, probe_own, probe_target
 from lab.pki import pem
 from lab.pki.ca_files import ensure_revocation_lists, load_authority
 from lab.pki.errors import PkiError
@@ -120,8 +119,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return refuse(DOOR, f"{error}; --list shows all")
     except ssl.SSLError as error:
         return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
-    except BrokenPipeError:
-        raise  # nobody reads what is said: run() knows
     except OSError as error:
         return refuse(DOOR, f"{error.filename or 'the system'}: {error.strerror or error}")
     except KeyboardInterrupt:
@@ -157,15 +154,15 @@ def _run(options: argparse.Namespace) -> int:
     if prepared and ensure_revocation_lists(options.crl, shop):
         print(f"{DOOR}: wrote {options.crl}: let the server load it", file=sys.stderr)
     if options.explain:
-        shown, traces = asyncio.run(until_stopped(explain(extent, approach, shop)))
+        shown, traces = complete(explain(extent, approach, shop))
         print_explanation(shown, traces, sys.stdout)
         return 0
     with progress(sys.stderr) as begin:
         if approach is None:
-            report = asyncio.run(until_stopped(probe_own(extent, shop, begin)))
+            report = complete(probe_own(extent, shop, begin))
         else:
             probing = probe_target(extent, approach, shop, begin, prepared=prepared)
-            report = asyncio.run(until_stopped(probing))
+            report = complete(probing)
     _report(report, options)
     return 0 if report.passed else 1
 
@@ -220,4 +217,4 @@ def _report(report: Report, options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(main))
+    raise SystemExit(run(main, DOOR))

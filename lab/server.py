@@ -44,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return refuse(DOOR, "--host is empty; name an address, 0.0.0.0 for all of IPv4")
     if options.min_tls > options.max_tls:
         return refuse(DOOR, f"--min-tls {options.min_tls} is above --max-tls {options.max_tls}")
-    _log_to_stderr(options.log_format, verbose=options.verbose)
+    log_to_stderr(options.log_format, verbose=options.verbose)
     try:
         start = runner(options.loop)
-        settings = _serving(options)
+        settings = serving(options)
         if options.workers == 1:
             return _serve(start, settings)
         return serve_by_workers(settings, options.workers, partial(_serve, start))
@@ -65,7 +65,8 @@ def _serve(start: Runner, settings: Serving, member: Member | None = None) -> in
     return 0
 
 
-def _log_to_stderr(log_format: str, *, verbose: bool) -> None:
+def log_to_stderr(log_format: str, *, verbose: bool) -> None:
+    """Let the journal, and all else that is logged, come out on stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter("SERVER"))
     # What no line of ours shows need not be looked up for each.
@@ -75,7 +76,8 @@ def _log_to_stderr(log_format: str, *, verbose: bool) -> None:
     journal.LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
-def _serving(options: argparse.Namespace) -> Serving:
+def serving(options: argparse.Namespace) -> Serving:
+    """The settings that the options ask for. Raises NotAName, PkiError or CannotServe."""
     return Serving(
         host=options.host,
         port=options.port,
@@ -114,4 +116,4 @@ def _files(options: argparse.Namespace) -> ServerFiles:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(main))
+    raise SystemExit(run(main, DOOR))

@@ -15,6 +15,7 @@ from lab import monitoring
 from lab.service import journal
 from lab.service.access import Policy
 from lab.service.expiry import Expiry
+from lab.service.keepsake import Keepsake
 from lab.service.limits import Limits
 from lab.service.monitor import HEALTH, METRICS
 from lab.service.monitor import HOST as MONITOR_HOST
@@ -28,9 +29,9 @@ from lab.service.stores import StoreChoice, claimed_store, open_store
 from lab.service.todo_server import TodoServer
 from lab.show.stages import StageLog
 from lab.stream.allowance import Allowance
-from lab.stream.contexts import ClientAuth, ServerTls
+from lab.stream.contexts import ClientAuth
 from lab.stream.wire import address_text
-from lab.workers import Crew, Member, held_port
+from lab.workers import CannotStart, Crew, Member, held_port
 
 if TYPE_CHECKING:
     from lab.service.metrics import Metrics
@@ -52,9 +53,11 @@ class CannotServe(Exception):
 class Serving:
     """What a server is to be.
 
-    ``decode_share`` is None where every handshake is decoded, ``monitor_port`` where there is no
-    monitor; ``shares`` is what the workers of a server share that has one. ``store_file`` is the
-    file of ``store`` for workers, whose parent has claimed it.
+    ``decode_share`` is None where every handshake is decoded, ``observed`` False where none is even
+    looked at (to measure what looking costs), ``monitor_port`` None where there is no monitor;
+    ``shares`` is what the workers of a server share that has one. ``kept`` is what their parent has
+    of the files, for a worker that finds them broken, ``store_file`` the file of ``store``, which
+    it has claimed for them.
     """
 
     host: str
@@ -64,9 +67,11 @@ class Serving:
     limits: Limits
     decode_share: float | None
     store: StoreChoice
+    observed: bool = True
     monitor_port: int | None = None
     shares: monitoring.Shared | None = None
     store_file: StoreFile | None = None
+    kept: Loaded | None = None
 
 
 async def serve(settings: Serving) -> None:
@@ -84,7 +89,7 @@ async def _serve(
     settings: Serving, metrics: Metrics | None, renewal: Renewal, loaded: Loaded
 ) -> None:
     async with (
-        _server(settings, loaded.tls, metrics) as server,
+        _server(settings, loaded, metrics) as server,
         _monitored(settings, server, metrics, loaded) as monitor,
     ):
         address = await _open(server, settings)
@@ -107,18 +112,22 @@ async def serve_as_member(settings: Serving, member: Member) -> None:
     shares = settings.shares
     if shares is not None and member.number == shares.number:
         assert settings.monitor_port is not None
-        with _monitor_errors(settings.monitor_port):
-            grace = settings.limits.shutdown_timeout
-            await monitoring.serve_workers_monitor(
-                shares, member, settings.monitor_port, settings.files, grace
-            )
+        await monitoring.serve_workers_monitor(
+            shares,
+            member,
+            settings.monitor_port,
+            settings.files,
+            settings.kept,
+            grace=settings.limits.shutdown_timeout,
+            opening=_listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"),
+        )
         return
     loop = asyncio.get_running_loop()
     own_exceptions(loop)
     metrics = monitoring.metrics_of_worker(shares, member) if shares else None
     renewal = Renewal(settings.files)
-    loaded = _load(renewal, tell=member.number == 1)
-    async with _server(settings, loaded.tls, metrics) as server:
+    loaded = _load(renewal, kept=settings.kept, tell=member.number == 1)
+    async with _server(settings, loaded, metrics) as server:
         await _open(server, settings, shared=True)
         notes = monitoring.noted(server, shares, member) if shares else contextlib.nullcontext()
         with (
@@ -138,7 +147,7 @@ def serve_by_workers(
 ) -> int:
     """Let ``workers`` processes do ``work``: to ``serve_as_member``; the exit code of the last.
 
-    Raises CannotServe.
+    Raises CannotServe, and PkiError for what a file is.
     """
     if not hasattr(os, "fork"):
         raise CannotServe("--workers needs a system that can fork; leave it out here")
@@ -147,15 +156,20 @@ def serve_by_workers(
             "--workers needs items that all of them can reach; add --store sqlite:PATH"
         )
     grace = settings.limits.shutdown_timeout + 2 * settings.limits.discard_timeout
-    try:
-        with held_port(settings.host, settings.port) as port, contextlib.ExitStack() as stack:
-            claimed = stack.enter_context(_claimed(replace(settings, port=port)))
-            held = stack.enter_context(_shared(claimed, workers))
-            shares = held.shares
+    keepsake = Keepsake(settings.files)
+    with contextlib.ExitStack() as stack:
+        with _listening_errors(settings.host, settings.port, "--port"):
+            port = stack.enter_context(held_port(settings.host, settings.port))
+        claimed = stack.enter_context(_claimed(replace(settings, port=port)))
+        held = stack.enter_context(_shared(claimed, workers))
+        shares = held.shares
+        names = [*map(str, range(1, workers + 1)), *(["the monitor"] if shares else [])]
+        try:
             crew = Crew(
-                shares.number if shares else workers,
-                lambda member: work(held, member),
+                names,
+                lambda member: work(replace(held, kept=keepsake.loaded), member),
                 grace=grace,
+                tend=lambda asked: keepsake.look(asked=asked),
                 ended=shares.forget if shares else None,
             )
             monitor = None if held.monitor_port is None else (MONITOR_HOST, held.monitor_port)
@@ -163,8 +177,8 @@ def serve_by_workers(
                 lambda: announce(held, settings.host, port, workers=workers, monitor=monitor),
                 lambda: _say(_STOPPING),
             )
-    except OSError as error:
-        raise CannotServe(_cannot_listen(error, settings.host, settings.port)) from error
+        except CannotStart as error:
+            raise CannotServe(str(error)) from error
     if code == 0:
         _say(_STOPPED)
     return code
@@ -208,9 +222,9 @@ def runner(loop: str) -> Runner:
     return uvloop.run
 
 
-def _load(renewal: Renewal, *, tell: bool = True) -> Loaded:
+def _load(renewal: Renewal, *, kept: Loaded | None = None, tell: bool = True) -> Loaded:
     """The files, for the first time. What revocation lists do is to be told. Raises PkiError."""
-    loaded = renewal.load()
+    loaded = renewal.load(kept)
     if loaded.revocation is not None and tell:
         journal.write(in_use(loaded))
     return loaded
@@ -226,10 +240,8 @@ def _nowhere(certificates: Iterable[Expiry]) -> None:
 
 
 async def _open(server: TodoServer, settings: Serving, *, shared: bool = False) -> tuple[str, int]:
-    try:
+    with _listening_errors(settings.host, settings.port, "--port"):
         return await server.open(settings.host, settings.port, shared=shared)
-    except OSError as error:
-        raise CannotServe(_cannot_listen(error, settings.host, settings.port)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +261,7 @@ async def _monitored(
         yield _Monitor()
         return
     async with monitoring.beside_server(server, metrics, loaded.expiries) as made:
-        with _monitor_errors(settings.monitor_port):
+        with _listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"):
             address = await made.open(settings.monitor_port)
         yield _Monitor(address=address, use=made.use)
 
@@ -261,14 +273,14 @@ def _shared(settings: Serving, workers: int) -> Iterator[Serving]:
         yield settings
         return
     with contextlib.ExitStack() as stack:
-        with _monitor_errors(settings.monitor_port):
+        with _listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"):
             port = stack.enter_context(held_port(MONITOR_HOST, settings.monitor_port))
         try:
             shares = stack.enter_context(monitoring.shared(workers))
         except OSError as error:
             raise CannotServe(
-                "there is no place for a folder in which workers count for the monitor: "
-                f"{error.strerror or error}; set TMPDIR to one that can be written to"
+                "there is no memory in which workers count for the monitor: "
+                f"{error.strerror or error}; leave --monitor-port out"
             ) from error
         yield replace(settings, monitor_port=port, shares=shares)
 
@@ -285,17 +297,17 @@ def _claimed(settings: Serving) -> Iterator[Serving]:
 
 
 @contextlib.contextmanager
-def _monitor_errors(port: int) -> Iterator[None]:
-    """What keeps the monitor from its port, as CannotServe."""
+def _listening_errors(host: str, port: int, option: str) -> Iterator[None]:
+    """What keeps a server from its port, as CannotServe."""
     try:
         yield
     except OSError as error:
-        raise CannotServe(_cannot_listen(error, MONITOR_HOST, port, "--monitor-port")) from error
+        raise CannotServe(_cannot_listen(error, host, port, option)) from error
 
 
 @contextlib.asynccontextmanager
 async def _server(
-    settings: Serving, tls: ServerTls, metrics: Metrics | None
+    settings: Serving, loaded: Loaded, metrics: Metrics | None
 ) -> AsyncIterator[TodoServer]:
     """A server with its store open. The store is closed at the end, however that comes about."""
     try:
@@ -303,21 +315,22 @@ async def _server(
     except StoreUnavailable as error:
         raise CannotServe(str(error)) from error
     try:
-        yield _todo_server(settings, tls, store, metrics)
+        yield _todo_server(settings, loaded, store, metrics)
     finally:
         await store.close()  # its thread would keep the process
 
 
 def _todo_server(
-    settings: Serving, tls: ServerTls, store: TodoStore, metrics: Metrics | None
+    settings: Serving, loaded: Loaded, store: TodoStore, metrics: Metrics | None
 ) -> TodoServer:
     share = settings.decode_share
     try:
         return TodoServer(
-            tls,
+            loaded.tls,
+            context=loaded.context,
             limits=settings.limits,
             store=store,
-            sink=lambda peer: StageLog(peer, journal.LOGGER),
+            sink=_stage_log if settings.observed else None,
             policy=settings.policy,
             allowance=None if share is None else Allowance(share),
             live=share is None,
@@ -327,11 +340,15 @@ def _todo_server(
         raise CannotServe(f"TLS cannot be set up: {error}; try again") from error
 
 
+def _stage_log(peer: str) -> StageLog:
+    return StageLog(peer, journal.LOGGER)
+
+
 def _say(message: str) -> None:
     journal.LOGGER.info(message)
 
 
-def _cannot_listen(error: OSError, host: str, port: int, option: str = "--port") -> str:
+def _cannot_listen(error: OSError, host: str, port: int, option: str) -> str:
     address = address_text(host, port)
     if error.errno == errno.EADDRINUSE:
         return (

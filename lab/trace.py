@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import ssl
@@ -16,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from lab.credentials import CERT_HELP, KEY_HELP, named_authorities, named_identity
-from lab.door import refuse, run, say, seconds
+from lab.door import complete, refuse, run, say, seconds
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.pki.plan import KeyType, SetPlan
@@ -97,18 +96,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             plan = _plan(options, setting)
             if not options.json:
                 say([textwrap.fill(setting.notice, 80), ""])
-            traces = asyncio.run(_traces(plan, setting.own, options.versions or list(TlsVersion)))
+            traces = complete(_traces(plan, setting.own, options.versions or list(TlsVersion)))
+        _report(traces, as_json=options.json)
     except (TargetError, PlanRefused, PkiError, NoConnection, NoTrace) as error:
         return refuse(DOOR, str(error))
     except ssl.SSLError as error:
         return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
-    except BrokenPipeError:
-        raise  # nobody reads what is said: run() knows
     except OSError as error:
         return refuse(DOOR, f"{error.filename or 'the system'}: {error.strerror or error}")
     except KeyboardInterrupt:
         return 130
-    _report(traces, as_json=options.json)
     return 0
 
 
@@ -197,4 +194,4 @@ def _report(traces: Sequence[Trace], *, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(main))
+    raise SystemExit(run(main, DOOR))

@@ -52,7 +52,7 @@ def ratios(rows: Sequence[Row]) -> Iterator[str]:
     """
     for operation in sorted({each["operation"] for each in rows if each["unit"] == "us"}):
         rounds = {each["server"]: each["rounds"] for each in rows if each["operation"] == operation}
-        for server in ("lab", "lab, all decoded"):
+        for server in ("lab", "lab, none decoded", "lab, all decoded"):
             added = ratios_of(rounds[server], rounds["lab, no observer"])
             beside = ratios_of(rounds[server], rounds["openssl s_server"])
             yield (
@@ -116,6 +116,7 @@ def _decoding(certs: Path, version: TlsVersion, rounds: int) -> Row:
 def _serving(certs: Path, rounds: int, handshakes: int) -> list[Row]:
     makes: dict[str, Callable[[int], list[str]]] = {
         "lab": partial(lab_server, certs),
+        "lab, none decoded": partial(lab_server, certs, words=["--decode-share", "0"]),
         "lab, all decoded": partial(lab_server, certs, words=["--decode-share", "100"]),
         "lab, no observer": partial(lab_server, certs, observed=False),
         "openssl s_server": partial(s_server, certs),

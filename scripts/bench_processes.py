@@ -101,11 +101,9 @@ def lab_server(
     certs: Path, port: int, *, observed: bool = True, words: Sequence[str] = ()
 ) -> list[str]:
     """The lab's server; ``observed`` with its stage log on, else with no observer at all."""
-    if observed:
-        module = ["-m", "lab.server"]
-        return [sys.executable, *module, "--certs", str(certs), "--port", str(port), *words]
     script = str(Path(__file__).with_name("bench_unobserved.py"))
-    return [sys.executable, script, str(certs), str(port)]
+    start = ["-m", "lab.server"] if observed else [script]
+    return [sys.executable, *start, "--certs", str(certs), "--port", str(port), *words]
 
 
 def s_server(certs: Path, port: int) -> list[str]:

@@ -1,24 +1,19 @@
-"""The lab's server without an observer: ``bench_unobserved.py CERTS PORT``, for the benchmark."""
+"""The lab's server without an observer, for the benchmark: ``lab.server``, options and all."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import datetime, timezone
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from lab.service.server_files import ServerFiles
-from lab.service.todo_server import TodoServer
-
-
-async def serve(certs: Path, port: int) -> None:
-    """Serve until killed."""
-    server = TodoServer(ServerFiles(directory=certs).load(now=datetime.now(timezone.utc)).tls)
-    await server.open("127.0.0.1", port)
-    await asyncio.Event().wait()
-
+from lab.server import log_to_stderr, serving
+from lab.server_options import parser
+from lab.serving import serve
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
+    options = parser().parse_args()
+    log_to_stderr("text", verbose=False)
+    asyncio.run(serve(replace(serving(options), observed=False)))

@@ -12,149 +12,146 @@ import argparse
 import asyncio
 import json
 import random
+import shutil
 import signal
 import sys
 import tempfile
-from collections import Counter
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # The attacks are those of tests/faults: one set of them, for both.
 sys.path.insert(0, str(ROOT))
 
-from soak_faults import FAULTS, Refusals, any_fault  # noqa: E402
-from soak_server import CannotSoak, Reading, Server, running  # noqa: E402
+from soak_faults import (  # noqa: E402
+    FAULTS,
+    FULL_HOUSE,
+    FULL_HOUSE_TOLD,
+    Deck,
+    Setting,
+    full_house,
+)
+from soak_report import Report  # noqa: E402
+from soak_server import PLACES, WORKERS, CannotSoak, Server, running  # noqa: E402
 
 from lab.pki.plan import KeyType, SetPlan  # noqa: E402
 from lab.pki.writing import write_set  # noqa: E402
 from lab.service.stopping import stop_signals  # noqa: E402
+from lab.stream.contexts import TlsVersion  # noqa: E402
 from tests.faults.honest import Honest  # noqa: E402
-from tests.faults.peer import Target, target  # noqa: E402
+from tests.faults.peer import Peer, Target, post, target  # noqa: E402
 
 HONEST = 3
 ATTACKERS = 24
+REFUSALS = ("no certificate", "no certificate, and no waiting")
 WARM = 0.2  # of the time: then what allocators and caches keep is there, and counting begins
-GROWTH = 16 * 1024 * 1024  # bytes that the server may hold more at the end than after warming up
-MIB = 1024 * 1024
-_SHOWN = 10  # wrong answers and troubles that the report quotes
+ROUND = 15.0  # seconds of a mix, at most; each begins with all faults
+LONG = 60_000  # characters: of answers like this, no socket takes as many as may be asked for
 
 
-@dataclass
-class Report:
-    """What has been done, and what came of it. Memory in bytes."""
+@dataclass(frozen=True)
+class Soak:
+    """The server that is attacked, with all that is needed for it."""
 
-    seconds: float
-    seed: int
-    answers: int = 0
-    resumed: int = 0
-    wrong: list[str] = field(default_factory=list)
-    refusals: Refusals = field(default_factory=Counter)
-    faults: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(FAULTS, 0)))
-    unexpected: list[str] = field(default_factory=list)
-    start: Reading | None = None
-    end: Reading | None = None
-    troubles: list[str] = field(default_factory=list)
-    exit_code: int | None = None
+    server: Server
+    aim: Target
+    report: Report
+    rng: random.Random
+    stop: asyncio.Event
 
-    @property
-    def failings(self) -> list[str]:
-        """What is not as it must be, in words; empty where all is well."""
-        found = [f"wrong answer: {each}" for each in self.wrong[:_SHOWN]]
-        found += [f"a fault came out otherwise: {each}" for each in self.unexpected[:_SHOWN]]
-        found += [f"the server's log: {each}" for each in self.troubles[:_SHOWN]]
-        if not self.answers:
-            found.append("no honest client was answered")
-        if self.exit_code != 0:
-            found.append(f"the server did not stop with 0 but with {self.exit_code}")
-        if self.start is None or self.end is None:
-            found.append("the server's clients did not all end")
-            return found
-        if self.end.descriptors > self.start.descriptors:
-            found.append("the server holds more descriptors than at the start")
-        if self.end.memory > self.start.memory + GROWTH:
-            found.append(f"the server grew by more than {GROWTH // MIB} MiB")
-        return found
+    async def run(self) -> None:
+        """Warm up, mix until the time is over or ``stop`` is set, and fill the report in."""
+        report, server = self.report, self.server
+        report.start = await server.at_rest()
+        await self._seed()
+        await self._mix(report.seconds * WARM)
+        await self._fill()
+        report.warm = await server.at_rest(report.start)
+        loop = asyncio.get_running_loop()
+        over = loop.time() + report.seconds * (1 - WARM)
+        left = over - loop.time()
+        while left > 0 and not self.stop.is_set() and server.lives:
+            await self._mix(min(left, ROUND))
+            await self._fill()
+            left = over - loop.time()
+        report.end = await server.at_rest(report.start)
+        report.exit_code = await asyncio.to_thread(server.stop)
+        report.troubles = server.troubles()
+        report.said = server.said(
+            {*(each.told for each in FAULTS.values()), FULL_HOUSE_TOLD} - {""}
+        )
 
-    def text(self) -> str:
-        """The report for a person."""
-        lines = [
-            f"requests answered   {self.answers}, {self.resumed} connections resumed",
-            f"wrong answers       {len(self.wrong)}",
-            f"refusals            {self.refusals['with its alert']} with alert, "
-            f"{self.refusals['without alert']} without",
-            *(f"fault               {count:>6}  {name}" for name, count in self.faults.items()),
-        ]
-        for name, reading in (("start", self.start), ("end", self.end)):
-            if reading is not None:
-                lines.append(
-                    f"server at the {name:<5} {reading.connections} connections (a task each), "
-                    f"{reading.descriptors} descriptors, {reading.memory / MIB:.1f} MiB"
-                )
-        lines += [f"NOT WELL: {each}" for each in self.failings]
-        return "\n".join([*lines, "all is well" if not self.failings else "not all is well"])
+    async def _seed(self) -> None:
+        """An item that makes lists long: or answers that nobody reads would all find room."""
+        peer = await Peer.connect(self.aim.port, self.aim.trusted[TlsVersion.TLS13])
+        await peer.handshake()
+        answer = await peer.ask(post("x" * LONG))
+        await peer.leave()
+        if answer.status != 201:
+            self.report.wrong.append(f"the first item: {answer.status} {answer.body[:200]!r}")
 
-    def document(self) -> dict[str, object]:
-        """The report for a machine, as JSON-ready values."""
-        readings = {"start": self.start, "end": self.end}
-        return {
-            "seconds": self.seconds,
-            "seed": self.seed,
-            "well": not self.failings,
-            "failings": self.failings,
-            "answers": self.answers,
-            "resumed": self.resumed,
-            "wrong": self.wrong[:_SHOWN],
-            "refusals": dict(self.refusals),
-            "faults": dict(self.faults),
-            "server": {name: each and asdict(each) for name, each in readings.items()},
-        }
+    async def _mix(self, seconds: float) -> None:
+        """Honest clients and faults for so many seconds; then all have ended."""
+        over = asyncio.Event()
+        report = self.report
+        honest = [Honest(self.aim, name=f"honest {n}", posts_each=100) for n in range(HONEST)]
+        deck = Deck(self.rng)
+        here = Setting(
+            aim=self.aim,
+            rng=self.rng,
+            refusals=report.refusals,
+            workers=self.server.workers(),
+        )
+        draws: list[Callable[[], str]] = [deck.draw] * ATTACKERS
+        # Two do nothing else: refusals come in a row, whatever else there is.
+        draws += [partial(str, name) for name in REFUSALS]
+        attacking = [asyncio.ensure_future(self._attack(here, draw, over)) for draw in draws]
+        serving = [asyncio.ensure_future(each.until(over)) for each in honest]
+        stopped = asyncio.ensure_future(self.stop.wait())
+        waiting = {stopped, *attacking, *serving}
+        try:
+            await asyncio.wait(waiting, timeout=seconds, return_when="FIRST_COMPLETED")
+        finally:
+            stopped.cancel()
+            over.set()
+            if self.stop.is_set():  # what has come of them so far is nothing to judge
+                for each in attacking:
+                    each.cancel()
+            found = await asyncio.gather(*attacking, *serving, return_exceptions=True)
+        for error in found:
+            if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError):
+                raise error
+        for client in honest:
+            report.answers += client.answers
+            report.resumed += client.resumed
+            report.wrong += client.wrong
 
+    async def _attack(self, here: Setting, draw: Callable[[], str], over: asyncio.Event) -> None:
+        while not over.is_set() and self.server.lives:
+            name = draw()
+            await self._judged(name, FAULTS[name].attack(here))
 
-async def mix(
-    server: Server, aim: Target, report: Report, seconds: float, stop: asyncio.Event
-) -> None:
-    """Honest clients and faults for so many seconds, or until ``stop``; then all have ended."""
-    over = asyncio.Event()
-    rng = random.Random(report.seed)
-    honest = [Honest(aim, name=f"honest {number}", posts_each=100) for number in range(HONEST)]
+    async def _fill(self) -> None:
+        """Nobody else is there: they would rightly be turned away, too."""
+        if self.server.lives and not self.stop.is_set():
+            await self._judged(FULL_HOUSE, full_house(self.aim, 2 * WORKERS * PLACES))
 
-    async def attack() -> None:
-        while not over.is_set() and server.lives:
-            name, fault = any_fault(rng)
-            try:
-                await fault(aim, rng, report.refusals)
-            except (AssertionError, OSError, EOFError, asyncio.TimeoutError) as error:
-                report.unexpected.append(f"{name}: {error!r}")
-            report.faults[name] += 1
-
-    working = [asyncio.ensure_future(attack()) for _ in range(ATTACKERS)]
-    working += [asyncio.ensure_future(each.until(over)) for each in honest]
-    stopped = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({stopped, *working}, timeout=seconds, return_when="FIRST_COMPLETED")
-    finally:
-        stopped.cancel()
-        over.set()
-        await asyncio.gather(*working)
-    for each in honest:
-        report.answers += each.answers
-        report.resumed += each.resumed
-        report.wrong += each.wrong
+    async def _judged(self, name: str, attack: Awaitable[None]) -> None:
+        try:
+            await attack
+        except (AssertionError, OSError, EOFError, asyncio.TimeoutError) as error:
+            self.report.unexpected.append(f"{name}: {error!r}")
+        self.report.faults[name] += 1
 
 
 async def soak(server: Server, certs: Path, report: Report) -> bool:
     """Fill the report in; tells whether it was interrupted."""
     aim = target(server.port, certs)
     with stop_signals() as stop:
-        await mix(server, aim, report, report.seconds * WARM, stop)
-        report.start = await server.at_rest()
-        if not stop.is_set():
-            await mix(server, aim, report, report.seconds * (1 - WARM), stop)
-        report.end = await server.at_rest()
-        report.exit_code = await asyncio.to_thread(server.stop)
-        report.troubles = server.troubles()
+        await Soak(server, aim, report, random.Random(report.seed), stop).run()
         return stop.is_set()
 
 
@@ -176,6 +173,8 @@ def main() -> int:
     options = parser.parse_args()
     if not sys.platform.startswith("linux"):
         parser.error("this counts by /proc, which only Linux has; run it there")
+    if shutil.which("openssl") is None:
+        parser.error("this needs the program openssl, which asks for a renegotiation")
     if options.json and not options.json.parent.is_dir():
         parser.error(f"there is no folder {options.json.parent} for --json; make it first")
     # A server that is left behind would go on for ever. Later on, the event loop has its own way.

@@ -8,20 +8,31 @@ import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tests.faults.peer import within_patience
-from tests.faults.processes import Observed
+from lab.service.board import INTERVAL
+from tests.faults.processes import Observed, family
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 30.0  # seconds for the server to start, and to stop
+SETTLING = 15.0  # seconds for it to come to rest: more than all of its time-outs
+_LOOK = 0.1  # seconds between two looks
+PLACES = 100  # of each worker: more than all faults together take
+WORKERS = 2
+GROWTH = 16 * 1024 * 1024  # bytes that the server may hold more at the end than after warming up
+MIB = 1024 * 1024
 # Short, so that what a fault takes is soon given back; long enough for a busy machine's honest
 # clients.
-_TIMES = ("handshake", "header", "body", "write")
-_WORDS = ["--workers", "2", *(word for each in _TIMES for word in (f"--{each}-timeout", "3"))]
+_TIMES = {"handshake": 3, "header": 3, "body": 3, "write": 2, "idle": 4}
+_WORDS = [
+    *("--workers", str(WORKERS), "--max-connections", str(PLACES)),
+    *("--max-handshakes-per-peer", "40"),
+    *(word for name, time in _TIMES.items() for word in (f"--{name}-timeout", str(time))),
+]
 
 
 class CannotSoak(Exception):
@@ -32,12 +43,48 @@ class CannotSoak(Exception):
 class Reading:
     """What the server's processes hold together.
 
-    Open connections by its own count, descriptors, and memory in bytes, shared pages in each.
+    By their own count, open connections, and tasks of their event loops (None where /metrics does
+    not tell). By the system's, threads, sockets, other descriptors, and memory in bytes, of shared
+    pages each process's share.
     """
 
     connections: int
-    descriptors: int
+    tasks: int | None
+    threads: int
+    sockets: int
+    files: int
     memory: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.connections} connections, {'?' if self.tasks is None else self.tasks} tasks, "
+            f"{self.threads} threads, {self.sockets} sockets, {self.files} other descriptors, "
+            f"{self.memory / MIB:.1f} MiB"
+        )
+
+    def more_than(self, start: Reading) -> list[str]:
+        """What there is more of than at the ``start``, of that which clients bring and take."""
+        pairs = {
+            "connections": (self.connections, start.connections),
+            "tasks": (self.tasks or 0, start.tasks or 0),
+            "sockets": (self.sockets, start.sockets),
+        }
+        return [
+            f"the server holds {now} {name}, {before} at the start"
+            for name, (now, before) in pairs.items()
+            if now > before
+        ]
+
+    def grown_since(self, start: Reading, warm: Reading) -> list[str]:
+        """The same, and what has grown on of that which has to warm up first."""
+        found = self.more_than(start)
+        if self.threads > warm.threads:
+            found.append(f"the server has {self.threads} threads, {warm.threads} when warmed up")
+        if self.files > warm.files:
+            found.append(f"the server has {self.files} files, {warm.files} when warmed up")
+        if self.memory > warm.memory + GROWTH:
+            found.append(f"the server grew by more than {GROWTH // MIB} MiB since it was warm")
+        return found
 
 
 @dataclass(frozen=True)
@@ -54,40 +101,58 @@ class Server:
         """Whether the process is there."""
         return self.process.poll() is None
 
-    async def at_rest(self) -> Reading | None:
-        """What it holds once all of its clients have left; None where it never comes to that."""
+    def workers(self) -> list[int]:
+        """The processes that accept clients."""
+        return [pid for pid in family(self.process.pid) if Observed(pid).listens_at(self.port)]
+
+    async def at_rest(
+        self, start: Reading | None = None, *, patience: float = SETTLING
+    ) -> Reading | None:
+        """What it holds once all of its clients have left and it is as at the ``start`` again.
+
+        Where it has not come to that within ``patience`` seconds, what it holds then; None where
+        it is gone.
+        """
         try:
-            return await self._at_rest()
-        except (OSError, asyncio.TimeoutError):
+            # So often do workers tell the monitor of themselves; before that, it lags behind.
+            await asyncio.sleep(INTERVAL)
+            for _ in range(int(patience / _LOOK)):
+                reading = await asyncio.to_thread(self._reading)
+                if not reading.connections and (start is None or not reading.more_than(start)):
+                    break
+                await asyncio.sleep(_LOOK)
+            return reading
+        except OSError:
             return None
 
-    async def _at_rest(self) -> Reading:
+    def _reading(self) -> Reading:
         processes = [Observed(pid) for pid in family(self.process.pid)]
-
-        async def wait() -> int:
-            while open_now := await asyncio.to_thread(self._connections):
-                await asyncio.sleep(0.1)
-            return open_now
-
-        return Reading(
-            connections=await within_patience(wait()),
-            descriptors=sum([await each.descriptors_at_rest() for each in processes]),
-            memory=sum(each.memory() for each in processes),
-        )
-
-    def _connections(self) -> int:
         url = f"http://127.0.0.1:{self.monitor_port}/metrics"
         with urllib.request.urlopen(url, timeout=PATIENCE) as response:
-            text = response.read().decode("utf-8")
-        found = re.search(r"^mtls_lab_open_connections (\S+)$", text, re.MULTILINE)
-        assert found is not None
-        return int(float(found[1]))
+            metrics = response.read().decode("utf-8")
+        sockets = sum(each.sockets() for each in processes)
+        connections = _gauge(metrics, "mtls_lab_open_connections")
+        assert connections is not None
+        return Reading(
+            connections=connections,
+            tasks=_gauge(metrics, "mtls_lab_tasks"),
+            threads=sum(each.threads() for each in processes),
+            sockets=sockets,
+            files=sum(each.descriptors() for each in processes) - sockets,
+            memory=sum(each.share_of_memory() for each in processes),
+        )
 
     def troubles(self) -> list[str]:
         """The lines of the log that no client may cause: faults of its own, with tracebacks."""
         text = self.log.read_text("utf-8", "replace")
         words = ("] FAULT | ", "] FAILED | ", "Traceback", "was never retrieved")
         return [line for line in text.splitlines() if any(word in line for word in words)]
+
+    def said(self, words: Iterable[str]) -> Counter[str]:
+        """In how many lines of the log each of these is found."""
+        words = list(words)
+        with self.log.open(encoding="utf-8", errors="replace") as lines:
+            return Counter(word for line in lines for word in words if word in line)
 
     def stop(self) -> int | None:
         """Stop it as SIGTERM does; its exit code, None where it had to be killed."""
@@ -116,6 +181,11 @@ def running(certs: Path, folder: Path) -> Iterator[Server]:
         process.wait()
 
 
+def _gauge(metrics: str, name: str) -> int | None:
+    found = re.search(rf"^{name} (\S+)$", metrics, re.MULTILINE)
+    return None if found is None else int(float(found[1]))
+
+
 def _started(words: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl+C is for the generator, which stops the server when it is done.
     return subprocess.Popen(
@@ -126,12 +196,6 @@ def _started(words: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         cwd=ROOT,
         start_new_session=True,
     )
-
-
-def family(pid: int) -> list[int]:
-    """The process, and its children's, and theirs (Linux)."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in family(int(child)))]
 
 
 def _ports(process: subprocess.Popen[bytes], log: Path) -> tuple[int, int]:

@@ -6,19 +6,22 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lab.pki.files import Role
-from tests.doors import Crew, environment, run, served
-from tests.pki_fixtures import new_authority, utc_now
+from tests.doors import PATIENCE, Crew, ServerProcess, environment, run, served
+from tests.pki_fixtures import large_list, new_authority, utc_now
 from tests.service.renewing import DAY, IN_USE, Lab, Visit, new_lab, refusal
 from tests.serving import client_tls
 
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for its /proc")
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a system with POSIX signals")
 
 
@@ -148,6 +151,54 @@ def test_a_signal_reaches_all_workers(lab: Lab, crew: Crew) -> None:
         assert server.stop() == 0
 
 
+@on_linux
+def test_workers_that_die_while_a_file_is_broken_serve_with_what_was_in_use(
+    lab: Lab, crew: Crew
+) -> None:
+    with served("--certs", lab.folder, "--port", "0", *crew(2)) as server:
+        lab.new_server()
+        new = lab.served.serial_number
+        server.process.send_signal(signal.SIGHUP)
+        for _ in range(2):
+            server.until(f"CERTIFICATES . in use: .*serial={new:#x}")
+        # Which is told of once the parent, too, is done with the signal that came before.
+        kill_workers(server)
+        good = lab.server_crt.read_bytes()
+        lab.server_crt.write_bytes(b"")
+        for _ in range(2):
+            server.until("CERTIFICATES . those in use stay in use: .*server.crt: holds no PEM")
+        kill_workers(server)
+        for _ in range(2):
+            server.until("CERTIFICATES . those in use stay in use: .*server.crt: holds no PEM")
+        until_listening(server.port)
+        assert shown(server.port, lab) == new
+        lab.server_crt.write_bytes(good)
+        for _ in range(2):
+            server.until(f"CERTIFICATES . in use: .*serial={new:#x}")
+        assert server.stop() == 0
+
+
+def until_listening(port: int) -> None:
+    """Wait for a worker that has loaded its files to listen."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def kill_workers(server: ServerProcess) -> None:
+    """Kill both workers, and wait until both were buried."""
+    pid = server.process.pid
+    for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        os.kill(int(each), signal.SIGKILL)
+    for _ in range(2):
+        server.until("was killed by signal 9")
+
+
 @on_posix
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_it_ends_with_the_terminal_that_it_was_started_from(
@@ -209,10 +260,10 @@ def test_loading_needs_no_temporary_folder(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_a_large_list_is_loaded_at_the_start_and_later(lab: Lab) -> None:
-    lab.new_list(*range(1 << 150, (1 << 150) + 100_000))
+    lab.crl.write_bytes(large_list(lab.authority, 1000))
     assert lab.crl.stat().st_size > 4 << 20
     with served("--certs", lab.folder, "--crl", lab.crl, "--port", "0") as server:
-        assert any("revocation list: 100000 revoked" in line for line in server.lines)
-        lab.new_list(*range(1 << 150, (1 << 150) + 100_001))
-        server.until("CERTIFICATES .* in use: .* 100001 revoked")
+        assert any("revocation list: 1000 revoked" in line for line in server.lines)
+        lab.crl.write_bytes(large_list(lab.authority, 1001))
+        server.until("CERTIFICATES .* in use: .* 1001 revoked")
         assert shown(server.port, lab) == lab.served.serial_number

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import os
-import subprocess
-import sys
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.doors import Done, environment, run, served
+from tests.doors import Done, run, served
 from tests.peers import MAKES, Ask, free_port, served_by
 
 SCHEMA = json.loads(
@@ -186,17 +189,90 @@ def test_no_colour_in_a_pipe(certs: Path) -> None:
     assert "\x1b" not in done.out
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lab.trace", "--tls1.3", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env=environment(MTLS_SERVER_PORT=str(free_port())),
-    )
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    with process.stderr:
-        assert process.stderr.read() == b""
-    assert process.wait(30) == 141
+HEADER = b"\x16\x03\x03\x40\x00"  # of a record of 16384 bytes
+
+
+def flood(connection: socket.socket, _: threading.Event) -> None:
+    while True:
+        connection.sendall(HEADER + bytes(16384))  # 4096 HelloRequests
+
+
+def drip(connection: socket.socket, over: threading.Event) -> None:
+    connection.sendall(HEADER)
+    while not over.wait(0.02):
+        connection.sendall(b"a")
+
+
+@contextlib.contextmanager
+def hostile(treat: Callable[[socket.socket, threading.Event], None]) -> Iterator[str]:
+    """A server that treats each ClientHello so, until the client has gone."""
+    over = threading.Event()
+
+    def serve() -> None:
+        while True:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(ConnectionError):
+                if not connection.recv(65536):  # the test is over
+                    return
+                treat(connection, over)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            over.set()
+            socket.create_connection(listening.getsockname()).close()
+            thread.join()
+
+
+def test_a_flood_is_bounded_and_not_called_silence() -> None:
+    with hostile(flood) as target:
+        done = run("lab.trace", target, "--tls1.3", "--timeout", "0.5", "--json")
+        shown = run("lab.trace", target, "--tls1.2", "--timeout", "0.5")
+    (trace,) = document(done)
+    events = trace["events"]
+    assert len(events) < 1100
+    (left_out,) = [event for event in events if event["type"] == "left_out"]
+    assert left_out["from"] == "server"
+    assert left_out["octets"] == 4 * left_out["count"] > 0
+    assert trace["outcome"]["signal"] == "time-out"
+    (cause,) = trace["diagnosis"]
+    assert cause["code"] == "endless-handshake"
+    assert cause["evidence"][0].endswith("the last HelloRequest")
+    assert " more, left out " in shown.out
+    assert "the server went on sending, and did not complete the handshake" in shown.out
+    assert "silent" not in shown.out
+
+
+def test_a_server_that_drips_is_traced_and_not_called_silent() -> None:
+    with hostile(drip) as target:
+        done = run("lab.trace", target, "--tls1.3", "--timeout", "0.5", "--json")
+        shown = run("lab.trace", target, "--tls1.2", "--timeout", "0.5")
+    (trace,) = document(done)
+    (begun,) = [event for event in trace["events"] if event["type"] == "unfinished"]
+    assert (begun["from"], begun["part"], begun["expected"]) == ("server", "record", 16389)
+    assert begun["came"] > 5
+    assert [each["code"] for each in trace["diagnosis"]] == ["unfinished"]
+    assert "the server began a record and did not finish it in time" in shown.out
+    assert "silent" not in shown.out
+
+
+def test_a_plain_server_of_pythons_own_is_named() -> None:
+    """Python's http.server answers what it cannot read as HTTP/0.9 does: without a head."""
+    with http.server.HTTPServer(("127.0.0.1", 0), Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            done = run("lab.trace", f"127.0.0.1:{server.server_port}", "--tls1.3")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert done.code == 2
+    assert "the server does not speak TLS here, but plain HTTP" in done.err
+
+
+class Quiet(http.server.BaseHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Not in the tests' output."""

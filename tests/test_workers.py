@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -13,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors import PATIENCE, Crew, ServerProcess, run, served
+from tests.doors import PATIENCE, Crew, Done, ServerProcess, run, served
 from tests.serving import client_tls, get
+
+if sys.platform != "win32":
+    import resource
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for its /proc")
 
@@ -75,7 +80,7 @@ def test_a_worker_that_dies_is_started_again(certs: Path, crew: Crew) -> None:
         victim = min(workers)
         os.kill(victim, signal.SIGKILL)
         line = server.until("WORKER")
-        assert "was killed by signal 9 | started again in 0." in line
+        assert f"WORKER | 1 (pid {victim}) was killed by signal 9 | started again in 0." in line
         eventually(lambda: len(children(server.process.pid)) == 2)
         assert children(server.process.pid) > workers - {victim}
         for _ in range(8):
@@ -172,3 +177,76 @@ def test_a_store_that_vanished_is_not_made_anew_by_a_worker(certs: Path, tmp_pat
             items = json.loads(get(server.port, context).partition(b"\r\n\r\n")[2])["todos"]
             assert len(items) == 8
         assert server.stop() == 0
+
+
+def crew_of(name: str, folder: Path) -> Done:
+    done = run("tests.crewing", name, folder)
+    assert done.code == 0, done.err
+    return done
+
+
+def test_a_worker_that_dies_while_the_others_start_is_started_again(tmp_path: Path) -> None:
+    done = crew_of("died", tmp_path)
+    assert done.out == "announced\nended with 0\n"
+    (line,) = done.err.splitlines()
+    first = (tmp_path / "1").read_text().split()[0]
+    assert line.startswith(f"WORKER | 1 (pid {first}) was killed by signal 9 | started again in ")
+
+
+def test_a_system_without_processes_is_asked_again(tmp_path: Path) -> None:
+    done = crew_of("no process", tmp_path)
+    assert done.out == "announced\nended with 0\n"
+    died, *tries = done.err.splitlines()
+    assert "was killed by signal 9 | started again in 0.2 s" in died
+    assert tries == [
+        f"WORKER | 1 cannot be started: {os.strerror(errno.EAGAIN)} | tried again in {wait} s"
+        for wait in (0.4, 0.8)
+    ]
+
+
+def test_a_system_without_processes_from_the_beginning(tmp_path: Path) -> None:
+    done = crew_of("no process at first", tmp_path)
+    assert done.out == (
+        f"worker 1 cannot be started: {os.strerror(errno.EAGAIN)}; raise the limit of the system "
+        "that this meets (ulimit -u, ulimit -n), or ask for fewer --workers\n"
+    )
+
+
+def test_a_first_worker_that_is_killed_before_it_listens(tmp_path: Path) -> None:
+    done = crew_of("killed", tmp_path)
+    assert re.fullmatch(
+        r"worker 1 \(pid \d+\) was killed by signal 9 before it listened; "
+        r"find out who did that, and start the server again\n",
+        done.out,
+    )
+
+
+def test_a_signal_that_reaches_a_starting_worker_first_is_a_stop(tmp_path: Path) -> None:
+    assert crew_of("stopped", tmp_path).out == "ended with 0\n"
+
+
+def test_a_parent_out_of_descriptors_goes_on_and_tries_again(certs: Path, crew: Crew) -> None:
+    context = client_tls(certs)
+    with served("--certs", certs, "--port", "0", *crew(2)) as server:
+        victim = min(two_workers(server))
+        pid = server.process.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        highest = max(int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir())
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1, before[1]))
+        os.kill(victim, signal.SIGKILL)
+        server.until(rf"WORKER . 1 cannot be started: {os.strerror(errno.EMFILE)} . tried again in")
+        assert get(server.port, context).startswith(b"HTTP/1.1 200 ")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        eventually(lambda: len(children(pid)) == 2)
+        assert server.stop(signal.SIGTERM) == 0
+    assert server.lines[-1] == "[SERVER] Stopped."
+
+
+@pytest.mark.parametrize("host", ["..", "x" * 70])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_is_no_host_name(certs: Path, host: str, workers: str, crew: Crew) -> None:
+    done = run("lab.server", "--certs", certs, "--port", "0", "--host", host, *crew(workers))
+    assert (done.code, done.err) == (
+        2,
+        f"lab.server: cannot listen on {host}:0: {host!r} is no host name; choose another --host\n",
+    )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from lab.probing.connection import Recording, reach
+from lab.probing.connection import reach
+from lab.probing.recording import Recording
 from lab.probing.target import Target
 from lab.stream.watch import Watch
 from lab.stream.wire import Wire
@@ -80,6 +81,7 @@ class _Speaker:
         )
 
     def leave(self) -> None:
+        self._watch.unfinished()
         self._wire.finish_sending()
         self._watch.ended(Endpoint.CLIENT, StreamEnd.FIN)
 

@@ -1,4 +1,4 @@
-"""One watched connection to a server: dial, shake hands, keep every event.
+"""One watched connection to a server: dial, shake hands, let its events be recorded.
 
 The events outlive the connection: they are what a probe or a trace is about.
 """
@@ -12,15 +12,15 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.probing.recording import Recording
 from lab.probing.target import Target
 from lab.stream.keylog import KeyLogSource
 from lab.stream.tls_stream import Linger, TlsStream
 from lab.stream.watch import Watch
 from lab.stream.wire import Wire, dial
-from lab.tls.events import Endpoint, Event
+from lab.tls.events import Endpoint
 
 # A client has nothing to wait for once it has said goodbye.
 _LINGER = Linger(seconds=0.5)
@@ -28,17 +28,6 @@ _LINGER = Linger(seconds=0.5)
 
 class NoConnection(Exception):
     """TCP did not come about. Its message names the target and the reason."""
-
-
-@dataclass(slots=True)
-class Recording:
-    """What one connection showed, in order; grows while it lasts."""
-
-    events: list[Event] = field(default_factory=list)
-
-    def __call__(self, event: Event) -> None:
-        """Take one more event: a recording is an event sink."""
-        self.events.append(event)
 
 
 @contextlib.asynccontextmanager
@@ -58,16 +47,14 @@ async def connected(
     Raises NoConnection, and OSError where that file cannot be written.
     """
     with KeyLogSource(context, key_log) as source:
-        stream = TlsStream(
-            await reach(target, limit),
-            context,
-            Endpoint.CLIENT,
-            server_hostname=sni or target.host,
-            watch=Watch(Endpoint.CLIENT, recording, key_log=source),
-        )
+        wire = await reach(target, limit)
+        eyes = Watch(Endpoint.CLIENT, recording, key_log=source)
+        name = sni or target.host
+        stream = TlsStream(wire, context, Endpoint.CLIENT, server_hostname=name, watch=eyes)
         try:
             yield stream
         finally:
+            eyes.unfinished()
             await stream.close(_LINGER)
 
 

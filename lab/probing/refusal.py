@@ -11,8 +11,9 @@ import enum
 import ssl
 from dataclasses import dataclass
 
-from lab.probing.connection import Recording, connected
+from lab.probing.connection import connected
 from lab.probing.exchange import ExchangeError, HttpClient, Response
+from lab.probing.recording import Recording
 from lab.probing.target import Target
 from lab.stream.errors import StreamError
 from lab.tls.codepoints import ProtocolVersion

@@ -7,8 +7,9 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 
-from lab.probing.connection import Recording, connected
+from lab.probing.connection import connected
 from lab.probing.exchange import HttpClient, Response
+from lab.probing.recording import Recording
 from lab.probing.target import Target
 
 PATH = "/todo"

@@ -22,15 +22,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.pki.identity import Identity
 from lab.pki.private import temporary_pem
-from lab.probing.connection import Recording, connected
+from lab.probing.connection import connected
 from lab.probing.exchange import ExchangeError, HttpClient
+from lab.probing.recording import Recording
 from lab.probing.target import Target
 from lab.stream.contexts import ClientTls, IdentityFiles, TlsVersion, client_context
 from lab.stream.errors import StreamError
 from lab.stream.tls_stream import TlsStream
 from lab.tls.codepoints import ProtocolVersion
 from lab.tls.diagnosis import diagnose
-from lab.tls.events import Endpoint, Event, LocalFact, WireEvent
+from lab.tls.events import Endpoint, Event, LocalFact, Unfinished, WireEvent
 from lab.tls.outcome import Result, judge
 from lab.tls.summary import summarize
 from lab.tls.trace import Trace
@@ -116,14 +117,18 @@ async def watch(plan: Plan) -> list[Event]:
     ) as stream:
         # Whatever goes wrong has been recorded where it happened.
         with contextlib.suppress(StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError):
-            await stream.handshake(plan.limit)
-            if not plan.write_first and stream.ssl_object.version() == "TLSv1.3":
-                await _first_word(stream)
-            if stream.ssl_object.selected_alpn_protocol() not in _HTTP_1:
-                return recording.events  # this client cannot ask in what they agreed to speak
-            http = HttpClient(stream, plan.target.authority)
-            await asyncio.wait_for(http.request("GET", plan.request), plan.limit)
+            await _visit(stream, plan)
     return recording.events
+
+
+async def _visit(stream: TlsStream, plan: Plan) -> None:
+    await stream.handshake(plan.limit)
+    if not plan.write_first and stream.ssl_object.version() == "TLSv1.3":
+        await _first_word(stream)
+    # Else this client cannot ask in what they agreed to speak.
+    if stream.ssl_object.selected_alpn_protocol() in _HTTP_1:
+        http = HttpClient(stream, plan.target.authority)
+        await asyncio.wait_for(http.request("GET", plan.request), plan.limit)
 
 
 def presenting(tls: ClientTls, identity: Identity | None) -> ssl.SSLContext:
@@ -150,7 +155,8 @@ def conclude(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | No
     """
     trace = trace_of(plan, seen, server_saw)
     heard = any(
-        isinstance(event, WireEvent) and event.endpoint is Endpoint.SERVER for event in trace.events
+        isinstance(event, WireEvent | Unfinished) and event.endpoint is Endpoint.SERVER
+        for event in trace.events
     )
     if trace.outcome.result is Result.FAILED and not heard:
         first = trace.diagnosis[0]

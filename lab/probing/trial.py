@@ -14,8 +14,8 @@ from pathlib import Path
 
 from lab.pki.workshop import Workshop
 from lab.probing import bare
-from lab.probing.connection import Recording
 from lab.probing.hello import changed_hello
+from lab.probing.recording import Recording
 from lab.probing.scenario import (
     BareClient,
     Expectation,

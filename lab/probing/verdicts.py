@@ -174,7 +174,7 @@ def _returned(trial: Trial) -> bool | None:
 
 def _why_untold(outcome: Outcome) -> str:
     if outcome.signal is Signal.TIME_OUT:
-        return "the server fell silent in the handshake"
+        return "the server did not complete the handshake in time"
     if outcome.by is Endpoint.CLIENT and outcome.result is Result.REJECTED:
         return f"the client itself refused the server: {outcome.exception}"
     return "the server said neither yes nor no"

@@ -132,10 +132,11 @@ def abandoned(*, peer: str, common_name: str | None, reason: str) -> Entry:
 
 
 def monitor_full(*, most: int) -> Entry:
-    """The monitor turned a connection away, since ``most`` are open."""
+    """All ``most`` places of the monitor are taken, and one more came."""
     return Entry(
         level=logging.WARNING,
-        message=f"MONITOR FULL | {most} connections are open | one more was closed",
+        message=f"MONITOR FULL | {most} connections are open | who waited longest without a word "
+        "makes room for who comes",
         fields={"event": "monitor_full", "most": most},
     )
 
@@ -232,12 +233,24 @@ def unowned(*, what: str) -> Entry:
     )
 
 
-def worker_ended(*, number: int, how: str, done: str) -> Entry:
-    """A worker process ended unasked. ``how`` and ``done`` are our own text."""
+def worker_ended(*, worker: str, pid: int, how: str, wait: float) -> Entry:
+    """A worker process ended unasked; its next is started after ``wait`` seconds.
+
+    ``worker`` is what the crew calls it, ``how`` is our own text.
+    """
     return Entry(
         level=logging.ERROR,
-        message=f"WORKER | {number} {how} | {done}",
-        fields={"event": "worker_ended", "worker": number, "how": how, "done": done},
+        message=f"WORKER | {worker} (pid {pid}) {how} | started again in {wait:.1f} s",
+        fields={"event": "worker_ended", "worker": worker, "pid": pid, "how": how, "wait": wait},
+    )
+
+
+def worker_not_started(*, worker: str, reason: str, wait: float) -> Entry:
+    """The system gives no process for a worker. ``reason`` is its own wording, as above else."""
+    return Entry(
+        level=logging.ERROR,
+        message=f"WORKER | {worker} cannot be started: {reason} | tried again in {wait:.1f} s",
+        fields={"event": "worker_not_started", "worker": worker, "reason": reason, "wait": wait},
     )
 
 

@@ -4,7 +4,8 @@ Rules: it serves whoever can reach loopback, so it tells nothing secret and chan
 request must name a loopback host: a web page whose own name is made to point here (DNS rebinding)
 is of one origin with what it asks for, and its Host field is what gives it away. The answers are
 HTTP's by the service's own means, with bounds of their own; requests are journalled at DEBUG only,
-or those who ask every few seconds would drown the rest.
+or those who ask every few seconds would drown the rest. Whoever comes gets a place: where there is
+none, who has waited longest without a word makes room, or nobody could see how the server is.
 
 This module must not know what is counted, nor how the server's health is found out.
 """
@@ -15,13 +16,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from lab.service import journal
 from lab.service.accepting import Acceptor
 from lab.service.closing import Closing
 from lab.service.health import HealthCheck, HealthStatus
 from lab.service.http import serve_http
-from lab.service.limits import Limits
+from lab.service.limits import Interruption, Limits, WaitInterrupted, Watch
 from lab.service.message import RequestHead, Response, error_response, json_bytes
 from lab.stream.waiting import within
 from lab.stream.wire import AcceptedWire
@@ -37,6 +39,8 @@ _ALLOW = ((b"Allow", b", ".join(method.encode() for method in _METHODS)),)
 _NOT_KEPT = ((b"Cache-Control", b"no-store"),)
 _HOSTS = ("localhost", HOST)
 _MOST = 32  # connections at a time; a scraper needs one
+_TOLD_FOR = 60.0  # seconds for which it is not told again that these are too few
+_FIRST = 5.0  # seconds for a first byte: who connects has something to ask
 _PEER = f"{HOST} (monitor)"  # as the journal shows whoever asks here
 _GRACE = 3.0  # seconds for what is in flight, when the monitor closes
 # Scrapers keep their connection from one scrape to the next; Prometheus, for five minutes.
@@ -75,13 +79,28 @@ class MonitorApp:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Guest:
+    """A connection that has a place."""
+
+    stream: _Plain
+    task: asyncio.Task[None]
+
+    @property
+    def merit(self) -> tuple[bool, float]:
+        """What it has done for its place: the least makes room."""
+        return self.stream.spoken, self.stream.active
+
+
 class Monitor:
     """A plain HTTP server on loopback for ``app``. Use ``open``, then ``close``."""
 
     def __init__(self, app: MonitorApp) -> None:
         self._app = app
         self._closing = Closing()
+        self._guests: set[_Guest] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._told_until = 0.0
         self._acceptor = Acceptor(self._accepted)
 
     async def open(self, port: int, *, shared: bool = False) -> tuple[str, int]:
@@ -101,22 +120,35 @@ class Monitor:
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        if len(self._tasks) >= _MOST:
-            journal.write(journal.monitor_full(most=_MOST))
-            writer.close()
-            return
+        if len(self._guests) >= _MOST:
+            self._make_room()
+        wire = AcceptedWire(reader, writer)
+        guest = _Guest(stream=_Plain(wire, asyncio.get_running_loop().time), task=task)
         self._tasks.add(task)
+        self._guests.add(guest)
         try:
-            await self._serve(AcceptedWire(reader, writer))
-        except asyncio.CancelledError:  # by close(), which has waited
+            await self._serve(guest.stream, wire)
+        except asyncio.CancelledError:  # to make room, or by close(), which has waited
             writer.transport.abort()
         finally:
+            self._guests.discard(guest)
             self._tasks.discard(task)
 
-    async def _serve(self, wire: AcceptedWire) -> None:
+    def _make_room(self) -> None:
+        guest = min(self._guests, key=lambda each: each.merit)
+        self._guests.discard(guest)
+        guest.task.cancel()
+        now = asyncio.get_running_loop().time()
+        if now >= self._told_until:
+            self._told_until = now + _TOLD_FOR
+            journal.write(journal.monitor_full(most=_MOST))
+
+    async def _serve(self, stream: _Plain, wire: AcceptedWire) -> None:
         try:
+            if not await self._begun(stream):
+                return
             await serve_http(
-                _Plain(wire),
+                stream,
                 client=None,
                 peer=_PEER,
                 app=self._app,
@@ -130,22 +162,56 @@ class Monitor:
         finally:
             await wire.close(_LIMITS.discard_timeout)
 
+    async def _begun(self, stream: _Plain) -> bool:
+        """Whether the peer has something to say; once the monitor closes, HTTP finds that out."""
+        watch = Watch(closing=self._closing, tick=_FIRST)
+        try:
+            return self._closing.is_set() or await watch.wait(
+                stream.begin(), deadline=watch.after(_FIRST), idle=True
+            )
+        except WaitInterrupted as interrupted:
+            return interrupted.cause is Interruption.CLOSING
+        except ConnectionError:
+            return False
+        finally:
+            watch.stop()
+
 
 class _Plain:
-    """A wire as the byte stream that HTTP wants: without TLS, the one is the other."""
+    """A wire as the byte stream that HTTP wants: without TLS, the one is the other.
 
-    def __init__(self, wire: AcceptedWire) -> None:
+    ``active`` is when something last went over it, on the ``clock``.
+    """
+
+    def __init__(self, wire: AcceptedWire, clock: Callable[[], float]) -> None:
         self._wire = wire
+        self._clock = clock
+        self._first = b""
+        self.active = clock()
+
+    @property
+    def spoken(self) -> bool:
+        """Whether the peer has said something."""
+        return not self._wire.silent
 
     @property
     def pending(self) -> bool:
-        return False  # nothing is kept here, and no scraper sends ahead
+        return bool(self._first)  # no scraper sends ahead
+
+    async def begin(self) -> bool:
+        """Wait for the first bytes, which are kept for ``read``; tells whether there are any."""
+        self._first = await self.read()
+        return bool(self._first)
 
     async def read(self, max_bytes: int = 65536) -> bytes:
-        return await self._wire.receive()
+        first, self._first = self._first, b""
+        data = first or await self._wire.receive()
+        self.active = self._clock()
+        return data
 
     async def write(self, data: bytes) -> None:
         await self._wire.send(data)
+        self.active = self._clock()
 
 
 async def _drain(wire: AcceptedWire) -> None:

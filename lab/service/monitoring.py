@@ -1,21 +1,20 @@
 """A monitor with all that is behind it: beside a server, or beside the workers that share a board.
 
-This module must not know options, signals or how processes are started. As ``metrics`` it is
+This module must not know options, signals or how processes are started. As ``exposition`` it is
 imported only where needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+import asyncio
+from collections.abc import Iterable, Sequence
 
 from lab.service.board import Board
+from lab.service.counts import Row
 from lab.service.expiry import Expiry
 from lab.service.exposition import Exposition
 from lab.service.health import STOPPING, Health, HealthCheck
-from lab.service.metrics import Metrics
 from lab.service.monitor import Monitor, MonitorApp
-from lab.service.shared_metrics import shared_registry
 from lab.service.todo_server import TodoServer
 
 
@@ -48,13 +47,17 @@ class Monitoring:
         return STOPPING if self._stopping else await self._found()
 
 
-def beside_server(server: TodoServer, metrics: Metrics) -> Monitoring:
-    """The monitor of a server in this process; ``metrics`` is the server's observer."""
-    exposition = Exposition(metrics.registry, lambda: server.connections)
+def beside_server(server: TodoServer, row: Row) -> Monitoring:
+    """The monitor of a server in this process that counts in ``row``."""
+    exposition = Exposition(
+        (row,),
+        connections=lambda: server.connections,
+        tasks=lambda: len(asyncio.all_tasks()),
+    )
     return Monitoring(exposition, server.health)
 
 
-def beside_workers(folder: Path, board: Board) -> Monitoring:
-    """The monitor of workers that count in ``folder`` and write on ``board``."""
-    exposition = Exposition(shared_registry(folder), lambda: board.connections)
+def beside_workers(rows: Sequence[Row], board: Board) -> Monitoring:
+    """The monitor of workers that count in ``rows`` and write on ``board``."""
+    exposition = Exposition(rows, connections=lambda: board.connections, tasks=lambda: board.tasks)
     return Monitoring(exposition, board.health)

@@ -1,7 +1,7 @@
 """What the server tells whoever counts its work: one contract, so that the work knows no counter.
 
-Rules: telling costs nothing where nobody listens, never waits and never raises. What is told is
-the work's own view; whoever counts it bounds what a peer chose.
+Rules: telling costs nothing where nobody listens, never waits and never raises (``shield``
+sees to that). What is told is the work's own view; whoever counts it bounds what a peer chose.
 
 This module must not know metrics.
 """

@@ -74,10 +74,19 @@ class Renewal:
         self._used: Loaded | None = None
         self._ends: tuple[datetime, ...] = ()  # that are still to come
 
-    def load(self) -> Loaded:
-        """Load for the first time. Raises a :class:`~lab.pki.errors.PkiError`."""
+    def load(self, kept: Loaded | None = None) -> Loaded:
+        """Load for the first time; ``kept``, where there is one and loading fails, which is told.
+
+        Raises a :class:`~lab.pki.errors.PkiError`.
+        """
         self._seen = self._in_use = self._files.stamps()
-        loaded = self._files.load(now=self._clock())
+        try:
+            loaded = self._files.load(now=self._clock())
+        except PkiError as error:
+            if kept is None:
+                raise
+            self._keep(error)
+            loaded = kept
         self._remember(loaded)
         return loaded
 

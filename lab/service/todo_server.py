@@ -24,6 +24,7 @@ from lab.service.http import App, serve_http
 from lab.service.limits import Limits
 from lab.service.listener import Listener, Visit
 from lab.service.observing import Observer
+from lab.service.shield import Shield
 from lab.service.store import MemoryStore, TodoStore
 from lab.service.tally import in_turn
 from lab.service.todos import TodoApp
@@ -41,12 +42,13 @@ SinkFactory = Callable[[str], EventSink]
 class TodoServer:
     """A TODO server over mutual TLS.
 
-    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``.
-    With ``sink``, every connection is watched and its events go to a sink of its own: all of them,
-    or with an ``allowance``, those of the handshake, within that (see ``Watch``); as they come
-    where ``live``. ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in,
-    and where a certificate is optional, everyone with one. ``observer`` is told what the server
-    does. ``clock`` gives Unix time in seconds.
+    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``;
+    they are not touched where there is a ``context`` that was made of them before. With ``sink``,
+    every connection is watched and its events go to a sink of its own: all of them, or with an
+    ``allowance``, those of the handshake, within that (see ``Watch``); as they come where ``live``.
+    ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in, and where a
+    certificate is optional, everyone with one. ``observer`` is told what the server does.
+    ``clock`` gives Unix time in seconds.
 
     OpenSSL judges a certificate in a full handshake only: one that has expired since comes in by
     resumption, and in TLS 1.3 gets a new ticket each time. No alert can be sent once the handshake
@@ -57,6 +59,7 @@ class TodoServer:
         self,
         tls: ServerTls,
         *,
+        context: ssl.SSLContext | None = None,
         limits: Limits | None = None,
         store: TodoStore | None = None,
         sink: SinkFactory | None = None,
@@ -66,7 +69,7 @@ class TodoServer:
         observer: Observer | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        context = server_context(tls)
+        context = context or server_context(tls)
         self._limits = limits = limits or Limits()
         idle = min(limits.idle_timeout, limits.surplus_timeout)
         self._surplus_limits = replace(limits, idle_timeout=idle)
@@ -74,7 +77,7 @@ class TodoServer:
         self._allowance = allowance
         self._live = live
         self._clock = clock
-        self._observer = observer
+        self._observer = observer = None if observer is None else Shield(observer)
         self._stopping = False
         watched = sink is not None or observer is not None
         self._key_log = KeyLogSource(context) if watched else None

@@ -22,6 +22,7 @@ from lab.tls.events import (
     ApplicationDataSeen,
     ChangeCipherSpecSeen,
     Event,
+    LeftOut,
     LocalFact,
     Malformed,
     MessageSeen,
@@ -29,6 +30,7 @@ from lab.tls.events import (
     Protocol,
     SealedSeen,
     StreamEnded,
+    Unfinished,
     WireEvent,
 )
 from lab.tls.registry import CodePoint
@@ -72,10 +74,18 @@ def headline(event: Event) -> str:
     if isinstance(event, NotTls):
         plain = event.protocol is Protocol.UNKNOWN
         return "not TLS" if plain else f"not TLS: {event.protocol.value}"
-    if isinstance(event, Malformed):
-        return "malformed bytes"
-    assert isinstance(event, LocalFact)
-    return _fact(event)
+    if isinstance(event, LocalFact):
+        return _fact(event)
+    return _of_what_was_not_read(event)
+
+
+def _of_what_was_not_read(event: Event) -> str:
+    if isinstance(event, Unfinished):
+        return f"unfinished {event.part.value}"
+    if isinstance(event, LeftOut):
+        return f"{event.count} more, left out"
+    assert isinstance(event, Malformed)
+    return "malformed bytes"
 
 
 def details(event: Event) -> Iterator[Detail]:
@@ -124,6 +134,17 @@ def _stream_ended(event: StreamEnded) -> Iterator[Detail]:
 @_of_event.register
 def _not_tls(event: NotTls) -> Iterator[Detail]:
     yield Detail("first bytes", quoted(event.sample), notable=True)
+
+
+@_of_event.register
+def _unfinished(event: Unfinished) -> Iterator[Detail]:
+    whole = "not even its header whole" if event.expected is None else f"of {event.expected}"
+    yield Detail("came", f"{event.came} bytes, {whole}", notable=True)
+
+
+@_of_event.register
+def _left_out(event: LeftOut) -> Iterator[Detail]:
+    yield Detail("content", f"{event.octets} bytes, more than is kept", notable=True)
 
 
 @_of_event.register

@@ -35,7 +35,7 @@ _DEEDS = {
     Signal.FIN: "ended the connection",
     Signal.RST: "reset the connection",
     Signal.CLOSE_NOTIFY: "left",
-    Signal.TIME_OUT: "fell silent",
+    Signal.TIME_OUT: "let the time run out",
     Signal.NOT_TLS: "sent bytes that are not TLS",
     Signal.MALFORMED: "sent malformed bytes",
 }

@@ -83,6 +83,10 @@ class Watch:
         """OpenSSL has come to an end with the handshake: what is still sealed stays sealed."""
         self._tell((HandshakeObserver.finish, ()))
 
+    def unfinished(self) -> None:
+        """This end waits no longer: let what has come in part be told of."""
+        self._tell((HandshakeObserver.unfinished, (self.clock(),)))
+
     def ended(self, sender: Endpoint, end: StreamEnd) -> None:
         """One direction of TCP is over."""
         self._tell((HandshakeObserver.end, (sender, end, self.clock())))

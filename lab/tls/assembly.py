@@ -37,6 +37,14 @@ class MessageAssembler:
         """Whether bytes are left that no message given out has used."""
         return self._at < len(self._data)
 
+    @property
+    def progress(self) -> tuple[int, int | None]:
+        """How many bytes came of such a message, and how many it has, if that came."""
+        came, at = len(self._data) - self._at, self._at
+        if came < _HEADER:
+            return came, None
+        return came, _HEADER + int.from_bytes(self._data[at + 1 : at + _HEADER], "big")
+
     def add(self, fragment: bytes, span: RecordSpan) -> Iterator[Assembled]:
         """Add the content of the record at ``span``: the messages that it completes.
 

@@ -126,10 +126,46 @@ class Malformed(Event):
     problem: str
 
 
+class Part(enum.Enum):
+    """What may come in pieces."""
+
+    RECORD = "record"
+    MESSAGE = "handshake message"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished(Event):
+    """A record or a message that ``endpoint`` began, and whose end nobody waited for any longer.
+
+    ``came`` counts the bytes of it that came, its header included; ``expected`` how many it has in
+    all, None where not even its header came whole.
+    """
+
+    part: Part
+    came: int
+    expected: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut(Event):
+    """Of what ``endpoint`` sent, ``count`` events were more than is kept; ``time`` is the first's.
+
+    Of each kind of message and alert the first is kept even so; ``octets`` counts the bytes of
+    content of the others.
+    """
+
+    count: int
+    octets: int
+
+
 class Protocol(enum.Enum):
     """What bytes that are not TLS records look like."""
 
     HTTP = "plain HTTP"
+    SMTP_OR_FTP = "SMTP or FTP"
+    POP3 = "POP3"
+    IMAP = "IMAP"
+    SSH = "SSH"
     SSLV2 = "an SSLv2-style hello"
     UNKNOWN = "no protocol known here"
 

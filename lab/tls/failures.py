@@ -8,10 +8,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.tls.cause import Diagnosis
-from lab.tls.events import Event, Malformed, NotTls
+from lab.tls.events import (
+    AlertSeen,
+    ChangeCipherSpecSeen,
+    Endpoint,
+    Event,
+    Fact,
+    LeftOut,
+    LocalFact,
+    Malformed,
+    MessageSeen,
+    NotTls,
+    Protocol,
+    Unfinished,
+    WireEvent,
+)
 from lab.tls.outcome import Outcome, Signal
 from lab.tls.summary import Summary
 from lab.tls.text import escaped
+
+# More messages and records than any handshake has from one end.
+_MOST = 100
 
 
 def failure(events: Sequence[Event], summary: Summary, outcome: Outcome) -> Diagnosis:
@@ -20,7 +37,8 @@ def failure(events: Sequence[Event], summary: Summary, outcome: Outcome) -> Diag
     if outcome.signal is Signal.NOT_TLS:
         return _no_tls(events, whose)
     if outcome.signal is Signal.TIME_OUT:
-        return _silence(summary, outcome, whose)
+        assert outcome.by is not None
+        return _no_completion(events, summary, outcome.by)
     if outcome.signal is Signal.MALFORMED:
         return _malformed(events, whose)
     if outcome.signal is Signal.CLOSE_NOTIFY:
@@ -45,29 +63,84 @@ def failure(events: Sequence[Event], summary: Summary, outcome: Outcome) -> Diag
 def _no_tls(events: Sequence[Event], whose: str) -> Diagnosis:
     alien = next(event for event in events if isinstance(event, NotTls))
     sample = escaped(alien.sample[:32].decode("latin-1"))
+    known = alien.protocol is not Protocol.UNKNOWN
+    what = f"but {alien.protocol.value}" if known else "nor any other protocol that is known here"
     return Diagnosis(
         code="no-tls",
-        summary=f"the {whose} does not speak TLS here, but {alien.protocol.value}",
+        summary=f"the {whose} does not speak TLS here, {what}",
         evidence=(f'its first bytes are "{sample}"',),
         reference="RFC 8446 section 5.1",
         fix="check the port, and whether TLS must be asked for first (STARTTLS)",
     )
 
 
-def _silence(summary: Summary, outcome: Outcome, whose: str) -> Diagnosis:
-    if outcome.after:
-        heard = f"nothing came after the other end's {outcome.after}"
-    elif summary.client_hello is None:
-        heard = "not one message came"
+def _no_completion(events: Sequence[Event], summary: Summary, by: Endpoint) -> Diagnosis:
+    """Time ran out: ``by`` was slow, or sent what completes nothing, or sent nothing more."""
+    end = next(at for at, event in enumerate(events) if _is_time_out(event))
+    heard = [
+        event
+        for event in events[:end]
+        if event.endpoint is by and isinstance(event, WireEvent | LeftOut)
+    ]
+    number = sum(event.count if isinstance(event, LeftOut) else 1 for event in heard)
+    if number > _MOST or any(getattr(event, "out_of_order", False) for event in heard):
+        return _flood(heard, number, by)
+    for event in events[end:]:  # it is told when the waiting is over
+        if isinstance(event, Unfinished) and event.endpoint is by:
+            return _slowness(event, by)
+    return _silence(heard, summary, by)
+
+
+def _is_time_out(event: Event) -> bool:
+    return isinstance(event, LocalFact) and event.fact is Fact.TIMED_OUT
+
+
+def _slowness(begun: Unfinished, by: Endpoint) -> Diagnosis:
+    what = begun.part.value
+    whole = "its header not being whole" if begun.expected is None else f"of {begun.expected}"
+    return Diagnosis(
+        code="unfinished",
+        summary=f"the {by.value} began a {what} and did not finish it in time",
+        evidence=(f"{begun.came} bytes of the {what} came, {whole}",),
+        reference="RFC 8446 section 5.1",
+        fix=f"look for a {by.value} that stalls, or for what holds up the bytes on their way",
+    )
+
+
+def _flood(heard: Sequence[Event], number: int, by: Endpoint) -> Diagnosis:
+    return Diagnosis(
+        code="endless-handshake",
+        summary=f"the {by.value} went on sending, and did not complete the handshake",
+        evidence=(f"messages and records of the {by.value}: {number}, the last {_last(heard)}",),
+        reference="RFC 8446 section 4",
+        fix=f"look for a fault in the {by.value}, or an attack: no handshake needs that",
+    )
+
+
+def _silence(heard: Sequence[Event], summary: Summary, by: Endpoint) -> Diagnosis:
+    if heard:
+        nothing = f"nothing came after the {by.value}'s {_last(heard)}"
+    elif by is Endpoint.CLIENT or summary.client_hello is None:
+        nothing = "not one message came"
     else:
-        heard = "no answer to ClientHello"
+        nothing = "no answer to ClientHello"
     return Diagnosis(
         code="silence",
-        summary=f"the {whose} fell silent",
-        evidence=(heard,),
+        summary=f"the {by.value} fell silent",
+        evidence=(nothing,),
         reference="RFC 8446 section 4",
         fix="check that something serves this port, and what stands between the ends",
     )
+
+
+def _last(heard: Sequence[Event]) -> str:
+    """The last thing that was read, by its name."""
+    event = next(event for event in reversed(heard) if not isinstance(event, LeftOut))
+    if isinstance(event, MessageSeen):
+        return event.message.name
+    if isinstance(event, AlertSeen):
+        return f"alert {event.description}"
+    return "ChangeCipherSpec" if isinstance(event, ChangeCipherSpecSeen) else "sealed record"
 
 
 def _malformed(events: Sequence[Event], whose: str) -> Diagnosis:

@@ -13,7 +13,6 @@ from collections import deque
 
 from lab.tls import messages as msg
 from lab.tls import preamble
-from lab.tls.assembly import MessageAssembler
 from lab.tls.codepoints import (
     AlertDescription,
     AlertLevel,
@@ -21,14 +20,14 @@ from lab.tls.codepoints import (
     ExtensionType,
     HandshakeType,
 )
-from lab.tls.connection import Connection, Snapshot
+from lab.tls.connection import Connection
+from lab.tls.direction import Direction
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
     ChangeCipherSpecSeen,
     Endpoint,
     Event,
-    Malformed,
     MessageSeen,
     NotTls,
     RecordSpan,
@@ -40,9 +39,9 @@ from lab.tls.keylog import KeyRing
 from lab.tls.message_parsing import parse_message
 from lab.tls.order import Order, Step, step_of
 from lab.tls.reader import WireError
-from lab.tls.records import MAX_PLAINTEXT, Record, RecordReader
+from lab.tls.records import MAX_PLAINTEXT, Record
 from lab.tls.registry import code_table
-from lab.tls.unsealing import Sealed, Stage, Unsealer
+from lab.tls.unsealing import Sealed, Stage
 
 MAX_WAITING_BYTES = 2**18
 """How many bytes of records wait for a secret before the oldest are given up."""
@@ -50,19 +49,6 @@ MAX_WAITING_RECORDS = 1024
 """How many records wait for a secret before the oldest are given up."""
 SAMPLE = 64
 """How many bytes of what is no TLS are shown."""
-
-
-class _Direction:
-    """What is kept of one sender's bytes."""
-
-    def __init__(self, sender: Endpoint, connection: Connection, ring: KeyRing) -> None:
-        self.sender = sender
-        self.reader = RecordReader()
-        self.assembler = MessageAssembler()
-        self.unsealer = Unsealer(sender, connection, ring)
-        self.recognised = False  # the first bytes are TLS
-        self.cut = False  # no more records are cut from its bytes
-        self.stopped = False  # no more records of it are read
 
 
 class HandshakeObserver:
@@ -80,17 +66,12 @@ class HandshakeObserver:
         self._connection = Connection()
         self._order = Order()
         self._directions = {
-            sender: _Direction(sender, self._connection, self._ring) for sender in Endpoint
+            sender: Direction(sender, self._connection, self._ring) for sender in Endpoint
         }
-        self._waiting: deque[tuple[float, _Direction, Record | StreamEnd | Event]] = deque()
+        self._waiting: deque[tuple[float, Direction, Record | StreamEnd | Event]] = deque()
         self._waiting_bytes = 0
         self._no_more_secrets = False
         self._events: list[Event] = []
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """What the messages that came out so far have settled."""
-        return self._connection.snapshot()
 
     def feed(self, sender: Endpoint, data: bytes, time: float) -> list[Event]:
         """Take ``data``, the next bytes that ``sender`` sent, seen at ``time``."""
@@ -111,12 +92,21 @@ class HandshakeObserver:
     def end(self, sender: Endpoint, end: StreamEnd, time: float) -> list[Event]:
         """TCP has ended for what ``sender`` sends."""
         direction = self._directions[sender]
-        first = direction.reader.pending
-        unrecognised = not direction.recognised and not direction.cut
-        if first and unrecognised and not preamble.looks_like_tls(first):
-            self._not_tls(direction, first, time)
+        self._take_for_what_it_is(direction, time)
+        direction.ended = True
         self._waiting.append((time, direction, end))
         return self._drain()
+
+    def unfinished(self, time: float) -> list[Event]:
+        """Nobody waits any longer for the end of what either side has begun: tell of that."""
+        for direction in self._directions.values():
+            self._take_for_what_it_is(direction, time)
+        events = self.finish()
+        return events + [
+            event
+            for direction in self._directions.values()
+            if (event := direction.unfinished(time)) is not None
+        ]
 
     def finish(self) -> list[Event]:
         """No more secrets will come: what waits comes out, sealed where it must."""
@@ -125,7 +115,7 @@ class HandshakeObserver:
 
     # Cutting bytes into records.
 
-    def _cut(self, direction: _Direction, time: float) -> None:
+    def _cut(self, direction: Direction, time: float) -> None:
         if not direction.recognised:
             first = direction.reader.pending
             if first and not preamble.looks_like_tls(first):
@@ -141,9 +131,16 @@ class HandshakeObserver:
         except WireError as error:
             direction.cut = True
             offset = direction.reader.offset
-            self._waiting.append((time, direction, _malformed(direction, time, offset, error)))
+            self._waiting.append((time, direction, direction.malformed(time, offset, error)))
 
-    def _not_tls(self, direction: _Direction, first: bytes, time: float) -> None:
+    def _take_for_what_it_is(self, direction: Direction, time: float) -> None:
+        """No more may come: first bytes that are no TLS, however few, tell what they are."""
+        first = direction.reader.pending
+        unrecognised = not direction.recognised and not direction.cut
+        if first and unrecognised and not preamble.looks_like_tls(first):
+            self._not_tls(direction, first, time)
+
+    def _not_tls(self, direction: Direction, first: bytes, time: float) -> None:
         direction.cut = True
         event = NotTls(
             time=time,
@@ -172,7 +169,7 @@ class HandshakeObserver:
         events, self._events = self._events, []
         return events
 
-    def _ended(self, direction: _Direction, end: StreamEnd, time: float) -> None:
+    def _ended(self, direction: Direction, end: StreamEnd, time: float) -> None:
         inside = bool(direction.reader.pending) or direction.assembler.unfinished
         self._events.append(
             StreamEnded(
@@ -183,7 +180,7 @@ class HandshakeObserver:
             )
         )
 
-    def _read(self, direction: _Direction, record: Record, time: float) -> bool:
+    def _read(self, direction: Direction, record: Record, time: float) -> bool:
         """Turn a record into events; False where it must wait for a secret."""
         if direction.stopped:
             return True
@@ -204,7 +201,7 @@ class HandshakeObserver:
                 self._content(direction, record.span, record.content_type, fragment, time, False)
         except WireError as error:
             direction.stopped = direction.cut = True
-            self._events.append(_malformed(direction, time, record.span.offset, error))
+            self._events.append(direction.malformed(time, record.span.offset, error))
         return True
 
     def _patient(self) -> bool:
@@ -214,7 +211,7 @@ class HandshakeObserver:
             or len(self._waiting) > MAX_WAITING_RECORDS
         )
 
-    def _sealed(self, direction: _Direction, record: Record, sealed: Sealed, time: float) -> None:
+    def _sealed(self, direction: Direction, record: Record, sealed: Sealed, time: float) -> None:
         if sealed.hides_handshake:
             self._order.suspend()
         self._events.append(
@@ -231,7 +228,7 @@ class HandshakeObserver:
 
     def _content(
         self,
-        direction: _Direction,
+        direction: Direction,
         span: RecordSpan,
         kind: ContentType,
         data: bytes,
@@ -265,7 +262,7 @@ class HandshakeObserver:
             raise WireError("TLSInnerPlaintext.type", f"{kind} is no content of TLS")
 
     def _alert(
-        self, direction: _Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
+        self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
     ) -> None:
         if len(data) != 2:  # RFC 8446 section 5.1: one alert a record, whole
             raise WireError("Alert", f"{len(data)} bytes where an alert has 2")
@@ -281,7 +278,7 @@ class HandshakeObserver:
         )
 
     def _change_cipher_spec(
-        self, direction: _Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
+        self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
     ) -> None:
         if data != b"\x01":
             raise WireError("ChangeCipherSpec", "not the one byte 1 that it must be")
@@ -290,7 +287,6 @@ class HandshakeObserver:
             raise WireError("TLSInnerPlaintext.type", "change_cipher_spec is protected")
         legal = self._order.take(direction.sender, Step.CHANGE_CIPHER_SPEC)
         if not tls13 and self._connection.version is not None:
-            self._connection.change_cipher_spec(direction.sender)
             direction.unsealer.change_cipher_spec()
         self._events.append(
             ChangeCipherSpecSeen(
@@ -305,7 +301,7 @@ class HandshakeObserver:
     # Handshake messages.
 
     def _handshake(
-        self, direction: _Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
+        self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
     ) -> None:
         if not data:  # RFC 8446 section 5.1
             raise WireError("Handshake", "an empty fragment")
@@ -319,7 +315,7 @@ class HandshakeObserver:
 
     def _message(
         self,
-        direction: _Direction,
+        direction: Direction,
         raw: bytes,
         records: tuple[RecordSpan, ...],
         time: float,
@@ -347,7 +343,7 @@ class HandshakeObserver:
             )
         )
 
-    def _change_keys(self, direction: _Direction, message: msg.HandshakeMessage) -> None:
+    def _change_keys(self, direction: Direction, message: msg.HandshakeMessage) -> None:
         """Let a message have its effect on the keys of what follows it."""
         from_client = direction.sender is Endpoint.CLIENT
         if isinstance(message, msg.ClientHello) and from_client:
@@ -375,13 +371,3 @@ _KEY_CHANGES = {
     msg.KeyUpdate,
 }
 _TLS13_STAGES = (Stage.HANDSHAKE, Stage.APPLICATION)
-
-
-def _malformed(direction: _Direction, time: float, offset: int, error: WireError) -> Malformed:
-    return Malformed(
-        time=time,
-        endpoint=direction.sender,
-        offset=offset,
-        where=error.where,
-        problem=error.problem,
-    )

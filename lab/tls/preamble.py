@@ -12,6 +12,18 @@ ENOUGH = 5
 
 _HTTP = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTIONS ", b"TRACE ")
 _HTTP_STARTS = tuple(start[:ENOUGH] for start in (*_HTTP, b"PATCH ", b"PRI * ", b"HTTP/"))
+# What an HTTP/0.9 response begins with, which has no head: some servers answer in it what they
+# cannot read. In lower case.
+_HTML_STARTS = tuple(start[:ENOUGH] for start in (b"<!doctype", b"<html", b"<head"))
+# How servers greet that speak first: RFC 5321 section 4.2 and RFC 959 section 4.2, RFC 1939
+# section 4, RFC 3501 section 7.1, RFC 4253 section 4.2.
+_GREETINGS = (
+    (b"220 ", Protocol.SMTP_OR_FTP),
+    (b"220-", Protocol.SMTP_OR_FTP),
+    (b"+OK ", Protocol.POP3),
+    (b"* OK ", Protocol.IMAP),
+    (b"SSH-", Protocol.SSH),
+)
 
 
 def looks_like_tls(first: bytes) -> bool:
@@ -24,8 +36,11 @@ def looks_like_tls(first: bytes) -> bool:
 
 def recognise(first: bytes) -> Protocol:
     """What ``first``, which is not the start of a TLS record, looks like."""
-    if first.startswith(_HTTP_STARTS):
+    if first.startswith(_HTTP_STARTS) or first[:ENOUGH].lower().startswith(_HTML_STARTS):
         return Protocol.HTTP
+    for greeting, protocol in _GREETINGS:
+        if first.startswith(greeting):
+            return protocol
     # RFC 5246 appendix E.2: two bytes of length with the top bit set, the message type
     # client_hello, and the version that is asked for.
     hello = len(first) >= ENOUGH and first[0] & 0x80 and first[2] == 1

@@ -48,6 +48,14 @@ class RecordReader:
         """The bytes that are not yet a whole record."""
         return bytes(self._buffer[self._at :])
 
+    @property
+    def unfinished(self) -> tuple[int, int | None]:
+        """How many bytes came of a record that is not whole, and how many it has, if that came."""
+        came, at = len(self._buffer) - self._at, self._at
+        if came < HEADER:
+            return came, None
+        return came, HEADER + int.from_bytes(self._buffer[at + HEADER - 2 : at + HEADER], "big")
+
     def feed(self, data: bytes) -> None:
         """Add ``data`` at the end of the stream."""
         if self._at == len(self._buffer):

@@ -74,8 +74,8 @@ class Summary:
 def summarize(events: Sequence[Event]) -> Summary:
     """Gather what ``events``, in their order, show. Of repeated handshakes, the first counts."""
     messages = [event for event in events if isinstance(event, MessageSeen)]
-    client_hello = _first(messages, ClientHello)
-    server_hello = _first(messages, ServerHello)
+    client_hello = _first(messages, ClientHello, Endpoint.CLIENT)
+    server_hello = _first(messages, ServerHello, Endpoint.SERVER)
     server_chain = _chain(messages, Endpoint.SERVER)
     return Summary(
         client_hello=client_hello,

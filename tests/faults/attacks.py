@@ -14,7 +14,7 @@ import enum
 import random
 
 from lab.stream.contexts import TlsVersion
-from tests.faults.peer import GET, PATIENCE, Answer, End, Peer, Target, records
+from tests.faults.peer import GET, HOST, Answer, End, Peer, Target, records, within_patience
 
 REFUSED = {
     TlsVersion.TLS12: "SSLV3_ALERT_HANDSHAKE_FAILURE",  # 40
@@ -22,8 +22,8 @@ REFUSED = {
 }
 """What a client without a certificate is told, in OpenSSL's words."""
 
-_BURST = GET * 90
-_SMALL = 4096  # bytes of a receive buffer
+BURST = GET * 90
+SMALL = 4096  # bytes of a receive buffer
 
 
 class Stage(enum.Enum):
@@ -42,7 +42,7 @@ class Stage(enum.Enum):
 
 async def reset_at(aim: Target, version: TlsVersion, stage: Stage) -> None:
     """Go as far as ``stage``, and reset."""
-    small = _SMALL if stage is Stage.ANSWER else None
+    small = SMALL if stage is Stage.ANSWER else None
     peer = await Peer.connect(aim.port, aim.trusted[version], receive_buffer=small)
     try:
         if stage in (Stage.REQUEST, Stage.ANSWER, Stage.CLOSE_NOTIFY):
@@ -75,7 +75,7 @@ async def _go_on(peer: Peer, stage: Stage) -> None:
     if stage is Stage.REQUEST:
         await peer.write(GET[:20])
     elif stage is Stage.ANSWER:
-        await peer.write(_BURST)
+        await peer.write(BURST)
         await peer.read()
     else:
         await peer.ask(GET)
@@ -85,6 +85,16 @@ async def _go_on(peer: Peer, stage: Stage) -> None:
 async def refused(aim: Target, version: TlsVersion) -> str:
     """One client without a certificate; what it was told, as ``told`` has it."""
     return await told(await Peer.connect(aim.port, aim.nameless[version]))
+
+
+async def refused_unread(aim: Target, version: TlsVersion) -> None:
+    """One client without a certificate that does not wait to be told."""
+    peer = await Peer.connect(aim.port, aim.nameless[version])
+    try:
+        await peer.send(peer.flight())
+        await peer.send(await peer.answer_flight())
+    finally:
+        peer.reset()
 
 
 async def told(peer: Peer) -> str:
@@ -191,67 +201,64 @@ async def _send_all(peer: Peer, data: bytes, size: int) -> None:
             await peer.write(data[start : start + size])
 
 
-async def never_say_goodbye(aim: Target, version: TlsVersion) -> End:
-    """Ask for the end, read the answer and the server's close_notify, and answer nothing."""
+async def never_say_goodbye(aim: Target, version: TlsVersion) -> None:
+    """Ask for the end, read the answer and the server's close_notify, and answer nothing.
+
+    Returns once the server has let go all the same. Raises TimeoutError where it never does.
+    """
     peer = await Peer.connect(aim.port, aim.trusted[version])
     try:
         await peer.handshake()
         await peer.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         assert await peer.at_end()
         # Neither close_notify nor FIN from here: the server must not wait for them for ever.
-        while True:
-            try:
-                await peer.send(b"\x17\x03\x03\x00\x01\x00")
-            except ConnectionError:
-                return End.RESET
-            await asyncio.sleep(0.05)
+        await within_patience(_send_until_reset(peer))
     finally:
         peer.close()
 
 
-async def never_read(aim: Target, version: TlsVersion, *, at_most: int = 400_000) -> int:
-    """Ask on and on, and read nothing, until the server lets go; how many requests were taken."""
-    peer = await Peer.connect(aim.port, aim.trusted[version], receive_buffer=_SMALL)
-    taken = 0
-    try:
-        await peer.handshake()
-        while taken < at_most:
-            await peer.write(_BURST)
-            taken += 90
-    except ConnectionError:
-        pass
-    finally:
-        peer.reset()
-    return taken
-
-
-async def stay_silent(aim: Target, *, source: str | None = None) -> tuple[bytes, End]:
-    """Connect, and wait for the server to have had enough."""
-    peer = await Peer.connect(aim.port, source=source)
-    try:
-        return await peer.everything()
-    finally:
-        peer.close()
-
-
-async def creep(aim: Target, version: TlsVersion, interval: float) -> End:
-    """Send a ClientHello byte by byte, at an ``interval`` in seconds, until the server ends it."""
-    peer = await Peer.connect(aim.port, aim.trusted[version])
-    sending = asyncio.ensure_future(_drip(peer, peer.flight(), interval))
-    try:
-        return (await peer.everything())[1]
-    finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
-        peer.close()
-
-
-async def _drip(peer: Peer, data: bytes, interval: float) -> None:
+async def _send_until_reset(peer: Peer) -> None:
     with contextlib.suppress(ConnectionError):
-        for byte in data:
-            await peer.send(bytes([byte]))
-            await asyncio.sleep(interval)
-        await asyncio.sleep(PATIENCE)
+        while True:
+            await peer.send(b"\x17\x03\x03\x00\x01\x00")
+            await asyncio.sleep(0.05)
+
+
+async def renegotiate(aim: Target) -> str:
+    """Ask for a new handshake on a connection of TLS 1.2; what ``openssl s_client`` prints of it.
+
+    Raises FileNotFoundError where there is no openssl.
+    """
+    files = {"-CAfile": "ca.crt", "-cert": "client.crt", "-key": "client.key"}
+    process = await asyncio.create_subprocess_exec(
+        "openssl",
+        "s_client",
+        *("-connect", f"{HOST}:{aim.port}", "-tls1_2", "-msg"),
+        *(word for option, name in files.items() for word in (option, str(aim.certs / name))),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        said = await within_patience(process.stdout.readuntil(b"Verify return code: 0"))
+        process.stdin.write(b"R\n")
+        await process.stdin.drain()
+        # It ends by itself: a client that was refused this has nothing more to say.
+        said += await within_patience(process.stdout.read())
+        await within_patience(process.wait())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return said.decode("utf-8", "replace")
+
+
+def renegotiation_was_refused(said: str) -> bool:
+    """Whether what ``renegotiate`` returned shows the alert, and no second handshake."""
+    after = said.partition("RENEGOTIATING")[2]
+    return "no_renegotiation" in after and "ServerHello" not in after
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:

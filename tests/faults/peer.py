@@ -63,9 +63,13 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A server to attack, and the contexts of clients that it lets in and that it refuses."""
+    """A server to attack, and the contexts of clients that it lets in and that it refuses.
+
+    ``certs`` is the folder that all of them have their certificates from.
+    """
 
     port: int
+    certs: Path
     trusted: Mapping[TlsVersion, ssl.SSLContext]
     nameless: Mapping[TlsVersion, ssl.SSLContext]
 
@@ -83,6 +87,7 @@ def target(port: int, certs: Path) -> Target:
 
     return Target(
         port=port,
+        certs=certs,
         trusted={version: context(version, files) for version in TlsVersion},
         nameless={version: context(version, None) for version in TlsVersion},
     )
@@ -94,13 +99,24 @@ async def within_patience(waiting: Awaitable[T]) -> T:
 
 
 def records(data: bytes) -> list[bytes]:
-    """Whole TLS records, each with its header."""
+    """TLS records, each with its header; the last one is what there is of it."""
     found = []
     while data:
         size = 5 + int.from_bytes(data[3:5], "big")
         found.append(data[:size])
         data = data[size:]
     return found
+
+
+def are_whole_records(data: bytes) -> bool:
+    """Whether ``data`` is TLS records of known types from the first byte to the last."""
+    return all(
+        len(each) >= 5
+        and len(each) == 5 + int.from_bytes(each[3:5], "big")
+        and each[0] in (20, 21, 22, 23)
+        and each[1] == 3
+        for each in records(data)
+    )
 
 
 class Peer:

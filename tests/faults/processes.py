@@ -1,4 +1,4 @@
-"""A server process from outside: descriptors, memory, CPU time and TCP connections (Linux).
+"""A server process from outside: what it holds, and how it is kept short of it (Linux).
 
 This module must not know pytest: scripts/soak.py uses it too.
 """
@@ -6,14 +6,29 @@ This module must not know pytest: scripts/soak.py uses it too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.peer import within_patience
 
+if sys.platform.startswith("linux"):
+    import resource
+
 _LISTEN = "0A"  # as /proc/net/tcp has it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TcpRow:
+    """A socket of the system's table, its local port, and its state in the table's own form."""
+
+    port: int
+    state: str
+    inode: str
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,14 @@ class Observed:
     def descriptors(self) -> int:
         """How many files and sockets it holds."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def sockets(self) -> int:
+        """How many of these are sockets."""
+        return len(self._socket_numbers())
+
+    def threads(self) -> int:
+        """How many threads it has."""
+        return len(os.listdir(f"/proc/{self.pid}/task"))
 
     async def descriptors_at_rest(self) -> int:
         """The same, once its last connection has gone. Raises TimeoutError where one never does."""
@@ -40,6 +63,10 @@ class Observed:
         """What it holds in memory, shared pages included, in bytes."""
         return self._size("smaps_rollup", "Rss")
 
+    def share_of_memory(self) -> int:
+        """What it holds in memory, of shared pages its share, in bytes."""
+        return self._size("smaps_rollup", "Pss")
+
     def peak_memory(self) -> int:
         """The most that it has ever held in memory, in bytes."""
         return self._size("status", "VmHWM")
@@ -51,20 +78,56 @@ class Observed:
 
     def connections(self) -> int:
         """How many TCP sockets it holds that are no listening ones."""
-        own = set()
+        own = self._socket_numbers()
+        return sum(1 for each in self._tcp() if each.inode in own and each.state != _LISTEN)
+
+    def listens_at(self, port: int) -> bool:
+        """Whether it has a socket that listens at this port, by IPv4."""
+        own = self._socket_numbers()
+        return any(
+            each.inode in own and each.state == _LISTEN and each.port == port
+            for each in self._tcp()
+        )
+
+    def _socket_numbers(self) -> list[str]:
+        numbers = []
         for each in Path(f"/proc/{self.pid}/fd").iterdir():
             try:
                 found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(each))
             except FileNotFoundError:  # closed since
                 continue
             if found:
-                own.add(found[1])
+                numbers.append(found[1])
+        return numbers
+
+    def _tcp(self) -> list[_TcpRow]:
         rows = Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]
-        states = {row.split()[9]: row.split()[3] for row in rows}
-        return sum(1 for inode in own if states.get(inode, _LISTEN) != _LISTEN)
+        return [
+            _TcpRow(port=int(local.rpartition(":")[2], 16), state=state, inode=inode)
+            for _, local, _, state, _, _, _, _, _, inode, *_ in map(str.split, rows)
+        ]
 
     def _size(self, file: str, key: str) -> int:
         text = Path(f"/proc/{self.pid}/{file}").read_text()
         found = re.search(rf"^{key}:\s+(\d+) kB$", text, re.MULTILINE)
         assert found is not None
         return int(found[1]) * 1024
+
+
+def family(pid: int) -> list[int]:
+    """The process, and its children's, and theirs (Linux)."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in family(int(child)))]
+
+
+@contextlib.contextmanager
+def short_of_descriptors(pid: int, free: int) -> Iterator[None]:
+    """Inside the block, the process can have ``free`` descriptors more than it has now."""
+    assert sys.platform.startswith("linux")
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (Observed(pid).descriptors() + free, hard))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))

@@ -18,6 +18,7 @@ import tracemalloc
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,17 @@ KEPT = 128 * 1024
 KEPT_OF_EACH = 1024
 
 BOTH = pytest.mark.parametrize("version", TlsVersion, ids=lambda version: f"TLS{version.value}")
+
+LOOPS = pytest.mark.parametrize(
+    "loop",
+    [
+        "asyncio",
+        pytest.param(
+            "uvloop",
+            marks=pytest.mark.skipif(find_spec("uvloop") is None, reason="needs uvloop"),
+        ),
+    ],
+)
 
 
 class Log(logging.Handler):

@@ -16,11 +16,13 @@ import pytest
 
 from lab.service.limits import Limits
 from lab.stream.contexts import TlsVersion
+from tests.faults.greed import ask_slowly, idle
 from tests.faults.peer import GET, End, Peer, post
 from tests.faults.rig import Siege, besieged
 
 MANY = 500
 SOME = 100
+FEW = 100
 ENOUGH = 2000  # connections: more than any test here opens
 TIME_ALONE = Limits(max_connections=ENOUGH, max_handshakes_per_peer=ENOUGH, discard_timeout=0.5)
 VERSIONS = list(TlsVersion)
@@ -71,20 +73,21 @@ async def endings_of_silence(port: int) -> Counter[tuple[bytes, End]]:
 
 async def test_500_silent_connections_of_one_address_make_room_for_each_other(certs: Path) -> None:
     """The honest client has the same address, and is let in all the time."""
-    async with besieged(certs, limits=Limits(handshake_timeout=600.0), clients=MANY) as siege:
+    limits = Limits(handshake_timeout=600.0, max_handshakes_per_peer=FEW)
+    async with besieged(certs, limits=limits, clients=MANY) as siege:
         answers = siege.honest.answers
         await leave_early(siege)
         assert siege.honest.answers > answers
 
 
 async def leave_early(siege: Siege) -> None:
-    """500 connections: all but the last hundred are let go of, long before their time is up."""
+    """500 connections: all but the last few are let go of, long before their time is up."""
     peers: list[Peer] = []
     while len(peers) < MANY:
         peers += await crowd(siege.port, 50)
         await siege.honest_goes_on()
     readers = [asyncio.ensure_future(peer.everything()) for peer in peers]
-    early = readers[: MANY - Limits().max_handshakes_per_peer]
+    early = readers[: MANY - FEW]
     await asyncio.wait(early)
     await siege.honest_goes_on()
     assert siege.log.struck["--max-handshakes-per-peer"] >= len(early)
@@ -127,26 +130,20 @@ async def test_requests_that_come_byte_by_byte_and_too_slowly(
     """Each is told 408, in time, in each version."""
     async with besieged(certs, limits=limits, clients=SOME) as siege:
 
-        async def creep(number: int) -> int:
+        async def ask(number: int) -> int:
             version = VERSIONS[number % len(VERSIONS)]
-            peer = await Peer.connect(siege.port, siege.target.trusted[version])
-            await peer.handshake()
-            begun = request_[: request_.find(b"\r\n\r\n") + 4] if b"\r\n\r\n" in request_ else b""
-            await peer.send(peer.sealed(begun or b"G"))
-            pieces = [peer.sealed(bytes([byte])) for byte in request_[len(begun) or 1 :]]
-            sending = asyncio.ensure_future(trickle(peer, pieces))
-            answer = await peer.answer()
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-            await peer.leave()
-            return answer.status
+            return (await ask_slowly(siege.target, version, request_, 0.1)).status
 
-        assert Counter(await asyncio.gather(*map(creep, range(SOME)))) == {408: SOME}
+        assert Counter(await asyncio.gather(*map(ask, range(SOME)))) == {408: SOME}
         assert siege.log.struck == {flag: SOME}
 
 
-async def trickle(peer: Peer, pieces: list[bytes]) -> None:
-    with contextlib.suppress(ConnectionError):
-        for piece in pieces:
-            await peer.send(piece)
-            await asyncio.sleep(0.1)
+async def test_connections_that_ask_nothing_more(certs: Path) -> None:
+    """They end in order: there is nothing to complain of."""
+    limits = replace(TIME_ALONE, idle_timeout=1.0)
+    async with besieged(certs, limits=limits, clients=SOME) as siege:
+        verdicts = await asyncio.gather(
+            *[idle(siege.target, VERSIONS[number % 2]) for number in range(SOME)]
+        )
+        assert Counter(verdicts) == {"": SOME}
+        assert siege.log.struck == {"--idle-timeout": SOME}

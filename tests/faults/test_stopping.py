@@ -1,25 +1,30 @@
-"""Whom a stopping server refuses, it still refuses by an alert, however far the client has come."""
+"""Who comes while the server stops is still answered, or refused by an alert, however far it is."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lab.service.todo_server import TodoServer
 from lab.stream.contexts import TlsVersion
-from tests.doors import served
+from tests.doors import ServerProcess, served
 from tests.faults.attacks import REFUSED, told
-from tests.faults.peer import HOST, Peer, target
+from tests.faults.peer import GET, HOST, Peer, target
+from tests.faults.rig import LOOPS
 from tests.serving import PATIENCE, server_tls
 
 EACH = 30  # clients of each version
+CLOSING = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a system with POSIX signals")
 
@@ -43,12 +48,28 @@ async def test_who_is_in_the_queue_when_the_server_stops_gets_its_alert(certs: P
         await Peer.connect(port)
 
 
-async def refused_while_it_stops(port: int, certs: Path, pid: int) -> Counter[str]:
-    """Clients that have connected and spoken before the signal, while the server stood still."""
-    aim = target(port, certs)
-    # A server that stands still accepts nobody: the clients are in the queue of its socket.
+def in_order(server: ServerProcess) -> bool:
+    """Whether it has stopped, and said nothing that a client may not cause."""
+    server.until(r"\] Stopped\.$")
+    return server.process.wait(30) == 0 and not [
+        line for line in server.lines if "Traceback" in line or "FAULT" in line
+    ]
+
+
+@contextlib.contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """A process that does nothing inside the block: who connects is in the queue of its socket."""
     os.kill(pid, signal.SIGSTOP)
     try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def refused_from_the_queue(port: int, certs: Path, pid: int) -> Counter[str]:
+    """Clients that have connected and spoken before the signal, while the server stood still."""
+    aim = target(port, certs)
+    with standing_still(pid):
         clients = [
             await Peer.connect(port, aim.nameless[version])
             for version in TlsVersion
@@ -57,21 +78,17 @@ async def refused_while_it_stops(port: int, certs: Path, pid: int) -> Counter[st
         for peer in clients:
             await peer.send(peer.flight())
         os.kill(pid, signal.SIGTERM)
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
     return Counter(await asyncio.gather(*map(told, clients)))
 
 
 @on_posix
-def test_who_has_spoken_before_the_signal_gets_its_alert(certs: Path) -> None:
-    with served("--certs", certs, "--port", "0") as server:
+@LOOPS
+def test_who_has_spoken_before_the_signal_gets_its_alert(certs: Path, loop: str) -> None:
+    with served("--certs", certs, "--port", "0", "--loop", loop) as server:
         server.until("Ctrl")
-        found = asyncio.run(refused_while_it_stops(server.port, certs, server.process.pid))
+        found = asyncio.run(refused_from_the_queue(server.port, certs, server.process.pid))
         assert found == dict.fromkeys(REFUSED.values(), EACH)
-        assert server.process.wait(30) == 0
-        server.until("Stopped")
-    assert not [line for line in server.lines if "Traceback" in line or "FAULT" in line]
+        assert in_order(server)
 
 
 async def refused_in_mid_handshake(port: int, certs: Path, pid: int) -> Counter[str]:
@@ -92,9 +109,120 @@ async def refused_in_mid_handshake(port: int, certs: Path, pid: int) -> Counter[
 
 
 @on_posix
-def test_who_is_in_its_handshake_when_the_server_stops_gets_its_alert(certs: Path) -> None:
-    with served("--certs", certs, "--port", "0") as server:
+@LOOPS
+def test_who_is_in_its_handshake_when_the_server_stops_gets_its_alert(
+    certs: Path, loop: str
+) -> None:
+    with served("--certs", certs, "--port", "0", "--loop", loop) as server:
         server.until("Ctrl")
         found = asyncio.run(refused_in_mid_handshake(server.port, certs, server.process.pid))
         assert found == dict.fromkeys(REFUSED.values(), EACH)
-        assert server.process.wait(30) == 0
+        assert in_order(server)
+
+
+async def answered(peer: Peer, asked: bytes = b"") -> tuple[int, bool, str]:
+    """The answer's status, whether it announces the end, and how that came; what is ``asked`` is
+    sent behind the handshake, where the client has not asked already."""
+    try:
+        await peer.handshake()
+        if asked:
+            await peer.write(asked)
+        answer = await peer.answer()
+        return answer.status, answer.closes, await peer.verdict()
+    finally:
+        peer.close()
+
+
+async def answered_from_the_queue(
+    port: int, certs: Path, pid: int
+) -> Counter[tuple[int, bool, str]]:
+    """Honest clients whom the server has not accepted yet when it is told to stop."""
+    aim = target(port, certs)
+    with standing_still(pid):
+        clients = [
+            await Peer.connect(port, aim.trusted[version])
+            for version in TlsVersion
+            for _ in range(EACH)
+        ]
+        os.kill(pid, signal.SIGTERM)
+    return Counter(await asyncio.gather(*[answered(peer, GET) for peer in clients]))
+
+
+@on_posix
+@LOOPS
+def test_who_is_let_in_when_the_server_stops_is_answered(certs: Path, loop: str) -> None:
+    with served("--certs", certs, "--port", "0", "--loop", loop) as server:
+        server.until("Ctrl")
+        found = asyncio.run(answered_from_the_queue(server.port, certs, server.process.pid))
+        assert found == {(200, True, ""): 2 * EACH}
+        assert in_order(server)
+
+
+async def answered_in_mid_handshake(
+    server: ServerProcess, certs: Path
+) -> Counter[tuple[int, bool, str]]:
+    """Honest clients that have the server's flight already; TLS 1.3 lets them ask at once."""
+    aim = target(server.port, certs)
+
+    async def begin(version: TlsVersion) -> tuple[Peer, bytes, bytes]:
+        peer = await Peer.connect(aim.port, aim.trusted[version])
+        await peer.send(peer.flight())
+        finished = await peer.answer_flight()
+        if version is TlsVersion.TLS13:
+            return peer, finished + peer.sealed(GET), b""
+        return peer, finished, GET
+
+    begun = await asyncio.gather(*[begin(version) for version in TlsVersion for _ in range(EACH)])
+    os.kill(server.process.pid, signal.SIGTERM)
+    await asyncio.to_thread(server.until, "Stopping")
+    for peer, said, _ in begun:
+        await peer.send(said)
+    return Counter(await asyncio.gather(*[answered(peer, asked) for peer, _, asked in begun]))
+
+
+@on_posix
+@LOOPS
+def test_who_completes_its_handshake_while_the_server_stops_is_answered(
+    certs: Path, loop: str
+) -> None:
+    with served("--certs", certs, "--port", "0", "--loop", loop) as server:
+        server.until("Ctrl")
+        found = asyncio.run(answered_in_mid_handshake(server, certs))
+        assert found == {(200, True, ""): 2 * EACH}
+        assert in_order(server)
+
+
+async def hammered(server: ServerProcess, certs: Path) -> Counter[str]:
+    """Clients of all kinds that come on and on until nobody listens; what they were told."""
+    aim = target(server.port, certs)
+    found: Counter[str] = Counter()
+
+    async def come_on(context: ssl.SSLContext, ask: Callable[[Peer], Awaitable[str]]) -> None:
+        with contextlib.suppress(ConnectionRefusedError):
+            while True:
+                found[await ask(await Peer.connect(aim.port, context))] += 1
+
+    async def status(peer: Peer) -> str:
+        return str((await answered(peer, CLOSING))[0])
+
+    coming = [
+        asyncio.ensure_future(come_on(contexts[version], ask))
+        for version in TlsVersion
+        for contexts, ask in ((aim.trusted, status), (aim.nameless, told))
+        for _ in range(6)
+    ]
+    while sum(found.values()) < 200:
+        await asyncio.sleep(0.01)
+    os.kill(server.process.pid, signal.SIGTERM)
+    await asyncio.gather(*coming)
+    return found
+
+
+@on_posix
+@LOOPS
+def test_whoever_comes_while_it_stops_is_told(certs: Path, loop: str) -> None:
+    with served("--certs", certs, "--port", "0", "--loop", loop) as server:
+        server.until("Ctrl")
+        found = asyncio.run(hammered(server, certs))
+        assert found.keys() == {"200", *REFUSED.values()}
+        assert in_order(server)

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from lab.probing import bare
-from lab.probing.connection import NoConnection, Recording
+from lab.probing.connection import NoConnection
+from lab.probing.recording import Recording
 from lab.probing.target import Target
 from lab.tls.events import (
     AlertSeen,

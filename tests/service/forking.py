@@ -9,29 +9,31 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
-from pathlib import Path
 
 from lab.service.board import Board
 from lab.service.exposition import Exposition
 from lab.service.health import HealthStatus
 from lab.service.limits import Limit
+from lab.service.metrics import Metrics
 from lab.service.observing import AnsweredRequest
-from lab.service.shared_metrics import shared_registry, worker_metrics
+from lab.service.shared_counts import shared_rows
+
+BOARD = Board(2)
+ROWS = shared_rows(2)
 
 
-def work(folder: Path, board: Board, worker: int, requests: int, ready: int, alive: int) -> None:
+def work(worker: int, requests: int, ready: int, alive: int) -> None:
     """Count, say so, and wait to be killed, or for the parent's end."""
-    metrics = worker_metrics(folder, worker)
+    metrics = Metrics(ROWS[worker - 1])
     for _ in range(requests):
         metrics.request_answered(AnsweredRequest(head=None, status=400, seconds=0.001))
     metrics.limit_struck(Limit.MAX_BODY)
-    board.note(worker, HealthStatus.OK, requests)
+    BOARD.note(worker, HealthStatus.OK, connections=requests, tasks=requests * 2)
     os.write(ready, b".")
     os.read(alive, 1)
 
 
-def start(folder: Path, board: Board, worker: int, requests: int) -> int:
+def start(worker: int, requests: int) -> int:
     """Fork a worker; its process id, once it has counted."""
     reading, writing = os.pipe()
     alive, ours = os.pipe()
@@ -39,7 +41,7 @@ def start(folder: Path, board: Board, worker: int, requests: int) -> int:
     if not pid:
         os.close(ours)
         try:
-            work(folder, board, worker, requests, writing, alive)
+            work(worker, requests, writing, alive)
         finally:
             os._exit(1)
     os.close(writing)
@@ -56,27 +58,23 @@ def end(pid: int) -> None:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    board = Board(2)
-    exposition = Exposition(shared_registry(folder), lambda: board.connections)
+    exposition = Exposition(ROWS, connections=lambda: BOARD.connections, tasks=lambda: BOARD.tasks)
 
     def tell() -> None:
-        print(asyncio.run(board.health()).status.value)
+        print(asyncio.run(BOARD.health()).status.value)
         print(exposition.text().decode(), end="\f")
 
     tell()
-    first = start(folder, board, 0, 3)
-    second = start(folder, board, 1, 4)
+    first = start(1, 3)
+    second = start(2, 4)
     tell()
     end(second)
-    board.clear(1)
+    BOARD.clear(2)
     tell()
-    second = start(folder, board, 1, 5)
-    (folder / "counter_9.db").touch()  # a third has just begun to make its file
+    second = start(2, 5)
     tell()
     end(first)
     end(second)
-    print(*sorted(path.name for path in folder.iterdir()))
 
 
 if __name__ == "__main__":

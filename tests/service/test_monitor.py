@@ -19,6 +19,7 @@ from lab.pki.files import load_set
 from lab.pki.plan import KeyType, SetPlan
 from lab.pki.writing import write_set
 from lab.service import journal
+from lab.service.counts import Row
 from lab.service.exposition import Exposition
 from lab.service.limits import Limits
 from lab.service.metrics import Metrics
@@ -72,7 +73,7 @@ async def monitored(
     closes: bool = True,
 ) -> AsyncIterator[Monitored]:
     """A server with its monitor. Unless it ``closes`` the server, the test must."""
-    metrics = Metrics()
+    metrics = Metrics(Row())
     server = TodoServer(
         server_tls(certs),
         limits=limits,
@@ -80,7 +81,11 @@ async def monitored(
         allowance=Allowance(share),
         observer=metrics,
     )
-    exposition = Exposition(metrics.registry, lambda: server.connections)
+    exposition = Exposition(
+        (metrics.row,),
+        connections=lambda: server.connections,
+        tasks=lambda: len(asyncio.all_tasks()),
+    )
     loaded = ServerFiles(directory=certs).load(now=datetime.now(timezone.utc))
     exposition.use_certificates(loaded.expiries)
     monitor = Monitor(MonitorApp(health=server.health, metrics=exposition.text))
@@ -313,29 +318,86 @@ async def test_only_loopback_s_own_names_are_served(certs: Path, host: str, stat
 
 async def test_a_scraper_that_keeps_its_connection(certs: Path) -> None:
     async with monitored(certs) as running:
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.monitor)
+        stream = await asyncio.open_connection("127.0.0.1", running.monitor)
         for _ in range(3):
-            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
-            assert head.startswith(b"HTTP/1.1 200 OK\r\n")
-            length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
-            await reader.readexactly(length)
+            assert (await ask(stream)).startswith(b"HTTP/1.1 200 OK\r\n")
     # It did not hold up the monitor's end, and learns of it in order.
-    assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
-    writer.close()
+    assert await asyncio.wait_for(stream[0].read(), PATIENCE) == b""
+    stream[1].close()
 
 
-async def test_the_monitor_has_bounds(certs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.service.monitor._MOST", 2)
+HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+async def ask(stream: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bytes:
+    """Ask how the server is on a connection that goes on; the head of the answer."""
+    reader, writer = stream
+    writer.write(HEALTHZ)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
+    await reader.readexactly(int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]))
+    return head
+
+
+async def ended(stream: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
+    """Wait for the monitor to end a connection on which it says nothing."""
+    with contextlib.suppress(ConnectionResetError):
+        assert await asyncio.wait_for(stream[0].read(), PATIENCE) == b""
+
+
+async def test_silent_connections_do_not_keep_others_out(
+    certs: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("lab.service.monitor._MOST", 3)
     async with monitored(certs) as running:
-        held = [await asyncio.open_connection("127.0.0.1", running.monitor) for _ in range(3)]
-        # The third is closed at once; which shows that it was the third to be accepted.
-        assert await asyncio.wait_for(held[2][0].read(), PATIENCE) == b""
-        held[0][1].close()
-        held[1][1].write(b"GET /healthz HTTP/1.0\r\n\r\n")
-        assert (await asyncio.wait_for(held[1][0].read(), PATIENCE)).startswith(b"HTTP/1.1 200")
-        for _, writer in held:
+
+        async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            return await asyncio.open_connection("127.0.0.1", running.monitor)
+
+        scraper = await connect()
+        assert (await ask(scraper)).startswith(b"HTTP/1.1 200 ")
+        silent = [await connect() for _ in range(20)]
+        for each in silent[:-2]:
+            await ended(each)
+        # Two places for those who say nothing; the scraper has said something, and keeps its own.
+        assert (await ask(scraper)).startswith(b"HTTP/1.1 200 ")
+        assert (await running.health())[0] == 200
+        # Of those who have, the one whose last word is oldest makes room.
+        others = []
+        for _ in range(3):
+            others.append(await connect())
+            await ask(others[-1])
+        await ended(scraper)
+        for _, writer in (scraper, *silent, *others):
             writer.close()
+    lines = [record.getMessage() for record in caplog.records]
+    assert len([line for line in lines if line.startswith("MONITOR FULL | 3 ")]) == 1
+
+
+async def test_who_asks_nothing_is_not_waited_for(
+    certs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.service.monitor._FIRST", 0.05)
+    async with monitored(certs) as running:
+        asked = await asyncio.open_connection("127.0.0.1", running.monitor)
+        await ask(asked)
+        silent = await asyncio.open_connection("127.0.0.1", running.monitor)
+        await ended(silent)
+        # This one was silent for longer, but has asked: scrapers pause.
+        assert (await ask(asked)).startswith(b"HTTP/1.1 200 ")
+        for _, writer in (asked, silent):
+            writer.close()
+
+
+async def test_silent_connections_do_not_hold_up_the_end(
+    certs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were they waited for, or for their time to come, this would take days."""
+    monkeypatch.setattr("lab.service.monitor._GRACE", 1e5)
+    monkeypatch.setattr("lab.service.monitor._FIRST", 1e5)
+    async with monitored(certs) as running:
+        _, writer = await asyncio.open_connection("127.0.0.1", running.monitor)
+        await running.health()  # so that it is accepted
+    writer.close()
 
 
 @pytest.mark.parametrize(("level", "shown"), [(logging.INFO, False), (logging.DEBUG, True)])

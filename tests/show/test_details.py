@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from lab.show.details import bounded, headline, listed, quoted, reason, start_line
+from lab.show.details import Detail, bounded, details, headline, listed, quoted, reason, start_line
 from lab.show.verdict import result_words, signal_words
 from lab.tls.codepoints import AlertDescription, NamedGroup
-from lab.tls.events import Fact, LocalFact, NotTls, Protocol
+from lab.tls.events import Fact, LeftOut, LocalFact, NotTls, Part, Protocol, Unfinished
 from lab.tls.outcome import Outcome, Result
 from lab.tls.trace import Trace
 from tests.show.traces import CLIENT, SERVER, Maker
@@ -82,3 +82,16 @@ def test_an_outcome_that_nobody_caused() -> None:
 def test_an_alert_without_a_name_keeps_its_number() -> None:
     alert = Maker().alert(SERVER, AlertDescription(0xEE))
     assert headline(alert) == "alert fatal unknown(0xee) (238)"
+
+
+def test_what_was_not_read_to_its_end_has_its_words() -> None:
+    begun = Unfinished(time=0.0, endpoint=CLIENT, part=Part.MESSAGE, came=80, expected=600)
+    assert headline(begun) == "unfinished handshake message"
+    assert list(details(begun)) == [Detail("came", "80 bytes, of 600", notable=True)]
+    header = Unfinished(time=0.0, endpoint=CLIENT, part=Part.RECORD, came=3, expected=None)
+    (detail,) = details(header)
+    assert detail.value == "3 bytes, not even its header whole"
+    more = LeftOut(time=0.0, endpoint=CLIENT, count=81919, octets=327676)
+    assert headline(more) == "81919 more, left out"
+    (detail,) = details(more)
+    assert detail.value == "327676 bytes, more than is kept"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +16,9 @@ from lab.tls import messages as msg
 from lab.tls.cause import Diagnosis
 from lab.tls.certificates import CertificateDescription
 from lab.tls.codepoints import AlertDescription, AlertLevel, ProtocolVersion
-from lab.tls.events import Fact, LocalFact
+from lab.tls.events import Fact, LocalFact, Part, Protocol, StreamEnd
 from lab.tls.extensions import Extension
+from lab.tls.outcome import Result
 from lab.tls.trace import Trace
 from tests.show.traces import (
     CLIENT,
@@ -135,6 +137,8 @@ def test_every_class_of_event_is_in_the_document() -> None:
         "application_data_seen",
         "sealed_seen",
         "malformed",
+        "unfinished",
+        "left_out",
         "not_tls",
         "stream_ended",
         "local_fact",
@@ -167,6 +171,25 @@ def test_the_schema_allows_the_fields_of_each_class_and_no_others(kind: Any) -> 
     assert set(definition["properties"]) - {"name"} == fields
     assert set(definition["required"]) == set(definition["properties"])
     assert definition["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        (Protocol, ("not_tls", "protocol")),
+        (Part, ("unfinished", "part")),
+        (Fact, ("local_fact", "fact")),
+        (StreamEnd, ("stream_ended", "end")),
+        (Result, ("outcome", "result")),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_the_schema_allows_each_member_of_an_enum(
+    kind: type[enum.Enum], where: tuple[str, str]
+) -> None:
+    definition, name = where
+    allowed = DEFINITIONS[definition]["properties"][name]["enum"]
+    assert allowed == [each.value for each in kind]
 
 
 def test_the_schema_allows_the_fields_of_a_certificate_and_no_others() -> None:

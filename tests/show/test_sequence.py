@@ -374,7 +374,7 @@ NO_ALERT = "alert       none was sent before"
         (
             [HELLO, Maker().fact(CLIENT, Fact.TIMED_OUT, "10 s")],
             "● client: timed out: 10 s",
-            "failed: the server fell silent",
+            "failed: the server let the time run out",
         ),
         (
             [

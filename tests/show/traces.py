@@ -23,15 +23,18 @@ from lab.tls.events import (
     Endpoint,
     Event,
     Fact,
+    LeftOut,
     LocalFact,
     Malformed,
     MessageSeen,
     NotTls,
+    Part,
     Protocol,
     RecordSpan,
     SealedSeen,
     StreamEnd,
     StreamEnded,
+    Unfinished,
     WireEvent,
 )
 from lab.tls.messages import HandshakeMessage
@@ -216,6 +219,14 @@ class Maker:
             time=self.time(), endpoint=sender, offset=517, where=where, problem=problem
         )
 
+    def unfinished(self, sender: Endpoint) -> Unfinished:
+        return Unfinished(
+            time=self.time(), endpoint=sender, part=Part.RECORD, came=9, expected=16389
+        )
+
+    def left_out(self, sender: Endpoint) -> LeftOut:
+        return LeftOut(time=self.time(), endpoint=sender, count=81919, octets=327676)
+
     def not_tls(self, sender: Endpoint, sample: bytes) -> NotTls:
         return NotTls(time=self.time(), endpoint=sender, protocol=Protocol.HTTP, sample=sample)
 
@@ -237,6 +248,8 @@ def one_of_each_event() -> list[Event]:
         make.data(CLIENT, REQUEST),
         make.alert(SERVER, AlertDescription.ACCESS_DENIED),
         make.malformed(SERVER, "ServerHello.random", "3 bytes where there must be 32"),
+        make.unfinished(SERVER),
+        make.left_out(SERVER),
         make.not_tls(SERVER, b"HTTP/1.1 400 Bad Request\r\n"),
         make.ended(SERVER),
     ]

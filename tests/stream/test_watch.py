@@ -10,7 +10,7 @@ from lab.stream.contexts import server_context
 from lab.stream.keylog import KeyLogSource
 from lab.stream.watch import Watch
 from lab.tls.codepoints import ProtocolVersion
-from lab.tls.events import Endpoint, Event, Fact, LocalFact, NotTls
+from lab.tls.events import Endpoint, Event, Fact, LocalFact, NotTls, Part, Unfinished
 from tests.serving import client_tls, server_tls
 from tests.stream.test_facts import Ends
 
@@ -99,6 +99,19 @@ def test_what_was_told_before_the_end_of_a_handshake_is_not_called_undecoded() -
     watch.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
     watch.fact(Fact.HANDSHAKE_RETURNED)
     assert [type(event) for event in told] == [NotTls, LocalFact]
+
+
+def test_what_has_begun_is_told_when_this_end_waits_no_longer() -> None:
+    told: list[Event] = []
+    watch = Watch(Endpoint.CLIENT, told.append, clock=lambda: 3.0)
+    watch.received(b"\x16\x03\x03\x00\x50", 1.0)
+    watch.fact(Fact.TIMED_OUT)
+    watch.unfinished()
+    (fact, begun) = told
+    assert isinstance(fact, LocalFact)
+    assert begun == Unfinished(
+        time=3.0, endpoint=Endpoint.SERVER, part=Part.RECORD, came=5, expected=85
+    )
 
 
 def test_what_fails_costs_the_allowance_nothing() -> None:

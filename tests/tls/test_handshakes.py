@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from lab.tls.events import AlertSeen, Endpoint, Malformed, MessageSeen, SealedSeen
+from lab.tls.codepoints import ExtensionType
+from lab.tls.events import AlertSeen, Endpoint, Event, Malformed, MessageSeen, SealedSeen
+from lab.tls.extensions import ApplicationLayerProtocols, KeyShareServerHello
+from lab.tls.messages import (
+    CertificateVerify,
+    EncryptedExtensions,
+    ExtendedMessage,
+    HandshakeMessage,
+    ServerECDHParams,
+    ServerHello,
+    ServerKeyExchange,
+)
 from lab.tls.observer import HandshakeObserver
+from lab.tls.summary import summarize
 from tests.harness import Identities, Recording
 from tests.tls.connections import KINDS, connect
 from tests.tls.test_observer import names
 
+M = TypeVar("M", bound=HandshakeMessage)
 CLIENT, SERVER = Endpoint.CLIENT, Endpoint.SERVER
 
 HELLOS = ["ClientHello", "ServerHello", "ChangeCipherSpec"]
@@ -127,66 +141,86 @@ def test_without_secrets_the_clear_part_is_the_same(named: tuple[str, Recording]
     assert clear == expected
 
 
-def snapshot_of(name: str, identities: Identities, directory: Path) -> HandshakeObserver:
-    observer = HandshakeObserver()
-    recording = connect(KINDS[name], identities, directory)
-    observer.learn(recording.key_log)
-    recording.replay(observer)
-    return observer
+def sent(events: list[Event], sender: Endpoint, kind: type[M]) -> M:
+    """The only message of this kind from ``sender``."""
+    (found,) = [
+        event.message
+        for event in events
+        if isinstance(event, MessageSeen)
+        and event.endpoint is sender
+        and isinstance(event.message, kind)
+    ]
+    return found
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_a_snapshot_tells_what_was_settled(
+def test_the_events_tell_what_was_settled(
     version: str, identities: Identities, tmp_path: Path
 ) -> None:
-    snapshot = snapshot_of(f"{version} accepted", identities, tmp_path).snapshot
-    assert str(snapshot.version) == f"TLS {version}"
-    assert "AES_256_GCM_SHA384" in str(snapshot.cipher_suite)
-    assert str(snapshot.group) == "x25519"
-    assert snapshot.client_random is not None
-    assert snapshot.client_random.hex() in (tmp_path / "key.log").read_text()
-    assert snapshot.server_random is not None
-    assert snapshot.server_name == b"localhost"
-    assert snapshot.alpn is None
-    assert str(snapshot.client_signature_scheme) == "ecdsa_secp256r1_sha256"
-    assert str(snapshot.server_signature_scheme) == "ecdsa_secp256r1_sha256"
-    assert snapshot.client_certificate_requested
-    assert snapshot.client_chain is not None
-    assert snapshot.client_chain[0] == identities.client.der
-    assert snapshot.server_chain is not None
-    assert snapshot.server_chain[0] == identities.server.der
-    assert snapshot.resumed is False
-    assert snapshot.extended_master_secret is (version == "1.2")
-    assert snapshot.client_finished
-    assert snapshot.server_finished
+    events = connect(KINDS[f"{version} accepted"], identities, tmp_path).observe()
+    summary = summarize(events)
+    assert str(summary.version) == f"TLS {version}"
+    assert summary.client_hello is not None
+    assert summary.client_hello.random.hex() in (tmp_path / "key.log").read_text()
+    assert summary.server_name == "localhost"
+    assert summary.server_hello is not None
+    assert "AES_256_GCM_SHA384" in str(summary.server_hello.cipher_suite)
+    secured = summary.server_hello.has(ExtensionType.EXTENDED_MASTER_SECRET)
+    assert secured is (version == "1.2")
+    assert summary.request is not None
+    assert summary.client_chain is not None
+    assert summary.client_chain[0] == identities.client.der
+    assert summary.server_chain is not None
+    assert summary.server_chain[0] == identities.server.der
+    assert summary.client_verify is not None
+    assert str(summary.client_verify.algorithm) == "ecdsa_secp256r1_sha256"
+    assert not summary.resumed
+    if version == "1.2":
+        exchange = sent(events, SERVER, ServerKeyExchange)
+        assert isinstance(exchange.params, ServerECDHParams)
+        group, scheme = exchange.params.named_group, exchange.algorithm
+    else:
+        share = summary.server_hello.find(KeyShareServerHello)
+        assert share is not None
+        group = share.server_share.group
+        scheme = sent(events, SERVER, CertificateVerify).algorithm
+    assert (str(group), str(scheme)) == ("x25519", "ecdsa_secp256r1_sha256")
 
 
 @pytest.mark.parametrize(
-    ("name", "resumed", "retried", "alpn", "client_chain"),
+    ("name", "resumed", "client_chain"),
     [
-        ("1.3 resumed", True, False, None, None),
-        ("1.3 retried and resumed", True, True, None, None),
-        ("1.3 ALPN", False, False, b"http/1.1", 2),
-        ("1.3 no certificate", False, False, None, 0),
-        ("1.2 resumed by ticket", True, False, None, None),
-        ("1.2 resumed by session ID", True, False, None, None),
-        ("1.2 ALPN", False, False, b"http/1.1", 2),
-        ("1.2 no certificate", False, False, None, 0),
+        ("1.3 resumed", True, None),
+        ("1.3 retried and resumed", True, None),
+        ("1.3 retried", False, 2),
+        ("1.3 no certificate", False, 0),
+        ("1.2 resumed by ticket", True, None),
+        ("1.2 resumed by session ID", True, None),
+        ("1.2 accepted", False, 2),
+        ("1.2 no certificate", False, 0),
     ],
 )
-def test_snapshots_of_other_kinds(
+def test_what_sessions_resume_and_clients_show(
     name: str,
     resumed: bool,
-    retried: bool,
-    alpn: bytes | None,
     client_chain: int | None,
     identities: Identities,
     tmp_path: Path,
 ) -> None:
-    snapshot = snapshot_of(name, identities, tmp_path).snapshot
-    assert (snapshot.resumed, snapshot.hello_retried, snapshot.alpn) == (resumed, retried, alpn)
-    shown = snapshot.client_chain
+    summary = summarize(connect(KINDS[name], identities, tmp_path).observe())
+    assert summary.resumed is resumed
+    shown = summary.client_chain
     assert (None if shown is None else len(shown)) == client_chain
+
+
+@pytest.mark.parametrize(("version", "kind"), [("1.2", ServerHello), ("1.3", EncryptedExtensions)])
+def test_the_protocol_that_was_agreed_on(
+    version: str, kind: type[ExtendedMessage], identities: Identities, tmp_path: Path
+) -> None:
+    events = connect(KINDS[f"{version} ALPN"], identities, tmp_path).observe()
+    chosen = sent(events, SERVER, kind).find(ApplicationLayerProtocols)
+    assert chosen is not None
+    assert chosen.protocol_name_list == (b"http/1.1",)
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])

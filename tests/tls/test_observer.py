@@ -18,15 +18,18 @@ from lab.tls.events import (
     Malformed,
     MessageSeen,
     NotTls,
+    Part,
     Protocol,
     RecordSpan,
     SealedSeen,
     StreamEnd,
     StreamEnded,
+    Unfinished,
 )
 from lab.tls.inference import BEFORE_KEYS, BROKEN, EARLY_DATA
 from lab.tls.message_parsing import HELLO_RETRY_RANDOM
 from lab.tls.observer import HandshakeObserver
+from lab.tls.summary import summarize
 from tests.tls.messages_table import (
     CERTIFICATE,
     RANDOM,
@@ -226,11 +229,10 @@ def test_a_whole_connection() -> None:
         level=AlertLevel.FATAL,
         description=AlertDescription.CERTIFICATE_REQUIRED,
     )
-    snapshot = tls.observer.snapshot
-    assert snapshot.client_chain == ()
-    assert snapshot.server_chain == (b"leaf", b"issuer")
-    assert snapshot.client_certificate_requested
-    assert snapshot.client_finished
+    summary = summarize(events)
+    assert summary.client_chain == ()
+    assert summary.server_chain == (b"leaf", b"issuer")
+    assert summary.request is not None
 
 
 def test_key_updates_of_both_sides() -> None:
@@ -293,11 +295,13 @@ def test_a_message_out_of_order_is_told_once() -> None:
 
 def test_hellos_from_the_wrong_side_are_out_of_order_and_settle_nothing() -> None:
     tls = Tls13()
-    hello = record(22, tls.server_hello())
-    assert names(tls.feed(CLIENT, hello)) == ["ServerHello out of order"]
-    assert names(tls.feed(SERVER, record(22, tls.client_hello()))) == ["ClientHello out of order"]
-    assert tls.observer.snapshot.version is None
-    assert tls.observer.snapshot.handshakes == 0
+    events = tls.feed(CLIENT, record(22, handshake(2, server_hello().data)))
+    events += tls.feed(SERVER, record(22, tls.client_hello()))
+    assert names(events) == ["ServerHello out of order", "ClientHello out of order"]
+    # Had TLS 1.2 been settled, this would break its rules.
+    assert names(tls.feed(CLIENT, record(23, b"x" * 40))) == [f"sealed {BEFORE_KEYS}"]
+    summary = summarize(events)
+    assert (summary.client_hello, summary.version) == (None, None)
 
 
 def test_data_before_any_key_was_agreed() -> None:
@@ -349,7 +353,7 @@ def test_a_compressed_certificate_is_read() -> None:
     message = handshake(25, u16(1).data + length + opaque(3, compressed).data)
     unknown = handshake(25, u16(2).data + length + opaque(3, compressed).data)
     events = tls.send(SERVER, "handshake", 22, ENCRYPTED_EXTENSIONS + unknown)
-    assert tls.observer.snapshot.server_chain is None
+    assert summarize(events).server_chain is None
     events += tls.send(SERVER, "handshake", 22, message + CERTIFICATE_VERIFY)
     assert names(events) == [
         "EncryptedExtensions",
@@ -357,7 +361,7 @@ def test_a_compressed_certificate_is_read() -> None:
         "CompressedCertificate out of order",
         "CertificateVerify",
     ]
-    assert tls.observer.snapshot.server_chain == (b"leaf", b"issuer")
+    assert summarize(events).server_chain == (b"leaf", b"issuer")
 
 
 # Early data (RFC 8446 section 4.2.10).
@@ -375,7 +379,6 @@ def test_early_data_is_opened_before_the_server_has_answered() -> None:
     assert names(tls.send(CLIENT, "early", 23, b"more")) == ["data b'more'"]
     accepted = handshake(8, extensions(EARLY).data)
     tls.send(SERVER, "handshake", 22, accepted + FINISHED)
-    assert tls.observer.snapshot.early_data_accepted is True
     assert names(tls.send(CLIENT, "early", 22, handshake(5, b""))) == ["EndOfEarlyData"]
     assert names(tls.send(CLIENT, "handshake", 22, FINISHED)) == ["Finished"]
     assert names(tls.send(CLIENT, "application", 23, b"x")) == ["data b'x'"]
@@ -386,7 +389,6 @@ def test_early_data_that_the_server_refuses() -> None:
     tls.hellos(EARLY)
     assert names(tls.send(CLIENT, "early", 23, b"early")) == ["data b'early'"]
     tls.send(SERVER, "handshake", 22, SERVER_FLIGHT)
-    assert tls.observer.snapshot.early_data_accepted is False
     assert names(tls.send(CLIENT, "handshake", 22, FINISHED)) == ["Finished"]
 
 
@@ -402,9 +404,6 @@ def test_early_data_before_a_hello_retry_request() -> None:
     assert names(tls.feed(SERVER, record(22, tls.server_hello()))) == ["ServerHello"]
     assert names(tls.send(SERVER, "handshake", 22, SERVER_FLIGHT))[-1] == "Finished"
     assert names(tls.send(CLIENT, "handshake", 22, FINISHED)) == ["Finished"]
-    snapshot = tls.observer.snapshot
-    assert (snapshot.hello_retried, snapshot.handshakes) == (True, 1)
-    assert snapshot.early_data_accepted is False
 
 
 def test_early_data_whose_secret_does_not_come() -> None:
@@ -556,7 +555,7 @@ def test_the_other_direction_still_waits_where_one_was_given_up(
         (HTTP, Protocol.HTTP),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", Protocol.HTTP),
         (b"\x80\x2e\x01\x03\x01" + bytes(43), Protocol.SSLV2),
-        (b"220 mail.example ESMTP\r\n", Protocol.UNKNOWN),
+        (b"220 mail.example ESMTP\r\n", Protocol.SMTP_OR_FTP),
         (bytes(100), Protocol.UNKNOWN),
     ],
 )
@@ -607,6 +606,57 @@ def test_a_stream_that_ends_inside_a_sealed_message() -> None:
     tls.send(SERVER, "handshake", 22, ENCRYPTED_EXTENSIONS + CERTIFICATE_MESSAGE[:9])
     assert tls.observer.end(SERVER, StreamEnd.RESET, 9.0) == []
     assert names(tls.observer.learn(tls.key_log)) == ["EncryptedExtensions", "RST truncated"]
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        (b"", []),
+        (b"\x16", [(Part.RECORD, 1, None)]),
+        (b"\x16\x03\x03\x40", [(Part.RECORD, 4, None)]),
+        (b"\x16\x03\x03\x40\x00", [(Part.RECORD, 5, 16389)]),
+        (b"\x16\x03\x03\x40\x00aaaa", [(Part.RECORD, 9, 16389)]),
+        (record(22, b"\x02\x00"), [(Part.MESSAGE, 2, None)]),
+        (record(22, b"\x02\x00\x01\x00abc"), [(Part.MESSAGE, 7, 260)]),
+        (record(22, b"\x02\x00\x01\x00abc") + b"\x15\x03", [(Part.RECORD, 2, None)]),
+        (record(21, b"\x01\x70"), []),
+        (b"\x16\x03\x03\xff\xff", []),
+        (b"HTTP/1.1 400", []),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_what_has_begun_is_told_when_nobody_waits_any_longer(
+    first: bytes, told: list[tuple[Part, int, int | None]], size: int
+) -> None:
+    observer = HandshakeObserver()
+    for start in range(0, len(first), size):
+        observer.feed(SERVER, first[start : start + size], 1.0)
+    events = observer.unfinished(2.0)
+    assert events == [
+        Unfinished(time=2.0, endpoint=SERVER, part=part, came=came, expected=expected)
+        for part, came, expected in told
+    ]
+
+
+def test_what_has_begun_may_go_on_afterwards() -> None:
+    observer = HandshakeObserver()
+    observer.feed(SERVER, record(21, b"\x02\x28")[:-1], 1.0)
+    assert len(observer.unfinished(2.0)) == 1
+    assert names(observer.feed(SERVER, b"\x28", 3.0)) == ["handshake_failure"]
+
+
+def test_what_ended_has_been_told_of_already() -> None:
+    observer = HandshakeObserver()
+    observer.feed(SERVER, b"\x16", 1.0)
+    assert names(observer.end(SERVER, StreamEnd.FIN, 2.0)) == ["FIN truncated"]
+    assert observer.unfinished(3.0) == []
+
+
+def test_a_few_bytes_that_are_no_tls_are_told_when_no_more_are_waited_for() -> None:
+    observer = HandshakeObserver()
+    observer.feed(SERVER, b"220", 1.0)
+    assert names(observer.unfinished(2.0)) == ["no protocol known here"]
 
 
 # TLS 1.2 and before, as far as no real peer shows it.

@@ -12,9 +12,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 
 from lab.tls import messages as msg
+from lab.tls.codepoints import ExtensionType
 from lab.tls.events import Endpoint, Event, Malformed, MessageSeen, SealedSeen
 from lab.tls.extensions import CertificateStatusResponse
 from lab.tls.observer import HandshakeObserver
+from lab.tls.summary import summarize
 from tests.harness import Identities
 from tests.tls.openssl import (
     CLIENT,
@@ -297,8 +299,13 @@ def test_early_data(identities: Identities, tmp_path: Path) -> None:
     }
     observer = HandshakeObserver()
     assert [*recording.replay(observer), *observer.learn(recording.key_log)] == events
-    assert observer.snapshot.early_data_accepted is True
-    assert observer.snapshot.resumed is True
+    assert summarize(events).resumed
+    (answer,) = [
+        event.message
+        for event in events
+        if isinstance(event, MessageSeen) and isinstance(event.message, msg.EncryptedExtensions)
+    ]
+    assert answer.has(ExtensionType.EARLY_DATA)
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])

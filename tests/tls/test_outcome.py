@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -29,14 +30,17 @@ from lab.tls.events import (
     Endpoint,
     Event,
     Fact,
+    LeftOut,
     LocalFact,
     Malformed,
     MessageSeen,
     NotTls,
+    Part,
     Protocol,
     SealedSeen,
     StreamEnd,
     StreamEnded,
+    Unfinished,
 )
 from lab.tls.extensions import SelectedVersion, SupportedVersions
 from lab.tls.messages import (
@@ -47,6 +51,7 @@ from lab.tls.messages import (
     ClientHello,
     Finished,
     HandshakeMessage,
+    HelloRequest,
     NewSessionTicket,
     ServerHello,
 )
@@ -279,15 +284,78 @@ def test_the_servers_own_view() -> None:
     assert "certificate has expired (verify code 10)" in causes[0].evidence[0]
 
 
-def test_silence() -> None:
-    outcome, causes = both([hello(), fact(CLIENT, Fact.TIMED_OUT, "no complete handshake")])
-    assert (outcome.result, outcome.by, outcome.signal) == (
-        Result.FAILED,
-        SERVER,
-        Signal.TIME_OUT,
-    )
-    assert causes[0].code == "silence"
+TIMED_OUT = fact(CLIENT, Fact.TIMED_OUT, "no complete handshake")
+HELLO_REQUEST = MessageSeen(
+    time=0.0, endpoint=SERVER, records=(), encrypted=False, message=HelloRequest(), raw=bytes(4)
+)
+
+
+def begun(sender: Endpoint, came: int, expected: int | None, part: Part = Part.RECORD) -> Event:
+    return Unfinished(time=0.0, endpoint=sender, part=part, came=came, expected=expected)
+
+
+@pytest.mark.parametrize(
+    ("events", "code", "evidence"),
+    [
+        ([hello(), TIMED_OUT], "silence", "no answer to ClientHello"),
+        ([TIMED_OUT], "silence", "not one message came"),
+        (
+            [*TLS13, TIMED_OUT, begun(CLIENT, 3, None)],
+            "silence",
+            "nothing came after the server's Finished",
+        ),
+        (
+            [
+                hello(),
+                alert(SERVER, AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING),
+                TIMED_OUT,
+            ],
+            "silence",
+            "nothing came after the server's alert unrecognized_name",
+        ),
+        (
+            [hello(), TIMED_OUT, begun(SERVER, 10, 16389)],
+            "unfinished",
+            "10 bytes of the record came, of 16389",
+        ),
+        (
+            [hello(), TIMED_OUT, begun(SERVER, 3, None)],
+            "unfinished",
+            "3 bytes of the record came, its header not being whole",
+        ),
+        (
+            [hello(), TIMED_OUT, begun(SERVER, 80, 600, Part.MESSAGE)],
+            "unfinished",
+            "80 bytes of the handshake message came, of 600",
+        ),
+        (
+            [hello(), *[HELLO_REQUEST] * 101, TIMED_OUT, begun(SERVER, 10, 16389)],
+            "endless-handshake",
+            "messages and records of the server: 101, the last HelloRequest",
+        ),
+        (
+            [
+                *[hello(), HELLO_REQUEST],
+                *[LeftOut(time=0.0, endpoint=SERVER, count=81918, octets=327672), TIMED_OUT],
+            ],
+            "endless-handshake",
+            "messages and records of the server: 81919, the last HelloRequest",
+        ),
+        (
+            [hello(), replace(HELLO_REQUEST, out_of_order=True), TIMED_OUT],
+            "endless-handshake",
+            "messages and records of the server: 1, the last HelloRequest",
+        ),
+    ],
+)
+def test_silence_slowness_and_a_flood_are_told_apart(
+    events: list[Event], code: str, evidence: str
+) -> None:
+    outcome, causes = both(events)
+    assert outcome.result is Result.FAILED
+    assert (outcome.by, outcome.signal) == (SERVER, Signal.TIME_OUT)
     assert outcome.exception == "no complete handshake"
+    assert (causes[0].code, causes[0].evidence) == (code, (evidence,))
 
 
 def test_no_tls() -> None:
@@ -295,6 +363,21 @@ def test_no_tls() -> None:
     outcome, causes = both([hello(), alien])
     assert (outcome.result, outcome.signal) == (Result.FAILED, Signal.NOT_TLS)
     assert causes[0].evidence == (r'its first bytes are "HTTP/1.1 400\r\n"',)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "but"),
+    [
+        (Protocol.HTTP, "but plain HTTP"),
+        (Protocol.SMTP_OR_FTP, "but SMTP or FTP"),
+        (Protocol.SSLV2, "but an SSLv2-style hello"),
+        (Protocol.UNKNOWN, "nor any other protocol that is known here"),
+    ],
+)
+def test_no_tls_is_a_sentence_for_every_protocol(protocol: Protocol, but: str) -> None:
+    alien = NotTls(time=0.0, endpoint=SERVER, protocol=protocol, sample=b"xxxxx")
+    _, causes = both([hello(), alien])
+    assert causes[0].summary == f"the server does not speak TLS here, {but}"
 
 
 def test_malformed_counts_only_where_nothing_else_does() -> None:

@@ -16,7 +16,9 @@ from lab.tls.events import (
     SealedSeen,
     WireEvent,
 )
+from lab.tls.extensions import KeyShareServerHello
 from lab.tls.observer import HandshakeObserver
+from lab.tls.summary import summarize
 from tests.tls.rfc8448 import TRACES, Trace
 
 CLIENT_HELLO = 1
@@ -102,42 +104,31 @@ def test_without_secrets_what_is_sealed_is_told(trace: Trace) -> None:
         assert event.inference == "as long as an alert: 2 bytes inside, unless it is padded"
 
 
-def test_the_snapshot_of_client_authentication() -> None:
+def test_the_summary_of_client_authentication() -> None:
     (trace,) = [trace for trace in TRACES if trace.section == "6"]
-    observer = HandshakeObserver()
-    observer.learn(trace.key_log)
-    feed(observer, trace)
-    snapshot = observer.snapshot
-    assert str(snapshot.version) == "TLS 1.3"
-    assert str(snapshot.cipher_suite) == "TLS_AES_128_GCM_SHA256"
-    assert str(snapshot.group) == "x25519"
-    assert snapshot.server_name == b"server"
-    assert str(snapshot.server_signature_scheme) == "ecdsa_secp256r1_sha256"
-    assert str(snapshot.client_signature_scheme) == "rsa_pss_rsae_sha256"
-    assert snapshot.client_certificate_requested
-    assert snapshot.client_chain is not None
-    assert snapshot.server_chain is not None
-    assert [len(der) for der in snapshot.client_chain + snapshot.server_chain] == [438, 306]
-    assert (snapshot.resumed, snapshot.hello_retried) == (False, False)
-    assert (snapshot.client_finished, snapshot.server_finished) == (True, True)
+    summary = summarize(observe(trace))
+    assert str(summary.version) == "TLS 1.3"
+    assert summary.server_hello is not None
+    assert str(summary.server_hello.cipher_suite) == "TLS_AES_128_GCM_SHA256"
+    assert summary.server_name == "server"
+    assert summary.client_verify is not None
+    assert str(summary.client_verify.algorithm) == "rsa_pss_rsae_sha256"
+    assert summary.request is not None
+    assert summary.client_chain is not None
+    assert summary.server_chain is not None
+    assert [len(der) for der in summary.client_chain + summary.server_chain] == [438, 306]
 
 
-def test_the_snapshots_of_the_others() -> None:
-    snapshots = {}
+def test_which_of_them_resume_a_session_and_in_which_group() -> None:
+    summaries, groups = {}, {}
     for trace in TRACES:
-        observer = HandshakeObserver()
-        observer.learn(trace.key_log)
-        feed(observer, trace)
-        snapshots[trace.section] = observer.snapshot
-    assert [snapshots[section].resumed for section in "34567"] == [False, True, *[False] * 3]
-    assert [snapshots[section].hello_retried for section in "34567"] == [
-        *[False, False, True, False, False]
-    ]
-    assert str(snapshots["5"].group) == "secp256r1"
-    assert [snapshots[section].early_data_accepted for section in "34567"] == [
-        *[None, True, None, None, None]
-    ]
-    assert all(snapshot.handshakes == 1 for snapshot in snapshots.values())
+        summary = summaries[trace.section] = summarize(observe(trace))
+        assert summary.server_hello is not None
+        share = summary.server_hello.find(KeyShareServerHello)
+        assert share is not None
+        groups[trace.section] = str(share.server_share.group)
+    assert [summaries[section].resumed for section in "34567"] == [False, True, *[False] * 3]
+    assert (groups["5"], groups["6"]) == ("secp256r1", "x25519")
 
 
 def test_early_data_without_its_secret() -> None:
