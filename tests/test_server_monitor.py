@@ -237,3 +237,29 @@ def test_the_monitor_tells_of_the_certificates_that_are_in_use_now(
             assert serials(port) == {new}
             assert server.stop() == 0
     assert not [line for line in server.lines if "WORKER" in line]
+
+
+@on_linux
+def test_a_monitor_that_dies_while_a_file_is_broken_comes_back(tmp_path: Path, crew: Crew) -> None:
+    lab = new_lab(tmp_path)
+    with served("--certs", lab.folder, *crew(2), *WITH_MONITOR) as server:
+        port = monitor_port(server)
+        days = only(scrape(port), "certificate_expires_days").keys()
+        lab.server_crt.write_bytes(b"")
+        pid = server.process.pid
+        for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            os.kill(int(each), signal.SIGKILL)
+        lines = [server.until("WORKER . .* was killed by signal 9") for _ in range(3)]
+        names = {re.sub(r".*WORKER \| (.*) \(pid .*", r"\1", line) for line in lines}
+        assert names == {"1", "2", "the monitor"}
+        eventually(lambda: listens(port) and health(port) == (200, "ok"))
+        assert only(scrape(port), "certificate_expires_days").keys() == days
+        assert server.stop() == 0
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
