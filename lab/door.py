@@ -66,6 +66,7 @@ def run(main: Callable[[], int], door: str) -> int:
     Output that cannot be written for another reason is refused in the name of ``door``. SIGTERM,
     and SIGHUP where nobody wants it ignored, raise Ended in ``main``.
     """
+    _open_what_is_closed()
     _end_in_order()
     _own_stdout()
     try:
@@ -83,11 +84,29 @@ def run(main: Callable[[], int], door: str) -> int:
     return code
 
 
+def _open_what_is_closed() -> None:
+    """Let stdin, stdout and stderr be there, if only as a place where nothing comes or goes.
+
+    What is opened next would get the number of one that is closed, and be written to in its stead.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The system gives the lowest number that is free, and those below are taken.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    # Python has None for what was closed before it came.
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the end
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
 def _own_stdout() -> None:
     out = sys.stdout
-    if out is None:  # closed before we came: there is nobody to speak to
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
-    elif isinstance(out, io.TextIOWrapper):
+    if isinstance(out, io.TextIOWrapper):
         encoding, errors = out.encoding, out.errors
         by_line, at_once = out.line_buffering, out.write_through
         sys.stdout = _Stdout(

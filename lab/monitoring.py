@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.service.board import Board, keep_noting
 from lab.service.counts import Row
+from lab.service.expiry import Expiry
 from lab.service.metrics import Metrics
 from lab.service.owner import own_exceptions
 from lab.service.renewal import Renewal
@@ -23,7 +24,6 @@ from lab.service.server_files import Loaded, ServerFiles
 from lab.service.shared_counts import shared_rows
 from lab.service.stopping import stop_signals
 from lab.service.todo_server import TodoServer
-from lab.stream.contexts import ServerTls
 from lab.workers import Member
 
 if TYPE_CHECKING:
@@ -72,13 +72,13 @@ def metrics_of_worker(shares: Shared, member: Member) -> Metrics:
 
 @contextlib.asynccontextmanager
 async def beside_server(
-    server: TodoServer, metrics: Metrics, tls: ServerTls
+    server: TodoServer, metrics: Metrics, certificates: Iterable[Expiry]
 ) -> AsyncIterator[Monitoring]:
     """The monitor of a server in this process, to be opened inside the block."""
     from lab.service import monitoring
 
     made = monitoring.beside_server(server, metrics.row)
-    made.use(tls)
+    made.use(certificates)
     try:
         yield made
     finally:
@@ -107,10 +107,10 @@ async def serve_workers_monitor(
     own_exceptions(loop)
     made = monitoring.beside_workers(shares.rows, shares.board)
     renewal = Renewal(files, silent=True)
-    made.use(renewal.load(kept).tls)
+    made.use(renewal.load(kept).expiries)
     with opening:
         await made.open(port, shared=True)
-    with stop_signals() as stop, renewal.running(lambda loaded: made.use(loaded.tls)):
+    with stop_signals() as stop, renewal.running(lambda loaded: made.use(loaded.expiries)):
         loop.add_reader(member.lifeline, stop.set)
         member.report()
         await stop.wait()

@@ -175,7 +175,7 @@ def _shop(options: argparse.Namespace) -> Workshop:
     key = options.ca_key or LAB.key(Role.CA)
     password: pem.Password = _ask_password if sys.stdin.isatty() else None
     if options.ca_key_password_file:
-        data = pem.read_file(options.ca_key_password_file, remedy="Name a file that is there")
+        data = pem.read_input(options.ca_key_password_file, remedy="Name a file that is there")
         password = data.rstrip(b"\r\n")
     return Workshop(authority=load_authority(certificate, key, password, now=now), now=now)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from functools import partial
 
 from lab.door import refuse, run
+from lab.log_output import stderr_handler
 from lab.pki.errors import PkiError
 from lab.pki.writing import ensure_set
 from lab.server_options import limits_of, parser, port_number
@@ -67,7 +68,7 @@ def _serve(start: Runner, settings: Serving, member: Member | None = None) -> in
 
 def log_to_stderr(log_format: str, *, verbose: bool) -> None:
     """Let the journal, and all else that is logged, come out on stderr."""
-    handler = logging.StreamHandler()
+    handler = stderr_handler(lambda count: journal.record_of(journal.lines_lost(count=count)))
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter("SERVER"))
     # What no line of ours shows need not be looked up for each.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lab import monitoring
 from lab.service import journal
 from lab.service.access import Policy
+from lab.service.expiry import Expiry
 from lab.service.keepsake import Keepsake
 from lab.service.limits import Limits
 from lab.service.monitor import HEALTH, METRICS
@@ -21,13 +22,14 @@ from lab.service.monitor import HOST as MONITOR_HOST
 from lab.service.owner import own_exceptions
 from lab.service.renewal import Renewal, in_use
 from lab.service.server_files import Loaded, ServerFiles
+from lab.service.sqlite_file import StoreFile
 from lab.service.stopping import hangup_signal, stop_signals
 from lab.service.store import StoreUnavailable, TodoStore
-from lab.service.stores import StoreChoice, open_store
+from lab.service.stores import StoreChoice, claimed_store, open_store
 from lab.service.todo_server import TodoServer
 from lab.show.stages import StageLog
 from lab.stream.allowance import Allowance
-from lab.stream.contexts import ClientAuth, ServerTls
+from lab.stream.contexts import ClientAuth
 from lab.stream.wire import address_text
 from lab.workers import CannotStart, Crew, Member, held_port
 
@@ -54,7 +56,8 @@ class Serving:
     ``decode_share`` is None where every handshake is decoded, ``observed`` False where none is even
     looked at (to measure what looking costs), ``monitor_port`` None where there is no monitor;
     ``shares`` is what the workers of a server share that has one. ``kept`` is what their parent has
-    of the files, for a worker that finds them broken.
+    of the files, for a worker that finds them broken, ``store_file`` the file of ``store``, which
+    it has claimed for them.
     """
 
     host: str
@@ -67,6 +70,7 @@ class Serving:
     observed: bool = True
     monitor_port: int | None = None
     shares: monitoring.Shared | None = None
+    store_file: StoreFile | None = None
     kept: Loaded | None = None
 
 
@@ -76,9 +80,17 @@ async def serve(settings: Serving) -> None:
     metrics = None if settings.monitor_port is None else monitoring.metrics_of_server()
     renewal = Renewal(settings.files)
     loaded = _load(renewal)
+    with _claimed(settings) as settings:
+        await _serve(settings, metrics, renewal, loaded)
+    _say(_STOPPED)
+
+
+async def _serve(
+    settings: Serving, metrics: Metrics | None, renewal: Renewal, loaded: Loaded
+) -> None:
     async with (
         _server(settings, loaded, metrics) as server,
-        _monitored(settings, server, metrics, loaded.tls) as monitor,
+        _monitored(settings, server, metrics, loaded) as monitor,
     ):
         address = await _open(server, settings)
         with (
@@ -90,7 +102,6 @@ async def serve(settings: Serving) -> None:
             await stop.wait()
             _say(_STOPPING)
             await server.close()
-    _say(_STOPPED)
 
 
 async def serve_as_member(settings: Serving, member: Member) -> None:
@@ -149,7 +160,8 @@ def serve_by_workers(
     with contextlib.ExitStack() as stack:
         with _listening_errors(settings.host, settings.port, "--port"):
             port = stack.enter_context(held_port(settings.host, settings.port))
-        held = stack.enter_context(_shared(replace(settings, port=port), workers))
+        claimed = stack.enter_context(_claimed(replace(settings, port=port)))
+        held = stack.enter_context(_shared(claimed, workers))
         shares = held.shares
         names = [*map(str, range(1, workers + 1)), *(["the monitor"] if shares else [])]
         try:
@@ -218,13 +230,13 @@ def _load(renewal: Renewal, *, kept: Loaded | None = None, tell: bool = True) ->
     return loaded
 
 
-def _renew(server: TodoServer, monitor: Callable[[ServerTls], None], loaded: Loaded) -> None:
-    monitor(loaded.tls)
+def _renew(server: TodoServer, monitor: Callable[[Iterable[Expiry]], None], loaded: Loaded) -> None:
+    monitor(loaded.expiries)
     server.renew(loaded.context)
 
 
-def _nowhere(tls: ServerTls) -> None:
-    """The monitor of a server that has none, told of its files."""
+def _nowhere(certificates: Iterable[Expiry]) -> None:
+    """The monitor of a server that has none, told of its certificates."""
 
 
 async def _open(server: TodoServer, settings: Serving, *, shared: bool = False) -> tuple[str, int]:
@@ -234,21 +246,21 @@ async def _open(server: TodoServer, settings: Serving, *, shared: bool = False) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Monitor:
-    """Where a monitor listens, if there is one, and how it is told of files."""
+    """Where a monitor listens, if there is one, and how it is told of certificates."""
 
     address: tuple[str, int] | None = None
-    use: Callable[[ServerTls], None] = _nowhere
+    use: Callable[[Iterable[Expiry]], None] = _nowhere
 
 
 @contextlib.asynccontextmanager
 async def _monitored(
-    settings: Serving, server: TodoServer, metrics: Metrics | None, tls: ServerTls
+    settings: Serving, server: TodoServer, metrics: Metrics | None, loaded: Loaded
 ) -> AsyncIterator[_Monitor]:
     """The monitor that runs inside the block, if there is to be one."""
     if settings.monitor_port is None or metrics is None:
         yield _Monitor()
         return
-    async with monitoring.beside_server(server, metrics, tls) as made:
+    async with monitoring.beside_server(server, metrics, loaded.expiries) as made:
         with _listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"):
             address = await made.open(settings.monitor_port)
         yield _Monitor(address=address, use=made.use)
@@ -274,6 +286,17 @@ def _shared(settings: Serving, workers: int) -> Iterator[Serving]:
 
 
 @contextlib.contextmanager
+def _claimed(settings: Serving) -> Iterator[Serving]:
+    """The settings with the store's file, which is this server's inside the block."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(claimed_store(settings.store))
+        except StoreUnavailable as error:
+            raise CannotServe(str(error)) from error
+        yield replace(settings, store_file=file)
+
+
+@contextlib.contextmanager
 def _listening_errors(host: str, port: int, option: str) -> Iterator[None]:
     """What keeps a server from its port, as CannotServe."""
     try:
@@ -288,7 +311,7 @@ async def _server(
 ) -> AsyncIterator[TodoServer]:
     """A server with its store open. The store is closed at the end, however that comes about."""
     try:
-        store = await open_store(settings.store)
+        store = await open_store(settings.store_file)
     except StoreUnavailable as error:
         raise CannotServe(str(error)) from error
     try:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.identity import Identity
 from lab.pki.keys import KeyKind, KeySource, PrivateKey, cached
 from lab.pki.plan import KeyType, SetPlan, general_name
+from lab.pki.revocation import LIFETIME, revocation_list, revocation_lists_pem
 from lab.pki.writing import write_set
 
 EC_PLAN = SetPlan(key_type=KeyType.EC)
@@ -67,3 +70,24 @@ def lab_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "certs"
     write_set(folder, EC_PLAN, now=utc_now(), new_key=cached_keys())
     return folder
+
+
+def large_list(authority: Authority, entries: int) -> bytes:
+    """A revocation list in PEM with 4 KiB, and 6 KiB of the file, for each of its entries."""
+    note = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), bytes(4096))
+    made = revocation_list(authority, (), now=utc_now())
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(made.issuer)
+        .last_update(made.last_update_utc)
+        .next_update(made.last_update_utc + LIFETIME)
+    )
+    for extension in made.extensions:
+        builder = builder.add_extension(extension.value, critical=extension.critical)
+    for serial in range(1, entries + 1):
+        entry = x509.RevokedCertificateBuilder().serial_number(serial)
+        entry = entry.revocation_date(made.last_update_utc).add_extension(note, critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    key = authority.identity.key
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return revocation_lists_pem((builder.sign(key, hashes.SHA256()),))

@@ -17,7 +17,7 @@ import pytest
 
 from lab.pki.files import Role
 from tests.doors import PATIENCE, Crew, ServerProcess, environment, run, served
-from tests.pki_fixtures import new_authority, utc_now
+from tests.pki_fixtures import large_list, new_authority, utc_now
 from tests.service.renewing import DAY, IN_USE, Lab, Visit, new_lab, refusal
 from tests.serving import client_tls
 
@@ -231,3 +231,39 @@ def test_it_ends_with_the_terminal_that_it_was_started_from(
     finally:
         process.kill()
         process.wait()
+
+
+@on_posix
+@pytest.mark.parametrize("name", ["ca.crt", "server.crt", "server.key", "lab.crl"])
+def test_a_pipe_in_the_place_of_a_file_is_told_and_waited_for_by_nobody(
+    lab: Lab, name: str
+) -> None:
+    lab.new_list()
+    path = lab.crl if name == lab.crl.name else lab.folder / name
+    words = ("--certs", lab.folder, "--crl", lab.crl, "--port", "0")
+    says = f"{path}: is no regular file. Put a file there that this user may read."
+    with served(*words) as server:
+        path.unlink()
+        os.mkfifo(path)
+        line = server.until("CERTIFICATES")
+        assert line == f"[SERVER] CERTIFICATES | those in use stay in use: {says}"
+        done = run("lab.server", *words)
+        assert (done.code, done.err) == (2, f"lab.server: {says}\n")
+        assert server.stop() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for its memory files")
+def test_loading_needs_no_temporary_folder(lab: Lab, tmp_path: Path) -> None:
+    with served("--certs", lab.folder, "--port", "0", TMPDIR=str(tmp_path / "none")) as server:
+        lab.new_server()
+        assert IN_USE in server.until("CERTIFICATES")
+
+
+def test_a_large_list_is_loaded_at_the_start_and_later(lab: Lab) -> None:
+    lab.crl.write_bytes(large_list(lab.authority, 1000))
+    assert lab.crl.stat().st_size > 4 << 20
+    with served("--certs", lab.folder, "--crl", lab.crl, "--port", "0") as server:
+        assert any("revocation list: 1000 revoked" in line for line in server.lines)
+        lab.crl.write_bytes(large_list(lab.authority, 1001))
+        server.until("CERTIFICATES .* in use: .* 1001 revoked")
+        assert shown(server.port, lab) == lab.served.serial_number

@@ -110,7 +110,7 @@ def damaged(path: Path) -> None:
     ("spoil", "says"),
     [
         (no_database, "is no SQLite database, or is damaged; name another file with --store"),
-        (damaged, "is damaged; put a backup in its place, or move it away to begin anew"),
+        (damaged, "is damaged; stop the server, then put a backup in its place, or move it away"),
         (Path.mkdir, "is no regular file; name another one with --store"),
     ],
 )

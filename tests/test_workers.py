@@ -156,6 +156,29 @@ def test_items_are_the_same_whichever_worker_answers(certs: Path, crew: Crew) ->
     assert [item["id"] for item in items] == list(range(1, 12))
 
 
+def test_a_store_that_vanished_is_not_made_anew_by_a_worker(certs: Path, tmp_path: Path) -> None:
+    path, moved = tmp_path / "todo.db", tmp_path / "moved.db"
+    context = client_tls(certs)
+    words = ("--workers", "2", "--store", f"sqlite:{path}")
+    with served("--certs", certs, "--port", "0", *words) as server:
+        for _ in range(3):
+            assert run("lab.client", server.url, "--certs", certs).code == 0
+        path.rename(moved)
+        assert get(server.port, context).startswith(b"HTTP/1.1 503 ")
+        os.kill(min(two_workers(server)), signal.SIGKILL)
+        server.until("WORKER .* was killed by signal 9")
+        server.until("lab.server: .*todo.db was deleted; put it back, or stop the server")
+        assert get(server.port, context).startswith(b"HTTP/1.1 503 ")
+        assert not path.exists()
+        moved.rename(path)
+        eventually(lambda: len(children(server.process.pid)) == 2)
+        # A worker that starts is a child before it listens: so not every answer is of both.
+        for _ in range(8):
+            items = json.loads(get(server.port, context).partition(b"\r\n\r\n")[2])["todos"]
+            assert len(items) == 8
+        assert server.stop() == 0
+
+
 def crew_of(name: str, folder: Path) -> Done:
     done = run("tests.crewing", name, folder)
     assert done.code == 0, done.err

@@ -17,7 +17,7 @@ from cryptography import x509
 from lab.pki import pem
 from lab.pki.authority import Authority
 from lab.pki.catalogue import REVOKED_SERIAL, fresh_crl
-from lab.pki.crl_files import lists_in
+from lab.pki.crl_files import LISTS, lists_in
 from lab.pki.describe import moment
 from lab.pki.errors import ExpiredError, UnreadableFileError, WrongFormatError
 from lab.pki.pem import Password
@@ -74,7 +74,7 @@ def ensure_revocation_lists(path: Path, shop: Workshop) -> bool:
             ) from error
         return True
     lists = lists_in(
-        pem.read_file(path, remedy="Name another file"),
+        pem.read_file(path, remedy="Name another file", bound=LISTS),
         path,
         remedy="Name a file with -----BEGIN X509 CRL----- in it, or one that is not there",
     )

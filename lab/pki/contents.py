@@ -77,7 +77,7 @@ def read_contents(path: Path, ask: AskPassword) -> Contents:
     """Read a file. Raises a :class:`~lab.pki.errors.PkiError`: the file is missing, unreadable, of
     another kind, damaged, too full, or its password is missing (PKCS#12 only) or wrong.
     """
-    data = pem.read_file(path, remedy="Name a file that is there")
+    data = pem.read_input(path, remedy="Name a file that is there")
     with warnings.catch_warnings():
         # The library warns of what some authorities do wrong; that is no matter here.
         warnings.simplefilter("ignore")

@@ -25,7 +25,26 @@ from lab.pki.errors import ExpiredError, NotYetValidError, PkiError, WrongFormat
 from lab.pki.keys import PublicKey
 from lab.tls.certificates import distinguished
 
+LISTS = pem.Bound(
+    octets=16 << 20,
+    beyond="more than is read of revocation lists",
+    remedy="Have the CA issue shorter ones: who has expired need not stay on a list",
+)
+"""Some 300,000 certificates on a list: OpenSSL keeps all of it in memory, a process each."""
+
 _FETCH = "Have the CA make a current one, and put it there"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEnd:
+    """When a list comes to its end: ``at``, its nextUpdate.
+
+    ``issuer`` is the name in it, ``number`` its CRL number (RFC 5280, 5.2.3), if it has one.
+    """
+
+    issuer: x509.Name
+    number: int | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +53,14 @@ class Coverage:
 
     ``until`` is when the first of the CAs covered will have no current list any more (nextUpdate),
     None where the lists do not say. ``revoked`` is how many certificates are on the lists that
-    count. ``uncovered`` are CAs, valid themselves, without a list that counts.
+    count. ``uncovered`` are CAs, valid themselves, without a list that counts. ``ends`` are those
+    of all lists in the file that have one, whether they count or not.
     """
 
     until: datetime | None
     revoked: int
     uncovered: tuple[x509.Certificate, ...]
+    ends: tuple[ListEnd, ...]
 
 
 def load_coverage(
@@ -50,7 +71,7 @@ def load_coverage(
     Raises a :class:`~lab.pki.errors.PkiError`: a file that is missing, unreadable, of another kind,
     or with a certificate in it; lists of which none counts for any of ``authorities``.
     """
-    data = pem.read_file(path, remedy="Put it there, or name another file")
+    data = pem.read_file(path, remedy="Put it there, or name another file", bound=LISTS)
     lists = lists_in(data, path, remedy="Name a file with -----BEGIN X509 CRL----- in it")
     if any(label.endswith("CERTIFICATE") for label, _ in pem.blocks(data)):
         raise WrongFormatError(
@@ -75,6 +96,11 @@ def load_coverage(
         until=min(ends, default=None),
         revoked=sum(len(each) for each in current.values()),
         uncovered=tuple(ca for ca in valid if ca not in current),
+        ends=tuple(
+            ListEnd(issuer=each.issuer, number=_number(each), at=each.next_update_utc)
+            for each in lists
+            if each.next_update_utc is not None
+        ),
     )
 
 
@@ -114,6 +140,13 @@ def signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> 
         )
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
+
+
+def _number(crl: x509.CertificateRevocationList) -> int | None:
+    try:
+        return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except (x509.ExtensionNotFound, ValueError):  # the library reads extensions when asked
+        return None
 
 
 def _counts(crl: x509.CertificateRevocationList, now: datetime) -> bool:

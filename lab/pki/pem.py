@@ -6,8 +6,11 @@ the file and says what it holds instead. This module must not know which files t
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -30,7 +33,22 @@ from lab.pki.errors import (
 from lab.pki.identity import Identity, PssIdentity
 from lab.pki.keys import PrivateKey, public_bytes
 
-MAX_FILE_BYTES = 1 << 20
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The most that is read of a file: ``octets``, whole MiB. ``beyond`` is what a larger one is.
+
+    ``remedy`` is what to do then.
+    """
+
+    octets: int
+    beyond: str
+    remedy: str
+
+
+CERTIFICATES = Bound(
+    octets=1 << 20, beyond="so it is no file of certificates or keys", remedy="Name another file"
+)
 """More than any file of certificates has; a larger one is something else."""
 
 Password = bytes | Callable[[], bytes] | None
@@ -39,11 +57,23 @@ Password = bytes | Callable[[], bytes] | None
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
 
 
-def read_file(path: Path, *, remedy: str) -> bytes:
-    """The bytes of a file. ``remedy`` is what to do where there is no such file."""
+def read_file(path: Path, *, remedy: str, bound: Bound = CERTIFICATES) -> bytes:
+    """The bytes of a regular file. ``remedy`` is what to do where there is no such file.
+
+    Anything else at that path, such as a pipe or a device, might be waited for without end.
+    """
+    return _read(path, remedy, bound, _open_regular)
+
+
+def read_input(path: Path, *, remedy: str) -> bytes:
+    """As ``read_file``, and from a pipe too, up to its end: for what a user gives by hand, once."""
+    return _read(path, remedy, CERTIFICATES, os.open)
+
+
+def _read(path: Path, remedy: str, bound: Bound, opener: Callable[[str, int], int]) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        with open(path, "rb", opener=opener) as file:
+            data = file.read(bound.octets + 1)
     except FileNotFoundError:
         raise MissingFileError("no such file", remedy=remedy, path=path) from None
     except OSError as error:
@@ -52,13 +82,24 @@ def read_file(path: Path, *, remedy: str) -> bytes:
             remedy="Make it a file that this user may read",
             path=path,
         ) from error
-    if len(data) > MAX_FILE_BYTES:
+    if len(data) > bound.octets:
         raise WrongFormatError(
-            "is larger than 1 MiB, so it is no file of certificates or keys",
-            remedy="Name another file",
+            f"is larger than {bound.octets >> 20} MiB, {bound.beyond}",
+            remedy=bound.remedy,
             path=path,
         )
     return data
+
+
+def _open_regular(path: str, flags: int) -> int:
+    # To open a pipe waits for one who writes to it, unless one says otherwise.
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise UnreadableFileError(
+        "is no regular file", remedy="Put a file there that this user may read", path=Path(path)
+    )
 
 
 def blocks(data: bytes) -> list[tuple[str, bytes]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -28,16 +29,17 @@ class ClientIdentity:
 
     ``common_name`` is the subject's last (most specific) CN, or None; ``subject`` the whole name
     in RFC 4514 form, most specific part first; ``serial`` the certificate's serial number;
-    ``certificate`` its DER; ``alternative_names`` the subjectAltName, each name with its type in
-    front (``DNS:…``, ``URI:…``, ``email:…``), and empty where it cannot be decoded: who is known
-    by none of these names is not let in by one. Text is as the certificate has it: whoever shows
-    it escapes it.
+    ``certificate`` its DER; ``not_after`` its end, a moment of UTC; ``alternative_names`` the
+    subjectAltName, each name with its type in front (``DNS:…``, ``URI:…``, ``email:…``), and empty
+    where it cannot be decoded: who is known by none of these names is not let in by one. Text is
+    as the certificate has it: whoever shows it escapes it.
     """
 
     common_name: str | None
     subject: str
     serial: int
     certificate: bytes
+    not_after: datetime
     alternative_names: tuple[str, ...] = ()
 
     @classmethod
@@ -49,6 +51,7 @@ class ClientIdentity:
             names = parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
             subject = parsed.subject.rfc4514_string()
             serial = parsed.serial_number
+            not_after = parsed.not_valid_after_utc
         except ValueError as error:
             raise UnreadableCertificate(f"client certificate cannot be read: {error}") from error
         return cls(
@@ -56,6 +59,7 @@ class ClientIdentity:
             subject=subject,
             serial=serial,
             certificate=certificate,
+            not_after=not_after,
             # OpenSSL takes names that cryptography does not, such as DNS names beyond ASCII.
             alternative_names=describe(certificate).subject_alt_names,
         )

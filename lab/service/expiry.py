@@ -1,28 +1,23 @@
 """When the certificates that a server works with expire, and its revocation lists with them.
 
-Rules: the files are those that OpenSSL was given, read for this alone. A list without nextUpdate
+Rules: what is told of is what was loaded, never what is in a file by now. A list without nextUpdate
 (RFC 5280 section 5.1.2.5 wants one) has no end that could be told.
 
-This module must not know TLS connections, nor who asks.
+This module must not know files, TLS connections, nor who asks.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from cryptography import x509
 
-from lab.pki import pem
-from lab.pki.crl_files import lists_in
+from lab.pki.crl_files import ListEnd
 from lab.pki.describe import described
-from lab.stream.contexts import ServerTls
 from lab.tls.certificates import distinguished
-
-_REMEDY = "Put it back where the server was told to find it"
 
 
 class Kind(enum.Enum):
@@ -48,41 +43,41 @@ class Expiry:
     at: datetime
 
 
-def expiries(tls: ServerTls) -> tuple[Expiry, ...]:
-    """Those of all files of ``tls``, each once. Raises a PkiError where one cannot be read."""
+def expiries(
+    chain: Sequence[x509.Certificate],
+    authorities: Iterable[x509.Certificate],
+    lists: Iterable[ListEnd],
+) -> tuple[Expiry, ...]:
+    """Those of a server's chain, its CAs, and its lists.
+
+    Of several that differ in ``at`` alone, such as two lists of one CA without numbers, the last:
+    until then there is one.
+    """
     found = [
-        *_of_certificates(tls.identity.certificate, Kind.SERVER, Kind.CHAIN),
-        *_of_certificates(tls.client_ca, Kind.CA, Kind.CA),
+        *(_of(each, Kind.CHAIN if number else Kind.SERVER) for number, each in enumerate(chain)),
+        *(_of(each, Kind.CA) for each in authorities),
+        *map(_of_list, lists),
     ]
-    if tls.crl is not None:
-        found += _of_lists(tls.crl)
-    return tuple(dict.fromkeys(found))
+    last: dict[tuple[Kind, str, str], Expiry] = {}
+    for each in found:
+        key = (each.kind, each.subject, each.serial)
+        last[key] = max(last.get(key, each), each, key=lambda expiry: expiry.at)
+    return tuple(last.values())
 
 
-def _of_certificates(path: Path, first: Kind, others: Kind) -> Iterator[Expiry]:
-    data = pem.read_file(path, remedy=_REMEDY)
-    for number, certificate in enumerate(pem.certificates_in(data, path)):
-        yield Expiry(
-            kind=others if number else first,
-            subject=described(certificate).subject,
-            serial=f"{certificate.serial_number:x}",
-            at=certificate.not_valid_after_utc,
-        )
+def _of(certificate: x509.Certificate, kind: Kind) -> Expiry:
+    return Expiry(
+        kind=kind,
+        subject=described(certificate).subject,
+        serial=f"{certificate.serial_number:x}",
+        at=certificate.not_valid_after_utc,
+    )
 
 
-def _of_lists(path: Path) -> Iterator[Expiry]:
-    for revoked in lists_in(pem.read_file(path, remedy=_REMEDY), path, remedy=_REMEDY):
-        if revoked.next_update_utc is not None:
-            yield Expiry(
-                kind=Kind.CRL,
-                subject=distinguished(revoked.issuer),
-                serial=_number(revoked),
-                at=revoked.next_update_utc,
-            )
-
-
-def _number(revoked: x509.CertificateRevocationList) -> str:
-    try:
-        return f"{revoked.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number:x}"
-    except (x509.ExtensionNotFound, ValueError):  # the library reads extensions when asked
-        return ""
+def _of_list(end: ListEnd) -> Expiry:
+    return Expiry(
+        kind=Kind.CRL,
+        subject=distinguished(end.issuer),
+        serial="" if end.number is None else f"{end.number:x}",
+        at=end.at,
+    )

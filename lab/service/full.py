@@ -1,6 +1,6 @@
-"""The answer to a client for whom there is no place: a 503, whatever it asks.
+"""The answers to clients whom nobody serves, whatever they ask: no place, or no valid certificate.
 
-This module must not know how many places there are.
+This module must not know how many places there are, nor what the time is.
 """
 
 from __future__ import annotations
@@ -11,21 +11,35 @@ RETRY_AFTER = (b"Retry-After", b"5")
 """When to come back, in seconds (RFC 9110 section 10.2.3)."""
 
 
-class _FullApp:
+class _Refusing:
     """Refuses every request, by its head alone."""
 
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
     def refuse(self, head: RequestHead) -> Response:
-        """There is no place."""
-        return error_response(
-            503,
-            "the server has all the connections that it takes",
-            headers=(RETRY_AFTER,),
-            last=True,
-        )
+        """The one answer."""
+        return self._response
 
     async def answer(self, head: RequestHead, body: bytes) -> Response:
         """Never asked, as every request is refused."""
-        return self.refuse(head)
+        return self._response
 
 
-FULL = _FullApp()
+FULL = _Refusing(
+    error_response(
+        503,
+        "the server has all the connections that it takes",
+        headers=(RETRY_AFTER,),
+        last=True,
+    )
+)
+
+EXPIRED = _Refusing(
+    error_response(
+        401,
+        "the client certificate has expired since this TLS session began; "
+        "connect with a current one, and without the old session",
+        last=True,
+    )
+)

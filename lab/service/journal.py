@@ -31,11 +31,15 @@ class Entry:
 
 def write(entry: Entry, *, error: BaseException | None = None) -> None:
     """Hands an entry to the handlers; ``error`` adds its traceback."""
-    if not LOGGER.isEnabledFor(entry.level):
-        return
+    if LOGGER.isEnabledFor(entry.level):
+        LOGGER.handle(record_of(entry, error=error))
+
+
+def record_of(entry: Entry, *, error: BaseException | None = None) -> logging.LogRecord:
+    """An entry as handlers get it."""
     # Made by hand, as the search for the calling line costs more than the rest and would always
     # come to this one.
-    record = LOGGER.makeRecord(
+    return LOGGER.makeRecord(
         LOGGER.name,
         entry.level,
         __file__,
@@ -45,7 +49,6 @@ def write(entry: Entry, *, error: BaseException | None = None) -> None:
         (type(error), error, error.__traceback__) if error else None,
         extra={"fields": entry.fields},
     )
-    LOGGER.handle(record)
 
 
 def quotable(text: str) -> str:
@@ -221,6 +224,15 @@ def fault(*, peer: str) -> Entry:
         level=logging.ERROR,
         message=f"FAULT | peer={escaped(peer)} | the server's own, not the client's",
         fields={"event": "fault", "peer": peer},
+    )
+
+
+def lines_lost(*, count: int) -> Entry:
+    """So many lines before this one are not in the log, since whoever reads it did not."""
+    return Entry(
+        level=logging.WARNING,
+        message=f"LOG | {count} line{'s'[: count != 1]} lost here: nobody read this log",
+        fields={"event": "lines_lost", "count": count},
     )
 
 

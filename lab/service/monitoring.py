@@ -7,16 +7,15 @@ imported only where needed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lab.service.board import Board
 from lab.service.counts import Row
-from lab.service.expiry import expiries
+from lab.service.expiry import Expiry
 from lab.service.exposition import Exposition
 from lab.service.health import STOPPING, Health, HealthCheck
 from lab.service.monitor import Monitor, MonitorApp
 from lab.service.todo_server import TodoServer
-from lab.stream.contexts import ServerTls
 
 
 class Monitoring:
@@ -28,9 +27,9 @@ class Monitoring:
         self._stopping = False
         self._monitor = Monitor(MonitorApp(health=self._health, metrics=exposition.text))
 
-    def use(self, tls: ServerTls) -> None:
-        """Tell from now on when the files of ``tls`` expire. Raises a PkiError."""
-        self._exposition.use_certificates(expiries(tls))
+    def use(self, certificates: Iterable[Expiry]) -> None:
+        """Tell from now on when these expire."""
+        self._exposition.use_certificates(certificates)
 
     def stopping(self) -> None:
         """Tell from now on that the server stops."""

@@ -6,6 +6,11 @@ done in a thread. What was loaded while a file changed is thrown away. What fail
 nothing, is told once, and is tried again with every look, as a fault may lie in the clock or in
 the system instead of in a file. Asked to, by a signal, it loads at once and tells the result anew.
 
+Where a CA or a revocation list in use comes to its end, the same files make a new context, with
+ticket keys of its own. OpenSSL lets whoever resumes a session in without another look at its CA or
+at any list, and in TLS 1.3 gives it a new ticket each time; in a new context no old session is
+known, so all that come are judged again.
+
 This module must not know sockets, connections or signals.
 """
 
@@ -13,22 +18,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import TypeVar
 
 from lab.pki.errors import PkiError
 from lab.service import journal
-from lab.service.server_files import Loaded, ServerFiles, Stamps
+from lab.service.apart import Apart
+from lab.service.expiry import Kind
+from lab.service.server_files import Loaded, ServerFiles, Stamps, context_of
 from lab.tls.certificates import distinguished
 
-T = TypeVar("T")
 POLL_SECONDS = 1.0
 
 Use = Callable[[Loaded], None]
 """Takes what was loaded into use. May raise OSError or PkiError, and is then called again."""
+
+_JUDGED_BY = (Kind.CA, Kind.CRL)  # clients, that is
 
 _Failure = tuple[Stamps, type[Exception], object]
 
@@ -57,13 +64,15 @@ class Renewal:
         self._clock = clock
         self._interval = interval
         # One thread, and its own: a file system that hangs holds up nothing but this.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="renewal")
+        self._thread = Apart("renewal")
         self._wake = asyncio.Event()
         self._asked = False
         self._seen: Stamps | None = None  # at the last look
         self._in_use: Stamps | None = None  # when what is in use was loaded
         self._failure: _Failure | None = None  # what was told of, and is so still
         self._list_end: datetime | None = None
+        self._used: Loaded | None = None
+        self._ends: tuple[datetime, ...] = ()  # that are still to come
 
     def load(self, kept: Loaded | None = None) -> Loaded:
         """Load for the first time; ``kept``, where there is one and loading fails, which is told.
@@ -78,7 +87,7 @@ class Renewal:
                 raise
             self._keep(error)
             loaded = kept
-        self._list_end = loaded.revocation.until if loaded.revocation else None
+        self._remember(loaded)
         return loaded
 
     def ask(self) -> None:
@@ -110,7 +119,7 @@ class Renewal:
                 self._wake.clear()
                 await self.look(use)
         finally:
-            self._thread.shutdown(wait=False)
+            self._thread.stop()
 
     async def look(self, use: Use) -> None:
         """Look at the files once, and load them if that is due."""
@@ -118,16 +127,17 @@ class Renewal:
         if asked:
             self._failure = None
         try:
-            stamps = await self._in_thread(self._files.stamps)
+            stamps = await self._thread.run(self._files.stamps)
             still, self._seen = stamps == self._seen, stamps
             if asked or (still and (stamps != self._in_use or self._failure)):
                 await self._renew(stamps, use)
+            await self._outlive_ends(stamps, use)
         except Exception as error:
             self._keep(error)
         self._watch_list_end()
 
     async def _renew(self, stamps: Stamps, use: Use) -> None:
-        found = await self._in_thread(partial(self._read, stamps))
+        found = await self._thread.run(partial(self._read, stamps))
         if found is None:
             return  # they are being replaced just now: the next looks see to that
         if isinstance(found, PkiError):
@@ -135,11 +145,32 @@ class Renewal:
             return
         use(found)
         self._in_use, self._failure = stamps, None
-        self._list_end = found.revocation.until if found.revocation else None
+        self._remember(found)
         self._tell(in_use(found))
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _outlive_ends(self, stamps: Stamps, use: Use) -> None:
+        """Make sessions void that began before a CA or a list came to its end."""
+        now = self._clock()
+        used = self._used
+        # Other files, if they are any good, come with a context of their own.
+        if used is None or stamps != self._in_use or all(now <= end for end in self._ends):
+            return
+        context = await self._thread.run(partial(context_of, used.tls))
+        if await self._thread.run(self._files.stamps) != stamps:
+            return
+        again = replace(used, context=context)
+        use(again)
+        self._used = again
+        self._ends = tuple(end for end in self._ends if now <= end)
+
+    def _remember(self, loaded: Loaded) -> None:
+        """Note what is used from now on, and when that comes to its end."""
+        self._used = loaded
+        self._list_end = loaded.revocation.until if loaded.revocation else None
+        now = self._clock()
+        self._ends = tuple(
+            each.at for each in loaded.expiries if each.kind in _JUDGED_BY and now <= each.at
+        )
 
     def _read(self, stamps: Stamps) -> Loaded | PkiError | None:
         """What is in the files, or is wrong with them; None where they are not as they were."""

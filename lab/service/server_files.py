@@ -21,6 +21,7 @@ from lab.pki.crl_files import Coverage, load_coverage
 from lab.pki.errors import UnusableError
 from lab.pki.files import Role, RoleFiles, SetPaths, load_authorities, load_role
 from lab.pki.identity import certificates_pem
+from lab.service.expiry import Expiry, expiries
 from lab.stream.contexts import ClientAuth, IdentityFiles, ServerTls, TlsVersion, server_context
 
 Stamps = tuple[tuple[int, int, int] | None, ...]
@@ -31,7 +32,8 @@ Stamps = tuple[tuple[int, int, int] | None, ...]
 class Loaded:
     """What was in the files: ``context`` works with it, ``tls`` is what it was made from.
 
-    ``revocation`` is None where revocation is not checked.
+    ``revocation`` is None where revocation is not checked. ``expiries`` tells when each of the
+    certificates and lists expires.
     """
 
     tls: ServerTls
@@ -39,6 +41,7 @@ class Loaded:
     certificate: x509.Certificate
     authorities: tuple[x509.Certificate, ...]
     revocation: Coverage | None
+    expiries: tuple[Expiry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +74,13 @@ class ServerFiles:
         )
         return Loaded(
             tls=tls,
-            context=_context(tls),
+            context=context_of(tls),
             certificate=role.identity.certificate,
             authorities=role.authorities,
             revocation=revocation,
+            expiries=expiries(
+                role.identity.chain, role.authorities, revocation.ends if revocation else ()
+            ),
         )
 
     @property
@@ -113,13 +119,20 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return seen.st_mtime_ns, seen.st_size, seen.st_ino
 
 
-def _context(tls: ServerTls) -> ssl.SSLContext:
+def context_of(tls: ServerTls) -> ssl.SSLContext:
+    """A new context for files that were found in order. Raises a PkiError."""
+    directory = tls.client_ca.parent
     try:
         return server_context(tls)
-    except (ssl.SSLError, OSError) as error:
-        directory = tls.client_ca.parent
+    except ssl.SSLError as error:
         raise UnusableError(
             f"OpenSSL cannot use the files there: {error}",
             remedy=f"Make new ones: {SetPaths(directory=directory).command()}",
+            path=directory,
+        ) from error
+    except OSError as error:  # they were read just now
+        raise UnusableError(
+            f"the files there are in order, and cannot be handed to OpenSSL: {error}",
+            remedy="See to the system",
             path=directory,
         ) from error

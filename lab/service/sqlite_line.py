@@ -2,8 +2,9 @@
 
 Rules: every error of SQLite becomes StoreUnavailable here, with the file, what is wrong with it and
 what to do. After an error no transaction is left open. A file is taken only if it is empty or ours
-(``application_id``, ``user_version``), and is not touched otherwise. It is made here only at the
-first opening: one that vanishes later is an error, never an empty store in its place.
+(``application_id``, ``user_version``), and is not touched otherwise. Whoever opens a file, or ends
+a use of one, sees first that it is the one that was claimed. One that is not leaves nothing behind
+at its name that would be taken for the log of another.
 
 This module must not know who asks, nor what for.
 """
@@ -12,19 +13,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sqlite3
-import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
-from lab.service.store import SEEDS, StoreUnavailable
-
-APPLICATION_ID = 0x6D544C53  # "mTLS", in the header of the file
-VERSION = 1  # of the schema below
+from lab.service.sqlite_file import APPLICATION_ID, KIND, VERSION, StoreFile, check_kind
+from lab.service.store import SEEDS
 
 _TABLE = """
 CREATE TABLE todo (
@@ -50,7 +47,7 @@ _MEANINGS = (
     (_LOCKED, "is locked by another process; end that process or its transaction"),
     (_FULL, "cannot grow, as the disk is full; make room on it"),
     ("disk I/O error", "cannot be read or written (disk I/O error); see to the disk and its quota"),
-    ("malformed", "is damaged; put a backup in its place, or move it away to begin anew"),
+    ("malformed", "is damaged; stop the server, then put a backup in its place, or move it away"),
     ("not a database", "is no SQLite database, or is damaged; name another file with --store"),
     ("readonly", "may only be read; this user must be able to write it and its folder"),
     ("unable to open", "cannot be opened; this user must be able to write it and its folder"),
@@ -59,37 +56,16 @@ _MEANINGS = (
 Prepare = Callable[["Line"], Awaitable[None]]
 
 
-def make_private(path: Path) -> None:
-    """Makes an empty file for its owner's eyes alone where there is none; StoreUnavailable.
-
-    SQLite gives the files beside it, ``-wal`` and ``-shm``, the same mode.
-    """
-    try:
-        # A file that is there must not be opened and closed again outside of SQLite: that would
-        # drop the locks that this process has on it (sqlite.org/howtocorrupt.html, section 2.2).
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        pass
-    except FileNotFoundError:
-        raise StoreUnavailable(f"{path} has no folder to be in; make {path.parent}") from None
-    except OSError as error:
-        why = error.strerror or error
-        raise StoreUnavailable(
-            f"{path} cannot be made: {why}; name another file with --store"
-        ) from None
-
-
 class Line:
-    """One connection to the file at ``path``, for one user at a time.
+    """One connection to ``file``, for one user at a time.
 
     ``prepare`` is run on each new connection.
     """
 
-    def __init__(self, path: Path, prepare: Prepare) -> None:
-        self.path = path.absolute()
+    def __init__(self, file: StoreFile, prepare: Prepare) -> None:
+        self.file = file
         self._prepare = prepare
         self._connection: aiosqlite.Connection | None = None
-        self._identity: tuple[int, int] | None = None
 
     @contextlib.asynccontextmanager
     async def use(self) -> AsyncIterator[None]:
@@ -99,16 +75,14 @@ class Line:
         writing to a file that was deleted, and nobody would see it again.
         """
         try:
-            if self._connection is not None and self._found() != self._identity:
-                await self.close()
+            self.file.check()
             if self._connection is None:
                 await self._open()
             yield
-            if self._found() != self._identity:
-                raise self.fault("was deleted or replaced just now; try again")
+            self.file.check()
         except sqlite3.Error as error:
             await self._recover(error)
-            raise self.fault(_meaning(error)) from error
+            raise self.file.fault(_meaning(error)) from error
         except BaseException:
             await self.close()
             raise
@@ -133,36 +107,26 @@ class Line:
 
     async def close(self) -> None:
         """Let go of the file, without an error; a transaction that is open is undone."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
+        if self._connection is None:
+            return
+        connection, self._connection = self._connection, None
+        if not self.file.in_place:
+            # SQLite would leave the log as it is, for whichever file comes to its place. Brought
+            # into the file that it belongs to, and emptied, it is nobody's; where another process
+            # is at it just now, that one does so when it closes.
             with contextlib.suppress(sqlite3.Error):
-                await connection.close()
-
-    def fault(self, what: str) -> StoreUnavailable:
-        """An error that names the file."""
-        return StoreUnavailable(f"{self.path} {what}")
+                await connection.rollback()
+                await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        with contextlib.suppress(sqlite3.Error):
+            await connection.close()
 
     async def _open(self) -> None:
-        self._identity = self._found()
-        if self._identity is None:
-            raise self.fault("was deleted; put it back, or start the server again to begin anew")
-        self._connection = await _connected(self.path)
+        self._connection = await _connected(self.file.path)
         try:
             await self._prepare(self)
         except BaseException:
             await self.close()
             raise
-
-    def _found(self) -> tuple[int, int] | None:
-        """Which file is at the path now."""
-        # Not in a thread: the file is on a local disk, as the WAL's shared memory asks for that.
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        if not stat.S_ISREG(found.st_mode):
-            raise self.fault("is no regular file; name another one with --store")
-        return found.st_dev, found.st_ino
 
     async def _recover(self, error: sqlite3.Error) -> None:
         """Undoes what was begun. The connection is kept where it is not what has failed."""
@@ -200,9 +164,7 @@ async def prepare_to_write(line: Line) -> None:
         raise sqlite3.DatabaseError(f"malformed: {verdict}")
     # Under a lock, so that of several processes that open a new file, one makes the table.
     await line.ask("BEGIN IMMEDIATE")
-    ((application,),) = await line.ask("PRAGMA application_id")
-    ((version,),) = await line.ask("PRAGMA user_version")
-    ((tables,),) = await line.ask("SELECT count(*) FROM sqlite_master")
+    application, version, tables = [(await line.ask(each))[0][0] for each in KIND]
     if (application, version, tables) == (0, 0, 0):
         await line.ask(_TABLE)
         await line.tell(
@@ -210,12 +172,8 @@ async def prepare_to_write(line: Line) -> None:
             [(item.id, item.task, item.done) for item in SEEDS],
         )
         await line.ask(f"PRAGMA application_id = {APPLICATION_ID}")
-    elif application != APPLICATION_ID:
-        raise line.fault("is a database of another program; name another file with --store")
-    elif version != VERSION:
-        raise line.fault(
-            f"has schema {version}, and this program knows {VERSION}; use the program that made it"
-        )
+    else:
+        check_kind(line.file.path, application, version)
     # Written in any case: without this, SQLite would let a file pass that may only be read.
     await line.ask(f"PRAGMA user_version = {VERSION}")
     await line.ask("COMMIT")

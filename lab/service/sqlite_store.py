@@ -10,10 +10,10 @@ This module must not know files, locks and errors of SQLite beyond its statement
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from lab.service.rounds import Rounds
-from lab.service.sqlite_line import Line, make_private, prepare_to_read, prepare_to_write
+from lab.service.sqlite_file import StoreFile
+from lab.service.sqlite_line import Line, prepare_to_read, prepare_to_write
 from lab.service.store import TodoItem
 
 
@@ -24,21 +24,20 @@ class SqliteStore:
     deleted, or the disk failed, in the moment of the commit, it may turn up with the file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._writer = Line(path, prepare_to_write)
-        self._reader = Line(path, self._prepare_reader)
+    def __init__(self, file: StoreFile) -> None:
+        self._writer = Line(file, prepare_to_write)
+        self._reader = Line(file, self._prepare_reader)
         self._adding = Rounds(self._add)
         self._listing = Rounds(self._list)
         self._items: tuple[TodoItem, ...] = ()
 
     @classmethod
-    async def open(cls, path: Path) -> SqliteStore:
-        """Opens the file, or makes it with the seeds in it; its folder must be there.
+    async def open(cls, file: StoreFile) -> SqliteStore:
+        """Opens a file, which gets the seeds if it is empty.
 
         Raises StoreUnavailable, with one line that says what is wrong and what to do.
         """
-        make_private(path)
-        store = cls(path)
+        store = cls(file)
         async with store._writer.use():
             return store
 

@@ -5,9 +5,12 @@ This module must not know what the store is for, nor how one works.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.service.sqlite_file import StoreFile, claimed
 from lab.service.sqlite_store import SqliteStore
 from lab.service.store import MemoryStore, TodoStore
 
@@ -30,6 +33,19 @@ def store_choice(text: str) -> StoreChoice:
     return StoreChoice(path=Path(text.removeprefix(_SQLITE)))
 
 
-async def open_store(choice: StoreChoice) -> TodoStore:
-    """The store chosen, open, to be closed by the caller. Raises StoreUnavailable."""
-    return MemoryStore() if choice.path is None else await SqliteStore.open(choice.path)
+@contextlib.contextmanager
+def claimed_store(choice: StoreChoice) -> Iterator[StoreFile | None]:
+    """The file of the store chosen, if it has one, for a server that starts. StoreUnavailable.
+
+    Once for a server: processes that share the store share the claim, and are forked within it.
+    """
+    if choice.path is None:
+        yield None
+        return
+    with claimed(choice.path) as file:
+        yield file
+
+
+async def open_store(file: StoreFile | None) -> TodoStore:
+    """The store in ``file``, or in memory, to be closed by the caller. Raises StoreUnavailable."""
+    return MemoryStore() if file is None else await SqliteStore.open(file)

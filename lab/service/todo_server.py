@@ -6,6 +6,7 @@ Used by the door that serves, and by those that need a server of their own for a
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,9 +18,9 @@ from lab.service.access import (
     anyone,
     certificate_required,
 )
-from lab.service.full import FULL
+from lab.service.full import EXPIRED, FULL
 from lab.service.health import NOT_ACCEPTING, STOPPING, Health, store_health
-from lab.service.http import serve_http
+from lab.service.http import App, serve_http
 from lab.service.limits import Limits
 from lab.service.listener import Listener, Visit
 from lab.service.observing import Observer
@@ -47,6 +48,11 @@ class TodoServer:
     ``allowance``, those of the handshake, within that (see ``Watch``); as they come where ``live``.
     ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in, and where a
     certificate is optional, everyone with one. ``observer`` is told what the server does.
+    ``clock`` gives Unix time in seconds.
+
+    OpenSSL judges a certificate in a full handshake only: one that has expired since comes in by
+    resumption, and in TLS 1.3 gets a new ticket each time. No alert can be sent once the handshake
+    is complete, so such a client gets a 401 that says why, and the end of its connection.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class TodoServer:
         allowance: Allowance | None = None,
         live: bool = False,
         observer: Observer | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         context = context or server_context(tls)
         self._limits = limits = limits or Limits()
@@ -69,6 +76,7 @@ class TodoServer:
         self._sink = sink
         self._allowance = allowance
         self._live = live
+        self._clock = clock
         self._observer = observer = None if observer is None else Shield(observer)
         self._stopping = False
         watched = sink is not None or observer is not None
@@ -142,11 +150,18 @@ class TodoServer:
             stream,
             client=client,
             peer=visit.peer,
-            app=FULL if visit.surplus else self._app,
+            app=self._app_for(client, surplus=visit.surplus),
             limits=self._surplus_limits if visit.surplus else self._limits,
             closing=visit.closing,
             observer=self._observer,
         )
+
+    def _app_for(self, client: ClientIdentity | None, *, surplus: bool) -> App:
+        if surplus:
+            return FULL
+        if client is not None and self._clock() > client.not_after.timestamp():
+            return EXPIRED
+        return self._app
 
 
 def _client_of(stream: TlsStream) -> ClientIdentity | None:

@@ -6,9 +6,13 @@ next, and a lab must behave the same on all of them.
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import os
 import ssl
+import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,10 +122,24 @@ def _load_identity(context: ssl.SSLContext, tls: ServerTls) -> None:
     if not tls.chain:
         context.load_cert_chain(tls.identity.certificate, tls.identity.key)
         return
-    with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
-        chain = Path(folder) / "chain.pem"  # certificates, which are no secret
-        chain.write_bytes(tls.chain)
+    with _as_file(tls.chain) as chain:
         context.load_cert_chain(chain, tls.identity.key)
+
+
+@contextlib.contextmanager
+def _as_file(data: bytes) -> Iterator[Path]:
+    """A file with ``data`` in it, as OpenSSL takes nothing else; on no disk where that can be."""
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("chain", os.MFD_CLOEXEC)
+        with open(descriptor, "wb") as memory:
+            memory.write(data)
+            memory.flush()
+            yield Path(f"/proc/self/fd/{descriptor}")
+    else:
+        with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
+            path = Path(folder) / "chain.pem"  # certificates, which are no secret
+            path.write_bytes(data)
+            yield path
 
 
 def client_context(tls: ClientTls) -> ssl.SSLContext:

@@ -15,7 +15,7 @@ from lab.pki.crl_files import load_coverage
 from lab.pki.errors import ExpiredError, NotYetValidError, PkiError, WrongFormatError
 from lab.pki.identity import certificates_pem
 from lab.pki.revocation import LIFETIME, revocation_list, revocation_lists_pem
-from tests.pki_fixtures import new_authority, utc_now
+from tests.pki_fixtures import large_list, new_authority, utc_now
 
 NOW = utc_now()
 DAY = timedelta(days=1)
@@ -104,7 +104,7 @@ def test_no_list_is_that_of_a_ca_whose_key_is_of_an_unknown_kind(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("make", "says"),
-    [(lambda path: None, "no such file. Put it there"), (Path.mkdir, "cannot be read: ")],
+    [(lambda path: None, "no such file. Put it there"), (Path.mkdir, "is no regular file")],
 )
 def test_a_file_that_cannot_be_read(
     tmp_path: Path, make: Callable[[Path], None], says: str
@@ -112,4 +112,13 @@ def test_a_file_that_cannot_be_read(
     path = tmp_path / "lab.crl"
     make(path)
     with pytest.raises(PkiError, match=says):
+        load_coverage(path, (OWN_CA,), now=NOW)
+
+
+def test_a_list_may_be_large_and_has_a_bound_of_its_own(tmp_path: Path) -> None:
+    path = kept(tmp_path, large_list(OWN, 1000))
+    assert path.stat().st_size > 4 << 20
+    assert load_coverage(path, (OWN_CA,), now=NOW).revoked == 1000
+    path.write_bytes(path.read_bytes().ljust((16 << 20) + 1))
+    with pytest.raises(PkiError, match="is larger than 16 MiB, more than is read of revocation"):
         load_coverage(path, (OWN_CA,), now=NOW)

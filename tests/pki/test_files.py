@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import x25519
 
-from lab.pki import errors
+from lab.pki import errors, pem
 from lab.pki.files import (
     SET_HEADERS,
     Role,
@@ -21,7 +23,6 @@ from lab.pki.files import (
     load_set,
     set_rows,
 )
-from lab.pki.pem import MAX_FILE_BYTES
 from tests.pki_fixtures import leaf_key, new_authority, server_under, utc_now
 
 NEW_SET = "make a new set: python -m lab.certs --dir "
@@ -108,7 +109,7 @@ def write(data: bytes) -> Callable[[Path], None]:
         ("ca.crt", Path.unlink, errors.MissingFileError, "no such file"),
         ("server.crt", Path.unlink, errors.MissingFileError, "no such file"),
         ("server.key", Path.unlink, errors.MissingFileError, "no such file"),
-        ("server.key", make_folder, errors.UnreadableFileError, "cannot be read: "),
+        ("server.key", make_folder, errors.UnreadableFileError, "is no regular file"),
         ("ca.crt", write(b""), errors.WrongFormatError, "no PEM certificate but nothing at all"),
         ("ca.crt", truncate, errors.WrongFormatError, "but text or data of another kind"),
         ("ca.crt", damage, errors.WrongFormatError, "holds a damaged certificate"),
@@ -128,7 +129,7 @@ def write(data: bytes) -> Callable[[Path], None]:
         ("server.crt", write(b"\xfe\xed\xfe\xed\0"), errors.WrongFormatError, "a Java key store"),
         (
             "server.crt",
-            write(b" " * (MAX_FILE_BYTES + 1)),
+            write(b" " * (pem.CERTIFICATES.octets + 1)),
             errors.WrongFormatError,
             "larger than 1 MiB",
         ),
@@ -257,3 +258,14 @@ def test_rows(lab_folder: Path) -> None:
         ("client.pfx", "CN=mtls-client", "-", "clientAuth"),
     ]
     assert all(row[4].endswith(" UTC") for row in rows)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a system with named pipes")
+def test_what_is_given_by_hand_may_come_from_a_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"secret\n",), daemon=True)
+    writer.start()
+    assert pem.read_input(path, remedy="") == b"secret\n"
+    with pytest.raises(errors.UnreadableFileError, match="is no regular file"):
+        pem.read_file(path, remedy="")

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lab.service.access import ClientIdentity, certificate_required
 from lab.service.closing import Closing
@@ -16,7 +17,11 @@ from lab.service.store import MemoryStore
 from lab.service.todos import TodoApp
 
 ALICE = ClientIdentity(
-    common_name="mtls-client", subject="CN=mtls-client", serial=7, certificate=b"\x30\x00"
+    common_name="mtls-client",
+    subject="CN=mtls-client",
+    serial=7,
+    certificate=b"\x30\x00",
+    not_after=datetime.max,
 )
 GET = b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

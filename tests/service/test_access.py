@@ -42,7 +42,11 @@ def certificate(
 def test_an_identity_is_read_from_the_certificate() -> None:
     der = certificate((NameOID.ORGANIZATION_NAME, "Lab"), (NameOID.COMMON_NAME, "Añadir"))
     assert ClientIdentity.from_der(der) == ClientIdentity(
-        common_name="Añadir", subject="CN=Añadir,O=Lab", serial=4711, certificate=der
+        common_name="Añadir",
+        subject="CN=Añadir,O=Lab",
+        serial=4711,
+        certificate=der,
+        not_after=x509.load_der_x509_certificate(der).not_valid_after_utc,
     )
 
 

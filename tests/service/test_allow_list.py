@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from lab.service.access import ClientIdentity
@@ -11,7 +13,12 @@ SPIFFE = "URI:spiffe://lab.example/client"
 def client(*names: str, cn: str | None = "mtls-client") -> ClientIdentity:
     subject = "" if cn is None else f"CN={cn}"
     return ClientIdentity(
-        common_name=cn, subject=subject, serial=1, certificate=b"", alternative_names=names
+        common_name=cn,
+        subject=subject,
+        serial=1,
+        certificate=b"",
+        not_after=datetime.max,
+        alternative_names=names,
     )
 
 

@@ -1,76 +1,72 @@
-"""When what a server works with expires, read from its files."""
+"""When what a server works with expires, as it was loaded."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.pki.authority import Authority
-from lab.pki.errors import MissingFileError, WrongFormatError
-from lab.pki.files import Role, load_role, load_set
-from lab.pki.revocation import revocation_list
-from lab.service.expiry import Kind, expiries
-from lab.stream.contexts import ServerTls
-from tests.serving import server_tls
-
-NOW = datetime.now(timezone.utc)
+from lab.pki.files import Role
+from lab.pki.revocation import revocation_list, revocation_lists_pem
+from lab.service.expiry import Expiry, Kind
+from lab.service.server_files import Loaded, ServerFiles
+from tests.pki_fixtures import utc_now
+from tests.service.renewing import DAY, Lab, new_lab
 
 
-def with_list(certs: Path, folder: Path, *, lifetime: timedelta) -> ServerTls:
-    authority = Authority(identity=load_set(certs, now=NOW).ca)
-    revoked = revocation_list(authority, [7], now=NOW, lifetime=lifetime)
-    path = folder / "ca.crl"
-    path.write_bytes(revoked.public_bytes(Encoding.PEM))
-    return replace(server_tls(certs), crl=path)
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return new_lab(tmp_path)
 
 
-def test_a_set_has_its_server_and_its_ca(certs: Path) -> None:
-    files = load_role(certs, Role.SERVER, now=NOW)
-    server, ca = expiries(server_tls(certs))
+def load(lab: Lab, *, crl: bool = False) -> Loaded:
+    return ServerFiles(directory=lab.folder, crl=lab.crl if crl else None).load(now=utc_now())
+
+
+def lists(lab: Lab) -> list[Expiry]:
+    return [each for each in load(lab, crl=True).expiries if each.kind is Kind.CRL]
+
+
+def test_a_set_has_its_server_and_its_ca(lab: Lab) -> None:
+    server, ca = load(lab).expiries
     assert (server.kind, ca.kind) == (Kind.SERVER, Kind.CA)
-    assert server.at == files.identity.certificate.not_valid_after_utc
-    assert ca.at == files.authorities[0].not_valid_after_utc
+    assert server.at == lab.served.not_valid_after_utc
+    authority = lab.identity(Role.CA).certificate
+    assert ca.at == authority.not_valid_after_utc
     assert ca.subject == "CN=mTLS Lab Root CA"
-    assert int(ca.serial, 16) == files.authorities[0].serial_number
+    assert int(ca.serial, 16) == authority.serial_number
 
 
-def test_a_chain_and_a_ca_that_comes_twice(certs: Path, tmp_path: Path) -> None:
-    both = tmp_path / "chain.crt"
-    both.write_bytes((certs / "server.crt").read_bytes() + (certs / "ca.crt").read_bytes())
-    twice = tmp_path / "ca.crt"
-    twice.write_bytes((certs / "ca.crt").read_bytes() * 2)
-    tls = server_tls(certs)
-    tls = replace(tls, identity=replace(tls.identity, certificate=both), client_ca=twice)
-    assert [each.kind for each in expiries(tls)] == [Kind.SERVER, Kind.CHAIN, Kind.CA]
+def test_a_chain_and_a_ca_that_comes_twice(lab: Lab) -> None:
+    ca = lab.folder / "ca.crt"
+    lab.server_crt.write_bytes(lab.server_crt.read_bytes() + ca.read_bytes())
+    ca.write_bytes(ca.read_bytes() * 2)
+    assert [each.kind for each in load(lab).expiries] == [Kind.SERVER, Kind.CHAIN, Kind.CA]
 
 
-def test_a_revocation_list_expires_at_its_next_update(certs: Path, tmp_path: Path) -> None:
-    tls = with_list(certs, tmp_path, lifetime=timedelta(days=3))
-    assert tls.crl is not None
-    revoked = x509.load_pem_x509_crl(tls.crl.read_bytes())
-    *_, last = expiries(tls)
-    assert last.kind is Kind.CRL
-    assert last.subject == "CN=mTLS Lab Root CA"
-    assert last.at == revoked.next_update_utc
+def test_a_revocation_list_expires_at_its_next_update(lab: Lab) -> None:
+    lab.new_list(7, lifetime=3 * DAY)
+    loaded = load(lab, crl=True)
+    (found,) = lists(lab)
+    assert (found.subject, found.serial) == ("CN=mTLS Lab Root CA", "1")
+    assert loaded.revocation is not None
+    assert found.at == loaded.revocation.until
 
 
-@pytest.mark.parametrize(
-    ("content", "error"),
-    [
-        (b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", WrongFormatError),
-        (None, MissingFileError),
-    ],
-)
-def test_a_list_that_cannot_be_read(
-    certs: Path, tmp_path: Path, content: bytes | None, error: type[Exception]
-) -> None:
-    path = tmp_path / "ca.crl"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(error, match=r"ca\.crl"):
-        expiries(replace(server_tls(certs), crl=path))
+def test_what_has_the_same_name_and_number_is_told_once(lab: Lab) -> None:
+    """Or a scrape would have one series twice, with two values, and be refused as a whole."""
+    made = [
+        revocation_list(lab.authority, [], now=utc_now(), lifetime=timedelta(days=days))
+        for days in (2, 5, 3)
+    ]
+    lab.crl.write_bytes(revocation_lists_pem(made))
+    (found,) = lists(lab)
+    assert found.at == made[1].next_update_utc
+
+
+def test_it_is_known_without_the_files(lab: Lab) -> None:
+    lab.new_list()
+    loaded = load(lab, crl=True)
+    lab.crl.unlink()
+    assert [each.kind for each in loaded.expiries] == [Kind.SERVER, Kind.CA, Kind.CRL]

@@ -20,11 +20,11 @@ from lab.pki.plan import KeyType, SetPlan
 from lab.pki.writing import write_set
 from lab.service import journal
 from lab.service.counts import Row
-from lab.service.expiry import expiries
 from lab.service.exposition import Exposition
 from lab.service.limits import Limits
 from lab.service.metrics import Metrics
 from lab.service.monitor import Monitor, MonitorApp
+from lab.service.server_files import ServerFiles
 from lab.service.store import MemoryStore, StoreUnavailable, TodoItem
 from lab.service.todo_server import TodoServer
 from lab.stream.allowance import Allowance
@@ -86,7 +86,8 @@ async def monitored(
         connections=lambda: server.connections,
         tasks=lambda: len(asyncio.all_tasks()),
     )
-    exposition.use_certificates(expiries(server_tls(certs)))
+    loaded = ServerFiles(directory=certs).load(now=datetime.now(timezone.utc))
+    exposition.use_certificates(loaded.expiries)
     monitor = Monitor(MonitorApp(health=server.health, metrics=exposition.text))
     _, port = await server.open("127.0.0.1", 0)
     host, monitor_port = await monitor.open(0)

@@ -221,6 +221,23 @@ async def test_a_context_that_cannot_be_taken_is_tried_again(lab: Lab) -> None:
     assert len(taken) == 1
 
 
+async def test_a_fault_of_the_system_is_not_said_to_be_the_files(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with keeping(lab) as kept:
+        lab.new_server()
+        with monkeypatch.context() as patch:
+            patch.setattr("lab.service.server_files.server_context", full)
+            (line,) = await kept.looks(3)
+        assert line.endswith(
+            "be handed to OpenSSL: [Errno 28] No space left on device. See to the system."
+        )
+        assert IN_USE in (await kept.looks(1))[0]
+
+
 async def test_a_bug_is_told_with_its_traceback_and_looking_goes_on(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from lab.service import sqlite_line
-from lab.service.sqlite_line import APPLICATION_ID, Line, make_private, prepare_to_write
-from lab.service.sqlite_store import SqliteStore
+from lab.service.sqlite_file import APPLICATION_ID, claimed
+from lab.service.sqlite_line import Line, prepare_to_write
 from lab.service.store import SEEDS, StoreUnavailable
 from tests.doors import environment
 from tests.service.test_sqlite_store import opened, rows
@@ -39,8 +39,14 @@ async def filled(path: Path, items: int = 300) -> None:
         await asyncio.gather(*(store.add(task=f"{n} " * 100, done=False) for n in range(items)))
 
 
+async def attempted(path: Path) -> None:
+    """Open a file that will not open."""
+    async with opened(path):
+        raise AssertionError("it was opened")
+
+
 def overwrite(path: Path, data: bytes, at: int) -> None:
-    """Changes a file as a failing disk does. In another process: see ``make_private``."""
+    """Changes a file as a failing disk does. In another process: see ``claimed``."""
     code = "import sys; f = open(sys.argv[1], 'r+b'); f.seek(int(sys.argv[2]))\n"
     code += "f.write(sys.stdin.buffer.read()); f.close()"
     subprocess.run([sys.executable, "-c", code, path, str(at)], input=data, check=True)
@@ -119,14 +125,14 @@ REFUSED = {
     no_folder: r"has no folder to be in; make .*folder",
     folder_is_a_file: r"cannot be made: Not a directory; name another file with --store",
     a_folder: r"is no regular file; name another one with --store",
-    dangling: r"was deleted; put it back",
+    dangling: r"is a link to .*nowhere, where there is no file; remove the link, or name another",
     no_database: r"is no SQLite database, or is damaged; name another file",
     another_program: r"is a database of another program; name another file with --store",
     another_application: r"is a database of another program; name another file with --store",
     newer: r"has schema 2, and this program knows 1; use the program that made it",
-    damaged: r"is damaged; put a backup in its place, or move it away to begin anew",
-    cut_short: r"is damaged; put a backup",
-    edited: r"is damaged; put a backup",
+    damaged: r"is damaged; stop the server, then put a backup in its place, or move it away",
+    cut_short: r"is damaged; stop the server, then",
+    edited: r"is damaged; stop the server, then",
 }
 
 
@@ -143,7 +149,7 @@ def test_a_file_that_cannot_be_used_is_refused_and_left_as_it_is(
 
     async def attempt() -> None:
         with pytest.raises(StoreUnavailable, match=says) as caught:
-            await SqliteStore.open(path)
+            await attempted(path)
         assert str(caught.value).startswith(str(path))
         assert "\n" not in str(caught.value)
         assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -160,14 +166,14 @@ async def test_a_file_that_may_not_be_written_is_refused(tmp_path: Path) -> None
     await filled(path, 1)
     path.chmod(0o400)
     with pytest.raises(StoreUnavailable, match="this user must be able to write it"):
-        await SqliteStore.open(path)
+        await attempted(path)
     path.chmod(0o000)
     with pytest.raises(StoreUnavailable, match="this user must be able to write it"):
-        await SqliteStore.open(path)
+        await attempted(path)
     path.unlink()
     tmp_path.chmod(0o500)
     with pytest.raises(StoreUnavailable, match="cannot be made: Permission denied"):
-        await SqliteStore.open(path)
+        await attempted(path)
     tmp_path.chmod(0o700)
 
 
@@ -186,7 +192,7 @@ async def test_a_locked_file_is_refused_and_taken_once_it_is_free(tmp_path: Path
     path = tmp_path / "todo.db"
     await filled(path, 1)
     with held(path), pytest.raises(StoreUnavailable, match="is locked by another process; end"):
-        await SqliteStore.open(path)
+        await attempted(path)
     async with opened(path) as store:
         assert len(await store.list()) == 6
 
@@ -230,9 +236,9 @@ async def test_damage_that_is_met_while_running_and_mended(tmp_path: Path) -> No
         whole = contents(path)
         overwrite(path, b"\xa5" * (len(whole) - 4096), 4096)
         for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="is damaged; put a backup in its place"):
+            with pytest.raises(StoreUnavailable, match="is damaged; stop the server, then"):
                 await store.add(task="x", done=False)
-            with pytest.raises(StoreUnavailable, match="is damaged; put a backup in its place"):
+            with pytest.raises(StoreUnavailable, match="is damaged; stop the server, then"):
                 await store.list()
         overwrite(path, whole, 0)
         added = await store.add(task="mended", done=False)
@@ -250,9 +256,9 @@ async def test_a_file_that_was_deleted_is_missed_and_not_made_anew(tmp_path: Pat
         for file in tmp_path.iterdir():
             file.unlink()
         for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="was deleted; put it back, or start"):
+            with pytest.raises(StoreUnavailable, match="was deleted; put it back, or stop"):
                 await store.add(task="x", done=False)
-            with pytest.raises(StoreUnavailable, match="was deleted; put it back, or start"):
+            with pytest.raises(StoreUnavailable, match="was deleted; put it back, or stop"):
                 await store.list()
         assert list(tmp_path.iterdir()) == []
 
@@ -277,32 +283,15 @@ async def test_a_file_that_was_away_is_used_again_with_all_that_was_in_it(tmp_pa
 
 
 @on_posix
-async def test_a_backup_that_takes_the_files_place_is_read_from_the_start(tmp_path: Path) -> None:
-    path, backup = tmp_path / "todo.db", tmp_path / "backup.db"
-    await filled(path, 1)
-    shutil.copy(path, backup)
-    async with opened(path) as store:
-        await store.add(task="after the backup", done=False)
-        before = await store.list()
-        for file in tmp_path.glob("todo.db*"):
-            file.unlink()
-        backup.rename(path)
-        assert await store.list() == before[:6]
-        assert (await store.add(task="y", done=False)).id == 7
-        assert [item.id for item in await store.list()] == list(range(1, 8))
-    assert [task for _, task, _ in rows(path)[6:]] == ["y"]
-
-
-@on_posix
 async def test_a_commit_into_a_file_that_vanished_meanwhile_does_not_count(tmp_path: Path) -> None:
     path = tmp_path / "todo.db"
-    make_private(path)
-    line = Line(path, prepare_to_write)
-    with pytest.raises(StoreUnavailable, match="was deleted or replaced just now"):
-        async with line.use():
-            await line.ask("INSERT INTO todo (task, done) VALUES ('x', 0)")
-            path.unlink()
-    await line.close()
+    with claimed(path) as file:
+        line = Line(file, prepare_to_write)
+        with pytest.raises(StoreUnavailable, match="was deleted"):
+            async with line.use():
+                await line.ask("INSERT INTO todo (task, done) VALUES ('x', 0)")
+                path.unlink()
+        await line.close()
 
 
 async def test_an_error_that_is_not_sqlites_leaves_no_transaction_open(tmp_path: Path) -> None:
@@ -323,18 +312,18 @@ async def test_whatever_sqlite_says_within_a_transaction_undoes_it(
 ) -> None:
     """For most errors SQLite does so itself, but promises it for none."""
     path = tmp_path / "todo.db"
-    make_private(path)
-    line = Line(path, prepare_to_write)
-    with pytest.raises(StoreUnavailable):
+    with claimed(path) as file:
+        line = Line(file, prepare_to_write)
+        with pytest.raises(StoreUnavailable):
+            async with line.use():
+                await line.ask("BEGIN IMMEDIATE")
+                await line.ask("INSERT INTO todo (task, done) VALUES ('x', 0)")
+                raise sqlite3.OperationalError(said)
+        with contextlib.closing(sqlite3.connect(path, timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
         async with line.use():
-            await line.ask("BEGIN IMMEDIATE")
-            await line.ask("INSERT INTO todo (task, done) VALUES ('x', 0)")
-            raise sqlite3.OperationalError(said)
-    with contextlib.closing(sqlite3.connect(path, timeout=0)) as other:
-        other.execute("BEGIN IMMEDIATE")
-    async with line.use():
-        assert await line.ask("SELECT count(*) FROM todo") == [(5,)]
-    await line.close()
+            assert await line.ask("SELECT count(*) FROM todo") == [(5,)]
+        await line.close()
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 10, 100, 1000])
@@ -342,7 +331,7 @@ async def test_an_opening_that_is_cancelled_leaves_nothing_open(tmp_path: Path, 
     path = tmp_path / "todo.db"
     await filled(path, 1)
     with held(path):
-        opening = asyncio.create_task(SqliteStore.open(path))
+        opening = asyncio.create_task(attempted(path))
         for _ in range(turns):  # another moment of the work each time
             await asyncio.sleep(0)
         opening.cancel()
@@ -355,6 +344,7 @@ async def test_an_opening_that_is_cancelled_leaves_nothing_open(tmp_path: Path, 
 _FILL = """
 import asyncio, os, sys
 from pathlib import Path
+from lab.service.sqlite_file import claimed
 from lab.service.sqlite_store import SqliteStore
 from lab.service.store import StoreUnavailable
 
@@ -372,7 +362,10 @@ async def until_full(store):
     raise SystemExit("it never became full")
 
 async def main(path, fill, empty):
-    store = await SqliteStore.open(Path(path))
+    with claimed(Path(path)) as file:
+        await work(await SqliteStore.open(file), fill, empty)
+
+async def work(store, fill, empty):
     seeds = await store.list()
     fill()
     kept, reason = await until_full(store)
@@ -460,9 +453,9 @@ async def test_a_disk_that_takes_no_writes(disk: Path) -> None:
     await filled(path, 1)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     with pytest.raises(StoreUnavailable, match="cannot be opened; this user must be able to write"):
-        await SqliteStore.open(path)
+        await attempted(path)
     with pytest.raises(StoreUnavailable, match="cannot be made: Read-only file system; name"):
-        await SqliteStore.open(disk / "another.db")
+        await attempted(disk / "another.db")
 
 
 async def test_a_disk_that_is_full_at_the_start(disk: Path) -> None:
@@ -473,7 +466,7 @@ async def test_a_disk_that_is_full_at_the_start(disk: Path) -> None:
         while file.write(bytes(4096)):
             pass
     with pytest.raises(StoreUnavailable, match=r"cannot be read or written|cannot grow"):
-        await SqliteStore.open(path)
+        await attempted(path)
     ballast.unlink()
     async with opened(path) as store:
         assert len(await store.list()) == 6

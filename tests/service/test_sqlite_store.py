@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.service.sqlite_line import Line, make_private, prepare_to_write
+from lab.service.sqlite_file import claimed
+from lab.service.sqlite_line import Line, prepare_to_write
 from lab.service.sqlite_store import SqliteStore
 from lab.service.store import SEEDS, TodoItem
 from tests.doors import environment
@@ -24,11 +25,12 @@ PATIENCE = 60.0  # seconds until a test that hangs fails
 
 @contextlib.asynccontextmanager
 async def opened(path: Path) -> AsyncIterator[SqliteStore]:
-    store = await SqliteStore.open(path)
-    try:
-        yield store
-    finally:
-        await store.close()
+    with claimed(path) as file:
+        store = await SqliteStore.open(file)
+        try:
+            yield store
+        finally:
+            await store.close()
 
 
 def rows(path: Path) -> list[tuple[int, str, int]]:
@@ -84,13 +86,13 @@ async def test_a_name_is_a_name_whatever_it_looks_like(
 async def test_commits_are_synced_and_the_log_is_write_ahead(tmp_path: Path) -> None:
     """A kill shows nothing of syncing, so SQLite itself is asked."""
     path = tmp_path / "todo.db"
-    make_private(path)
-    line = Line(path, prepare_to_write)
-    async with line.use():
-        assert await line.ask("PRAGMA synchronous") == [(2,)]  # FULL
-        assert await line.ask("PRAGMA fullfsync") == [(1,)]
-        assert await line.ask("PRAGMA journal_mode") == [("wal",)]
-    await line.close()
+    with claimed(path) as file:
+        line = Line(file, prepare_to_write)
+        async with line.use():
+            assert await line.ask("PRAGMA synchronous") == [(2,)]  # FULL
+            assert await line.ask("PRAGMA fullfsync") == [(1,)]
+            assert await line.ask("PRAGMA journal_mode") == [("wal",)]
+        await line.close()
 
 
 async def test_a_listing_is_the_same_object_until_something_is_added(tmp_path: Path) -> None:
@@ -168,12 +170,13 @@ async def test_close_finishes_what_is_in_flight_and_leaves_no_thread_or_task(
 ) -> None:
     before = set(threading.enumerate())
     path = tmp_path / "todo.db"
-    store = await SqliteStore.open(path)
-    asked = [asyncio.create_task(store.add(task=str(n), done=False)) for n in range(20)]
-    listing = asyncio.create_task(store.list())
-    await asyncio.sleep(0)
-    own = set(threading.enumerate()) - before
-    await store.close()
+    with claimed(path) as file:
+        store = await SqliteStore.open(file)
+        asked = [asyncio.create_task(store.add(task=str(n), done=False)) for n in range(20)]
+        listing = asyncio.create_task(store.list())
+        await asyncio.sleep(0)
+        own = set(threading.enumerate()) - before
+        await store.close()
     assert sorted(item.id for item in await asyncio.gather(*asked)) == list(range(6, 26))
     assert len(await listing) >= 5
     assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -187,13 +190,16 @@ async def test_close_finishes_what_is_in_flight_and_leaves_no_thread_or_task(
 _WORKER = """
 import asyncio, sys
 from pathlib import Path
-from lab.service.sqlite_line import Line, make_private, prepare_to_write
+from lab.service.sqlite_file import claimed
 from lab.service.sqlite_store import SqliteStore
 
 async def main(path, name, count):
     print("ready", flush=True)
     sys.stdin.readline()
-    store = await SqliteStore.open(Path(path))
+    with claimed(Path(path)) as file:
+        await work(await SqliteStore.open(file), name, count)
+
+async def work(store, name, count):
     for turn in range(count):
         items = await asyncio.gather(
             *(store.add(task=f"{name}.{turn}.{n}", done=False) for n in range(5))

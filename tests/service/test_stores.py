@@ -6,7 +6,7 @@ import pytest
 
 from lab.service.sqlite_store import SqliteStore
 from lab.service.store import MemoryStore, StoreUnavailable
-from lab.service.stores import StoreChoice, open_store, store_choice
+from lab.service.stores import StoreChoice, claimed_store, open_store, store_choice
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,13 @@ def test_what_names_none(text: str) -> None:
 
 
 async def test_the_store_that_was_chosen_is_opened(tmp_path: Path) -> None:
-    assert isinstance(await open_store(store_choice("memory")), MemoryStore)
-    store = await open_store(store_choice(f"sqlite:{tmp_path / 'todo.db'}"))
-    assert isinstance(store, SqliteStore)
-    await store.close()
-    await store.close()
+    with claimed_store(store_choice("memory")) as file:
+        assert isinstance(await open_store(file), MemoryStore)
+    with claimed_store(store_choice(f"sqlite:{tmp_path / 'todo.db'}")) as file:
+        store = await open_store(file)
+        assert isinstance(store, SqliteStore)
+        await store.close()
+        await store.close()
     assert (tmp_path / "todo.db").is_file()
-    with pytest.raises(StoreUnavailable):
-        await open_store(StoreChoice(path=tmp_path))
+    with pytest.raises(StoreUnavailable), claimed_store(StoreChoice(path=tmp_path)):
+        pass
