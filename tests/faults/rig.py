@@ -151,6 +151,8 @@ async def besieged(
             # Once, so that what is made once is there before anything is counted.
             await Honest(target(port, certs)).one_round()
         log.words.clear()
+        # The loop may hold what it has just done, and with it the first server's context.
+        await asyncio.sleep(0)
         with _nothing_left():
             async with _serving(certs, limits, store) as port:
                 aim = target(port, certs)

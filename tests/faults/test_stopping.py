@@ -7,10 +7,9 @@ import contextlib
 import os
 import signal
 import socket
-import ssl
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,6 @@ from tests.faults.rig import LOOPS
 from tests.serving import PATIENCE, server_tls
 
 EACH = 30  # clients of each version
-CLOSING = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a system with POSIX signals")
 
@@ -189,40 +187,4 @@ def test_who_completes_its_handshake_while_the_server_stops_is_answered(
         server.until("Ctrl")
         found = asyncio.run(answered_in_mid_handshake(server, certs))
         assert found == {(200, True, ""): 2 * EACH}
-        assert in_order(server)
-
-
-async def hammered(server: ServerProcess, certs: Path) -> Counter[str]:
-    """Clients of all kinds that come on and on until nobody listens; what they were told."""
-    aim = target(server.port, certs)
-    found: Counter[str] = Counter()
-
-    async def come_on(context: ssl.SSLContext, ask: Callable[[Peer], Awaitable[str]]) -> None:
-        with contextlib.suppress(ConnectionRefusedError):
-            while True:
-                found[await ask(await Peer.connect(aim.port, context))] += 1
-
-    async def status(peer: Peer) -> str:
-        return str((await answered(peer, CLOSING))[0])
-
-    coming = [
-        asyncio.ensure_future(come_on(contexts[version], ask))
-        for version in TlsVersion
-        for contexts, ask in ((aim.trusted, status), (aim.nameless, told))
-        for _ in range(6)
-    ]
-    while sum(found.values()) < 200:
-        await asyncio.sleep(0.01)
-    os.kill(server.process.pid, signal.SIGTERM)
-    await asyncio.gather(*coming)
-    return found
-
-
-@on_posix
-@LOOPS
-def test_whoever_comes_while_it_stops_is_told(certs: Path, loop: str) -> None:
-    with served("--certs", certs, "--port", "0", "--loop", loop) as server:
-        server.until("Ctrl")
-        found = asyncio.run(hammered(server, certs))
-        assert found.keys() == {"200", *REFUSED.values()}
         assert in_order(server)
