@@ -49,27 +49,33 @@ class Crowd:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._inside = 0
+        self._leaving: set[Guest] = set()  # evicted, and no longer counted
         # Dictionaries keep the order in which their keys came.
         self._in_handshake: dict[str, dict[Guest, None]] = {}
 
     @property
     def inside(self) -> int:
-        """How many connections there are."""
+        """How many connections have a place, or are told that there is none."""
         return self._inside
 
     def enter(self, guest: Guest) -> Place:
         """A guest begins its handshake; with no place it is not counted, and not to leave."""
+        others = self._in_handshake.get(guest.peer, {})
+        if len(others) >= self._limits.max_handshakes_per_peer:
+            self._evict(next((other for other in others if other.silent), next(iter(others))))
         if self._inside >= self._limits.max_connections + self._limits.max_surplus:
             return Place.NONE
         self._inside += 1
-        others = self._in_handshake.setdefault(guest.peer, {})
-        if len(others) >= self._limits.max_handshakes_per_peer:
-            first = next((other for other in others if other.silent), next(iter(others)))
-            del others[first]
-            first.evict()
-        others[guest] = None
+        self._in_handshake.setdefault(guest.peer, {})[guest] = None
         crowded = self._inside > self._limits.max_connections
         return Place.SURPLUS if crowded else Place.SERVED
+
+    def _evict(self, guest: Guest) -> None:
+        """Send a guest away. Its place is free from now on, however long it takes to leave."""
+        self._inside -= 1
+        self._leaving.add(guest)
+        self.known(guest)
+        guest.evict()
 
     def known(self, guest: Guest) -> None:
         """A guest has completed its handshake; it is evicted no more. A second call is idle."""
@@ -81,5 +87,8 @@ class Crowd:
 
     def leave(self, guest: Guest) -> None:
         """A guest is gone."""
-        self._inside -= 1
-        self.known(guest)
+        if guest in self._leaving:
+            self._leaving.remove(guest)
+        else:
+            self._inside -= 1
+            self.known(guest)

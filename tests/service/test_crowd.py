@@ -23,7 +23,17 @@ def test_the_newest_of_a_peer_takes_the_place_of_its_oldest() -> None:
     visitors = [Visitor() for _ in range(4)]
     assert [crowd.enter(each) for each in visitors] == [Place.SERVED] * 4
     assert [each.evicted for each in visitors] == [True, True, False, False]
-    assert crowd.inside == 4  # they leave when their tasks have ended
+    assert crowd.inside == 2
+    for each in visitors:  # those who had to go take their time
+        crowd.leave(each)
+    assert crowd.inside == 0
+
+
+def test_who_must_make_room_takes_no_place_of_others_while_leaving() -> None:
+    crowd = Crowd(Limits(max_handshakes_per_peer=2, max_connections=3, max_surplus=1))
+    for _ in range(50):
+        assert crowd.enter(Visitor(HERE)) is Place.SERVED
+    assert crowd.enter(Visitor(ELSEWHERE)) is Place.SERVED
 
 
 def test_those_who_have_not_said_a_word_go_first() -> None:
