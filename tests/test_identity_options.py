@@ -87,7 +87,7 @@ def test_a_password_is_asked_for_on_a_terminal(
     ("words", "says"),
     [
         (["--cert", "none"], "none: no such file"),
-        (["--cert", "."], ".: cannot be read"),
+        (["--cert", "."], ".: is no regular file"),
         (["--cert", "text"], "text: holds no PEM certificate but text or data of another kind"),
         (["--cert", "client.key"], "client.key: holds no PEM certificate but PEM of another kind"),
         (["--cert", "client.crt"], "client.crt: holds no private key"),

@@ -98,7 +98,7 @@ def _open_regular(path: str, flags: int) -> int:
         return descriptor
     os.close(descriptor)
     raise UnreadableFileError(
-        "is no regular file", remedy="Put a file there that this user may read", path=Path(path)
+        "is no regular file", remedy="Make it a file that this user may read", path=Path(path)
     )
 
 
