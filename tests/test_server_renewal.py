@@ -241,7 +241,7 @@ def test_a_pipe_in_the_place_of_a_file_is_told_and_waited_for_by_nobody(
     lab.new_list()
     path = lab.crl if name == lab.crl.name else lab.folder / name
     words = ("--certs", lab.folder, "--crl", lab.crl, "--port", "0")
-    says = f"{path}: is no regular file. Put a file there that this user may read."
+    says = f"{path}: is no regular file. Make it a file that this user may read."
     with served(*words) as server:
         path.unlink()
         os.mkfifo(path)
