@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import enum
 import random
+from collections.abc import Coroutine
 
 from lab.stream.contexts import TlsVersion
 from tests.faults.peer import GET, HOST, Answer, End, Peer, Target, records, within_patience
@@ -177,22 +178,29 @@ async def request(
     The ending is that of ``Peer.verdict``: "" where it was in order.
     """
     peer = await Peer.connect(aim.port, aim.trusted[version])
-    answers: list[Answer] = []
     try:
         await peer.handshake()
-        sending = asyncio.ensure_future(_send_all(peer, data, size))
-        try:
-            while True:
-                answers.append(await peer.answer())
-        except EOFError:
-            return answers, ""
-        except OSError as error:
-            return answers, getattr(error, "reason", None) or type(error).__name__
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+        return await answers_while(peer, _send_all(peer, data, size))
     finally:
         peer.close()
+
+
+async def answers_while(
+    peer: Peer, sending: Coroutine[object, None, None]
+) -> tuple[list[Answer], str]:
+    """All answers that come while ``sending`` and after; how it ended, as ``request`` has it."""
+    answers: list[Answer] = []
+    task = asyncio.ensure_future(sending)
+    try:
+        while True:
+            answers.append(await peer.answer())
+    except EOFError:
+        return answers, ""
+    except OSError as error:
+        return answers, getattr(error, "reason", None) or type(error).__name__
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _send_all(peer: Peer, data: bytes, size: int) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.stream.contexts import TlsVersion
-from tests.faults.attacks import BURST, SMALL
+from tests.faults.attacks import BURST, SMALL, answers_while
 from tests.faults.peer import GET, Answer, End, Peer, Target
 
 GARBAGE = b"GARBAGE\r\n"
@@ -109,22 +109,11 @@ async def pipeline(
     Returns all answers, and how it ended, as ``Peer.verdict`` has it.
     """
     peer = await Peer.connect(aim.port, aim.trusted[version])
-    answers: list[Answer] = []
     try:
         await peer.handshake()
         size = 1 if apart else number
         requests = [peer.sealed(OPTIONS * size) for _ in range(0, number, size)]
-        sending = asyncio.ensure_future(_send(peer, b"".join(requests)))
-        try:
-            while True:
-                answers.append(await peer.answer())
-        except EOFError:
-            return answers, ""
-        except OSError as error:
-            return answers, getattr(error, "reason", None) or type(error).__name__
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+        return await answers_while(peer, _send(peer, b"".join(requests)))
     finally:
         peer.close()
 
