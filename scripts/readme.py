@@ -116,7 +116,7 @@ def main() -> int:
             **in_earnest(folder),
             "soak": run("python scripts/soak.py --seconds 60"),
             "bench-observe": run("python scripts/bench.py observe"),
-            "bench-serve": run(f"python scripts/bench.py serve --picture {FIGURES}"),
+            "bench-serve": run(f"python scripts/bench.py serve --rounds 4 --picture {FIGURES}"),
         }
     text = README.read_text(encoding="utf-8")
     wanted = set(BLOCK.findall(text))
