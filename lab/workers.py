@@ -69,6 +69,8 @@ def held_port(host: str, port: int) -> Iterator[int]:
         alone.bind(address)
         address = alone.getsockname()
     with socket.socket(family, kind, protocol) as held:
+        # The connections of a server that was here a moment ago may linger (TIME_WAIT).
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind(address)
         yield int(held.getsockname()[1])

@@ -250,3 +250,14 @@ def test_what_is_no_host_name(certs: Path, host: str, workers: str, crew: Crew) 
         2,
         f"lab.server: cannot listen on {host}:0: {host!r} is no host name; choose another --host\n",
     )
+
+
+def test_a_port_that_was_served_a_moment_ago(certs: Path, crew: Crew) -> None:
+    """Connections that the server ended first keep the port for a while, as the system sees it."""
+    with served("--certs", certs, "--port", "0") as server:
+        port = server.port
+        assert get(port, client_tls(certs)).startswith(b"HTTP/1.1 200 ")
+        assert server.stop() == 0
+    with served("--certs", certs, "--port", str(port), *crew(2)) as server:
+        assert server.port == port
+        assert get(port, client_tls(certs)).startswith(b"HTTP/1.1 200 ")
