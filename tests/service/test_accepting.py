@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -14,6 +15,42 @@ from lab.service.accepting import Acceptor
 from tests.serving import PATIENCE
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a system with POSIX sockets")
+
+
+_STOCK = """
+import asyncio, os, resource, socket
+
+async def main():
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+    server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0, backlog=50)
+    client = socket.socket()
+    client.setblocking(False)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    try:
+        while True:
+            os.open(os.devnull, os.O_RDONLY)
+    except OSError:
+        client.connect_ex(server.sockets[0].getsockname())
+    while not told:
+        await asyncio.sleep(0)
+    print(len(told))
+
+asyncio.run(main())
+"""
+
+
+@posix
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="needs Python before 3.14, as far as known")
+def test_stock_asyncio_complains_for_every_place_in_its_backlog() -> None:
+    """One connection, no descriptor for it: the reason why accepting is done by hand here."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _STOCK],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert int(done.stdout) >= 50, done.stderr
 
 
 class Hall:
