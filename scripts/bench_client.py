@@ -170,7 +170,7 @@ def _accepted(tls: ssl.SSLSocket) -> ssl.SSLSession:
     """The session, once the server has shown that it accepted the client's certificate.
 
     In TLS 1.2 it has when the handshake returns. In TLS 1.3 its first ticket is the proof, since
-    it comes after the client's Finished was judged (RFC 8446 section 4.6.1).
+    it comes after the client's Finished was judged (RFC 9846 section 4.7.1).
     """
     if tls.version() == "TLSv1.2":
         assert tls.session is not None

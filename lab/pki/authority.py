@@ -46,7 +46,7 @@ class Authority:
         """Certify ``key``.
 
         The chain of what comes back is the new certificate and the authorities above it, without
-        the self-issued root, which the peer must have already (RFC 8446, 4.4.2).
+        the self-issued root, which the peer must have already (RFC 9846, 4.5.1).
         """
         certificate = _sign(
             profile,

@@ -44,7 +44,7 @@ UNKNOWN_EXTENSION = x509.ObjectIdentifier("2.999.1")
 BULK_EXTENSION = x509.ObjectIdentifier("2.999.2")
 
 OVER_ONE_RECORD = 20_000
-"""Octets of ballast: a record's plaintext has 16,384 at most (RFC 8446, 5.1)."""
+"""Octets of ballast: a record's plaintext has 16,384 at most (RFC 9846, 5.1)."""
 
 OVER_OPENSSL_LIMIT = 110_000
 """Octets of ballast: OpenSSL takes Certificate messages of 102,400 unless told otherwise."""
@@ -175,7 +175,7 @@ def _secp256k1_key() -> ec.EllipticCurvePrivateKey:
 
 
 def secp256k1(shop: Workshop) -> Identity:
-    """A key on a curve for which TLS 1.3 has no signature algorithm (RFC 8446, 4.2.3)."""
+    """A key on a curve for which TLS 1.3 has no signature algorithm (RFC 9846, 4.3.3)."""
     return shop.client(key=_secp256k1_key())
 
 

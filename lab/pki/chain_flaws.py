@@ -106,7 +106,7 @@ def _ending(chain: Chain) -> Iterator[FoundFlaw]:
                 f"{distinguished(last.subject)} was issued by {wanted}, which is in none of the "
                 "files: an intermediate CA is missing, or the certificate is from another CA",
             ),
-            reference="RFC 8446 section 4.4.2",
+            reference="RFC 9846 section 4.5.1",
             fix="put the intermediates behind the certificate, or use the CA that issued it",
         )
 
@@ -126,7 +126,7 @@ def _scattered(chain: Chain) -> Iterator[FoundFlaw]:
                 f"{distinguished(each.certificate.subject)} is in {each.file}"
                 for each in elsewhere[:3]
             ),
-            reference="RFC 8446 section 4.4.2",
+            reference="RFC 9846 section 4.5.1",
             fix="put it behind the certificate, in the same file",
         )
 

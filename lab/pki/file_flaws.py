@@ -15,7 +15,7 @@ from cryptography import x509
 from lab.tls.certificates import distinguished
 from lab.tls.inspected import Flaw, FoundFlaw, Grade
 
-_REFERENCE = "RFC 8446 section 4.4.2"
+_REFERENCE = "RFC 9846 section 4.5.1"
 
 
 def file_flaws(

@@ -28,7 +28,7 @@ MAX_CERTIFICATE = 102_400
 """Octets of a Certificate message that OpenSSL takes unless told otherwise."""
 
 _MIN_RSA_BITS = 2048
-_TLS_CURVES = ("secp256r1", "secp384r1", "secp521r1")  # RFC 8446, 4.2.3
+_TLS_CURVES = ("secp256r1", "secp384r1", "secp521r1")  # RFC 9846, 4.3.3
 _WEAK_DIGESTS = (hashes.MD5, hashes.SHA1)
 # Those that OpenSSL acts on, and may therefore be critical.
 _KNOWN_EXTENSIONS = frozenset(
@@ -153,7 +153,7 @@ def _key(subject: Subject) -> Iterator[FoundFlaw]:
             grade=Grade.REFUSED,
             summary="TLS 1.3 has no signature algorithm for the key",
             evidence=(kind,),
-            reference="RFC 8446 section 4.2.3",
+            reference="RFC 9846 section 4.3.3",
             fix="make a new key, on P-256 or RSA of 2048 bits, and have it certified",
         )
 
@@ -234,7 +234,7 @@ def _usage(subject: Subject) -> Iterator[FoundFlaw]:
         grade=Grade.ACCEPTED if taken else Grade.REFUSED,
         summary="the keyUsage does not allow signatures, and a handshake needs one",
         evidence=(f"it has {', '.join(usage) or 'nothing'}",),
-        reference="RFC 8446 section 4.4.2.2",
+        reference="RFC 9846 section 4.5.1.2",
         fix="issue it with digitalSignature",
     )
 
@@ -276,7 +276,7 @@ def _size(subject: Subject) -> Iterator[FoundFlaw]:
             grade=Grade.REFUSED,
             summary="the certificate is larger than OpenSSL takes",
             evidence=(f"{octets} octets; its bound for the Certificate message is 102,400",),
-            reference="RFC 8446 section 4.4.2",
+            reference="RFC 9846 section 4.5.1",
             fix="make it smaller",
         )
 

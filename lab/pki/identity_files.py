@@ -113,7 +113,7 @@ def open_pkcs12(data: bytes, path: Path, password: Password) -> pkcs12.PKCS12Key
 def _ordered(leaf: x509.Certificate, others: list[x509.Certificate]) -> Iterable[x509.Certificate]:
     """The leaf and those above it, each behind the one it issued, without the root.
 
-    That is what a peer is to be sent (RFC 8446, 4.4.2); certificates beside that path stay out.
+    That is what a peer is to be sent (RFC 9846, 4.5.1); certificates beside that path stay out.
     """
     current: x509.Certificate | None = leaf
     while current is not None:

@@ -218,7 +218,7 @@ def _key(key: StoredKey, desk: _Desk) -> KeyEntry:
                 grade=Grade.UNUSABLE,
                 summary="the private key belongs to no certificate or request here",
                 evidence=(f"none of {len(desk.owners)} has its public key",),
-                reference="RFC 8446 section 4.4.3",
+                reference="RFC 9846 section 4.5.2",
                 fix="find the key that the certificate was made for, or have this one certified",
             ),
         )

@@ -132,8 +132,8 @@ _CHAINS = (
         accepted(),
         sentence="Each certificate is sent twice",
         made="leaf, intermediate, leaf, intermediate",
-        cause="a file was appended to itself; RFC 5246 section 7.4.2 forbids it, RFC 8446 "
-        "section 4.4.2 asks servers to bear with it",
+        cause="a file was appended to itself; RFC 5246 section 7.4.2 forbids it, RFC 9846 "
+        "section 4.5.1 asks servers to bear with it",
         fix="send each certificate once",
         norm=Norm.EITHER,
     ),

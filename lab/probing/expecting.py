@@ -1,8 +1,8 @@
 """Expectations in short: the few ways in which the lab's connections end, for both versions.
 
 The versions differ in one thing. In TLS 1.2 the client's handshake call fails with the server's
-verdict on its certificate; in TLS 1.3 it has returned before the server judges (RFC 8446 section
-4.4.4), and the client learns at its first read.
+verdict on its certificate; in TLS 1.3 it has returned before the server judges (RFC 9846 section
+4.5.3), and the client learns at its first read.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from lab.tls.codepoints import ContentType, ExtensionType, HandshakeType, Protoc
 
 _RECORD_HEADER = 5
 _MESSAGE_HEADER = 4
-_RANDOM_END = 2 + 32  # legacy_version and random (RFC 8446 section 4.1.2)
+_RANDOM_END = 2 + 32  # legacy_version and random (RFC 9846 section 4.2.2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,7 +147,7 @@ def _demand(ground: Ground) -> tuple[str, str]:
 
 
 def _names(ground: Ground) -> tuple[str, str]:
-    """Whether CertificateRequest names CAs (RFC 8446, 4.2.4; RFC 5246, 7.4.4)."""
+    """Whether CertificateRequest names CAs (RFC 9846, 4.3.4; RFC 5246, 7.4.4)."""
     request = _asked(ground.trials["no-certificate"]) or _asked(ground.trials["good"])
     if request is None:
         return "", ""

@@ -99,8 +99,8 @@ LEAF_SCENARIOS = (
         accepted(),
         sentence="The key is marked as one for RSASSA-PSS only",
         made="the public key's algorithm is id-RSASSA-PSS instead of rsaEncryption",
-        cause="a CA or a module makes such keys; RSA keys and PSS keys are two kinds (RFC 8446 "
-        "section 4.2.3)",
+        cause="a CA or a module makes such keys; RSA keys and PSS keys are two kinds (RFC 9846 "
+        "section 4.3.3)",
         fix="where it is refused, use a plain RSA key: it signs by PSS as well",
         norm=Norm.EITHER,
     ),

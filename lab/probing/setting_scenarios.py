@@ -84,7 +84,7 @@ _GROUP = _hello(
         ),
         extensions=(_GROUPS,),
     ),
-    # An empty key_share asks the server to choose a group (RFC 8446 section 4.2.8).
+    # An empty key_share asks the server to choose a group (RFC 9846 section 4.3.8).
     HelloChange(extensions=(_GROUPS, (ExtensionType.KEY_SHARE, b"\0\0"))),
 )
 _SCHEMES = HelloChange(

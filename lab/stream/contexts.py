@@ -112,7 +112,7 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     # RFC 5746 makes renegotiation safe, not cheap: a client could ask for it without end.
     context.options |= ssl.OP_NO_RENEGOTIATION
-    # OpenSSL hands out two tickets (RFC 8446 section 4.6.1). A client needs one to come back, gets
+    # OpenSSL hands out two tickets (RFC 9846 section 4.7.1). A client needs one to come back, gets
     # a new one when it does, and each has the client's whole certificate in it.
     context.num_tickets = 1
     return context
@@ -162,8 +162,8 @@ def client_context(tls: ClientTls) -> ssl.SSLContext:
         context.load_default_certs()
     context.minimum_version = tls.minimum.of_ssl
     context.maximum_version = tls.maximum.of_ssl
-    # A server may ask for the certificate only once it knows what the client wants (RFC 8446
-    # section 4.6.2), if the client says that it can be asked then.
+    # A server may ask for the certificate only once it knows what the client wants (RFC 9846
+    # section 4.7.2), if the client says that it can be asked then.
     context.post_handshake_auth = True
     if tls.alpn:
         context.set_alpn_protocols(list(tls.alpn))

@@ -27,7 +27,7 @@ from lab.stream.wire import Wire
 from lab.tls.codepoints import ProtocolVersion
 from lab.tls.events import Endpoint, Fact, StreamEnd
 
-# A whole record of plaintext (RFC 8446 section 5.1): more at once would be buffered twice.
+# A whole record of plaintext (RFC 9846 section 5.1): more at once would be buffered twice.
 _RECORD = 16384
 # As OpenSSL names them.
 _VERSIONS = {"TLSv1.2": ProtocolVersion.TLS_1_2, "TLSv1.3": ProtocolVersion.TLS_1_3}
@@ -233,7 +233,7 @@ class TlsStream:
         if self._reset:
             return  # there is nobody to say it to
         if not self._in_handshake and not self._failed:
-            # RFC 8446 section 6.1: each side announces the end of what it writes. OpenSSL wants to
+            # RFC 9846 section 6.1: each side announces the end of what it writes. OpenSSL wants to
             # read the peer's own announcement next; that is done below.
             with contextlib.suppress(ssl.SSLError):
                 self._tls.unwrap()

@@ -24,7 +24,7 @@ def not_mutual() -> Diagnosis:
         code="not-mutual",
         summary="this is not mutual TLS: the server asked for no client certificate",
         evidence=(NO_REQUEST,),
-        reference="RFC 8446 section 4.3.2; RFC 5246 section 7.4.4",
+        reference="RFC 9846 section 4.4.2; RFC 5246 section 7.4.4",
         fix="if clients shall be known by certificate, let the server require one "
         "(ssl.CERT_REQUIRED)",
     )
@@ -42,7 +42,7 @@ def accepted(
             code="resumed",
             summary="an earlier session was resumed; whoever was known then is known now",
             evidence=("the server took up the session that the client offered",),
-            reference="RFC 8446 section 2.2; RFC 5246 section 7.3",
+            reference="RFC 9846 section 2.2; RFC 5246 section 7.3",
             fix="",
         )
     elif summary.request is None and summary.sealed:
@@ -50,7 +50,7 @@ def accepted(
             code="accepted-unseen",
             summary="the server let the client in; whether it asked for a certificate stays sealed",
             evidence=("records of the handshake could not be opened",),
-            reference="RFC 8446 section 5.2",
+            reference="RFC 9846 section 5.2",
             fix="give the key log of one of the ends",
         )
     elif summary.request is None:
@@ -72,7 +72,7 @@ def _without_certificate(outcome: Outcome) -> Diagnosis:
         summary="the server asks for a client certificate, and its handshake takes a client "
         "without one",
         evidence=("the server sent CertificateRequest", EMPTY, "the server went on", *more),
-        reference="RFC 8446 section 4.4.2.4; RFC 5246 section 7.4.6",
+        reference="RFC 9846 section 4.5.1.3; RFC 5246 section 7.4.6",
         fix="if every client must have one, require it (ssl.CERT_REQUIRED, not CERT_OPTIONAL), "
         "or refuse such clients in the application",
     )
@@ -98,7 +98,7 @@ def _with_certificate(events: Sequence[Event]) -> Diagnosis:
             says,
             f"the client {checked} the server's certificate",
         ),
-        reference="RFC 8446 section 4.4; RFC 5246 section 7.4.8",
+        reference="RFC 9846 section 4.5; RFC 5246 section 7.4.8",
         fix="",
     )
 
@@ -109,7 +109,7 @@ def _despite(flaws: Sequence[Suspicion]) -> Diagnosis:
         summary="the server let in a client whose certificate does not look right: "
         "it may not verify at all",
         evidence=tuple(dict.fromkeys(line for each in flaws for line in each.evidence)),
-        reference="RFC 8446 section 4.4.2.4; RFC 5280 section 6.1",
+        reference="RFC 9846 section 4.5.1.3; RFC 5280 section 6.1",
         fix="try a certificate that must be refused (python -m lab.probe does); "
         "see that the server verifies, and does not only ask",
     )
@@ -150,7 +150,7 @@ def refused_by_http(summary: Summary, outcome: Outcome) -> Diagnosis:
         summary="the refusal came from HTTP, not from TLS: "
         "the handshake lets clients without a certificate pass",
         evidence=(answer, EMPTY if summary.client_chain == () else "no Certificate was seen"),
-        reference="RFC 9110 section 15.5; RFC 8446 section 4.4.2.4",
+        reference="RFC 9110 section 15.5; RFC 9846 section 4.5.1.3",
         fix="give the client a certificate (--cert, --key); the server may be as it should be: "
         "this is how nginx does it",
     )

@@ -10,7 +10,7 @@ from lab.tls.registry import CodePoint16
 
 
 class CipherSuite(CodePoint16):
-    """A cipher suite (RFC 8446 appendix B.4, RFC 5246 appendix A.5)."""
+    """A cipher suite (RFC 9846 appendix B.4, RFC 5246 appendix A.5)."""
 
     def __init__(self, value: int, text: str = "") -> None:
         super().__init__(value, text or self._name_)

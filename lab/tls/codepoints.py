@@ -13,7 +13,7 @@ from lab.tls.registry import CodePoint, CodePoint16
 
 
 class ProtocolVersion(CodePoint16):
-    """ProtocolVersion (RFC 8446 section 4.1.2)."""
+    """ProtocolVersion (RFC 9846 section 4.2.2)."""
 
     SSL_2_0 = 0x0002, "SSL 2.0"
     SSL_3_0 = 0x0300, "SSL 3.0"
@@ -24,7 +24,7 @@ class ProtocolVersion(CodePoint16):
 
 
 class ContentType(CodePoint):
-    """Registry "TLS ContentType" (RFC 8446 section 5.1)."""
+    """Registry "TLS ContentType" (RFC 9846 section 5.1)."""
 
     CHANGE_CIPHER_SPEC = 20
     ALERT = 21
@@ -36,7 +36,7 @@ class ContentType(CodePoint):
 
 
 class HandshakeType(CodePoint):
-    """Registry "TLS HandshakeType" (RFC 8446 section 4, RFC 5246 section 7.4)."""
+    """Registry "TLS HandshakeType" (RFC 9846 section 4, RFC 5246 section 7.4)."""
 
     HELLO_REQUEST = 0
     CLIENT_HELLO = 1
@@ -66,14 +66,14 @@ class HandshakeType(CodePoint):
 
 
 class AlertLevel(CodePoint):
-    """AlertLevel (RFC 8446 section 6)."""
+    """AlertLevel (RFC 9846 section 6)."""
 
     WARNING = 1
     FATAL = 2
 
 
 class AlertDescription(CodePoint):
-    """Registry "TLS Alerts" (RFC 8446 section 6, RFC 5246 section 7.2)."""
+    """Registry "TLS Alerts" (RFC 9846 section 6, RFC 5246 section 7.2)."""
 
     CLOSE_NOTIFY = 0
     UNEXPECTED_MESSAGE = 10
@@ -115,7 +115,7 @@ class AlertDescription(CodePoint):
 
 
 class ExtensionType(CodePoint16):
-    """Registry "TLS ExtensionType Values" (RFC 8446 section 4.2)."""
+    """Registry "TLS ExtensionType Values" (RFC 9846 section 4.3)."""
 
     SERVER_NAME = 0
     MAX_FRAGMENT_LENGTH = 1
@@ -183,7 +183,7 @@ class ExtensionType(CodePoint16):
 
 
 class NamedGroup(CodePoint16):
-    """Registry "TLS Supported Groups" (RFC 8446 section 4.2.7, RFC 8422 section 5.1.1)."""
+    """Registry "TLS Supported Groups" (RFC 9846 section 4.3.7, RFC 8422 section 5.1.1)."""
 
     SECT163K1 = 1
     SECT163R1 = 2
@@ -236,7 +236,7 @@ class NamedGroup(CodePoint16):
 
 
 class SignatureScheme(CodePoint16):
-    """Registry "TLS SignatureScheme" (RFC 8446 section 4.2.3).
+    """Registry "TLS SignatureScheme" (RFC 9846 section 4.3.3).
 
     Also the pairs of hash and signature of RFC 5246 section 7.4.1.4.1 that the registry leaves
     without a name and that TLS 1.2 clients still send; theirs are OpenSSL's names.
@@ -320,7 +320,7 @@ class ECCurveType(CodePoint):
 
 
 class PskKeyExchangeMode(CodePoint):
-    """Registry "TLS PskKeyExchangeMode" (RFC 8446 section 4.2.9)."""
+    """Registry "TLS PskKeyExchangeMode" (RFC 9846 section 4.3.9)."""
 
     PSK_KE = 0
     PSK_DHE_KE = 1
@@ -362,7 +362,7 @@ class MaxFragmentLengthCode(CodePoint):
 
 
 class KeyUpdateRequest(CodePoint):
-    """KeyUpdateRequest (RFC 8446 section 4.6.3)."""
+    """KeyUpdateRequest (RFC 9846 section 4.7.3)."""
 
     UPDATE_NOT_REQUESTED = 0
     UPDATE_REQUESTED = 1

@@ -60,7 +60,7 @@ class Connection:
         self.version = message.negotiated_version
         self.setting = _setting(self.version, message.cipher_suite)
         self.is_tls13 = self.setting.is_tls13
-        # A retry settles the version (RFC 8446 section 4.1.4), and is not yet the answer.
+        # A retry settles the version (RFC 9846 section 4.2.4), and is not yet the answer.
         if not isinstance(message, msg.HelloRetryRequest):
             self.server_hello = message
             self.suite = parts_of(message.cipher_suite)

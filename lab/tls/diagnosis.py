@@ -122,7 +122,7 @@ def _unknown(outcome: Outcome) -> Diagnosis:
         code="unknown",
         summary="what was seen of the connection does not tell why it ended so",
         evidence=(seen,),
-        reference="RFC 8446 section 6",
+        reference="RFC 9846 section 6",
         fix="watch the connection from its first byte",
     )
 
@@ -192,7 +192,7 @@ def _unnegotiated(view: _View, seen: str) -> Iterator[Diagnosis]:
             code="refused-at-hello",
             summary="the server refused the ClientHello; why cannot be told from here",
             evidence=(seen, early),
-            reference="RFC 8446 section 4.1.1",
+            reference="RFC 9846 section 4.2.1",
             fix="read the server's log",
         )
 
@@ -205,7 +205,7 @@ def _no_certificate(view: _View, seen: str) -> Diagnosis:
         code="no-client-certificate",
         summary=f"the server {requires} a client certificate, and the client sent none",
         evidence=("the server sent CertificateRequest", admission.EMPTY, seen, *said),
-        reference="RFC 8446 section 4.4.2.4; RFC 5246 section 7.4.6",
+        reference="RFC 9846 section 4.5.1.3; RFC 5246 section 7.4.6",
         fix="give the client a certificate and its key "
         "(--cert and --key here; load_cert_chain in Python; --cert and --key in curl)",
     )
@@ -221,7 +221,7 @@ def _no_fitting_certificate(summary: Summary, seen: str) -> Diagnosis:
         code="no-fitting-client-certificate",
         summary="the client may have a certificate, and found that it does not fit the request",
         evidence=(admission.EMPTY, *filter(None, (asked, signs)), seen),
-        reference="RFC 8446 section 4.4.2.3; RFC 5246 section 7.4.6",
+        reference="RFC 9846 section 4.5.1.2; RFC 5246 section 7.4.6",
         fix="compare the client's issuer and the type of its key with what the server asks for; "
         "browsers and Java keep silent when they do not fit",
     )
@@ -241,7 +241,7 @@ def _about_certificate(case: Case, found: Sequence[Suspicion], seen: str) -> Ite
             summary=f"the {case.owner.other.value} refused the {case.owner.value}, most likely for "
             "its certificate; why cannot be told from here",
             evidence=(seen, *verdict, "nothing in the certificates themselves explains it"),
-            reference="RFC 8446 section 4.4.2.4",
+            reference="RFC 9846 section 4.5.1.3",
             fix=f"read the log of the {case.owner.other.value}",
         )
 
@@ -262,7 +262,7 @@ def _unproved(seen: str) -> Diagnosis:
         code="client-key-not-proved",
         summary="the client's CertificateVerify did not convince the server",
         evidence=(seen, "it may be the signature: the wrong key, or an algorithm not taken"),
-        reference="RFC 8446 section 4.4.3; RFC 5246 section 7.4.8",
+        reference="RFC 9846 section 4.5.2; RFC 5246 section 7.4.8",
         fix="check that the key belongs to the certificate, and that the server takes its type",
     )
 
@@ -278,7 +278,7 @@ def _unexplained(view: _View, seen: str) -> Diagnosis:
         code="refused-without-alert",
         summary="the server ended the connection without saying why",
         evidence=(seen, *lost),
-        reference="RFC 8446 section 6.2",
+        reference="RFC 9846 section 6.2",
         fix="read the server's log; let it send its alert, close its sending side, and read on "
         "for a while before it closes",
     )
@@ -291,7 +291,7 @@ def _in_mid_handshake(summary: Summary, seen: str) -> Diagnosis:
         summary="the server broke off in the middle of the handshake, "
         "before a client certificate was seen",
         evidence=(seen, *sealed),
-        reference="RFC 8446 section 6.2",
+        reference="RFC 9846 section 6.2",
         fix="give the key log if records stayed closed; else read the server's log",
     )
 
@@ -310,7 +310,7 @@ def _by_client(view: _View) -> Iterator[Diagnosis]:
             code="client-left",
             summary="the client broke off the handshake",
             evidence=(seen,),
-            reference="RFC 8446 section 6.1",
+            reference="RFC 9846 section 6.1",
             fix="read what the client itself says of it",
         )
 
@@ -330,7 +330,7 @@ def _protocol_failure(view: _View, seen: str, said: str) -> Diagnosis:
         summary=f"the {by.value} broke off over something other than "
         f"the {by.other.value}'s certificate",
         evidence=(seen, *own, *broken),
-        reference="RFC 8446 section 6.2",
+        reference="RFC 9846 section 6.2",
         fix="look for settings that do not fit, for a fault in one implementation, "
         "or for damage on the way",
     )

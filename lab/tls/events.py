@@ -66,7 +66,7 @@ class WireEvent(Event):
 class MessageSeen(WireEvent):
     """A whole handshake message.
 
-    ``raw`` is the message with its four-byte header. ``out_of_order`` tells that neither RFC 8446
+    ``raw`` is the message with its four-byte header. ``out_of_order`` tells that neither RFC 9846
     section 2 nor RFC 5246 section 7.3 allows this message at this point.
     """
 
@@ -77,7 +77,7 @@ class MessageSeen(WireEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSeen(WireEvent):
-    """An alert (RFC 8446 section 6, RFC 5246 section 7.2)."""
+    """An alert (RFC 9846 section 6, RFC 5246 section 7.2)."""
 
     level: AlertLevel
     description: AlertDescription
@@ -85,7 +85,7 @@ class AlertSeen(WireEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeCipherSpecSeen(WireEvent):
-    """A ChangeCipherSpec record: RFC 5246 section 7.1, or RFC 8446 appendix D.4's empty gesture.
+    """A ChangeCipherSpec record: RFC 5246 section 7.1, or RFC 9846 appendix E.4's empty gesture.
 
     ``out_of_order`` tells that neither RFC allows it at this point.
     """

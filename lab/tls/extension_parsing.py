@@ -2,7 +2,7 @@
 
 Rules: one small function for each shape of body, one table for each message that carries
 extensions. What a table does not hold stays opaque, whatever its type; two extensions of one
-type are an error (RFC 8446 section 4.2).
+type are an error (RFC 9846 section 4.3).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Table = Mapping[ExtensionType, Parser]
 
 
 def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
-    """Read ``Extension extensions<0..2^16-1>`` (RFC 8446 section 4.2).
+    """Read ``Extension extensions<0..2^16-1>`` (RFC 9846 section 4.3).
 
     ``table`` holds the extensions that are defined for the message.
     """
@@ -235,7 +235,7 @@ def _selected_group(reader: Reader, _: ExtensionType) -> ext.Extension:
     return ext.KeyShareHelloRetryRequest(selected_group=group)
 
 
-# Which extension is defined for which message: RFC 8446 section 4.2, and for TLS 1.2 the RFC of
+# Which extension is defined for which message: RFC 9846 section 4.3, and for TLS 1.2 the RFC of
 # each extension.
 _BOTH_HELLOS: Table = {
     ExtensionType.MAX_FRAGMENT_LENGTH: _max_fragment_length,

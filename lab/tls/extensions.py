@@ -28,7 +28,7 @@ from lab.tls.codepoints import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
-    """Any extension (RFC 8446 section 4.2)."""
+    """Any extension (RFC 9846 section 4.3)."""
 
     extension_type: ExtensionType
 
@@ -45,7 +45,7 @@ class FlagExtension(Extension):
     """An extension that says all by being there; its body is empty.
 
     For example extended_master_secret (RFC 7627), encrypt_then_mac (RFC 7366),
-    post_handshake_auth (RFC 8446 section 4.2.6), a server's server_name (RFC 6066 section 3).
+    post_handshake_auth (RFC 9846 section 4.3.6), a server's server_name (RFC 6066 section 3).
     """
 
 
@@ -92,7 +92,7 @@ class CertificateStatusRequest(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateStatusResponse(Extension):
-    """status_request in a TLS 1.3 CertificateEntry (RFC 8446 section 4.4.2.1), DER of OCSP."""
+    """status_request in a TLS 1.3 CertificateEntry (RFC 9846 section 4.5.1.1), DER of OCSP."""
 
     extension_type: ExtensionType = ExtensionType.STATUS_REQUEST
     status_type: CertificateStatusType
@@ -101,7 +101,7 @@ class CertificateStatusResponse(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupportedGroups(Extension):
-    """supported_groups (RFC 8446 section 4.2.7)."""
+    """supported_groups (RFC 9846 section 4.3.7)."""
 
     extension_type: ExtensionType = ExtensionType.SUPPORTED_GROUPS
     named_group_list: tuple[NamedGroup, ...]
@@ -117,7 +117,7 @@ class ECPointFormats(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureAlgorithms(Extension):
-    """signature_algorithms and signature_algorithms_cert (RFC 8446 section 4.2.3)."""
+    """signature_algorithms and signature_algorithms_cert (RFC 9846 section 4.3.3)."""
 
     supported_signature_algorithms: tuple[SignatureScheme, ...]
 
@@ -172,7 +172,7 @@ class RenegotiationInfo(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PskIdentity:
-    """PskIdentity (RFC 8446 section 4.2.11)."""
+    """PskIdentity (RFC 9846 section 4.3.11)."""
 
     identity: bytes
     obfuscated_ticket_age: int
@@ -180,7 +180,7 @@ class PskIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferedPsks(Extension):
-    """The client's pre_shared_key (RFC 8446 section 4.2.11)."""
+    """The client's pre_shared_key (RFC 9846 section 4.3.11)."""
 
     extension_type: ExtensionType = ExtensionType.PRE_SHARED_KEY
     identities: tuple[PskIdentity, ...]
@@ -189,7 +189,7 @@ class OfferedPsks(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectedPsk(Extension):
-    """The server's pre_shared_key (RFC 8446 section 4.2.11): the identity's place in the offer."""
+    """The server's pre_shared_key (RFC 9846 section 4.3.11): the identity's place in the offer."""
 
     extension_type: ExtensionType = ExtensionType.PRE_SHARED_KEY
     selected_identity: int
@@ -197,7 +197,7 @@ class SelectedPsk(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxEarlyData(Extension):
-    """early_data in a NewSessionTicket (RFC 8446 section 4.2.10), in bytes."""
+    """early_data in a NewSessionTicket (RFC 9846 section 4.3.10), in bytes."""
 
     extension_type: ExtensionType = ExtensionType.EARLY_DATA
     max_early_data_size: int
@@ -205,7 +205,7 @@ class MaxEarlyData(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupportedVersions(Extension):
-    """The client's supported_versions (RFC 8446 section 4.2.1)."""
+    """The client's supported_versions (RFC 9846 section 4.3.1)."""
 
     extension_type: ExtensionType = ExtensionType.SUPPORTED_VERSIONS
     versions: tuple[ProtocolVersion, ...]
@@ -213,7 +213,7 @@ class SupportedVersions(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectedVersion(Extension):
-    """The server's supported_versions (RFC 8446 section 4.2.1)."""
+    """The server's supported_versions (RFC 9846 section 4.3.1)."""
 
     extension_type: ExtensionType = ExtensionType.SUPPORTED_VERSIONS
     selected_version: ProtocolVersion
@@ -221,7 +221,7 @@ class SelectedVersion(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cookie(Extension):
-    """cookie (RFC 8446 section 4.2.2)."""
+    """cookie (RFC 9846 section 4.3.2)."""
 
     extension_type: ExtensionType = ExtensionType.COOKIE
     cookie: bytes
@@ -229,7 +229,7 @@ class Cookie(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PskKeyExchangeModes(Extension):
-    """psk_key_exchange_modes (RFC 8446 section 4.2.9)."""
+    """psk_key_exchange_modes (RFC 9846 section 4.3.9)."""
 
     extension_type: ExtensionType = ExtensionType.PSK_KEY_EXCHANGE_MODES
     ke_modes: tuple[PskKeyExchangeMode, ...]
@@ -237,7 +237,7 @@ class PskKeyExchangeModes(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateAuthorities(Extension):
-    """certificate_authorities (RFC 8446 section 4.2.4): DER of each distinguished name."""
+    """certificate_authorities (RFC 9846 section 4.3.4): DER of each distinguished name."""
 
     extension_type: ExtensionType = ExtensionType.CERTIFICATE_AUTHORITIES
     authorities: tuple[bytes, ...]
@@ -245,7 +245,7 @@ class CertificateAuthorities(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidFilter:
-    """OIDFilter (RFC 8446 section 4.2.5), both fields in DER."""
+    """OIDFilter (RFC 9846 section 4.3.5), both fields in DER."""
 
     certificate_extension_oid: bytes
     certificate_extension_values: bytes
@@ -253,7 +253,7 @@ class OidFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidFilters(Extension):
-    """oid_filters (RFC 8446 section 4.2.5)."""
+    """oid_filters (RFC 9846 section 4.3.5)."""
 
     extension_type: ExtensionType = ExtensionType.OID_FILTERS
     filters: tuple[OidFilter, ...]
@@ -261,7 +261,7 @@ class OidFilters(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyShareEntry:
-    """KeyShareEntry (RFC 8446 section 4.2.8)."""
+    """KeyShareEntry (RFC 9846 section 4.3.8)."""
 
     group: NamedGroup
     key_exchange: bytes
@@ -269,7 +269,7 @@ class KeyShareEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyShareClientHello(Extension):
-    """The client's key_share (RFC 8446 section 4.2.8)."""
+    """The client's key_share (RFC 9846 section 4.3.8)."""
 
     extension_type: ExtensionType = ExtensionType.KEY_SHARE
     client_shares: tuple[KeyShareEntry, ...]
@@ -277,7 +277,7 @@ class KeyShareClientHello(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyShareServerHello(Extension):
-    """The server's key_share (RFC 8446 section 4.2.8)."""
+    """The server's key_share (RFC 9846 section 4.3.8)."""
 
     extension_type: ExtensionType = ExtensionType.KEY_SHARE
     server_share: KeyShareEntry
@@ -285,7 +285,7 @@ class KeyShareServerHello(Extension):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyShareHelloRetryRequest(Extension):
-    """key_share in a HelloRetryRequest (RFC 8446 section 4.2.8)."""
+    """key_share in a HelloRetryRequest (RFC 9846 section 4.3.8)."""
 
     extension_type: ExtensionType = ExtensionType.KEY_SHARE
     selected_group: NamedGroup

@@ -46,7 +46,7 @@ def failure(events: Sequence[Event], summary: Summary, outcome: Outcome) -> Diag
             code="no-verdict",
             summary="the client left before the server had shown what it makes of it",
             evidence=("neither data, nor a ticket, nor an alert came from the server",),
-            reference="RFC 8446 section 4.4.4",
+            reference="RFC 9846 section 4.5.3",
             fix="send a request and wait for its answer",
         )
     if summary.server_hello is not None:
@@ -55,7 +55,7 @@ def failure(events: Sequence[Event], summary: Summary, outcome: Outcome) -> Diag
         code="closed-at-once",
         summary=f"the {whose} ended the connection before any TLS message had passed",
         evidence=("TCP was set up, and ended without a TLS record of the other end",),
-        reference="RFC 8446 section 4",
+        reference="RFC 9846 section 4",
         fix="check that the port serves TLS, and whether a proxy or filter stands before it",
     )
 
@@ -69,7 +69,7 @@ def _no_tls(events: Sequence[Event], whose: str) -> Diagnosis:
         code="no-tls",
         summary=f"the {whose} does not speak TLS here, {what}",
         evidence=(f'its first bytes are "{sample}"',),
-        reference="RFC 8446 section 5.1",
+        reference="RFC 9846 section 5.1",
         fix="check the port, and whether TLS must be asked for first (STARTTLS)",
     )
 
@@ -102,7 +102,7 @@ def _slowness(begun: Unfinished, by: Endpoint) -> Diagnosis:
         code="unfinished",
         summary=f"the {by.value} began a {what} and did not finish it in time",
         evidence=(f"{begun.came} bytes of the {what} came, {whole}",),
-        reference="RFC 8446 section 5.1",
+        reference="RFC 9846 section 5.1",
         fix=f"look for a {by.value} that stalls, or for what holds up the bytes on their way",
     )
 
@@ -112,7 +112,7 @@ def _flood(heard: Sequence[Event], number: int, by: Endpoint) -> Diagnosis:
         code="endless-handshake",
         summary=f"the {by.value} went on sending, and did not complete the handshake",
         evidence=(f"messages and records of the {by.value}: {number}, the last {_last(heard)}",),
-        reference="RFC 8446 section 4",
+        reference="RFC 9846 section 4",
         fix=f"look for a fault in the {by.value}, or an attack: no handshake needs that",
     )
 
@@ -128,7 +128,7 @@ def _silence(heard: Sequence[Event], summary: Summary, by: Endpoint) -> Diagnosi
         code="silence",
         summary=f"the {by.value} fell silent",
         evidence=(nothing,),
-        reference="RFC 8446 section 4",
+        reference="RFC 9846 section 4",
         fix="check that something serves this port, and what stands between the ends",
     )
 
@@ -149,7 +149,7 @@ def _malformed(events: Sequence[Event], whose: str) -> Diagnosis:
         code="malformed",
         summary=f"what the {whose} sent breaks the protocol's syntax",
         evidence=(f"{broken.where}, at byte {broken.offset}: {broken.problem}",),
-        reference="RFC 8446 section 6.2 (decode_error)",
+        reference="RFC 9846 section 6.2 (decode_error)",
         fix="look for a damaged stream, or a fault in that implementation",
     )
 
@@ -165,6 +165,6 @@ def _broken_off(outcome: Outcome, whose: str) -> Diagnosis:
             "the server had taken the client's last flight",
             f"then came {how}, with no answer and no close_notify",
         ),
-        reference="RFC 8446 section 6.1",
+        reference="RFC 9846 section 6.1",
         fix=f"read the log of the {whose}: this is not about the handshake",
     )

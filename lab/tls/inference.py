@@ -1,6 +1,6 @@
 """What can be told of a sealed record from outside.
 
-Rules: only what must be so is said; a length proves little, since a sender may pad (RFC 8446
+Rules: only what must be so is said; a length proves little, since a sender may pad (RFC 9846
 section 5.4). This module must not know keys.
 """
 
@@ -19,7 +19,7 @@ _HEADER = 4
 
 
 def infer_tls13(record: Record, suite: Suite) -> str:
-    """What a record of TLS 1.3 may hold, judged by its length (RFC 8446 section 5.2)."""
+    """What a record of TLS 1.3 may hold, judged by its length (RFC 9846 section 5.2)."""
     overhead = 1 + (suite.cipher or Cipher.AES_GCM).tag_length
     inside = len(record.fragment) - overhead
     if inside < 0:

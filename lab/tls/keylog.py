@@ -57,7 +57,7 @@ def parse_key_log(text: str) -> Iterator[Secret]:
             client_random, secret = bytes.fromhex(parts[1]), bytes.fromhex(parts[2])
         except ValueError:
             continue
-        # RFC 8446 section 7.1: as long as the hash; RFC 5246 section 8.1: 48 bytes.
+        # RFC 9846 section 7.1: as long as the hash; RFC 5246 section 8.1: 48 bytes.
         if len(client_random) == 32 and len(secret) in (32, 48, 64):
             yield Secret(label=label, client_random=client_random, secret=secret)
 

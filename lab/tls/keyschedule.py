@@ -27,7 +27,7 @@ class DirectionKeys:
 
 
 def expand_label(secret: bytes, label: str, length: int, hash_name: str) -> bytes:
-    """HKDF-Expand-Label with an empty context, for at most one block (RFC 8446 section 7.1).
+    """HKDF-Expand-Label with an empty context, for at most one block (RFC 9846 section 7.1).
 
     Every length that TLS 1.3 derives fits into the first block of HKDF-Expand (RFC 5869 section
     2.3), which is a single HMAC: several times quicker than the library's general form, and eight
@@ -43,7 +43,7 @@ def _hkdf_label(label: str, length: int) -> bytes:
 
 
 def traffic_keys(secret: bytes, suite: Suite) -> DirectionKeys:
-    """The keys of a TLS 1.3 traffic secret (RFC 8446 section 7.3)."""
+    """The keys of a TLS 1.3 traffic secret (RFC 9846 section 7.3)."""
     return DirectionKeys(
         mac_key=b"",
         key=expand_label(secret, "key", suite.key_length, suite.hash_name),
@@ -52,7 +52,7 @@ def traffic_keys(secret: bytes, suite: Suite) -> DirectionKeys:
 
 
 def next_traffic_secret(secret: bytes, suite: Suite) -> bytes:
-    """The traffic secret after a KeyUpdate (RFC 8446 section 7.2)."""
+    """The traffic secret after a KeyUpdate (RFC 9846 section 7.2)."""
     return expand_label(secret, "traffic upd", len(secret), suite.hash_name)
 
 

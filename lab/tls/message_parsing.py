@@ -37,7 +37,7 @@ from lab.tls.suites import KeyExchange
 MAX_MESSAGE = 2**18
 """The longest message body in bytes that is read; OpenSSL takes chains of up to 100 KiB."""
 
-# RFC 8446 section 4.1.3: the SHA-256 of "HelloRetryRequest".
+# RFC 9846 section 4.2.3: the SHA-256 of "HelloRetryRequest".
 HELLO_RETRY_RANDOM = bytes.fromhex(
     "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"
 )

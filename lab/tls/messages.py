@@ -34,7 +34,7 @@ E = TypeVar("E", bound=Extension)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandshakeMessage:
-    """Any handshake message (RFC 8446 section 4, RFC 5246 section 7.4)."""
+    """Any handshake message (RFC 9846 section 4, RFC 5246 section 7.4)."""
 
     msg_type: HandshakeType
 
@@ -83,7 +83,7 @@ class HelloRequest(HandshakeMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientHello(ExtendedMessage):
-    """ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2)."""
+    """ClientHello (RFC 9846 section 4.2.2, RFC 5246 section 7.4.1.2)."""
 
     msg_type: HandshakeType = HandshakeType.CLIENT_HELLO
     legacy_version: ProtocolVersion
@@ -95,7 +95,7 @@ class ClientHello(ExtendedMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerHello(ExtendedMessage):
-    """ServerHello (RFC 8446 section 4.1.3, RFC 5246 section 7.4.1.3)."""
+    """ServerHello (RFC 9846 section 4.2.3, RFC 5246 section 7.4.1.3)."""
 
     msg_type: HandshakeType = HandshakeType.SERVER_HELLO
     legacy_version: ProtocolVersion
@@ -106,19 +106,19 @@ class ServerHello(ExtendedMessage):
 
     @property
     def negotiated_version(self) -> ProtocolVersion:
-        """The version that it chooses (RFC 8446 section 4.2.1)."""
+        """The version that it chooses (RFC 9846 section 4.3.1)."""
         chosen = self.find(SelectedVersion)
         return self.legacy_version if chosen is None else chosen.selected_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelloRetryRequest(ServerHello):
-    """HelloRetryRequest (RFC 8446 section 4.1.4): a ServerHello with one particular random."""
+    """HelloRetryRequest (RFC 9846 section 4.2.4): a ServerHello with one particular random."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncryptedExtensions(ExtendedMessage):
-    """EncryptedExtensions (RFC 8446 section 4.3.1)."""
+    """EncryptedExtensions (RFC 9846 section 4.4.1)."""
 
     msg_type: HandshakeType = HandshakeType.ENCRYPTED_EXTENSIONS
 
@@ -127,7 +127,7 @@ class EncryptedExtensions(ExtendedMessage):
 class CertificateEntry:
     """One certificate of a chain, DER, with its extensions, which only TLS 1.3 has.
 
-    RFC 8446 section 4.4.2, RFC 5246 section 7.4.2.
+    RFC 9846 section 4.5.1, RFC 5246 section 7.4.2.
     """
 
     cert_data: bytes
@@ -136,7 +136,7 @@ class CertificateEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate(HandshakeMessage):
-    """Certificate (RFC 8446 section 4.4.2, RFC 5246 section 7.4.2), the sender's own first."""
+    """Certificate (RFC 9846 section 4.5.1, RFC 5246 section 7.4.2), the sender's own first."""
 
     msg_type: HandshakeType = HandshakeType.CERTIFICATE
     certificate_request_context: bytes = b""
@@ -206,7 +206,7 @@ class ServerKeyExchange(HandshakeMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRequest(ExtendedMessage):
-    """CertificateRequest (RFC 8446 section 4.3.2, RFC 5246 section 7.4.4).
+    """CertificateRequest (RFC 9846 section 4.4.2, RFC 5246 section 7.4.4).
 
     ``supported_signature_algorithms`` and ``certificate_authorities`` are filled in for both
     versions; in TLS 1.3 they stand in ``extensions`` too. Each authority is the DER of a
@@ -241,7 +241,7 @@ class ClientKeyExchange(HandshakeMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateVerify(HandshakeMessage):
-    """CertificateVerify (RFC 8446 section 4.4.3, RFC 5246 section 7.4.8).
+    """CertificateVerify (RFC 9846 section 4.5.2, RFC 5246 section 7.4.8).
 
     ``algorithm`` is None before TLS 1.2, which names none.
     """
@@ -253,7 +253,7 @@ class CertificateVerify(HandshakeMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished(HandshakeMessage):
-    """Finished (RFC 8446 section 4.4.4, RFC 5246 section 7.4.9)."""
+    """Finished (RFC 9846 section 4.5.3, RFC 5246 section 7.4.9)."""
 
     msg_type: HandshakeType = HandshakeType.FINISHED
     verify_data: bytes
@@ -261,14 +261,14 @@ class Finished(HandshakeMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndOfEarlyData(HandshakeMessage):
-    """EndOfEarlyData (RFC 8446 section 4.5)."""
+    """EndOfEarlyData (RFC 9846 section 4.6)."""
 
     msg_type: HandshakeType = HandshakeType.END_OF_EARLY_DATA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSessionTicket(ExtendedMessage):
-    """NewSessionTicket (RFC 8446 section 4.6.1, RFC 5077 section 3.3).
+    """NewSessionTicket (RFC 9846 section 4.7.1, RFC 5077 section 3.3).
 
     ``ticket_lifetime`` is in seconds (TLS 1.2: a hint). ``ticket_age_add`` and ``ticket_nonce``
     are None in TLS 1.2.
@@ -283,7 +283,7 @@ class NewSessionTicket(ExtendedMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUpdate(HandshakeMessage):
-    """KeyUpdate (RFC 8446 section 4.6.3)."""
+    """KeyUpdate (RFC 9846 section 4.7.3)."""
 
     msg_type: HandshakeType = HandshakeType.KEY_UPDATE
     request_update: KeyUpdateRequest

@@ -243,7 +243,7 @@ class HandshakeObserver:
         elif kind is ContentType.ALERT:
             self._alert(direction, span, data, time, encrypted)
         elif direction.assembler.unfinished:
-            # RFC 8446 section 5.1: no other records between those of one message. An alert is
+            # RFC 9846 section 5.1: no other records between those of one message. An alert is
             # let through above: why a sender gave up is worth more than its manners.
             raise WireError("Handshake", f"a message is interrupted by {kind}")
         elif kind is ContentType.APPLICATION_DATA:
@@ -264,7 +264,7 @@ class HandshakeObserver:
     def _alert(
         self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
     ) -> None:
-        if len(data) != 2:  # RFC 8446 section 5.1: one alert a record, whole
+        if len(data) != 2:  # RFC 9846 section 5.1: one alert a record, whole
             raise WireError("Alert", f"{len(data)} bytes where an alert has 2")
         self._events.append(
             AlertSeen(
@@ -283,7 +283,7 @@ class HandshakeObserver:
         if data != b"\x01":
             raise WireError("ChangeCipherSpec", "not the one byte 1 that it must be")
         tls13 = self._connection.is_tls13 or direction.unsealer.stage in _TLS13_STAGES
-        if tls13 and encrypted:  # RFC 8446 section 5: never protected
+        if tls13 and encrypted:  # RFC 9846 section 5: never protected
             raise WireError("TLSInnerPlaintext.type", "change_cipher_spec is protected")
         legal = self._order.take(direction.sender, Step.CHANGE_CIPHER_SPEC)
         if not tls13 and self._connection.version is not None:
@@ -303,14 +303,14 @@ class HandshakeObserver:
     def _handshake(
         self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
     ) -> None:
-        if not data:  # RFC 8446 section 5.1
+        if not data:  # RFC 9846 section 5.1
             raise WireError("Handshake", "an empty fragment")
         assembler, unsealer = direction.assembler, direction.unsealer
         for raw, records in assembler.add(data, span):
             epoch = unsealer.epoch
             self._message(direction, raw, records, time, encrypted)
             if unsealer.epoch != epoch and assembler.unfinished:
-                # RFC 8446 section 5.1: a message before a change of keys ends its record.
+                # RFC 9846 section 5.1: a message before a change of keys ends its record.
                 raise WireError("Handshake", "a message goes on over a change of keys")
 
     def _message(
@@ -323,7 +323,7 @@ class HandshakeObserver:
     ) -> None:
         sender = direction.sender
         message = parse_message(_TYPES[raw[0]], raw[4:], self._connection.setting)
-        # RFC 8446 section 2: once there are keys, every message is protected.
+        # RFC 9846 section 2: once there are keys, every message is protected.
         exposed = not encrypted and direction.unsealer.stage in _TLS13_STAGES
         self._connection.take(sender, message)
         if isinstance(message, msg.ServerHello):

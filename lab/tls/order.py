@@ -5,7 +5,7 @@ in a state, and what it may hear that changes what it may send. What it sends an
 not name is out of order; what it hears and the table does not name changes nothing. The messages
 of both ends come here in the order in which they arrived.
 
-This module must not know records, keys or fields; see RFC 8446 section 2 and appendix A, and
+This module must not know records, keys or fields; see RFC 9846 section 2 and appendix A, and
 RFC 5246 section 7.3.
 """
 
@@ -143,12 +143,12 @@ TLS13_SERVER: Table = (
     Transition(State.RESUMED, SENDS, Step.ENCRYPTED_EXTENSIONS, State.RESUMED_EXTENSIONS),
     Transition(State.EXTENSIONS, SENDS, Step.CERTIFICATE_REQUEST, State.ASKED),
     Transition(State.EXTENSIONS, SENDS, Step.CERTIFICATE, State.CERTIFIED),
-    # RFC 8446 section 4.3.2: no CertificateRequest where a PSK authenticates the server.
+    # RFC 9846 section 4.4.2: no CertificateRequest where a PSK authenticates the server.
     Transition(State.RESUMED_EXTENSIONS, SENDS, Step.FINISHED, State.FINISHED),
     Transition(State.ASKED, SENDS, Step.CERTIFICATE, State.CERTIFIED),
     Transition(State.CERTIFIED, SENDS, Step.CERTIFICATE_VERIFY, State.VERIFIED),
     Transition(State.VERIFIED, SENDS, Step.FINISHED, State.FINISHED),
-    # RFC 8446 section 4.6.1 lets a server send tickets before the client has finished.
+    # RFC 9846 section 4.7.1 lets a server send tickets before the client has finished.
     Transition(State.FINISHED, SENDS, Step.NEW_SESSION_TICKET, State.FINISHED),
     Transition(State.FINISHED, SENDS, Step.KEY_UPDATE, State.FINISHED),
     Transition(State.FINISHED, HEARS, Step.FINISHED, State.CONNECTED),
@@ -157,7 +157,7 @@ TLS13_SERVER: Table = (
     Transition(State.CONNECTED, SENDS, Step.CERTIFICATE_REQUEST, State.CONNECTED),
 )
 
-# RFC 8446 section 5: an endpoint may send ChangeCipherSpec from the first ClientHello to its own
+# RFC 9846 section 5: an endpoint may send ChangeCipherSpec from the first ClientHello to its own
 # Finished, and it changes nothing.
 TLS13_CLIENT += tuple(
     Transition(state, SENDS, Step.CHANGE_CIPHER_SPEC, state)

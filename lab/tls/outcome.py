@@ -144,7 +144,7 @@ def http_status(data: bytes) -> int | None:
 def is_fatal(alert: AlertSeen, *, tls13: bool = False) -> bool:
     """Whether an alert ends the connection as a failure.
 
-    close_notify and user_canceled do not, whatever their level says (RFC 8446 section 6.1). All
+    close_notify and user_canceled do not, whatever their level says (RFC 9846 section 6.1). All
     others of TLS 1.3 are errors, whatever theirs says (section 6); in TLS 1.2 the level decides.
     """
     if alert.description in (AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED):
@@ -223,7 +223,7 @@ def _parted(events: Sequence[Event], position: int) -> _Ending:
 def _broken_or_refused(events: Sequence[Event], position: int) -> Result:
     """What an end without a goodbye means: after the handshake was accepted, no refusal.
 
-    Unless a certificate was asked for once more: after the handshake (RFC 8446 section 4.6.2), or
+    Unless a certificate was asked for once more: after the handshake (RFC 9846 section 4.7.2), or
     by renegotiation.
     """
     accepted = _completion(events[:position])
@@ -241,7 +241,7 @@ def _completion(events: Sequence[Event]) -> int | None:
 
     In TLS 1.2 both ends' ChangeCipherSpec say so: the server sends its own only after it has
     judged the client's certificate (RFC 5246 section 7.3). In TLS 1.3 the server's flight comes
-    before that; what tells is a ticket behind the client's Finished (RFC 8446 section 4.6.1), or
+    before that; what tells is a ticket behind the client's Finished (RFC 9846 section 4.7.1), or
     that the server's own handshake call returned.
     """
     tls13 = client_finished = False

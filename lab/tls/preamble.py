@@ -29,7 +29,7 @@ _GREETINGS = (
 def looks_like_tls(first: bytes) -> bool:
     """Whether a TLS record may begin with ``first``, which may be short.
 
-    A record begins with its type, 20 to 23, and a version of 3.x (RFC 8446 section 5.1).
+    A record begins with its type, 20 to 23, and a version of 3.x (RFC 9846 section 5.1).
     """
     return 20 <= first[0] <= 23 and first[1:2] in (b"", b"\x03")
 

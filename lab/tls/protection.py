@@ -55,7 +55,7 @@ def _aead(suite: Suite, key: bytes) -> AESGCM | AESCCM | ChaCha20Poly1305:
 
 
 class TrafficOpener(Opener):
-    """Opens the records of a TLS 1.3 traffic secret (RFC 8446 section 5.2)."""
+    """Opens the records of a TLS 1.3 traffic secret (RFC 9846 section 5.2)."""
 
     def __init__(self, suite: Suite, secret: bytes) -> None:
         super().__init__()
@@ -66,17 +66,17 @@ class TrafficOpener(Opener):
         self._iv = int.from_bytes(keys.iv, "big")
 
     def updated(self) -> TrafficOpener:
-        """The opener for what follows a KeyUpdate (RFC 8446 section 4.6.3)."""
+        """The opener for what follows a KeyUpdate (RFC 9846 section 4.7.3)."""
         return TrafficOpener(self._suite, next_traffic_secret(self._secret, self._suite))
 
     def open(self, record: Record) -> tuple[ContentType, bytes]:
         """See ``Opener``; the content's type is the last byte that is not zero."""
-        nonce = (self._iv ^ self.sequence).to_bytes(12, "big")  # RFC 8446 section 5.3
+        nonce = (self._iv ^ self.sequence).to_bytes(12, "big")  # RFC 9846 section 5.3
         try:
             inner = self._aead.decrypt(nonce, record.fragment, record.header)
         except (InvalidTag, ValueError) as error:
             raise SealBroken from error
-        # RFC 8446 section 5.4: zeros may follow the type.
+        # RFC 9846 section 5.4: zeros may follow the type.
         content = inner.rstrip(b"\0") if inner.endswith(b"\0") else inner
         if not content:
             raise SealBroken

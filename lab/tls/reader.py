@@ -28,7 +28,7 @@ class WireError(Exception):
 class Reader:
     """Reads ``data`` from its start; ``name`` is what the bytes are, for errors.
 
-    Numbers are big-endian, as all of TLS (RFC 8446 section 3.1). Every method raises
+    Numbers are big-endian, as all of TLS (RFC 9846 section 3.3). Every method raises
     ``WireError`` where the bytes are too few or a bound of the RFC's notation is broken.
     """
 

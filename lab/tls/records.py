@@ -14,9 +14,9 @@ from lab.tls.events import RecordSpan
 from lab.tls.reader import WireError
 
 HEADER = 5
-"""Bytes of a record's header (RFC 8446 section 5.1)."""
+"""Bytes of a record's header (RFC 9846 section 5.1)."""
 MAX_PLAINTEXT = 2**14
-"""The longest plaintext of a record in bytes (RFC 8446 section 5.1)."""
+"""The longest plaintext of a record in bytes (RFC 9846 section 5.1)."""
 MAX_FRAGMENT = MAX_PLAINTEXT + 2048
 """The longest protected fragment in bytes (RFC 5246 section 6.2.3; TLS 1.3 allows less)."""
 
@@ -102,7 +102,7 @@ def _header_error(header: bytes, length: int) -> WireError:
     return WireError("TLSPlaintext.length", f"{length} where at most {MAX_FRAGMENT} is allowed")
 
 
-# RFC 8446 section 5.1: an unexpected type ends the connection; heartbeat (RFC 6520) and the
+# RFC 9846 section 5.1: an unexpected type ends the connection; heartbeat (RFC 6520) and the
 # types of DTLS are not for connections that are read here.
 _TYPES = {
     int(content_type): content_type

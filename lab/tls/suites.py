@@ -93,7 +93,7 @@ def parts_of(suite: CipherSuite) -> Suite:
 @functools.cache
 def _parts(suite: CipherSuite) -> Suite:
     exchange, separator, protection = str(suite).removeprefix("TLS_").partition("_WITH_")
-    if not separator:  # TLS 1.3 names no key exchange (RFC 8446 appendix B.4)
+    if not separator:  # TLS 1.3 names no key exchange (RFC 9846 appendix B.4)
         exchange, protection = "", exchange
     match = _CIPHER.match(protection)
     length, mode, _, hash_text = match.groups() if match else (None, None, None, None)

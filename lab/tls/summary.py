@@ -116,7 +116,7 @@ def offered_versions(hello: ClientHello) -> tuple[ProtocolVersion, ...]:
 
 
 def _resumes(client: ClientHello | None, server: ServerHello) -> bool:
-    """A pre_shared_key answered (RFC 8446 section 4.2.11), or a session ID (RFC 5246 7.4.1.3)."""
+    """A pre_shared_key answered (RFC 9846 section 4.3.11), or a session ID (RFC 5246 7.4.1.3)."""
     if server.has(ExtensionType.PRE_SHARED_KEY):
         return True
     if client is None or server.has(ExtensionType.SUPPORTED_VERSIONS):

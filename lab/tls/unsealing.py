@@ -90,7 +90,7 @@ class Unsealer:
     # What changes keys.
 
     def client_hello(self, *, early_data: bool) -> None:
-        """The client's hello was sent; early data may follow it (RFC 8446 section 4.2.10)."""
+        """The client's hello was sent; early data may follow it (RFC 9846 section 4.3.10)."""
         if self.stage in (Stage.PLAIN, Stage.EARLY):
             self._enter(Stage.EARLY if early_data else Stage.PLAIN)
 
@@ -100,7 +100,7 @@ class Unsealer:
             self._enter(Stage.HANDSHAKE)
 
     def end_of_early_data(self) -> None:
-        """The sender's EndOfEarlyData (RFC 8446 section 4.5)."""
+        """The sender's EndOfEarlyData (RFC 9846 section 4.6)."""
         if self.stage is Stage.EARLY:
             self._enter(Stage.HANDSHAKE)
 
@@ -110,7 +110,7 @@ class Unsealer:
             self._enter(Stage.APPLICATION)
 
     def key_update(self) -> None:
-        """The sender's KeyUpdate (RFC 8446 section 4.6.3)."""
+        """The sender's KeyUpdate (RFC 9846 section 4.7.3)."""
         if self.stage is Stage.APPLICATION and isinstance(self._opener, TrafficOpener):
             self._opener = self._opener.updated()
             self.epoch += 1
@@ -224,7 +224,7 @@ class Unsealer:
     def _unseal_early(self, record: Record) -> Opened | Sealed | None:
         """Early data, or what follows it: EndOfEarlyData is missing where it was refused.
 
-        RFC 8446 section 4.2.10: a client whose early data was refused goes on under handshake
+        RFC 9846 section 4.3.10: a client whose early data was refused goes on under handshake
         keys, or with a second ClientHello, at once.
         """
         opened = self._open_early(record)

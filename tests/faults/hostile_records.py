@@ -20,7 +20,7 @@ _ALERT = ContentType.ALERT
 _CCS = ContentType.CHANGE_CIPHER_SPEC
 _DATA = ContentType.APPLICATION_DATA
 _WARNING = record(_ALERT, b"\x01\x5a")  # user_canceled
-TOO_LONG = 2**14 + 256 + 1  # RFC 5246 and RFC 8446 allow no fragment of this size, in any form
+TOO_LONG = 2**14 + 256 + 1  # RFC 5246 and RFC 9846 allow no fragment of this size, in any form
 
 UNEXPECTED = frozenset({AlertDescription.UNEXPECTED_MESSAGE})
 DECODE = frozenset({AlertDescription.DECODE_ERROR})

@@ -58,7 +58,7 @@ CAUSES = (
         code="no-client-certificate",
         summary="the server requires a client certificate, and the client sent none",
         evidence=("the server sent CertificateRequest", "the client's Certificate is empty"),
-        reference="RFC 8446 section 4.4.2.4",
+        reference="RFC 9846 section 4.5.1.3",
         fix="give the client a certificate and its key",
     ),
     Diagnosis(

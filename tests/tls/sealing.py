@@ -31,7 +31,7 @@ def _aead(suite: Suite, key: bytes) -> AESGCM | AESCCM | ChaCha20Poly1305:
 
 @dataclass
 class Sealer13:
-    """Protects records of TLS 1.3 (RFC 8446 section 5.2)."""
+    """Protects records of TLS 1.3 (RFC 9846 section 5.2)."""
 
     suite: Suite
     secret: bytes

@@ -364,7 +364,7 @@ def test_a_compressed_certificate_is_read() -> None:
     assert summarize(events).server_chain == (b"leaf", b"issuer")
 
 
-# Early data (RFC 8446 section 4.2.10).
+# Early data (RFC 9846 section 4.3.10).
 
 EARLY = extension(42)
 

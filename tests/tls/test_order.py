@@ -281,7 +281,7 @@ def test_after_a_message_that_was_not_read_nothing_is_judged() -> None:
 
 
 def test_change_cipher_spec_of_tls13_is_legal_until_finished() -> None:
-    """RFC 8446 section 5."""
+    """RFC 9846 section 5."""
     early = judge(True, [(C, Step.CHANGE_CIPHER_SPEC)])
     late = judge(True, [*MUTUAL13, (C, Step.CHANGE_CIPHER_SPEC), (S, Step.CHANGE_CIPHER_SPEC)])
     assert early == [False]

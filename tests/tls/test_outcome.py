@@ -469,7 +469,7 @@ def test_one_alert_for_two_causes() -> None:
 
 
 def test_a_ticket_before_the_clients_finished_is_no_acceptance() -> None:
-    """RFC 8446 section 4.6.1 lets a server send tickets early where it waits for nothing."""
+    """RFC 9846 section 4.7.1 lets a server send tickets early where it waits for nothing."""
     early = [*TLS13, TICKET, EMPTY, finished(CLIENT), RETURNED]
     outcome = judge([*early, ended(SERVER)])
     assert (outcome.result, outcome.by) == (Result.REJECTED, SERVER)

@@ -141,7 +141,7 @@ def test_early_data_without_its_secret() -> None:
     sealed = [event for event in events if isinstance(event, SealedSeen)]
     assert [(event.endpoint, event.time, event.inference) for event in sealed] == [
         (Endpoint.CLIENT, 1.0, "early data, sent before the server's answer counts"),
-        # EndOfEarlyData is under the early secret too (RFC 8446 section 4.5).
+        # EndOfEarlyData is under the early secret too (RFC 9846 section 4.6).
         (Endpoint.CLIENT, 4.0, "early data, sent before the server's answer counts"),
     ]
     finished = [event for event in events if isinstance(event, MessageSeen)][-1]
