@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtensionOID
 
 from lab.pki.files import LabSet, Role, SetPaths, load_set
 from lab.pki.plan import DEFAULT_PFX_PASSWORD, SetPlan
@@ -21,7 +22,9 @@ from lab.pki.writing import write_set
 from tests.pki_fixtures import utc_now
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "gen_certs.sh"
+CONFIGURATIONS = SCRIPT.parent / "openssl"
 NAMES = {"ca.crt", "ca.key", "server.crt", "server.key", "client.crt", "client.key", "client.pfx"}
+BESIDE = {"ca.cnf", "server.cnf", "client.cnf", "server.csr", "client.csr", "ca.srl"}
 
 needs_openssl = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="needs the openssl program: install openssl"
@@ -122,7 +125,7 @@ def key_links(lab_set: LabSet) -> set[bool]:
 @needs_openssl
 def test_the_script_makes_a_whole_and_proved_set(theirs: tuple[Path, str]) -> None:
     folder, printed = theirs
-    assert {path.name for path in folder.iterdir()} == NAMES
+    assert {path.name for path in folder.iterdir()} == NAMES | BESIDE
     paths = SetPaths(directory=folder)
     made = prove_set(paths, now=utc_now(), pfx_password=DEFAULT_PFX_PASSWORD)
     assert key_links(made) == {True}
@@ -136,20 +139,134 @@ def test_the_script_makes_a_whole_and_proved_set(theirs: tuple[Path, str]) -> No
             f"$ openssl verify -x509_strict -purpose ssl{party} -CAfile ca.crt {party}.crt\n"
             f"{party}.crt: OK\n"
         ) in printed
-    assert DEFAULT_PFX_PASSWORD not in printed
+    assert f"pass:{DEFAULT_PFX_PASSWORD}" not in printed
 
 
 @needs_shell
 @needs_openssl
-def test_the_script_replaces_nothing(tmp_path: Path) -> None:
-    (tmp_path / "client.pfx").write_text("mine")
+def test_the_script_leaves_requests_configurations_and_serial_file(
+    theirs: tuple[Path, str],
+) -> None:
+    folder, _ = theirs
+    for party in ("server", "client"):
+        request = x509.load_pem_x509_csr((folder / f"{party}.csr").read_bytes())
+        certificate = x509.load_pem_x509_certificate((folder / f"{party}.crt").read_bytes())
+        assert request.is_signature_valid
+        assert request.public_key() == certificate.public_key()
+        for wish in request.extensions:
+            assert certificate.extensions.get_extension_for_oid(wish.oid).value == wish.value
+    last = x509.load_pem_x509_certificate((folder / "client.crt").read_bytes())
+    assert int((folder / "ca.srl").read_text(), 16) == last.serial_number
+    for name in ("ca.cnf", "server.cnf", "client.cnf"):
+        assert (folder / name).read_bytes() == (CONFIGURATIONS / name).read_bytes()
+    assert {(folder / name).stat().st_mode & 0o777 for name in BESIDE} == {0o644}
+
+
+def printed_steps(printed: str) -> list[tuple[str, list[str]]]:
+    """The explanation of each step, and the commands under it."""
+    steps: list[tuple[str, list[str]]] = []
+    for part in printed.split("\n\n\n")[1:]:
+        lines = part.splitlines()
+        explanation = " ".join(line[1:].strip() for line in lines if line.startswith("#"))
+        steps.append((explanation, [line[2:] for line in lines if line.startswith("$ ")]))
+    return steps
+
+
+@needs_shell
+@needs_openssl
+def test_the_script_explains_each_flag_before_its_command(theirs: tuple[Path, str]) -> None:
+    evident = {"-in", "-out", "-key", "-name", "-CAfile", "-noout", "-text", "-A", "-E"}
+    steps = printed_steps(theirs[1])
+    assert [explanation[:2] for explanation, _ in steps] == [f"{n}." for n in range(1, 10)]
+    explained = set(evident)
+    for explanation, commands in steps:
+        explained |= set(explanation.replace(",", " ").split())
+        for command in commands:
+            flags = {word for word in command.split() if word.startswith("-")}
+            assert flags <= explained, f"{command}: nothing explains {flags - explained}"
+    reasons = dict(zip(range(1, 10), (explanation for explanation, _ in steps), strict=True))
+    for number, words in {
+        1: "4096",
+        2: "CA:true",
+        4: "stay in the request",
+        5: "clientAuth",
+    }.items():
+        assert words in reasons[number]
+
+
+@needs_shell
+@needs_openssl
+def test_the_script_shows_the_extensions_at_the_end(theirs: tuple[Path, str]) -> None:
+    _, printed = theirs
+    at_the_end = " ".join(printed[printed.index("# 9.") :].split())
+    for shown in (
+        "DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1",
+        "X509v3 Extended Key Usage: TLS Web Server Authentication",
+        "X509v3 Extended Key Usage: TLS Web Client Authentication",
+    ):
+        assert shown in at_the_end
+
+
+@needs_shell
+@needs_openssl
+def test_a_request_signed_without_extfile_loses_its_extensions(
+    theirs: tuple[Path, str], tmp_path: Path
+) -> None:
+    """What step 4 says of ``-extfile`` and ``-extensions``."""
+    folder = shutil.copytree(theirs[0], tmp_path / "certs")
+    lost = folder / "lost.crt"
+    authority = ("-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-CAcreateserial")
+    done = openssl(
+        *("x509", "-req", "-in", folder / "server.csr", *authority, "-out", lost), folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    certificate = x509.load_pem_x509_certificate(lost.read_bytes())
+    kept = {extension.oid for extension in certificate.extensions}
+    assert not kept & {
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+    }
+
+
+@needs_shell
+@needs_openssl
+def test_a_ca_certificate_with_ca_false_is_no_ca(theirs: tuple[Path, str], tmp_path: Path) -> None:
+    """What step 2 and ``ca.cnf`` say of basicConstraints."""
+    folder = theirs[0]
+    configuration = (folder / "ca.cnf").read_text()
+    false = configuration.replace("CA:true", "CA:false")
+    missing = "".join(
+        line for line in configuration.splitlines(True) if not line.startswith("basicConstraints")
+    )
+    for text, verdicts in ((false, (2, 2)), (missing, (0, 2))):
+        (tmp_path / "changed.cnf").write_text(text)
+        ca = tmp_path / "ca.crt"
+        made = openssl(
+            *("req", "-new", "-x509", "-config", tmp_path / "changed.cnf"),
+            *("-key", folder / "ca.key", "-out", ca),
+            folder=tmp_path,
+        )
+        assert made.returncode == 0, made.stderr
+        plain, strict = (
+            openssl("verify", *flags, "-CAfile", ca, folder / "server.crt", folder=tmp_path)
+            for flags in ((), ("-x509_strict",))
+        )
+        assert (plain.returncode, strict.returncode) == verdicts
+        assert "invalid CA certificate" in strict.stderr
+
+
+@needs_shell
+@needs_openssl
+@pytest.mark.parametrize("name", ["client.pfx", "ca.srl"])
+def test_the_script_replaces_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
     done = gen_certs(tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
-        f"gen_certs.sh: {tmp_path}: holds client.pfx already, and nothing was touched. "
+        f"gen_certs.sh: {tmp_path}: holds {name} already, and nothing was touched. "
         "Name another folder\n"
     )
-    assert [path.name for path in tmp_path.iterdir()] == ["client.pfx"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @needs_shell
@@ -174,14 +291,20 @@ def test_the_script_undoes_half_a_move(tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "openssl").write_text(
-        '#!/bin/sh\nwhile [ $# -gt 0 ]; do [ "$1" = -out ] && : > "$2"; shift; done\n'
+        "#!/bin/sh\n"
+        '[ "$2" = -noout ] && echo "X509v3 Extended Key Usage"\n'
+        "while [ $# -gt 0 ]; do\n"
+        '  [ "$1" = -out ] && : > "$2"; [ "$1" = -CAcreateserial ] && : > ca.srl; shift\n'
+        "done\n"
     )
-    (programs / "mv").write_text('#!/bin/sh\n[ "$2" != client.crt ] && exec /bin/mv "$@"\n')
+    (programs / "mv").write_text(
+        '#!/bin/sh\n[ "$2" != client.crt ] && exec /bin/mv "$@"\necho "no room" >&2; exit 1\n'
+    )
     for program in programs.iterdir():
         program.chmod(0o755)
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     done = gen_certs(tmp_path / "certs", PATH=path)
-    assert done.returncode != 0
+    assert done.returncode != 0 and "no room" in done.stderr
     assert [each.name for each in tmp_path.iterdir()] == ["programs"]
 
 
