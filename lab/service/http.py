@@ -221,21 +221,23 @@ class _Connection:
         buffer, limit = self._buffer, self._limits.max_header
         deadline: float | None = None
         may_skip = True
+        judged = 0  # bytes of the head that need not be searched again
         while True:
             if may_skip and buffer.startswith(b"\r\n"):
                 # RFC 9112 section 2.2: one empty line before a request is to be ignored.
                 del buffer[:2]
-                may_skip = False
-            end = buffer.find(b"\r\n\r\n") + 4
+                may_skip, judged = False, 0
+            end = buffer.find(b"\r\n\r\n", max(0, judged - 3)) + 4
             self._raw = bytes(buffer[:end] if end >= 4 else buffer)
             if len(self._raw) > limit:
                 response = error_response(431, f"the head is longer than {limit} bytes")
                 raise Refused(response, limit=Limit.MAX_HEADER)
             if self._raw:
                 self._busy = True
-                fault = framing_fault(self._raw)
+                fault = framing_fault(self._raw, judged)
                 if fault:
                     raise Refused(error_response(400, fault))
+                judged = len(self._raw)
             if end >= 4:
                 del buffer[:end]
                 return self._raw

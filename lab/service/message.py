@@ -132,15 +132,21 @@ class Refused(Exception):
         self.limit = limit
 
 
-def framing_fault(head: bytes) -> str | None:
+def framing_fault(head: bytes, judged: int = 0) -> str | None:
     """What is wrong with how the lines of a head, or of its beginning, are framed.
+
+    ``judged`` is how many bytes of it were found in order before: these are not searched again.
 
     h11 would take a bare LF for a line end and unfold a folded field, as RFC 9112 (sections 2.2
     and 5.2) lets it. A proxy in front may not, and the two would see different requests.
     """
-    if head.count(b"\n") != head.count(b"\r\n"):
+    # Two bytes back, where a CR LF may stand; an LF that was judged has its CR outside.
+    start = max(0, judged - 2)
+    start += head[start : start + 1] == b"\n" and judged > 0
+    news = head[start:] if start else head
+    if news.count(b"\n") != news.count(b"\r\n"):
         return "a line of the head ends with LF alone, not with CR LF"
-    if b"\r\n " in head or b"\r\n\t" in head:
+    if b"\r\n " in news or b"\r\n\t" in news:
         return "a header field is folded over two lines"
     if not 0x21 <= head[0] <= 0x7E and head != b"\r":
         return "this is not an HTTP request"

@@ -132,7 +132,7 @@ def parse_todo(body: bytes) -> NewTodo:
     task = value.get("task")
     if not isinstance(task, str) or not task.strip():
         raise InvalidTodo("task must be a non-empty string", field="task")
-    if any("\ud800" <= character <= "\udfff" for character in task):
+    if not _is_text(task):
         raise InvalidTodo("task has half a surrogate pair, which is no character", field="task")
     done = value.get("done", False)
     if not isinstance(done, bool):
@@ -140,20 +140,39 @@ def parse_todo(body: bytes) -> NewTodo:
     return NewTodo(task=task, done=done)
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _is_text(text: str) -> bool:
+    """Whether ``text`` can be written in UTF-8: half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a JSON object of its members; raises InvalidTodo where a name comes twice."""
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidTodo("this member comes twice in the body's JSON", field=twice)
+        raise InvalidTodo("this member comes twice in the body's JSON", field=_repeated(pairs))
     return members
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> str:
+    """The first name that comes a second time, fit to be sent back."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            # JSON's escapes can spell half a surrogate pair, which UTF-8 cannot.
+            return name.encode("utf-8", "backslashreplace").decode()
+        seen.add(name)
+    raise AssertionError("no name is repeated")
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidTodo(f"the body is not JSON: {name} is no JSON number")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_members, parse_constant=_refuse_constant)
 
 
 def _refuse_content(head: RequestHead) -> Response | None:

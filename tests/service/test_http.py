@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from lab.service.closing import Closing
 from lab.service.limits import Limits
-from lab.service.message import RequestHead, Response, error_response, json_bytes
+from lab.service.message import (
+    RequestHead,
+    Response,
+    error_response,
+    framing_fault,
+    json_bytes,
+)
 from tests.service.rig import (
     ALICE,
     GET,
@@ -102,6 +108,40 @@ async def test_in_memory_every_cut_of_a_request_in_two_is_understood() -> None:
     for cut in range(1, len(request)):
         stream = ScriptedStream([request[:cut], request[cut:]])
         assert await serve_script(stream) == [201, 201], cut
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", b" ", b"\t"]), min_size=1, max_size=9),
+    st.data(),
+)
+def test_a_head_that_comes_in_pieces_is_judged_like_a_whole_one(
+    parts: list[bytes], data: st.DataObject
+) -> None:
+    head = b"G" + b"".join(parts)
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(head)), max_size=5)) | {len(head)})
+    judged, found = 0, None
+    for cut in cuts:
+        if found := framing_fault(head[:cut], judged):
+            break
+        judged = cut
+    # A CR at the end of what has come may yet be half a line end.
+    assert (found is None) == (framing_fault(head) is None)
+
+
+async def test_the_search_in_a_head_that_comes_byte_by_byte_is_linear(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searched = []
+
+    def counting(head: bytes, judged: int = 0) -> str | None:
+        searched.append(len(head) - judged)
+        return framing_fault(head, judged)
+
+    monkeypatch.setattr("lab.service.http.framing_fault", counting)
+    request = with_line(b"X: " + b"x" * 3000)
+    stream = ScriptedStream([bytes([byte]) for byte in request])
+    assert await serve_script(stream) == [200]
+    assert sum(searched) == len(request)
 
 
 async def test_head_and_body_of_an_answer_travel_in_one_write() -> None:

@@ -9,7 +9,7 @@ import pytest
 from lab.service.access import Denial, anyone, certificate_required
 from lab.service.message import RequestHead
 from lab.service.store import MemoryStore, StoreUnavailable, TodoItem
-from lab.service.todos import InvalidTodo, NewTodo, TodoApp, parse_todo
+from lab.service.todos import InvalidTodo, NewTodo, TodoApp, parse_todo, unique_members
 from tests.service.rig import ALICE, GET, post, served
 
 POST_BODY = '{"task":"Añadir endpoint POST","done":false}'.encode()
@@ -183,6 +183,8 @@ INVALID = {
     "number done": (b'{"task": "a", "done": 1}', "done", "true or false"),
     "task twice": (b'{"task": "a", "task": "b"}', "task", "twice"),
     "twice, deeper": (b'{"task": "a", "x": {"y": 1, "y": 1}}', "y", "twice"),
+    "twice, half a surrogate": (b'{"\\ud800": 1, "\\ud800": 2}', "\\ud800", "twice"),
+    "twice, the other half": (b'{"a\\udfff": 1, "a\\udfff": 2}', "a\\udfff", "twice"),
 }
 
 
@@ -204,6 +206,32 @@ async def test_items_that_are_refused_and_what_is_said(
         }
         assert len(json.loads((await client.ask(GET)).body)["todos"]) == 5
         await client.close()
+
+
+class CountedName(str):
+    """A name that counts how often it is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        CountedName.compared += 1
+        return super().__eq__(other)
+
+    __hash__ = str.__hash__
+
+
+def test_the_search_for_a_repeated_member_is_linear() -> None:
+    compared = []
+    for number in (1000, 4000):
+        CountedName.compared = 0
+        names = [*map(str, range(number)), str(number - 1)]
+        with pytest.raises(InvalidTodo) as caught:
+            unique_members([(CountedName(name), None) for name in names])
+        assert caught.value.field == str(number - 1)
+        compared.append(CountedName.compared)
+    # Names whose hashes fall together are few; a search through all of them is 8,000,000.
+    assert compared[1] < 4000, compared
 
 
 def test_an_integer_of_any_length_is_refused_or_ignored_and_never_a_bug() -> None:
