@@ -2,7 +2,10 @@
 
 ``python scripts/count_alerts.py [--clients 200] [--json]`` (in the project's environment). Each
 client has no certificate, shakes hands, writes a request at once and then reads, with Python's
-blocking ``ssl``. Half of them speak TLS 1.2, half TLS 1.3. The server demands a certificate.
+blocking ``ssl``. Half of them speak TLS 1.2, half TLS 1.3. The server requires a certificate.
+
+asyncio's own TLS sent no alert on CPython 3.10.13, 3.11.7, 3.12.1 and 3.13.0 (issue 98078); pull
+request 153620 fixes it on CPython's main branch. The output names the Python that was measured.
 """
 
 from __future__ import annotations

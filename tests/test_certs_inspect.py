@@ -45,7 +45,7 @@ def test_a_set_that_is_in_order(certs: Path, capsys: pytest.CaptureFixture[str])
     assert inspect("--password", "changeit", *files) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.endswith("\nNothing wrong was found.\n")
+    assert out.endswith("\nNo problems found.\n")
     leaf = load_set(certs, now=utc_now()).client.certificate
     for line in (
         "certificate CN=mtls-client",
@@ -94,9 +94,9 @@ def test_findings(certs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "── 3 findings ──" in out
     flat = " ".join(out.split())
     assert "the certificate has expired so OpenSSL refuses it seen notAfter is" in flat
-    assert "see RFC 5280 section 4.1.2.5 fix have it issued again" in flat
-    assert "there is no extendedKeyUsage so OpenSSL takes it; others may not" in flat
-    assert "the private key belongs to no certificate or request here" in flat
+    assert "see RFC 5280 section 4.1.2.5 fix renew it" in flat
+    assert "the certificate has no extendedKeyUsage so OpenSSL accepts it" in flat
+    assert "the private key matches no certificate or request in these files" in flat
     assert max(map(len, out.splitlines())) <= 80
 
 
@@ -137,7 +137,7 @@ def test_a_password_is_asked_for_on_a_terminal(
     monkeypatch.setattr("getpass.getpass", answer)
     assert inspect(certs / "client.pfx", certs / "client.crt") == 0
     assert asked == [f"Password of {certs / 'client.pfx'}: "]
-    assert "Nothing wrong" in capsys.readouterr().out
+    assert "No problems" in capsys.readouterr().out
 
 
 def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, certs: Path) -> None:

@@ -1,9 +1,9 @@
-"""What can be wrong between certificates: in the chain above one.
+"""Checks of the chain above a certificate.
 
-Rules: a chain is judged from the certificate at its lower end. Whether a CA is trusted cannot be
-seen from here; that a chain ends nowhere can be, once a root is among the files.
+Rules: a chain is checked from its end-entity certificate upwards. The files do not show whether a
+CA is trusted; that a chain reaches no root is reported if there is a root in the files.
 
-This module must not know what is wrong with a certificate on its own, nor how files are read.
+This module must not know the checks of a single certificate, nor how files are read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _PURPOSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A certificate with the name of the file that it lies in."""
+    """A certificate with the name of its file."""
 
     certificate: x509.Certificate
     file: str
@@ -45,7 +45,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """The way up from a certificate: ``above`` it, how it ended, and which roots are at hand."""
+    """A certificate, its issuers (``above``), how the chain ends, and the roots in the files."""
 
     leaf: Holder
     above: tuple[Holder, ...]
@@ -54,7 +54,7 @@ class Chain:
 
 
 def chain_of(leaf: Holder, pool: Sequence[Holder], roots: Sequence[x509.Certificate]) -> Chain:
-    """The way up from ``leaf``; of a certificate that lies in several files, its own counts."""
+    """Return the chain of ``leaf``; an issuer in several files is taken from the leaf's own."""
     path: Path = path_of(leaf.certificate, [each.certificate for each in pool])
     return Chain(
         leaf=leaf,
@@ -72,7 +72,7 @@ def _nearest(certificate: x509.Certificate, file: str, pool: Sequence[Holder]) -
 
 
 def chain_flaws(chain: Chain, roles: Sequence[Suitability]) -> Iterator[FoundFlaw]:
-    """What is wrong with the chain; ``roles`` are what its lower end is fit for on its own."""
+    """Yield the flaws of the chain; ``roles`` are those that the leaf is suitable for by itself."""
     yield from _ending(chain)
     yield from _scattered(chain)
     for depth, holder in enumerate(chain.above):
@@ -88,10 +88,10 @@ def _ending(chain: Chain) -> Iterator[FoundFlaw]:
         yield FoundFlaw(
             flaw=Flaw.SIGNATURE_WRONG,
             grade=Grade.REFUSED,
-            summary=f"{distinguished(last.subject)} is not signed by the {wanted} that is here",
+            summary=f"{distinguished(last.subject)} was not signed by the {wanted} in these files",
             evidence=(
-                "the issuer's name is the same, and the signature does not verify with its key: "
-                "the CA was made again, or the certificate is damaged",
+                "the issuer's name matches, but the signature does not verify with its key: "
+                "the CA has a new key, or the certificate is damaged",
             ),
             reference="RFC 5280 section 6.1.3",
             fix="find the CA that issued it, or have it issued again by this one",
@@ -107,7 +107,7 @@ def _ending(chain: Chain) -> Iterator[FoundFlaw]:
                 "files: an intermediate CA is missing, or the certificate is from another CA",
             ),
             reference="RFC 9846 section 4.5.1",
-            fix="put the intermediates behind the certificate, or use the CA that issued it",
+            fix="append the intermediates to the certificate's file, or use the CA that issued it",
         )
 
 
@@ -121,13 +121,13 @@ def _scattered(chain: Chain) -> Iterator[FoundFlaw]:
         yield FoundFlaw(
             flaw=Flaw.INTERMEDIATE_IN_ANOTHER_FILE,
             grade=Grade.REFUSED,
-            summary="an intermediate CA is not in the certificate's own file, so it is not sent",
+            summary="an intermediate certificate is in another file, so it is not sent",
             evidence=tuple(
                 f"{distinguished(each.certificate.subject)} is in {each.file}"
                 for each in elsewhere[:3]
             ),
             reference="RFC 9846 section 4.5.1",
-            fix="put it behind the certificate, in the same file",
+            fix="append it to the certificate's file",
         )
 
 
@@ -147,7 +147,7 @@ def _authority(certificate: x509.Certificate, intermediates_below: int) -> Itera
         yield FoundFlaw(
             flaw=Flaw.ISSUER_IS_NO_CA,
             grade=Grade.REFUSED,
-            summary=f"the issuer {name} may not issue certificates",
+            summary=f"the issuer {name} is not allowed to issue certificates",
             evidence=(problem,),
             reference="RFC 5280 section 6.1.4 (k), (n)",
             fix="have the certificate issued by a CA",
@@ -160,12 +160,12 @@ def _authority(certificate: x509.Certificate, intermediates_below: int) -> Itera
         yield FoundFlaw(
             flaw=Flaw.PATH_LENGTH_EXCEEDED,
             grade=Grade.REFUSED,
-            summary="there is one CA too many in the chain",
+            summary="the chain is longer than the pathlen of a CA allows",
             evidence=(
-                f"{name} has pathlen {constraints.path_length}, and {intermediates_below} below",
+                f"{name} has pathlen {constraints.path_length}; CAs below: {intermediates_below}",
             ),
             reference="RFC 5280 section 4.2.1.9",
-            fix="have the certificate issued higher up, or raise pathlen there",
+            fix="issue the certificate from a CA higher up, or raise pathlen",
         )
 
 
@@ -182,10 +182,13 @@ def _purposes(chain: Chain, roles: Sequence[Suitability]) -> Iterator[FoundFlaw]
         yield FoundFlaw(
             flaw=Flaw.ISSUER_LACKS_PURPOSE,
             grade=Grade.REFUSED,
-            summary="a CA in the chain may not issue for this purpose",
-            evidence=(*evidence, "OpenSSL lets a CA's extendedKeyUsage bind all below it"),
+            summary="the extendedKeyUsage of a CA in the chain does not allow this purpose",
+            evidence=(
+                *evidence,
+                "OpenSSL applies a CA's extendedKeyUsage to all certificates below it",
+            ),
             reference="RFC 5280 section 4.2.1.12",
-            fix="have it issued by a CA whose extendedKeyUsage has the purpose, or that has none",
+            fix="issue it from a CA whose extendedKeyUsage has the purpose, or that has none",
         )
 
 
@@ -204,8 +207,9 @@ def _constraints(chain: Chain) -> Iterator[FoundFlaw]:
             yield FoundFlaw(
                 flaw=Flaw.NAME_NOT_PERMITTED,
                 grade=Grade.REFUSED,
-                summary=f"{distinguished(holder.certificate.subject)} may not issue for this name",
+                summary="the nameConstraints of "
+                f"{distinguished(holder.certificate.subject)} do not permit the name",
                 evidence=tuple(str(name.value) for name in outside[:3]),
                 reference="RFC 5280 section 4.2.1.10",
-                fix="have it issued for a permitted name, or by another CA",
+                fix="issue it for a permitted name, or from another CA",
             )

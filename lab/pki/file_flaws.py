@@ -23,18 +23,19 @@ def file_flaws(
     ends: Sequence[x509.Certificate],
     above: Sequence[x509.Certificate],
 ) -> Iterator[FoundFlaw]:
-    """What is wrong with ``sent`` as a file; ``ends`` are those in it that are no CAs, at least
-    one, and ``above`` is the way up from the first of them.
+    """Yield the flaws of a file of ``sent`` with at least one end-entity certificate (``ends``).
+
+    ``above`` are the issuers of the first of these.
     """
     leaf = ends[0]
     if sent[0] != leaf:
         yield FoundFlaw(
             flaw=Flaw.LEAF_NOT_FIRST,
             grade=Grade.UNUSABLE,
-            summary="the certificate that the key is for is not the first of the file",
-            evidence=(f"{_subject(leaf)} is no. {sent.index(leaf) + 1}",),
+            summary="the end-entity certificate is not the first in the file",
+            evidence=(f"{_subject(leaf)} is number {sent.index(leaf) + 1}",),
             reference=_REFERENCE,
-            fix="put it first, and those that vouch for it behind it",
+            fix="put it first, followed by its issuers",
         )
     unique = list(dict.fromkeys(sent))
     if len(unique) < len(sent):
@@ -42,8 +43,8 @@ def file_flaws(
         yield FoundFlaw(
             flaw=Flaw.DUPLICATE_CERTIFICATE,
             grade=Grade.ACCEPTED,
-            summary="the file holds a certificate more than once",
-            evidence=(f"{_subject(repeated)} is in it {sent.count(repeated)} times",),
+            summary="the file contains a certificate more than once",
+            evidence=(f"{_subject(repeated)} occurs {sent.count(repeated)} times",),
             reference=_REFERENCE,
             fix="keep each certificate once",
         )
@@ -54,19 +55,19 @@ def file_flaws(
             flaw=Flaw.WRONG_ORDER,
             grade=Grade.ACCEPTED,
             summary="the chain is in the wrong order",
-            evidence=(f"it should go on with {', then '.join(map(_subject, in_file))}",),
+            evidence=(f"expected: {', then '.join(map(_subject, (leaf, *in_file)))}",),
             reference=_REFERENCE,
-            fix="put each certificate in front of the one that issued it",
+            fix="put each certificate before its issuer",
         )
     strangers = [each for each in unique if each != leaf and each not in above]
     if strangers:
         yield FoundFlaw(
             flaw=Flaw.SUPERFLUOUS_CERTIFICATE,
             grade=Grade.ACCEPTED,
-            summary=f"the file holds more than the chain of {_subject(leaf)}",
+            summary=f"the file contains more than the chain of {_subject(leaf)}",
             evidence=tuple(f"{_subject(each)} is not part of it" for each in strangers[:3]),
             reference=_REFERENCE,
-            fix="keep the certificate and its intermediates, nothing else",
+            fix="keep only the certificate and its intermediates",
         )
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with one certificate on its own, for mutual TLS.
+"""Checks of one certificate on its own, for mutual TLS.
 
 Rules: each check is a function from a subject to findings. What OpenSSL does with each flaw was
 measured, at its security level 2, with and without X509_V_FLAG_X509_STRICT.
@@ -25,12 +25,12 @@ SOON = timedelta(days=30)
 """A certificate expires soon if less than this is left, and less than a third of its lifetime."""
 
 MAX_CERTIFICATE = 102_400
-"""Octets of a Certificate message that OpenSSL takes unless told otherwise."""
+"""OpenSSL's default limit for a Certificate message in bytes."""
 
 _MIN_RSA_BITS = 2048
 _TLS_CURVES = ("secp256r1", "secp384r1", "secp521r1")  # RFC 9846, 4.3.3
 _WEAK_DIGESTS = (hashes.MD5, hashes.SHA1)
-# Those that OpenSSL acts on, and may therefore be critical.
+# Extensions that OpenSSL supports, so they may be critical.
 _KNOWN_EXTENSIONS = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -46,7 +46,7 @@ _KNOWN_EXTENSIONS = frozenset(
         ExtensionOID.OCSP_NO_CHECK,
     }
 )
-# Which bits of keyUsage, of which one is enough, OpenSSL wants to see in each role.
+# The keyUsage bits of which OpenSSL requires one in each role.
 _USES = {
     TlsRole.CLIENT: frozenset({"digitalSignature", "keyAgreement"}),
     TlsRole.SERVER: frozenset({"digitalSignature", "keyAgreement", "keyEncipherment"}),
@@ -55,7 +55,7 @@ _PURPOSES = {TlsRole.CLIENT: "clientAuth", TlsRole.SERVER: "serverAuth"}
 
 
 def suitability(subject: Subject) -> tuple[Suitability, ...]:
-    """Whether OpenSSL takes the certificate itself from a client, and from a server."""
+    """Return whether OpenSSL accepts the certificate itself from a client and from a server."""
     return tuple(
         Suitability(role=role, obstacles=tuple(_obstacles(subject, role))) for role in TlsRole
     )
@@ -70,7 +70,7 @@ def _obstacles(subject: Subject, role: TlsRole) -> Iterator[str]:
 
 
 def _meant(subject: Subject) -> tuple[TlsRole, ...]:
-    """The role that somebody named; else those that the extendedKeyUsage names; else both."""
+    """Return the role that was given; else those in the extendedKeyUsage; else both."""
     if subject.role is not None:
         return (subject.role,)
     purposes = subject.description.extended_key_usage or ()
@@ -78,7 +78,7 @@ def _meant(subject: Subject) -> tuple[TlsRole, ...]:
 
 
 def flaws(subject: Subject) -> Iterator[FoundFlaw]:
-    """Everything that is wrong with the certificate on its own."""
+    """Yield every flaw of the certificate on its own."""
     for check in _CHECKS:
         yield from check(subject)
     if subject.is_end:
@@ -98,7 +98,7 @@ def _validity(subject: Subject) -> Iterator[FoundFlaw]:
             summary="the certificate has expired",
             evidence=(f"notAfter is {moment(end)}, {_days(subject.now - end)} ago",),
             reference=reference,
-            fix="have it issued again",
+            fix="renew it",
         )
     elif subject.now < begin:
         yield FoundFlaw(
@@ -110,7 +110,7 @@ def _validity(subject: Subject) -> Iterator[FoundFlaw]:
                 f"this machine's clock says {moment(subject.now)}",
             ),
             reference=reference,
-            fix="set the clocks, or wait; issue certificates that begin a little in the past",
+            fix="correct the clock, or wait; issue with notBefore a little in the past",
         )
     elif end - subject.now < min(SOON, (end - begin) / 3):
         yield FoundFlaw(
@@ -119,7 +119,7 @@ def _validity(subject: Subject) -> Iterator[FoundFlaw]:
             summary="the certificate expires soon",
             evidence=(f"notAfter is {moment(end)}, in {_days(end - subject.now)}",),
             reference=reference,
-            fix="have it issued again, by a machine that remembers to",
+            fix="renew it, and automate the renewal",
         )
 
 
@@ -138,9 +138,9 @@ def _key(subject: Subject) -> Iterator[FoundFlaw]:
             flaw=Flaw.KEY_TOO_WEAK,
             grade=Grade.REFUSED,
             summary="the key is too weak",
-            evidence=(f"{kind}; OpenSSL's security level 2 asks for 112 bits of security",),
+            evidence=(f"{kind}; OpenSSL's security level 2 requires 112 bits of security",),
             reference="NIST SP 800-57 part 1 section 5.6.1",
-            fix="make a new key, RSA of 2048 bits or P-256, and have it certified",
+            fix="generate an RSA 2048 or EC P-256 key, and have it certified",
         )
         return
     if isinstance(key, ec.EllipticCurvePublicKey):
@@ -151,10 +151,10 @@ def _key(subject: Subject) -> Iterator[FoundFlaw]:
         yield FoundFlaw(
             flaw=Flaw.KEY_NOT_FOR_TLS,
             grade=Grade.REFUSED,
-            summary="TLS 1.3 has no signature algorithm for the key",
+            summary="TLS 1.3 has no signature algorithm for this key",
             evidence=(kind,),
             reference="RFC 9846 section 4.3.3",
-            fix="make a new key, on P-256 or RSA of 2048 bits, and have it certified",
+            fix="generate an EC P-256 or RSA 2048 key, and have it certified",
         )
 
 
@@ -166,7 +166,7 @@ def _public_key(subject: Subject) -> object:
 
 
 def _digest(subject: Subject) -> Iterator[FoundFlaw]:
-    # Nobody looks at the signature of a certificate that is trusted by itself.
+    # The signature of a trusted certificate is not verified.
     try:
         digest = subject.certificate.signature_hash_algorithm
     except (ValueError, UnsupportedAlgorithm):
@@ -175,10 +175,10 @@ def _digest(subject: Subject) -> Iterator[FoundFlaw]:
         yield FoundFlaw(
             flaw=Flaw.DIGEST_TOO_WEAK,
             grade=Grade.REFUSED,
-            summary="the signature is made with a broken hash",
+            summary="the signature uses a broken hash function",
             evidence=(f"{subject.description.signature_algorithm} ({digest.name})",),
             reference="RFC 9155 section 1",
-            fix="have it issued again with SHA-256",
+            fix="issue it again with SHA-256",
         )
 
 
@@ -192,10 +192,10 @@ def _critical(subject: Subject) -> Iterator[FoundFlaw]:
         yield FoundFlaw(
             flaw=Flaw.UNKNOWN_CRITICAL_EXTENSION,
             grade=Grade.REFUSED,
-            summary="an extension is critical that OpenSSL does not act on",
+            summary="it has a critical extension that OpenSSL does not support",
             evidence=tuple(f"extension {oid}" for oid in unknown[:3]),
             reference="RFC 5280 section 4.2",
-            fix="issue it without the extension, or with it not critical",
+            fix="issue it without the extension, or mark it non-critical",
         )
 
 
@@ -206,10 +206,10 @@ def _purpose(subject: Subject) -> Iterator[FoundFlaw]:
         yield FoundFlaw(
             flaw=Flaw.EKU_MISSING,
             grade=Grade.ACCEPTED,
-            summary="there is no extendedKeyUsage",
-            evidence=("OpenSSL takes a certificate without it for every purpose",),
+            summary="the certificate has no extendedKeyUsage",
+            evidence=("OpenSSL accepts a certificate without it for every purpose",),
             reference=reference,
-            fix="issue it with clientAuth or serverAuth: other stacks and policies insist on it",
+            fix="issue it with clientAuth or serverAuth: other implementations may require it",
         )
         return
     lacking = [_PURPOSES[role] for role in _meant(subject) if _PURPOSES[role] not in purposes]
@@ -218,7 +218,7 @@ def _purpose(subject: Subject) -> Iterator[FoundFlaw]:
             flaw=Flaw.EKU_LACKS_PURPOSE,
             grade=Grade.REFUSED,
             summary=f"the extendedKeyUsage lacks {' and '.join(lacking)}",
-            evidence=(f"it has {', '.join(purposes[:5]) or 'nothing'}",),
+            evidence=(f"extendedKeyUsage: {', '.join(purposes[:5]) or 'empty'}",),
             reference=reference,
             fix="issue it with clientAuth for a client, serverAuth for a server",
         )
@@ -232,8 +232,8 @@ def _usage(subject: Subject) -> Iterator[FoundFlaw]:
     yield FoundFlaw(
         flaw=Flaw.KEY_USAGE_LACKS_SIGNATURE,
         grade=Grade.ACCEPTED if taken else Grade.REFUSED,
-        summary="the keyUsage does not allow signatures, and a handshake needs one",
-        evidence=(f"it has {', '.join(usage) or 'nothing'}",),
+        summary="the keyUsage does not allow signatures, which the handshake requires",
+        evidence=(f"keyUsage: {', '.join(usage) or 'empty'}",),
         reference="RFC 9846 section 4.5.1.2",
         fix="issue it with digitalSignature",
     )
@@ -249,10 +249,10 @@ def _names(subject: Subject) -> Iterator[FoundFlaw]:
     yield FoundFlaw(
         flaw=Flaw.SAN_MISSING,
         grade=Grade.ACCEPTED,
-        summary="it is for a server, and has no subjectAltName",
-        evidence=("OpenSSL falls back on the CN for a host name, never for an address",),
+        summary="the server certificate has no subjectAltName",
+        evidence=("OpenSSL falls back to the CN for a host name, never for an IP address",),
         reference="RFC 9525 section 6.3",
-        fix="issue it with the server's names as subjectAltName",
+        fix="issue it with the server's names in subjectAltName",
     )
 
 
@@ -261,8 +261,8 @@ def _own(subject: Subject) -> Iterator[FoundFlaw]:
         yield FoundFlaw(
             flaw=Flaw.SELF_SIGNED,
             grade=Grade.REFUSED,
-            summary="the certificate is its own issuer: no CA vouches for it",
-            evidence=("only a peer that trusts this very certificate takes it",),
+            summary="the certificate is self-signed, not issued by a CA",
+            evidence=("a peer accepts it only if its CA file contains this certificate",),
             reference="RFC 5280 section 6.1",
             fix="have it issued by the CA that the peer trusts",
         )
@@ -274,10 +274,10 @@ def _size(subject: Subject) -> Iterator[FoundFlaw]:
         yield FoundFlaw(
             flaw=Flaw.TOO_LARGE,
             grade=Grade.REFUSED,
-            summary="the certificate is larger than OpenSSL takes",
-            evidence=(f"{octets} octets; its bound for the Certificate message is 102,400",),
+            summary="the certificate is larger than OpenSSL accepts",
+            evidence=(f"{octets} bytes; its default limit for the Certificate message is 102,400",),
             reference="RFC 9846 section 4.5.1",
-            fix="make it smaller",
+            fix="issue a smaller one",
         )
 
 

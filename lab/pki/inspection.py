@@ -1,8 +1,8 @@
-"""Inspecting files: everything they hold, and what is wrong with it for mutual TLS.
+"""Inspecting files: their contents, and the flaws of those for mutual TLS.
 
-Rules: the present comes in as ``now``. Files that are given together are judged together: which
-key is whose, which chain is whole, who is on which list of the revoked. Nothing raises for what a
-file says: what cannot be read further is a finding.
+Rules: the present comes in as ``now``. Files that are given together are checked together: which
+key belongs to which certificate, which chain is complete, which certificate is on which CRL. The
+contents of a file never raise: what cannot be parsed further is a finding.
 
 This module must not know how files are read or findings shown.
 """
@@ -47,13 +47,13 @@ _DER = serialization.Encoding.DER
 
 
 def inspect(files: Sequence[Contents], *, now: datetime, role: TlsRole | None = None) -> Inspection:
-    """Look at ``files`` together; ``now`` is aware.
+    """Inspect ``files`` together; ``now`` is aware.
 
-    With a ``role``, certificates that are no CAs, and all whose key is among the files, are judged
-    as what is shown in that role.
+    With a ``role``, certificates that are no CAs, and all whose key is among the files, are checked
+    for that role.
     """
     with warnings.catch_warnings():
-        # The library warns of what some authorities do wrong; findings say what matters of it.
+        # The library warns of irregular certificates; the findings report those that matter.
         warnings.simplefilter("ignore")
         desk = _desk(files, now, role)
         return Inspection(files=tuple(_file(each, desk) for each in files))
@@ -76,7 +76,7 @@ class _Desk:
     owners: tuple[tuple[bytes, str], ...]
 
     def subject(self, certificate: x509.Certificate) -> Subject:
-        """A readable certificate, and how it stands to the rest."""
+        """Return a readable certificate with its relations to the other files."""
         return Subject(
             certificate=certificate,
             description=_description(certificate),
@@ -173,7 +173,7 @@ def _unreadable(description: CertificateDescription) -> CertificateEntry:
     finding = FoundFlaw(
         flaw=Flaw.UNREADABLE,
         grade=Grade.REFUSED,
-        summary="the certificate cannot be read to its end",
+        summary="the certificate cannot be parsed completely",
         evidence=(description.problem,),
         reference="RFC 5280 section 4.1",
         fix="fetch or issue it again",
@@ -200,11 +200,11 @@ def _revocations(certificate: x509.Certificate, chain: Chain, desk: _Desk) -> It
                 grade=Grade.REFUSED,
                 summary="the certificate is revoked",
                 evidence=(
-                    f"since {moment(entry.revocation_date_utc)}, by the list of "
-                    f"{moment(each.last_update_utc)}; a server that has not loaded it takes it",
+                    f"since {moment(entry.revocation_date_utc)}, by the CRL of "
+                    f"{moment(each.last_update_utc)}; a server without that CRL accepts it",
                 ),
                 reference="RFC 5280 section 5",
-                fix="make a new key, and have it certified",
+                fix="generate a new key, and have it certified",
             )
 
 
@@ -216,10 +216,10 @@ def _key(key: StoredKey, desk: _Desk) -> KeyEntry:
             FoundFlaw(
                 flaw=Flaw.KEY_DOES_NOT_FIT,
                 grade=Grade.UNUSABLE,
-                summary="the private key belongs to no certificate or request here",
-                evidence=(f"none of {len(desk.owners)} has its public key",),
+                summary="the private key matches no certificate or request in these files",
+                evidence=(f"certificates and requests compared: {len(desk.owners)}",),
                 reference="RFC 9846 section 4.5.2",
-                fix="find the key that the certificate was made for, or have this one certified",
+                fix="find the key that belongs to the certificate, or have this one certified",
             ),
         )
     return KeyEntry(kind=key.kind, encrypted=key.encrypted, fits=fits, findings=findings)
@@ -233,10 +233,10 @@ def _request(request: x509.CertificateSigningRequest) -> RequestEntry:
             FoundFlaw(
                 flaw=Flaw.REQUEST_SIGNATURE_WRONG,
                 grade=Grade.REFUSED,
-                summary="the request is not signed by the key that it names",
+                summary="the request is not signed by its own key",
                 evidence=("its signature does not verify",),
                 reference="RFC 2986 section 4.2",
-                fix="make it again",
+                fix="create it again",
             ),
         )
     return RequestEntry(description=description, findings=findings)
@@ -257,13 +257,13 @@ def _list(crl: x509.CertificateRevocationList, desk: _Desk) -> RevocationListEnt
             FoundFlaw(
                 flaw=Flaw.CRL_EXPIRED,
                 grade=Grade.REFUSED,
-                summary="the revocation list is out of date",
+                summary="the CRL has expired",
                 evidence=(
                     f"nextUpdate was {moment(end)}; a server that has loaded it refuses every "
                     "client of this CA",
                 ),
                 reference="RFC 5280 section 5.1.2.5",
-                fix="fetch the current one",
+                fix="fetch a current CRL",
             ),
         )
     return RevocationListEntry(

@@ -1,7 +1,7 @@
-"""What only strict checks refuse: X509_V_FLAG_X509_STRICT, which Python 3.13 sets by default.
+"""Flaws that OpenSSL refuses only with X509_V_FLAG_X509_STRICT, which Python 3.13 sets by default.
 
-Rules: each flaw was seen to be refused by OpenSSL with the flag, with the words that are quoted,
-and taken without it.
+Rules: for each flaw a test shows that OpenSSL refuses it with the flag, with the message quoted
+here, and accepts it without.
 
 This module must not know chains, files or keys.
 """
@@ -17,7 +17,7 @@ from lab.tls.inspected import Flaw, FoundFlaw, Grade
 
 
 def strict_flaws(subject: Subject) -> Iterator[FoundFlaw]:
-    """Why a certificate in a chain is refused where checks are strict."""
+    """Yield the flaws for which strict checks refuse a certificate in a chain."""
     # RFC 5280 does not apply to self-signed end entities (RFC 6818, 2), so nor do the checks.
     if subject.self_signed and not subject.is_authority:
         return
@@ -32,7 +32,7 @@ def _key_identifiers(subject: Subject) -> Iterator[FoundFlaw]:
     if subject.description.authority_key_identifier is None and not subject.self_signed:
         yield _strict(
             Flaw.AKI_MISSING,
-            "there is no authorityKeyIdentifier with a keyIdentifier",
+            "the certificate has no authorityKeyIdentifier with a keyIdentifier",
             "Missing Authority Key Identifier (85)",
             "RFC 5280 section 4.2.1.1",
             "issue it with authorityKeyIdentifier=keyid",
@@ -43,7 +43,7 @@ def _key_identifiers(subject: Subject) -> Iterator[FoundFlaw]:
             "the CA has no subjectKeyIdentifier",
             "Missing Subject Key Identifier (86)",
             "RFC 5280 section 4.2.1.2",
-            "make the CA's certificate again with subjectKeyIdentifier=hash",
+            "issue the CA certificate again with subjectKeyIdentifier=hash",
         )
 
 
@@ -52,7 +52,7 @@ def _ca_extensions(subject: Subject) -> Iterator[FoundFlaw]:
         if "keyCertSign" in (subject.description.key_usage or ()):
             yield _strict(
                 Flaw.LEAF_MAY_SIGN_CERTIFICATES,
-                "the keyUsage has keyCertSign, and the certificate is no CA's",
+                "the keyUsage has keyCertSign, but the certificate is not a CA certificate",
                 "Key usage keyCertSign invalid for non-CA cert (82)",
                 "RFC 5280 section 4.2.1.3",
                 "issue it without keyCertSign",
@@ -65,7 +65,7 @@ def _ca_extensions(subject: Subject) -> Iterator[FoundFlaw]:
             "the root has no basicConstraints",
             "invalid CA certificate (79)",
             "RFC 5280 section 4.2.1.9",
-            "make the CA's certificate again as version 3, with critical basicConstraints CA:TRUE",
+            "issue the CA certificate again as version 3, with critical basicConstraints CA:TRUE",
         )
         return
     if not constraints.critical:
@@ -74,7 +74,7 @@ def _ca_extensions(subject: Subject) -> Iterator[FoundFlaw]:
             "the CA's basicConstraints are not critical",
             "Basic Constraints of CA cert not marked critical (89)",
             "RFC 5280 section 4.2.1.9",
-            "make the CA's certificate again with basicConstraints=critical,CA:TRUE",
+            "issue the CA certificate again with basicConstraints=critical,CA:TRUE",
         )
     if subject.description.key_usage is None:
         yield _strict(
@@ -83,7 +83,7 @@ def _ca_extensions(subject: Subject) -> Iterator[FoundFlaw]:
             "CA cert does not include key usage extension (92), or, where there is a path length, "
             "Path length given without key usage keyCertSign (81)",
             "RFC 5280 section 4.2.1.3",
-            "make the CA's certificate again with keyUsage=critical,keyCertSign,cRLSign",
+            "issue the CA certificate again with keyUsage=critical,keyCertSign,cRLSign",
         )
 
 
@@ -94,7 +94,7 @@ def _subject_name(subject: Subject) -> Iterator[FoundFlaw]:
     if names is None:
         yield _strict(
             Flaw.NO_SUBJECT_NO_SAN,
-            "there is neither a subject nor a subjectAltName",
+            "the certificate has neither a subject nor a subjectAltName",
             "Subject name empty (84)",
             "RFC 5280 section 4.1.2.6",
             "issue it with one of the two",
@@ -102,7 +102,7 @@ def _subject_name(subject: Subject) -> Iterator[FoundFlaw]:
     elif not names.critical:
         yield _strict(
             Flaw.NO_SUBJECT_SAN_NOT_CRITICAL,
-            "there is no subject, and the subjectAltName is not critical",
+            "the certificate has no subject, and its subjectAltName is not critical",
             "Subject empty and Subject Alt Name extension not critical (88)",
             "RFC 5280 section 4.2.1.6",
             "issue it with a critical subjectAltName",
@@ -115,8 +115,8 @@ def _strict(flaw: Flaw, summary: str, reason: str, reference: str, fix: str) -> 
         grade=Grade.STRICT,
         summary=summary,
         evidence=(
-            f"where checks are strict, OpenSSL says: {reason}",
-            "ssl.create_default_context sets VERIFY_X509_STRICT from Python 3.13 on",
+            f"with VERIFY_X509_STRICT OpenSSL says: {reason}",
+            "ssl.create_default_context sets VERIFY_X509_STRICT since Python 3.13",
         ),
         reference=reference,
         fix=fix,

@@ -1,10 +1,10 @@
-"""The canvas of a sequence: two lifelines, and the strokes that can be made between them.
+"""The canvas of a sequence diagram: two lifelines, and the arrows between them.
 
 Rules: from left to right a row has a margin (a mark, the time in milliseconds), the client's
 lifeline, the lane, the server's lifeline, and the sizes; no row is wider than the paper. A record
 is counted in the row that shows it first; rows that share a record are joined by a bracket.
 
-This module must not know events: it is told what to draw.
+This module must not know events.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from lab.tls.events import Endpoint, RecordSpan
 _TIME = 8
 _SIZE = 6
 _AROUND = 1 + _TIME + 1 + 1 + 1 + _SIZE + 1 + 1
-"""What stands beside the lane: mark, time, space, two lifelines, size, space, bracket."""
+"""The width beside the lane: mark, time, space, two lifelines, size, space, bracket."""
 _INDENT = {Endpoint.CLIENT: 3, Endpoint.SERVER: 6}
 _HANGING = 2
-"""How much further in than the headline its details stand."""
+"""The indentation of details below their headline."""
 _PALE = "dim"
 _ALARM = "bold red"
 
@@ -41,7 +41,7 @@ class _Row:
 
 
 class Canvas:
-    """Rows are added from top to bottom; ``lines`` gives them all."""
+    """Collects rows from top to bottom; ``lines`` yields them all."""
 
     def __init__(self, paper: Paper) -> None:
         self.paper = paper
@@ -51,7 +51,7 @@ class Canvas:
         self._shown: dict[tuple[Endpoint, int], list[int]] = {}
 
     def gap(self) -> None:
-        """A row with nothing but the lifelines."""
+        """Add a row with the lifelines only."""
         self._rows.append(_Row(Text(" " * self._width)))
 
     def arrow(
@@ -65,7 +65,7 @@ class Canvas:
         framed: bool = False,
         style: str = "",
     ) -> None:
-        """An arrow of ``stroke`` from ``sender`` to the other end, ``at`` seconds."""
+        """Add an arrow of ``stroke`` from ``sender`` to the other end, ``at`` seconds."""
         glyphs = self.paper.glyphs
         indent = _INDENT[sender]
         label = self.paper.clipped(label, self._width - indent - (7 if framed else 3))
@@ -87,7 +87,7 @@ class Canvas:
             self._edge(edge, indent, style)
 
     def detail(self, sender: Endpoint, detail: Detail) -> None:
-        """A detail under the last arrow, on the side of its ``sender``."""
+        """Add a detail under the last arrow, on the side of its ``sender``."""
         indent = _INDENT[sender] + _HANGING
         lines = self.paper.wrapped(detail.value, self._width - indent - LABEL - 1)
         style = _ALARM if detail.notable else ""
@@ -107,7 +107,7 @@ class Canvas:
         marked: bool = False,
         style: str = "",
     ) -> None:
-        """Something that happened at ``endpoint`` itself, and why, on its lifeline."""
+        """Add a local fact of ``endpoint`` with its reason, on its lifeline."""
         width = self._width - 2
         lines = self.paper.wrapped(f"{words}: {reason}" if reason else words, width)
         if len(lines) > 1 and reason:
@@ -124,7 +124,7 @@ class Canvas:
             self._rows.append(row)
 
     def lines(self) -> Iterator[Text]:
-        """The heading, the rows, and the meaning of the strokes that were made."""
+        """Yield the heading, the rows and the legend."""
         yield self._heading()
         brackets = self._brackets()
         for row, bracket in zip(self._rows, brackets, strict=True):
@@ -136,7 +136,7 @@ class Canvas:
         return lane
 
     def _frame(self, label: str) -> tuple[list[str], str]:
-        """The two edges of a frame around a label, and the label between its sides."""
+        """Return the two edges of a frame around a label, and the label between its sides."""
         box = self.paper.glyphs.box
         width = cell_len(label) + 2
         edges = [box[0] + box[1] * width + box[2], box[6] + box[5] * width + box[4]]
@@ -146,7 +146,7 @@ class Canvas:
         self._rows.append(_Row(self._filled(Text.assemble(" " * indent, (edge, style)))))
 
     def _count(self, sender: Endpoint, records: Sequence[RecordSpan]) -> int:
-        """The bytes of those records that no row has shown before."""
+        """Return the bytes of those records that no earlier row has shown."""
         size = 0
         this = len(self._rows)
         for record in records:
@@ -157,7 +157,7 @@ class Canvas:
         return size
 
     def _brackets(self) -> list[str]:
-        """For each row the piece of a bracket beside it, or a space."""
+        """Return for each row the piece of a bracket beside it, or a space."""
         upper, member, between, lower = tuple(self.paper.glyphs.bracket)
         pieces = [" "] * len(self._rows)
         groups = sorted({tuple(rows) for rows in self._shown.values() if len(rows) > 1})

@@ -1,7 +1,7 @@
-"""What a person wants to know of an event: a headline, and details with labels under it.
+"""The text for an event: a headline, and labelled details under it.
 
-Rules: every text given out is escaped and bounded; a list that is longer than a person reads ends
-in "and n more", since all of it is in the JSON document. GREASE values (RFC 8701) are left out.
+Rules: all text is escaped and bounded; a long list ends in "and n more", and is complete in the
+JSON document. GREASE values (RFC 8701) are left out.
 
 This module must not know how headlines and details are laid out.
 """
@@ -50,7 +50,7 @@ _START_LINE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One thing about an event. ``notable`` tells that nobody should overlook it."""
+    """One detail of an event. ``notable`` ones are highlighted."""
 
     label: str
     value: str
@@ -58,7 +58,7 @@ class Detail:
 
 
 def headline(event: Event) -> str:
-    """The event in a few words, such as "ClientHello" or "alert fatal unknown_ca (48)"."""
+    """Return the event in a few words, such as "ClientHello" or "alert fatal unknown_ca (48)"."""
     if isinstance(event, MessageSeen):
         return event.message.name + (" (empty)" if _is_empty_certificate(event.message) else "")
     if isinstance(event, AlertSeen):
@@ -68,7 +68,7 @@ def headline(event: Event) -> str:
     if isinstance(event, ApplicationDataSeen):
         return "application data"
     if isinstance(event, SealedSeen):
-        return f"sealed record ({event.content_type})"
+        return f"undecrypted record ({event.content_type})"
     if isinstance(event, StreamEnded):
         return f"TCP {event.end.value}"
     if isinstance(event, NotTls):
@@ -83,13 +83,13 @@ def _of_what_was_not_read(event: Event) -> str:
     if isinstance(event, Unfinished):
         return f"unfinished {event.part.value}"
     if isinstance(event, LeftOut):
-        return f"{event.count} more, left out"
+        return f"{event.count} more, not kept"
     assert isinstance(event, Malformed)
     return "malformed bytes"
 
 
 def details(event: Event) -> Iterator[Detail]:
-    """What the event says, in the order in which a person wants to read it."""
+    """Yield the details of the event, in the order in which they are shown."""
     yield from _of_event(event)
     if isinstance(event, MessageSeen | ChangeCipherSpecSeen) and event.out_of_order:
         yield Detail("order", "not allowed at this point of the handshake", notable=True)
@@ -120,7 +120,7 @@ def _application_data_seen(event: ApplicationDataSeen) -> Iterator[Detail]:
 
 @_of_event.register
 def _sealed_seen(event: SealedSeen) -> Iterator[Detail]:
-    yield Detail("inside", f"{event.length} bytes that no known secret opens")
+    yield Detail("content", f"{event.length} bytes, not decrypted: no known secret fits")
     if event.inference:
         yield Detail("likely", bounded(event.inference))
 
@@ -128,7 +128,7 @@ def _sealed_seen(event: SealedSeen) -> Iterator[Detail]:
 @_of_event.register
 def _stream_ended(event: StreamEnded) -> Iterator[Detail]:
     if event.truncated:
-        yield Detail("cut off", "in the middle of a record or a message", notable=True)
+        yield Detail("truncated", "inside a record or a handshake message", notable=True)
 
 
 @_of_event.register
@@ -138,13 +138,13 @@ def _not_tls(event: NotTls) -> Iterator[Detail]:
 
 @_of_event.register
 def _unfinished(event: Unfinished) -> Iterator[Detail]:
-    whole = "not even its header whole" if event.expected is None else f"of {event.expected}"
-    yield Detail("came", f"{event.came} bytes, {whole}", notable=True)
+    whole = "header incomplete" if event.expected is None else f"of {event.expected}"
+    yield Detail("received", f"{event.came} bytes, {whole}", notable=True)
 
 
 @_of_event.register
 def _left_out(event: LeftOut) -> Iterator[Detail]:
-    yield Detail("content", f"{event.octets} bytes, more than is kept", notable=True)
+    yield Detail("content", f"{event.octets} bytes, over the limit", notable=True)
 
 
 @_of_event.register
@@ -161,19 +161,19 @@ def start_line(data: bytes) -> str | None:
 
 
 def bounded(text: str, most: int = _MOST_TEXT) -> str:
-    """A peer's text, escaped, and cut after ``most`` characters, since nobody reads on."""
+    """Return a peer's text, escaped, and truncated after ``most`` characters."""
     if len(text) <= most:
         return escaped(text)
     return f"{escaped(text[:most])}... ({len(text)} characters)"
 
 
 def quoted(data: bytes) -> str:
-    """The first of some bytes in quotes, those that are no ASCII text as escapes."""
+    """Return the first bytes in quotes, those that are not printable ASCII as escapes."""
     return repr(data[:_SAMPLE])[1:] + ("..." if len(data) > _SAMPLE else "")
 
 
 def listed(values: Iterable[object], most: int = 3) -> str:
-    """Some of many values, the number of the others told; GREASE is left out."""
+    """Return the first ``most`` values, and how many more there are; GREASE is left out."""
     worth = [value for value in values if not (isinstance(value, CodePoint) and value.is_grease)]
     texts = [bounded(str(value), _MOST_OF_MANY) for value in worth[:most]]
     rest = len(worth) - len(texts)
@@ -181,12 +181,12 @@ def listed(values: Iterable[object], most: int = 3) -> str:
 
 
 def subject(der: bytes) -> str:
-    """Whom a certificate is about."""
-    return bounded(describe(der).subject) or "without a subject"
+    """Return the subject of a certificate."""
+    return bounded(describe(der).subject) or "no subject"
 
 
 def reason(event: LocalFact) -> str:
-    """What the endpoint's library said of it, with the library's number; "" for nothing."""
+    """Return the message of the endpoint's library with its code; "" if there is none."""
     code = "" if event.code is None else f"code {event.code}"
     if event.reason and code:
         return f"{bounded(event.reason)} ({code})"
@@ -208,7 +208,7 @@ def _is_empty_certificate(message: msg.HandshakeMessage) -> bool:
 
 @singledispatch
 def _of_message(message: msg.HandshakeMessage) -> Iterator[Detail]:
-    """What a handshake message says. Most of those without a function here say nothing."""
+    """Yield the details of a handshake message; none if no function is registered for it."""
     yield from ()
 
 
@@ -219,7 +219,7 @@ def _unknown(message: msg.UnknownMessage) -> Iterator[Detail]:
 
 @_of_message.register
 def _hello_request(message: msg.HelloRequest) -> Iterator[Detail]:
-    yield Detail("asks for", "a new handshake on this connection")
+    yield Detail("requests", "a new handshake on this connection")
 
 
 @_of_message.register
@@ -227,7 +227,7 @@ def _client_hello(message: msg.ClientHello) -> Iterator[Detail]:
     yield Detail("versions", listed(offered_versions(message), 6))
     names = message.find(ext.ServerNameList)
     sought = [_text(each.name) for each in names.server_name_list] if names else []
-    yield Detail("SNI", listed(sought) if sought else "none sent")
+    yield Detail("SNI", listed(sought) if sought else "not sent")
     yield from _alpn(message)
     yield Detail("suites", listed(message.cipher_suites, 2))
     groups = message.find(ext.SupportedGroups)
@@ -251,7 +251,7 @@ def _resumption(message: msg.ClientHello) -> Iterator[Detail]:
     if message.has(ExtensionType.EARLY_DATA):
         yield Detail("early data", "follows")
     if message.has(ExtensionType.POST_HANDSHAKE_AUTH):
-        yield Detail("later", "a certificate may be asked for after the handshake")
+        yield Detail("client auth", "may also be requested after the handshake")
 
 
 @_of_message.register
@@ -272,9 +272,9 @@ def _hello_retry_request(message: msg.HelloRetryRequest) -> Iterator[Detail]:
     yield Detail("suite", str(message.cipher_suite))
     share = message.find(ext.KeyShareHelloRetryRequest)
     if share is not None:
-        yield Detail("asks for", f"a key share of the group {share.selected_group}")
+        yield Detail("requests", f"a key share for {share.selected_group}")
     if message.find(ext.Cookie) is not None:
-        yield Detail("asks for", "its cookie back")
+        yield Detail("requests", "its cookie returned")
 
 
 @_of_message.register
@@ -302,10 +302,10 @@ def _server_key_exchange(message: msg.ServerKeyExchange) -> Iterator[Detail]:
 
 @_of_message.register
 def _certificate_request(message: msg.CertificateRequest) -> Iterator[Detail]:
-    yield Detail("asks for", "a certificate of the client")
+    yield Detail("requests", "a client certificate")
     authorities = message.certificate_authorities
     names = [distinguished_name(each) for each in authorities]
-    yield Detail("CA names", listed(names, _MOST_NAMES) if names else "none: of any CA")
+    yield Detail("CA names", listed(names, _MOST_NAMES) if names else "none (any CA)")
     if message.certificate_types:
         yield Detail("types", listed(message.certificate_types))
     if message.supported_signature_algorithms:
@@ -316,7 +316,7 @@ def _certificate_request(message: msg.CertificateRequest) -> Iterator[Detail]:
 def _certificate(message: msg.Certificate) -> Iterator[Detail]:
     chain = [entry.cert_data for entry in message.certificate_list]
     if not chain:
-        yield Detail("contains", "no certificate at all", notable=True)
+        yield Detail("contains", "no certificate", notable=True)
     yield from _of_chain(chain)
 
 
@@ -343,16 +343,16 @@ def _certificate_verify(message: msg.CertificateVerify) -> Iterator[Detail]:
 
 @_of_message.register
 def _new_session_ticket(message: msg.NewSessionTicket) -> Iterator[Detail]:
-    yield Detail("ticket", f"{len(message.ticket)} bytes, good for {message.ticket_lifetime} s")
+    yield Detail("ticket", f"{len(message.ticket)} bytes, valid for {message.ticket_lifetime} s")
 
 
 @_of_message.register
 def _key_update(message: msg.KeyUpdate) -> Iterator[Detail]:
-    yield Detail("answer", str(message.request_update))
+    yield Detail("request", str(message.request_update))
 
 
 def _of_chain(chain: Sequence[bytes]) -> Iterator[Detail]:
-    """The certificates of a chain (DER), the end's own first."""
+    """Yield the details of the certificates of a chain (DER), the end-entity certificate first."""
     for number, der in enumerate(chain[:_MOST_CERTIFICATES], start=1):
         if len(chain) > 1:
             yield Detail("certificate", f"{number} of {len(chain)}")
@@ -362,12 +362,12 @@ def _of_chain(chain: Sequence[bytes]) -> Iterator[Detail]:
 
 
 def _of_certificate(der: bytes) -> Iterator[Detail]:
-    """What decides whether a certificate is taken (RFC 5280 sections 4.1 and 4.2)."""
+    """Yield the fields that matter most in verification (RFC 5280 sections 4.1 and 4.2)."""
     seen = describe(der)
     if seen.problem:
         yield Detail("problem", bounded(seen.problem), notable=True)
     if seen.not_valid_before is None or seen.not_valid_after is None:
-        return  # no certificate at all, so that it says nothing
+        return  # not a certificate
     yield Detail("subject", subject(der))
     yield Detail("issuer", bounded(seen.issuer))
     yield Detail("valid from", f"{seen.not_valid_before:%Y-%m-%d %H:%M:%S} UTC")

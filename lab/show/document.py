@@ -1,10 +1,11 @@
 """The JSON document of traces, and its schema.
 
-Rules: the document is complete where the picture is selective: every field of every message is in
+Rules: the document is complete, the sequence diagram is not: every field of every message is in
 it, under its RFC's name. Bytes are hexadecimal; a code point is its number with the registry's
 name; host and protocol names are text, each byte one character. Times are seconds since the start
-of the trace. What there is none of is null. Of application data there is only the length, the first
-bytes and, of HTTP, the first line. Text is as the peers chose it: JSON's own escapes contain it.
+of the trace. Absent values are null. Of application data there is only the length, the first
+bytes and, of HTTP, the first line. Text is as the peers sent it, escaped as JSON
+requires.
 
 This module must not know who prints the document, nor how.
 """
@@ -44,12 +45,12 @@ _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def document(traces: Sequence[Trace]) -> dict[str, object]:
-    """The traces as one JSON value, in the shape of ``schema``."""
+    """Return the traces as one JSON value that is valid under ``schema``."""
     return {"traces": [_trace(trace) for trace in traces]}
 
 
 def schema() -> dict[str, object]:
-    """The JSON Schema (draft 2020-12) of what ``document`` gives."""
+    """Return the JSON Schema (draft 2020-12) of ``document``."""
     text = resources.files(__package__).joinpath(_SCHEMA).read_text(encoding="utf-8")
     loaded: dict[str, object] = json.loads(text)
     return loaded
@@ -91,7 +92,7 @@ def _event(event: Event, start: float) -> dict[str, object]:
 
 @singledispatch
 def _particulars(event: Event) -> dict[str, object]:
-    """What an event of this class has beyond what all have."""
+    """Return the fields of an event that its class adds."""
     common = {field.name for field in dataclasses.fields(WireEvent)}
     return {name: value for name, value in _fields(event).items() if name not in common}
 
@@ -145,7 +146,7 @@ def _texts(values: Sequence[bytes]) -> list[object]:
     return [_text(value) for value in values]
 
 
-# Bytes that are more than bytes.
+# Fields of bytes that are decoded.
 _MEANINGS: Mapping[tuple[type, str], Callable[..., object]] = {
     (LocalFact, "certificate"): lambda der: None if der is None else _certificate(der),
     (CertificateEntry, "cert_data"): _certificate,
@@ -157,7 +158,7 @@ _MEANINGS: Mapping[tuple[type, str], Callable[..., object]] = {
 
 
 def _fields(value: object) -> dict[str, object]:
-    """The fields of a dataclass, each as JSON has it."""
+    """Return the fields of a dataclass as JSON values."""
     assert dataclasses.is_dataclass(value)
     return {
         field.name: _MEANINGS.get((type(value), field.name), _json)(getattr(value, field.name))

@@ -1,4 +1,4 @@
-"""An inspection as text: what each file holds, and what is wrong with it.
+"""An inspection as text: the contents of each file, then the findings.
 
 This module must not know how anything was found.
 """
@@ -41,17 +41,17 @@ _Pair = tuple[str, str]
 
 
 def print_inspection(inspection: Inspection, file: TextIO) -> None:
-    """Write it for a person, with styles where ``file`` is a terminal."""
+    """Write the inspection to ``file``, with styles if that is a terminal."""
     print_drawing(lambda paper: draw_inspection(inspection, paper), file)
 
 
 def draw_inspection(inspection: Inspection, paper: Paper) -> Iterator[Text]:
-    """The files, then the findings."""
+    """Yield the lines: the files, then the findings."""
     for file in inspection.files:
         yield from _file(file, paper)
     findings = list(inspection.findings())
     if not findings:
-        yield Text("Nothing wrong was found.", "green")
+        yield Text("No problems found.", "green")
         return
     yield paper.rule("1 finding" if len(findings) == 1 else f"{len(findings)} findings")
     for number, (place, finding) in enumerate(findings, start=1):
@@ -77,11 +77,12 @@ def _entry(entry: Entry) -> Iterator[_Pair]:
         yield "request", _cut(entry.description.subject) or "no subject"
         yield from _content(entry.description)
     elif isinstance(entry, OtherEntry):
-        yield "other", f"{entry.label}: not looked at"
+        yield "other", f"{entry.label}: not inspected"
     else:
-        yield "CRL", f"of {_cut(entry.issuer)}"
-        until = f"{entry.next_update:%Y-%m-%d %H:%M:%S}" if entry.next_update else "further notice"
-        yield "valid", f"{entry.this_update:%Y-%m-%d %H:%M:%S} to {until} UTC"
+        yield "CRL", f"issued by {_cut(entry.issuer)}"
+        yield "thisUpdate", f"{entry.this_update:%Y-%m-%d %H:%M:%S} UTC"
+        end = entry.next_update
+        yield "nextUpdate", f"{end:%Y-%m-%d %H:%M:%S} UTC" if end else "none"
         yield "revoked", f"{entry.revoked} certificates" if entry.revoked != 1 else "1 certificate"
 
 
@@ -89,7 +90,10 @@ def _certificate(entry: CertificateEntry) -> Iterator[_Pair]:
     about = entry.description
     yield "certificate", _cut(about.subject) or "no subject"
     if about.issuer:
-        yield "issuer", "itself" if about.issuer == about.subject else _cut(about.issuer)
+        yield (
+            "issuer",
+            "same as the subject" if about.issuer == about.subject else _cut(about.issuer),
+        )
     yield "serial", f"{about.serial:x}"
     if about.not_valid_before and about.not_valid_after and entry.left is not None:
         begin, end = about.not_valid_before, about.not_valid_after
@@ -110,24 +114,24 @@ def _content(about: CertificateDescription) -> Iterator[_Pair]:
     yield "SAN", _listed(about.subject_alt_names)
     yield "EKU", _listed(about.extended_key_usage)
     yield "key usage", _listed(about.key_usage)
-    yield "CA", {True: "yes", False: "no", None: "not said"}[about.is_ca]
+    yield "CA", {True: "yes", False: "no", None: "not stated"}[about.is_ca]
     yield "key", f"{about.key_type} {about.key_bits or ''}".strip()
     yield "signature", about.signature_algorithm
 
 
 def _key(entry: KeyEntry) -> Iterator[_Pair]:
-    kind = entry.kind or "of a kind that its password would show"
+    kind = entry.kind or "unknown type"
     yield "private key", f"{kind}, {'encrypted' if entry.encrypted else 'not encrypted'}"
     if entry.fits:
-        yield "fits", _listed(entry.fits)
+        yield "matches", _listed(entry.fits)
     elif entry.kind:
-        yield "fits", "nothing here"
+        yield "matches", "nothing in these files"
 
 
 def _chain(entry: CertificateEntry) -> str:
-    whole = "" if entry.chain_whole else "; the next issuer is in none of the files"
+    whole = "" if entry.chain_whole else "; the next issuer is not in these files"
     above = ", then ".join(map(_cut, entry.chain[:_MOST_NAMES]))
-    return f"{above}{whole}" if above else "its issuer is in none of the files"
+    return f"{above}{whole}" if above else "the issuer is not in these files"
 
 
 def _role(role: Suitability) -> str:

@@ -1,4 +1,4 @@
-"""Paper for the faces that draw with text: its width, its characters, and the way to a file.
+"""Output of drawings as text: the width, the characters, and writing to a file.
 
 Rules: a drawing is a list of lines that fit the paper, and is the same on a terminal and in a
 file; only a terminal gets styles with it. Widths are in terminal cells. What the encoding of the
@@ -20,9 +20,9 @@ from rich.text import Text
 WIDTH = 80
 """The width of a drawing in a file."""
 NARROWEST, WIDEST = 60, 100
-"""Between these, a drawing is as wide as the terminal."""
+"""The limits between which a drawing is as wide as the terminal."""
 LABEL = 12
-"""The width of the column in which labels stand."""
+"""The width of the label column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,30 +83,28 @@ ASCII = Glyphs(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
-    """What a drawing is made on: ``width`` in cells, ``NARROWEST`` at least, and the ``encoding``
-    of where it will go.
-    """
+    """The output of a drawing: ``width`` in cells, ``NARROWEST`` at least, and ``encoding``."""
 
     width: int = WIDTH
     encoding: str = "utf-8"
 
     @property
     def glyphs(self) -> Glyphs:
-        """Line-drawing characters where the encoding has them all, else ASCII."""
+        """Line-drawing characters if the encoding has them all, else ASCII."""
         every = "".join(getattr(UNICODE, name) for name in Glyphs.__slots__)
         return UNICODE if self.writable(every) == every else ASCII
 
     def writable(self, text: str) -> str:
         r"""``text`` with what the encoding lacks written as ``\xNN`` or ``\uNNNN``.
 
-        So is what is unprintable: whoever forgot to escape a peer's text harms no terminal.
+        So are unprintable characters: a peer's text that was not escaped cannot harm a terminal.
         """
         if not text.isprintable():
             text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
         return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
 
     def wrapped(self, text: str, width: int) -> list[str]:
-        """``text`` in lines of at most ``width`` cells; a word that is longer is cut."""
+        """Return ``text`` in lines of at most ``width`` cells; a longer word is split."""
         lines = [""]
         for word in self.writable(text).split(" "):
             longer = f"{lines[-1]} {word}" if lines[-1] else word
@@ -117,21 +115,21 @@ class Paper:
         return [line for line in lines if line] or [""]
 
     def rule(self, heading: str) -> Text:
-        """A line across the paper, with a heading in it."""
+        """Return a rule of full width with a heading in it."""
         dash = self.glyphs.rule
         words = self.clipped(heading, self.width - 8)
         rest = self.width - 4 - cell_len(words)
         return Text.assemble((dash * 2, "dim"), " ", (words, "bold"), " ", (dash * rest, "dim"))
 
     def entry(self, label: str, value: str, *, indent: int, style: str = "") -> Iterator[Text]:
-        """A label and, beside it, a value on as many lines as it needs."""
+        """Yield the lines of a label and, beside it, a value."""
         left = indent + LABEL
         for number, line in enumerate(self.wrapped(value, self.width - left)):
             shown = "" if number else label
             yield Text.assemble(" " * indent, (shown.ljust(LABEL), "dim"), (line, style))
 
     def clipped(self, text: str, width: int) -> str:
-        """``text`` on one line of at most ``width`` cells, marked where its end was cut off."""
+        """Return ``text`` on one line of at most ``width`` cells, with an ellipsis if truncated."""
         text = self.writable(text)
         if cell_len(text) <= width:
             return text
@@ -150,9 +148,9 @@ def _cut(text: str, width: int) -> Iterator[str]:
 
 
 def print_drawing(draw: Callable[[Paper], Iterable[Text]], file: TextIO) -> None:
-    """Write what ``draw`` makes on paper for ``file``: with styles where that is a terminal.
+    """Write the lines of ``draw`` to ``file``, with styles if that is a terminal.
 
-    Without a terminal the paper is ``WIDTH`` wide. NO_COLOR takes the colours away.
+    Without a terminal the width is ``WIDTH``. NO_COLOR switches colours off.
     """
     console = Console(file=file, highlight=False)
     width = min(max(console.width, NARROWEST), WIDEST) if console.is_terminal else WIDTH

@@ -1,4 +1,4 @@
-"""Progress of many steps, on a terminal; nothing anywhere else."""
+"""A progress bar, on a terminal only."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 @contextlib.contextmanager
 def progress(file: TextIO) -> Iterator[Callable[[int], Callable[[str], None]]]:
-    """Inside the block, a bar on ``file`` if that is a terminal; it goes when the block ends.
+    """Show a bar on ``file`` inside the block, if that is a terminal.
 
-    What is given takes how many steps there are, and gives whom to tell the name of each that is
-    done.
+    Yields a function that takes the number of steps, and returns one to call with the name of each
+    step that is done.
     """
     console = Console(file=file)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))

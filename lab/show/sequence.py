@@ -1,9 +1,9 @@
-"""The picture of one trace: two columns, the client left and the server right, and what passed.
+"""The sequence diagram of one trace: the client left, the server right, arrows between them.
 
-Rules: one arrow for each thing that travelled, in the order of the events; its line tells whether
-it was encrypted, the number beside it how many bytes its records took on the wire, each record
-counted where it is first seen. What decided the connection stands in a frame, with a mark in the
-margin. Long runs of the same thing are drawn once and counted.
+Rules: one arrow for each wire event, in order; its line shows whether it was encrypted, the number
+beside it the size of its records on the wire, each record counted where it is first seen. The event
+that decided the connection has a frame, and a mark in the margin. Long runs of equal events are
+drawn once and counted.
 
 This module must not know why a connection ended: the outcome says what decided it.
 """
@@ -34,8 +34,8 @@ from lab.tls.outcome import Signal, is_fatal
 from lab.tls.trace import Trace
 
 _LONG_RUN = 3
-_GOOD_NEWS = frozenset({Fact.HANDSHAKE_RETURNED, Fact.CERTIFICATE_VERIFIED})
-_NO_NEWS = frozenset({Fact.CONNECTED, Fact.CLOSED})
+_SUCCESSES = frozenset({Fact.HANDSHAKE_RETURNED, Fact.CERTIFICATE_VERIFIED})
+_NEUTRAL = frozenset({Fact.CONNECTED, Fact.CLOSED})
 
 
 def print_trace(trace: Trace, file: TextIO) -> None:
@@ -64,7 +64,7 @@ def sequence(trace: Trace, paper: Paper) -> list[Text]:
 
 
 def _runs(events: Sequence[Event]) -> Iterator[list[Event]]:
-    """The events, those together that follow each other, look the same and are many."""
+    """Yield the events in runs: many equal ones in sequence together, all others alone."""
     for _, group in groupby(events, key=_look):
         run = list(group)
         if len(run) > _LONG_RUN and isinstance(run[0], WireEvent):
@@ -106,7 +106,7 @@ class _Picture:
         return list(self._canvas.lines())
 
     def _breaks(self, before: Event, event: Event) -> bool:
-        """Whether air belongs between two events: where a flight ends, or what decided stands."""
+        """Return whether a gap belongs between two events: after a flight, at the decisive one."""
         if before == self._decisive:
             return True
         for kind in (LocalFact, StreamEnded):
@@ -142,11 +142,11 @@ class _Picture:
     def _remarks(self, event: Event, framed: bool) -> Iterator[Detail]:
         outcome = self._trace.outcome
         if framed and outcome.signal in (Signal.FIN, Signal.RST):
-            yield Detail("alert", "none was sent before", notable=True)
+            yield Detail("alert", "none was sent", notable=True)
         if event in outcome.echoes:
-            yield Detail("echo", "after it was over: it decided nothing")
+            yield Detail("echo", "sent after the outcome was decided")
         if event in outcome.warnings:
-            yield Detail("harmless", "a warning that ends nothing")
+            yield Detail("warning", "does not end the connection")
 
     def _rest(self, events: Sequence[Event]) -> None:
         last = events[-1]
@@ -161,8 +161,8 @@ class _Picture:
         )
 
     def _fact(self, event: LocalFact, *, marked: bool) -> None:
-        style = "bold cyan" if event.fact in _GOOD_NEWS else "bold red"
-        style = "dim" if event.fact in _NO_NEWS else style
+        style = "bold cyan" if event.fact in _SUCCESSES else "bold red"
+        style = "dim" if event.fact in _NEUTRAL else style
         self._canvas.fact(
             event.endpoint,
             headline(event),

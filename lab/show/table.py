@@ -1,6 +1,6 @@
 """Tables: headers and rows of text in, a table on a terminal or in plain text out.
 
-Rules: cells are escaped here, so they may hold what a certificate or a peer says. Plain text is
+Rules: cells are escaped here, so they may contain text from a certificate or a peer. Plain text is
 for pipes and files: no colour, no wrapping, two spaces between columns.
 This module must not know what the rows are about.
 """
@@ -20,10 +20,10 @@ from lab.tls.text import escaped
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO) -> None:
-    """Write a table to ``file``, for a person where that is a terminal.
+    """Write a table to ``file``, with borders and colours if that is a terminal.
 
-    Every row has as many cells as there are headers. What the encoding of ``file`` lacks is
-    written as escapes.
+    Every row has as many cells as there are headers. Characters that the encoding of ``file`` lacks
+    are written as escapes.
     """
     encoding = file.encoding or "utf-8"
     lines = [[_cell(text, encoding) for text in row] for row in (headers, *rows)]
@@ -44,10 +44,10 @@ def _rich(lines: list[list[str]]) -> Table:
     headers, *rows = lines
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for header in headers:
-        # A word that is wider than its column is folded, not cut: it may be what matters.
+        # A word that is wider than its column is folded, not truncated.
         table.add_column(Text(header), overflow="fold")
     for row in rows:
-        # Text and not str: square brackets in a cell are no mark-up.
+        # Text and not str: square brackets in a cell are not mark-up.
         table.add_row(*(Text(cell) for cell in row))
     return table
 

@@ -1,7 +1,7 @@
-"""What it means that a server let a client through the handshake, and what HTTP made of it.
+"""The meaning of an accepted handshake, and of the HTTP status that follows it.
 
-This module must not claim more than an end has shown: whether a server verified a certificate is
-its own to say.
+This module must not claim more than an end has shown: only the server itself can report that it
+verified a certificate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lab.tls.summary import Summary
 from lab.tls.suspicion import Ground, Suspicion
 
 EMPTY = "the client's Certificate message is empty"
-NO_REQUEST = "the server's messages hold no CertificateRequest"
+NO_REQUEST = "the server sent no CertificateRequest"
 
 
 def not_mutual() -> Diagnosis:
@@ -25,7 +25,7 @@ def not_mutual() -> Diagnosis:
         summary="this is not mutual TLS: the server asked for no client certificate",
         evidence=(NO_REQUEST,),
         reference="RFC 9846 section 4.4.2; RFC 5246 section 7.4.4",
-        fix="if clients shall be known by certificate, let the server require one "
+        fix="to authenticate clients by certificate, make the server require one "
         "(ssl.CERT_REQUIRED)",
     )
 
@@ -40,18 +40,18 @@ def accepted(
     if summary.resumed:
         yield Diagnosis(
             code="resumed",
-            summary="an earlier session was resumed; whoever was known then is known now",
-            evidence=("the server took up the session that the client offered",),
+            summary="an earlier session was resumed; the client's identity is the one from then",
+            evidence=("the server accepted the session that the client offered",),
             reference="RFC 9846 section 2.2; RFC 5246 section 7.3",
             fix="",
         )
     elif summary.request is None and summary.sealed:
         yield Diagnosis(
             code="accepted-unseen",
-            summary="the server let the client in; whether it asked for a certificate stays sealed",
-            evidence=("records of the handshake could not be opened",),
+            summary="the server accepted the client; whether it requested a certificate is unknown",
+            evidence=("records of the handshake could not be decrypted",),
             reference="RFC 9846 section 5.2",
-            fix="give the key log of one of the ends",
+            fix="supply the key log (SSLKEYLOGFILE) of one of the ends",
         )
     elif summary.request is None:
         yield not_mutual()
@@ -65,13 +65,13 @@ def accepted(
 
 
 def _without_certificate(outcome: Outcome) -> Diagnosis:
-    unasked = "HTTP was not asked, or gave no answer that can be read: it may refuse the client yet"
+    unasked = "no HTTP response was read: HTTP may still refuse the client"
     more = (unasked,) if outcome.http_status is None else ()
     return Diagnosis(
         code="certificate-optional",
-        summary="the server asks for a client certificate, and its handshake takes a client "
+        summary="the server requests a client certificate, and its handshake accepts a client "
         "without one",
-        evidence=("the server sent CertificateRequest", EMPTY, "the server went on", *more),
+        evidence=("the server sent CertificateRequest", EMPTY, "the server continued", *more),
         reference="RFC 9846 section 4.5.1.3; RFC 5246 section 7.4.6",
         fix="if every client must have one, require it (ssl.CERT_REQUIRED, not CERT_OPTIONAL), "
         "or refuse such clients in the application",
@@ -82,19 +82,23 @@ def _with_certificate(events: Sequence[Event]) -> Diagnosis:
     by_server = _verified(events, Endpoint.SERVER)
     by_client = _verified(events, Endpoint.CLIENT)
     if by_server:
-        summary = "mutual TLS works: both ends have proved who they are"
+        summary = "mutual TLS works: both ends are authenticated"
         says = "the server's OpenSSL verified the client's certificate"
     else:
-        summary = "mutual TLS, as far as it can be seen: the server took the client's certificate"
-        says = "whether the server verified it, only the server knows"
+        summary = (
+            "the server accepted the client's certificate; whether it verified it is not visible"
+        )
+        says = "only the server can report whether it verified the certificate"
     if not by_client:
-        summary = "the server took the client's certificate; the client did not verify the server's"
+        summary = (
+            "the server accepted the client's certificate; the client did not verify the server's"
+        )
     checked = "verified" if by_client else "did not verify"
     return Diagnosis(
         code="mutual-tls",
         summary=summary,
         evidence=(
-            "the client's Certificate and CertificateVerify were taken by the server",
+            "the server accepted the client's Certificate and CertificateVerify",
             says,
             f"the client {checked} the server's certificate",
         ),
@@ -106,12 +110,12 @@ def _with_certificate(events: Sequence[Event]) -> Diagnosis:
 def _despite(flaws: Sequence[Suspicion]) -> Diagnosis:
     return Diagnosis(
         code="taken-despite-flaw",
-        summary="the server let in a client whose certificate does not look right: "
-        "it may not verify at all",
+        summary="the server accepted a client whose certificate looks invalid: "
+        "it may not verify certificates",
         evidence=tuple(dict.fromkeys(line for each in flaws for line in each.evidence)),
         reference="RFC 9846 section 4.5.1.3; RFC 5280 section 6.1",
-        fix="try a certificate that must be refused (python -m lab.probe does); "
-        "see that the server verifies, and does not only ask",
+        fix="test the server with a certificate that it must refuse (python -m lab.probe); "
+        "make sure that it verifies certificates, and does not only request them",
     )
 
 
@@ -125,32 +129,32 @@ def _verified(events: Sequence[Event], endpoint: Endpoint) -> bool:
 
 
 def refused_by_http(summary: Summary, outcome: Outcome) -> Diagnosis:
-    """TLS let the client in, and HTTP answered with a refusal."""
-    answer = f"the handshake was completed, and HTTP answered {outcome.http_status}"
+    """Return the cause where the handshake was accepted and HTTP refused the request."""
+    answer = f"the handshake completed, and HTTP answered {outcome.http_status}"
     if summary.request is None and not summary.sealed:
         return Diagnosis(
             code="http-not-about-certificates",
-            summary="TLS asked for no client certificate; the refusal came from HTTP alone",
+            summary="the server requested no client certificate; HTTP refused the request",
             evidence=(answer, NO_REQUEST),
             reference="RFC 9110 section 15.5",
-            fix="look at the request: its path, its credentials, the server's own log",
+            fix="check the request's path and credentials, and the server's log",
         )
     if summary.client_chain:
         return Diagnosis(
             code="http-refuses-identity",
-            summary="TLS took the client's certificate, or left the verdict to HTTP, "
-            "and HTTP refused the client",
+            summary="the handshake completed with the client's certificate, and HTTP refused the "
+            "request",
             evidence=(answer, "the client presented a certificate"),
             reference="RFC 9110 section 15.5.4",
-            fix="see whether the server's rules name this subject; some servers (nginx) also "
+            fix="check that the server's rules allow this subject; some servers (nginx) also "
             "report a certificate that does not verify in this way",
         )
     return Diagnosis(
         code="http-wants-certificate",
-        summary="the refusal came from HTTP, not from TLS: "
-        "the handshake lets clients without a certificate pass",
+        summary="HTTP refused the request, not TLS: "
+        "the handshake accepts clients without a certificate",
         evidence=(answer, EMPTY if summary.client_chain == () else "no Certificate was seen"),
         reference="RFC 9110 section 15.5; RFC 9846 section 4.5.1.3",
-        fix="give the client a certificate (--cert, --key); the server may be as it should be: "
-        "this is how nginx does it",
+        fix="give the client a certificate (--cert, --key); the server may be configured "
+        "correctly: nginx works this way",
     )

@@ -117,13 +117,17 @@ def _causes(view: _View) -> Iterator[Diagnosis]:
 
 
 def _unknown(outcome: Outcome) -> Diagnosis:
-    seen = _what_was_seen(outcome) if outcome.by and outcome.signal else "nothing came to an end"
+    seen = (
+        _what_was_seen(outcome)
+        if outcome.by and outcome.signal
+        else "no end of the connection was observed"
+    )
     return Diagnosis(
         code="unknown",
-        summary="what was seen of the connection does not tell why it ended so",
+        summary="inconclusive: what was observed does not show why the connection ended",
         evidence=(seen,),
         reference="RFC 9846 section 6",
-        fix="watch the connection from its first byte",
+        fix="observe the connection from its first byte",
     )
 
 
@@ -175,7 +179,7 @@ def _visible(view: _View, owner: Endpoint, seen: str) -> Iterator[Diagnosis]:
 
 
 def _unnegotiated(view: _View, seen: str) -> Iterator[Diagnosis]:
-    early = "no ServerHello and no CertificateRequest came: this is not about client certificates"
+    early = "no ServerHello or CertificateRequest was sent: client certificates are not the cause"
     if view.alert is None:
         yield _unexplained(view, seen)
     found = mismatches(view.summary, view.alert)
@@ -190,7 +194,7 @@ def _unnegotiated(view: _View, seen: str) -> Iterator[Diagnosis]:
     if not found and view.alert is not None:
         yield Diagnosis(
             code="refused-at-hello",
-            summary="the server refused the ClientHello; why cannot be told from here",
+            summary="the server refused the ClientHello; the cause is not visible on the wire",
             evidence=(seen, early),
             reference="RFC 9846 section 4.2.1",
             fix="read the server's log",
@@ -199,7 +203,7 @@ def _unnegotiated(view: _View, seen: str) -> Iterator[Diagnosis]:
 
 def _no_certificate(view: _View, seen: str) -> Diagnosis:
     verdict = view.summary.refusal_by(Endpoint.SERVER)
-    said = (f"OpenSSL at the server says: {escaped(verdict.reason)}",) if verdict else ()
+    said = (f"the server's OpenSSL says: {escaped(verdict.reason)}",) if verdict else ()
     requires = "requires" if verdict or view.alert is not None else "seems to require"
     return Diagnosis(
         code="no-client-certificate",
@@ -214,16 +218,17 @@ def _no_certificate(view: _View, seen: str) -> Diagnosis:
 def _no_fitting_certificate(summary: Summary, seen: str) -> Diagnosis:
     assert summary.request is not None
     names = [distinguished_name(der) for der in summary.request.certificate_authorities]
-    asked = f"the server takes certificates of {', '.join(map(escaped, names))}" if names else ""
-    schemes = ", ".join(map(str, summary.request.supported_signature_algorithms[:6]))
-    signs = f"the server takes signatures by {schemes}, among others" if schemes else ""
+    asked = f"the server names the CAs {', '.join(map(escaped, names))}" if names else ""
+    schemes = list(map(str, summary.request.supported_signature_algorithms))
+    more = ", among others" if len(schemes) > 6 else ""
+    signs = f"the server accepts signatures by {', '.join(schemes[:6])}{more}" if schemes else ""
     return Diagnosis(
         code="no-fitting-client-certificate",
-        summary="the client may have a certificate, and found that it does not fit the request",
+        summary="the client may have a certificate that does not match the CertificateRequest",
         evidence=(admission.EMPTY, *filter(None, (asked, signs)), seen),
         reference="RFC 9846 section 4.5.1.2; RFC 5246 section 7.4.6",
-        fix="compare the client's issuer and the type of its key with what the server asks for; "
-        "browsers and Java keep silent when they do not fit",
+        fix="compare the client's issuer and key type with the CertificateRequest; "
+        "browsers and Java send no certificate if theirs does not match",
     )
 
 
@@ -232,15 +237,15 @@ def _about_certificate(case: Case, found: Sequence[Suspicion], seen: str) -> Ite
         yield _of(each, case.owner, seen)
     if not found:
         verdict = (
-            (f"OpenSSL at the {case.owner.other.value} says: {escaped(case.verdict.reason)}",)
+            (f"the {case.owner.other.value}'s OpenSSL says: {escaped(case.verdict.reason)}",)
             if case.verdict
             else ()
         )
         yield Diagnosis(
             code=f"{case.owner.value}-certificate-refused",
-            summary=f"the {case.owner.other.value} refused the {case.owner.value}, most likely for "
-            "its certificate; why cannot be told from here",
-            evidence=(seen, *verdict, "nothing in the certificates themselves explains it"),
+            summary=f"the {case.owner.other.value} refused the {case.owner.value}, most likely "
+            "because of its certificate; the cause is not visible on the wire",
+            evidence=(seen, *verdict, "the certificates themselves show no cause"),
             reference="RFC 9846 section 4.5.1.3",
             fix=f"read the log of the {case.owner.other.value}",
         )
@@ -260,10 +265,13 @@ def _of(found: Suspicion, owner: Endpoint, seen: str) -> Diagnosis:
 def _unproved(seen: str) -> Diagnosis:
     return Diagnosis(
         code="client-key-not-proved",
-        summary="the client's CertificateVerify did not convince the server",
-        evidence=(seen, "it may be the signature: the wrong key, or an algorithm not taken"),
+        summary="the server may have rejected the client's CertificateVerify",
+        evidence=(
+            seen,
+            "possible: a wrong private key, or a signature algorithm the server does not accept",
+        ),
         reference="RFC 9846 section 4.5.2; RFC 5246 section 7.4.8",
-        fix="check that the key belongs to the certificate, and that the server takes its type",
+        fix="check that the key belongs to the certificate, and that the server accepts its type",
     )
 
 
@@ -271,28 +279,27 @@ def _unexplained(view: _View, seen: str) -> Diagnosis:
     lost: tuple[str, ...] = ()
     if view.outcome.signal is Signal.RST and view.summary.client_wrote_data:
         lost = (
-            "the client had written data already: a server that closes with it unread answers "
-            "with RST, which can overtake and destroy an alert",
+            "the client had written data already: a server that closes with unread data sends "
+            "RST, and the client can then lose an alert sent before it",
         )
     return Diagnosis(
         code="refused-without-alert",
-        summary="the server ended the connection without saying why",
+        summary="the server closed the connection without an alert",
         evidence=(seen, *lost),
         reference="RFC 9846 section 6.2",
-        fix="read the server's log; let it send its alert, close its sending side, and read on "
-        "for a while before it closes",
+        fix="read the server's log; a server should send its alert, shut down its sending side, "
+        "and keep reading for a while before it closes",
     )
 
 
 def _in_mid_handshake(summary: Summary, seen: str) -> Diagnosis:
-    sealed = ("some records could not be opened",) if summary.sealed else ()
+    sealed = ("some records could not be decrypted",) if summary.sealed else ()
     return Diagnosis(
         code="refused-in-handshake",
-        summary="the server broke off in the middle of the handshake, "
-        "before a client certificate was seen",
+        summary="the server aborted the handshake before a client certificate was seen",
         evidence=(seen, *sealed),
         reference="RFC 9846 section 6.2",
-        fix="give the key log if records stayed closed; else read the server's log",
+        fix="supply the key log if records were not decrypted; otherwise read the server's log",
     )
 
 
@@ -308,18 +315,18 @@ def _by_client(view: _View) -> Iterator[Diagnosis]:
     else:
         yield Diagnosis(
             code="client-left",
-            summary="the client broke off the handshake",
+            summary="the client aborted the handshake",
             evidence=(seen,),
             reference="RFC 9846 section 6.1",
-            fix="read what the client itself says of it",
+            fix="read the client's error message or log",
         )
 
 
 def _protocol_failure(view: _View, seen: str, said: str) -> Diagnosis:
-    """The end that broke off says itself that it is not about the other's certificate."""
+    """Return the cause where the end that aborted reports that it is not the certificate."""
     by = view.outcome.by
     assert by is not None
-    own = (f"the {by.value}'s own library says: {escaped(said)}",) if said else ()
+    own = (f"the {by.value}'s TLS library says: {escaped(said)}",) if said else ()
     broken = tuple(
         f"the {event.endpoint.value}'s {event.where} is malformed: {event.problem}"
         for event in view.events
@@ -327,12 +334,11 @@ def _protocol_failure(view: _View, seen: str, said: str) -> Diagnosis:
     )
     return Diagnosis(
         code="protocol-failure",
-        summary=f"the {by.value} broke off over something other than "
+        summary=f"the {by.value} aborted the handshake for a reason other than "
         f"the {by.other.value}'s certificate",
         evidence=(seen, *own, *broken),
         reference="RFC 9846 section 6.2",
-        fix="look for settings that do not fit, for a fault in one implementation, "
-        "or for damage on the way",
+        fix="look for incompatible settings, a bug in one implementation, or corrupted data",
     )
 
 

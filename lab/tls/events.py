@@ -85,7 +85,7 @@ class AlertSeen(WireEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeCipherSpecSeen(WireEvent):
-    """A ChangeCipherSpec record: RFC 5246 section 7.1, or RFC 9846 appendix E.4's empty gesture.
+    """A ChangeCipherSpec record: RFC 5246 section 7.1, or RFC 9846 appendix E.4's dummy record.
 
     ``out_of_order`` tells that neither RFC allows it at this point.
     """

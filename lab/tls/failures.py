@@ -1,6 +1,6 @@
-"""Connections that came to nothing by no decision of either end: the cause that fits.
+"""Causes of failed connections: those that neither end accepted or rejected.
 
-This module must not know of certificates: where one was judged, somebody decided.
+This module must not know certificates: where one was judged, the outcome is a rejection.
 """
 
 from __future__ import annotations
@@ -44,19 +44,21 @@ def failure(events: Sequence[Event], summary: Summary, outcome: Outcome) -> Diag
     if outcome.signal is Signal.CLOSE_NOTIFY:
         return Diagnosis(
             code="no-verdict",
-            summary="the client left before the server had shown what it makes of it",
-            evidence=("neither data, nor a ticket, nor an alert came from the server",),
+            summary="the client closed the connection before the server accepted or rejected it",
+            evidence=("the server sent no application data, no session ticket and no alert",),
             reference="RFC 9846 section 4.5.3",
-            fix="send a request and wait for its answer",
+            fix="send a request and read the response",
         )
     if summary.server_hello is not None:
         return _broken_off(outcome, whose)
     return Diagnosis(
         code="closed-at-once",
-        summary=f"the {whose} ended the connection before any TLS message had passed",
-        evidence=("TCP was set up, and ended without a TLS record of the other end",),
+        summary=f"the {whose} closed the connection before any TLS message",
+        evidence=(
+            "the TCP connection was established, and ended without a TLS record from the other end",
+        ),
         reference="RFC 9846 section 4",
-        fix="check that the port serves TLS, and whether a proxy or filter stands before it",
+        fix="check that the port serves TLS, and whether a proxy or firewall is in the path",
     )
 
 
@@ -64,13 +66,13 @@ def _no_tls(events: Sequence[Event], whose: str) -> Diagnosis:
     alien = next(event for event in events if isinstance(event, NotTls))
     sample = escaped(alien.sample[:32].decode("latin-1"))
     known = alien.protocol is not Protocol.UNKNOWN
-    what = f"but {alien.protocol.value}" if known else "nor any other protocol that is known here"
+    what = f"they look like {alien.protocol.value}" if known else "the protocol is not recognized"
     return Diagnosis(
         code="no-tls",
-        summary=f"the {whose} does not speak TLS here, {what}",
+        summary=f"the {whose}'s first bytes are not TLS: {what}",
         evidence=(f'its first bytes are "{sample}"',),
         reference="RFC 9846 section 5.1",
-        fix="check the port, and whether TLS must be asked for first (STARTTLS)",
+        fix="check the port, and whether the protocol upgrades to TLS by a command (STARTTLS)",
     )
 
 
@@ -97,39 +99,39 @@ def _is_time_out(event: Event) -> bool:
 
 def _slowness(begun: Unfinished, by: Endpoint) -> Diagnosis:
     what = begun.part.value
-    whole = "its header not being whole" if begun.expected is None else f"of {begun.expected}"
+    whole = "the header incomplete" if begun.expected is None else f"of {begun.expected}"
     return Diagnosis(
         code="unfinished",
         summary=f"the {by.value} began a {what} and did not finish it in time",
-        evidence=(f"{begun.came} bytes of the {what} came, {whole}",),
+        evidence=(f"{begun.came} bytes of the {what} arrived, {whole}",),
         reference="RFC 9846 section 5.1",
-        fix=f"look for a {by.value} that stalls, or for what holds up the bytes on their way",
+        fix=f"check whether the {by.value} stalls, or the network delays its packets",
     )
 
 
 def _flood(heard: Sequence[Event], number: int, by: Endpoint) -> Diagnosis:
     return Diagnosis(
         code="endless-handshake",
-        summary=f"the {by.value} went on sending, and did not complete the handshake",
-        evidence=(f"messages and records of the {by.value}: {number}, the last {_last(heard)}",),
+        summary=f"the {by.value} kept sending without completing the handshake",
+        evidence=(f"messages and records from the {by.value}: {number}, the last {_last(heard)}",),
         reference="RFC 9846 section 4",
-        fix=f"look for a fault in the {by.value}, or an attack: no handshake needs that",
+        fix=f"look for a bug in the {by.value}, or an attack: no handshake needs that",
     )
 
 
 def _silence(heard: Sequence[Event], summary: Summary, by: Endpoint) -> Diagnosis:
     if heard:
-        nothing = f"nothing came after the {by.value}'s {_last(heard)}"
+        nothing = f"nothing arrived after the {by.value}'s {_last(heard)}"
     elif by is Endpoint.CLIENT or summary.client_hello is None:
-        nothing = "not one message came"
+        nothing = "no message arrived"
     else:
         nothing = "no answer to ClientHello"
     return Diagnosis(
         code="silence",
-        summary=f"the {by.value} fell silent",
+        summary=f"timed out waiting for the {by.value}",
         evidence=(nothing,),
         reference="RFC 9846 section 4",
-        fix="check that something serves this port, and what stands between the ends",
+        fix="check that both ends are running, and whether a firewall or proxy drops packets",
     )
 
 
@@ -140,17 +142,17 @@ def _last(heard: Sequence[Event]) -> str:
         return event.message.name
     if isinstance(event, AlertSeen):
         return f"alert {event.description}"
-    return "ChangeCipherSpec" if isinstance(event, ChangeCipherSpecSeen) else "sealed record"
+    return "ChangeCipherSpec" if isinstance(event, ChangeCipherSpecSeen) else "undecrypted record"
 
 
 def _malformed(events: Sequence[Event], whose: str) -> Diagnosis:
     broken = next(event for event in events if isinstance(event, Malformed))
     return Diagnosis(
         code="malformed",
-        summary=f"what the {whose} sent breaks the protocol's syntax",
+        summary=f"the {whose} sent malformed data",
         evidence=(f"{broken.where}, at byte {broken.offset}: {broken.problem}",),
         reference="RFC 9846 section 6.2 (decode_error)",
-        fix="look for a damaged stream, or a fault in that implementation",
+        fix="look for corrupted data, or a bug in that implementation",
     )
 
 
@@ -160,11 +162,11 @@ def _broken_off(outcome: Outcome, whose: str) -> Diagnosis:
         how = f"the alert {outcome.alert.description} ({outcome.alert.description.value})"
     return Diagnosis(
         code="broken-off-afterwards",
-        summary=f"the handshake was accepted; the {whose} broke the connection off after it",
+        summary=f"the handshake completed; the {whose} aborted the connection afterwards",
         evidence=(
-            "the server had taken the client's last flight",
-            f"then came {how}, with no answer and no close_notify",
+            "the server had accepted the client's last flight",
+            f"then came {how}, without a response or close_notify",
         ),
         reference="RFC 9846 section 6.1",
-        fix=f"read the log of the {whose}: this is not about the handshake",
+        fix=f"read the log of the {whose}: the cause is not in the handshake",
     )

@@ -1,7 +1,7 @@
-"""What can be wrong with a certificate, as a table: one row a fault, for either end.
+"""The table of what can be wrong with a certificate: one row for each fault, for either end.
 
-Each row names the fault, OpenSSL's verdicts that state it, the alerts that servers and clients use
-for it (a hint, never a proof: they differ), the section it breaks, and what mends it. ``{role}`` in
+Each row has the fault, the OpenSSL verify codes that report it, the alerts that servers and clients
+send for it (a hint, never a proof: they differ), the RFC section, and the fix. ``{role}`` in
 a text is the end whose certificate it is, ``{other}`` the end that judges it.
 
 This module must not know how a fault is found.
@@ -33,7 +33,7 @@ _UNKNOWN = frozenset({Alert.BAD_CERTIFICATE, Alert.CERTIFICATE_UNKNOWN})
 
 EXPIRED = Fault(
     code="certificate-expired",
-    summary="the {role}'s certificate, or one above it, has expired",
+    summary="the {role}'s certificate, or another one in its chain, has expired",
     reference="RFC 5280 section 4.1.2.5",
     fix="issue a new certificate for the {role}; check the {other}'s clock too",
     verdicts=frozenset({10}),
@@ -41,15 +41,15 @@ EXPIRED = Fault(
 )
 NOT_YET_VALID = Fault(
     code="certificate-not-yet-valid",
-    summary="the {role}'s certificate, or one above it, is not valid yet",
+    summary="the {role}'s certificate, or another one in its chain, is not valid yet",
     reference="RFC 5280 section 4.1.2.5",
-    fix="compare the clocks of the CA and of the {other}; issue certificates a little in the past",
+    fix="compare the clocks of the CA and of the {other}; set notBefore a little in the past",
     verdicts=frozenset({9}),
     alerts=frozenset({Alert.CERTIFICATE_EXPIRED}) | _UNKNOWN,
 )
 SELF_SIGNED = Fault(
     code="certificate-self-signed",
-    summary="the {role}'s certificate is its own issuer, and the {other} does not trust it",
+    summary="the {role}'s certificate is self-signed, and the {other} does not trust it",
     reference="RFC 5280 section 6.1",
     fix="have the certificate issued by a CA that the {other} trusts",
     verdicts=frozenset({18}),
@@ -59,24 +59,25 @@ INTERMEDIATE_MISSING = Fault(
     code="intermediate-missing",
     summary="the {role} did not send the intermediate certificate that leads to a trusted CA",
     reference="RFC 9846 section 4.5.1; RFC 5246 section 7.4.2",
-    fix="give the {role} a file with its own certificate first and the intermediates behind it",
+    fix="give the {role} a file with its own certificate first, followed by the intermediates",
     verdicts=frozenset({20, 21}),
     alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
 )
 UNTRUSTED_CA = Fault(
     code="ca-not-trusted",
-    summary="the CA of the {role}'s certificate is not one that the {other} trusts",
+    summary="the {other} does not trust the CA that issued the {role}'s certificate",
     reference="RFC 5280 section 6.1",
-    fix="issue the certificate from a CA that the {other} trusts, or let the {other} trust its CA",
+    fix="issue the certificate from a CA that the {other} trusts, or add its CA to the {other}'s "
+    "CA file",
     verdicts=frozenset({2, 19, 20, 21, 27, 28}),
     alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
 )
 WRONG_PURPOSE = Fault(
     code="wrong-extended-key-usage",
-    summary="the extendedKeyUsage of the {role}'s chain does not allow it to be a {role}",
+    summary="the extendedKeyUsage in the {role}'s chain does not allow {role}Auth",
     reference="RFC 5280 section 4.2.1.12",
-    fix="issue the certificate with the {role}'s purpose ({role}Auth), or with no "
-    "extendedKeyUsage; an intermediate with one must allow it too",
+    fix="issue the certificate with {role}Auth in extendedKeyUsage, or without the extension; an "
+    "intermediate that has the extension must allow it too",
     verdicts=frozenset({26}),
     alerts=frozenset({Alert.UNSUPPORTED_CERTIFICATE}) | _UNKNOWN,
 )
@@ -98,15 +99,15 @@ REVOKED = Fault(
 )
 CRL_UNUSABLE = Fault(
     code="crl-unusable",
-    summary="the {other} checks revocation, and lacks a current CRL of one of the issuers",
+    summary="the {other} checks revocation, and has no current CRL from one of the issuers",
     reference="RFC 5280 section 6.3.3",
-    fix="give the {other} a fresh CRL of every CA in the chain, the intermediates' too",
+    fix="give the {other} a current CRL from every CA in the chain, intermediates included",
     verdicts=frozenset({3, 4, 6, 8, 11, 12, 33, 35, 36}),
     alerts=frozenset({Alert.UNKNOWN_CA, Alert.CERTIFICATE_EXPIRED}) | _UNKNOWN,
 )
 BAD_SIGNATURE = Fault(
     code="bad-certificate-signature",
-    summary="the signature on a certificate of the {role}'s chain does not verify",
+    summary="the signature on a certificate in the {role}'s chain does not verify",
     reference="RFC 5280 section 6.1.3",
     fix="the file is damaged, or another CA of the same name signed it: issue it again",
     verdicts=frozenset({4, 5, 7, 29, 30}),
@@ -114,7 +115,7 @@ BAD_SIGNATURE = Fault(
 )
 NOT_A_CA = Fault(
     code="issuer-is-no-ca",
-    summary="a certificate in the middle of the {role}'s chain is not allowed to issue others",
+    summary="an issuer in the {role}'s chain is not allowed to issue certificates",
     reference="RFC 5280 sections 4.2.1.3 and 4.2.1.9",
     fix="issue the intermediate with basicConstraints CA:TRUE and keyUsage keyCertSign",
     verdicts=frozenset({24, 32, 37, 79}),
@@ -130,7 +131,7 @@ PATH_LENGTH = Fault(
 )
 NAME_CONSTRAINTS = Fault(
     code="name-constraints-violated",
-    summary="a CA of the {role}'s chain may not issue for a name in the certificate",
+    summary="the {role}'s certificate has a name that a CA's nameConstraints do not permit",
     reference="RFC 5280 section 4.2.1.10",
     fix="issue the certificate for names that the CA's nameConstraints permit",
     verdicts=frozenset({47, 48, 49, 50, 51, 52, 53}),
@@ -138,42 +139,42 @@ NAME_CONSTRAINTS = Fault(
 )
 CRITICAL_EXTENSION = Fault(
     code="unknown-critical-extension",
-    summary="the {role}'s certificate has a critical extension that the {other} does not know",
+    summary="the {role}'s certificate has a critical extension that the {other} does not support",
     reference="RFC 5280 section 4.2",
-    fix="issue the certificate without it, or with it marked non-critical",
+    fix="issue the certificate without the extension, or mark it non-critical",
     verdicts=frozenset({34, 41, 42}),
     alerts=_UNKNOWN | {Alert.UNSUPPORTED_CERTIFICATE},
 )
 WEAK = Fault(
     code="key-or-digest-too-weak",
-    summary="a key or a signature's digest in the {role}'s chain is weaker than the {other} takes",
+    summary="a key or signature digest in the {role}'s chain is too weak for the {other}",
     reference="RFC 9846 section 4.5.1.3",
-    fix="issue the chain with RSA 2048 or EC P-256 at least, and SHA-256",
+    fix="issue the chain with keys of at least RSA 2048 or EC P-256, and with SHA-256",
     verdicts=frozenset({66, 67, 68}),
     alerts=frozenset({Alert.BAD_CERTIFICATE, Alert.HANDSHAKE_FAILURE, Alert.UNKNOWN_CA})
     | {Alert.INSUFFICIENT_SECURITY, Alert.UNSUPPORTED_CERTIFICATE},
 )
 KEY_TYPE = Fault(
     code="key-type-not-taken",
-    summary="the {role}'s key is of a type or on a curve that the {other} does not take",
+    summary="the {other} does not accept the {role}'s key type or curve",
     reference="RFC 9846 section 4.3.3; RFC 8422 section 5.1.1",
-    fix="give the {role} a key of RSA 2048 or on P-256",
+    fix="give the {role} an RSA 2048 or EC P-256 key",
     alerts=frozenset({Alert.ILLEGAL_PARAMETER, Alert.HANDSHAKE_FAILURE})
     | {Alert.UNSUPPORTED_CERTIFICATE, Alert.BAD_CERTIFICATE},
 )
 TOO_LARGE = Fault(
     code="message-too-large",
-    summary="the {role}'s Certificate message is larger than the {other} takes",
-    reference="RFC 9846 section 4.5.1 (its bound is 2^24-1; OpenSSL's default is 102,400)",
+    summary="the {role}'s Certificate message is larger than the {other} accepts",
+    reference="RFC 9846 section 4.5.1 (the limit is 2^24-1; OpenSSL's default is 102,400)",
     fix="send fewer certificates, and smaller ones",
     alerts=frozenset({Alert.ILLEGAL_PARAMETER, Alert.RECORD_OVERFLOW, Alert.DECODE_ERROR})
     | {Alert.BAD_CERTIFICATE, Alert.INTERNAL_ERROR},
 )
 WRONG_NAME = Fault(
     code="name-mismatch",
-    summary="the {role}'s certificate does not name the host that the {other} asked for",
+    summary="the {role}'s certificate does not match the host name that the {other} asked for",
     reference="RFC 9525 section 6; RFC 2818 section 3.1",
-    fix="issue it with that host's DNS name or address in subjectAltName; do not count on the CN",
+    fix="issue it with that DNS name or IP address in subjectAltName; the CN is not enough",
     verdicts=frozenset({62, 63, 64}),
     alerts=_UNKNOWN,
 )

@@ -1,7 +1,7 @@
-"""What files of certificates and keys hold, and what is wrong with it: the words.
+"""The result of an inspection: what files of certificates and keys contain, and the flaws found.
 
-Rules: text of a certificate is given as it stands: whoever shows it escapes it. A flaw is named by
-an enum member; how bad it is, is a grade, and both come with what was seen.
+Rules: text from a certificate is kept unescaped: whoever shows it escapes it. A flaw is an enum
+member, its severity a grade; both come with evidence.
 
 This module must not know how a flaw is found, nor how anything is shown.
 """
@@ -17,16 +17,16 @@ from lab.tls.certificates import CertificateDescription
 
 
 class Grade(enum.Enum):
-    """Who minds; the value is a sentence about the certificate."""
+    """The severity of a flaw; the value is a sentence about the certificate."""
 
     REFUSED = "OpenSSL refuses it"
-    STRICT = "OpenSSL takes it, and refuses it where VERIFY_X509_STRICT is set"
-    ACCEPTED = "OpenSSL takes it; others may not"
+    STRICT = "OpenSSL accepts it, but refuses it with VERIFY_X509_STRICT"
+    ACCEPTED = "OpenSSL accepts it; other implementations may not"
     UNUSABLE = "certificate and key cannot be loaded together"
 
 
 class TlsRole(enum.Enum):
-    """Who shows a certificate."""
+    """The end that presents a certificate."""
 
     CLIENT = "client"
     SERVER = "server"
@@ -76,7 +76,7 @@ class Flaw(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFlaw:
-    """One thing that is wrong.
+    """A flaw that was found.
 
     ``summary`` is a sentence without its full stop, ``evidence`` what was seen that speaks for it,
     ``reference`` the section that the case is about, ``fix`` what to do.
@@ -92,7 +92,7 @@ class FoundFlaw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suitability:
-    """Whether OpenSSL takes a certificate in one role of TLS: if ``obstacles`` is empty."""
+    """Whether OpenSSL accepts a certificate in one TLS role: if ``obstacles`` is empty."""
 
     role: TlsRole
     obstacles: tuple[str, ...]
@@ -172,7 +172,7 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """Files that were looked at together."""
+    """The result of inspecting files together."""
 
     files: tuple[FileReport, ...]
 
@@ -187,5 +187,5 @@ class Inspection:
 
 
 def place(name: str, number: int, of: int) -> str:
-    """How an entry is called: by its file, and by its number where there are several."""
+    """Return the name of an entry: its file, and its number where there are several."""
     return name if of == 1 else f"{name}, no. {number}"

@@ -1,6 +1,6 @@
-"""Why a server refuses a ClientHello: the two ends have something not in common.
+"""Causes of a refused ClientHello: parameters that client and server do not have in common.
 
-This module must not know of certificates: none has been shown when this happens.
+This module must not know certificates: none has been sent at that point.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def _versions(hello: ClientHello) -> Iterator[Mismatch]:
     versions = [version for version in offered_versions(hello) if version.is_known]
     yield Mismatch(
         code="no-common-version",
-        summary="the server does not speak any TLS version that the client offers",
+        summary="the server supports none of the TLS versions that the client offers",
         offer=f"the client offers {_listed(versions)}",
         reference="RFC 9846 section 4.3.1; RFC 5246 appendix E.1",
-        fix="offer a version that the server speaks, or let the server speak this one",
+        fix="offer a version that the server supports, or enable one of these on the server",
         alerts=frozenset({Alert.PROTOCOL_VERSION}),
         reasons=("UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW"),
     )
@@ -74,21 +74,21 @@ def _versions(hello: ClientHello) -> Iterator[Mismatch]:
 def _parameters(hello: ClientHello) -> Iterator[Mismatch]:
     yield Mismatch(
         code="no-common-cipher-suite",
-        summary="client and server have no cipher suite in common, or none that the server's "
-        "certificate can serve",
+        summary="client and server have no cipher suite in common, or none that suits the "
+        "server's key type",
         offer=f"the client offers {_listed(hello.cipher_suites)}",
         reference="RFC 9846 section 4.2.1; RFC 5246 section 7.4.1.3",
-        fix="allow one suite on both sides that fits the type of the server's key",
+        fix="enable a cipher suite on both sides that suits the server's key type",
         alerts=frozenset({Alert.HANDSHAKE_FAILURE, Alert.INSUFFICIENT_SECURITY}),
     )
     groups = hello.find(SupportedGroups)
     if groups is not None:
         yield Mismatch(
             code="no-common-group",
-            summary="client and server have no group for the key exchange in common",
+            summary="client and server have no key exchange group in common",
             offer=f"the client offers {_listed(groups.named_group_list)}",
             reference="RFC 9846 section 4.3.7; RFC 8422 section 5.1.1",
-            fix="allow one group on both sides, such as x25519 or secp256r1",
+            fix="enable one group on both sides, such as x25519 or secp256r1",
             alerts=frozenset({Alert.HANDSHAKE_FAILURE, Alert.INSUFFICIENT_SECURITY}),
             reasons=("NO_SUITABLE_GROUPS", "NO_SUITABLE_KEY_SHARE"),
             narrow=not _USUAL_GROUPS & set(groups.named_group_list),
@@ -97,10 +97,10 @@ def _parameters(hello: ClientHello) -> Iterator[Mismatch]:
     if schemes is not None:
         yield Mismatch(
             code="no-common-signature-algorithm",
-            summary="the server's key cannot sign with any algorithm that the client takes",
-            offer=f"the client takes {_listed(schemes.supported_signature_algorithms)}",
+            summary="the server's key cannot sign with any algorithm that the client accepts",
+            offer=f"the client accepts {_listed(schemes.supported_signature_algorithms)}",
             reference="RFC 9846 section 4.3.3; RFC 5246 section 7.4.1.4.1",
-            fix="give the server a certificate with a key of a type that the client takes",
+            fix="give the server a certificate with a key type that the client accepts",
             alerts=frozenset({Alert.HANDSHAKE_FAILURE}),
             reasons=("NO_SUITABLE_SIGNATURE_ALGORITHM", "NO_SHARED_SIGNATURE_ALGORITHMS"),
             narrow=not _USUAL_SCHEMES & set(schemes.supported_signature_algorithms),
@@ -111,12 +111,14 @@ def _names(summary: Summary, hello: ClientHello) -> Iterator[Mismatch]:
     name = summary.server_name
     yield Mismatch(
         code="unknown-server-name",
-        summary="the server has no site of the name that the client asks for"
+        summary="the server is not configured for the host name that the client sent (SNI)"
         if name
-        else "the server wants to be asked for a site by name, and the client names none",
-        offer=f"the client asks for {escaped(name)}" if name else "the client sends no server_name",
+        else "the server requires a host name (SNI), and the client sent none",
+        offer=f"the client sent the server_name {escaped(name)}"
+        if name
+        else "the client sent no server_name",
         reference="RFC 6066 section 3",
-        fix="connect by a name that the server is configured for",
+        fix="connect by a host name that the server is configured for",
         alerts=frozenset({Alert.UNRECOGNIZED_NAME, Alert.MISSING_EXTENSION}),
     )
     protocols = hello.find(ApplicationLayerProtocols)
@@ -124,10 +126,10 @@ def _names(summary: Summary, hello: ClientHello) -> Iterator[Mismatch]:
         offered = [escaped(each.decode("latin-1")) for each in protocols.protocol_name_list]
         yield Mismatch(
             code="no-common-application-protocol",
-            summary="the server speaks none of the application protocols that the client offers",
+            summary="the server supports none of the application protocols that the client offers",
             offer=f"the client offers {_listed(offered)}",
             reference="RFC 7301 section 3.2",
-            fix="offer a protocol that the server speaks, or no ALPN",
+            fix="offer a protocol that the server supports, or no ALPN",
             alerts=frozenset({Alert.NO_APPLICATION_PROTOCOL}),
         )
 

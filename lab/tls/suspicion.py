@@ -1,8 +1,8 @@
-"""Which faults a refused certificate chain can have: what its judge said, and what it shows itself.
+"""The faults that a refused certificate chain can have, by verify result, contents and alert.
 
-Rules: a verdict of the judging end's own library is a fact and comes first; what the certificates
-show comes second; an alert alone supports a suspicion and never makes one certain. Where two
-causes look the same on the wire, both are named and the text says so.
+Rules: the verify result of the verifying end's own library is a fact and comes first; what the
+certificates show comes second; an alert alone makes a fault likely, never certain. Where two causes
+look the same on the wire, both are named and the text says so.
 
 This module must not know how the connection ended, beyond the alert that it is given.
 """
@@ -101,7 +101,7 @@ def suspicions(case: Case) -> list[Suspicion]:
 def _by_verdict(case: Case, verdict: LocalFact, shown: Sequence[Suspicion]) -> Iterator[Suspicion]:
     """What the judge's OpenSSL said; where that fits several faults, those that show come first."""
     said = (
-        f"OpenSSL at the {case.owner.other.value} says: "
+        f"the {case.owner.other.value}'s OpenSSL says: "
         f"{escaped(verdict.reason)} (verify code {verdict.code})"
     )
     fitting = [fault for fault in faults.FAULTS if verdict.code in fault.verdicts]
@@ -125,12 +125,12 @@ def _shown(case: Case, chain: Sequence[CertificateDescription]) -> Iterator[Susp
             yield _show(faults.NOT_YET_VALID, since)
         yield from _shown_purpose(case, depth, seen, whose)
         if depth > 0 and seen.is_ca is not True and case.chain[depth] != case.chain[0]:
-            yield _show(faults.NOT_A_CA, f"{whose} is no CA certificate")
+            yield _show(faults.NOT_A_CA, f"{whose} is not a CA certificate")
         if weakness := _weakness(seen):
             yield _show(faults.WEAK, f"{whose} has {weakness}")
     octets = sum(map(len, case.chain))
     if octets > _LARGE:
-        says = f"the chain has {octets} bytes; OpenSSL takes {_LARGE} unless told otherwise"
+        says = f"the chain has {octets} bytes; OpenSSL accepts {_LARGE} by default"
         yield _show(faults.TOO_LARGE, says)
     if chain and chain[0].key_type.startswith("EC ") and chain[0].key_type not in _USUAL_CURVES:
         says = f"the {case.owner.value}'s key is on the curve {chain[0].key_type[3:]}"
@@ -146,7 +146,7 @@ def _shown_purpose(
     if allowed is not None and purpose not in allowed:
         says = f"{whose} has the extendedKeyUsage {', '.join(allowed)}, without {purpose}"
         if _ANY_PURPOSE in allowed:
-            says += f"; not every stack takes {_ANY_PURPOSE} for it"
+            says += f"; not every implementation accepts {_ANY_PURPOSE} instead"
         yield _show(faults.WRONG_PURPOSE, says)
     if depth == 0 and seen.key_usage is not None and "digitalSignature" not in seen.key_usage:
         says = f"{whose} has the keyUsage {', '.join(seen.key_usage)}, without digitalSignature"
@@ -158,7 +158,7 @@ def _shown_name(case: Case, leaf: CertificateDescription) -> Iterator[Suspicion]
     host = case.server_name.lower()
     wildcard = f"dns:*.{host.partition('.')[2]}"
     if f"dns:{host}" not in names and wildcard not in names:
-        has = ", ".join(map(escaped, leaf.subject_alt_names)) or "nothing"
+        has = ", ".join(map(escaped, leaf.subject_alt_names)) or "no names"
         says = f"the client asked for {escaped(case.server_name)}; subjectAltName has {has}"
         yield _show(faults.WRONG_NAME, says)
 
@@ -183,16 +183,16 @@ def _alike(case: Case, chain: Sequence[CertificateDescription]) -> Iterator[Susp
             yield _like(faults.SELF_SIGNED, says)
     elif wanted and known:
         if told:
-            says = f"the server asks for {issuer} by name; it may be another CA of the same name"
+            says = f"the server names {issuer}; its CA may be another one of the same name"
             yield _like(faults.UNTRUSTED_CA, says)
     elif wanted:
         says = (
             f"the chain ends with a certificate issued by {issuer}, "
-            f"and the server asks for {', '.join(map(escaped, wanted))}"
+            f"and the server names {', '.join(map(escaped, wanted))}"
         )
         yield from _untrusted_or_incomplete(case, chain, says)
     elif told:
-        ask = "" if case.owner is Endpoint.SERVER else ", and the server names no CAs that it takes"
+        ask = "" if case.owner is Endpoint.SERVER else ", and the server names no CAs"
         says = f"the chain ends with a certificate issued by {issuer}{ask}"
         yield from _untrusted_or_incomplete(case, chain, says)
 
@@ -200,7 +200,7 @@ def _alike(case: Case, chain: Sequence[CertificateDescription]) -> Iterator[Susp
 def _untrusted_or_incomplete(
     case: Case, chain: Sequence[CertificateDescription], says: str
 ) -> Iterator[Suspicion]:
-    alike = "the wire cannot tell a CA that is not trusted from an intermediate that was not sent"
+    alike = "an untrusted CA and a missing intermediate look the same on the wire"
     yield _like(faults.UNTRUSTED_CA, says, alike)
     if chain[-1].subject != chain[-1].issuer:  # else a root was sent, and nothing is missing
         number = "one certificate" if len(chain) == 1 else f"{len(chain)} certificates"
@@ -214,7 +214,7 @@ def _by_alert(case: Case) -> Iterator[Suspicion]:
         return
     for fault in _UNSEEN:
         if case.alert in fault.alerts:
-            says = f"only the alert speaks for it: {case.alert} ({case.alert.value})"
+            says = f"inferred from the alert alone: {case.alert} ({case.alert.value})"
             yield Suspicion(fault=fault, evidence=(says,), ground=Ground.ALERT)
 
 

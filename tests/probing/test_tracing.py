@@ -195,7 +195,7 @@ async def test_a_protocol_that_we_cannot_speak(certs: Path, tmp_path: Path) -> N
         trace = await traced(replace(asked, tls=replace(asked.tls, alpn=("h2",))))
     assert trace.outcome.http_status is None
     assert trace.diagnosis[0].code == "certificate-optional"
-    assert "HTTP was not asked" in " ".join(trace.diagnosis[0].evidence)
+    assert "no HTTP response was read" in " ".join(trace.diagnosis[0].evidence)
 
 
 @pytest.mark.parametrize(
@@ -257,9 +257,9 @@ async def answering(data: bytes | None) -> AsyncIterator[int]:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak TLS here, but plain HTTP"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "first bytes are not TLS: they look like plain HTTP"),
         (b"220 mail.example ESMTP\r\n", "STARTTLS"),
-        (None, "the server fell silent"),
+        (None, "timed out waiting for the server"),
     ],
     ids=["http", "smtp", "silent"],
 )

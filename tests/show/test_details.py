@@ -65,7 +65,7 @@ def test_a_verdict_on_a_certificate_says_whose_and_why(accepted13: Trace) -> Non
     assert reason(fact) == "certificate has expired (code 10)"
     assert reason(dataclasses.replace(fact, reason="")) == "code 10"
     unreadable = dataclasses.replace(fact, certificate=b"junk")
-    assert headline(unreadable) == "server: certificate refused (without a subject)"
+    assert headline(unreadable) == "server: certificate refused (no subject)"
 
 
 def test_bytes_of_no_known_protocol_are_no_more_than_that() -> None:
@@ -87,11 +87,11 @@ def test_an_alert_without_a_name_keeps_its_number() -> None:
 def test_what_was_not_read_to_its_end_has_its_words() -> None:
     begun = Unfinished(time=0.0, endpoint=CLIENT, part=Part.MESSAGE, came=80, expected=600)
     assert headline(begun) == "unfinished handshake message"
-    assert list(details(begun)) == [Detail("came", "80 bytes, of 600", notable=True)]
+    assert list(details(begun)) == [Detail("received", "80 bytes, of 600", notable=True)]
     header = Unfinished(time=0.0, endpoint=CLIENT, part=Part.RECORD, came=3, expected=None)
     (detail,) = details(header)
-    assert detail.value == "3 bytes, not even its header whole"
+    assert detail.value == "3 bytes, header incomplete"
     more = LeftOut(time=0.0, endpoint=CLIENT, count=81919, octets=327676)
-    assert headline(more) == "81919 more, left out"
+    assert headline(more) == "81919 more, not kept"
     (detail,) = details(more)
-    assert detail.value == "327676 bytes, more than is kept"
+    assert detail.value == "327676 bytes, over the limit"

@@ -78,7 +78,7 @@ def test_a_certificate() -> None:
         "  SAN         DNS:a.test",
         "  EKU         none",
         "  key usage   none",
-        "  CA          not said",
+        "  CA          not stated",
         "  key         RSA 2048",
         "  signature   sha256WithRSAEncryption",
         "  SKI         01:02",
@@ -86,7 +86,7 @@ def test_a_certificate() -> None:
         "  chain       CN=middle (m.crt), then CN=root (ca.crt)",
         "  as client   not allowed: this; that",
         "",
-        "Nothing wrong was found.",
+        "No problems found.",
     ]
 
 
@@ -107,8 +107,8 @@ def test_how_long(left: timedelta, shown: str) -> None:
 @pytest.mark.parametrize(
     ("chain", "whole", "shown"),
     [
-        ((), False, "its issuer is in none of the files"),
-        (("CN=m (m)",), False, "CN=m (m); the next issuer is in none of the files"),
+        ((), False, "the issuer is not in these files"),
+        (("CN=m (m)",), False, "CN=m (m); the next issuer is not in these files"),
     ],
 )
 def test_chains(chain: tuple[str, ...], whole: bool, shown: str) -> None:
@@ -119,7 +119,7 @@ def test_chains(chain: tuple[str, ...], whole: bool, shown: str) -> None:
 def test_a_root_has_no_chain() -> None:
     root = replace(ENTRY, description=replace(ABOUT, issuer="CN=leaf"), chain=(), roles=())
     lines = drawn(root)
-    assert "  issuer      itself" in lines
+    assert "  issuer      same as the subject" in lines
     assert not any("chain" in line for line in lines)
 
 
@@ -145,20 +145,22 @@ def test_the_others() -> None:
     )
     assert lines[1:6] == [
         "private key EC P, encrypted",
-        "  fits        a, b",
+        "  matches     a, b",
         "private key EC P, not encrypted",
-        "  fits        nothing here",
-        "private key of a kind that its password would show, encrypted",
+        "  matches     nothing in these files",
+        "private key unknown type, encrypted",
     ]
     assert lines[6] == "request     CN=leaf"
-    assert lines[-9:-2] == [
-        "CRL         of CN=ca",
-        "  valid       2031-05-06 07:08:09 to further notice UTC",
+    assert lines[-11:-2] == [
+        "CRL         issued by CN=ca",
+        "  thisUpdate  2031-05-06 07:08:09 UTC",
+        "  nextUpdate  none",
         "  revoked     1 certificate",
-        "CRL         of CN=ca",
-        "  valid       2031-05-06 07:08:09 to 2031-05-06 07:08:09 UTC",
+        "CRL         issued by CN=ca",
+        "  thisUpdate  2031-05-06 07:08:09 UTC",
+        "  nextUpdate  2031-05-06 07:08:09 UTC",
         "  revoked     2 certificates",
-        "other       DH PARAMETERS: not looked at",
+        "other       DH PARAMETERS: not inspected",
     ]
 
 

@@ -179,7 +179,7 @@ def test_every_message_is_drawn_by_its_name() -> None:
                     ext.Cookie(cookie=b"crumbs"),
                 ),
             ),
-            ["version     TLS 1.3", "a key share of the group secp384r1", "its cookie back"],
+            ["version     TLS 1.3", "a key share for secp384r1", "its cookie returned"],
         ),
         (
             msg.EncryptedExtensions(
@@ -203,7 +203,7 @@ def test_every_message_is_drawn_by_its_name() -> None:
         ),
         (
             replace(sample(msg.ClientHello), extensions=(sample(ext.OfferedPsks),)),
-            ["SNI         none sent", "resumes     a session, by pre_shared_key"],
+            ["SNI         not sent", "resumes     a session, by pre_shared_key"],
         ),
         (msg.CertificateVerify(algorithm=None, signature=b""), ["CertificateVerify"]),
         (
@@ -214,7 +214,7 @@ def test_every_message_is_drawn_by_its_name() -> None:
             msg.CertificateRequest(certificate_authorities=(CA_NAME, b"no name")),
             ["CA names    O=Lab,CN=Lab CA, 6e6f206e616d65"],
         ),
-        (msg.Certificate(certificate_list=()), ["Certificate (empty)", "no certificate at all"]),
+        (msg.Certificate(certificate_list=()), ["Certificate (empty)", "no certificate"]),
         (
             msg.CompressedCertificate(
                 algorithm=CertificateCompressionAlgorithm.ZLIB,
@@ -222,7 +222,7 @@ def test_every_message_is_drawn_by_its_name() -> None:
                 compressed_certificate_message=b"xyz",
                 certificate=msg.Certificate(certificate_list=()),
             ),
-            ["CompressedCertificate (empty)", "zlib, 3 of 8 bytes", "no certificate at all"],
+            ["CompressedCertificate (empty)", "zlib, 3 of 8 bytes", "no certificate"],
         ),
         (
             msg.CompressedCertificate(
@@ -246,7 +246,7 @@ def test_every_message_is_drawn_by_its_name() -> None:
             ["│        problem     not a readable certificate"],
         ),
         (msg.KeyUpdate(request_update=KeyUpdateRequest.UPDATE_REQUESTED), ["update_requested"]),
-        (msg.NewSessionTicket(ticket_lifetime=7200, ticket=b"abc"), ["3 bytes, good for 7200 s"]),
+        (msg.NewSessionTicket(ticket_lifetime=7200, ticket=b"abc"), ["3 bytes, valid for 7200 s"]),
         (
             msg.UnknownMessage(msg_type=HandshakeType(99), body=b"abc"),
             ["unknown(0x63)", "type        99, with 3 bytes"],
@@ -286,7 +286,7 @@ def test_what_stands_under_a_client_hello() -> None:
         "TLS_AES_256_GCM_SHA384 and 2 more",
         "resumes     a session, by session_ticket",
         "early data  follows",
-        "later       a certificate may be asked for after",
+        "client auth may also be requested after the",
     ):
         assert text in shown
     assert "GREASE" not in shown
@@ -306,7 +306,7 @@ def test_messages_of_one_record_are_joined_and_its_bytes_counted_once() -> None:
     )
     arrows = [line for line in shown if "◄" in line]
     assert [line[72:].strip() for line in arrows] == ["300 ╮", "1300 ┤", "╯", "100"]
-    assert line_with("no certificate at all", shown).endswith("│")
+    assert line_with("no certificate", shown).endswith("│")
     assert line_with("2, of 300, 1300 bytes", shown)
     assert line_with("╮╯ one record", shown)
 
@@ -332,7 +332,7 @@ def test_what_shares_a_record_with_itself_is_not_joined() -> None:
 
 def test_a_sealed_record_that_tells_nothing() -> None:
     shown = picture([Maker().sealed(SERVER)], FAILED)
-    assert line_with("inside      19 bytes that no known secret opens", shown)
+    assert line_with("content     19 bytes, not decrypted: no known", shown)
     assert not [line for line in shown if "likely" in line]
 
 
@@ -343,7 +343,7 @@ def test_out_of_order_is_said() -> None:
 
 
 HELLO = Maker().message(CLIENT, msg.HelloRequest())
-NO_ALERT = "alert       none was sent before"
+NO_ALERT = "alert       none was sent"
 
 
 @pytest.mark.parametrize(
@@ -406,8 +406,8 @@ def test_an_echo_and_a_harmless_warning_are_no_rejection() -> None:
         make.alert(CLIENT, AlertDescription.DECODE_ERROR),
     ]
     shown = lines(trace_of(events))
-    assert line_with("echo        after it was over: it decided nothing", shown)
-    assert line_with("harmless    a warning that ends nothing", shown)
+    assert line_with("echo        sent after the outcome was decided", shown)
+    assert line_with("warning     does not end the connection", shown)
     assert line_with("the client's alert fatal decode_error (50), after it was over", shown)
     assert line_with("the server's alert warning user_canceled (90), which ends nothing", shown)
     assert line_with("┃ TCP FIN ┃", shown)

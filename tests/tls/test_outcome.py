@@ -209,7 +209,7 @@ def test_a_reset_with_the_clients_data_on_the_way() -> None:
     outcome, causes = both([*events, ended(SERVER, StreamEnd.RESET)])
     assert outcome.signal is Signal.RST
     lost = next(cause for cause in causes if cause.code == "refused-without-alert")
-    assert "overtake" in " ".join(lost.evidence)
+    assert "unread data" in " ".join(lost.evidence)
 
 
 @pytest.mark.parametrize("level", list(AlertLevel))
@@ -298,11 +298,11 @@ def begun(sender: Endpoint, came: int, expected: int | None, part: Part = Part.R
     ("events", "code", "evidence"),
     [
         ([hello(), TIMED_OUT], "silence", "no answer to ClientHello"),
-        ([TIMED_OUT], "silence", "not one message came"),
+        ([TIMED_OUT], "silence", "no message arrived"),
         (
             [*TLS13, TIMED_OUT, begun(CLIENT, 3, None)],
             "silence",
-            "nothing came after the server's Finished",
+            "nothing arrived after the server's Finished",
         ),
         (
             [
@@ -311,27 +311,27 @@ def begun(sender: Endpoint, came: int, expected: int | None, part: Part = Part.R
                 TIMED_OUT,
             ],
             "silence",
-            "nothing came after the server's alert unrecognized_name",
+            "nothing arrived after the server's alert unrecognized_name",
         ),
         (
             [hello(), TIMED_OUT, begun(SERVER, 10, 16389)],
             "unfinished",
-            "10 bytes of the record came, of 16389",
+            "10 bytes of the record arrived, of 16389",
         ),
         (
             [hello(), TIMED_OUT, begun(SERVER, 3, None)],
             "unfinished",
-            "3 bytes of the record came, its header not being whole",
+            "3 bytes of the record arrived, the header incomplete",
         ),
         (
             [hello(), TIMED_OUT, begun(SERVER, 80, 600, Part.MESSAGE)],
             "unfinished",
-            "80 bytes of the handshake message came, of 600",
+            "80 bytes of the handshake message arrived, of 600",
         ),
         (
             [hello(), *[HELLO_REQUEST] * 101, TIMED_OUT, begun(SERVER, 10, 16389)],
             "endless-handshake",
-            "messages and records of the server: 101, the last HelloRequest",
+            "messages and records from the server: 101, the last HelloRequest",
         ),
         (
             [
@@ -339,12 +339,12 @@ def begun(sender: Endpoint, came: int, expected: int | None, part: Part = Part.R
                 *[LeftOut(time=0.0, endpoint=SERVER, count=81918, octets=327672), TIMED_OUT],
             ],
             "endless-handshake",
-            "messages and records of the server: 81919, the last HelloRequest",
+            "messages and records from the server: 81919, the last HelloRequest",
         ),
         (
             [hello(), replace(HELLO_REQUEST, out_of_order=True), TIMED_OUT],
             "endless-handshake",
-            "messages and records of the server: 1, the last HelloRequest",
+            "messages and records from the server: 1, the last HelloRequest",
         ),
     ],
 )
@@ -368,16 +368,16 @@ def test_no_tls() -> None:
 @pytest.mark.parametrize(
     ("protocol", "but"),
     [
-        (Protocol.HTTP, "but plain HTTP"),
-        (Protocol.SMTP_OR_FTP, "but SMTP or FTP"),
-        (Protocol.SSLV2, "but an SSLv2-style hello"),
-        (Protocol.UNKNOWN, "nor any other protocol that is known here"),
+        (Protocol.HTTP, "they look like plain HTTP"),
+        (Protocol.SMTP_OR_FTP, "they look like SMTP or FTP"),
+        (Protocol.SSLV2, "they look like an SSLv2-style hello"),
+        (Protocol.UNKNOWN, "the protocol is not recognized"),
     ],
 )
 def test_no_tls_is_a_sentence_for_every_protocol(protocol: Protocol, but: str) -> None:
     alien = NotTls(time=0.0, endpoint=SERVER, protocol=protocol, sample=b"xxxxx")
     _, causes = both([hello(), alien])
-    assert causes[0].summary == f"the server does not speak TLS here, {but}"
+    assert causes[0].summary == f"the server's first bytes are not TLS: {but}"
 
 
 def test_malformed_counts_only_where_nothing_else_does() -> None:
@@ -423,7 +423,7 @@ def test_before_any_server_hello_it_is_about_what_the_ends_have_in_common() -> N
     ):
         _, causes = both([hello(), alert(SERVER, description)])
         assert causes[0].code == first
-        assert any("not about client certificates" in line for line in causes[0].evidence)
+        assert any("client certificates are not the cause" in line for line in causes[0].evidence)
 
 
 def client_chain(**flaw: object) -> bytes:
@@ -465,7 +465,7 @@ def test_one_alert_for_two_causes() -> None:
         "client-ca-not-trusted",
         "client-intermediate-missing",
     }
-    assert all("cannot tell" in " ".join(cause.evidence) for cause in causes[:2])
+    assert all("look the same" in " ".join(cause.evidence) for cause in causes[:2])
 
 
 def test_a_ticket_before_the_clients_finished_is_no_acceptance() -> None:
@@ -570,7 +570,7 @@ def test_a_proof_that_does_not_convince() -> None:
 def test_a_reset_with_nothing_on_the_way_has_overtaken_nothing() -> None:
     _, causes = both([*TLS13, EMPTY, finished(CLIENT), ended(SERVER, StreamEnd.RESET)])
     lost = next(cause for cause in causes if cause.code == "refused-without-alert")
-    assert "overtake" not in " ".join(lost.evidence)
+    assert "unread data" not in " ".join(lost.evidence)
 
 
 SEALED = SealedSeen(
@@ -633,7 +633,7 @@ def test_an_alert_nobody_has_for_it_does_not_hide_a_mismatch() -> None:
     for description in (AlertDescription.ACCESS_DENIED, AlertDescription.UNKNOWN_CA):
         _, causes = both([*events, finished(CLIENT), alert(SERVER, description)])
         assert causes[0].code == "client-ca-not-trusted"
-    # Let in all the same: then the server may not verify at all.
+    # Accepted all the same: the server may not verify certificates.
     _, causes = both([*events, finished(CLIENT), TICKET])
     assert [cause.code for cause in causes] == ["mutual-tls", "taken-despite-flaw"]
 
