@@ -15,16 +15,26 @@ from functools import partial
 from lab.pki.workshop import Workshop
 from lab.probing import campaign
 from lab.probing.campaign import Try
+from lab.probing.connection import NoConnection
 from lab.probing.insights import EARLY_TRIES, NEEDED, Ground, insights, to_race
 from lab.probing.scenario import Scenario
 from lab.probing.scenarios import find_scenario
 from lab.probing.survey import survey
 from lab.probing.tracing import VERSIONS
-from lab.probing.trial import Approach, Trial, prepare
-from lab.probing.verdicts import Attempt, Circumstances, Ruling, finding, lesson, rule, rule_own
+from lab.probing.trial import Approach, NotLoaded, Trial, prepare
+from lab.probing.verdicts import (
+    Attempt,
+    Ruling,
+    circumstances,
+    ending,
+    finding,
+    lesson,
+    rule,
+    rule_own,
+)
 from lab.rehearsal import rehearse
 from lab.stream.contexts import TlsVersion
-from lab.tls.findings import Insight, Lesson, Report
+from lab.tls.findings import Insight, Lesson, Report, SilentVersion
 from lab.tls.trace import Trace
 
 OWN_SERVER = "the lab's own server"
@@ -33,6 +43,8 @@ Progress = Callable[[int], Callable[[str], None]]
 """Takes how much there is to do; gives whom to tell the name of what is done."""
 
 _Rule = Callable[[Trial], Ruling]
+_Rules = Callable[[Sequence[Attempt]], Awaitable[_Rule]]
+"""Takes all attempts in one version; gives the rule for their trials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +64,11 @@ async def probe_own(extent: Extent, shop: Workshop, progress: Progress) -> Repor
     def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> Awaitable[Trial]:
         return rehearse(scenario, version, shop, early)
 
+    async def rules(attempts: Sequence[Attempt]) -> _Rule:
+        return partial(rule_own, openssl=openssl)
+
     run = _Run(attempt=attempt, extent=extent, shop=shop)
-    return await run.report(OWN_SERVER, progress, lambda _: partial(rule_own, openssl=openssl))
+    return await run.report(OWN_SERVER, progress, dict.fromkeys(extent.versions, rules))
 
 
 async def probe_target(
@@ -66,29 +81,64 @@ async def probe_target(
     """
     found = await survey(approach, extent.versions, shop)
 
-    def rules(version: TlsVersion) -> _Rule:
-        known = Circumstances(
-            good_got_in=found.good_got_in(version),
-            status_for_good=found.status_for_good(version),
-            prepared=prepared,
-        )
-        return partial(rule, known=known)
+    def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> Awaitable[Trial]:
+        return visit(approach, found.shops[version], scenario, version, early)
 
     run = _Run(
-        attempt=partial(visit, approach, shop),
+        attempt=attempt,
         extent=replace(extent, versions=found.versions),
         shop=shop,
-        connections=len(extent.versions),
+        connections=found.connections,
     )
+    rules = {
+        version: partial(_rule_elsewhere, run, version, found.trials[version], prepared)
+        for version in found.versions
+    }
     report = await run.report(approach.target.authority, progress, rules)
-    skipped = tuple(VERSIONS[each] for each in extent.versions if each not in found.versions)
-    return replace(report, skipped=skipped)
+    unspoken = [each for each in extent.versions if each not in found.versions]
+    return replace(
+        report,
+        skipped=tuple(VERSIONS[each] for each in unspoken if each not in found.silent),
+        silent=tuple(
+            SilentVersion(version=VERSIONS[each], ending=how) for each, how in found.silent.items()
+        ),
+    )
+
+
+async def _rule_elsewhere(
+    run: _Run, version: TlsVersion, good: Trial, prepared: bool, attempts: Sequence[Attempt]
+) -> _Rule:
+    """The rule for a server elsewhere: what is refused is held against the good scenarios.
+
+    The good client is tried once more at the end. If it does not get in any more, the server has
+    changed meanwhile, and its refusals say nothing.
+    """
+    last = await run.again("good", version)
+    known = {"good": circumstances(good, prepared=prepared)}
+    chain = next(
+        each.trials
+        for each in attempts
+        if each.version is version and each.scenario.name == "through-intermediate"
+    )
+    if chain:
+        known["through-intermediate"] = circumstances(chain[0], prepared=prepared)
+    if last is None or circumstances(last, prepared=prepared).good_refused:
+        how = "no connection" if last is None else f"{ending(last)}"
+        known = {
+            name: replace(each, good_refused=each.good_refused or f"{how}, at the end of the probe")
+            for name, each in known.items()
+        }
+
+    def judge(trial: Trial) -> Ruling:
+        return rule(trial, known.get(trial.scenario.control, known["good"]))
+
+    return judge
 
 
 async def visit(
     approach: Approach, shop: Workshop, scenario: Scenario, version: TlsVersion, early: bool
 ) -> Trial:
-    """Try a scenario against a server elsewhere. Raises NoConnection."""
+    """Try a scenario against a server elsewhere. Raises NoConnection, and NotLoaded."""
     made = prepare(scenario, version, replace(approach, write_first=early), shop)
     return made.conclude(await made.run())
 
@@ -103,7 +153,7 @@ class _Run:
     connections: int = 0
 
     async def report(
-        self, target: str, progress: Progress, rules: Callable[[TlsVersion], _Rule]
+        self, target: str, progress: Progress, rules: Mapping[TlsVersion, _Rules]
     ) -> Report:
         start = time.monotonic()
         chosen = [scenario.name for scenario in self.extent.scenarios]
@@ -112,7 +162,7 @@ class _Run:
         done = progress((len(chosen) + len(more)) * len(versions))
         attempts = await self._all(self.extent.scenarios, self.extent.repeat, done)
         others = await self._all(more, 1, done)
-        rule_in = {version: rules(version) for version in versions}
+        rule_in = {version: await rules[version]([*attempts, *others]) for version in versions}
         findings = tuple(
             finding(each, [rule_in[each.version](trial) for trial in each.trials])
             for each in attempts
@@ -120,7 +170,7 @@ class _Run:
         return Report(
             target=target,
             findings=findings,
-            insights=tuple(await self._insights([*attempts, *others])),
+            insights=tuple(await self._insights([*attempts, *others], rule_in)),
             skipped=(),
             connections=self.connections,
             seconds=time.monotonic() - start,
@@ -142,7 +192,16 @@ class _Run:
         self.connections += 1
         return await self.attempt(scenario, version, early)
 
-    async def _insights(self, attempts: Sequence[Attempt]) -> list[Insight]:
+    async def again(self, name: str, version: TlsVersion) -> Trial | None:
+        """Try a scenario once more; None: there was no connection."""
+        try:
+            return await self._counted(find_scenario(name), version, False)
+        except (NoConnection, NotLoaded):
+            return None
+
+    async def _insights(
+        self, attempts: Sequence[Attempt], rules: Mapping[TlsVersion, _Rule]
+    ) -> list[Insight]:
         grounds = {}
         for version in self.extent.versions:
             trials = {
@@ -151,10 +210,12 @@ class _Run:
                 if each.version is version and each.trials
             }
             if all(name in trials for name in NEEDED):
-                grounds[version] = await self._ground(version, trials)
+                grounds[version] = await self._ground(version, trials, rules[version])
         return insights(grounds)
 
-    async def _ground(self, version: TlsVersion, trials: Mapping[str, Trial]) -> Ground:
+    async def _ground(
+        self, version: TlsVersion, trials: Mapping[str, Trial], judge: _Rule
+    ) -> Ground:
         # In TLS 1.2 a client cannot write before the server has judged it.
         name = to_race(trials) if version is TlsVersion.TLS13 else ""
         early: list[Attempt] = []
@@ -169,6 +230,7 @@ class _Run:
             )
         return Ground(
             trials=trials,
+            rulings={name: judge(trial) for name, trial in trials.items() if name in NEEDED},
             early=[trial for each in early for trial in each.trials],
             late=trials[name] if name else None,
             ca=self.shop.root.subject.public_bytes(),
@@ -180,15 +242,16 @@ async def explain(
 ) -> tuple[Lesson, list[Trace]]:
     """The first scenario of ``extent`` as a lesson, and its runs: at home without ``approach``.
 
-    Raises NoConnection.
+    Raises NoConnection, NotLoaded, and what :func:`~lab.probing.survey.survey` raises.
     """
     scenario = extent.scenarios[0]
     traces = []
-    for version in extent.versions:
-        if approach is None:
+    found = await survey(approach, extent.versions, shop) if approach else None
+    for version in found.versions if found else extent.versions:
+        if approach is None or found is None:
             trial = await rehearse(scenario, version, shop)
         else:
-            trial = await visit(approach, shop, scenario, version, False)
+            trial = await visit(approach, found.shops[version], scenario, version, False)
         traces.append(trial.trace)
     address = approach.target.authority if approach else "localhost:8443"
     command = scenario.command.format(

@@ -1,4 +1,4 @@
-"""``python -m lab.probe``: does my server really refuse all of them?"""
+"""``python -m lab.probe``: does a server refuse every bad client certificate?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lab.probing.scenarios import SCENARIOS, UnknownScenario
 from lab.probing.survey import NotProbable
 from lab.probing.target import Target, TargetError, parse_target
 from lab.probing.tracing import NoTrace, PlanRefused
-from lab.probing.trial import Approach
+from lab.probing.trial import Approach, NotLoaded
 from lab.probing.verdicts import lesson
 from lab.show.explanation import print_explanation
 from lab.show.junit import junit
@@ -40,53 +40,81 @@ LAB = SetPaths(directory=DEFAULT_DIRECTORY)
 LIMIT = 5.0
 STDOUT = Path("-")
 
+_DESCRIPTION = (
+    "Connect with good and bad client certificates, in TLS 1.2 and in TLS 1.3: to "
+    "the lab's own server, compared with what was measured, or to the server at HOST:PORT, "
+    "compared with what any server should do. The certificates are issued by a CA that the "
+    "server trusts, with a key that it takes."
+)
+_EXIT_CODES = (
+    "Exit code: 0 all is as it should be; 1 the server does something wrong; 2 "
+    "inconclusive: something that matters could not be tried or told, or the probe could not "
+    "be made."
+)
+_CRL = "CRL that the server has loaded: what it revokes must be refused; made if it is not there"
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
         prog="python -m lab.probe",
-        description="Try every way in which a client can be wrong, in TLS 1.2 and in TLS 1.3: the "
-        "lab's own server against what was measured, or the server at HOST:PORT against what "
-        "any server should do, with identities made under a CA that it trusts.",
-        epilog="Exit code: 0 all is as it should be, and whoever must not get in does not; 1 it "
-        "is not; 2 the probe could not be made.",
+        description=_DESCRIPTION,
+        epilog=_EXIT_CODES,
         allow_abbrev=False,
     )
     made.add_argument("target", nargs="?", metavar="HOST:PORT")
     ca, key = LAB.certificate(Role.CA), LAB.key(Role.CA)
     add = made.add_argument
-    add("--ca-cert", type=Path, metavar="FILE", help=f"the CA to issue with ({ca})")
-    add("--ca-key", type=Path, metavar="FILE", help=f"its key ({key})")
-    add("--ca-key-password-file", type=Path, metavar="FILE", help="if the key is encrypted")
-    trust = made.add_mutually_exclusive_group()
-    trust.add_argument("--server-ca", type=Path, metavar="FILE", help="whom to trust (--ca-cert)")
-    trust.add_argument("--insecure", action="store_true", help="do not verify the server")
-    add("--sni", type=plain_text, metavar="NAME", help="the name to ask for (default: HOST)")
-    add("--request", type=plain_text, metavar="PATH", help="what to GET (default: /)")
+    add("--ca-cert", type=Path, metavar="FILE", help=f"CA to issue client certificates with ({ca})")
+    add("--ca-key", type=Path, metavar="FILE", help=f"private key of that CA ({key})")
     add(
-        "--crl",
+        "--ca-key-password-file",
         type=Path,
         metavar="FILE",
-        help="the server has loaded this list, so what it revokes must be refused; where there is "
-        "no such file, it is made",
+        help="password of --ca-key, if it is encrypted",
     )
+    trust = made.add_mutually_exclusive_group()
+    trust.add_argument(
+        "--server-ca", type=Path, metavar="FILE", help="CA file to verify the server by (--ca-cert)"
+    )
+    trust.add_argument("--insecure", action="store_true", help="do not verify the server")
+    add(
+        "--sni",
+        type=plain_text,
+        metavar="NAME",
+        help="server name to ask for and to verify (default: HOST)",
+    )
+    add("--request", type=plain_text, metavar="PATH", help="path to GET (default: /)")
+    add("--crl", type=Path, metavar="FILE", help=_CRL)
     which = made.add_mutually_exclusive_group()
-    which.add_argument("--only", type=_names, default=[], metavar="NAME,…", help="only these")
-    which.add_argument("--skip", type=_names, default=[], metavar="NAME,…", help="not these")
+    which.add_argument("--only", type=_names, default=[], metavar="NAME,…", help="try only these")
+    which.add_argument("--skip", type=_names, default=[], metavar="NAME,…", help="do not try these")
     for version in TlsVersion:
         add(
             f"--tls{version.value}",
             dest="versions",
             action="append_const",
             const=version,
-            help=f"in TLS {version.value} (default: both)",
+            help=f"use TLS {version.value} (default: 1.2 and 1.3)",
         )
-    add("--repeat", type=_count, default=1, metavar="N", help="try each N times (1)")
-    add("--concurrency", type=_count, default=4, metavar="N", help="N at a time (4)")
-    add("--json", type=Path, metavar="FILE", help="write a document; - for stdout, and no table")
-    add("--junit", type=Path, metavar="FILE", help="write JUnit's XML, for CI")
-    add("--list", action="store_true", help="list the scenarios, and end")
-    add("--explain", metavar="NAME", help="show one scenario in pictures, with cause and fix")
+    add(
+        "--repeat",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="connections for each scenario (default: 1)",
+    )
+    add(
+        "--concurrency",
+        type=_count,
+        default=4,
+        metavar="N",
+        help="scenarios at a time (default: 4)",
+    )
+    add("--json", type=Path, metavar="FILE", help="write JSON; - for stdout, instead of the table")
+    add("--junit", type=Path, metavar="FILE", help="write JUnit XML, for CI")
+    add("--list", action="store_true", help="list the scenarios")
+    add("--explain", metavar="NAME", help="draw one scenario, with cause and fix")
     return made
 
 
@@ -113,7 +141,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return refuse(DOOR, problem)
     try:
         return _run(options)
-    except (TargetError, PlanRefused, PkiError, NoConnection, NoTrace, NotProbable) as error:
+    except (
+        TargetError,
+        PlanRefused,
+        PkiError,
+        NoConnection,
+        NoTrace,
+        NotLoaded,
+        NotProbable,
+    ) as error:
         return refuse(DOOR, str(error))
     except (UnknownScenario, NothingSelected) as error:
         return refuse(DOOR, f"{error}; --list shows all")
@@ -131,11 +167,11 @@ def _misfit(options: argparse.Namespace) -> str:
         for name in ("ca_cert", "ca_key", "server_ca", "insecure", "sni", "request", "crl"):
             if getattr(options, name):
                 option = "--" + name.replace("_", "-")
-                return f"{option} is about a server elsewhere; name it as HOST:PORT"
+                return f"{option} needs a server to probe: add HOST:PORT"
     for file in (options.json, options.junit):
         if file is not None and file != STDOUT and not file.absolute().parent.is_dir():
-            return f"{file}: there is no such folder; nothing was tried"
-    return "--junit writes a file; name one" if options.junit == STDOUT else ""
+            return f"{file}: no such directory; nothing was tried"
+    return "--junit needs a file name, not -" if options.junit == STDOUT else ""
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -164,7 +200,9 @@ def _run(options: argparse.Namespace) -> int:
             probing = probe_target(extent, approach, shop, begin, prepared=prepared)
             report = complete(probing)
     _report(report, options)
-    return 0 if report.passed else 1
+    if report.passed:
+        return 0
+    return 1 if report.faulty else 2
 
 
 def _shop(options: argparse.Namespace) -> Workshop:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
+from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, padding, rsa
 
 from lab.pki.identity import Identity
 from lab.pki.keys import PrivateKey, PublicKey
@@ -103,7 +103,11 @@ def _sign(
         builder = builder.add_extension(extension.value, extension.critical)
     if isinstance(issuer_key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
         return builder.sign(issuer_key, None)
-    return builder.sign(issuer_key, _HASHES[profile.signature_hash])
+    digest = _HASHES[profile.signature_hash]
+    if profile.signature_pss and isinstance(issuer_key, rsa.RSAPrivateKey):
+        pss = padding.PSS(padding.MGF1(digest), padding.PSS.DIGEST_LENGTH)
+        return builder.sign(issuer_key, digest, rsa_padding=pss)
+    return builder.sign(issuer_key, digest)
 
 
 def _extensions(

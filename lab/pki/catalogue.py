@@ -19,12 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lab.pki import defects, profiles
-from lab.pki.authority import self_signed
 from lab.pki.identity import Identity
 from lab.pki.keys import KeyKind
 from lab.pki.profiles import KeyUsageBit
 from lab.pki.revocation import revocation_list
-from lab.pki.workshop import CLIENT_SPIFFE_ID, Workshop, client_key, intermediate_key
+from lab.pki.workshop import CLIENT_SPIFFE_ID, INTERMEDIATE_NAME, Workshop, intermediate_key
 
 Recipe = Callable[[Workshop], Identity]
 """How an identity is made."""
@@ -52,9 +51,12 @@ OVER_OPENSSL_LIMIT = 110_000
 _DAY = timedelta(days=1)
 
 
-def client(kind: KeyKind = KeyKind.EC_P256, **changes: Any) -> Recipe:
-    """A client under the CA, with these fields of its profile changed."""
-    return lambda shop: shop.client(key=client_key(kind), **changes)
+def client(kind: KeyKind | None = None, **changes: Any) -> Recipe:
+    """A client under the CA, with these fields of its profile changed.
+
+    ``kind`` is that of its key where it matters; else it is one that the other end takes.
+    """
+    return lambda shop: shop.client(kind=kind, **changes)
 
 
 def client_under(**changes: Any) -> Recipe:
@@ -62,7 +64,6 @@ def client_under(**changes: Any) -> Recipe:
     return lambda shop: shop.client(issuer=shop.intermediate(**changes))
 
 
-good = client(KeyKind.RSA_2048)
 good_ec = client(KeyKind.EC_P256)
 good_ed25519 = client(KeyKind.ED25519)
 through_intermediate = client_under()
@@ -101,6 +102,11 @@ over_one_record = client(extensions=_ballast(OVER_ONE_RECORD))
 over_openssl_limit = client(extensions=_ballast(OVER_OPENSSL_LIMIT))
 
 
+def good(shop: Workshop) -> Identity:
+    """A good client, whose key is RSA 2048 unless the other end is known to want another kind."""
+    return shop.client(kind=shop.leaf_kind(KeyKind.RSA_2048))
+
+
 def intermediate_not_sent(shop: Workshop) -> Identity:
     """The leaf alone, of a chain that needs the intermediate."""
     whole = through_intermediate(shop)
@@ -124,7 +130,7 @@ def wrong_ca_same_name_no_aki(shop: Workshop) -> Identity:
 
 def client_self_signed(shop: Workshop) -> Identity:
     """Issued by itself."""
-    return self_signed(shop.client_profile, client_key(), now=shop.now)
+    return shop.self_signed_client()
 
 
 def path_length_exceeded(shop: Workshop) -> Identity:
@@ -166,7 +172,7 @@ def version_1(shop: Workshop) -> Identity:
 
 def rsa_pss(shop: Workshop) -> Identity:
     """An RSA key that may sign by RSASSA-PSS only."""
-    return defects.with_pss_key(good(shop), shop.authority.identity.key)
+    return shop.client(kind=KeyKind.RSA_PSS_2048)
 
 
 @functools.cache
@@ -218,12 +224,14 @@ def wrong_order(shop: Workshop) -> Identity:
 
 def server_certificate(shop: Workshop) -> Identity:
     """The server's own kind of certificate."""
-    return shop.server()
+    return shop.client_of(shop.leaf_kind(), shop.server_profile(), shop.authority)
 
 
 def ca_as_leaf(shop: Workshop) -> Identity:
     """An intermediate CA that presents itself as the client."""
-    return shop.intermediate().identity
+    return shop.client_of(
+        shop.leaf_kind(), profiles.intermediate_ca(INTERMEDIATE_NAME), shop.authority
+    )
 
 
 def fresh_crl(shop: Workshop) -> tuple[x509.CertificateRevocationList, ...]:

@@ -74,14 +74,17 @@ def _signed_again(
 ) -> x509.Certificate:
     _, algorithm, _ = der.parts(_encoded(certificate))
     tbs = der.sequence(*edit(der.parts(certificate.tbs_certificate_bytes)))
-    signature = _sign(issuer_key, tbs.encode(), certificate.signature_hash_algorithm)
+    signature = _sign(issuer_key, tbs.encode(), certificate)
     return _load(der.sequence(tbs, algorithm, der.bit_string(signature)))
 
 
-def _sign(key: PrivateKey, data: bytes, digest: hashes.HashAlgorithm | None) -> bytes:
+def _sign(key: PrivateKey, data: bytes, like: x509.Certificate) -> bytes:
+    """Sign with the algorithm that ``like`` is signed with."""
+    digest, parameters = like.signature_hash_algorithm, like.signature_algorithm_parameters
     if isinstance(key, rsa.RSAPrivateKey):
         assert digest is not None
-        return key.sign(data, padding.PKCS1v15(), digest)
+        assert isinstance(parameters, padding.PKCS1v15 | padding.PSS)
+        return key.sign(data, parameters, digest)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         assert digest is not None
         return key.sign(data, ec.ECDSA(digest))

@@ -28,20 +28,33 @@ PublicKey = (
 
 
 class KeyKind(enum.Enum):
-    """A kind of private key: algorithm and size, or algorithm and curve."""
+    """A kind of private key: algorithm and size, or algorithm and curve.
+
+    RSA_PSS_2048 is the key of a certificate that names it id-RSASSA-PSS (RFC 4055, 3.1); the key
+    itself is a plain RSA key.
+    """
 
     RSA_1024 = "RSA 1024"
     RSA_2048 = "RSA 2048"
     RSA_4096 = "RSA 4096"
     EC_P256 = "EC P-256"
     EC_P384 = "EC P-384"
+    EC_P521 = "EC P-521"
     ED25519 = "Ed25519"
+    ED448 = "Ed448"
+    RSA_PSS_2048 = "RSA-PSS 2048"
 
 
-_RSA_BITS = {KeyKind.RSA_1024: 1024, KeyKind.RSA_2048: 2048, KeyKind.RSA_4096: 4096}
+_RSA_BITS = {
+    KeyKind.RSA_1024: 1024,
+    KeyKind.RSA_2048: 2048,
+    KeyKind.RSA_4096: 4096,
+    KeyKind.RSA_PSS_2048: 2048,
+}
 _EC_CURVES: dict[KeyKind, ec.EllipticCurve] = {
     KeyKind.EC_P256: ec.SECP256R1(),
     KeyKind.EC_P384: ec.SECP384R1(),
+    KeyKind.EC_P521: ec.SECP521R1(),
 }
 
 
@@ -51,6 +64,8 @@ def generate(kind: KeyKind) -> PrivateKey:
         return rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS[kind])
     if kind in _EC_CURVES:
         return ec.generate_private_key(_EC_CURVES[kind])
+    if kind is KeyKind.ED448:
+        return ed448.Ed448PrivateKey.generate()
     return ed25519.Ed25519PrivateKey.generate()
 
 

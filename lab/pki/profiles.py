@@ -62,7 +62,7 @@ class Profile:
     out. ``serial`` and ``issuer`` of ``None`` mean a random number and the issuer's true name.
     ``extensions`` are added as they stand, behind all others; they must not repeat one.
     ``signature_hash`` is the hash that the issuer signs with, where its key's algorithm has a
-    choice (Ed25519 has none).
+    choice (Ed25519 has none); with ``signature_pss`` an RSA key signs by RSASSA-PSS.
     """
 
     subject: x509.Name
@@ -78,6 +78,7 @@ class Profile:
     serial: int | None = None
     issuer: x509.Name | None = None
     signature_hash: SignatureHash = SignatureHash.SHA256
+    signature_pss: bool = False
 
 
 def common_name(text: str) -> x509.Name:

@@ -19,12 +19,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from lab.pki import profiles
+from lab.pki import defects, profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.identity import Identity
 from lab.pki.keys import KeyKind, PrivateKey, cached
 from lab.pki.plan import DEFAULT_HOSTNAMES, general_name
 from lab.pki.profiles import Profile
+from lab.pki.signing import KeyTerms
 
 INTERMEDIATE_NAME = "mTLS Lab Intermediate CA"
 OTHER_ROOT_NAME = "Another Root CA"
@@ -39,7 +40,8 @@ _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
     """``authority`` is the CA that the other end trusts, ``now`` the present (aware), and
-    ``client_profile`` the good client that others are made from.
+    ``client_profile`` the good client that others are made from. ``terms`` say what keys and
+    signatures the other end takes.
 
     Whatever takes ``changes`` takes fields of :class:`~lab.pki.profiles.Profile` by name, which
     replace those of a good profile.
@@ -48,25 +50,62 @@ class Workshop:
     authority: Authority
     now: datetime
     client_profile: Profile = field(default_factory=profiles.client)
+    terms: KeyTerms = field(default_factory=KeyTerms)
 
     @property
     def root(self) -> x509.Certificate:
         """The certificate of the CA."""
         return self.authority.identity.certificate
 
+    def leaf_kind(self, usual: KeyKind = KeyKind.EC_P256) -> KeyKind:
+        """The kind of key of a leaf: ``usual``, unless the other end is known to want another."""
+        return self.terms.kind or usual
+
     def client(
-        self, *, issuer: Authority | None = None, key: PrivateKey | None = None, **changes: Any
+        self,
+        *,
+        issuer: Authority | None = None,
+        key: PrivateKey | None = None,
+        kind: KeyKind | None = None,
+        **changes: Any,
     ) -> Identity:
-        """A TLS client's identity, issued by the CA or by ``issuer``."""
+        """A TLS client's identity, issued by the CA or by ``issuer``.
+
+        Without ``key`` it has the clients' key of ``kind``, or of one that the other end takes.
+        """
         profile: Profile = replace(self.client_profile, **changes)
-        return (issuer or self.authority).issue(profile, key or client_key(), now=self.now)
+        issuer = issuer or self.authority
+        if key is not None:
+            return self._issued(profile, issuer, key)
+        return self.client_of(kind or self.leaf_kind(), profile, issuer)
+
+    def client_of(self, kind: KeyKind, profile: Profile, issuer: Authority) -> Identity:
+        """The clients' key of ``kind``, certified by ``issuer`` as ``profile`` says."""
+        identity = self._issued(profile, issuer, client_key(kind))
+        if kind is KeyKind.RSA_PSS_2048:
+            return defects.with_pss_key(identity, issuer.identity.key)
+        return identity
+
+    def self_signed_client(self) -> Identity:
+        """A client that is its own issuer."""
+        kind = self.leaf_kind()
+        key, is_pss = client_key(kind), kind is KeyKind.RSA_PSS_2048
+        profile = self.terms.signed_by(key, self.client_profile)
+        # A PSS key signs by nothing else, not even for itself.
+        profile = replace(profile, signature_pss=profile.signature_pss or is_pss)
+        identity = self_signed(profile, key, now=self.now)
+        return defects.with_pss_key(identity, key) if is_pss else identity
 
     def server(self, *, issuer: Authority | None = None, **changes: Any) -> Identity:
         """A TLS server's identity for localhost, issued by the CA or by ``issuer``."""
+        key = cached(KeyKind.EC_P256, _SERVER)
+        return self._issued(self.server_profile(**changes), issuer or self.authority, key)
+
+    def server_profile(self, **changes: Any) -> Profile:
+        """The profile of a server for localhost."""
         names = tuple(general_name(name) for name in DEFAULT_HOSTNAMES)
         profile: Profile = replace(profiles.server(names), **changes)
-        key = cached(KeyKind.EC_P256, _SERVER)
-        return (issuer or self.authority).issue(profile, key, now=self.now)
+        return profile
 
     def intermediate(
         self,
@@ -79,10 +118,8 @@ class Workshop:
         """A CA under the CA or under ``issuer``; those of different numbers have different keys."""
         profile: Profile = replace(profiles.intermediate_ca(name), **changes)
         above = issuer or self.authority
-        return Authority(
-            identity=above.issue(profile, intermediate_key(self.authority, number), now=self.now),
-            serials=above.serials,
-        )
+        key = intermediate_key(self.authority, number)
+        return Authority(identity=self._issued(profile, above, key), serials=above.serials)
 
     def other_root(self, subject: x509.Name | None = None) -> Authority:
         """A root with a key of its own, and with another CA's name where one is given."""
@@ -94,6 +131,10 @@ class Workshop:
                 now=self.now,
             )
         )
+
+    def _issued(self, profile: Profile, issuer: Authority, key: PrivateKey) -> Identity:
+        signed = self.terms.signed_by(issuer.identity.key, profile)
+        return issuer.issue(signed, key, now=self.now)
 
 
 def new_workshop(now: datetime) -> Workshop:

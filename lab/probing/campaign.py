@@ -15,14 +15,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from lab.probing.connection import NoConnection
 from lab.probing.scenario import BareClient, Scenario
 from lab.probing.scenarios import SCENARIOS, find_scenario
-from lab.probing.trial import Trial
+from lab.probing.trial import NotLoaded, Trial
 from lab.probing.verdicts import Attempt
 from lab.stream.contexts import TlsVersion
 
 Try = Callable[[Scenario, TlsVersion, bool], Awaitable[Trial]]
 """Tries a scenario once; the last argument makes the client write before it reads.
 
-Raises NoConnection."""
+Raises NoConnection, and NotLoaded."""
 
 
 _GRACE = 1.0
@@ -109,6 +109,6 @@ async def _attempt(scenario: Scenario, version: TlsVersion, attempt: Try, repeat
     try:
         for _ in range(repeat):
             trials.append(await attempt(scenario, version, False))
-    except NoConnection as error:
+    except (NoConnection, NotLoaded) as error:
         return Attempt(scenario=scenario, version=version, trials=tuple(trials), failure=str(error))
     return Attempt(scenario=scenario, version=version, trials=tuple(trials))

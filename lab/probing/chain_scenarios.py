@@ -33,6 +33,7 @@ _CHAINS = (
         cause="the file has the leaf alone; it works wherever the peer has the intermediate by "
         "chance",
         fix="put the intermediates behind the leaf in the client's file",
+        control="through-intermediate",
     ),
     identity(
         "wrong-ca",
@@ -74,6 +75,7 @@ _CHAINS = (
         made="the intermediate's validity ended yesterday",
         cause="leaves are renewed by machines, CAs by people",
         fix="renew the intermediate; with the same key, the leaves stay good",
+        control="through-intermediate",
     ),
     identity(
         "intermediate-eku-server-only",
@@ -85,6 +87,7 @@ _CHAINS = (
         cause="a CA meant for web servers; most stacks let an extendedKeyUsage bind all below it",
         fix="issue from an intermediate that allows clientAuth",
         norm=Norm.EITHER,
+        control="through-intermediate",
     ),
     identity(
         "intermediate-not-a-ca",
@@ -95,6 +98,7 @@ _CHAINS = (
         made="the intermediate has basicConstraints CA:FALSE",
         cause="somebody issued with a leaf; were it accepted, every client could make others",
         fix="issue from a CA",
+        control="through-intermediate",
     ),
     identity(
         "path-length-exceeded",
@@ -105,6 +109,7 @@ _CHAINS = (
         made="an intermediate with pathlen 0 issues another CA, and that one the client's",
         cause="a CA for end entities was used to make a CA",
         fix="issue from a CA higher up, or raise pathlen there",
+        control="through-intermediate",
     ),
     identity(
         "name-constraints-violated",
@@ -115,6 +120,7 @@ _CHAINS = (
         made="the intermediate is permitted lab.example; the client is in elsewhere.example",
         cause="a department's CA issued outside its domain",
         fix="issue for a permitted name, or from another CA",
+        control="through-intermediate",
     ),
     identity(
         "chain-of-ten",
@@ -125,6 +131,7 @@ _CHAINS = (
         cause="nothing is wrong; OpenSSL goes 100 deep, nginx one by default, some others ten",
         fix="where it is refused, raise the peer's depth, or issue from higher up",
         norm=Norm.EITHER,
+        control="through-intermediate",
     ),
     identity(
         "duplicate-certificates",
@@ -136,6 +143,7 @@ _CHAINS = (
         "section 4.5.1 asks servers to bear with it",
         fix="send each certificate once",
         norm=Norm.EITHER,
+        control="through-intermediate",
     ),
     identity(
         "superfluous-certificates",
@@ -146,6 +154,7 @@ _CHAINS = (
         cause="the whole bundle was put into the client's file",
         fix="send the leaf and its intermediates; the peer has the root, or it helps nobody",
         norm=Norm.EITHER,
+        control="through-intermediate",
     ),
     identity(
         "wrong-order",
@@ -157,6 +166,7 @@ _CHAINS = (
         "to bear with another",
         fix="put each certificate in front of the one that issued it",
         norm=Norm.EITHER,
+        control="through-intermediate",
     ),
 )
 
@@ -220,6 +230,7 @@ _REVOCATION = (
             cause="a CA was broken into: all that it issued falls with it",
             fix="issue again from another CA",
             command=WITH_CRL,
+            control="through-intermediate",
         ),
         host=_CURRENT,
         needs=_LOADED,

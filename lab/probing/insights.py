@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.probing.trial import Trial
-from lab.probing.verdicts import ending
+from lab.probing.verdicts import Ruling, ending
 from lab.stream.contexts import TlsVersion
 from lab.tls.certificates import distinguished_name
 from lab.tls.events import AlertSeen, Endpoint, StreamEnd, StreamEnded
-from lab.tls.findings import Insight
+from lab.tls.findings import Insight, Verdict
 from lab.tls.messages import CertificateRequest
 from lab.tls.outcome import Result, Signal
 from lab.tls.summary import summarize
@@ -35,22 +35,30 @@ NEEDED = (
 EARLY_TRIES = 3
 """How often a client writes first, since what becomes of it is a race."""
 
+_BAD = ("wrong-ca", "self-signed", "expired")
 _REFUSALS_TO_RACE = ("no-certificate", "wrong-ca", "expired", "self-signed")
 _NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What insights stand on, of one version: ``trials`` has those of ``NEEDED`` by name.
+    """What insights stand on, of one version: ``trials`` has those of ``NEEDED`` by name, and
+    ``rulings`` what each of them comes to.
 
     ``early`` are trials of a refused client that wrote first, ``late`` that client's that did not;
     ``ca`` is the DER name of the CA that issues for the probe.
     """
 
     trials: Mapping[str, Trial]
+    rulings: Mapping[str, Ruling]
     early: Sequence[Trial]
     late: Trial | None
     ca: bytes
+
+    def admitted(self, name: str) -> bool | None:
+        """Whether the client of a scenario got in; None where that is not known, or not tried."""
+        ruling = self.rulings[name]
+        return None if ruling.verdict is Verdict.NOT_TRIED else ruling.admitted
 
 
 def to_race(trials: Mapping[str, Trial]) -> str:
@@ -117,33 +125,39 @@ def _how(trial: Trial) -> str:
 def _demand(ground: Ground) -> tuple[str, str]:
     """Required, optional, or not asked for; and whether what comes is verified."""
     nobody, good = ground.trials["no-certificate"], ground.trials["good"]
-    bad = {name: ground.trials[name] for name in ("wrong-ca", "self-signed", "expired")}
-    evidence = f"no certificate: {_how(nobody)}; good: {_how(good)}; " + "; ".join(
-        f"{name}: {_how(trial)}" for name, trial in bad.items()
+    evidence = "; ".join(
+        f"{name.replace('no-c', 'no c')}: {_how(ground.trials[name])}"
+        for name in ("no-certificate", "good", *_BAD)
     )
     if _asked(nobody) is None and _asked(good) is None:
         if _in(nobody):
-            return "not asked for: this is not mutual TLS", evidence
+            return "not asked for on this name and path: no mutual TLS here", evidence
         return "not asked for before the connection ends", evidence
-    let_in = [name for name, trial in bad.items() if _in(trial)]
-    untold = [name for name, trial in bad.items() if not _in(trial) and not _refused(trial)]
-    verified = "what is sent is verified"
-    if untold:
-        verified = "whether what is sent is verified cannot be told"
-    elif len(let_in) == len(bad):
-        verified = "what is sent is not verified"
-    elif let_in:
-        verified = f"what is sent is verified in part: {', '.join(let_in)} got in"
-    if not _in(nobody) and not _refused(nobody):
-        demand = f"asked for; whether it is required cannot be told ({_how(nobody)})"
-    elif not _in(nobody):
-        status = nobody.outcome.http_status
-        if status is not None and status == good.outcome.http_status:
-            return f"asked for; HTTP {status} is for everybody, and tells nothing", evidence
-        demand = "required" if status is None else f"optional for TLS, required by HTTP ({status})"
-    else:
+    status = nobody.outcome.http_status
+    admitted = ground.admitted("no-certificate")
+    if admitted is None and status is not None and status == good.outcome.http_status:
+        return f"asked for; inconclusive: every client gets HTTP {status}", evidence
+    if admitted is None:
+        demand = f"asked for; whether it is required: inconclusive ({_how(nobody)})"
+    elif admitted:
         demand = "asked for and optional: a client without one gets in"
-    return f"{demand}; {verified}", evidence
+    else:
+        demand = "required" if status is None else f"optional for TLS, required by HTTP ({status})"
+    return f"{demand}; {_verification(ground)}", evidence
+
+
+def _verification(ground: Ground) -> str:
+    let_in = [name for name in _BAD if ground.admitted(name)]
+    open_ones = [name for name in _BAD if ground.admitted(name) is None]
+    if len(let_in) == len(_BAD):
+        return "what is sent is not verified"
+    inconclusive = f"; inconclusive: {', '.join(open_ones)}" if open_ones else ""
+    if let_in:
+        word = "not or only in part" if open_ones else "in part"
+        return f"what is sent is verified {word}: {', '.join(let_in)} got in{inconclusive}"
+    if open_ones:
+        return f"whether what is sent is verified is inconclusive: {', '.join(open_ones)}"
+    return "what is sent is verified"
 
 
 def _names(ground: Ground) -> tuple[str, str]:
@@ -170,32 +184,42 @@ def _chain(ground: Ground) -> tuple[str, str]:
         f"chain sent whole: {_how(whole)}; intermediate not sent: {_how(cut)}; "
         f"wrong CA: {_how(wrong)}"
     )
-    alike = ending(cut) == ending(wrong)
-    if _in(wrong) and _in(cut):
+    if all(_asked(trial) is None for trial in (good, whole, cut, wrong)):
+        return "", ""
+    if ground.admitted("wrong-ca") and ground.admitted("intermediate-not-sent"):
         return "it takes a certificate of any CA", evidence
-    untold = [trial for trial in (cut, wrong) if not _in(trial) and not _refused(trial)]
-    if untold or (not _in(good) and not _refused_by_tls(good)):
-        return "cannot be told: the good certificate, or one of these, got no verdict", evidence
-    if not _in(good) and not _in(wrong):
+    if _presented_and_refused(ground, "good"):
+        if not _presented_and_refused(ground, "wrong-ca"):
+            return f"inconclusive: the good certificate is refused ({ending(good)})", evidence
         same = "just as" if ending(good) == ending(wrong) else "otherwise than"
         return (
-            f"it does not take this probe's CA: a good certificate is refused ({ending(good)}), "
-            f"{same} one of a wrong CA",
+            f"the good certificate is refused ({ending(good)}), {same} one of a wrong CA: the "
+            "server does not trust this probe's CA, or refuses it for another reason",
             evidence,
         )
-    if _in(cut):
-        return "it takes a client that leaves its intermediate out, and no wrong CA", evidence
-    if not _in(whole):
+    if ground.rulings["through-intermediate"].presented is not False and _refused(whole):
         return (
             f"no chain through an intermediate gets in, not even a whole one ({ending(whole)}): a "
             "limit of depth, or no revocation list of the intermediate",
             evidence,
         )
+    told = [ground.admitted(n) for n in ("good", "intermediate-not-sent", "wrong-ca")]
+    if ground.admitted("wrong-ca"):
+        return f"a certificate of a wrong CA gets in ({ending(wrong)})", evidence
+    if None in told:
+        return "inconclusive: one of these was not presented, or got no verdict", evidence
+    if ground.admitted("intermediate-not-sent"):
+        return "it takes a client that leaves its intermediate out, and no wrong CA", evidence
+    alike = ending(cut) == ending(wrong)
     if alike:
         return f"both are refused by {ending(cut)}, which alone cannot tell them apart", evidence
     return f"told apart: {ending(cut)} without the intermediate, {ending(wrong)} for a wrong CA", (
         evidence
     )
+
+
+def _presented_and_refused(ground: Ground, name: str) -> bool:
+    return ground.rulings[name].presented is not False and _refused_by_tls(ground.trials[name])
 
 
 def _reset(ground: Ground) -> tuple[str, str]:

@@ -27,6 +27,8 @@ def identity(
     fix: str,
     norm: Norm = Norm.REFUSE,
     command: str = VERIFY,
+    about_algorithm: bool = False,
+    control: str = "good",
 ) -> Scenario:
     """A scenario of the client's identity, against the lab's server as it always is."""
     return Scenario(
@@ -41,6 +43,8 @@ def identity(
         client=TlsClient(identity=recipe),
         expectations=expectations,
         codes=frozenset(codes or ("mutual-tls",)),
+        about_algorithm=about_algorithm,
+        control=control,
     )
 
 
@@ -67,8 +71,9 @@ LEAF_SCENARIOS = (
         "good",
         catalogue.good,
         accepted(),
-        sentence="A good certificate with an RSA key of 2048 bits",
-        made="issued by the CA, with clientAuth and digitalSignature",
+        sentence="A good certificate",
+        made="issued by the CA, with clientAuth and digitalSignature; its key is RSA of 2048 bits, "
+        "or of the first kind that the server takes",
         cause="nothing is wrong: the measure for all others",
         fix="nothing to mend",
         norm=Norm.ACCEPT,
@@ -79,9 +84,10 @@ LEAF_SCENARIOS = (
         accepted(),
         sentence="A good certificate with a key on P-256",
         made="as good, with an EC key",
-        cause="nothing is wrong; small and fast, and taken everywhere",
+        cause="nothing is wrong; small and fast, and taken nearly everywhere",
         fix="nothing to mend",
         norm=Norm.ACCEPT,
+        about_algorithm=True,
     ),
     identity(
         "ed25519",
@@ -92,6 +98,7 @@ LEAF_SCENARIOS = (
         cause="nothing is wrong; some stacks, and most hardware, do not know the algorithm",
         fix="where it is refused, use P-256",
         norm=Norm.EITHER,
+        about_algorithm=True,
     ),
     identity(
         "rsa-pss-key",
@@ -103,6 +110,7 @@ LEAF_SCENARIOS = (
         "section 4.3.3)",
         fix="where it is refused, use a plain RSA key: it signs by PSS as well",
         norm=Norm.EITHER,
+        about_algorithm=True,
     ),
     identity(
         "rsa-1024",
@@ -113,6 +121,7 @@ LEAF_SCENARIOS = (
         made="as good, with a short key",
         cause="an old device or an old script; OpenSSL refuses such keys from security level 2 on",
         fix="make a new key: RSA of 2048 bits, or P-256",
+        about_algorithm=True,
     ),
     identity(
         "sha1-signature",
@@ -123,6 +132,8 @@ LEAF_SCENARIOS = (
         made="a good certificate under an intermediate, signed again with ecdsa-with-SHA1",
         cause="a CA from before 2016; collisions of SHA-1 make its signatures worthless",
         fix="issue it again with SHA-256",
+        about_algorithm=True,
+        control="through-intermediate",
     ),
     identity(
         "version-1",

@@ -144,6 +144,9 @@ class Scenario:
     * ``norm`` is what every server should do, ``expectations`` what the lab's own does.
     * ``anywhere`` tells whether it can be tried against a server that is not the lab's own, and
       ``needs`` what that server must have for the norm to hold, "" if nothing.
+    * ``about_algorithm`` tells that the key or the signature algorithm of the certificate is the
+      point, so that a server which takes none like it need not be tried.
+    * ``control`` names the good scenario that must get in, or a refusal of this one proves nothing.
     """
 
     name: str
@@ -160,6 +163,8 @@ class Scenario:
     host: Host = field(default_factory=Host)
     anywhere: bool = True
     needs: str = ""
+    about_algorithm: bool = False
+    control: str = "good"
 
     def expectation(self, version: TlsVersion, openssl: tuple[int, int]) -> Expectation | None:
         """What the lab's server does with this OpenSSL (major, minor); None: not measured."""

@@ -8,6 +8,7 @@ This module must not know where the server comes from.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,10 @@ from lab.tls.events import Event
 from lab.tls.outcome import Outcome, Result
 from lab.tls.summary import summarize
 from lab.tls.trace import Trace
+
+
+class NotLoaded(Exception):
+    """OpenSSL would not load the client's certificate. Its message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +79,18 @@ class Visit:
     plan: Plan
 
     async def run(self) -> list[Event]:
-        """What the client sees. Raises NoConnection."""
+        """What the client sees. Raises NoConnection, and NotLoaded."""
         client = self.scenario.client
         if isinstance(client, TlsClient):
-            return await watch(self.plan)
+            try:
+                return await watch(self.plan)
+            except ssl.SSLError as error:
+                client_context(
+                    self.plan.tls
+                )  # raises in its turn where the identity is not to blame
+                raise NotLoaded(
+                    f"OpenSSL does not load the client's certificate: {error}"
+                ) from error
         recording = Recording()
         data = client.data if isinstance(client, BareClient) else self._hello(client)
         await bare.say(self.plan.target, data, recording, limit=self.plan.limit)

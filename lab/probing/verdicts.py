@@ -10,8 +10,9 @@ This module must not know how a trial is made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from lab.probing.presentation import key_not_taken, why_not_presented
 from lab.probing.scenario import BareClient, Family, HelloClient, Norm, Scenario, TlsClient
 from lab.probing.tracing import VERSIONS
 from lab.probing.trial import Trial, deviations
@@ -31,12 +32,14 @@ class Ruling:
     verdict: Verdict
     admitted: bool | None
     ending: str
+    presented: bool | None = None
+    matters: bool = True
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A scenario tried, once or more. ``failure`` says why a connection did not come about."""
+    """A scenario tried, once or more. ``failure`` says why the last trial did not come about."""
 
     scenario: Scenario
     version: TlsVersion
@@ -48,44 +51,96 @@ class Attempt:
 class Circumstances:
     """What must be known of a server to judge what it did.
 
-    ``good_got_in`` tells whether the good client was answered, ``status_for_good`` is the HTTP
-    status by which it was refused, None if it was not; ``prepared`` tells that the server has what
-    scenarios may need of it.
+    ``good_got_in`` tells whether the good client was answered; ``good_refused`` is what ended its
+    handshake, "" where it was completed; ``good_status`` is the HTTP status that it got.
+    ``prepared`` tells that the server has what scenarios may need of it.
     """
 
     good_got_in: bool = True
-    status_for_good: int | None = None
+    good_refused: str = ""
+    good_status: int | None = None
     prepared: bool = False
+
+    @property
+    def status_for_good(self) -> int | None:
+        """The HTTP status that the good client got, if it is none of success."""
+        return None if _is_success(self.good_status) else self.good_status
+
+
+def circumstances(good: Trial, *, prepared: bool) -> Circumstances:
+    """What the good client's trial says of the server."""
+    outcome = good.outcome
+    by_http = outcome.signal is Signal.HTTP_STATUS
+    # FAILED by the server's end of TCP: the handshake had been completed before.
+    dropped = outcome.result is Result.FAILED and outcome.signal in _SERVERS_SILENCE
+    passed = outcome.result is Result.ACCEPTED or by_http or dropped
+    return Circumstances(
+        good_got_in=outcome.result is Result.ACCEPTED,
+        good_refused="" if passed else ending(good),
+        good_status=outcome.http_status,
+        prepared=prepared,
+    )
 
 
 def rule(trial: Trial, known: Circumstances) -> Ruling:
     """The verdict on a server that is not the lab's own."""
-    admitted, note = _admitted(trial, known)
-    norm = trial.scenario.norm
-    notes = (note,) if note else ()
+    scenario = trial.scenario
+    admitted, note = admission(trial, known)
+    missing = why_not_presented(trial)
+    ruling = Ruling(
+        verdict=Verdict.RIGHT,
+        admitted=admitted,
+        ending=ending(trial),
+        presented=_presented(trial),
+        matters=scenario.norm is not Norm.EITHER,
+    )
+    if missing and not (admitted and scenario.norm is Norm.REFUSE and not _asked(trial)):
+        matters = ruling.matters and not (scenario.about_algorithm and key_not_taken(trial))
+        return replace(ruling, verdict=Verdict.NOT_TRIED, matters=matters, notes=(missing,))
+    verdict, explained = _verdict(trial, known, admitted)
+    notes = (note, *explained) if note and verdict is not Verdict.RIGHT else explained
+    return replace(ruling, verdict=verdict, notes=notes)
+
+
+def _verdict(
+    trial: Trial, known: Circumstances, admitted: bool | None
+) -> tuple[Verdict, tuple[str, ...]]:
+    """The verdict on a client that was tried, and what explains it."""
+    norm, needs = trial.scenario.norm, trial.scenario.needs
     if admitted is None:
-        verdict = Verdict.RIGHT if norm is Norm.EITHER else Verdict.UNTOLD
-        if known.status_for_good and norm is Norm.ACCEPT:
-            verdict = Verdict.SHUT_OUT
-    elif admitted:
-        verdict = Verdict.LET_IN if norm is Norm.REFUSE else Verdict.RIGHT
-        if verdict is Verdict.LET_IN:
-            notes = (*notes, *_how_it_got_in(trial))
-            if trial.scenario.needs and not known.prepared:
-                verdict = Verdict.UNPREPARED
-                notes = (
-                    f"to refuse it, a server needs {trial.scenario.needs}; --crl FILE makes that "
-                    "list, for the server to load, and then holds it to it",
-                )
-    elif norm is Norm.ACCEPT:
-        verdict = Verdict.SHUT_OUT
-    elif norm is Norm.EITHER or isinstance(trial.scenario.client, BareClient):
-        verdict = Verdict.RIGHT
-    else:
-        verdict = _manner(trial.outcome)
-    if verdict is Verdict.RIGHT:
-        notes = ()
-    return Ruling(verdict=verdict, admitted=admitted, ending=ending(trial), notes=notes)
+        shut_out = norm is Norm.ACCEPT and trial.outcome.signal is Signal.HTTP_STATUS
+        return (Verdict.SHUT_OUT if shut_out else Verdict.UNTOLD), ()
+    if admitted:
+        if norm is not Norm.REFUSE:
+            return Verdict.RIGHT, ()
+        if needs and not known.prepared and _asked(trial):
+            note = (
+                f"to refuse it, a server needs {needs}; --crl FILE makes that list, for the server "
+                "to load, and then expects the refusal"
+            )
+            return Verdict.UNPREPARED, (note,)
+        return Verdict.LET_IN, _how_it_got_in(trial)
+    if norm is Norm.ACCEPT:
+        return Verdict.SHUT_OUT, ()
+    if norm is Norm.EITHER or isinstance(trial.scenario.client, BareClient):
+        return Verdict.RIGHT, ()
+    return _manner(trial.outcome), ()
+
+
+def _presented(trial: Trial) -> bool | None:
+    """Whether the certificate of an identity was seen to be sent; None: there is none to send."""
+    due = trial.scenario.family is Family.IDENTITY and trial.trace.client_certificate is not None
+    return not why_not_presented(trial) if due else None
+
+
+def _asked(trial: Trial) -> bool:
+    """Whether the server asked for a certificate, or may have where not all could be read."""
+    seen = summarize(trial.trace.events)
+    return seen.request is not None or seen.sealed
+
+
+def _is_success(status: int | None) -> bool:
+    return status is None or 200 <= status < 300
 
 
 def _how_it_got_in(trial: Trial) -> tuple[str, ...]:
@@ -96,12 +151,15 @@ def _how_it_got_in(trial: Trial) -> tuple[str, ...]:
     if seen.server_hello is None:
         return ()
     if seen.request is None:
-        return ("the server asked for no certificate: let it require one",)
+        return (
+            "the server asked for no certificate: let it require one (if it asks for some site or "
+            "path only, name that: --sni, --request)",
+        )
     if not seen.client_chain:
         return ("the server asked for a certificate and went on without: let it require one",)
     if trial.scenario.needs:
         return (f"the server does not refuse what is revoked: it needs {trial.scenario.needs}",)
-    return ("the server took the certificate: its verification is off, or does not see this",)
+    return ("the server accepted the certificate: it does not verify, or does not check this",)
 
 
 def rule_own(trial: Trial, openssl: tuple[int, int]) -> Ruling:
@@ -109,24 +167,29 @@ def rule_own(trial: Trial, openssl: tuple[int, int]) -> Ruling:
 
     ``openssl`` is the version, major and minor, that it ran with.
     """
-    found = deviations(trial, openssl)
+    found, missing = deviations(trial, openssl), why_not_presented(trial)
+    verdict = Verdict.UNEXPECTED if found else Verdict.NOT_TRIED if missing else Verdict.RIGHT
     return Ruling(
-        verdict=Verdict.UNEXPECTED if found else Verdict.RIGHT,
+        verdict=verdict,
         admitted=_agreed(trial) or trial.outcome.result is Result.ACCEPTED,
         ending=ending(trial),
-        notes=found,
+        presented=_presented(trial),
+        notes=found or ((missing,) if missing else ()),
     )
 
 
 def _manner(outcome: Outcome) -> Verdict:
     """How a client was refused that should be."""
-    if outcome.signal is Signal.HTTP_STATUS:
+    if outcome.http_status is not None:
         return Verdict.BY_HTTP
     return Verdict.SILENT if outcome.signal in _SERVERS_SILENCE else Verdict.RIGHT
 
 
-def _admitted(trial: Trial, known: Circumstances) -> tuple[bool | None, str]:
-    """Whether the server took the client; with what makes that uncertain, if anything."""
+def admission(trial: Trial, known: Circumstances) -> tuple[bool | None, str]:
+    """Whether the server took the client; with what makes that uncertain, if anything.
+
+    Where the good client is refused too, a refusal says nothing of a certificate.
+    """
     client, outcome = trial.scenario.client, trial.outcome
     if isinstance(client, BareClient):
         status = _status_in_clear(trial.trace.events)
@@ -136,6 +199,8 @@ def _admitted(trial: Trial, known: Circumstances) -> tuple[bool | None, str]:
         if _agreed(trial):
             return True, ""
         return (False, "") if by_server else (None, "the server did not answer the ClientHello")
+    if outcome.http_status is not None:
+        return _answer(trial, known)
     if outcome.result is Result.ACCEPTED:
         return True, ""
     if not by_server:
@@ -144,20 +209,34 @@ def _admitted(trial: Trial, known: Circumstances) -> tuple[bool | None, str]:
             # It completed the handshake, and then hung up on this client and not on the good one.
             return False, ""
         return None, _why_untold(outcome)
-    if trial.scenario.family is Family.IDENTITY and not _came_to_it(trial):
-        return None, "the server broke off before it asked for a certificate"
-    if outcome.signal is Signal.HTTP_STATUS and outcome.http_status == known.status_for_good:
+    if known.good_refused and trial.scenario.family is Family.IDENTITY and not _is_good(trial):
         return None, (
-            f"HTTP {outcome.http_status} is what the good certificate gets, too: "
-            "name a path that it may read (--request)"
+            f"a good certificate ({trial.scenario.control}) is refused too ({known.good_refused}), "
+            "so the refusal says nothing of this one"
         )
     return False, ""
 
 
-def _came_to_it(trial: Trial) -> bool:
-    """Whether the server can have judged the client's certificate at all."""
-    seen = summarize(trial.trace.events)
-    return seen.request is not None or seen.sealed or trial.outcome.signal is Signal.HTTP_STATUS
+def _answer(trial: Trial, known: Circumstances) -> tuple[bool | None, str]:
+    """Whether HTTP's answer says that the client is in; TLS has let it in."""
+    outcome, status = trial.outcome, trial.outcome.http_status
+    refused = outcome.signal is Signal.HTTP_STATUS
+    if _is_success(status) or (not refused and (_is_good(trial) or not _asked(trial))):
+        return True, ""
+    if status == known.status_for_good:
+        return None, (
+            f"HTTP {status} is what the good certificate gets, too: "
+            "name a path that it may read (--request)"
+        )
+    if refused or known.good_status is None:
+        return not refused, ""
+    if status is not None and 400 <= status < 500:
+        return False, ""
+    return None, f"HTTP {status}, where the good certificate gets HTTP {known.good_status}"
+
+
+def _is_good(trial: Trial) -> bool:
+    return trial.scenario.norm is Norm.ACCEPT
 
 
 def _agreed(trial: Trial) -> bool:
@@ -177,7 +256,7 @@ def _why_untold(outcome: Outcome) -> str:
         return "the server did not complete the handshake in time"
     if outcome.by is Endpoint.CLIENT and outcome.result is Result.REJECTED:
         return f"the client itself refused the server: {outcome.exception}"
-    return "the server said neither yes nor no"
+    return "the server neither answered nor refused"
 
 
 def ending(trial: Trial) -> str:
@@ -222,31 +301,36 @@ def _status_in_clear(events: Iterable[Event]) -> int | None:
 
 
 def finding(attempt: Attempt, rulings: Sequence[Ruling]) -> Finding:
-    """The worst of the rulings on an attempt's trials, in their order."""
+    """The worst of the rulings on an attempt's trials, in their order, and of its failure."""
+    scenario = attempt.scenario
     if attempt.failure or not rulings:
-        return Finding(
-            lesson=lesson(attempt.scenario),
-            version=VERSIONS[attempt.version],
-            verdict=Verdict.UNTOLD,
-            admitted=None,
-            ending="no connection",
-            handshake_returned=None,
-            outcome=None,
-            notes=(attempt.failure,),
-        )
+        rulings = [*rulings, _not_made(attempt)]
     worst = max(rulings, key=lambda each: each.verdict.weight)
-    trial = attempt.trials[rulings.index(worst)]
+    number = rulings.index(worst)
+    trial = attempt.trials[number] if number < len(attempt.trials) else None
     return Finding(
-        lesson=lesson(attempt.scenario),
+        lesson=lesson(scenario),
         version=VERSIONS[attempt.version],
         verdict=worst.verdict,
         admitted=worst.admitted,
         ending=worst.ending,
-        handshake_returned=_returned(trial),
-        outcome=trial.outcome,
+        handshake_returned=_returned(trial) if trial else None,
+        outcome=trial.outcome if trial else None,
+        presented=worst.presented,
+        matters=worst.matters,
         tries=len(rulings),
         like_this=sum(each.verdict is worst.verdict for each in rulings),
         notes=worst.notes,
+    )
+
+
+def _not_made(attempt: Attempt) -> Ruling:
+    return Ruling(
+        verdict=Verdict.NOT_TRIED,
+        admitted=None,
+        ending="no connection",
+        matters=attempt.scenario.norm is not Norm.EITHER,
+        notes=(attempt.failure,),
     )
 
 

@@ -1,6 +1,7 @@
 """The findings of a probe as JUnit's XML, in the form that CI systems read.
 
-Rules: a finding is a test case; what is not as it should be is a failure. XML 1.0 has no way to
+Rules: a finding is a test case; what is not as it should be is a failure, what could not be tried
+is an error, or skipped where nothing depends on it. XML 1.0 has no way to
 write most control characters (section 2.2), so all text is escaped first.
 """
 
@@ -8,20 +9,20 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from lab.tls.findings import Finding, Report
+from lab.tls.findings import Finding, Report, Verdict
 from lab.tls.text import escaped
 
 
 def junit(report: Report) -> bytes:
     """The XML document, in UTF-8."""
-    failures = sum(not finding.verdict.fine for finding in report.findings)
+    kinds = [_kind(finding) for finding in report.findings]
     suite = ET.Element(
         "testsuite",
         name=escaped(f"mTLS probe of {report.target}"),
         tests=str(len(report.findings)),
-        failures=str(failures),
-        errors="0",
-        skipped="0",
+        failures=str(kinds.count("failure")),
+        errors=str(kinds.count("error")),
+        skipped=str(kinds.count("skipped")),
         time=f"{report.seconds:.3f}",
     )
     for finding in report.findings:
@@ -43,12 +44,22 @@ def _case(finding: Finding) -> ET.Element:
     told = "\n".join(
         escaped(line) for line in (finding.lesson.sentence, finding.ending, *finding.notes)
     )
-    if finding.verdict.fine:
-        ET.SubElement(case, "system-out").text = f"{finding.verdict.value}\n{told}"
+    kind = _kind(finding)
+    if kind == "system-out":
+        ET.SubElement(case, kind).text = f"{finding.verdict.value}\n{told}"
     else:
-        failure = ET.SubElement(case, "failure", message=finding.verdict.value, type="verdict")
-        failure.text = told
+        element = ET.SubElement(case, kind, message=finding.verdict.value, type="verdict")
+        element.text = told
     return case
+
+
+def _kind(finding: Finding) -> str:
+    """The element that says how a test case ended; "system-out" is for one that passed."""
+    if finding.verdict.fine:
+        return "system-out"
+    if finding.fine:
+        return "skipped"
+    return "error" if finding.verdict is Verdict.NOT_TRIED else "failure"
 
 
 def _name(finding: Finding) -> str:

@@ -14,6 +14,7 @@ def probe_document(report: Report) -> dict[str, object]:
         "connections": report.connections,
         "seconds": round(report.seconds, 3),
         "versions_not_spoken": [str(version) for version in report.skipped],
+        "versions_not_answered": [str(each.version) for each in report.silent],
         "findings": [_finding(each) for each in report.findings],
         "insights": [
             {
@@ -36,8 +37,9 @@ def _finding(finding: Finding) -> dict[str, object]:
         "norm": lesson.norm,
         "version": str(finding.version),
         "verdict": finding.verdict.value,
-        "fine": finding.verdict.fine,
+        "fine": finding.fine,
         "admitted": finding.admitted,
+        "presented": finding.presented,
         "ending": finding.ending,
         "result": outcome.result.value if outcome else None,
         "by": outcome.by.value if outcome and outcome.by else None,

@@ -66,27 +66,35 @@ def _verdict(finding: Finding) -> str:
 
 def _below(report: Report, paper: Paper) -> Iterator[Text]:
     yield Text()
-    noted = [each for each in report.findings if not each.verdict.fine or each.notes]
+    noted = [each for each in report.findings if not each.fine or each.notes]
     if noted:
         yield paper.rule("To look at")
         for (verdict, notes), findings in _grouped(noted).items():
-            yield Text(verdict.value, "bold" if verdict.fine else "bold red")
+            calm = all(each.fine for each in findings)
+            yield Text(verdict.value, "bold" if calm else "bold red")
             for note in notes:
                 for line in paper.wrapped(note, paper.width - 2):
                     yield Text(f"  {line}")
             for words in _scenarios(findings):
                 yield from _point(words, paper, indent=2)
         yield Text()
-    if report.insights or report.skipped:
+    yield from _insights(report, paper)
+    style = ("bold green" if report.bad_refused else "bold") if report.passed else "bold red"
+    for line in paper.wrapped(conclusion(report), paper.width):
+        yield Text(line, style)
+
+
+def _insights(report: Report, paper: Paper) -> Iterator[Text]:
+    if report.insights or report.skipped or report.silent:
         yield paper.rule("What this server does")
         for insight in report.insights:
             yield from _point(f"{insight.subject}: {insight.answer}", paper)
         for version in report.skipped:
-            yield from _point(f"versions: {version} is not spoken, and was not tried", paper)
+            yield from _point(f"versions: {version} is not supported, and was not tried", paper)
+        for each in report.silent:
+            words = f"no answer to the ClientHello ({each.ending}); not tried"
+            yield from _point(f"versions: {each.version}: {words}", paper)
         yield Text()
-    style = "bold green" if report.passed else "bold red"
-    for line in paper.wrapped(conclusion(report), paper.width):
-        yield Text(line, style)
 
 
 def _grouped(
@@ -104,7 +112,7 @@ def _scenarios(findings: Sequence[Finding]) -> Iterator[str]:
     faults = {
         finding.lesson.name: f": {finding.lesson.sentence}"
         for finding in findings
-        if not finding.verdict.fine
+        if not finding.fine
     }
     for name, versions in _versions(findings).items():
         yield f"{name} ({' and '.join(versions)}){faults.get(name, '')}"
@@ -130,18 +138,31 @@ def conclusion(report: Report) -> str:
         f"connections in {report.seconds:.1f} s"
     )
     if report.passed:
-        return f"{told}: all is as it should be{_reserves(report.findings)}."
-    faults = [f"{told}."]
+        reserves = _reserves(report.findings)
+        if report.bad_refused:
+            return f"{told}: all is as it should be{reserves}."
+        return (
+            f"{told}: nothing is wrong with what was tried{reserves}; no bad certificate was "
+            "presented and refused, so this run does not show that the server verifies."
+        )
+    parts = [f"{told}."]
+    if not report.faulty:
+        parts.append("Inconclusive: no fault was found, but not all could be tried or told.")
     for verdict in sorted(Verdict, key=lambda each: -each.weight):
-        if not verdict.fine and (found := _named(report.findings, verdict)):
-            faults.append(f"{_INTRODUCTIONS[verdict]}: {', '.join(found)}.")
-    return " ".join(faults)
+        open_ones = [each for each in report.findings if each.verdict is verdict and not each.fine]
+        if open_ones:
+            parts.append(f"{_INTRODUCTIONS[verdict]}: {', '.join(_named(open_ones))}.")
+    for silent in report.silent:
+        parts.append(f"{silent.version} was not answered ({silent.ending}).")
+    return " ".join(parts)
 
 
 def _reserves(findings: Sequence[Finding]) -> str:
-    """How many of the good findings are good in a way of their own."""
+    """How many of the findings are fine in a way of their own."""
     parts = []
-    for verdict in (Verdict.BY_HTTP, Verdict.SILENT, Verdict.UNPREPARED):
+    for verdict in Verdict:
+        if verdict is Verdict.RIGHT:
+            continue
         count = sum(finding.verdict is verdict for finding in findings)
         if count:
             parts.append(f"{count} {verdict.value}")
@@ -151,12 +172,12 @@ def _reserves(findings: Sequence[Finding]) -> str:
 _INTRODUCTIONS = {
     Verdict.LET_IN: "Let in, and should have been refused",
     Verdict.SHUT_OUT: "Refused, and should have been accepted",
-    Verdict.UNTOLD: "Cannot be told",
-    Verdict.UNEXPECTED: "Not as it was measured",
+    Verdict.NOT_TRIED: "Could not be tried",
+    Verdict.UNTOLD: "No verdict",
+    Verdict.UNEXPECTED: "Not as measured",
 }
 
 
-def _named(findings: Sequence[Finding], verdict: Verdict) -> list[str]:
-    """The scenarios of that verdict, each with its versions."""
-    found = _versions([finding for finding in findings if finding.verdict is verdict])
-    return [f"{name} ({' and '.join(each)})" for name, each in found.items()]
+def _named(findings: Sequence[Finding]) -> list[str]:
+    """The scenarios of these findings, each with its versions."""
+    return [f"{name} ({' and '.join(each)})" for name, each in _versions(findings).items()]

@@ -20,9 +20,10 @@ class Verdict(enum.Enum):
 
     RIGHT = "as it should be"
     BY_HTTP = "refused by HTTP"
-    SILENT = "refused, but says nothing"
-    UNPREPARED = "not held against it"
-    UNTOLD = "cannot tell"
+    SILENT = "refused without an alert"
+    UNPREPARED = "inconclusive: no CRL loaded"
+    UNTOLD = "inconclusive"
+    NOT_TRIED = "could not be tried"
     UNEXPECTED = "not as measured"
     SHUT_OUT = "should have been accepted"
     LET_IN = "should have been refused"
@@ -33,12 +34,19 @@ class Verdict(enum.Enum):
         return self in _FINE
 
     @property
+    def faulty(self) -> bool:
+        """Whether the server did something wrong."""
+        return self in _FAULTY
+
+    @property
     def weight(self) -> int:
         """How bad it is, beside the others: of several tries, the worst one counts."""
         return list(Verdict).index(self)
 
 
-_FINE = frozenset({Verdict.RIGHT, Verdict.BY_HTTP, Verdict.SILENT, Verdict.UNPREPARED})
+_REFUSED = frozenset({Verdict.BY_HTTP, Verdict.SILENT})
+_FINE = frozenset({Verdict.RIGHT, *_REFUSED, Verdict.UNPREPARED})
+_FAULTY = frozenset({Verdict.UNEXPECTED, Verdict.SHUT_OUT, Verdict.LET_IN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,9 @@ class Finding:
     ``admitted`` tells whether the server took the client, None where that cannot be told;
     ``ending`` is by what it ended, in words, and ``outcome`` the same as it was seen, None where
     there was no connection; ``handshake_returned`` tells of the client's handshake call, None where
-    it made none. ``tries`` connections were made, of which ``like_this`` came to the
+    it made none. ``presented`` tells whether the client's certificate was seen to be sent, None
+    where the scenario has none to send. ``matters`` tells whether the probe is incomplete without a
+    verdict on this one. ``tries`` connections were made, of which ``like_this`` came to the
     verdict. ``notes`` say what else is to be known.
     """
 
@@ -80,9 +90,22 @@ class Finding:
     ending: str
     handshake_returned: bool | None
     outcome: Outcome | None
+    presented: bool | None = None
+    matters: bool = True
     tries: int = 1
     like_this: int = 1
     notes: tuple[str, ...] = ()
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing is wrong, and nothing that matters is left open."""
+        return self.verdict.fine or not (self.matters or self.verdict.faulty)
+
+    @property
+    def bad_refused(self) -> bool:
+        """Whether a certificate that any server should refuse was presented, and refused."""
+        is_bad = self.presented is True and self.lesson.norm == "refuse"
+        return is_bad and (self.verdict is Verdict.RIGHT or self.verdict in _REFUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +123,19 @@ class Insight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SilentVersion:
+    """A version in which the server sent no ServerHello and no alert; ``ending`` is what it did."""
+
+    version: ProtocolVersion
+    ending: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A whole probe. ``target`` is ``host:port``, or words for the lab's own server.
 
     ``connections`` were made, within ``seconds``; ``skipped`` are versions that the server does not
-    speak.
+    speak, ``silent`` those of which that is not known.
     """
 
     target: str
@@ -113,8 +144,19 @@ class Report:
     skipped: tuple[ProtocolVersion, ...]
     connections: int
     seconds: float
+    silent: tuple[SilentVersion, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether all is as it should be."""
-        return all(finding.verdict.fine for finding in self.findings)
+        """Whether all that was to be tried was, and is as it should be."""
+        return not self.silent and all(finding.fine for finding in self.findings)
+
+    @property
+    def faulty(self) -> bool:
+        """Whether the server did something wrong; if not, and not passed, that is not known."""
+        return any(finding.verdict.faulty for finding in self.findings)
+
+    @property
+    def bad_refused(self) -> bool:
+        """Whether at least one bad certificate was presented and refused."""
+        return any(finding.bad_refused for finding in self.findings)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from datetime import datetime, timezone
 from functools import partial
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from lab.pki.catalogue import good_ec
+from lab.pki.workshop import new_workshop
 from lab.probing.insights import NEEDED, Ground, insights, to_race
 from lab.probing.trial import Trial
+from lab.probing.verdicts import circumstances, rule
 from lab.stream.contexts import TlsVersion
 from lab.tls.events import Endpoint, MessageSeen, StreamEnd, StreamEnded
 from lab.tls.messages import CertificateRequest
 from lab.tls.outcome import Outcome, Result, Signal
-from tests.probing.test_verdicts import ACCEPTED, by_alert, by_server
+from tests.probing.test_verdicts import ACCEPTED, LEAF, by_alert, by_server, sent
 from tests.probing.test_verdicts import trial as trial_of
 
 # What was asked for is each test's own to say here.
 trial = partial(trial_of, asked=False)
 
+EC_LEAF = good_ec(new_workshop(datetime.now(timezone.utc))).certificate.public_bytes(Encoding.DER)
 OWN_CA = b"\x30\x0d1\x0b0\x09\x06\x03U\x04\x03\x13\x02CA"
 UNKNOWN_CA, REQUIRED, EXPIRED = by_alert(48), by_alert(116), by_alert(45)
 FORBIDDEN = by_server(Signal.HTTP_STATUS, 403)
@@ -51,9 +56,22 @@ def ground(
     early: tuple[Trial, ...] = (),
     late: Trial | None = None,
 ) -> Ground:
-    events = (asks,) if asks else ()
-    trials = {name: trial(name, outcome, *events) for name, outcome in outcomes.items()}
-    return Ground(trials=trials, early=early, late=late, ca=OWN_CA)
+    trials = {name: asked_by(asks, name, outcome) for name, outcome in outcomes.items()}
+    known = circumstances(trials["good"], prepared=False)
+    chain = circumstances(trials["through-intermediate"], prepared=False)
+    rulings = {
+        name: rule(each, chain if each.scenario.control != "good" else known)
+        for name, each in trials.items()
+    }
+    return Ground(trials=trials, rulings=rulings, early=early, late=late, ca=OWN_CA)
+
+
+def asked_by(asks: MessageSeen | None, name: str, outcome: Outcome) -> Trial:
+    """A trial in which the certificate is asked for by ``asks``, and sent."""
+    if asks is None:
+        return trial(name, outcome)
+    has_leaf = name != "no-certificate"
+    return trial(name, outcome, asks, sent(*([LEAF] if has_leaf else [])))
 
 
 def answer(code: str, made: Ground) -> str:
@@ -69,10 +87,10 @@ def answer(code: str, made: Ground) -> str:
         ({"no-certificate": ACCEPTED}, "asked for and optional: a client without one gets in; w"),
         ({"expired": ACCEPTED}, "required; what is sent is verified in part: expired got in"),
         ({"no-certificate": FORBIDDEN}, "optional for TLS, required by HTTP (403); what is sent"),
-        (dict.fromkeys(NEEDED, FORBIDDEN), "asked for; HTTP 403 is for everybody, and tells"),
+        (dict.fromkeys(NEEDED, FORBIDDEN), "asked for; inconclusive: every client gets HTTP 403"),
         (
             {"no-certificate": Outcome(result=Result.FAILED)},
-            "asked for; whether it is required cannot be told (failed, no answer)",
+            "asked for; whether it is required: inconclusive (failed, no answer)",
         ),
     ],
 )
@@ -82,7 +100,10 @@ def test_what_becomes_of_a_client_certificate(changes: dict[str, Outcome], says:
 
 
 def test_one_that_does_not_ask() -> None:
-    assert answer("client-certificate", ground(OPEN)) == "not asked for: this is not mutual TLS"
+    assert answer("client-certificate", ground(OPEN)) == (
+        "not asked for on this name and path: no mutual TLS here"
+    )
+    assert answer("chain", ground(OPEN)) == ""
     closed = ground(RIGHT)
     assert answer("client-certificate", closed) == "not asked for before the connection ends"
     assert answer("ca-names", closed) == ""
@@ -113,14 +134,34 @@ def test_the_names_of_cas(names: tuple[bytes, ...], says: str) -> None:
         ({"through-intermediate": UNKNOWN_CA}, "no chain through an intermediate gets in, not"),
         (
             {"good": UNKNOWN_CA},
-            "it does not take this probe's CA: a good certificate is refused (unknown_ca (48)), "
-            "just as one of a wrong CA",
+            "the good certificate is refused (unknown_ca (48)), just as one of a wrong CA: the "
+            "server does not trust this probe's CA, or refuses it for another reason",
         ),
-        ({"good": by_alert(42)}, "it does not take this probe's CA: a good certificate is ref"),
+        (
+            {"good": by_alert(42)},
+            "the good certificate is refused (bad_certificate (42)), otherwise than one of a wrong",
+        ),
+        ({"wrong-ca": ACCEPTED}, "a certificate of a wrong CA gets in (HTTP 200)"),
+        ({"wrong-ca": Outcome(result=Result.FAILED)}, "inconclusive: one of these was not pre"),
     ],
 )
 def test_what_one_alert_cannot_tell(changes: dict[str, Outcome], says: str) -> None:
-    assert answer("chain", ground(RIGHT | changes)).startswith(says)
+    assert answer("chain", ground(RIGHT | changes, asks=asking())).startswith(says)
+
+
+def test_what_was_not_presented_is_not_verified() -> None:
+    """The server asks and refuses, but all clients sent an empty Certificate."""
+    trials = {
+        name: trial_of(name, outcome, presented=False, leaf=EC_LEAF)
+        for name, outcome in (RIGHT | {"good": UNKNOWN_CA}).items()
+    }
+    known = circumstances(trials["good"], prepared=False)
+    rulings = {name: rule(each, known) for name, each in trials.items()}
+    made = Ground(trials=trials, rulings=rulings, early=(), late=None, ca=OWN_CA)
+    assert answer("client-certificate", made).endswith(
+        "; whether what is sent is verified is inconclusive: wrong-ca, self-signed, expired"
+    )
+    assert answer("chain", made).startswith("inconclusive: ")
 
 
 LATE = trial("no-certificate", REQUIRED)
@@ -158,7 +199,7 @@ def test_whom_to_race_with() -> None:
 
 def test_versions_that_differ_are_told_apart() -> None:
     one = ground(RIGHT, asks=asking())
-    other = replace(one, trials=ground(OPEN, asks=asking()).trials)
+    other = ground(OPEN, asks=asking())
     found = insights({TlsVersion.TLS12: one, TlsVersion.TLS13: other})
     demands = [each.answer for each in found if each.code == "client-certificate"]
     assert demands == [

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from lab.pki import catalogue
+from lab.pki.workshop import new_workshop
 from lab.probing.campaign import NothingSelected, run, selection
 from lab.probing.connection import NoConnection
-from lab.probing.scenario import Norm, Scenario
+from lab.probing.scenario import Norm, Scenario, TlsClient
 from lab.probing.scenarios import SCENARIOS, UnknownScenario, find_scenario
 from lab.probing.trial import Trial
-from lab.probing.verdicts import Attempt, Circumstances, Ruling, finding, rule, rule_own
+from lab.probing.verdicts import (
+    Attempt,
+    Circumstances,
+    Ruling,
+    circumstances,
+    finding,
+    rule,
+    rule_own,
+)
 from lab.stream.contexts import TlsVersion
-from lab.tls.codepoints import AlertDescription, AlertLevel
+from lab.tls.ciphersuites import CipherSuite
+from lab.tls.codepoints import AlertDescription, AlertLevel, CompressionMethod, ProtocolVersion
 from lab.tls.events import (
     AlertSeen,
     Endpoint,
@@ -26,7 +39,13 @@ from lab.tls.events import (
     StreamEnded,
 )
 from lab.tls.findings import Verdict
-from lab.tls.messages import CertificateRequest
+from lab.tls.messages import (
+    Certificate,
+    CertificateEntry,
+    CertificateRequest,
+    HandshakeMessage,
+    ServerHello,
+)
 from lab.tls.outcome import Outcome, Result, Signal
 from lab.tls.trace import Trace
 
@@ -64,14 +83,53 @@ ASKED = MessageSeen(
 )
 
 
-def trial(name: str, outcome: Outcome, *events: Event, asked: bool = True) -> Trial:
+LEAF = b"the scenario's certificate"
+
+
+def message(endpoint: Endpoint, content: HandshakeMessage) -> MessageSeen:
+    return MessageSeen(
+        time=0.0, endpoint=endpoint, records=(), encrypted=True, message=content, raw=b""
+    )
+
+
+HELLO = message(
+    Endpoint.SERVER,
+    ServerHello(
+        legacy_version=ProtocolVersion.TLS_1_2,
+        random=bytes(32),
+        legacy_session_id_echo=b"",
+        cipher_suite=CipherSuite.TLS_AES_128_GCM_SHA256,
+        legacy_compression_method=CompressionMethod.NULL,
+    ),
+)
+
+
+def sent(*certificates: bytes) -> MessageSeen:
+    """The client's Certificate message."""
+    entries = tuple(CertificateEntry(cert_data=each) for each in certificates)
+    return message(Endpoint.CLIENT, Certificate(certificate_list=entries))
+
+
+def trial(
+    name: str,
+    outcome: Outcome,
+    *events: Event,
+    asked: bool = True,
+    presented: bool = True,
+    leaf: bytes = LEAF,
+) -> Trial:
+    """A trial that was answered; asked for a certificate, it sends its own."""
+    client = find_scenario(name).client
+    has_leaf = isinstance(client, TlsClient) and client.identity is not None
+    hello = (HELLO,) if isinstance(client, TlsClient) else ()
+    answer = (sent(*([leaf] if has_leaf and presented else [])),) if asked else ()
     trace = Trace(
         target="server.example:443",
         requested_version=None,
         negotiated_version=None,
-        client_certificate=None,
+        client_certificate=leaf if has_leaf else None,
         start=0.0,
-        events=(ASKED, *events) if asked else events,
+        events=(*hello, *((ASKED,) if asked else ()), *answer, *events),
         both_ends=False,
         outcome=outcome,
         diagnosis=(),
@@ -104,8 +162,8 @@ def test_a_refusal_without_a_word(signal: Signal) -> None:
 def test_who_breaks_off_before_asking_has_refused_nobody(signal: Signal) -> None:
     for name in ("expired", "good", "no-certificate"):
         ruling = rule(trial(name, by_server(signal), asked=False), NOTHING)
-        assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
-        assert "before it asked" in ruling.notes[0]
+        assert ruling.verdict is Verdict.NOT_TRIED
+        assert ruling.notes == ("the connection ended before the server asked for a certificate",)
 
 
 def test_a_refusal_by_http() -> None:
@@ -117,7 +175,7 @@ def test_a_refusal_by_http() -> None:
 
 def test_a_status_that_everybody_gets_says_nothing() -> None:
     """A page that is forbidden to all refuses nobody for the certificate."""
-    known = Circumstances(status_for_good=403)
+    known = Circumstances(good_got_in=False, good_status=403)
     forbidden, other = (by_server(Signal.HTTP_STATUS, status) for status in (403, 400))
     ruling = rule(trial("expired", forbidden), known)
     assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
@@ -224,11 +282,101 @@ def test_a_connection_that_fails_is_no_verdict() -> None:
         scenario=find_scenario("good"), version=TlsVersion.TLS12, trials=(), failure="gone"
     )
     found = finding(attempt, [])
-    assert (found.verdict, found.notes, found.outcome) == (Verdict.UNTOLD, ("gone",), None)
+    assert (found.verdict, found.notes, found.outcome) == (Verdict.NOT_TRIED, ("gone",), None)
+    assert not found.fine
+
+
+def test_a_connection_that_fails_hides_no_earlier_fault() -> None:
+    let_in = trial("expired", ACCEPTED)
+    attempt = Attempt(
+        scenario=let_in.scenario, version=TlsVersion.TLS13, trials=(let_in,), failure="gone"
+    )
+    found = finding(attempt, [rule(let_in, NOTHING)])
+    assert (found.verdict, found.tries, found.like_this) == (Verdict.LET_IN, 2, 1)
+
+
+def test_a_certificate_that_was_not_presented_was_not_tried() -> None:
+    """The server refuses, or accepts, a client that sent an empty Certificate."""
+    certificate = catalogue.expired(new_workshop(datetime.now(timezone.utc))).certificate
+    leaf = certificate.public_bytes(Encoding.DER)
+    for outcome in (by_alert(40), by_alert(116), ACCEPTED):
+        for name in ("expired", "good", "eku-any", "through-intermediate"):
+            ruling = rule(trial(name, outcome, presented=False, leaf=leaf), NOTHING)
+            assert (ruling.verdict, ruling.presented) == (Verdict.NOT_TRIED, False)
+            assert ruling.matters is (name != "eku-any")
+            assert ruling.notes[0].startswith("the client sent an empty Certificate: the server ")
+            assert ruling.notes[0].endswith(
+                "key of EC secp256r1 and is signed with ecdsa-with-SHA256"
+            )
+    own = rule_own(trial("expired", by_alert(45), presented=False, leaf=leaf), (9, 9))
+    assert own.verdict is Verdict.NOT_TRIED
+
+
+def test_another_certificate_than_the_scenarios_was_not_tried() -> None:
+    seen = trial("expired", by_alert(45), presented=False)
+    events = (*seen.trace.events[:-1], sent(b"another"))
+    other = replace(seen, trace=replace(seen.trace, events=events))
+    ruling = rule(other, NOTHING)
+    assert ruling.verdict is Verdict.NOT_TRIED
+    assert ruling.notes == ("the client sent another certificate",)
+
+
+def test_a_key_type_that_the_server_does_not_take_is_not_held_against_it() -> None:
+    certificate = catalogue.good_ec(new_workshop(datetime.now(timezone.utc))).certificate
+    leaf = certificate.public_bytes(Encoding.DER)
+    for name in ("ec-p256", "rsa-1024", "sha1-signature"):
+        kept_back = rule(trial(name, by_alert(40), presented=False, leaf=leaf), NOTHING)
+        assert (kept_back.verdict, kept_back.matters) == (Verdict.NOT_TRIED, False)
+        # That it was never asked for is another reason, and leaves the question open.
+        cut = rule(trial(name, by_alert(40), asked=False), NOTHING)
+        assert (cut.verdict, cut.matters) == (Verdict.NOT_TRIED, True)
+
+
+def test_a_refusal_proves_nothing_where_the_good_certificate_is_refused_too() -> None:
+    known = circumstances(trial("good", by_alert(48)), prepared=False)
+    for name in ("expired", "no-certificate"):
+        ruling = rule(trial(name, by_alert(48)), known)
+        assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
+        assert ruling.notes == (
+            "a good certificate (good) is refused too (unknown_ca (48)), "
+            "so the refusal says nothing of this one",
+        )
+    assert rule(trial("expired", ACCEPTED), known).verdict is Verdict.LET_IN
+    assert rule(trial("good", by_alert(48)), known).verdict is Verdict.SHUT_OUT
+
+
+def test_http_is_compared_with_what_the_good_certificate_gets() -> None:
+    def status(number: int) -> Outcome:
+        return replace(ACCEPTED, http_status=number)
+
+    welcome = circumstances(trial("good", status(200)), prepared=False)
+    verdicts = {
+        number: rule(trial("expired", status(number)), welcome).verdict
+        for number in (200, 204, 302, 404, 421, 503)
+    }
+    assert verdicts == {
+        200: Verdict.LET_IN,
+        204: Verdict.LET_IN,
+        302: Verdict.UNTOLD,
+        404: Verdict.BY_HTTP,
+        421: Verdict.BY_HTTP,
+        503: Verdict.UNTOLD,
+    }
+    broken = circumstances(trial("good", status(500)), prepared=False)
+    everybody = rule(trial("expired", status(500)), broken)
+    assert everybody.verdict is Verdict.UNTOLD
+    assert "--request" in everybody.notes[0]
+    # One that asks for nothing lets everybody in, whatever its pages are.
+    assert rule(trial("expired", status(500), asked=False), broken).verdict is Verdict.LET_IN
 
 
 def test_which_verdicts_are_fine() -> None:
     fine = {each for each in Verdict if each.fine}
+    assert {each for each in Verdict if each.faulty} == {
+        Verdict.UNEXPECTED,
+        Verdict.SHUT_OUT,
+        Verdict.LET_IN,
+    }
     assert fine == {Verdict.RIGHT, Verdict.BY_HTTP, Verdict.SILENT, Verdict.UNPREPARED}
     assert max(fine, key=lambda each: each.weight).weight < min(
         each.weight for each in set(Verdict) - fine

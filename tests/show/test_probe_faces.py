@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 from lab.show.explanation import print_explanation
 from lab.show.junit import junit
@@ -12,7 +13,7 @@ from lab.show.probe_document import probe_document
 from lab.show.probe_table import conclusion, print_list, print_report
 from lab.show.progress import progress
 from lab.tls.codepoints import ProtocolVersion
-from lab.tls.findings import Finding, Insight, Lesson, Report, Verdict
+from lab.tls.findings import Finding, Insight, Lesson, Report, SilentVersion, Verdict
 
 HOSTILE = "\x1b[31mred\x07 \u202e ]]> <b>&\x00"
 
@@ -38,6 +39,8 @@ def found(
     *notes: str,
     version: ProtocolVersion = ProtocolVersion.TLS_1_3,
     tries: int = 1,
+    presented: bool | None = True,
+    matters: bool = True,
 ) -> Finding:
     return Finding(
         lesson=lesson(name),
@@ -48,6 +51,8 @@ def found(
         handshake_returned=None,
         outcome=None,
         tries=tries,
+        presented=presented,
+        matters=matters,
         notes=notes,
     )
 
@@ -80,10 +85,10 @@ def test_a_report_that_passes() -> None:
     assert shown.passed
     assert conclusion(shown) == (
         "4 scenarios, 7 connections in 1.3 s: all is as it should be "
-        "(1 refused by HTTP; 1 refused, but says nothing; 1 not held against it)."
+        "(1 refused by HTTP; 1 refused without an alert; 1 inconclusive: no CRL loaded)."
     )
     printed = text(shown)
-    assert "TLS 1.2 is not spoken, and was not tried" in printed
+    assert "TLS 1.2 is not supported, and was not tried" in printed
     assert "needs it\n  - d (TLS 1.3)\n" in printed
 
 
@@ -102,14 +107,54 @@ def test_what_is_wrong_is_said_once_for_all_and_the_worst_first() -> None:
     assert "  - b (TLS 1.2 and TLS 1.3): The sentence of b\n" in below
     assert below.count("open\n") == 1
     assert below.index("should have been refused") < below.index("should have been accepted")
-    assert below.index("should have been accepted") < below.index("cannot tell")
+    assert below.index("should have been accepted") < below.index("inconclusive")
     assert "should have been refused (1 of 3)" in printed
     assert conclusion(shown) == (
         "5 scenarios, 7 connections in 1.3 s. "
         "Let in, and should have been refused: b (TLS 1.2 and TLS 1.3), c (TLS 1.3). "
         "Refused, and should have been accepted: d (TLS 1.3). "
-        "Not as it was measured: e (TLS 1.3). Cannot be told: a (TLS 1.3)."
+        "Not as measured: e (TLS 1.3). No verdict: a (TLS 1.3)."
     )
+
+
+def test_a_run_without_a_bad_certificate_does_not_say_that_all_is_well() -> None:
+    shown = report(
+        found("no-certificate", Verdict.RIGHT, presented=None),
+        found("key-type", Verdict.NOT_TRIED, "no such key", presented=False, matters=False),
+    )
+    assert shown.passed
+    assert conclusion(shown) == (
+        "2 scenarios, 7 connections in 1.3 s: nothing is wrong with what was tried (1 could not be "
+        "tried); no bad certificate was presented and refused, so this run does not show that the "
+        "server verifies."
+    )
+
+
+def test_what_could_not_be_tried_is_no_success() -> None:
+    shown = report(
+        found("a", Verdict.RIGHT),
+        found("b", Verdict.NOT_TRIED, "it was not sent", presented=False),
+        found("c", Verdict.UNTOLD, "dark"),
+    )
+    assert (shown.passed, shown.faulty) == (False, False)
+    assert conclusion(shown) == (
+        "3 scenarios, 7 connections in 1.3 s. Inconclusive: no fault was found, but not all could "
+        "be tried or told. Could not be tried: b (TLS 1.3). No verdict: c (TLS 1.3)."
+    )
+    document = probe_document(shown)
+    assert document["passed"] is False
+    suite = ET.fromstring(junit(shown))
+    assert [suite.get(each) for each in ("failures", "errors", "skipped")] == ["1", "1", "0"]
+    assert suite.find("testcase/error") is not None
+
+
+def test_a_version_without_an_answer_is_not_called_unsupported() -> None:
+    silent = SilentVersion(version=ProtocolVersion.TLS_1_2, ending="RST")
+    shown = replace(report(found("a", Verdict.RIGHT)), skipped=(), silent=(silent,))
+    assert (shown.passed, shown.faulty) == (False, False)
+    assert "versions: TLS 1.2: no answer to the ClientHello (RST); not tried" in text(shown)
+    assert conclusion(shown).endswith("TLS 1.2 was not answered (RST).")
+    assert probe_document(shown)["versions_not_answered"] == ["TLS 1.2"]
 
 
 def test_hostile_text_does_no_harm() -> None:
