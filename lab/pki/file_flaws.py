@@ -23,10 +23,7 @@ def file_flaws(
     ends: Sequence[x509.Certificate],
     above: Sequence[x509.Certificate],
 ) -> Iterator[FoundFlaw]:
-    """Yield the flaws of a file of ``sent`` with at least one end-entity certificate (``ends``).
-
-    ``above`` are the issuers of the first of these.
-    """
+    """Yield the flaws of a file; ``above`` are the issuers of its first end-entity (``ends``)."""
     leaf = ends[0]
     if sent[0] != leaf:
         yield FoundFlaw(
