@@ -62,6 +62,13 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXIT_CODES,
         allow_abbrev=False,
     )
+    _add_server_options(made)
+    _add_run_options(made)
+    return made
+
+
+def _add_server_options(made: argparse.ArgumentParser) -> None:
+    """Which server, and how it is reached and verified."""
     made.add_argument("target", nargs="?", metavar="HOST:PORT")
     ca, key = LAB.certificate(Role.CA), LAB.key(Role.CA)
     add = made.add_argument
@@ -86,6 +93,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--request", type=plain_text, metavar="PATH", help="path to GET (default: /)")
     add("--crl", type=Path, metavar="FILE", help=_CRL)
+
+
+def _add_run_options(made: argparse.ArgumentParser) -> None:
+    """What is tried, and what is written."""
+    add = made.add_argument
     which = made.add_mutually_exclusive_group()
     which.add_argument("--only", type=_names, default=[], metavar="NAME,…", help="try only these")
     which.add_argument("--skip", type=_names, default=[], metavar="NAME,…", help="do not try these")
@@ -115,7 +127,6 @@ def parser() -> argparse.ArgumentParser:
     add("--junit", type=Path, metavar="FILE", help="write JUnit XML, for CI")
     add("--list", action="store_true", help="list the scenarios")
     add("--explain", metavar="NAME", help="draw one scenario, with cause and fix")
-    return made
 
 
 def _names(text: str) -> list[str]:
