@@ -1,7 +1,8 @@
 """The whole lab in one command: ``python3 scripts/demo.py [--serve]``.
 
-Makes ``.venv`` and the certificates, starts the server, runs the client, then the client without
-a certificate in TLS 1.2 and in TLS 1.3, and puts the two refusals side by side.
+Makes ``.venv``; then, in a temporary folder, makes the certificates, starts the server, runs the
+client, then the client without a certificate in TLS 1.2 and in TLS 1.3, and puts both refusals side
+by side.
 """
 
 from __future__ import annotations
@@ -16,38 +17,44 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bootstrap import ROOT, environment, refuse
+from bootstrap import environment, refuse
 
 PORT = 8443
 WIDTH = 92
 PATIENCE = 20.0  # seconds for one line of the server; it answers in milliseconds
+ENVIRONMENT = {**os.environ, "PYTHONIOENCODING": "utf-8"}
 
 
 class Server:
     """The lab's server as a process of its own, with its log line by line."""
 
-    def __init__(self, python: Path, port: int, folder: Path = ROOT, words: str = "") -> None:
+    def __init__(
+        self, python: Path, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> None:
         self._process = subprocess.Popen(
-            [python, "-m", "lab.server", "--port", str(port), *words.split()],
+            [python, "-m", "lab.server", *arguments],
             cwd=folder,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            env=environment,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
             errors="replace",
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._collect, daemon=True).start()
+        self._collector = threading.Thread(target=self._collect, daemon=True)
+        self._collector.start()
 
     def _collect(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._lines.put(line.rstrip("\n"))
+        with self._process.stderr as log:
+            for line in log:
+                self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
 
     def read_until(self, last: Callable[[str], bool]) -> list[str]:
@@ -76,21 +83,18 @@ class Server:
             print(line, flush=True)
         return self._process.wait()
 
-    def hang_up(self) -> None:
-        """Ask it to load its files anew."""
-        self._process.send_signal(signal.SIGHUP)
-
     def stop(self) -> None:
         """Ask it to stop as Ctrl+C does, and insist if it does not."""
-        if self._process.poll() is not None:
-            return
-        if sys.platform == "win32":
-            self._process.terminate()
-        else:
-            self._process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=PATIENCE)
-        self._process.kill()
+        if self._process.poll() is None:
+            if sys.platform == "win32":
+                self._process.terminate()
+            else:
+                self._process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=PATIENCE)
+            self._process.kill()
+            self._process.wait()
+        self._collector.join(PATIENCE)
 
 
 def folded(line: str) -> list[str]:
@@ -110,18 +114,23 @@ def step(number: int, title: str) -> None:
     print(f"\n=== {number}. {title}\n", flush=True)
 
 
-def run(python: Path, *words: str) -> str:
-    """Run one of the lab's commands as a user would, show it and its output, and return that."""
-    print(f"$ python -m {' '.join(words)}", flush=True)
+def show(command: str) -> None:
+    """Print a command as somebody in the project's folder would type it."""
+    print(f"$ .venv/bin/python -m {command}", flush=True)
+
+
+def run(python: Path, folder: Path, *words: str) -> str:
+    """Run one of the lab's commands, show it and its output, and return the output."""
+    show(" ".join(words))
     done = subprocess.run(
         [python, "-m", *words],
-        cwd=ROOT,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
         errors="replace",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env=ENVIRONMENT,
     )
     print(done.stdout, flush=True)
     if done.returncode:
@@ -130,7 +139,7 @@ def run(python: Path, *words: str) -> str:
 
 
 def free_port() -> int:
-    """The usual port, or 0 where something else listens there."""
+    """Return the usual port, or 0 where something else listens there."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
         if sys.platform != "win32":
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -143,9 +152,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running_server(python: Path) -> Iterator[tuple[Server, str]]:
-    """A started server and its URL."""
-    server = Server(python, free_port())
+def running_server(python: Path, folder: Path) -> Iterator[tuple[Server, str]]:
+    """Yield a server that listens, and its URL."""
+    server = Server(python, ["--port", str(free_port())], folder, ENVIRONMENT)
     try:
         line = server.show_until(lambda line: "listening on" in line)
         address = re.search(r"https://\S+", line)
@@ -154,6 +163,43 @@ def running_server(python: Path) -> Iterator[tuple[Server, str]]:
         yield server, address.group()
     finally:
         server.stop()
+
+
+def demonstrate(python: Path, folder: Path, *, serve: bool) -> None:
+    """Run every step, with the certificates in ``folder``; leave the server running if asked to."""
+    step(1, "Certificates: a CA, and from it one for the server and one for the client")
+    run(python, folder, "lab.certs")
+
+    step(2, "The server demands a client certificate")
+    show("lab.server")
+    with running_server(python, folder) as (server, url):
+        step(3, "A client with a certificate gets in")
+        run(python, folder, "lab.client", url)
+        print("  The server's log:")
+        server.show_until(lambda line: "serving /todo" in line)
+
+        refusals = {}
+        for number, version in ((4, "1.2"), (5, "1.3")):
+            step(number, f"A client without a certificate is refused, TLS {version}")
+            output = run(python, folder, "lab.client", url, "--no-cert", f"--tls{version}")
+            refusals[version] = re.search(r"Alert: (.*)", output)
+            print("  The server's log:")
+            server.show_until(lambda line: "HANDSHAKE" in line and "refused" in line)
+
+        step(6, "The same refusal, at two moments")
+        for version, found in refusals.items():
+            assert found is not None
+            print(f"  TLS {version}: {found.group(1)}")
+        print(
+            "\nIn TLS 1.2 the client learns it from its handshake call. In TLS 1.3 that call has\n"
+            "already returned when the server judges the certificate: a client that does not\n"
+            "read believes that it is connected."
+        )
+        if serve:
+            print(f"\nThe server goes on at {url}, with the certificates in", folder / "certs")
+            print("Ctrl+C stops it and removes them.\n", flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                server.wait()
 
 
 def main() -> int:
@@ -166,42 +212,14 @@ def main() -> int:
     # A server that is left behind would keep the port.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     python = environment()
-
-    step(1, "Certificates: a CA, and from it one for the server and one for the client")
-    if (ROOT / "certs" / "ca.crt").exists():
-        print("certs/ is there already; python -m lab.certs --force would make new ones.")
-    else:
-        run(python, "lab.certs")
-
-    step(2, "The server demands a client certificate")
-    print("$ python -m lab.server")
-    with running_server(python) as (server, url):
-        step(3, "A client with a certificate gets in")
-        run(python, "lab.client", url)
-        print("  What the server saw:")
-        server.show_until(lambda line: "serving /todo" in line)
-
-        refusals = {}
-        for number, version in ((4, "1.2"), (5, "1.3")):
-            step(number, f"A client without a certificate is refused, TLS {version}")
-            said = run(python, "lab.client", url, "--no-cert", f"--tls{version}")
-            refusals[version] = re.search(r"Alert: (.*)", said)
-            print("  What the server saw:")
-            server.show_until(lambda line: "HANDSHAKE" in line and "refused" in line)
-
-        step(6, "The same refusal, in two places")
-        for version, found in refusals.items():
-            assert found is not None
-            print(f"  TLS {version}: {found.group(1)}")
-        print(
-            "\nIn TLS 1.2 the client learns it from its handshake call. In TLS 1.3 that call has\n"
-            "already returned when the server judges the certificate: a client that does not\n"
-            "read believes that it is connected."
-        )
-        if serve:
-            print(f"\nThe server goes on at {url}; Ctrl+C stops it.\n", flush=True)
-            with contextlib.suppress(KeyboardInterrupt):
-                server.wait()
+    with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
+        print(f"All files are made in {folder}, which is removed at the end.")
+        demonstrate(python, Path(folder), serve=serve)
+    print(
+        "\nYour turn: README.md, Five steps. The first is  .venv/bin/python -m lab.certs"
+        if os.name != "nt"
+        else "\nYour turn: README.md, Five steps. The first is  .venv\\Scripts\\python -m lab.certs"
+    )
     return 0
 
 

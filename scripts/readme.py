@@ -1,8 +1,11 @@
-"""Fill the README's output blocks from real runs: ``python scripts/readme.py`` (in the .venv).
+"""Run the commands of a document, and put what they print below them.
 
-A block is a comment ``<!-- output: NAME -->`` and the fenced text behind it. Every command runs in
-a fresh folder, against a server of its own on the usual port; what it prints is pasted as it is.
-Lines that are longer than the page are folded between their fields, and only those.
+``python scripts/readme.py [FILE]`` (in the .venv) does that to README.md, or to FILE.
+
+A ``console`` block holds commands, each behind ``$``, and their outputs. The commands run in order,
+in one empty folder in which ``.venv`` and ``scripts`` are the project's. A command that starts
+``lab.server`` goes on in the background until the next one does. A block ``text log NAME`` holds
+what that server has logged since the last such block. MAIN_LINES says which lines are shown.
 """
 
 from __future__ import annotations
@@ -12,124 +15,140 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from demo import Server, folded
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-BLOCK = re.compile(r"<!-- output: ([a-z0-9-]+) -->\n(?:\n```[a-z]+\n.*?\n```\n)?", re.DOTALL)
-PYTHON = Path(sys.executable)
-FIGURES = "scripts/figures.svg"
-CURL = "curl --cert certs/client.crt --key certs/client.key --cacert certs/ca.crt"
+BLOCK = re.compile(r"^```(console|text log (?P<log>[a-z]+))\n(?P<body>.*?)^```$", re.M | re.S)
+PORT, MONITOR_PORT = 8443, 9090  # as the document writes them
+START = ".venv/bin/python -m lab.server"
+
+# The lines of an output that are shown, by what its command contains; the others are left out.
+MAIN_LINES = {
+    "lab.trace --tls1.3": r"server bytes|─ ClientHello|═ CertificateRequest|═ Certificate \(empty|"
+    r"═ Finished ═+►|[┏┃┗]|● client: (handshake|read)|requires a client|^   fix|load_cert_chain in",
+    "lab.certs issue": r"^expired",
+    "lab.certs inspect": r"^certificate CN=late|notAfter|^1 |   so|   fix",
+    "lab.certs": r"^file|\.crt |\.pfx  |^Verified|^Keep",
+    "lab.client --no-cert": r"Error|Alert",
+    "lab.client": r"Connecting|HTTP|Authenticated",
+    "lab.trace 127": r"^✗ rejected|^  (signal|after|client)  |one above|was valid until|^   fix"
+    r"|^ {15}too$",
+    "curl --silent --cacert": r"client|message|id",
+    "--monitor-port": r"listening|Monitor",
+    "healthz": r"status",
+    "lab.probe 127": r"^scenario|  1\.[23]  |all is as it should be",
+}
+# For each log: the line that ends it, the lines that are shown, and what is left out of them (what
+# comes after the alert depends on who is faster).
+LOGS = {
+    "accepted": (r"serving /todo", r"REQUEST|AUTHENTICATED", r"^$"),
+    "refused": (r"TLS 1\.3 refused", r"TLS 1\.3 refused", r"client: (TCP|enc)|server: closed"),
+}
 
 
-def run(command: str, folder: Path = ROOT) -> str:
-    """A command and what it prints, as a console shows them."""
-    done = subprocess.run(
-        re.sub(r"^python3? ", f"{PYTHON} ", command),
-        shell=True,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
-    )
-    return f"$ {command}\n{done.stdout.strip()}"
+def matching(pattern: str, lines: list[str]) -> list[str]:
+    """Return the lines in which ``pattern`` is found."""
+    return [line for line in lines if re.search(pattern, line)]
 
 
-def picture(folder: Path) -> str:
-    """The trace of TLS 1.3, up to its outcome."""
-    traced = run("python -m lab.trace --tls1.3", folder)
-    return traced[: traced.index("── Diagnosis")].rstrip()
+def commands(block: str) -> Iterator[str]:
+    """Yield the commands of a block, without the outputs."""
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            yield line[2:]
 
 
-def with_server(folder: Path) -> dict[str, str]:
-    """The blocks that need a server, which runs while they are made."""
-    server = Server(PYTHON, 8443, folder)
-    blocks: dict[str, str] = {}
-    try:
-        start = server.read_until(lambda line: "Ctrl+C" in line)
-        blocks["server"] = "\n".join(["$ python -m lab.server", *start])
-        blocks["client"] = run("python -m lab.client", folder)
-        log = server.read_until(lambda line: "serving /todo" in line)
-        blocks["log-accepted"] = "\n".join(part for line in log for part in folded(line))
-        refusals = []
-        for version in ("1.2", "1.3"):
-            refusals.append(run(f"python -m lab.client --no-cert --tls{version}", folder))
-            log = server.read_until(lambda line: "refused" in line)
-            blocks["log-refused"] = "\n".join(part for line in log for part in folded(line))
-        blocks["no-cert"] = "\n\n".join(refusals)
-        post = f"{CURL} https://127.0.0.1:8443/todo -H 'Content-Type: application/json' "
-        body = """-d '{"task":"Añadir endpoint POST","done":false}'"""
-        blocks["curl"] = run(f"{post}\\\n    {body} --silent", folder)
-        plain = "curl --cacert certs/ca.crt https://127.0.0.1:8443/todo --silent --show-error"
-        blocks["curl-no-cert"] = "\n".join(
-            run(f"{plain} --tls-max {version}", folder) for version in ("1.2", "1.3")
-        )
-        some = "--only good,no-certificate,expired,wrong-ca,revoked"
-        probe = f"python -m lab.probe 127.0.0.1:8443 --request /todo \\\n    {some}"
-        blocks["probe-server"] = run(probe, folder)
-    finally:
-        server.stop()
-    return blocks
+class Runner:
+    """Runs a document's commands in ``folder``, with free ports in place of its own if given."""
 
-
-def in_earnest(folder: Path) -> dict[str, str]:
-    """The blocks of a server with workers, a store and a monitor."""
-    words = "--workers 2 --store sqlite:todo.db --monitor-port 9090"
-    server = Server(PYTHON, 8443, folder, words)
-    try:
-        start = server.read_until(lambda line: "Ctrl+C" in line)
-        run("python -m lab.client", folder)
-        run("python -m lab.client --no-cert --tls1.3", folder)
-        asked = "curl --silent http://127.0.0.1:9090"
-        counted = "grep -E 'handshakes_total|requests_total|expires_days'"
-        blocks = {
-            "earnest": "\n".join([f"$ python -m lab.server {words}", *start]),
-            "monitor": run(f"{asked}/healthz", folder)
-            + "\n"
-            + run(f"{asked}/metrics | {counted} | grep -v '#'", folder),
+    def __init__(self, folder: Path, port: int = PORT, monitor_port: int = MONITOR_PORT) -> None:
+        self._folder = folder
+        self._ports = {str(PORT): str(port), str(MONITOR_PORT): str(monitor_port)}
+        self._environment = {
+            **os.environ,
+            "PYTHONIOENCODING": "utf-8",
+            "NO_COLOR": "1",
+            "MTLS_SERVER_PORT": str(port),
         }
-        server.hang_up()
-        renewed = server.read_until(lambda line: "CERTIFICATES" in line)
-        blocks["renewed"] = "\n".join(part for part in folded(renewed[-1]))
-    finally:
-        server.stop()
-    return blocks
+        self._server: Server | None = None
+        (folder / ".venv").symlink_to(sys.prefix)
+        (folder / "scripts").symlink_to(ROOT / "scripts")
+
+    def fill(self, document: str) -> str:
+        """Return ``document`` with the outputs of a run of its commands."""
+        try:
+            return BLOCK.sub(self._filled, document)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stop the server that goes on in the background, if one does."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def _filled(self, block: re.Match[str]) -> str:
+        fence = block[0].splitlines()[0]
+        if block["log"]:
+            lines = self._log(block["log"])
+        else:
+            lines = [line for command in commands(block["body"]) for line in self._shown(command)]
+        return "\n".join([fence, *lines, "```"])
+
+    def _log(self, name: str) -> list[str]:
+        assert self._server is not None
+        end, shown, left_out = LOGS[name]
+        log = self._server.read_until(lambda line: re.search(end, line) is not None)
+        lines = [part for line in matching(shown, log) for part in folded(self._as_written(line))]
+        return [line for line in lines if not re.search(left_out, line)]
+
+    def _shown(self, command: str) -> list[str]:
+        output = self._output(command)
+        for part, pattern in MAIN_LINES.items():
+            if part in command:
+                output = matching(pattern, output)
+                break
+        return [f"$ {command}", *output]
+
+    def _output(self, command: str) -> list[str]:
+        for written, used in self._ports.items():
+            command = command.replace(written, used)
+        if command.startswith(START):
+            self.close()
+            words = command.removeprefix(START).split()
+            python = self._folder / ".venv" / "bin" / "python"
+            self._server = Server(python, words, self._folder, self._environment)
+            return [
+                self._as_written(line)
+                for line in self._server.read_until(lambda line: "Ctrl+C" in line)
+            ]
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+        return [self._as_written(line) for line in done.stdout.strip().splitlines()]
+
+    def _as_written(self, line: str) -> str:
+        for written, used in self._ports.items():
+            line = line.replace(used, written)
+        return line.replace(str(self._folder), ".")
 
 
 def main() -> int:
-    """Run everything, write the README; exit code 0."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        blocks = {
-            "picture": picture(folder),
-            "trace": run("python -m lab.trace", folder),
-            "probe": run("python -m lab.probe", folder),
-            "explain": run("python -m lab.probe --explain expired", folder),
-            "certs": run("python -m lab.certs", folder),
-            "issue": run("python -m lab.certs issue --cn late --scenario expired", folder),
-            "inspect": run("python -m lab.certs inspect certs/late.crt", folder),
-            **with_server(folder),
-            "alerts": run("python scripts/count_alerts.py"),
-            **in_earnest(folder),
-            "soak": run("python scripts/soak.py --seconds 60"),
-            "bench-observe": run("python scripts/bench.py observe"),
-            "bench-serve": run(f"python scripts/bench.py serve --rounds 4 --picture {FIGURES}"),
-        }
-    text = README.read_text(encoding="utf-8")
-    wanted = set(BLOCK.findall(text))
-    missing = wanted ^ set(blocks)
-    if missing:
-        raise SystemExit(f"readme.py: README and script differ in {sorted(missing)}")
-    README.write_text(
-        BLOCK.sub(
-            lambda found: f"<!-- output: {found[1]} -->\n\n```console\n{blocks[found[1]]}\n```\n",
-            text,
-        ),
-        encoding="utf-8",
-    )
+    """Run a document's commands and write it anew; exit code 0."""
+    document = Path(sys.argv[1]) if sys.argv[1:] else README
+    with tempfile.TemporaryDirectory() as folder:
+        filled = Runner(Path(folder)).fill(document.read_text(encoding="utf-8"))
+    document.write_text(filled, encoding="utf-8")
     return 0
 
 
