@@ -216,8 +216,9 @@ class _Run:
     async def _ground(
         self, version: TlsVersion, trials: Mapping[str, Trial], judge: _Rule
     ) -> Ground:
+        rulings = {name: judge(trials[name]) for name in NEEDED}
         # In TLS 1.2 a client cannot write before the server has judged it.
-        name = to_race(trials) if version is TlsVersion.TLS13 else ""
+        name = to_race(trials, rulings) if version is TlsVersion.TLS13 else ""
         early: list[Attempt] = []
         if name:
             early = await campaign.run(
@@ -230,7 +231,7 @@ class _Run:
             )
         return Ground(
             trials=trials,
-            rulings={name: judge(trial) for name, trial in trials.items() if name in NEEDED},
+            rulings=rulings,
             early=[trial for each in early for trial in each.trials],
             late=trials[name] if name else None,
             ca=self.shop.root.subject.public_bytes(),

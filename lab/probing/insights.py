@@ -61,11 +61,12 @@ class Ground:
         return None if ruling.verdict is Verdict.NOT_TRIED else ruling.admitted
 
 
-def to_race(trials: Mapping[str, Trial]) -> str:
+def to_race(trials: Mapping[str, Trial], rulings: Mapping[str, Ruling]) -> str:
     """The scenario with which to write first: one that is refused by TLS; "" if there is none."""
     for name in _REFUSALS_TO_RACE:
-        trial = trials[name]
-        if _refused(trial) and trial.outcome.signal is not Signal.HTTP_STATUS:
+        trial, ruling = trials[name], rulings[name]
+        tried = ruling.verdict is not Verdict.NOT_TRIED and ruling.admitted is False
+        if tried and _refused(trial) and trial.outcome.signal is not Signal.HTTP_STATUS:
             return name
     return ""
 
@@ -156,7 +157,7 @@ def _verification(ground: Ground) -> str:
         word = "not or only in part" if open_ones else "in part"
         return f"what is sent is verified {word}: {', '.join(let_in)} got in{inconclusive}"
     if open_ones:
-        return f"whether what is sent is verified is inconclusive: {', '.join(open_ones)}"
+        return f"verification is inconclusive: {', '.join(open_ones)}"
     return "what is sent is verified"
 
 

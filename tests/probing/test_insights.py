@@ -159,7 +159,7 @@ def test_what_was_not_presented_is_not_verified() -> None:
     rulings = {name: rule(each, known) for name, each in trials.items()}
     made = Ground(trials=trials, rulings=rulings, early=(), late=None, ca=OWN_CA)
     assert answer("client-certificate", made).endswith(
-        "; whether what is sent is verified is inconclusive: wrong-ca, self-signed, expired"
+        "; verification is inconclusive: wrong-ca, self-signed, expired"
     )
     assert answer("chain", made).startswith("inconclusive: ")
 
@@ -190,11 +190,15 @@ def test_a_reset_that_may_swallow_the_alert(
 def test_whom_to_race_with() -> None:
     def chosen(**changes: Outcome) -> str:
         outcomes = RIGHT | {name.replace("_", "-"): each for name, each in changes.items()}
-        return to_race(ground(outcomes).trials)
+        made = ground(outcomes, asks=asking())
+        return to_race(made.trials, made.rulings)
 
     assert chosen() == "no-certificate"
     assert chosen(no_certificate=FORBIDDEN) == "wrong-ca"
-    assert to_race(ground(OPEN).trials) == ""
+    assert chosen(**{name.replace("-", "_"): each for name, each in OPEN.items()}) == ""
+    # Who was never asked for a certificate was not refused for one.
+    closed = ground(RIGHT)
+    assert to_race(closed.trials, closed.rulings) == ""
 
 
 def test_versions_that_differ_are_told_apart() -> None:
