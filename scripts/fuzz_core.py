@@ -26,11 +26,12 @@ from lab.tls.events import (
     NotTls,
     StreamEnd,
     StreamEnded,
+    Undecoded,
 )
 from lab.tls.message_parsing import Setting, parse_message
 from lab.tls.messages import Certificate, CertificateRequest
 from lab.tls.observer import HandshakeObserver
-from lab.tls.reader import WireError
+from lab.tls.reader import BeyondLimit, WireError
 from lab.tls.suites import KeyExchange
 
 VECTORS = Path(__file__).resolve().parent.parent / "tests" / "vectors"
@@ -124,6 +125,8 @@ def fuzz_message(corpus: Corpus, rng: random.Random) -> None:
         parse_message(HandshakeType(number), mutate(raw[4:], rng), rng.choice(SETTINGS))
     except WireError as error:
         assert error.where and error.problem
+    except BeyondLimit as beyond:
+        assert beyond.where and beyond.limit
 
 
 def fuzz_clear(corpus: Corpus, rng: random.Random) -> None:
@@ -193,7 +196,8 @@ def check(events: list[Event]) -> None:
     for event in events:
         if event.endpoint in stopped:
             assert isinstance(event, StreamEnded)
-        if isinstance(event, Malformed | NotTls):
+        rest = isinstance(event, Undecoded) and event.message is None
+        if rest or isinstance(event, Malformed | NotTls):
             stopped.add(event.endpoint)
 
 

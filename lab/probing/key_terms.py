@@ -9,7 +9,7 @@ This module must not know the scenarios.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lab.pki.keys import KeyKind
 from lab.pki.signing import KeyTerms
@@ -63,7 +63,7 @@ def terms_of(request: CertificateRequest, version: TlsVersion) -> list[KeyTerms]
     kinds = {_KINDS[version].get(scheme) for scheme in schemes}
     if version is TlsVersion.TLS12:
         kinds = {kind for kind in kinds if kind and _type_of(kind) in request.certificate_types}
-    for_certificates = _certificate_schemes(request)
+    for_certificates = tuple(_certificate_schemes(request))
     return [
         KeyTerms(kind=kind, certificate_schemes=for_certificates)
         for kind in _PREFERENCE
@@ -76,7 +76,7 @@ def _type_of(kind: KeyKind) -> ClientCertificateType:
     return ClientCertificateType.RSA_SIGN if kind in _RSA else ClientCertificateType.ECDSA_SIGN
 
 
-def _certificate_schemes(request: CertificateRequest) -> tuple[Scheme, ...]:
+def _certificate_schemes(request: CertificateRequest) -> Sequence[Scheme]:
     """signature_algorithms_cert; where it is not sent, signature_algorithms stands for both."""
     for extension in request.extensions:
         if (

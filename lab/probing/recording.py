@@ -22,6 +22,7 @@ from lab.tls.events import (
     LeftOut,
     MessageSeen,
     SealedSeen,
+    Undecoded,
     WireEvent,
 )
 
@@ -51,14 +52,14 @@ class Recording:
 
     def __call__(self, event: Event) -> None:
         """Take one more event."""
-        if isinstance(event, WireEvent) and not self._has_room_for(event):
+        if isinstance(event, WireEvent | Undecoded) and not self._has_room_for(event):
             surplus = self._surplus.setdefault(event.endpoint, _Surplus(event.time))
             surplus.count += 1
             surplus.octets += _octets(event)
         else:
             self._kept.append(event)
 
-    def _has_room_for(self, event: WireEvent) -> bool:
+    def _has_room_for(self, event: WireEvent | Undecoded) -> bool:
         kind = _kind(event)
         octets = _octets(event)
         room = self._count < MOST_EVENTS and self._octets + octets <= MOST_OCTETS
@@ -79,7 +80,7 @@ class Recording:
         return sorted((*self._kept, *left_out), key=lambda event: event.time)
 
 
-def _kind(event: WireEvent) -> Hashable:
+def _kind(event: WireEvent | Undecoded) -> Hashable:
     """What events must have in common for one to stand for the other."""
     if isinstance(event, MessageSeen):
         return event.endpoint, type(event.message)
@@ -88,11 +89,11 @@ def _kind(event: WireEvent) -> Hashable:
     return event.endpoint, type(event)
 
 
-def _octets(event: WireEvent) -> int:
+def _octets(event: WireEvent | Undecoded) -> int:
     if isinstance(event, MessageSeen):
         return len(event.raw)
     if isinstance(event, ApplicationDataSeen):
         return len(event.data)
     if isinstance(event, SealedSeen):
         return event.length
-    return 2 if isinstance(event, AlertSeen) else 1  # else it is a ChangeCipherSpec
+    return 2 if isinstance(event, AlertSeen) else 1  # a ChangeCipherSpec, or what is not decoded

@@ -33,6 +33,7 @@ from lab.stream.contexts import ClientAuth, ServerTls, server_context
 from lab.stream.keylog import KeyLogSource
 from lab.stream.tls_stream import TlsStream
 from lab.stream.watch import EventSink, Watch
+from lab.tls.bounds import SERVER_BUDGET
 from lab.tls.events import Endpoint
 
 SinkFactory = Callable[[str], EventSink]
@@ -137,6 +138,7 @@ class TodoServer:
             key_log=self._key_log,
             live=self._live,
             allowance=self._allowance,
+            budget=None if self._live else SERVER_BUDGET,
         )
 
     async def _converse(self, stream: TlsStream, visit: Visit) -> None:

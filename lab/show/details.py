@@ -30,10 +30,11 @@ from lab.tls.events import (
     Protocol,
     SealedSeen,
     StreamEnded,
+    Undecoded,
     Unfinished,
     WireEvent,
 )
-from lab.tls.registry import CodePoint
+from lab.tls.registry import sample
 from lab.tls.summary import offered_versions
 from lab.tls.text import escaped
 
@@ -84,6 +85,8 @@ def _of_what_was_not_read(event: Event) -> str:
         return f"unfinished {event.part.value}"
     if isinstance(event, LeftOut):
         return f"{event.count} more, not kept"
+    if isinstance(event, Undecoded):
+        return f"{event.name}, not decoded"
     assert isinstance(event, Malformed)
     return "malformed bytes"
 
@@ -148,6 +151,12 @@ def _left_out(event: LeftOut) -> Iterator[Detail]:
 
 
 @_of_event.register
+def _undecoded(event: Undecoded) -> Iterator[Detail]:
+    yield Detail("in", bounded(event.where), notable=True)
+    yield Detail("limit", f"{bounded(event.limit)}: a limit of this program", notable=True)
+
+
+@_of_event.register
 def _malformed(event: Malformed) -> Iterator[Detail]:
     yield Detail("in", bounded(event.where), notable=True)
     yield Detail("problem", bounded(event.problem), notable=True)
@@ -174,9 +183,8 @@ def quoted(data: bytes) -> str:
 
 def listed(values: Iterable[object], most: int = 3) -> str:
     """Return the first ``most`` values, and how many more there are; GREASE is left out."""
-    worth = [value for value in values if not (isinstance(value, CodePoint) and value.is_grease)]
-    texts = [bounded(str(value), _MOST_OF_MANY) for value in worth[:most]]
-    rest = len(worth) - len(texts)
+    shown, rest = sample(values, most)
+    texts = [bounded(str(value), _MOST_OF_MANY) for value in shown]
     return (", ".join(texts) or "none") + (f" and {rest} more" if rest > 0 else "")
 
 

@@ -34,7 +34,7 @@ from lab.tls.events import (
 from lab.tls.extensions import ApplicationLayerProtocols, CertificateAuthorities, ServerName
 from lab.tls.messages import CertificateEntry, CertificateRequest, HandshakeMessage
 from lab.tls.outcome import Outcome
-from lab.tls.registry import CodePoint
+from lab.tls.registry import CodePoint, CodePoints
 from lab.tls.trace import Trace
 
 FIRST_BYTES = 64
@@ -175,7 +175,7 @@ def _json(value: object) -> object:
         return value.value
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | CodePoints):
         return [_json(each) for each in value]
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"

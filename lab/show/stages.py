@@ -25,6 +25,7 @@ from lab.tls.events import (
     SealedSeen,
     StreamEnd,
     StreamEnded,
+    Undecoded,
     WireEvent,
 )
 from lab.tls.messages import Certificate, ServerHello
@@ -127,13 +128,9 @@ class StageLog:
             return event.inference or f"encrypted record, {event.length} bytes"
         if isinstance(event, ApplicationDataSeen):
             return f"application data, {len(event.data)} bytes"
-        if isinstance(event, Malformed):
-            return f"malformed {event.where}: {event.problem}"
-        if isinstance(event, NotTls):
-            return f"not TLS: {event.protocol.value}"
         if isinstance(event, StreamEnded):
             return "TCP reset (RST)" if event.end is StreamEnd.RESET else "TCP closed (FIN)"
-        return ""
+        return _unread(event)
 
     def _fact(self, event: LocalFact) -> str:
         words: str = event.fact.value
@@ -189,7 +186,20 @@ def _decides(event: Event) -> bool:
     """Whether an event is one of the few that say how a handshake ended."""
     if isinstance(event, AlertSeen):
         return is_fatal(event)
+    if isinstance(event, Undecoded):
+        return event.message is None
     return isinstance(event, (LocalFact, StreamEnded, Malformed, NotTls))
+
+
+def _unread(event: Event) -> str:
+    """Bytes that are not read as TLS, or not at all; "" if the event is not about such."""
+    if isinstance(event, Malformed):
+        return f"malformed {event.where}: {event.problem}"
+    if isinstance(event, Undecoded):
+        return f"{event.name} not decoded: {event.where}: {event.limit}"
+    if isinstance(event, NotTls):
+        return f"not TLS: {event.protocol.value}"
+    return ""
 
 
 def _whose(event: Event) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from lab.stream.allowance import Allowance
 from lab.stream.keylog import KeyLogSource
+from lab.tls.bounds import Budget
 from lab.tls.codepoints import ProtocolVersion
 from lab.tls.events import Endpoint, Event, Fact, LocalFact, StreamEnd
 from lab.tls.observer import HandshakeObserver
@@ -39,8 +40,11 @@ class Watch:
 
     With an ``allowance`` the watch is over once the handshake was accepted, and an accepted
     handshake is decoded only while the allowance lasts: after that, its facts are told without its
-    bytes. One that fails is told to its end, whatever it costs, and costs the allowance nothing: or
-    whoever is refused could keep others from being told.
+    bytes. One that fails is always told, and costs the allowance nothing: or whoever is refused
+    could keep others from being told.
+
+    With a ``budget`` no more than that is decoded of either end: behind it, the handshake is told
+    by its facts and by what the other end sends.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Watch:
         clock: Callable[[], float] = time.monotonic,
         live: bool = False,
         allowance: Allowance | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.clock = clock
@@ -59,6 +64,7 @@ class Watch:
         self._sink = sink
         self._key_log = key_log
         self._allowance = allowance
+        self._budget = budget
         self._observer: HandshakeObserver | None = None
         self._held: list[_Told | Event] | None = None if live else []
         self._held_bytes = 0
@@ -152,7 +158,7 @@ class Watch:
         else:
             make, arguments = told
             if self._observer is None:
-                self._observer = HandshakeObserver()
+                self._observer = HandshakeObserver(self._budget)
             for event in make(self._observer, *arguments):
                 self._sink(event)
 

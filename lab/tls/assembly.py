@@ -1,6 +1,6 @@
 """Putting one direction's handshake messages together out of records.
 
-Rules: fragments go in; whole messages come out as soon as they are there, or ``WireError``. One
+Rules: fragments go in; whole messages come out as soon as they are there, or ``BeyondLimit``. One
 message is kept at most, of bounded length and from a bounded number of records.
 
 This module must not know what a message says.
@@ -10,12 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lab.tls.bounds import MAX_MESSAGE, MAX_RECORDS
 from lab.tls.events import RecordSpan
-from lab.tls.message_parsing import MAX_MESSAGE
-from lab.tls.reader import WireError
-
-MAX_RECORDS = 4096
-"""How many records one message may span: 64 bytes each, RFC 8449's least, for the longest."""
+from lab.tls.reader import BeyondLimit
 
 _HEADER = 4
 
@@ -48,7 +45,7 @@ class MessageAssembler:
     def add(self, fragment: bytes, span: RecordSpan) -> Iterator[Assembled]:
         """Add the content of the record at ``span``: the messages that it completes.
 
-        Raises ``WireError`` where the next message passes the bounds.
+        Raises ``BeyondLimit`` where the next message passes the bounds.
         """
         if not self._data and int.from_bytes(fragment[1:_HEADER], "big") == len(fragment) - _HEADER:
             # One message from start to end, as most records have it: nothing to collect.
@@ -69,7 +66,8 @@ class MessageAssembler:
             at = self._at
             length = data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
             if length > MAX_MESSAGE:
-                raise WireError("Handshake.length", f"{length} where at most {MAX_MESSAGE} is read")
+                limit = f"{length} where at most {MAX_MESSAGE} is read"
+                raise BeyondLimit("Handshake.length", limit)
             end = at + _HEADER + length
             if have < end:
                 break
@@ -79,4 +77,4 @@ class MessageAssembler:
         if self._at == have:
             self._data, self._at = b"", 0  # what is read is not kept
         elif len(self._spans) > MAX_RECORDS:
-            raise WireError("Handshake", f"a message in more than {MAX_RECORDS} records")
+            raise BeyondLimit("Handshake", f"a message in more than {MAX_RECORDS} records")

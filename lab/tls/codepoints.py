@@ -319,16 +319,19 @@ class ECCurveType(CodePoint):
     NAMED_CURVE = 3
 
 
+_GREASE_MODES = frozenset(range(0x0B, 0xE5, 0x1F))
+
+
 class PskKeyExchangeMode(CodePoint):
     """Registry "TLS PskKeyExchangeMode" (RFC 9846 section 4.3.9)."""
 
     PSK_KE = 0
     PSK_DHE_KE = 1
 
-    @property
-    def is_grease(self) -> bool:
-        """Whether the number is 0x0b, 0x2a, 0x49, ..., 0xe4 (RFC 8701 section 2)."""
-        return int(self) % 0x1F == 0x0B and int(self) <= 0xE4
+    @classmethod
+    def grease(cls) -> frozenset[int]:
+        """0x0b, 0x2a, 0x49, ..., 0xe4 (RFC 8701 section 2)."""
+        return _GREASE_MODES
 
 
 class NameType(CodePoint):

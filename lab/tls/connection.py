@@ -9,6 +9,7 @@ This module must not know records or keys.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 from lab.tls import messages as msg
 from lab.tls.ciphersuites import CipherSuite
@@ -21,13 +22,14 @@ from lab.tls.suites import UNKNOWN_SUITE, KeyExchange, parts_of
 class Connection:
     """Follows the messages of one connection.
 
-    ``client_hello`` and ``server_hello`` are the newest handshake's, ``suite`` is what the server's
-    cipher suite means; ``version`` is what the server chose last, ``setting`` what a parser must
-    know, and ``is_tls13`` whether that is TLS 1.3 or later.
+    ``client_random``, ``offered_suites`` and ``server_hello`` are the newest handshake's, ``suite``
+    is what the server's cipher suite means; ``version`` is what the server chose last, ``setting``
+    what a parser must know, and ``is_tls13`` whether that is TLS 1.3 or later.
     """
 
     def __init__(self) -> None:
-        self.client_hello: msg.ClientHello | None = None
+        self.client_random: bytes | None = None
+        self.offered_suites: Sequence[CipherSuite] | None = None
         self.server_hello: msg.ServerHello | None = None
         self.suite = UNKNOWN_SUITE
         self.setting = _UNSETTLED
@@ -52,9 +54,16 @@ class Connection:
             if sender is Endpoint.SERVER:
                 self._server_hello(message)
         elif isinstance(message, msg.ClientHello) and sender is Endpoint.CLIENT:
-            self.client_hello = message
-            self.server_hello = None
-            self.suite = UNKNOWN_SUITE
+            self.client_hello(message.random, message.cipher_suites)
+
+    def client_hello(self, random: bytes, suites: Sequence[CipherSuite] | None) -> None:
+        """Begin a handshake: the client's hello has this random, and offers these suites.
+
+        ``suites`` are None where the hello was not decoded.
+        """
+        self.client_random, self.offered_suites = random, suites
+        self.server_hello = None
+        self.suite = UNKNOWN_SUITE
 
     def _server_hello(self, message: msg.ServerHello) -> None:
         self.version = message.negotiated_version

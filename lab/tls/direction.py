@@ -7,19 +7,42 @@ This module must not know the other direction, nor what its records say.
 
 from __future__ import annotations
 
+from lab.tls import preamble
 from lab.tls.assembly import MessageAssembler
+from lab.tls.bounds import Budget
+from lab.tls.codepoints import HandshakeType
 from lab.tls.connection import Connection
-from lab.tls.events import Endpoint, Malformed, Part, Unfinished
+from lab.tls.events import (
+    Endpoint,
+    Malformed,
+    NotTls,
+    Part,
+    RecordSpan,
+    SealedSeen,
+    StreamEnd,
+    StreamEnded,
+    Undecoded,
+    Unfinished,
+)
 from lab.tls.keylog import KeyRing
-from lab.tls.reader import WireError
-from lab.tls.records import RecordReader
-from lab.tls.unsealing import Unsealer
+from lab.tls.reader import BeyondLimit, WireError
+from lab.tls.records import Record, RecordReader
+from lab.tls.unsealing import Sealed, Unsealer
+
+SAMPLE = 64
+"""How many bytes of what is no TLS are shown."""
 
 
 class Direction:
-    """What ``sender`` sends."""
+    """What ``sender`` sends. ``budget`` is how much of it is decoded, None for all."""
 
-    def __init__(self, sender: Endpoint, connection: Connection, ring: KeyRing) -> None:
+    def __init__(
+        self,
+        sender: Endpoint,
+        connection: Connection,
+        ring: KeyRing,
+        budget: Budget | None = None,
+    ) -> None:
         self.sender = sender
         self.reader = RecordReader()
         self.assembler = MessageAssembler()
@@ -28,6 +51,34 @@ class Direction:
         self.cut = False  # no more records are cut from its bytes
         self.stopped = False  # no more records of it are read
         self.ended = False  # TCP has
+        self._budget = budget
+        self._records = self._messages = self._items = 0
+
+    def count_record(self) -> None:
+        """One more record was cut from the bytes. Raises ``BeyondLimit``: it is not to be read."""
+        self._records += 1
+        budget = self._budget
+        if budget is None:
+            return
+        if self._records > budget.records:
+            raise BeyondLimit("stream", f"more than {budget.records} records")
+        if self.reader.offset > budget.octets:
+            raise BeyondLimit("stream", f"more than {budget.octets} bytes")
+
+    def count_message(self) -> None:
+        """One more message is whole. Raises ``BeyondLimit``: it is not to be decoded."""
+        self._messages += 1
+        budget = self._budget
+        if budget is None:
+            return
+        if self._messages > budget.messages:
+            raise BeyondLimit("Handshake", f"more than {budget.messages} messages")
+        if self._items > budget.items:
+            raise BeyondLimit("Handshake", f"more than {budget.items} items in lists")
+
+    def count_items(self, items: int) -> None:
+        """The lists of a message had so many items."""
+        self._items += items
 
     def malformed(self, time: float, offset: int, error: WireError) -> Malformed:
         """What breaks the syntax at ``offset`` of the stream."""
@@ -37,6 +88,47 @@ class Direction:
             offset=offset,
             where=error.where,
             problem=error.problem,
+        )
+
+    def undecoded(
+        self,
+        time: float,
+        records: tuple[RecordSpan, ...],
+        error: BeyondLimit,
+        message: HandshakeType | None = None,
+    ) -> Undecoded:
+        """What passes a limit of ours: one ``message``, or all from here on."""
+        return Undecoded(
+            time=time,
+            endpoint=self.sender,
+            records=records,
+            where=error.where,
+            limit=error.limit,
+            message=message,
+        )
+
+    def sealed(self, time: float, record: Record, sealed: Sealed) -> SealedSeen:
+        """A record that is not opened."""
+        return SealedSeen(
+            time=time,
+            endpoint=self.sender,
+            records=(record.span,),
+            encrypted=True,
+            content_type=record.content_type,
+            length=len(record.fragment),
+            inference=sealed.inference,
+        )
+
+    def not_tls(self, time: float, first: bytes) -> NotTls:
+        """The sender's ``first`` bytes, which are no TLS."""
+        protocol = preamble.recognise(first)
+        return NotTls(time=time, endpoint=self.sender, protocol=protocol, sample=first[:SAMPLE])
+
+    def stream_ended(self, time: float, end: StreamEnd) -> StreamEnded:
+        """TCP has ended, perhaps inside of something."""
+        inside = bool(self.reader.pending) or self.assembler.unfinished
+        return StreamEnded(
+            time=time, endpoint=self.sender, end=end, truncated=inside and not self.stopped
         )
 
     def unfinished(self, time: float) -> Unfinished | None:

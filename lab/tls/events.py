@@ -12,7 +12,13 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType, ProtocolVersion
+from lab.tls.codepoints import (
+    AlertDescription,
+    AlertLevel,
+    ContentType,
+    HandshakeType,
+    ProtocolVersion,
+)
 from lab.tls.messages import HandshakeMessage
 
 
@@ -124,6 +130,26 @@ class Malformed(Event):
     offset: int
     where: str
     problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecoded(Event):
+    """What is more than is decoded here: it passes a limit of ours, and may be quite in order.
+
+    ``where`` names the structure, ``limit`` says in words which limit. ``message`` is the type of
+    the handshake message that was passed over, and ``records`` are what carried it; None tells that
+    nothing that ``endpoint`` sends is decoded from here on.
+    """
+
+    records: tuple[RecordSpan, ...]
+    where: str
+    limit: str
+    message: HandshakeType | None = None
+
+    @property
+    def name(self) -> str:
+        """What is not decoded: a message, by its name in the RFCs, or "the rest"."""
+        return "the rest" if self.message is None else self.where.partition(".")[0]
 
 
 class Part(enum.Enum):

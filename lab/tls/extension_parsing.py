@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 
+from lab.tls import bounds
 from lab.tls import extensions as ext
 from lab.tls.codepoints import (
     CertificateCompressionAlgorithm,
@@ -23,8 +24,8 @@ from lab.tls.codepoints import (
     PskKeyExchangeMode,
     SignatureScheme,
 )
-from lab.tls.reader import Reader, WireError
-from lab.tls.registry import code_table
+from lab.tls.reader import BeyondLimit, Reader, WireError
+from lab.tls.registry import CodePoints, code_table
 
 _TYPES = code_table(ExtensionType)
 _VERSIONS = code_table(ProtocolVersion)
@@ -32,8 +33,28 @@ _GROUPS = code_table(NamedGroup)
 
 # Most clients of a server send the same lists to the letter. What was made of them is frozen, so
 # it can serve again; how many are kept, and how long they may be, is bounded.
-_REMEMBERED = 512
+_REMEMBERED = 256
 _REMEMBERED_BYTES = 256
+_REPEATED = frozenset(
+    {
+        ExtensionType.SERVER_NAME,
+        ExtensionType.STATUS_REQUEST,
+        ExtensionType.SUPPORTED_GROUPS,
+        ExtensionType.EC_POINT_FORMATS,
+        ExtensionType.SIGNATURE_ALGORITHMS,
+        ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
+        ExtensionType.ENCRYPT_THEN_MAC,
+        ExtensionType.EXTENDED_MASTER_SECRET,
+        ExtensionType.COMPRESS_CERTIFICATE,
+        ExtensionType.RECORD_SIZE_LIMIT,
+        ExtensionType.SESSION_TICKET,
+        ExtensionType.SUPPORTED_VERSIONS,
+        ExtensionType.PSK_KEY_EXCHANGE_MODES,
+        ExtensionType.POST_HANDSHAKE_AUTH,
+        ExtensionType.SIGNATURE_ALGORITHMS_CERT,
+        ExtensionType.RENEGOTIATION_INFO,
+    }
+)
 
 Parser = Callable[[Reader, ExtensionType], ext.Extension]
 Table = Mapping[ExtensionType, Parser]
@@ -48,30 +69,40 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
     found: dict[ExtensionType, ext.Extension] = {}
     extensions = reader.inner(2, "extensions")
     while extensions.remaining:
+        if len(found) == bounds.MAX_EXTENSIONS:
+            extensions.pass_limit(bounds.MAX_EXTENSIONS)
         extension_type = _TYPES[extensions.uint16("extension_type")]
         if extension_type in found:
             extensions.fail(extension_type, "a second extension of this type")
         body = extensions.opaque(2, extension_type)
         parser = table.get(extension_type, _opaque)
         try:
-            read = _remembered if len(body) <= _REMEMBERED_BYTES else _read
-            found[extension_type] = read(parser, body, extension_type)
-        except WireError:
-            # Once more, by a name that tells where in the message it stands.
-            _read(parser, body, extension_type, f"{extensions.path()}.{extension_type}")
+            if len(body) <= _REMEMBERED_BYTES and extension_type in _REPEATED:
+                found[extension_type] = _remembered(parser, body, extension_type)
+                continue
+            found[extension_type], made = _read(parser, body, extension_type)
+        except WireError as error:
+            where = f"{extensions.path()}.{extension_type}{error.where}"
+            raise WireError(where, error.problem) from None
+        except BeyondLimit as error:
+            where = f"{extensions.path()}.{extension_type}{error.where}"
+            raise BeyondLimit(where, error.limit) from None
+        extensions.count(made)
+    extensions.count(len(found))
     return tuple(found.values())
 
 
-def _read(
-    parser: Parser, body: bytes, extension_type: ExtensionType, name: str = ""
-) -> ext.Extension:
-    reader = Reader(body, name)
+def _read(parser: Parser, body: bytes, extension_type: ExtensionType) -> tuple[ext.Extension, int]:
+    """The extension, and how many items its lists have. Errors say where from its body on."""
+    reader = Reader(body, "")
     extension = parser(reader, extension_type)
     reader.finish()
-    return extension
+    return extension, reader.made
 
 
-_remembered = functools.lru_cache(maxsize=_REMEMBERED)(_read)
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _remembered(parser: Parser, body: bytes, extension_type: ExtensionType) -> ext.Extension:
+    return _read(parser, body, extension_type)[0]
 
 
 def _opaque(reader: Reader, extension_type: ExtensionType) -> ext.Extension:
@@ -83,7 +114,11 @@ def _flag(reader: Reader, extension_type: ExtensionType) -> ext.Extension:
 
 
 def _server_name(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.ServerNameList(server_name_list=reader.items(2, "server_name_list", _one_name, 1))
+    return ext.ServerNameList(
+        server_name_list=reader.items(
+            2, "server_name_list", _one_name, 1, most=bounds.MAX_SERVER_NAMES
+        )
+    )
 
 
 def _one_name(reader: Reader) -> ext.ServerName:
@@ -115,30 +150,37 @@ def _status_response(reader: Reader, _: ExtensionType) -> ext.Extension:
 
 def _supported_groups(reader: Reader, _: ExtensionType) -> ext.Extension:
     numbers = reader.uint16s(2, "named_group_list")
-    return ext.SupportedGroups(named_group_list=NamedGroup.each(numbers))
+    return ext.SupportedGroups(named_group_list=CodePoints(NamedGroup, numbers))
 
 
 def _ec_point_formats(reader: Reader, _: ExtensionType) -> ext.Extension:
     numbers = reader.uint8s(1, "ec_point_format_list")
-    return ext.ECPointFormats(ec_point_format_list=ECPointFormat.each(numbers))
+    return ext.ECPointFormats(ec_point_format_list=CodePoints(ECPointFormat, numbers))
 
 
 def _signature_algorithms(reader: Reader, extension_type: ExtensionType) -> ext.Extension:
     numbers = reader.uint16s(2, "supported_signature_algorithms")
     return ext.SignatureAlgorithms(
-        extension_type=extension_type, supported_signature_algorithms=SignatureScheme.each(numbers)
+        extension_type=extension_type,
+        supported_signature_algorithms=CodePoints(SignatureScheme, numbers),
     )
 
 
 def _alpn(reader: Reader, _: ExtensionType) -> ext.Extension:
     names = reader.items(
-        2, "protocol_name_list", lambda item: item.opaque(1, "protocol_name", 1), 2
+        2,
+        "protocol_name_list",
+        lambda item: item.opaque(1, "protocol_name", 1),
+        2,
+        most=bounds.MAX_PROTOCOLS,
     )
     return ext.ApplicationLayerProtocols(protocol_name_list=names)
 
 
 def _sct_list(reader: Reader, _: ExtensionType) -> ext.Extension:
-    scts = reader.items(2, "sct_list", lambda item: item.opaque(2, "serialized_sct", 1), 1)
+    scts = reader.items(
+        2, "sct_list", lambda item: item.opaque(2, "serialized_sct", 1), 1, most=bounds.MAX_SCTS
+    )
     return ext.SignedCertificateTimestamps(sct_list=scts)
 
 
@@ -148,7 +190,7 @@ def _padding(reader: Reader, _: ExtensionType) -> ext.Extension:
 
 def _compress_certificate(reader: Reader, _: ExtensionType) -> ext.Extension:
     numbers = reader.uint16s(1, "algorithms")
-    return ext.CompressCertificate(algorithms=CertificateCompressionAlgorithm.each(numbers))
+    return ext.CompressCertificate(algorithms=CodePoints(CertificateCompressionAlgorithm, numbers))
 
 
 def _session_ticket(reader: Reader, _: ExtensionType) -> ext.Extension:
@@ -163,8 +205,10 @@ def _renegotiation_info(reader: Reader, _: ExtensionType) -> ext.Extension:
 
 def _offered_psks(reader: Reader, _: ExtensionType) -> ext.Extension:
     return ext.OfferedPsks(
-        identities=reader.items(2, "identities", _psk_identity, 7),
-        binders=reader.items(2, "binders", lambda item: item.opaque(1, "binder", 32), 33),
+        identities=reader.items(2, "identities", _psk_identity, 7, most=bounds.MAX_PSKS),
+        binders=reader.items(
+            2, "binders", lambda item: item.opaque(1, "binder", 32), 33, most=bounds.MAX_PSKS
+        ),
     )
 
 
@@ -184,7 +228,9 @@ def _max_early_data(reader: Reader, _: ExtensionType) -> ext.Extension:
 
 
 def _supported_versions(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.SupportedVersions(versions=ProtocolVersion.each(reader.uint16s(1, "versions")))
+    return ext.SupportedVersions(
+        versions=CodePoints(ProtocolVersion, reader.uint16s(1, "versions"))
+    )
 
 
 def _selected_version(reader: Reader, _: ExtensionType) -> ext.Extension:
@@ -196,16 +242,26 @@ def _cookie(reader: Reader, _: ExtensionType) -> ext.Extension:
 
 
 def _psk_modes(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.PskKeyExchangeModes(ke_modes=PskKeyExchangeMode.each(reader.uint8s(1, "ke_modes")))
+    return ext.PskKeyExchangeModes(
+        ke_modes=CodePoints(PskKeyExchangeMode, reader.uint8s(1, "ke_modes"))
+    )
 
 
 def _authorities(reader: Reader, _: ExtensionType) -> ext.Extension:
-    names = reader.items(2, "authorities", lambda item: item.opaque(2, "distinguished_name", 1), 3)
+    names = reader.items(
+        2,
+        "authorities",
+        lambda item: item.opaque(2, "distinguished_name", 1),
+        3,
+        most=bounds.MAX_AUTHORITIES,
+    )
     return ext.CertificateAuthorities(authorities=names)
 
 
 def _oid_filters(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.OidFilters(filters=reader.items(2, "filters", _oid_filter))
+    return ext.OidFilters(
+        filters=reader.items(2, "filters", _oid_filter, most=bounds.MAX_OID_FILTERS)
+    )
 
 
 def _oid_filter(reader: Reader) -> ext.OidFilter:
@@ -222,7 +278,7 @@ def _key_share_entry(reader: Reader) -> ext.KeyShareEntry:
 
 
 def _client_shares(reader: Reader, _: ExtensionType) -> ext.Extension:
-    shares = reader.items(2, "client_shares", _key_share_entry)
+    shares = reader.items(2, "client_shares", _key_share_entry, most=bounds.MAX_KEY_SHARES)
     return ext.KeyShareClientHello(client_shares=shares)
 
 

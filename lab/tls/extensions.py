@@ -10,6 +10,7 @@ This module must not know how extensions lie on the wire: ``extension_parsing.py
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.tls.codepoints import (
@@ -104,7 +105,7 @@ class SupportedGroups(Extension):
     """supported_groups (RFC 9846 section 4.3.7)."""
 
     extension_type: ExtensionType = ExtensionType.SUPPORTED_GROUPS
-    named_group_list: tuple[NamedGroup, ...]
+    named_group_list: Sequence[NamedGroup]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +113,14 @@ class ECPointFormats(Extension):
     """ec_point_formats (RFC 8422 section 5.1.2)."""
 
     extension_type: ExtensionType = ExtensionType.EC_POINT_FORMATS
-    ec_point_format_list: tuple[ECPointFormat, ...]
+    ec_point_format_list: Sequence[ECPointFormat]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureAlgorithms(Extension):
     """signature_algorithms and signature_algorithms_cert (RFC 9846 section 4.3.3)."""
 
-    supported_signature_algorithms: tuple[SignatureScheme, ...]
+    supported_signature_algorithms: Sequence[SignatureScheme]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +152,7 @@ class CompressCertificate(Extension):
     """compress_certificate (RFC 8879 section 3)."""
 
     extension_type: ExtensionType = ExtensionType.COMPRESS_CERTIFICATE
-    algorithms: tuple[CertificateCompressionAlgorithm, ...]
+    algorithms: Sequence[CertificateCompressionAlgorithm]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +209,7 @@ class SupportedVersions(Extension):
     """The client's supported_versions (RFC 9846 section 4.3.1)."""
 
     extension_type: ExtensionType = ExtensionType.SUPPORTED_VERSIONS
-    versions: tuple[ProtocolVersion, ...]
+    versions: Sequence[ProtocolVersion]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +233,7 @@ class PskKeyExchangeModes(Extension):
     """psk_key_exchange_modes (RFC 9846 section 4.3.9)."""
 
     extension_type: ExtensionType = ExtensionType.PSK_KEY_EXCHANGE_MODES
-    ke_modes: tuple[PskKeyExchangeMode, ...]
+    ke_modes: Sequence[PskKeyExchangeMode]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from lab.tls.events import (
     MessageSeen,
     NotTls,
     Protocol,
+    Undecoded,
     Unfinished,
     WireEvent,
 )
@@ -49,6 +50,9 @@ def failure(events: Sequence[Event], summary: Summary, outcome: Outcome) -> Diag
             reference="RFC 9846 section 4.5.3",
             fix="send a request and read the response",
         )
+    undecoded = next((event for event in events if isinstance(event, Undecoded)), None)
+    if undecoded is not None and (outcome.signal is None or summary.server_hello is None):
+        return _not_decoded(undecoded)
     if summary.server_hello is not None:
         return _broken_off(outcome, whose)
     return Diagnosis(
@@ -82,7 +86,7 @@ def _no_completion(events: Sequence[Event], summary: Summary, by: Endpoint) -> D
     heard = [
         event
         for event in events[:end]
-        if event.endpoint is by and isinstance(event, WireEvent | LeftOut)
+        if event.endpoint is by and isinstance(event, WireEvent | LeftOut | Undecoded)
     ]
     number = sum(event.count if isinstance(event, LeftOut) else 1 for event in heard)
     if number > _MOST or any(getattr(event, "out_of_order", False) for event in heard):
@@ -142,6 +146,8 @@ def _last(heard: Sequence[Event]) -> str:
         return event.message.name
     if isinstance(event, AlertSeen):
         return f"alert {event.description}"
+    if isinstance(event, Undecoded):
+        return f"{event.name}, not decoded here"
     return "ChangeCipherSpec" if isinstance(event, ChangeCipherSpecSeen) else "undecrypted record"
 
 
@@ -153,6 +159,18 @@ def _malformed(events: Sequence[Event], whose: str) -> Diagnosis:
         evidence=(f"{broken.where}, at byte {broken.offset}: {broken.problem}",),
         reference="RFC 9846 section 6.2 (decode_error)",
         fix="look for corrupted data, or a bug in that implementation",
+    )
+
+
+def _not_decoded(event: Undecoded) -> Diagnosis:
+    return Diagnosis(
+        code="not-decoded",
+        summary="how this connection ended cannot be told: part of it is not decoded",
+        evidence=(
+            f"{event.name} of what the {event.endpoint.value} sent: {event.where}: {event.limit}",
+        ),
+        reference="RFC 9846 section 4",
+        fix="this is a limit of this program; look at a capture of the connection with another",
     )
 
 

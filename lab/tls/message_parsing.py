@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from lab.tls import bounds
 from lab.tls import extension_parsing as ext
 from lab.tls import messages as msg
 from lab.tls.ciphersuites import CipherSuite
@@ -30,12 +31,9 @@ from lab.tls.codepoints import (
     SignatureScheme,
 )
 from lab.tls.extensions import CertificateAuthorities, SignatureAlgorithms
-from lab.tls.reader import Reader
-from lab.tls.registry import code_table
+from lab.tls.reader import BeyondLimit, Reader
+from lab.tls.registry import CodePoints, code_table
 from lab.tls.suites import KeyExchange
-
-MAX_MESSAGE = 2**18
-"""The longest message body in bytes that is read; OpenSSL takes chains of up to 100 KiB."""
 
 # RFC 9846 section 4.2.3: the SHA-256 of "HelloRetryRequest".
 HELLO_RETRY_RANDOM = bytes.fromhex(
@@ -68,7 +66,8 @@ _GROUPS = code_table(NamedGroup)
 Parser = Callable[[Reader, Setting], msg.HandshakeMessage]
 
 # Messages that one end sends again and again to the letter, and that are long. What was made of
-# them is frozen, so it can serve again; how many are kept, and how long they may be, is bounded.
+# them is frozen, so it can serve again; how many are kept, how long they may be, and of how many
+# items, is bounded.
 _REPEATED = frozenset(
     {
         HandshakeType.ENCRYPTED_EXTENSIONS,
@@ -78,37 +77,58 @@ _REPEATED = frozenset(
 )
 _REMEMBERED = 64
 _REMEMBERED_BYTES = 8192
+_REMEMBERED_ITEMS = 64
+
+Parsed = tuple[msg.HandshakeMessage, int]
+"""A message, and how many items its lists have."""
 
 
-def parse_message(msg_type: HandshakeType, body: bytes, setting: Setting) -> msg.HandshakeMessage:
+def parse_message(msg_type: HandshakeType, body: bytes, setting: Setting) -> Parsed:
     """The message of type ``msg_type`` with ``body``, the bytes after its four-byte header.
 
-    Raises ``WireError`` where the body breaks the syntax of its RFC.
+    Raises ``WireError`` where the body breaks the syntax of its RFC, ``BeyondLimit`` where it may
+    be in order and passes a limit of ours.
     """
     if msg_type in _REPEATED and len(body) <= _REMEMBERED_BYTES:
-        return _remembered(msg_type, body, setting)
+        try:
+            return _remembered(msg_type, body, setting)
+        except _NotKept as large:
+            return large.parsed
     return _parse(msg_type, body, setting)
 
 
-def _parse(msg_type: HandshakeType, body: bytes, setting: Setting) -> msg.HandshakeMessage:
+class _NotKept(Exception):
+    """Carries a message past the cache, which keeps what is returned."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        super().__init__()
+        self.parsed = parsed
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _remembered(msg_type: HandshakeType, body: bytes, setting: Setting) -> Parsed:
+    parsed = _parse(msg_type, body, setting)
+    if parsed[1] > _REMEMBERED_ITEMS:
+        raise _NotKept(parsed)
+    return parsed
+
+
+def _parse(msg_type: HandshakeType, body: bytes, setting: Setting) -> Parsed:
     name, parser = _PARSERS.get(msg_type, _UNKNOWN)
     if parser is None:
-        return msg.UnknownMessage(msg_type=msg_type, body=body)
+        return msg.UnknownMessage(msg_type=msg_type, body=body), 0
     reader = Reader(body, name)
     message = parser(reader, setting)
     reader.finish()
-    return message
-
-
-_remembered = functools.lru_cache(maxsize=_REMEMBERED)(_parse)
+    return message, reader.made
 
 
 def _client_hello(reader: Reader, setting: Setting) -> msg.ClientHello:
     version = _VERSIONS[reader.uint16("legacy_version")]
     random = reader.fixed(32, "random")
     session_id = reader.opaque(1, "legacy_session_id", 0, 32)
-    suites = CipherSuite.each(reader.uint16s(2, "cipher_suites"))
-    methods = CompressionMethod.each(reader.uint8s(1, "legacy_compression_methods"))
+    suites = CodePoints(CipherSuite, reader.uint16s(2, "cipher_suites"))
+    methods = CodePoints(CompressionMethod, reader.uint8s(1, "legacy_compression_methods"))
     return msg.ClientHello(
         legacy_version=version,
         random=random,
@@ -149,7 +169,7 @@ def _certificate(reader: Reader, setting: Setting) -> msg.Certificate:
     parse = _entry_tls13 if setting.is_tls13 else _entry_tls12
     return msg.Certificate(
         certificate_request_context=context,
-        certificate_list=reader.items(3, "certificate_list", parse),
+        certificate_list=reader.items(3, "certificate_list", parse, most=bounds.MAX_CERTIFICATES),
     )
 
 
@@ -168,7 +188,10 @@ def _compressed_certificate(reader: Reader, setting: Setting) -> msg.CompressedC
     length = reader.uint(3, "uncompressed_length")
     compressed = reader.opaque(3, "compressed_certificate_message", 1)
     certificate = None
-    if algorithm == CertificateCompressionAlgorithm.ZLIB and length <= MAX_MESSAGE:
+    if algorithm == CertificateCompressionAlgorithm.ZLIB:
+        if length > bounds.MAX_MESSAGE:
+            limit = f"{length} where at most {bounds.MAX_MESSAGE} is read"
+            raise BeyondLimit(f"{reader.path()}.uncompressed_length", limit)
         try:
             body = zlib.decompressobj().decompress(compressed, length + 1)
         except zlib.error as error:
@@ -178,6 +201,7 @@ def _compressed_certificate(reader: Reader, setting: Setting) -> msg.CompressedC
         inner = Reader(body, "CompressedCertificate.Certificate")
         certificate = _certificate(inner, setting)
         inner.finish()
+        reader.count(inner.made)
     return msg.CompressedCertificate(
         algorithm=algorithm,
         uncompressed_length=length,
@@ -232,7 +256,7 @@ def _certificate_request(reader: Reader, setting: Setting) -> msg.CertificateReq
         return _certificate_request_tls12(reader, setting)
     context = reader.opaque(1, "certificate_request_context")
     extensions = ext.parse_extensions(reader, ext.CERTIFICATE_REQUEST)
-    algorithms: tuple[SignatureScheme, ...] = ()
+    algorithms: Sequence[SignatureScheme] = ()
     authorities: tuple[bytes, ...] = ()
     for extension in extensions:
         if isinstance(extension, CertificateAuthorities):
@@ -251,16 +275,19 @@ def _certificate_request(reader: Reader, setting: Setting) -> msg.CertificateReq
 
 
 def _certificate_request_tls12(reader: Reader, setting: Setting) -> msg.CertificateRequest:
-    types = ClientCertificateType.each(reader.uint8s(1, "certificate_types"))
-    algorithms: tuple[SignatureScheme, ...] = ()
+    types = CodePoints(ClientCertificateType, reader.uint8s(1, "certificate_types"))
+    algorithms: Sequence[SignatureScheme] = ()
     if setting.version >= ProtocolVersion.TLS_1_2:
         numbers = reader.uint16s(2, "supported_signature_algorithms")
-        algorithms = SignatureScheme.each(numbers)
+        algorithms = CodePoints(SignatureScheme, numbers)
     return msg.CertificateRequest(
         certificate_types=types,
         supported_signature_algorithms=algorithms,
         certificate_authorities=reader.items(
-            2, "certificate_authorities", lambda item: item.opaque(2, "distinguished_name", 1)
+            2,
+            "certificate_authorities",
+            lambda item: item.opaque(2, "distinguished_name", 1),
+            most=bounds.MAX_AUTHORITIES,
         ),
     )
 

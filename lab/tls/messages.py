@@ -11,6 +11,7 @@ This module must not know how messages lie on the wire: ``message_parsing.py`` d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -89,8 +90,8 @@ class ClientHello(ExtendedMessage):
     legacy_version: ProtocolVersion
     random: bytes
     legacy_session_id: bytes
-    cipher_suites: tuple[CipherSuite, ...]
-    legacy_compression_methods: tuple[CompressionMethod, ...]
+    cipher_suites: Sequence[CipherSuite]
+    legacy_compression_methods: Sequence[CompressionMethod]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +216,8 @@ class CertificateRequest(ExtendedMessage):
 
     msg_type: HandshakeType = HandshakeType.CERTIFICATE_REQUEST
     certificate_request_context: bytes = b""
-    certificate_types: tuple[ClientCertificateType, ...] = ()
-    supported_signature_algorithms: tuple[SignatureScheme, ...] = ()
+    certificate_types: Sequence[ClientCertificateType] = ()
+    supported_signature_algorithms: Sequence[SignatureScheme] = ()
     certificate_authorities: tuple[bytes, ...] = ()
 
 

@@ -5,13 +5,14 @@ This module must not know certificates: none has been sent at that point.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.tls.codepoints import AlertDescription as Alert
 from lab.tls.codepoints import NamedGroup, SignatureScheme
 from lab.tls.extensions import ApplicationLayerProtocols, SignatureAlgorithms, SupportedGroups
 from lab.tls.messages import ClientHello
+from lab.tls.registry import sample
 from lab.tls.summary import Summary, offered_versions
 from lab.tls.text import escaped
 
@@ -91,7 +92,7 @@ def _parameters(hello: ClientHello) -> Iterator[Mismatch]:
             fix="enable one group on both sides, such as x25519 or secp256r1",
             alerts=frozenset({Alert.HANDSHAKE_FAILURE, Alert.INSUFFICIENT_SECURITY}),
             reasons=("NO_SUITABLE_GROUPS", "NO_SUITABLE_KEY_SHARE"),
-            narrow=not _USUAL_GROUPS & set(groups.named_group_list),
+            narrow=not any(group in groups.named_group_list for group in _USUAL_GROUPS),
         )
     schemes = hello.find(SignatureAlgorithms)
     if schemes is not None:
@@ -103,7 +104,9 @@ def _parameters(hello: ClientHello) -> Iterator[Mismatch]:
             fix="give the server a certificate with a key type that the client accepts",
             alerts=frozenset({Alert.HANDSHAKE_FAILURE}),
             reasons=("NO_SUITABLE_SIGNATURE_ALGORITHM", "NO_SHARED_SIGNATURE_ALGORITHMS"),
-            narrow=not _USUAL_SCHEMES & set(schemes.supported_signature_algorithms),
+            narrow=not any(
+                scheme in schemes.supported_signature_algorithms for scheme in _USUAL_SCHEMES
+            ),
         )
 
 
@@ -134,8 +137,6 @@ def _names(summary: Summary, hello: ClientHello) -> Iterator[Mismatch]:
         )
 
 
-def _listed(values: object, most: int = 6) -> str:
-    assert isinstance(values, list | tuple)
-    texts = [str(value) for value in values if not str(value).startswith("GREASE")]
-    rest = len(texts) - most
-    return ", ".join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")
+def _listed(values: Sequence[object], most: int = 6) -> str:
+    shown, rest = sample(values, most)
+    return ", ".join(map(str, shown)) + (f" and {rest} more" if rest > 0 else "")

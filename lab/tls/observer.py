@@ -1,8 +1,9 @@
 """The observer: bytes of both directions and secrets go in, events come out.
 
 Rules: nothing a peer sends makes it raise; a direction whose bytes break the syntax ends in one
-``Malformed`` (or ``NotTls``) and is read no further, while the other goes on. It keeps no event,
-and no more bytes than its bounds say.
+``Malformed`` (or ``NotTls``) and is read no further, while the other goes on. A message that passes
+a limit of ours becomes ``Undecoded``, and so does the rest of a direction that does. It keeps no
+event, and no more bytes than its bounds say.
 
 This module must not know where bytes come from, nor what an event will be used for.
 """
@@ -13,6 +14,7 @@ from collections import deque
 
 from lab.tls import messages as msg
 from lab.tls import preamble
+from lab.tls.bounds import MAX_ITEMS, Budget
 from lab.tls.codepoints import (
     AlertDescription,
     AlertLevel,
@@ -29,16 +31,13 @@ from lab.tls.events import (
     Endpoint,
     Event,
     MessageSeen,
-    NotTls,
     RecordSpan,
-    SealedSeen,
     StreamEnd,
-    StreamEnded,
 )
 from lab.tls.keylog import KeyRing
 from lab.tls.message_parsing import parse_message
 from lab.tls.order import Order, Step, step_of
-from lab.tls.reader import WireError
+from lab.tls.reader import BeyondLimit, WireError
 from lab.tls.records import MAX_PLAINTEXT, Record
 from lab.tls.registry import code_table
 from lab.tls.unsealing import Sealed, Stage
@@ -47,8 +46,6 @@ MAX_WAITING_BYTES = 2**18
 """How many bytes of records wait for a secret before the oldest are given up."""
 MAX_WAITING_RECORDS = 1024
 """How many records wait for a secret before the oldest are given up."""
-SAMPLE = 64
-"""How many bytes of what is no TLS are shown."""
 
 
 class HandshakeObserver:
@@ -59,14 +56,16 @@ class HandshakeObserver:
     the list is in order of time whenever secrets come. Call ``finish`` when no more secrets
     will: at the end, or first of all where there is no key log, and then nothing waits. More
     than ``MAX_WAITING_BYTES`` or ``MAX_WAITING_RECORDS`` do not wait: the oldest come out sealed.
+
+    With a ``budget``, no more than that is decoded of either end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
         self._ring = KeyRing()
         self._connection = Connection()
         self._order = Order()
         self._directions = {
-            sender: Direction(sender, self._connection, self._ring) for sender in Endpoint
+            sender: Direction(sender, self._connection, self._ring, budget) for sender in Endpoint
         }
         self._waiting: deque[tuple[float, Direction, Record | StreamEnd | Event]] = deque()
         self._waiting_bytes = 0
@@ -125,6 +124,7 @@ class HandshakeObserver:
             direction.recognised = len(first) > 1
         try:
             while (record := direction.reader.next()) is not None:
+                direction.count_record()
                 if self._waiting or not self._read(direction, record, time):
                     self._waiting.append((time, direction, record))
                     self._waiting_bytes += len(record.fragment)
@@ -132,6 +132,9 @@ class HandshakeObserver:
             direction.cut = True
             offset = direction.reader.offset
             self._waiting.append((time, direction, direction.malformed(time, offset, error)))
+        except BeyondLimit as error:
+            direction.cut = True
+            self._waiting.append((time, direction, direction.undecoded(time, (), error)))
 
     def _take_for_what_it_is(self, direction: Direction, time: float) -> None:
         """No more may come: first bytes that are no TLS, however few, tell what they are."""
@@ -142,13 +145,7 @@ class HandshakeObserver:
 
     def _not_tls(self, direction: Direction, first: bytes, time: float) -> None:
         direction.cut = True
-        event = NotTls(
-            time=time,
-            endpoint=direction.sender,
-            protocol=preamble.recognise(first),
-            sample=first[:SAMPLE],
-        )
-        self._waiting.append((time, direction, event))
+        self._waiting.append((time, direction, direction.not_tls(time, first)))
 
     # Reading records.
 
@@ -161,24 +158,12 @@ class HandshakeObserver:
                     break
                 self._waiting_bytes -= len(item.fragment)
             elif isinstance(item, StreamEnd):
-                self._ended(direction, item, time)
+                self._events.append(direction.stream_ended(time, item))
             elif not direction.stopped:
-                direction.stopped = True
-                self._events.append(item)
+                self._stop(direction, item)
             waiting.popleft()
         events, self._events = self._events, []
         return events
-
-    def _ended(self, direction: Direction, end: StreamEnd, time: float) -> None:
-        inside = bool(direction.reader.pending) or direction.assembler.unfinished
-        self._events.append(
-            StreamEnded(
-                time=time,
-                endpoint=direction.sender,
-                end=end,
-                truncated=inside and not direction.stopped,
-            )
-        )
 
     def _read(self, direction: Direction, record: Record, time: float) -> bool:
         """Turn a record into events; False where it must wait for a secret."""
@@ -200,9 +185,16 @@ class HandshakeObserver:
                 fragment = record.fragment
                 self._content(direction, record.span, record.content_type, fragment, time, False)
         except WireError as error:
-            direction.stopped = direction.cut = True
-            self._events.append(direction.malformed(time, record.span.offset, error))
+            self._stop(direction, direction.malformed(time, record.span.offset, error))
+        except BeyondLimit as error:
+            self._stop(direction, direction.undecoded(time, (record.span,), error))
         return True
+
+    def _stop(self, direction: Direction, event: Event) -> None:
+        """Read no more of a direction; ``event`` says why. What comes in answer is not judged."""
+        direction.stopped = direction.cut = True
+        self._order.suspend()
+        self._events.append(event)
 
     def _patient(self) -> bool:
         return not (
@@ -214,17 +206,7 @@ class HandshakeObserver:
     def _sealed(self, direction: Direction, record: Record, sealed: Sealed, time: float) -> None:
         if sealed.hides_handshake:
             self._order.suspend()
-        self._events.append(
-            SealedSeen(
-                time=time,
-                endpoint=direction.sender,
-                records=(record.span,),
-                encrypted=True,
-                content_type=record.content_type,
-                length=len(record.fragment),
-                inference=sealed.inference,
-            )
-        )
+        self._events.append(direction.sealed(time, record, sealed))
 
     def _content(
         self,
@@ -307,6 +289,7 @@ class HandshakeObserver:
             raise WireError("Handshake", "an empty fragment")
         assembler, unsealer = direction.assembler, direction.unsealer
         for raw, records in assembler.add(data, span):
+            direction.count_message()
             epoch = unsealer.epoch
             self._message(direction, raw, records, time, encrypted)
             if unsealer.epoch != epoch and assembler.unfinished:
@@ -321,8 +304,14 @@ class HandshakeObserver:
         time: float,
         encrypted: bool,
     ) -> None:
-        sender = direction.sender
-        message = parse_message(_TYPES[raw[0]], raw[4:], self._connection.setting)
+        sender, msg_type = direction.sender, _TYPES[raw[0]]
+        try:
+            message, items = parse_message(msg_type, raw[4:], self._connection.setting)
+        except BeyondLimit as error:
+            self._events.append(direction.undecoded(time, records, error, msg_type))
+            self._pass_over(direction, msg_type, raw, time)
+            return
+        direction.count_items(items)
         # RFC 9846 section 2: once there are keys, every message is protected.
         exposed = not encrypted and direction.unsealer.stage in _TLS13_STAGES
         self._connection.take(sender, message)
@@ -342,6 +331,25 @@ class HandshakeObserver:
                 out_of_order=exposed or not legal,
             )
         )
+
+    def _pass_over(
+        self, direction: Direction, msg_type: HandshakeType, raw: bytes, time: float
+    ) -> None:
+        """Go on behind a message that is not decoded, with what is known of it all the same."""
+        direction.count_items(MAX_ITEMS)
+        self._order.suspend()
+        if direction.sender is Endpoint.CLIENT and msg_type is HandshakeType.CLIENT_HELLO:
+            random = raw[_RANDOM]
+            self._ring.adopt(random)
+            self._connection.client_hello(random, None)
+            direction.unsealer.client_hello(early_data=None)
+        elif direction.sender is Endpoint.SERVER and msg_type is HandshakeType.SERVER_HELLO:
+            # Neither end's messages can be understood without the version and the suite.
+            error = BeyondLimit("ServerHello", "what follows depends on it, and it is not decoded")
+            client = self._directions[Endpoint.CLIENT]
+            if not client.stopped:
+                self._stop(client, client.undecoded(time, (), error))
+            raise error
 
     def _change_keys(self, direction: Direction, message: msg.HandshakeMessage) -> None:
         """Let a message have its effect on the keys of what follows it."""
@@ -363,6 +371,7 @@ class HandshakeObserver:
 
 
 _TYPES = code_table(HandshakeType)
+_RANDOM = slice(6, 38)  # of a hello, behind its header and its version
 _KEY_CHANGES = {
     msg.ClientHello,
     msg.ServerHello,

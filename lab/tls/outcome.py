@@ -29,6 +29,7 @@ from lab.tls.events import (
     SealedSeen,
     StreamEnd,
     StreamEnded,
+    Undecoded,
 )
 from lab.tls.messages import CertificateRequest, Finished, NewSessionTicket, ServerHello
 
@@ -204,7 +205,7 @@ def _ended(events: Sequence[Event], position: int, event: StreamEnded, tls13: bo
     if goodbye is not None:
         return _parted(events, goodbye)
     signal = Signal.RST if event.end is StreamEnd.RESET else Signal.FIN
-    if any(isinstance(seen, MessageSeen | SealedSeen) for seen in before):
+    if any(isinstance(seen, MessageSeen | SealedSeen | Undecoded) for seen in before):
         return _Ending(position, _broken_or_refused(events, position), event.endpoint, signal)
     # Before a single message has passed, nothing can have been refused.
     return _Ending(position, Result.FAILED, event.endpoint, signal)
@@ -286,6 +287,8 @@ def _last_message(events: Sequence[Event], by: Endpoint | None) -> tuple[str, bo
             continue
         if isinstance(event, MessageSeen):
             return event.message.name, False
+        if isinstance(event, Undecoded):
+            return event.name if event.message is not None else "bytes, not decoded here", False
         if isinstance(event, SealedSeen):
             named = event.inference.startswith(("a ", "an "))
             sealed = f"an encrypted record of {event.length} bytes"

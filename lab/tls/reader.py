@@ -2,16 +2,18 @@
 
 Rules: every read names the field it reads, and fails with a ``WireError`` that carries the whole
 path to it. Every length field opens a reader of its own, which the caller's function must leave
-empty; so a length that lies, in either direction, is always seen.
+empty; so a length that lies, in either direction, is always seen. No list has more items than its
+reader allows: that is a limit of ours, and fails with ``BeyondLimit``.
 
 This module must not know any message.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
+
+from lab.tls.bounds import MAX_ITEMS
 
 T = TypeVar("T")
 
@@ -25,6 +27,18 @@ class WireError(Exception):
         self.problem = problem
 
 
+class BeyondLimit(Exception):
+    """What is more than is read here, and no fault of the sender's.
+
+    ``where`` names the structure, ``limit`` says in words which limit it passes.
+    """
+
+    def __init__(self, where: str, limit: str) -> None:
+        super().__init__(f"{where}: {limit}")
+        self.where = where
+        self.limit = limit
+
+
 class Reader:
     """Reads ``data`` from its start; ``name`` is what the bytes are, for errors.
 
@@ -32,7 +46,7 @@ class Reader:
     ``WireError`` where the bytes are too few or a bound of the RFC's notation is broken.
     """
 
-    __slots__ = ("_at", "_data", "_end", "_name", "_parent")
+    __slots__ = ("_at", "_data", "_end", "_made", "_name", "_parent")
 
     def __init__(self, data: bytes, name: object) -> None:
         self._data = data
@@ -40,6 +54,12 @@ class Reader:
         self._end = len(data)
         self._name = name
         self._parent: Reader | None = None
+        self._made = [0]  # shared with all readers inside of this one
+
+    @property
+    def made(self) -> int:
+        """How many items the lists had that were read so far, of all readers of these bytes."""
+        return self._made[0]
 
     @property
     def remaining(self) -> int:
@@ -91,15 +111,15 @@ class Reader:
         return self._data[start:end]
 
     def uint8s(self, size: int, name: str) -> bytes:
-        """A vector of one-byte numbers, at least one."""
+        """A vector of one-byte numbers, at least one, as its bytes."""
         return self.opaque(size, name, 1)
 
-    def uint16s(self, size: int, name: str) -> tuple[int, ...]:
-        """A vector of two-byte numbers, at least one."""
+    def uint16s(self, size: int, name: str) -> bytes:
+        """A vector of two-byte numbers, at least one, as its bytes."""
         items = self.opaque(size, name, 2)
         if len(items) % 2:
             self.fail(name, f"length {len(items)} is odd, the items have 2 bytes each")
-        return struct.unpack(f">{len(items) // 2}H", items)
+        return items
 
     def vector(self, size: int, name: object, parse: Callable[[Reader], T], minimum: int = 0) -> T:
         """What ``parse`` makes of a vector with a length field of ``size`` bytes.
@@ -112,14 +132,31 @@ class Reader:
         return value
 
     def items(
-        self, size: int, name: object, parse: Callable[[Reader], T], minimum: int = 0
+        self, size: int, name: object, parse: Callable[[Reader], T], minimum: int = 0, *, most: int
     ) -> tuple[T, ...]:
-        """A vector whose items ``parse`` reads one after the other."""
+        """A vector whose items ``parse`` reads one after the other.
+
+        Raises ``BeyondLimit`` where there are more than ``most``.
+        """
         inner = self.inner(size, name, minimum)
-        values = []
+        values: list[T] = []
         while inner._at < inner._end:
+            if len(values) == most:
+                inner.pass_limit(most)
             values.append(parse(inner))
+        self.count(len(values))
         return tuple(values)
+
+    def count(self, items: int) -> None:
+        """Count ``items`` of a list; raise ``BeyondLimit`` where all lists have too many."""
+        self._made[0] += items
+        if self._made[0] > MAX_ITEMS:
+            whole = self.path().partition(".")[0]
+            raise BeyondLimit(whole, f"more than {MAX_ITEMS} items in its lists")
+
+    def pass_limit(self, most: int) -> NoReturn:
+        """Raise ``BeyondLimit``: this list has more than ``most`` items."""
+        raise BeyondLimit(self.path(), f"more than {most} items")
 
     def inner(self, size: int, name: object, minimum: int = 0) -> Reader:
         """A reader of a vector with a length field of ``size`` bytes.
@@ -137,6 +174,7 @@ class Reader:
         inner._end = self._at = end
         inner._name = name
         inner._parent = self
+        inner._made = self._made
         return inner
 
     def finish(self) -> None:

@@ -11,8 +11,10 @@ This module must not know how the numbers lie on the wire.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
-from typing import TypeVar, cast
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar, cast, overload
 
 C = TypeVar("C", bound="CodePoint")
 
@@ -61,12 +63,12 @@ class CodePoint(enum.IntEnum):
     @property
     def is_grease(self) -> bool:
         """Whether the number is one of those that RFC 8701 reserves to be ignored."""
-        return False
+        return int(self) in self.grease()
 
     @classmethod
-    def each(cls: type[C], values: Iterable[int]) -> tuple[C, ...]:
-        """The code points of ``values``, quickly: the hot path of long lists in hellos."""
-        return tuple(map(code_table(cls).__getitem__, values))
+    def grease(cls) -> frozenset[int]:
+        """The numbers of this registry that RFC 8701 reserves to be ignored."""
+        return frozenset()
 
 
 class CodePoint16(CodePoint):
@@ -77,10 +79,13 @@ class CodePoint16(CodePoint):
         """How many hexadecimal digits a number of this registry has."""
         return 4
 
-    @property
-    def is_grease(self) -> bool:
-        """Whether the number is 0x0a0a, 0x1a1a, ..., 0xfafa (RFC 8701 section 2)."""
-        return int(self) & 0x0F0F == 0x0A0A and int(self) >> 8 == int(self) & 0xFF
+    @classmethod
+    def grease(cls) -> frozenset[int]:
+        """0x0a0a, 0x1a1a, ..., 0xfafa (RFC 8701 section 2)."""
+        return _GREASE
+
+
+_GREASE = frozenset(0x1010 * high + 0x0A0A for high in range(16))
 
 
 class _Table(dict[int, C]):
@@ -103,3 +108,74 @@ def code_table(kind: type[C]) -> Mapping[int, C]:
     if table is None:
         table = _tables[kind] = _Table(kind)
     return cast("Mapping[int, C]", table)
+
+
+class CodePoints(Sequence[C]):
+    """A list of code points of one ``kind``: equal to the tuple of them, and hashed like it.
+
+    ``data`` are the numbers as they lie on the wire, big-endian. Its length costs nothing, and
+    neither does making it, whatever a peer sent.
+    """
+
+    __slots__ = ("_data", "_size", "kind")
+
+    def __init__(self, kind: type[C], data: bytes) -> None:
+        self.kind = kind
+        self._size = kind.digits() // 2
+        self._data = data
+
+    @property
+    def numbers(self) -> array[int]:
+        """The plain numbers, in an array of its own."""
+        numbers = array("B" if self._size == 1 else "H", self._data)
+        if sys.byteorder == "little":
+            numbers.byteswap()
+        return numbers
+
+    def __len__(self) -> int:
+        return len(self._data) // self._size
+
+    @overload
+    def __getitem__(self, index: int) -> C: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> CodePoints[C]: ...
+
+    def __getitem__(self, index: int | slice) -> C | CodePoints[C]:
+        size = self._size
+        places = range(len(self))[index]
+        if isinstance(places, int):
+            number = self._data[places * size : places * size + size]
+            return code_table(self.kind)[int.from_bytes(number, "big")]
+        parts = (self._data[place * size : place * size + size] for place in places)
+        return CodePoints(self.kind, b"".join(parts))
+
+    def __iter__(self) -> Iterator[C]:
+        return map(code_table(self.kind).__getitem__, self.numbers)
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.numbers
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, CodePoints):
+            return tuple(self.numbers) == tuple(other.numbers)
+        return tuple(self.numbers) == other if isinstance(other, tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.numbers))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+def sample(values: Iterable[object], most: int) -> tuple[list[object], int]:
+    """The first ``most`` of ``values``, and how many more there are; GREASE does not count.
+
+    Of a list of code points, no more than these are made.
+    """
+    if isinstance(values, CodePoints):
+        grease, table = values.kind.grease(), code_table(values.kind)
+        numbers = [number for number in values.numbers if number not in grease]
+        return [table[number] for number in numbers[:most]], max(0, len(numbers) - most)
+    worth = [each for each in values if not (isinstance(each, CodePoint) and each.is_grease)]
+    return worth[:most], max(0, len(worth) - most)

@@ -18,6 +18,7 @@ from lab.tls.events import (
     LocalFact,
     MessageSeen,
     SealedSeen,
+    Undecoded,
 )
 from lab.tls.extensions import ServerNameList, SupportedVersions
 from lab.tls.messages import (
@@ -42,7 +43,8 @@ class Summary:
     an empty client chain is a client that was asked and had none. ``resumed`` tells that the
     server took up an earlier session, so that no certificate was due. ``server_failure`` is what
     the server's own library said of a failed handshake, "" if unknown. ``sealed`` tells that
-    records stayed closed, so that what is None may have been there all the same.
+    records stayed closed or were not decoded, so that what is None may have been there all the
+    same.
     """
 
     client_hello: ClientHello | None
@@ -105,11 +107,11 @@ def summarize(events: Sequence[Event]) -> Summary:
             for event in events
         ),
         resumed=server_hello is not None and _resumes(client_hello, server_hello),
-        sealed=any(isinstance(event, SealedSeen) for event in events),
+        sealed=any(isinstance(event, SealedSeen | Undecoded) for event in events),
     )
 
 
-def offered_versions(hello: ClientHello) -> tuple[ProtocolVersion, ...]:
+def offered_versions(hello: ClientHello) -> Sequence[ProtocolVersion]:
     """The versions that a ClientHello offers; before TLS 1.3, all up to the one it names."""
     offered = hello.find(SupportedVersions)
     return (hello.legacy_version,) if offered is None else offered.versions

@@ -13,6 +13,7 @@ import enum
 from dataclasses import dataclass
 
 from lab.tls import inference
+from lab.tls.ciphersuites import CipherSuite
 from lab.tls.codepoints import ContentType, ProtocolVersion
 from lab.tls.connection import Connection
 from lab.tls.events import Endpoint
@@ -70,6 +71,8 @@ _LABELS = {
     },
 }
 
+_TLS13_SUITES = tuple(suite for suite in CipherSuite if suite >> 8 == 0x13)
+
 Opened = tuple[ContentType, bytes]
 
 
@@ -86,13 +89,19 @@ class Unsealer:
         self._state: _ConnectionState | None = None
         self._skipped = 0
         self._blind = False
+        self._early_data: bool | None = False
+        self._early_openers: list[Opener] | None = None
 
     # What changes keys.
 
-    def client_hello(self, *, early_data: bool) -> None:
-        """The client's hello was sent; early data may follow it (RFC 9846 section 4.3.10)."""
+    def client_hello(self, *, early_data: bool | None) -> None:
+        """The client's hello was sent; early data may follow it (RFC 9846 section 4.3.10).
+
+        ``early_data`` is None where the hello was not decoded, and nobody knows.
+        """
+        self._early_data, self._early_openers = early_data, None
         if self.stage in (Stage.PLAIN, Stage.EARLY):
-            self._enter(Stage.EARLY if early_data else Stage.PLAIN)
+            self._enter(Stage.PLAIN if early_data is False else Stage.EARLY)
 
     def server_hello(self) -> None:
         """The server chose TLS 1.3: handshake keys from here on, or after the early data."""
@@ -119,13 +128,13 @@ class Unsealer:
         """The sender's ChangeCipherSpec of TLS 1.2 or before (RFC 5246 section 7.1)."""
         self._enter(Stage.CONNECTION)
         self._skipped = 0
-        client, server = self._connection.client_hello, self._connection.server_hello
+        random, server = self._connection.client_random, self._connection.server_hello
         self._state = None
-        self._blind = self._blind or client is None or server is None
-        if client is not None and server is not None:
+        self._blind = self._blind or random is None or server is None
+        if random is not None and server is not None:
             suite = self._connection.suite
             self._state = _ConnectionState(
-                client_random=client.random,
+                client_random=random,
                 server_random=server.random,
                 suite=suite,
                 encrypt_then_mac=self._connection.encrypt_then_mac,
@@ -166,7 +175,7 @@ class Unsealer:
         """Let go of ``record``, which ``unseal`` would have wait: no secret will come in time."""
         if self.stage is Stage.EARLY:
             if self._connection.server_hello is None:
-                return Sealed(inference.EARLY_DATA, hides_handshake=False)
+                return self._unopened_early()
             self._enter(Stage.HANDSHAKE)
         # Where one record of TLS 1.3 stays shut, a change of keys may pass unseen; in TLS 1.2
         # only a renegotiation can hide one.
@@ -241,7 +250,7 @@ class Unsealer:
         try:
             opened = opener.open(record) if opener else None
         except SealBroken:
-            return Sealed(inference.EARLY_DATA, hides_handshake=False)
+            return self._unopened_early()
         if opened is None:
             return self.give_up(record)
         self._enter(Stage.HANDSHAKE)
@@ -251,15 +260,17 @@ class Unsealer:
     def _open_early(self, record: Record) -> Opened | None:
         """Try the early secret under each suite it may be for: the wire does not name it."""
         secret = self._secret(Stage.EARLY)
-        hello = self._connection.client_hello
-        if secret is None or hello is None:
+        if secret is None:
             return None
-        openers: list[Opener] = [self._opener] if self._opener else []
-        if not openers:
-            suites = {parts_of(suite) for suite in hello.cipher_suites if suite >> 8 == 0x13}
+        if self._early_openers is None:
+            offered = self._connection.offered_suites
+            suites = {
+                parts_of(suite) for suite in _TLS13_SUITES if offered is None or suite in offered
+            }
             fitting = [suite for suite in suites if _hash_length(suite) == len(secret)]
             made = (traffic_opener(suite, secret) for suite in fitting)
-            openers = [opener for opener in made if opener]
+            self._early_openers = [opener for opener in made if opener]
+        openers = [self._opener] if self._opener else self._early_openers
         for candidate in openers:
             try:
                 opened = candidate.open(record)
@@ -269,13 +280,19 @@ class Unsealer:
             return opened
         return None
 
+    def _unopened_early(self) -> Sealed:
+        """What can be told of a record before the server's answer counts."""
+        if self._early_data is None:
+            return Sealed("")
+        return Sealed(inference.EARLY_DATA, hides_handshake=False)
+
     def _secret(self, stage: Stage | None = None) -> bytes | None:
         """The secret of ``stage``, or of the stage that this direction is in."""
         if self._state is not None:
             return self._ring.get(SecretLabel.CLIENT_RANDOM, self._state.client_random)
-        hello = self._connection.client_hello
+        random = self._connection.client_random
         label = _LABELS[self._sender].get(stage or self.stage)
-        return self._ring.get(label, hello.random) if hello and label else None
+        return self._ring.get(label, random) if random and label else None
 
     def _suite(self) -> Suite:
         if self._state is not None:

@@ -139,6 +139,7 @@ def test_every_class_of_event_is_in_the_document() -> None:
         "malformed",
         "unfinished",
         "left_out",
+        "undecoded",
         "not_tls",
         "stream_ended",
         "local_fact",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import enum
 import itertools
@@ -14,7 +15,13 @@ from pathlib import Path
 
 from lab.tls import extensions, messages
 from lab.tls.cause import Diagnosis
-from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType, ProtocolVersion
+from lab.tls.codepoints import (
+    AlertDescription,
+    AlertLevel,
+    ContentType,
+    HandshakeType,
+    ProtocolVersion,
+)
 from lab.tls.diagnosis import diagnose
 from lab.tls.events import (
     AlertSeen,
@@ -34,12 +41,13 @@ from lab.tls.events import (
     SealedSeen,
     StreamEnd,
     StreamEnded,
+    Undecoded,
     Unfinished,
     WireEvent,
 )
 from lab.tls.messages import HandshakeMessage
 from lab.tls.outcome import Outcome, judge
-from lab.tls.registry import CodePoint
+from lab.tls.registry import CodePoint, CodePoints
 from lab.tls.summary import summarize
 from lab.tls.trace import Trace
 from tests.harness import Identities, Identity, Pair, client_context, server_context
@@ -227,6 +235,18 @@ class Maker:
     def left_out(self, sender: Endpoint) -> LeftOut:
         return LeftOut(time=self.time(), endpoint=sender, count=81919, octets=327676)
 
+    def undecoded(self, sender: Endpoint, message: HandshakeType | None = None) -> Undecoded:
+        where = "stream" if message is None else "ClientHello.extensions"
+        records = (self.record(24),)
+        return Undecoded(
+            time=self.time(),
+            endpoint=sender,
+            records=records,
+            where=where,
+            limit="more than 256 items",
+            message=message,
+        )
+
     def not_tls(self, sender: Endpoint, sample: bytes) -> NotTls:
         return NotTls(time=self.time(), endpoint=sender, protocol=Protocol.HTTP, sample=sample)
 
@@ -250,6 +270,7 @@ def one_of_each_event() -> list[Event]:
         make.malformed(SERVER, "ServerHello.random", "3 bytes where there must be 32"),
         make.unfinished(SERVER),
         make.left_out(SERVER),
+        make.undecoded(SERVER),
         make.not_tls(SERVER, b"HTTP/1.1 400 Bad Request\r\n"),
         make.ended(SERVER),
     ]
@@ -278,6 +299,8 @@ def sample(kind: typing.Any) -> typing.Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return sample(arguments[0])
+    if origin is collections.abc.Sequence:
+        return CodePoints(arguments[0], b"\xee" * (arguments[0].digits() // 2) * 2)
     if origin is tuple:
         return (sample(arguments[0]), sample(arguments[0]))
     if kind is extensions.Extension:

@@ -398,17 +398,6 @@ CASES = [
         ),
     ),
     Case(
-        "CompressedCertificate too long",
-        TLS13,
-        u16(1) + raw(b"\xff\0\0") + opaque(3, b"??"),
-        msg.CompressedCertificate(
-            algorithm=CertificateCompressionAlgorithm.ZLIB,
-            uncompressed_length=0xFF0000,
-            compressed_certificate_message=b"??",
-            certificate=None,
-        ),
-    ),
-    Case(
         "CertificateStatus",
         TLS12,
         u8(1) + opaque(3, b"ocsp"),

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab.tls.assembly import MAX_RECORDS, MessageAssembler
+from lab.tls.assembly import MessageAssembler
+from lab.tls.bounds import MAX_MESSAGE, MAX_RECORDS
 from lab.tls.events import RecordSpan
-from lab.tls.message_parsing import MAX_MESSAGE
-from lab.tls.reader import WireError
+from lab.tls.reader import BeyondLimit
 from tests.tls.wire import handshake
 
 MESSAGES = [handshake(1, b"a" * 300), handshake(14, b""), handshake(20, b"b" * 12)]
@@ -48,7 +48,9 @@ def test_a_message_that_is_too_long_comes_after_those_before_it() -> None:
     header = b"\x0b" + (MAX_MESSAGE + 1).to_bytes(3, "big")
     messages = assembler.add(MESSAGES[1] + header, RecordSpan(offset=0, length=1))
     assert next(messages)[0] == MESSAGES[1]
-    with pytest.raises(WireError, match=r"Handshake\.length: 262145 where at most 262144 is read"):
+    with pytest.raises(
+        BeyondLimit, match=r"Handshake\.length: 262145 where at most 262144 is read"
+    ):
         next(messages)
 
 
@@ -68,5 +70,5 @@ def test_a_message_may_not_span_any_number_of_records() -> None:
     list(assembler.add(b"\x0b\x03\x00\x00", span))
     for _ in range(MAX_RECORDS - 1):
         list(assembler.add(b"x", span))
-    with pytest.raises(WireError, match="a message in more than 4096 records"):
+    with pytest.raises(BeyondLimit, match="a message in more than 4096 records"):
         list(assembler.add(b"x", span))

@@ -19,9 +19,9 @@ def test_numbers_are_big_endian() -> None:
 def test_vectors() -> None:
     reader = Reader(b"\x02ab\x00\x04\x00\x01\x00\x02\x03xyz\x02\x01\x02", "thing")
     assert reader.opaque(1, "text") == b"ab"
-    assert reader.uint16s(2, "numbers") == (1, 2)
+    assert reader.uint16s(2, "numbers") == b"\0\1\0\2"
     assert reader.vector(1, "inner", lambda inner: inner.fixed(3, "xyz")) == b"xyz"
-    assert reader.items(1, "items", lambda inner: inner.uint8("item")) == (1, 2)
+    assert reader.items(1, "items", lambda inner: inner.uint8("item"), most=2) == (1, 2)
     reader.finish()
 
 
@@ -57,7 +57,7 @@ def test_vectors() -> None:
         ),
         (
             b"\x01a",
-            lambda r: r.items(1, "inner", lambda i: i.uint8("a"), 2),
+            lambda r: r.items(1, "inner", lambda i: i.uint8("a"), 2, most=9),
             "thing.inner: length 1 where at least 2 is required",
         ),
         (b"a", lambda r: r.finish(), "thing: 1 bytes left over at its end"),
