@@ -1,39 +1,73 @@
-"""``mtls-lab DOOR …`` and ``python -m lab DOOR …``: all doors behind one name."""
+"""``mtls-lab COMMAND ...`` and ``python -m lab COMMAND ...``: all commands behind one name."""
 
 from __future__ import annotations
 
 import importlib
+import platform
+import ssl
 import sys
 from collections.abc import Sequence
 
-from lab.door import run
+import lab
+from lab.command_line import did_you_mean
+from lab.door import refuse, run
 
 DOORS = {
-    "certs": "make the certificates: a CA, a server, a client",
-    "server": "the TODO service that demands a client certificate",
+    "certs": "make the certificates: a CA, a server, a client; inspect and issue more",
+    "server": "run the TODO server, which demands a client certificate",
+    "client": "create an item and fetch the list; or be refused without a certificate",
     "trace": "show a handshake message by message, and why it was refused",
-    "probe": "try every way to be refused, on the lab's server or on yours",
-    "client": "add a TODO and read the list; or be refused without a certificate",
+    "probe": "check that a server refuses every client that it should refuse",
 }
+EXAMPLES = ("trace", "client --no-cert --tls1.3", "probe localhost:9443 --ca-cert ca.crt")
+_NAME = "mtls-lab"
+_FLAGS = ("-h", "--help", "--version")
 
 
-def main(argv: Sequence[str]) -> int:
-    """Hand over to the door that ``argv`` names first; returns its exit code."""
-    if argv and argv[0] in DOORS:
-        code = importlib.import_module(f"lab.{argv[0]}").main(argv[1:])
-        return int(code)
-    asked = bool(argv) and argv[0] in ("-h", "--help")
-    out = sys.stdout if asked else sys.stderr
-    print("usage: mtls-lab DOOR [--help] ...\n\nDoors:", file=out)
-    for door, purpose in DOORS.items():
-        print(f"  {door:<8}{purpose}", file=out)
-    return 0 if asked else 2
+def main(argv: Sequence[str], *, prog: str = _NAME) -> int:
+    """Hand over to the command that ``argv`` names first; returns its exit code."""
+    word = argv[0] if argv else ""
+    if word in DOORS:
+        command = importlib.import_module(f"lab.{word}")
+        return int(command.main(argv[1:], prog=f"{prog} {word}"))
+    if word == "--version":
+        print(
+            f"{_NAME} {lab.__version__} (Python {platform.python_version()}, {ssl.OPENSSL_VERSION})"
+        )
+        return 0
+    if not argv or word in _FLAGS:
+        print("\n".join(_help(prog)), file=sys.stdout if argv else sys.stderr)
+        return 0 if argv else 2
+    kind = "option" if word.startswith("-") else "command"
+    near = did_you_mean(word, (*DOORS, *_FLAGS))
+    return refuse(_NAME, f"there is no {kind} {word}{near}; see {prog} --help")
+
+
+def _help(prog: str) -> list[str]:
+    return [
+        f"usage: {prog} COMMAND [OPTION ...]",
+        "",
+        "Make, serve, use, trace and probe mutual TLS on your own machine.",
+        "",
+        "commands (each has its own --help):",
+        *(f"  {name:<8}{purpose}" for name, purpose in DOORS.items()),
+        "",
+        "options:",
+        "  -h, --help  show this help message and exit",
+        "  --version   show the version, that of Python and that of OpenSSL, and exit",
+        "",
+        "exit code:",
+        "  that of the command, as its help says; 2 where there is no such command",
+        "",
+        "examples:",
+        *(f"  {prog} {example}" for example in EXAMPLES),
+    ]
 
 
 def console() -> int:
     """The entry point of the console script."""
-    return run(lambda: main(sys.argv[1:]), "mtls-lab")
+    return run(lambda: main(sys.argv[1:]), _NAME)
 
 
 if __name__ == "__main__":
-    raise SystemExit(console())
+    raise SystemExit(run(lambda: main(sys.argv[1:], prog="python -m lab"), _NAME))

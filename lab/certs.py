@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from lab import certs_inspect, certs_issue
+from lab.command_line import CommandLine, Example, did_you_mean
 from lab.door import refuse, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, SET_HEADERS, SetPaths, set_rows
@@ -24,23 +24,49 @@ DOOR = "lab.certs"
 MORE = {"inspect": certs_inspect.main, "issue": certs_issue.main}
 
 
-def parser() -> argparse.ArgumentParser:
+NOTES = (
+    "The files: ca.crt and ca.key (the authority), server.crt and server.key, client.crt and "
+    "client.key, and client.pfx for browsers (the client's key and certificate with the CA's). A "
+    "set that is there is never overwritten without --force, and never left half written.",
+    "subcommands (each has its own --help):\n"
+    "  inspect FILE ...  show what is in certificate files, and what is wrong with it\n"
+    "  issue --cn NAME   issue one more client certificate, good or broken in one way",
+    "exit code:\n"
+    "  0  written, read back and tried in a handshake\n"
+    "  2  refused, nothing was changed, and one line says why",
+)
+EXAMPLES = (
+    Example(does="a set in the folder certs", arguments=""),
+    Example(
+        does="another folder, another name for the server, keys that are made faster",
+        arguments="--dir lab-certs --hostname todo.example 192.0.2.1 --key-type ec",
+    ),
+    Example(does="what is in a certificate", arguments="inspect certs/client.crt certs/ca.crt"),
+)
+
+
+def parser(prog: str = "python -m lab.certs") -> CommandLine:
     """The command line."""
-    made = argparse.ArgumentParser(
-        prog="python -m lab.certs",
-        description="Make a certificate authority, a server and a client under it, and write "
-        "ca.crt ca.key server.crt server.key client.crt client.key client.pfx: all, or none.",
-        epilog="Exit code: 0 written and verified; 2 refused, and nothing was touched. "
-        "python -m lab.certs inspect FILE... shows what is in files of certificates and what is "
-        "wrong with it; python -m lab.certs issue --cn NAME makes one more client.",
-        allow_abbrev=False,
+    made = CommandLine(
+        door=DOOR,
+        prog=prog,
+        description="Make a certificate authority, and under it a certificate for the server and "
+        "one for the client; write all files, or none.",
+        notes=NOTES,
+        examples=EXAMPLES,
     )
-    made.add_argument("--dir", type=Path, default=DEFAULT_DIRECTORY, help="default: %(default)s")
+    made.add_argument(
+        "--dir",
+        type=Path,
+        default=DEFAULT_DIRECTORY,
+        help="the folder to write to, made if there is none (default: %(default)s)",
+    )
     made.add_argument(
         "--key-type",
         choices=[each.value for each in KeyType],
         default=KeyType.RSA.value,
-        help="rsa: 4096 bits for the CA, 2048 for the rest; ec: P-256 (default: %(default)s)",
+        help="rsa: RSA, 4096 bits for the CA and 2048 for the rest; ec: EC P-256 throughout, which "
+        "is faster (default: %(default)s)",
     )
     made.add_argument(
         "--hostname",
@@ -48,39 +74,43 @@ def parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="NAME",
-        help="host names and IP addresses of the server, "
-        "besides localhost, 127.0.0.1 and ::1, which it always has",
+        help="host names and IP addresses for the server's certificate (SAN), besides localhost, "
+        "127.0.0.1 and ::1, which it always has",
     )
     made.add_argument(
         "--client-cn",
         default=CLIENT_NAME,
         metavar="NAME",
-        help="the client's name, up to 64 bytes in UTF-8 (default: %(default)s)",
+        help="commonName of the client, up to 64 bytes in UTF-8 (default: %(default)s)",
     )
     made.add_argument(
         "--days",
         type=int,
         default=LEAF_DAYS,
         metavar="N",
-        help=f"lifetime of the server's and the client's certificate, up to the CA's {CA_DAYS} "
-        "(default: %(default)s)",
+        help="lifetime in days of the server's and the client's certificate, up to the CA's "
+        f"{CA_DAYS} (default: %(default)s)",
     )
     made.add_argument(
         "--pfx-password",
         default=DEFAULT_PFX_PASSWORD,
         metavar="TEXT",
-        help="opens client.pfx (default: %(default)s)",
+        help="the password of client.pfx (default: %(default)s)",
     )
     made.add_argument("--force", action="store_true", help="replace the set that is there")
     return made
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.certs") -> int:
     """Run it; returns the exit code."""
     words = sys.argv[1:] if argv is None else argv
     if words and words[0] in MORE:
-        return MORE[words[0]](words[1:])
-    options = parser().parse_args(words)
+        return MORE[words[0]](words[1:], prog=f"{prog} {words[0]}")
+    if words and not words[0].startswith("-"):
+        near = did_you_mean(words[0], tuple(MORE))
+        more = f"--dir names a folder; see {prog} --help"
+        return refuse(DOOR, f"there is no subcommand {words[0]}{near}; {more}")
+    options = parser(prog).read(words)
     try:
         plan = SetPlan(
             key_type=KeyType(options.key_type),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.door import plain_text, refuse
+from lab.command_line import CommandLine, Example, plain_text
+from lab.door import refuse
 from lab.pki.contents import AskPassword, read_contents
 from lab.pki.errors import PkiError
 from lab.pki.inspection import inspect
@@ -19,35 +19,55 @@ from lab.tls.inspected import TlsRole
 DOOR = "lab.certs inspect"
 
 
-def parser() -> argparse.ArgumentParser:
+NOTES = (
+    "exit code:\n"
+    "  0  nothing is wrong\n"
+    "  1  something is, and it is shown\n"
+    "  2  a file could not be read, and one line says why",
+)
+EXAMPLES = (
+    Example(does="one certificate", arguments="certs/client.crt"),
+    Example(
+        does="does the key fit, is the chain complete?",
+        arguments="certs/client.crt certs/client.key certs/ca.crt --as client",
+    ),
+    Example(does="a file for browsers", arguments="certs/client.pfx --password changeit"),
+)
+
+
+def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
     """The command line."""
-    made = argparse.ArgumentParser(
-        prog="python -m lab.certs inspect",
+    made = CommandLine(
+        door=DOOR,
+        prog=prog,
+        operands="FILE ...",
         description="Show what is in files of certificates, keys, requests and revocation lists "
         "(PEM, DER, PKCS#12), and what is wrong with it for mutual TLS. Files that are given "
-        "together are checked against each other: client.crt client.key ca.crt.",
-        epilog="Exit code: 0 nothing wrong; 1 something is; 2 a file could not be read.",
-        allow_abbrev=False,
+        "together are checked against each other.",
+        notes=NOTES,
+        examples=EXAMPLES,
     )
-    made.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    made.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="a file of any of these kinds"
+    )
     made.add_argument(
         "--as",
         dest="role",
         choices=[role.value for role in TlsRole],
-        help="what they are meant for (default: whatever they are fit for)",
+        help="what the certificates are meant for (default: whatever they are fit for)",
     )
     made.add_argument(
         "--password",
         type=plain_text,
         metavar="TEXT",
-        help="opens PKCS#12 files and encrypted keys (default: ask, on a terminal)",
+        help="the password of PKCS#12 files and encrypted keys (default: ask, on a terminal)",
     )
     return made
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> int:
     """Run it; returns the exit code."""
-    options = parser().parse_args(argv)
+    options = parser(prog).read(argv)
     ask = _asking(options.password)
     try:
         contents = [read_contents(path, ask) for path in options.files]

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from lab.command_line import CommandLine, Example
+from lab.credentials import named_folder
 from lab.door import refuse, say
 from lab.pki.catalogue import Recipe
 from lab.pki.describe import row
@@ -33,17 +35,37 @@ from lab.tls.text import escaped
 DOOR = "lab.certs issue"
 
 
-def parser() -> argparse.ArgumentParser:
+NOTES = (
+    "The files: NAME.crt (with its chain), NAME.key and NAME.pfx; NAME.crl where the scenario has "
+    "revocation lists. python -m lab.probe --list names the scenarios; those that are about a "
+    "client's certificate can be issued.",
+    "exit code:\n"
+    "  0  written and read back\n"
+    "  2  refused, nothing was changed, and one line says why",
+)
+EXAMPLES = (
+    Example(does="one more client", arguments="--cn alice"),
+    Example(does="an expired one", arguments="--cn late --scenario expired"),
+    Example(
+        does="one with a SPIFFE ID",
+        arguments="--cn billing --san URI:spiffe://example.org/billing --days 30",
+    ),
+)
+
+
+def parser(prog: str = "python -m lab.certs issue") -> CommandLine:
     """The command line."""
-    made = argparse.ArgumentParser(
-        prog="python -m lab.certs issue",
+    made = CommandLine(
+        door=DOOR,
+        prog=prog,
+        operands="--cn NAME",
         description="Issue one more client certificate from the lab's CA, good or broken in one "
-        "named way, and write NAME.crt (with its chain), NAME.key and NAME.pfx: all, or none.",
-        epilog="Exit code: 0 written and read back; 2 refused, and nothing was touched.",
-        allow_abbrev=False,
+        "named way; write all files, or none.",
+        notes=NOTES,
+        examples=EXAMPLES,
     )
     made.add_argument(
-        "--cn", required=True, metavar="NAME", help="the client's name, up to 64 bytes in UTF-8"
+        "--cn", required=True, metavar="NAME", help="commonName, up to 64 bytes in UTF-8"
     )
     made.add_argument(
         "--san",
@@ -51,32 +73,34 @@ def parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="TYPE:NAME",
-        help="subjectAltName: DNS:, IP:, URI: (a SPIFFE ID, say) or email:",
+        help="subjectAltName: DNS:, IP:, URI: (for example a SPIFFE ID) or email:",
     )
     made.add_argument(
         "--days",
         type=int,
         metavar="N",
-        help=f"lifetime, up to the CA's (default: {LEAF_DAYS})",
+        help=f"lifetime in days, up to the CA's (default: {LEAF_DAYS})",
     )
-    made.add_argument("--scenario", metavar="NAME", help="the way in which it is to be broken")
+    made.add_argument(
+        "--scenario", metavar="NAME", help="what is to be wrong with it (default: nothing)"
+    )
     made.add_argument(
         "--dir",
         type=Path,
         default=DEFAULT_DIRECTORY,
-        help="where ca.crt and ca.key are (default: %(default)s)",
+        help="the folder of ca.crt and ca.key (default: %(default)s)",
     )
     made.add_argument(
         "--out",
         type=Path,
         metavar="DIR/NAME",
-        help="the files without their endings (default: the CN, in --dir)",
+        help="the files to write, without .crt, .key and .pfx (default: the CN, in --dir)",
     )
     made.add_argument(
         "--pfx-password",
         default=DEFAULT_PFX_PASSWORD,
         metavar="TEXT",
-        help="opens NAME.pfx (default: %(default)s)",
+        help="the password of NAME.pfx (default: %(default)s)",
     )
     made.add_argument("--force", action="store_true", help="replace files of that name")
     return made
@@ -86,9 +110,9 @@ class NoIdentity(ValueError):
     """A scenario has no certificate of a client to issue. Its message is for the user."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str], *, prog: str = "python -m lab.certs issue") -> int:
     """Run it; returns the exit code."""
-    options = parser().parse_args(argv)
+    options = parser(prog).read(argv)
     try:
         _issue(options)
     except (PkiError, NoIdentity, UnknownScenario) as error:
@@ -112,6 +136,7 @@ def _issue(options: argparse.Namespace) -> None:
         paths = ClientPaths.of(options.dir, options.cn)
     else:
         paths = ClientPaths(stem=options.out)
+    named_folder(options.dir)
     now = datetime.now(timezone.utc)
     shop = workshop_for(plan, load_role(options.dir, Role.CA, now=now).identity, now=now)
     identity = write_client(

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import ssl
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.credentials import CERT_HELP, KEY_HELP, named_authorities, named_identity
-from lab.door import complete, plain_text, refuse, run, say, seconds
+from lab.command_line import CommandLine, Example, plain_text, seconds
+from lab.credentials import (
+    ADDRESS_HELP,
+    CERT_HELP,
+    KEY_HELP,
+    named_authorities,
+    named_folder,
+    named_identity,
+)
+from lab.door import complete, refuse, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_authorities, load_role
 from lab.pki.identity import Identity
 from lab.probing.connection import NoConnection
 from lab.probing.exchange import ExchangeError
 from lab.probing.refusal import Admission, attempt_without_certificate
-from lab.probing.target import Target, TargetError, parse_target
+from lab.probing.target import Target, TargetError, default_target, parse_target
 from lab.probing.todo import post_then_get
 from lab.probing.tracing import presenting
 from lab.show import client_text
@@ -26,37 +36,67 @@ from lab.stream.errors import StreamError
 
 DOOR = "lab.client"
 DEFAULT_TASK = "Añadir endpoint POST"
+_NAMED_BY = "; without HOST:PORT, MTLS_SERVER_HOST and MTLS_SERVER_PORT name it"
 
 
-def parser() -> argparse.ArgumentParser:
+NOTES = (
+    "Without HOST:PORT: the server that MTLS_SERVER_HOST and MTLS_SERVER_PORT name, which tell the "
+    "lab's server where to listen (default: 127.0.0.1 and 8443; 0.0.0.0 and :: are reached by the "
+    "address of loopback).",
+    "With --no-cert the client waits for the server's verdict. In TLS 1.2 a refusal ends the "
+    "handshake call; in TLS 1.3 it comes at the first read, after that call has returned.",
+    "exit code:\n"
+    "  0  created and listed; with --no-cert: the server refused the client in TLS\n"
+    "  1  the server answered otherwise; with --no-cert: it let the client in\n"
+    "  2  inconclusive, and one line says why: arguments, files, no connection",
+)
+EXAMPLES = (
+    Example(does="create an item and fetch the list, with the lab's client", arguments=""),
+    Example(does="check that a client without certificate is refused", arguments="--no-cert"),
+    Example(
+        does="another server, another certificate",
+        arguments="localhost:9443 --cert alice.crt --key alice.key --ca ca.crt --tls1.2",
+    ),
+)
+
+
+def parser(prog: str = "python -m lab.client") -> CommandLine:
     """The command line."""
-    made = argparse.ArgumentParser(
-        prog="python -m lab.client",
-        description="Create a TODO and fetch the list over mutual TLS; "
-        "with --no-cert, check that the server refuses a client without a certificate.",
-        epilog="Exit code: 0 as it should be; 1 the server answered otherwise "
-        "(with --no-cert: it let the client in); 2 nothing could be told.",
-        allow_abbrev=False,
+    made = CommandLine(
+        door=DOOR,
+        prog=prog,
+        operands="[HOST:PORT]",
+        description="Create an item with POST /todo and fetch the list with GET /todo over mutual "
+        "TLS; or, with --no-cert, check that the server refuses a client without a certificate.",
+        notes=NOTES,
+        examples=EXAMPLES,
     )
-    made.add_argument("server", nargs="?", default="https://127.0.0.1:8443")
+    made.add_argument("server", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
     made.add_argument(
         "--certs",
         type=Path,
         default=DEFAULT_DIRECTORY,
         metavar="DIR",
-        help="where client.crt, client.key and ca.crt are (default: %(default)s)",
+        help="the folder of client.crt, client.key and ca.crt (default: %(default)s)",
     )
     who = made.add_mutually_exclusive_group()
     who.add_argument("--cert", type=Path, metavar="FILE", help=CERT_HELP)
-    who.add_argument("--no-cert", action="store_true", help="the negative test")
+    who.add_argument(
+        "--no-cert", action="store_true", help="the negative test: present no certificate"
+    )
     made.add_argument("--key", type=Path, metavar="FILE", help=KEY_HELP)
-    made.add_argument("--ca", type=Path, metavar="FILE", help="whom to trust")
+    made.add_argument(
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        help="CA file (PEM) to verify the server with (default: ca.crt in --certs)",
+    )
     made.add_argument(
         "--task",
         type=plain_text,
         default=DEFAULT_TASK,
         metavar="TEXT",
-        help="what is to be done",
+        help="the task of the item to create (default: %(default)s)",
     )
     version = made.add_mutually_exclusive_group()
     for name in TlsVersion:
@@ -65,22 +105,26 @@ def parser() -> argparse.ArgumentParser:
             dest="version",
             action="store_const",
             const=name,
-            help=f"speak TLS {name.value} and nothing else",
+            help=f"TLS {name.value} only (default: the highest that both have)",
         )
-    made.add_argument("--timeout", type=seconds, default=10.0, metavar="S", help="for each step")
+    made.add_argument(
+        "--timeout",
+        type=seconds,
+        default=10.0,
+        metavar="S",
+        help="seconds for each step: connect, handshake, each answer (default: %(default)g)",
+    )
     return made
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.client") -> int:
     """Run it; returns the exit code."""
-    options = parser().parse_args(argv)
+    options = parser(prog).read(sys.argv[1:] if argv is None else argv)
+    named = options.server
     try:
-        target = parse_target(options.server)
-    except TargetError as error:
-        return refuse(DOOR, str(error))
-    try:
+        target = default_target(os.environ) if named is None else parse_target(named)
         context = presenting(_tls(options), _identity(options))
-    except PkiError as error:
+    except (TargetError, PkiError) as error:
         return refuse(DOOR, str(error))
     except ssl.SSLError as error:
         return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
@@ -89,8 +133,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return complete(_negative(target, context, options.timeout))
         return complete(_todo(target, context, options))
     except StreamError as error:
-        return refuse(DOOR, f"{target.authority}: {error}; python -m lab.trace shows where and why")
-    except (NoConnection, ExchangeError) as error:
+        trace = f"python -m lab.trace {target.authority}"
+        return refuse(DOOR, f"{target.authority}: {error}; {trace} shows where and why")
+    except NoConnection as error:
+        return refuse(DOOR, f"{error}{_NAMED_BY if named is None else ''}")
+    except ExchangeError as error:
         return refuse(DOOR, str(error))
     except (asyncio.TimeoutError, TimeoutError):
         return refuse(DOOR, f"{target.authority} did not answer within {options.timeout:g} s")
@@ -106,6 +153,7 @@ def _identity(options: argparse.Namespace) -> Identity | None:
 
 
 def _tls(options: argparse.Namespace) -> ClientTls:
+    named_folder(options.certs)
     if options.ca is not None:
         named_authorities(options.ca)
     else:
@@ -140,7 +188,7 @@ async def _negative(target: Target, context: ssl.SSLContext, limit: float) -> in
         say(client_text.admitted(attempt.response.status, attempt.response.body))
         return 1
     if attempt.admission is Admission.UNTOLD:
-        return refuse(DOOR, f"nothing can be told of {target.authority}: {attempt.error}")
+        return refuse(DOOR, f"inconclusive: {target.authority}: {attempt.error}")
     how = client_text.moment(
         attempt.alert, attempt.version, handshake_returned=attempt.handshake_returned
     )

@@ -19,6 +19,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from types import FrameType
 from typing import Any, NoReturn, TextIO, TypeVar
 
+from lab.tls.text import printable
+
 CANNOT = 2
 _BY_SIGNAL = 128  # as a shell tells of a signal: this, and its number
 _READER_GONE = _BY_SIGNAL + 13  # SIGPIPE, also on systems that have none
@@ -107,7 +109,7 @@ def _open_what_is_closed() -> None:
 def _own_stdout() -> None:
     out = sys.stdout
     if isinstance(out, io.TextIOWrapper):
-        encoding, errors = out.encoding, out.errors
+        encoding, errors = out.encoding, "backslashreplace"  # help has letters that it may lack
         by_line, at_once = out.line_buffering, out.write_through
         sys.stdout = _Stdout(
             out.detach(), encoding, errors, line_buffering=by_line, write_through=at_once
@@ -170,20 +172,6 @@ def _give_up(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-def seconds(text: str) -> float:
-    """A time-out as an argument: a positive number, and not without end."""
-    value = float(text)
-    if not 0 < value <= 86400:
-        raise ValueError
-    return value
-
-
-def plain_text(text: str) -> str:
-    """An argument that is text in the system's encoding."""
-    text.encode()  # a byte that was none of it became a lone surrogate
-    return text
-
-
 def say(lines: Iterable[str]) -> None:
     """Print lines at once, whatever the terminal's encoding lacks written as escapes."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -193,13 +181,13 @@ def say(lines: Iterable[str]) -> None:
 
 
 def refuse(door: str, message: str) -> int:
-    """One line on stderr that says what is wrong; returns the exit code for it."""
+    """Print one line on stderr that says what is wrong; return the exit code for it."""
     if sys.stderr is None:  # for which print would take stdout
         return CANNOT
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="backslashreplace")
     try:
-        print(f"{door}: {message}", file=sys.stderr, flush=True)
+        print(f"{door}: {printable(message)}", file=sys.stderr, flush=True)
     except OSError:
         _give_up(sys.stderr)  # the exit code must do
     return CANNOT

@@ -12,7 +12,9 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.door import complete, plain_text, refuse, run, say
+from lab.command_line import CommandLine, Example, plain_text
+from lab.credentials import ADDRESS_HELP
+from lab.door import complete, refuse, run, say
 from lab.inspection import Extent, explain, probe_own, probe_target
 from lab.pki import pem
 from lab.pki.ca_files import ensure_revocation_lists, load_authority
@@ -23,7 +25,7 @@ from lab.probing.campaign import NothingSelected, selection
 from lab.probing.connection import NoConnection
 from lab.probing.scenarios import SCENARIOS, UnknownScenario
 from lab.probing.survey import NotProbable
-from lab.probing.target import Target, TargetError, parse_target
+from lab.probing.target import Target, TargetError, parse_target, requested_path
 from lab.probing.tracing import NoTrace, PlanRefused
 from lab.probing.trial import Approach, NotLoaded
 from lab.probing.verdicts import lesson
@@ -40,93 +42,139 @@ LAB = SetPaths(directory=DEFAULT_DIRECTORY)
 LIMIT = 5.0
 STDOUT = Path("-")
 
-_DESCRIPTION = (
-    "Connect with good and bad client certificates, in TLS 1.2 and in TLS 1.3: to "
-    "the lab's own server, compared with what was measured, or to the server at HOST:PORT, "
-    "compared with what any server should do. The certificates are issued by a CA that the "
-    "server trusts, with a key that it takes."
+NOTES = (
+    "Without HOST:PORT the lab's own server is started in this process, anew for each attempt, and "
+    "compared with what was measured. A server elsewhere is compared with what any server should "
+    "do: the probe issues the clients' certificates itself, under a CA that the server trusts, "
+    "with keys that the server takes. A server that serves one client at a time can be probed too.",
+    "The column 'handshake call' is the client's: where it returned, the client believes that it "
+    "is connected, whatever became of it. A verdict rests on who ended the connection and how, "
+    "never on the number of an alert. With --repeat the worst of N results counts.",
+    "verdicts, with the exit code that they lead to:\n"
+    "  0  as it should be\n"
+    "  0  refused by HTTP: the handshake completed; 400, 401, 403, 495 or 496\n"
+    "  0  refused without an alert: by the end of the TCP connection; hard to debug\n"
+    "  0  inconclusive: no CRL loaded: a revoked certificate got in, and there is no --crl\n"
+    "  1  should have been refused; should have been accepted\n"
+    "  1  not as measured: of the lab's own server only\n"
+    "  2  inconclusive: no answer, or a good certificate gets the same answer\n"
+    "  2  could not be tried: for example, the certificate was not presented",
+    "No probe can see whether a server has loaded a CRL. --crl FILE settles it: load FILE into the "
+    "server, and what it revokes must be refused. FILE belongs to the CA, not to one run.",
+    "exit code:\n"
+    "  0  all is as it should be, and what must be refused is\n"
+    "  1  the server does something wrong\n"
+    "  2  inconclusive: something that matters could not be tried or told, or the probe could\n"
+    "     not be made",
 )
-_EXIT_CODES = (
-    "Exit code: 0 all is as it should be; 1 the server does something wrong; 2 "
-    "inconclusive: something that matters could not be tried or told, or the probe could not "
-    "be made."
+EXAMPLES = (
+    Example(does="the lab's own server", arguments=""),
+    Example(
+        does="your server, with a CA that it trusts; a report for CI",
+        arguments="localhost:9443 --ca-cert ca.crt --ca-key ca.key --junit report.xml",
+    ),
+    Example(does="one scenario: pictures, cause, fix, command", arguments="--explain expired"),
 )
-_CRL = "CRL that the server has loaded: what it revokes must be refused; made if it is not there"
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = "python -m lab.probe") -> CommandLine:
     """The command line."""
-    made = argparse.ArgumentParser(
-        prog="python -m lab.probe",
-        description=_DESCRIPTION,
-        epilog=_EXIT_CODES,
-        allow_abbrev=False,
+    made = CommandLine(
+        door=DOOR,
+        prog=prog,
+        operands="[HOST:PORT]",
+        description="Check that a server refuses every client that it should refuse: try each "
+        "scenario (a certificate or a setting that is wrong in one way) in TLS 1.2 and in "
+        "TLS 1.3.",
+        notes=NOTES,
+        examples=EXAMPLES,
     )
-    _add_server_options(made)
-    _add_run_options(made)
+    made.add_argument("target", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
+    _add_server(made)
+    _add_extent(made)
+    add = made.add_argument
+    add(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the report as JSON; - writes it to stdout, in place of the table",
+    )
+    add("--junit", type=Path, metavar="FILE", help="write the report as JUnit XML, for CI")
+    add("--list", action="store_true", help="list the scenarios and exit")
+    add(
+        "--explain",
+        metavar="NAME",
+        help="show one scenario: its traces, the cause, the fix, and an openssl command",
+    )
     return made
 
 
-def _add_server_options(made: argparse.ArgumentParser) -> None:
-    """Which server, and how it is reached and verified."""
-    made.add_argument("target", nargs="?", metavar="HOST:PORT")
-    ca, key = LAB.certificate(Role.CA), LAB.key(Role.CA)
+def _add_server(made: CommandLine) -> None:
     add = made.add_argument
-    add("--ca-cert", type=Path, metavar="FILE", help=f"CA to issue client certificates with ({ca})")
-    add("--ca-key", type=Path, metavar="FILE", help=f"private key of that CA ({key})")
+    ca, key = LAB.certificate(Role.CA), LAB.key(Role.CA)
+    add(
+        "--ca-cert",
+        type=Path,
+        metavar="FILE",
+        help="certificate of the CA that the server trusts, to issue the clients with "
+        f"(default: {ca})",
+    )
+    add("--ca-key", type=Path, metavar="FILE", help=f"private key of that CA (default: {key})")
     add(
         "--ca-key-password-file",
         type=Path,
         metavar="FILE",
-        help="password of --ca-key, if it is encrypted",
+        help="file with the password of --ca-key (default: ask, on a terminal)",
     )
     trust = made.add_mutually_exclusive_group()
     trust.add_argument(
-        "--server-ca", type=Path, metavar="FILE", help="CA file to verify the server by (--ca-cert)"
+        "--server-ca",
+        type=Path,
+        metavar="FILE",
+        help="CA file (PEM) to verify the server with (default: --ca-cert)",
     )
     trust.add_argument("--insecure", action="store_true", help="do not verify the server")
     add(
         "--sni",
         type=plain_text,
         metavar="NAME",
-        help="server name to ask for and to verify (default: HOST)",
+        help="the name to ask for and to find in the server's certificate (default: HOST)",
     )
-    add("--request", type=plain_text, metavar="PATH", help="path to GET (default: /)")
-    add("--crl", type=Path, metavar="FILE", help=_CRL)
+    add(
+        "--request",
+        type=plain_text,
+        metavar="PATH",
+        help="what to GET: something that a good client may read (default: the path of the URL, "
+        "else /)",
+    )
+    add(
+        "--crl",
+        type=Path,
+        metavar="FILE",
+        help="the server has loaded this revocation list, so what it revokes must be refused; "
+        "where there is no such file, it is written",
+    )
 
 
-def _add_run_options(made: argparse.ArgumentParser) -> None:
-    """What is tried, and what is written."""
+def _add_extent(made: CommandLine) -> None:
     add = made.add_argument
     which = made.add_mutually_exclusive_group()
-    which.add_argument("--only", type=_names, default=[], metavar="NAME,…", help="try only these")
-    which.add_argument("--skip", type=_names, default=[], metavar="NAME,…", help="do not try these")
+    which.add_argument(
+        "--only", type=_names, default=[], metavar="NAME,...", help="these scenarios only"
+    )
+    which.add_argument(
+        "--skip", type=_names, default=[], metavar="NAME,...", help="all scenarios but these"
+    )
     for version in TlsVersion:
         add(
             f"--tls{version.value}",
             dest="versions",
             action="append_const",
             const=version,
-            help=f"use TLS {version.value} (default: 1.2 and 1.3)",
+            help=f"in TLS {version.value} (default: in both versions)",
         )
-    add(
-        "--repeat",
-        type=_count,
-        default=1,
-        metavar="N",
-        help="connections for each scenario (default: 1)",
-    )
-    add(
-        "--concurrency",
-        type=_count,
-        default=4,
-        metavar="N",
-        help="scenarios at a time (default: 4)",
-    )
-    add("--json", type=Path, metavar="FILE", help="write JSON; - for stdout, instead of the table")
-    add("--junit", type=Path, metavar="FILE", help="write JUnit XML, for CI")
-    add("--list", action="store_true", help="list the scenarios")
-    add("--explain", metavar="NAME", help="draw one scenario, with cause and fix")
+    add("--repeat", type=_count, default=1, metavar="N", help="try each N times (default: 1)")
+    add("--concurrency", type=_count, default=4, metavar="N", help="N at a time (default: 4)")
 
 
 def _names(text: str) -> list[str]:
@@ -142,9 +190,9 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe") -> int:
     """Run it; returns the exit code."""
-    options = parser().parse_args(argv)
+    options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     if options.list:
         print_list([lesson(scenario) for scenario in SCENARIOS], sys.stdout)
         return 0
@@ -241,7 +289,7 @@ def _approach(options: argparse.Namespace, target: Target) -> Approach:
         target=target,
         server_ca=None,
         sni=options.sni,
-        request=options.request or "/",
+        request=options.request or requested_path(options.target) or "/",
         limit=LIMIT,
     )
     if options.insecure:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from functools import partial
 
+from lab.command_line import port_number
+from lab.credentials import named_folder
 from lab.door import refuse, run
 from lab.log_output import stderr_handler
 from lab.pki.errors import PkiError
 from lab.pki.writing import ensure_set
-from lab.server_options import limits_of, parser, port_number
+from lab.server_options import limits_of, parser
 from lab.service import journal
 from lab.service.access import Policy
 from lab.service.allow_list import AllowList, NotAName
@@ -34,13 +37,13 @@ from lab.workers import Member
 DOOR = "lab.server"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.server") -> int:
     """Serve until asked to stop; returns the exit code."""
     try:
         port_number(os.environ.get("MTLS_SERVER_PORT") or "8443")
-    except ValueError:
-        return refuse(DOOR, "MTLS_SERVER_PORT is no port; set it to a number from 0 to 65535")
-    options = parser().parse_args(argv)
+    except argparse.ArgumentTypeError as error:
+        return refuse(DOOR, f"MTLS_SERVER_PORT {error}; set it to one, or unset it")
+    options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     if not options.host:
         return refuse(DOOR, "--host is empty; name an address, 0.0.0.0 for all of IPv4")
     if options.min_tls > options.max_tls:
@@ -104,6 +107,7 @@ def _policy(options: argparse.Namespace) -> Policy | None:
 def _files(options: argparse.Namespace) -> ServerFiles:
     if options.crl is not None and options.client_auth == ClientAuth.NONE.value:
         raise CannotServe("--crl needs client certificates; leave out --client-auth none")
+    named_folder(options.certs)
     if ensure_set(options.certs, now=datetime.now(timezone.utc)):
         made = f"No certificates in {options.certs}: made a new CA, server and client there"
         journal.LOGGER.info(made)

@@ -14,14 +14,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.credentials import CERT_HELP, KEY_HELP, named_authorities, named_identity
-from lab.door import complete, refuse, run, say, seconds
+from lab.command_line import CommandLine, Example, seconds
+from lab.credentials import (
+    ADDRESS_HELP,
+    CERT_HELP,
+    KEY_HELP,
+    named_authorities,
+    named_identity,
+)
+from lab.door import complete, refuse, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.pki.plan import KeyType, SetPlan
 from lab.pki.writing import ensure_set
 from lab.probing.connection import NoConnection
-from lab.probing.target import Target, TargetError, parse_target
+from lab.probing.target import (
+    Target,
+    TargetError,
+    default_target,
+    parse_target,
+    requested_path,
+)
 from lab.probing.tracing import NoTrace, Plan, PlanRefused, conclude, listens, watch
 from lab.service.own import HOST, own_server
 from lab.show.comparison import print_comparison
@@ -31,49 +44,112 @@ from lab.stream.contexts import ClientTls, IdentityFiles, ServerTls, TlsVersion
 from lab.tls.trace import Trace
 
 DOOR = "lab.trace"
-LAB_PORT = "8443"
 
 
-def parser() -> argparse.ArgumentParser:
+NOTES = (
+    "The server's messages are decrypted with the client's own secrets. After them: how the "
+    "connection ended (who ended it, by what, after which message, whether the handshake call had "
+    "returned), then the causes that fit, best first, each with its evidence and its fix. A cause "
+    "is never concluded from an alert's number alone. Where HTTP refuses the client, or the server "
+    "asks for no certificate, that is said.",
+    "Without HOST:PORT: the server that MTLS_SERVER_HOST and MTLS_SERVER_PORT name (default: "
+    "127.0.0.1 and 8443; 0.0.0.0 and :: are reached by the address of loopback). Where nothing "
+    "listens at that port of 127.0.0.1, the lab's own server is started in this process, with the "
+    "certificates in certs or, where there are none, with new ones that are not kept; both ends "
+    "are shown then.",
+    "exit code:\n"
+    "  0  the trace was made, whether the client was accepted or not\n"
+    "  2  it could not be made, and one line says why: arguments, files, no connection",
+)
+EXAMPLES = (
+    Example(does="the lab's server, as a client without a certificate", arguments=""),
+    Example(does="the same, with the lab's client certificate", arguments="--with-cert --tls1.3"),
+    Example(
+        does="any server, with a certificate of its CA",
+        arguments="example.org:443 --cert client.crt --key client.key --request /status",
+    ),
+)
+
+
+def parser(prog: str = "python -m lab.trace") -> CommandLine:
     """The command line."""
-    made = argparse.ArgumentParser(
-        prog="python -m lab.trace",
+    made = CommandLine(
+        door=DOOR,
+        prog=prog,
+        operands="[HOST:PORT]",
         description="Connect to a TLS server and show the handshake message by message: "
         "by default as a client without a certificate, in TLS 1.2 and in TLS 1.3.",
-        epilog="Without HOST:PORT: the lab's server at 127.0.0.1:8443 (MTLS_SERVER_PORT names "
-        "another port) if one listens there, else one in this process. Exit code: 0 the trace was "
-        "made; 2 it could not be.",
-        allow_abbrev=False,
+        notes=NOTES,
+        examples=EXAMPLES,
     )
-    made.add_argument("target", nargs="?", metavar="HOST:PORT")
+    made.add_argument("target", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
     for version in TlsVersion:
         made.add_argument(
             f"--tls{version.value}",
             dest="versions",
             action="append_const",
             const=version,
-            help=f"trace TLS {version.value} (default: both)",
+            help=f"trace TLS {version.value} (default: both versions, and compare them)",
         )
+    _add_certificates(made)
+    made.add_argument(
+        "--sni",
+        metavar="NAME",
+        help="the name to ask for and to find in the server's certificate (default: HOST)",
+    )
+    made.add_argument("--alpn", metavar="LIST", help="protocols to offer, such as h2,http/1.1")
+    made.add_argument(
+        "--request",
+        metavar="PATH",
+        help="what to GET after the handshake (default: the path of the URL, else /; of the lab's "
+        "own server: /todo)",
+    )
+    made.add_argument(
+        "--write-first",
+        action="store_true",
+        help="send the request without waiting for what the server has to say first; a client "
+        "that does so may lose the alert",
+    )
+    made.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON document, as lab/show/trace.schema.json describes it",
+    )
+    made.add_argument(
+        "--keylog",
+        type=Path,
+        metavar="FILE",
+        help="append the TLS secrets to FILE, for Wireshark (default: on Linux they stay in "
+        "memory)",
+    )
+    made.add_argument(
+        "--timeout",
+        type=seconds,
+        default=10.0,
+        metavar="S",
+        help="seconds for each step: connect, handshake, answer (default: %(default)g)",
+    )
+    return made
+
+
+def _add_certificates(made: CommandLine) -> None:
     who = made.add_mutually_exclusive_group()
     who.add_argument("--cert", type=Path, metavar="FILE", help=CERT_HELP)
-    who.add_argument("--with-cert", action="store_true", help="with the lab's client certificate")
+    who.add_argument(
+        "--with-cert",
+        action="store_true",
+        help="present the lab's client certificate, certs/client.crt (default: none)",
+    )
     made.add_argument("--key", type=Path, metavar="FILE", help=KEY_HELP)
     trust = made.add_mutually_exclusive_group()
     trust.add_argument(
         "--ca",
         type=Path,
         metavar="FILE",
-        help="whom to trust (default: the lab's CA; for other servers the system's CAs too)",
+        help="CA file (PEM) to verify the server with (default: certs/ca.crt; for a server that "
+        "is named, the CAs of the system too)",
     )
     trust.add_argument("--insecure", action="store_true", help="do not verify the server")
-    made.add_argument("--sni", metavar="NAME", help="the name to ask for (default: HOST)")
-    made.add_argument("--alpn", metavar="LIST", help="protocols to offer, such as h2,http/1.1")
-    made.add_argument("--write-first", action="store_true", help="write before reading")
-    made.add_argument("--request", metavar="PATH", help="what to GET (default: /, the lab: /todo)")
-    made.add_argument("--json", action="store_true", help="one JSON document")
-    made.add_argument("--keylog", type=Path, metavar="FILE", help="add the secrets, for Wireshark")
-    made.add_argument("--timeout", type=seconds, default=10.0, metavar="S", help="for each step")
-    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +163,9 @@ class Setting:
     notice: str
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.trace") -> int:
     """Run it; returns the exit code."""
-    options = parser().parse_args(argv)
+    options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     try:
         with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
             setting = _setting(options, Path(scratch))
@@ -118,11 +194,12 @@ def _setting(options: argparse.Namespace, scratch: Path) -> Setting:
         trust = ClientTls(server_ca=known, system_trust=True)
         notice = f"Tracing {target.authority}."
         return Setting(target=target, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice)
-    # The same variable tells the server where to listen.
-    lab = parse_target(f"{HOST}:{os.environ.get('MTLS_SERVER_PORT') or LAB_PORT}")
-    if listens(lab.host, lab.port):
+    lab = default_target(os.environ)
+    if lab.host != HOST or listens(lab.host, lab.port):
         trust = ClientTls(server_ca=known)
         notice = f"Tracing the server that listens at {lab.authority}."
+        if lab.host != HOST:
+            notice = f"Tracing {lab.authority}, which MTLS_SERVER_HOST names."
         return Setting(target=lab, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice)
     certs = DEFAULT_DIRECTORY if SetPaths(directory=DEFAULT_DIRECTORY).existing() else scratch
     now = datetime.now(timezone.utc)
@@ -158,13 +235,17 @@ def _plan(options: argparse.Namespace, setting: Setting) -> Plan:
         tls=tls,
         identity=identity,
         sni=options.sni,
-        request=("/" if options.target else "/todo")
-        if options.request is None
-        else options.request,
+        request=_request(options),
         write_first=options.write_first,
         limit=options.timeout,
         key_log=options.keylog,
     )
+
+
+def _request(options: argparse.Namespace) -> str:
+    if options.request is not None:
+        return str(options.request)
+    return "/todo" if options.target is None else requested_path(options.target) or "/"
 
 
 async def _traces(plan: Plan, own: ServerTls | None, versions: Sequence[TlsVersion]) -> list[Trace]:
