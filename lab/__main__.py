@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import platform
+import shlex
 import ssl
 import sys
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ def main(argv: Sequence[str], *, prog: str = _NAME) -> int:
         return 0 if argv else 2
     kind = "option" if word.startswith("-") else "command"
     near = did_you_mean(word, (*DOORS, *_FLAGS))
-    return refuse(_NAME, f"there is no {kind} {word}{near}; see {prog} --help")
+    return refuse(_NAME, f"there is no {kind} {shlex.quote(word)}{near}; see {prog} --help")
 
 
 def _help(prog: str) -> list[str]:

@@ -55,6 +55,11 @@ def parser(prog: str = "python -m lab.certs") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
+    _add_options(made)
+    return made
+
+
+def _add_options(made: CommandLine) -> None:
     made.add_argument(
         "--dir",
         type=Path,
@@ -98,7 +103,6 @@ def parser(prog: str = "python -m lab.certs") -> CommandLine:
         help="the password of client.pfx (default: %(default)s)",
     )
     made.add_argument("--force", action="store_true", help="replace the set that is there")
-    return made
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.certs") -> int:

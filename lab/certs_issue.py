@@ -64,6 +64,11 @@ def parser(prog: str = "python -m lab.certs issue") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
+    _add_options(made)
+    return made
+
+
+def _add_options(made: CommandLine) -> None:
     made.add_argument(
         "--cn", required=True, metavar="NAME", help="commonName, up to 64 bytes in UTF-8"
     )
@@ -103,7 +108,6 @@ def parser(prog: str = "python -m lab.certs issue") -> CommandLine:
         help="the password of NAME.pfx (default: %(default)s)",
     )
     made.add_argument("--force", action="store_true", help="replace files of that name")
-    return made
 
 
 class NoIdentity(ValueError):

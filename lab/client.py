@@ -91,6 +91,11 @@ def parser(prog: str = "python -m lab.client") -> CommandLine:
         metavar="FILE",
         help="CA file (PEM) to verify the server with (default: ca.crt in --certs)",
     )
+    _add_requests(made)
+    return made
+
+
+def _add_requests(made: CommandLine) -> None:
     made.add_argument(
         "--task",
         type=plain_text,
@@ -114,7 +119,6 @@ def parser(prog: str = "python -m lab.client") -> CommandLine:
         metavar="S",
         help="seconds for each step: connect, handshake, each answer (default: %(default)g)",
     )
-    return made
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.client") -> int:

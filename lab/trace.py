@@ -92,6 +92,11 @@ def parser(prog: str = "python -m lab.trace") -> CommandLine:
             help=f"trace TLS {version.value} (default: both versions, and compare them)",
         )
     _add_certificates(made)
+    _add_requests(made)
+    return made
+
+
+def _add_requests(made: CommandLine) -> None:
     made.add_argument(
         "--sni",
         metavar="NAME",
@@ -129,7 +134,6 @@ def parser(prog: str = "python -m lab.trace") -> CommandLine:
         metavar="S",
         help="seconds for each step: connect, handshake, answer (default: %(default)g)",
     )
-    return made
 
 
 def _add_certificates(made: CommandLine) -> None:

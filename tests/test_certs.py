@@ -97,12 +97,12 @@ def test_refusals_touch_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("options", [["--days", "x"], ["--key-type", "dsa"], ["--forc"], ["more"]])
+@pytest.mark.parametrize("options", [["--days", "x"], ["--key-type", "dsa"], ["--forc"]])
 def test_unknown_arguments(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         certs.main(options)
     assert caught.value.code == 2
-    assert "error: " in capsys.readouterr().err
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_lists_and_keys_that_pkcs12_cannot_hold(
         (["--cn", "x", "--scenario", "expird"], "no scenario 'expird'; did you mean expired?"),
         (["--cn", "x", "--scenario", "no-certificate"], "there is none to issue"),
         (["--cn", "x", "--scenario", "not-on-the-list"], "not about a client's certificate"),
-        (["--cn", "x", "--dir", "none"], "ca.crt: no such file"),
+        (["--cn", "x", "--dir", "none"], "none: no such folder"),
     ],
 )
 def test_refusals_touch_nothing(

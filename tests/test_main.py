@@ -1,29 +1,57 @@
-"""``mtls-lab`` and ``python -m lab``: all doors behind one name."""
+"""``mtls-lab`` and ``python -m lab``: all commands behind one name."""
 
 from __future__ import annotations
 
 import importlib
+import platform
+import ssl
 
+import pytest
+
+import lab
 from lab.__main__ import DOORS
 from tests.doors import run
 
 
-def test_each_door_is_there() -> None:
+def test_each_command_is_there() -> None:
     for door in DOORS:
         assert callable(importlib.import_module(f"lab.{door}").main)
 
 
-def test_a_door_is_handed_its_arguments() -> None:
+def test_a_command_is_handed_its_arguments() -> None:
     done = run("lab", "client", "http://localhost")
     assert done.code == 2
     assert done.err.startswith("lab.client: ")
 
 
-def test_without_a_door_it_names_them() -> None:
-    for words in ((), ("nowhere",)):
-        done = run("lab", *words)
-        assert (done.code, done.out) == (2, "")
-        assert all(door in done.err for door in DOORS)
-    helped = run("lab", "--help")
-    assert helped.code == 0
-    assert all(door in helped.out for door in DOORS)
+def test_without_a_command_it_names_them() -> None:
+    done = run("lab")
+    assert (done.code, done.out) == (2, "")
+    assert all(door in done.err for door in DOORS)
+    for option in ("--help", "-h"):
+        helped = run("lab", option)
+        assert helped.code == 0
+        assert helped.out == done.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("trce", "there is no command trce (did you mean trace?)"),
+        ("Certs", "there is no command Certs (did you mean certs?)"),
+        ("nowhere", "there is no command nowhere"),
+        ("--versoin", "there is no option --versoin (did you mean --version?)"),
+        ("", "there is no command ''"),
+    ],
+)
+def test_a_mistyped_command_is_one_line(typed: str, says: str) -> None:
+    done = run("lab", typed)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"mtls-lab: {says}; see python -m lab --help\n"
+
+
+def test_its_version() -> None:
+    done = run("lab", "--version")
+    assert (done.code, done.err) == (0, "")
+    python = platform.python_version()
+    assert done.out == f"mtls-lab {lab.__version__} (Python {python}, {ssl.OPENSSL_VERSION})\n"
