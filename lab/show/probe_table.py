@@ -90,7 +90,7 @@ def _insights(report: Report, paper: Paper) -> Iterator[Text]:
         for insight in report.insights:
             yield from _point(f"{insight.subject}: {insight.answer}", paper)
         for version in report.skipped:
-            yield from _point(f"versions: {version} is not supported, and was not tried", paper)
+            yield from _point(f"versions: {version}: ClientHello refused; not tried", paper)
         for each in report.silent:
             words = f"no answer to the ClientHello ({each.ending}); not tried"
             yield from _point(f"versions: {each.version}: {words}", paper)

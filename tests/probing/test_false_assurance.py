@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from lab.pki import profiles
+from lab.pki.authority import Authority, self_signed
+from lab.pki.keys import KeyKind, cached
 from lab.pki.workshop import Workshop
 from lab.tls.findings import Report, Verdict
 from tests.doors import Done, run
 from tests.front import front
+from tests.late_asking import late_asking
 from tests.peers import MAKES, Ask, Maker, Setup, Words, nginx, s_server, served_by
 from tests.probing.test_peers import BAD, answers, crl, probe, shop, verdicts
 
@@ -92,6 +96,49 @@ async def test_one_that_verifies_nothing_whatever_keys_it_takes(
     assert (report.passed, report.faulty) == (False, True)
 
 
+# Each is refused for its own fault, and for nothing that came with another kind of key.
+ENDINGS = {
+    "good": "HTTP 200",
+    "no-certificate": "certificate_required (116)",
+    "expired": "certificate_expired (45)",
+    "self-signed": "unknown_ca (48)",
+    "wrong-ca": "unknown_ca (48)",
+    "tampered-signature": "decrypt_error (51)",
+    "server-certificate": "unsupported_certificate (43)",
+    "ca-as-client": "unsupported_certificate (43)",
+    "through-intermediate": "HTTP 200",
+    "intermediate-expired": "certificate_expired (45)",
+    "intermediate-not-sent": "unknown_ca (48)",
+}
+
+
+def endings(report: Report) -> dict[str, str]:
+    return {
+        each.lesson.name: each.ending for each in report.findings if str(each.version) == "TLS 1.3"
+    }
+
+
+@pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.EC_P384, KeyKind.ED25519])
+@pytest.mark.parametrize("schemes", ["rsa_pss_rsae_sha384", "rsa_pss_pss_sha256", "ed25519"])
+async def test_one_that_trusts_a_ca_with_another_key(
+    kind: KeyKind, schemes: str, certs: Path, shop: Workshop, opened: Open, tmp_path: Path
+) -> None:
+    root = self_signed(profiles.root_ca("Another Kind of CA"), cached(kind, 400), now=shop.now)
+    trusted = tmp_path / "root.crt"
+    trusted.write_bytes(root.chain_pem())
+
+    def make(setup: Setup) -> Words:
+        words = list(taking(schemes, verifying=True)(setup))
+        words[words.index("-CAfile") + 1] = trusted
+        return words
+
+    other = Workshop(authority=Authority(identity=root), now=shop.now)
+    with opened(make) as port:
+        report = await probe(port, certs, other, NAMES)
+    assert report.passed
+    assert endings(report) == ENDINGS
+
+
 @pytest.mark.parametrize("schemes", SCHEMES)
 async def test_one_that_verifies_whatever_keys_it_takes(
     schemes: str, certs: Path, shop: Workshop, opened: Open
@@ -101,6 +148,7 @@ async def test_one_that_verifies_whatever_keys_it_takes(
     assert verdicts(report) == {name: {Verdict.RIGHT} for name in NAMES}
     assert answers(report)["client-certificate"] == "required; what is sent is verified"
     assert report.passed
+    assert endings(report) == ENDINGS
     assert all(each.presented for each in report.findings if each.lesson.name != "no-certificate")
 
 
@@ -185,6 +233,20 @@ async def test_one_that_asks_for_one_name_only(certs: Path, shop: Workshop, open
     notes = {note for each in report.findings for note in each.notes}
     assert any("--sni, --request" in note for note in notes)
     assert named.code == 0, named.out
+
+
+def test_one_that_asks_after_the_handshake_for_one_path_only(certs: Path) -> None:
+    words = ("--only", "good,no-certificate,expired,wrong-ca", "--request")
+    with late_asking(certs) as port:
+        never, late = (away(certs, port, *words, path) for path in ("/", "/private"))
+    assert never.code == 1
+    said = " ".join(never.out.split())
+    assert "the server asked for no certificate" in said
+    assert "no mutual TLS here" in said
+    assert "Could not be tried: good (TLS 1.3)" in said
+    # Presented late, it is presented all the same.
+    assert late.code == 0, late.out
+    assert "certificate_expired (45)" in late.out
 
 
 LET_IN_BY_NGINX = ("no-certificate", "self-signed", "wrong-ca")

@@ -88,7 +88,7 @@ def test_a_report_that_passes() -> None:
         "(1 refused by HTTP; 1 refused without an alert; 1 inconclusive: no CRL loaded)."
     )
     printed = text(shown)
-    assert "TLS 1.2 is not supported, and was not tried" in printed
+    assert "TLS 1.2: ClientHello refused; not tried" in printed
     assert "needs it\n  - d (TLS 1.3)\n" in printed
 
 
