@@ -74,8 +74,8 @@ LEAF_SCENARIOS = (
         sentence="A good certificate",
         made="issued by the CA, with clientAuth and digitalSignature; its key is RSA of 2048 bits, "
         "or of the first kind that the server takes",
-        cause="nothing is wrong: the measure for all others",
-        fix="nothing to mend",
+        cause="nothing is wrong; the other scenarios are compared with it",
+        fix="none needed",
         norm=Norm.ACCEPT,
     ),
     identity(
@@ -85,7 +85,7 @@ LEAF_SCENARIOS = (
         sentence="A good certificate with a key on P-256",
         made="as good, with an EC key",
         cause="nothing is wrong; small and fast, and taken nearly everywhere",
-        fix="nothing to mend",
+        fix="none needed",
         norm=Norm.ACCEPT,
         about_algorithm=True,
     ),
@@ -154,7 +154,7 @@ LEAF_SCENARIOS = (
         sentence="The certificate has expired",
         made="valid from 30 days ago until yesterday",
         cause="nobody renewed it, or the server's clock is ahead",
-        fix="issue a new one, and let a machine renew it",
+        fix="issue a new one, and automate renewal",
     ),
     identity(
         "not-yet-valid",
@@ -174,7 +174,7 @@ LEAF_SCENARIOS = (
         "client-certificate-self-signed",
         sentence="The certificate is its own issuer",
         made="signed with its own key",
-        cause="made with openssl req -x509 and never shown to a CA",
+        cause="made with openssl req -x509 instead of being issued by a CA",
         fix="have it issued by the CA that the server trusts",
     ),
     identity(
@@ -203,7 +203,7 @@ LEAF_SCENARIOS = (
         accepted(),
         sentence="There is no extendedKeyUsage",
         made="as good, without the extension",
-        cause="forgotten, or lost on the way from the request; OpenSSL takes it, since a "
+        cause="forgotten, or not copied from the request; OpenSSL takes it, since a "
         "certificate without the extension is for every purpose (RFC 5280 section 4.2.1.12)",
         fix="add clientAuth all the same: other stacks, and the next policy, may insist on it",
         norm=Norm.EITHER,
@@ -215,7 +215,7 @@ LEAF_SCENARIOS = (
         "client-wrong-extended-key-usage",
         sentence="The extendedKeyUsage is anyExtendedKeyUsage alone",
         made="as good, with anyExtendedKeyUsage in place of clientAuth",
-        cause="meant as a wild card; OpenSSL and others want the purpose itself",
+        cause="meant as a wildcard; OpenSSL and others require clientAuth itself",
         fix="name clientAuth",
         norm=Norm.EITHER,
     ),
@@ -226,7 +226,7 @@ LEAF_SCENARIOS = (
         "client-wrong-key-usage",
         sentence="The keyUsage does not allow signatures",
         made="keyUsage has keyEncipherment and not digitalSignature",
-        cause="a template from the days of RSA key exchange; a client proves itself by a signature",
+        cause="a template made for RSA key exchange; a client proves itself by a signature",
         fix="issue it with digitalSignature",
     ),
     identity(
@@ -245,9 +245,9 @@ LEAF_SCENARIOS = (
         catalogue.over_one_record,
         accepted(),
         sentence="The certificate is bigger than one record",
-        made="20,000 octets of ballast in an extension, so that Certificate takes two records",
-        cause="hundreds of names, or post-quantum keys; some stacks and middle boxes stumble",
-        fix="where it is refused, make it smaller, or raise the peer's bound",
+        made="20,000 octets of padding in an extension, so that Certificate takes two records",
+        cause="hundreds of names, or post-quantum keys; some stacks and middleboxes fail on it",
+        fix="where it is refused, make it smaller, or raise the peer's limit",
         norm=Norm.EITHER,
     ),
     identity(
@@ -260,8 +260,8 @@ LEAF_SCENARIOS = (
         ),
         "client-message-too-large",
         sentence="The certificate is bigger than OpenSSL takes",
-        made="110,000 octets of ballast; OpenSSL's bound for the message is 102,400",
-        cause="as over-one-record, and more so; the refusal is about size, and no alert says so",
+        made="110,000 octets of padding; OpenSSL's limit for the message is 102,400",
+        cause="as over-one-record; no alert says that the size is the reason",
         fix="make it smaller",
         norm=Norm.EITHER,
         command=CONNECT,
@@ -283,7 +283,7 @@ LEAF_SCENARIOS = (
         "client-wrong-key-usage",
         sentence="A CA presents itself as the client",
         made="an intermediate CA's certificate and key, with keyCertSign and cRLSign only",
-        cause="the wrong pair of files; a CA's key has no business on a client",
-        fix="issue a certificate for the client, and take the CA's key away from it",
+        cause="the wrong pair of files; a CA's key must not be on a client",
+        fix="issue a certificate for the client, and remove the CA's key from it",
     ),
 )

@@ -57,7 +57,7 @@ POLICY_SCENARIOS = (
         sentence="The certificate is good, and the client is not on the allow-list",
         made=f"CN {catalogue.STRANGER_NAME}; the server runs with --allow-cn {CLIENT_NAME}",
         cause="the handshake says who a client is; what it may do is decided after it. A server "
-        "that looks at no name lets in whomever the CA has ever certified",
+        "that looks at no name accepts every client that the CA has ever certified",
         fix="add the client to the list, if it belongs there",
     ),
     _policy(
@@ -68,7 +68,7 @@ POLICY_SCENARIOS = (
         sentence="The client's CN is on the allow-list",
         made=f"CN {CLIENT_NAME}; the server runs with --allow-cn {CLIENT_NAME}",
         cause="nothing is wrong",
-        fix="nothing to mend",
+        fix="none needed",
     ),
     _policy(
         "on-the-list-by-spiffe-id",
@@ -78,7 +78,7 @@ POLICY_SCENARIOS = (
         sentence="The client has no CN; its SPIFFE ID is on the allow-list",
         made=f"subjectAltName URI:{CLIENT_SPIFFE_ID}; the server runs with --allow-san for it",
         cause="nothing is wrong: workloads are known by URI",
-        fix="nothing to mend",
+        fix="none needed",
     ),
     _policy(
         "optional-without-certificate",
@@ -89,7 +89,7 @@ POLICY_SCENARIOS = (
         sentence="The server's certificate request is optional, and the client has none",
         made="the server runs with --client-auth optional (ssl.CERT_OPTIONAL)",
         cause="TLS lets the client in; nothing but the application stands between it and the "
-        "data. The lab's answers 401; one that forgets to look serves everybody",
+        "data. The lab's answers 401; one that does not check serves everybody",
         fix="require the certificate (ssl.CERT_REQUIRED), or check it on every request",
     ),
     _policy(
@@ -111,7 +111,7 @@ POLICY_SCENARIOS = (
         "not-mutual",
         sentence="The server asks for no certificate",
         made="the server runs with --client-auth none (ssl.CERT_NONE)",
-        cause="TLS as on the web: the client knows the server, the server knows nobody",
+        cause="TLS as on the web: only the server is authenticated",
         fix="require a certificate (ssl.CERT_REQUIRED)",
     ),
     _policy(

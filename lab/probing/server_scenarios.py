@@ -67,7 +67,7 @@ SERVER_SCENARIOS = (
         sentence="The server's certificate has expired",
         made="valid from 30 days ago until yesterday",
         cause="nobody renewed it, or the client's clock is ahead",
-        fix="issue a new one, and let a machine renew it",
+        fix="issue a new one, and automate renewal",
     ),
     _server(
         "server-wrong-name",
@@ -85,8 +85,8 @@ SERVER_SCENARIOS = (
         accepted(),
         sentence="The host is in the server's CN, and there is no subjectAltName",
         made="CN localhost, no subjectAltName; the client wants localhost",
-        cause="an old recipe; Python's ssl and OpenSSL still fall back on the CN for a host name, "
-        "browsers and Go do not, and RFC 9525 forbids it",
+        cause="old instructions; Python's ssl and OpenSSL still fall back on the CN for a host "
+        "name, browsers and Go do not, and RFC 9525 forbids it",
         fix="put the name into subjectAltName",
         norm=Norm.EITHER,
     ),
@@ -142,7 +142,7 @@ SERVER_SCENARIOS = (
         sentence="The server's certificate is from a CA that the client does not trust",
         made="another root issues it, with the right name",
         cause="the client's trust store lacks the CA, or the server is an impostor",
-        fix="give the client the CA's certificate, by a way that can be trusted",
+        fix="give the client the CA's certificate, over a trusted channel",
     ),
     _server(
         "server-self-signed",
@@ -161,7 +161,7 @@ SERVER_SCENARIOS = (
         "server-intermediate-missing",
         sentence="The server does not send the intermediate CA's certificate",
         made="issued by an intermediate; the leaf alone is sent",
-        cause="the server's file has the leaf alone; browsers may hide it, by fetching what lacks",
+        cause="the server's file has the leaf alone; browsers may hide this by fetching the other",
         fix="put the intermediates behind the leaf in the server's file",
     ),
     _server(
@@ -170,8 +170,8 @@ SERVER_SCENARIOS = (
         accepted(),
         sentence="The client trusts many CAs, and one of the others issued this server's",
         made="the client's trust store has another root besides the lab's, and that one issued",
-        cause="the client verifies by the system's trust store: any CA in it can vouch for any "
-        "server, an impostor among them",
+        cause="the client verifies by the system's trust store: any CA in it can issue for any "
+        "server, an impostor included",
         fix="let the client trust the CA that issues for this service, and no other",
         norm=Norm.EITHER,
         trusts=many_roots,

@@ -288,9 +288,9 @@ def _reaction(events: Sequence[Event]) -> str:
             return f"{event.description} ({event.description.value})"
         if isinstance(event, StreamEnded):
             if event.endpoint is Endpoint.CLIENT:
-                return "waits on"
+                return "no reaction"
             return "RST" if event.end is StreamEnd.RESET else "FIN"
-    return "waits on"
+    return "no reaction"
 
 
 def _status_in_clear(events: Iterable[Event]) -> int | None:

@@ -58,7 +58,7 @@ def difference(traces: Sequence[Trace]) -> str:
     if not differing:
         return f"No difference: {common} each time."
     clauses = [
-        f"with {name}, {' '.join(filter(None, words)) or 'nothing of the kind was seen'}"
+        f"with {name}, {' '.join(filter(None, words)) or 'none was seen'}"
         for name, words in zip(_names(traces), zip(*differing, strict=True), strict=True)
     ]
     sentence = "; ".join([f"{common} each time"] * bool(common) + clauses)
@@ -106,11 +106,11 @@ def _columns(names: Sequence[str], traces: Sequence[Trace], paper: Paper) -> Ite
     results = [[result_words(trace.outcome)] for trace in traces]
     yield from _row("result", results, [STYLES[t.outcome.result] for t in traces], width, paper)
     rows = {
-        "agreed on": [[str(trace.negotiated_version or "no version")] for trace in traces],
+        "version": [[str(trace.negotiated_version or "no version")] for trace in traces],
         "signal": [[signal_words(trace.outcome)] for trace in traces],
         "after": [[_after(trace.outcome)] for trace in traces],
-        "client knew": [_knowledge(trace, Endpoint.CLIENT) for trace in traces],
-        "server knew": [_knowledge(trace, Endpoint.SERVER) for trace in traces],
+        "client": [_knowledge(trace, Endpoint.CLIENT) for trace in traces],
+        "server": [_knowledge(trace, Endpoint.SERVER) for trace in traces],
     }
     for label, cells in rows.items():
         yield from _row(label, cells, calm, width, paper)
@@ -156,4 +156,4 @@ def _knowledge(trace: Trace, endpoint: Endpoint) -> list[str]:
         for event in facts
         if event.fact not in _NO_NEWS
     ]
-    return news or ["nothing" if facts else "not watched"]
+    return news or ["nothing" if facts else "not observed"]

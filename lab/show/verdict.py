@@ -34,8 +34,8 @@ _LONGEST = 600
 _DEEDS = {
     Signal.FIN: "ended the connection",
     Signal.RST: "reset the connection",
-    Signal.CLOSE_NOTIFY: "left",
-    Signal.TIME_OUT: "let the time run out",
+    Signal.CLOSE_NOTIFY: "closed the TLS connection",
+    Signal.TIME_OUT: "did not answer in time",
     Signal.NOT_TLS: "sent bytes that are not TLS",
     Signal.MALFORMED: "sent malformed bytes",
 }
@@ -126,7 +126,7 @@ def signal_words(outcome: Outcome) -> str:
 def returned_words(returned: bool | None) -> str:
     """Whether an endpoint's handshake call had returned."""
     if returned is None:
-        return "not watched"
+        return "not observed"
     return "its handshake call had returned" if returned else "its handshake call never returned"
 
 
@@ -147,22 +147,22 @@ def _facts(trace: Trace) -> Iterator[tuple[str, str]]:
     if trace.negotiated_version is not None:
         yield "version", str(trace.negotiated_version)
     else:
-        yield "version", "none was agreed on"
+        yield "version", "not negotiated"
     if outcome.signal is not None:
         yield "signal", signal_words(outcome) + _manner(outcome.alert)
     elif outcome.http_status is not None:
         yield "HTTP status", str(outcome.http_status)
     if outcome.by is not None and outcome.after:
-        sealed = "a sealed record, " if outcome.sealed else ""
+        sealed = "an encrypted record, " if outcome.sealed else ""
         yield "after", f"the {outcome.by.other.value}'s {sealed}{bounded(outcome.after)}"
     yield "client", returned_words(outcome.client_handshake_returned)
     yield "server", returned_words(outcome.server_handshake_returned)
     if outcome.exception:
         yield "exception", bounded(outcome.exception)
     for echo in outcome.echoes:
-        yield "echo", f"{_whose(echo)}, after it was over"
+        yield "echo", f"{_whose(echo)}, after the end"
     for warning in outcome.warnings:
-        yield "warning", f"{_whose(warning)}, which ends nothing"
+        yield "warning", f"{_whose(warning)}, not fatal"
 
 
 def _manner(alert: AlertSeen | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -17,6 +18,7 @@ from lab.pki import catalogue, impostors, profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.catalogue import REVOKED_SERIAL, CrlRecipe, Recipe
 from lab.pki.keys import KeyKind, cached, public_bytes
+from lab.pki.signing import KeyTerms
 from lab.pki.workshop import Workshop, intermediate_key, new_workshop
 from lab.tls.certificates import describe
 
@@ -300,6 +302,42 @@ def test_all_can_be_made_under_a_ca_with_another_key(kind: KeyKind) -> None:
         assert recipe(shop).chain
     for lists in (catalogue.fresh_crl, catalogue.expired_crl):
         assert lists(shop)
+
+
+# The recipes whose key is their point have it whatever the other end takes.
+OWN_KEYS = {
+    catalogue.good_ec: "EC P-256",
+    catalogue.good_ed25519: "Ed25519",
+    catalogue.rsa_pss: "RSA 2048",
+    catalogue.rsa_1024: "RSA 1024",
+    catalogue.secp256k1: "EC secp256k1",
+}
+KINDS = {
+    KeyKind.RSA_2048: "RSA 2048",
+    KeyKind.EC_P256: "EC secp256r1",
+    KeyKind.EC_P384: "EC secp384r1",
+    KeyKind.EC_P521: "EC secp521r1",
+    KeyKind.ED25519: "Ed25519",
+    KeyKind.ED448: "Ed448",
+    KeyKind.RSA_PSS_2048: "RSA 2048",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_leaf_has_the_key_that_the_other_end_takes(kind: KeyKind) -> None:
+    """Its flaw stays the same, and so do the names and the issuer."""
+    usual = new_workshop(NOW)
+    fitted = replace(usual, terms=KeyTerms(kind=kind))
+    for recipe, _ in LEAVES:
+        if recipe not in OWN_KEYS:
+            seen = view(recipe(fitted).certificate, fitted)
+            assert seen["key"] == KINDS[kind]
+            assert seen["PSS key"] is (kind is KeyKind.RSA_PSS_2048)
+            changed = difference(view(recipe(usual).certificate, usual), seen)
+            allowed = {"key", "PSS key"}
+            if recipe is catalogue.client_self_signed:
+                allowed |= {"signature", "signed by"}
+            assert set(changed) <= allowed
 
 
 def test_keys_fit_their_certificates(shop: Workshop) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from lab.pki.workshop import Workshop
 from lab.probing.scenario import Norm, Scenario
 from lab.probing.scenarios import SCENARIOS, find_scenario
 from lab.probing.target import Target
-from lab.probing.trial import Approach, keeps, prepare
+from lab.probing.trial import Approach, NotLoaded, keeps, prepare
 from lab.service.limits import Limits
 from lab.service.own import HOST, own_server
 from lab.stream.contexts import ClientAuth, TlsVersion
@@ -75,6 +77,20 @@ async def test_without_a_ca_the_server_is_not_judged(
     how = Approach(target=target, server_ca=None, sni="not.its.name", limit=PATIENCE)
     visit = prepare(find_scenario("good"), TlsVersion.TLS12, how, shop)
     assert visit.conclude(await visit.run()).outcome.result is Result.ACCEPTED
+
+
+async def test_a_certificate_that_openssl_does_not_load_is_told_apart(
+    target: Target, certs: Path, shop: Workshop
+) -> None:
+    """At security level 2, OpenSSL loads no RSA key of 1024 bits; a bad CA file is another matter."""
+    visit = prepare(find_scenario("rsa-1024"), TlsVersion.TLS13, approach(target, certs), shop)
+    tls = replace(visit.plan.tls, security_level=2)
+    with pytest.raises(NotLoaded, match=r"does not load the client's certificate: .*TOO_SMALL"):
+        await replace(visit, plan=replace(visit.plan, tls=tls)).run()
+    broken = certs / "server.key"
+    unusable = replace(visit, plan=replace(visit.plan, tls=replace(tls, server_ca=broken)))
+    with pytest.raises(ssl.SSLError):
+        await unusable.run()
 
 
 async def test_a_server_that_lets_anybody_in_breaks_the_norm(certs: Path, shop: Workshop) -> None:

@@ -15,7 +15,7 @@ from lab.probing.campaign import NothingSelected, run, selection
 from lab.probing.connection import NoConnection
 from lab.probing.scenario import Norm, Scenario, TlsClient
 from lab.probing.scenarios import SCENARIOS, UnknownScenario, find_scenario
-from lab.probing.trial import Trial
+from lab.probing.trial import NotLoaded, Trial
 from lab.probing.verdicts import (
     Attempt,
     Circumstances,
@@ -244,8 +244,8 @@ NOT_TLS = Outcome(result=Result.FAILED, by=Endpoint.CLIENT, signal=Signal.NOT_TL
         ((alert(10),), Verdict.RIGHT, "unexpected_message (10)"),
         ((ended(Endpoint.SERVER, StreamEnd.RESET),), Verdict.RIGHT, "RST"),
         ((ended(Endpoint.SERVER, StreamEnd.FIN),), Verdict.RIGHT, "FIN"),
-        ((ended(Endpoint.CLIENT, StreamEnd.FIN),), Verdict.RIGHT, "waits on"),
-        ((), Verdict.RIGHT, "waits on"),
+        ((ended(Endpoint.CLIENT, StreamEnd.FIN),), Verdict.RIGHT, "no reaction"),
+        ((), Verdict.RIGHT, "no reaction"),
     ],
 )
 def test_a_client_that_speaks_no_tls(
@@ -438,6 +438,25 @@ async def test_a_campaign_keeps_order_and_bounds() -> None:
     # Who says nothing holds up a server that serves one at a time.
     assert set(host.order[-2:]) == {"silence"}
     assert len(done) == len(attempts)
+
+
+async def test_a_certificate_that_cannot_be_loaded_stops_nobody_else() -> None:
+    async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> Trial:
+        if scenario.name == "rsa-1024":
+            raise NotLoaded("too weak")
+        return trial(scenario.name, ACCEPTED)
+
+    attempts = await run(
+        [find_scenario("rsa-1024"), find_scenario("good")],
+        [TlsVersion.TLS13],
+        attempt,
+        repeat=1,
+        concurrency=1,
+        done=lambda name: None,
+    )
+    assert [each.failure for each in attempts] == ["too weak", ""]
+    found = finding(attempts[0], [])
+    assert (found.verdict, found.matters) == (Verdict.NOT_TRIED, True)
 
 
 async def test_a_defect_ends_a_campaign() -> None:

@@ -34,12 +34,12 @@ def test_the_two_versions_of_a_refusal_beside_each_other(
         "── Comparison " + "─" * 66 + "\n"
         "            TLS 1.2                           TLS 1.3\n"
         "result      rejected by the server            rejected by the server\n"
-        "agreed on   TLS 1.2                           TLS 1.3\n"
+        "version     TLS 1.2                           TLS 1.3\n"
         "signal      alert handshake_failure (40)      alert certificate_required (116)\n"
         "after       the client's Finished             the client's Finished\n"
-        "client knew 3.00 ms: handshake call failed    2.00 ms: handshake call returned\n"
+        "client      3.00 ms: handshake call failed    2.00 ms: handshake call returned\n"
         "                                              3.00 ms: read failed\n"
-        "server knew 3.00 ms: certificate refused      3.00 ms: certificate refused\n"
+        "server      3.00 ms: certificate refused      3.00 ms: certificate refused\n"
         "            3.00 ms: handshake call failed    3.00 ms: handshake call failed\n"
         "\n"
         "Rejected by the server each time; with TLS 1.2, by alert handshake_failure (40)\n"
@@ -86,7 +86,7 @@ def test_three_traces_and_more_than_fit_side_by_side(refused13: Trace, accepted1
         ),
         (
             [HELLO, Maker().fact(CLIENT, Fact.TIMED_OUT)],
-            "failed: the server let the time run out inside the client's handshake call;",
+            "failed: the server did not answer in time inside the client's handshake call;",
         ),
         (
             [Maker().not_tls(SERVER, b"HTTP/1.1 400 Bad\r\n")],
@@ -107,6 +107,6 @@ def test_an_end_that_nobody_watched_knew_nothing_that_we_know(
     events = [event for event in alone.events if getattr(event, "fact", None) is None]
     unwatched = replace(trace_of(events), requested_version=None)
     lines = shown([refused12, unwatched])
-    assert [line for line in lines if line.startswith("client knew") and "not watched" in line]
+    assert [line for line in lines if line.startswith("client ") and "not observed" in line]
     assert "any version" in lines[1]
     assert lines[-2].endswith("(116).")

@@ -374,7 +374,7 @@ NO_ALERT = "alert       none was sent"
         (
             [HELLO, Maker().fact(CLIENT, Fact.TIMED_OUT, "10 s")],
             "● client: timed out: 10 s",
-            "failed: the server let the time run out",
+            "failed: the server did not answer in time",
         ),
         (
             [
@@ -383,7 +383,7 @@ NO_ALERT = "alert       none was sent"
                 Maker().ended(CLIENT),
             ],
             "┃ ALERT warning close_notify (0) ┃",
-            "failed: the client left",
+            "failed: the client closed the TLS connection",
         ),
     ],
     ids=["FIN", "RST", "alert", "HTTP", "not TLS", "malformed", "time-out", "close_notify"],
@@ -408,8 +408,8 @@ def test_an_echo_and_a_harmless_warning_are_no_rejection() -> None:
     shown = lines(trace_of(events))
     assert line_with("echo        sent after the outcome was decided", shown)
     assert line_with("warning     does not end the connection", shown)
-    assert line_with("the client's alert fatal decode_error (50), after it was over", shown)
-    assert line_with("the server's alert warning user_canceled (90), which ends nothing", shown)
+    assert line_with("the client's alert fatal decode_error (50), after the end", shown)
+    assert line_with("the server's alert warning user_canceled (90), not fatal", shown)
     assert line_with("┃ TCP FIN ┃", shown)
 
 
