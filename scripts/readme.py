@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from demo import Server, folded
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(console|text log (?P<log>[a-z]+))\n(?P<body>.*?)^```$", re.M | re.S)
-PORT, MONITOR_PORT = 8443, 9090  # as the document writes them
+PORT, MONITOR_PORT = "8443", "9090"  # as the document writes them
 START = ".venv/bin/python -m lab.server"
 
 # The lines of an output that are shown, by what its command contains; the others are left out.
@@ -35,8 +36,7 @@ MAIN_LINES = {
     "lab.certs": r"^file|\.crt |\.pfx  |^Verified|^Keep",
     "lab.client --no-cert": r"Error|Alert",
     "lab.client": r"Connecting|HTTP|Authenticated",
-    "lab.trace 127": r"^✗ rejected|^  (signal|after|client)  |one above|was valid until|^   fix"
-    r"|^ {15}too$",
+    "lab.trace 127": r"^✗ rejected|^  (signal|after|client)  |^   (?!see)\w|was valid|^ {15}too$",
     "curl --silent --cacert": r"client|message|id",
     "--monitor-port": r"listening|Monitor",
     "healthz": r"status",
@@ -62,17 +62,23 @@ def commands(block: str) -> Iterator[str]:
             yield line[2:]
 
 
-class Runner:
-    """Runs a document's commands in ``folder``, with free ports in place of its own if given."""
+def free_port() -> str:
+    """Return a port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return str(free.getsockname()[1])
 
-    def __init__(self, folder: Path, port: int = PORT, monitor_port: int = MONITOR_PORT) -> None:
+
+class Runner:
+    """Runs a document's commands in ``folder``, with free ports in place of those in its text."""
+
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = {str(PORT): str(port), str(MONITOR_PORT): str(monitor_port)}
+        self._ports = {PORT: free_port(), MONITOR_PORT: free_port()}
         self._environment = {
             **os.environ,
             "PYTHONIOENCODING": "utf-8",
             "NO_COLOR": "1",
-            "MTLS_SERVER_PORT": str(port),
+            "MTLS_SERVER_PORT": self._ports[PORT],
         }
         self._server: Server | None = None
         (folder / ".venv").symlink_to(sys.prefix)
