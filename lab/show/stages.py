@@ -6,11 +6,10 @@ peer chose is escaped. This module must not know how the lines reach their reade
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Mapping
 
-from lab.tls.certificates import describe
+from lab.tls.certificates import describe_names
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -213,9 +212,10 @@ def _message(event: MessageSeen) -> str:
     return f"{name} (out of order)" if event.out_of_order else name
 
 
-@functools.lru_cache(maxsize=64)
 def _certificate(der: bytes) -> str:
-    seen = describe(der)
+    seen = describe_names(der)
+    if seen.problem and not seen.subject:
+        return escaped(seen.problem)
     # repr escapes what is not printable, as a log needs it.
     return f"subject={seen.subject!r} issuer={seen.issuer!r} serial={seen.serial:#x}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.probing.recording import MOST_EVENTS, MOST_OCTETS, Recording
-from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType
+from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType, HandshakeType
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -19,6 +19,7 @@ from lab.tls.events import (
     SealedSeen,
     StreamEnd,
     StreamEnded,
+    Undecoded,
 )
 from lab.tls.messages import HandshakeMessage, HelloRequest, ServerHelloDone
 
@@ -135,3 +136,19 @@ def test_each_end_has_its_own_count() -> None:
         LeftOut(time=5.0, endpoint=SERVER, count=3, octets=MOST_OCTETS + 1),
         ccs,
     ]
+
+
+def test_messages_that_are_not_decoded_are_bounded_like_others() -> None:
+    recording = Recording()
+    for _ in range(3 * MOST_EVENTS):
+        recording(
+            Undecoded(
+                time=1.0,
+                endpoint=SERVER,
+                records=(),
+                where="Certificate",
+                limit="more than 8192 items",
+                message=HandshakeType.CERTIFICATE,
+            )
+        )
+    assert len(recording.events) == MOST_EVENTS + 1

@@ -9,7 +9,7 @@ import pytest
 from lab.show.details import Detail, bounded, details, headline, listed, quoted, reason, start_line
 from lab.show.verdict import result_words, signal_words
 from lab.tls.codepoints import AlertDescription, NamedGroup
-from lab.tls.events import Fact, LeftOut, LocalFact, NotTls, Part, Protocol, Unfinished
+from lab.tls.events import Fact, LeftOut, LocalFact, NotTls, Part, Protocol, Undecoded, Unfinished
 from lab.tls.outcome import Outcome, Result
 from lab.tls.trace import Trace
 from tests.show.traces import CLIENT, SERVER, Maker
@@ -95,3 +95,14 @@ def test_what_was_not_read_to_its_end_has_its_words() -> None:
     assert headline(more) == "81919 more, not kept"
     (detail,) = details(more)
     assert detail.value == "327676 bytes, over the limit"
+
+
+def test_what_is_not_decoded_is_told_as_a_limit_of_ours() -> None:
+    rest = Undecoded(
+        time=0.0, endpoint=SERVER, records=(), where="Handshake.length", limit="300000 bytes"
+    )
+    assert headline(rest) == "the rest, not decoded"
+    assert [(each.label, each.value) for each in details(rest)] == [
+        ("in", "Handshake.length"),
+        ("limit", "300000 bytes: a limit of this program"),
+    ]

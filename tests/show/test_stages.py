@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from lab.show.stages import StageLog
-from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType
+from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType, HandshakeType
 from lab.tls.events import (
     AlertSeen,
     Endpoint,
@@ -18,6 +18,7 @@ from lab.tls.events import (
     SealedSeen,
     StreamEnd,
     StreamEnded,
+    Undecoded,
 )
 
 SPAN = (RecordSpan(offset=0, length=24),)
@@ -90,3 +91,43 @@ def test_the_line_says_whether_the_records_were_looked_at(
     record = told([fact(Fact.CONNECTED), *skipped, fact(Fact.HANDSHAKE_RETURNED)], caplog)
     assert record.fields["decoded"] is decoded  # type: ignore[attr-defined]
     assert ("not decoded" in record.getMessage()) is not decoded
+
+
+def test_what_is_not_decoded_is_told_as_a_limit(caplog: pytest.LogCaptureFixture) -> None:
+    hello = Undecoded(
+        time=0.0,
+        endpoint=Endpoint.CLIENT,
+        records=SPAN,
+        where="ClientHello.extensions",
+        limit="more than 256 items",
+        message=HandshakeType.CLIENT_HELLO,
+    )
+    rest = Undecoded(
+        time=0.0,
+        endpoint=Endpoint.CLIENT,
+        records=(),
+        where="stream",
+        limit="more than 512 records",
+    )
+    record = told([hello, *[sealed()] * 100, rest, *REFUSAL], caplog)
+    line = record.getMessage()
+    assert "client: ClientHello not decoded: ClientHello.extensions: more than 256 items," in line
+    assert "the rest not decoded: stream: more than 512 records | server: cert" in line
+
+
+def test_a_certificate_that_is_too_long_to_describe_is_told_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    name = b"\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01a"
+    names = b"\x30\x82\x10\x00" + name * 292 + bytes(8)
+    der = b"\x30\x82\x20\x00\x30\x82\x1f\x00\x02\x01\x05\x30\x00" + names * 2 + bytes(99)
+    refused = LocalFact(
+        time=0.0,
+        endpoint=Endpoint.SERVER,
+        fact=Fact.CERTIFICATE_REFUSED,
+        reason="self-signed certificate",
+        certificate=der,
+    )
+    line = told([refused, fact(Fact.CLOSED)], caplog).getMessage()
+    assert "certificate refused: self-signed certificate: not described: serial number" in line
+    assert len(line) < 300

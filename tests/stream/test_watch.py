@@ -9,8 +9,19 @@ from lab.stream.allowance import Allowance
 from lab.stream.contexts import server_context
 from lab.stream.keylog import KeyLogSource
 from lab.stream.watch import Watch
+from lab.tls.bounds import Budget
 from lab.tls.codepoints import ProtocolVersion
-from lab.tls.events import Endpoint, Event, Fact, LocalFact, NotTls, Part, Unfinished
+from lab.tls.events import (
+    AlertSeen,
+    Endpoint,
+    Event,
+    Fact,
+    LocalFact,
+    NotTls,
+    Part,
+    Undecoded,
+    Unfinished,
+)
 from tests.serving import client_tls, server_tls
 from tests.stream.test_facts import Ends
 
@@ -136,3 +147,20 @@ def test_what_is_held_back_is_bounded_in_number_too() -> None:
     for _ in range(256):
         watch.received(b"\x16", 1.0)
     assert told
+
+
+def test_beyond_a_budget_a_handshake_is_told_by_its_facts_and_by_the_other_end() -> None:
+    told: list[Event] = []
+    budget = Budget(octets=2**16, records=3, messages=9, items=9)
+    watch = Watch(Endpoint.SERVER, told.append, budget=budget)
+    watch.received(b"\x15\x03\x03\x00\x02\x01\x5a" * 1000, 1.0)
+    watch.sent(b"\x15\x03\x03\x00\x02\x02\x28", 2.0)
+    watch.fact(Fact.HANDSHAKE_FAILED, "too many warn alerts")
+    *warnings, rest, alert, fact = told
+    assert len(warnings) == 3
+    assert isinstance(rest, Undecoded)
+    assert (rest.endpoint, rest.limit) == (Endpoint.CLIENT, "more than 3 records")
+    assert isinstance(alert, AlertSeen)
+    assert str(alert.description) == "handshake_failure"
+    assert isinstance(fact, LocalFact)
+    assert fact.reason == "too many warn alerts"

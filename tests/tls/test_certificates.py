@@ -10,7 +10,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lab.tls.certificates import CertificateDescription, describe, distinguished_name
+from lab.tls.certificates import (
+    CertificateDescription,
+    describe,
+    describe_names,
+    distinguished_name,
+)
 from tests.harness import Identities
 
 NAME = x509.Name(
@@ -184,3 +189,53 @@ def test_mutated_certificates_raise_nothing(identities: Identities) -> None:
         for _ in range(generator.randint(1, 4)):
             der[generator.randrange(len(der))] = generator.randrange(256)
         describe(bytes(der))
+
+
+def many_names(number: int) -> bytes:
+    return make(KEY, (x509.SubjectAlternativeName([x509.DNSName("a")] * number), False))
+
+
+@pytest.mark.parametrize("number", [1, 3000])
+def test_the_names_alone_are_described_like_the_whole(number: int) -> None:
+    der = many_names(number)
+    whole, names = describe(der), describe_names(der)
+    assert (names.subject, names.issuer, names.serial) == (whole.subject, "", 255)
+    assert names.problem == ""
+    assert bool(names.subject_alt_names) == (number == 1)
+
+
+def test_names_that_are_too_long_are_not_described() -> None:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a" * 64)] * 70)
+    builder = x509.CertificateBuilder(
+        issuer_name=NAME, subject_name=name, public_key=KEY.public_key()
+    )
+    builder = builder.serial_number(7).not_valid_before(NOW).not_valid_after(NOW)
+    der = builder.sign(KEY, hashes.SHA256()).public_bytes(DER)
+    assert describe_names(der) == CertificateDescription(
+        problem="not described: serial number and names take more than 4096 bytes"
+    )
+    assert describe(der).serial == 7
+
+
+@pytest.mark.parametrize(
+    "der", [b"", b"\x30", b"0" * 9000, b"\x30\x84" + b"\xff" * 9000, bytes(9000)]
+)
+def test_names_of_what_is_no_certificate(der: bytes) -> None:
+    seen = describe_names(der)
+    assert seen.subject == ""
+    assert seen.problem.startswith(("not a readable certificate: ", "not described: "))
+
+
+def test_what_is_remembered_of_certificates_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    load = x509.load_der_x509_certificate
+
+    def counting(der: bytes) -> x509.Certificate:
+        read.append(der)
+        return load(der)
+
+    monkeypatch.setattr(x509, "load_der_x509_certificate", counting)
+    short, long = many_names(1), many_names(3000)
+    for der in (short, long) * 3:
+        describe(der)
+    assert (read.count(short), read.count(long)) == (1, 3)

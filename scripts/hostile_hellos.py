@@ -1,0 +1,238 @@
+"""Is an honest client served while another sends handshakes that are costly to decode?
+
+``python scripts/hostile_hellos.py [--short]`` (Linux, in the project's environment). A server runs
+as a user starts it, ``python -m lab.server``. For each kind of ``tests/tls/hostile_hellos.py``, one
+client sends 120 of them, 15 a second, while an honest client makes full handshakes and one GET on
+each. The bars, for each kind: the honest client's 99th percentile is at most 50 ms (on a machine
+that is busy otherwise: at most twice what it is without the attack), the server's memory grows by
+at most 30 MB in all, and every handshake has its line in the log. ``--short`` sends 15 of each
+kind, and judges the percentile over all kinds. Exit status: 0, or 1 where a bar is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import re
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from lab.pki.plan import SetPlan  # noqa: E402
+from lab.pki.writing import write_set  # noqa: E402
+from lab.stream.contexts import ClientTls, IdentityFiles, TlsVersion, client_context  # noqa: E402
+from tests.faults.processes import Observed  # noqa: E402
+from tests.tls.hostile_hellos import KINDS  # noqa: E402
+
+RATE = 15.0  # hostile handshakes a second
+SLOWEST = 0.050  # seconds, the honest client's 99th percentile
+GROWTH = 30e6  # bytes of memory
+PATIENCE = 20.0
+_PAUSE = 0.005  # seconds between the honest client's connections
+_AT_ONCE = 32  # hostile connections
+GET = b"GET /todo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server's process, its port and its log."""
+
+    pid: int
+    port: int
+    log: Path
+
+    def handshakes(self) -> int:
+        """How many handshakes the log tells of."""
+        return self.log.read_text("utf-8", "replace").count("] HANDSHAKE | ")
+
+
+@contextlib.contextmanager
+def running(certs: Path, log: Path) -> Iterator[Server]:
+    """A server that listens inside the block."""
+    words = [sys.executable, "-m", "lab.server", "--certs", str(certs), "--port", "0"]
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file, cwd=ROOT
+        )
+    try:
+        yield Server(process.pid, _port(process, log), log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        found = re.search(r"listening on https://\S+:(\d+)", log.read_text("utf-8", "replace"))
+        if found:
+            return int(found[1])
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+    raise SystemExit(f"hostile_hellos: the server does not listen: {log.read_text()}")
+
+
+def ask(port: int, context: ssl.SSLContext) -> float:
+    """One full handshake and one GET: the seconds until its answer is here whole, or it fails."""
+    start = time.perf_counter()
+    answer = b""
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection,
+        context.wrap_socket(connection, server_hostname="localhost") as tls,
+    ):
+        tls.sendall(GET)
+        while data := tls.recv(65536):
+            answer += data
+    seconds = time.perf_counter() - start
+    return seconds if answer.startswith(b"HTTP/1.1 200 ") else max(seconds, PATIENCE)
+
+
+def attack(port: int, data: bytes) -> None:
+    """Send one hostile handshake, and read until the server ends the connection."""
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection,
+    ):
+        with contextlib.suppress(OSError):  # the server may refuse before it has read all
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+
+
+def flood(port: int, kind: str, count: int) -> None:
+    """``count`` handshakes of a kind, ``RATE`` a second."""
+    variants = [KINDS[kind]() for _ in range(4)]
+    start = time.monotonic()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for number, data in zip(range(count), itertools.cycle(variants), strict=False):
+            time.sleep(max(0.0, start + number / RATE - time.monotonic()))
+            pool.submit(attack, port, data)
+
+
+def honest(port: int, contexts: Sequence[ssl.SSLContext], over: threading.Event) -> list[float]:
+    """The seconds that an honest client's connections took, until ``over`` is set."""
+    seconds = []
+    for context in itertools.cycle(contexts):
+        if over.is_set():
+            break
+        seconds.append(ask(port, context))
+        time.sleep(_PAUSE)
+    return seconds
+
+
+def percentile(seconds: Sequence[float]) -> float:
+    """The 99th."""
+    return statistics.quantiles(seconds, n=100, method="inclusive")[98]
+
+
+def measured(
+    server: Server, contexts: Sequence[ssl.SSLContext], kind: str, count: int
+) -> list[float]:
+    """What the honest client measures while the flood goes on, which is over behind this."""
+    over = threading.Event()
+
+    def run() -> None:
+        try:
+            flood(server.port, kind, count)
+        finally:
+            over.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        return honest(server.port, contexts, over)
+    finally:
+        thread.join()
+
+
+def row(name: str, seconds: Sequence[float], grown: float) -> str:
+    """One line of the table."""
+    median = statistics.median(seconds)
+    return (
+        f"{name:32} {len(seconds):5} {median * 1000:7.1f} {percentile(seconds) * 1000:7.1f}"
+        f" {max(seconds) * 1000:7.1f} {grown / 1e6:8.1f}"
+    )
+
+
+def judge(server: Server, contexts: Sequence[ssl.SSLContext], *, short: bool) -> list[str]:
+    """Print the figures; the bars that are missed."""
+    count, quiet = (15, 3.0) if short else (120, 10.0)
+    over = threading.Event()
+    timer = threading.Timer(quiet, over.set)
+    timer.start()
+    idle = honest(server.port, contexts, over)
+    bar = max(SLOWEST, 2 * percentile(idle))
+    told = server.handshakes() - len(idle)
+    process = Observed(server.pid)
+    memory = process.memory()
+    print(f"{'':32} {'asked':>5} {'median':>7} {'p99':>7} {'max':>7} {'grown MB':>8}")
+    print(row("no attack", idle, 0.0), flush=True)
+    missed, everything = [], []
+    for kind in KINDS:
+        seconds = measured(server, contexts, kind, count)
+        everything += seconds
+        told += len(seconds) + count
+        print(row(kind, seconds, process.peak_memory() - memory), flush=True)
+        if not short and percentile(seconds) > bar:
+            missed.append(f"{kind}: p99 {percentile(seconds) * 1000:.1f} ms, bar {bar * 1000:.1f}")
+    grown = process.peak_memory() - memory
+    print(row("all kinds", everything, grown))
+    if percentile(everything) > bar:
+        missed.append(f"p99 {percentile(everything) * 1000:.1f} ms, bar {bar * 1000:.1f} ms")
+    if grown > GROWTH:
+        missed.append(f"memory grew by {grown / 1e6:.1f} MB, bar {GROWTH / 1e6:.0f} MB")
+    time.sleep(1.0)  # the log is written a moment later
+    if (lines := server.handshakes() - len(idle)) != told:
+        missed.append(f"the log tells of {lines} handshakes of {told}")
+    return missed
+
+
+def main() -> int:
+    """Measure, print, judge; see the module's description."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--short", action="store_true", help="15 of each kind instead of 120")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        certs = folder / "certs"
+        write_set(certs, SetPlan(), now=datetime.now(timezone.utc))
+        identity = IdentityFiles(certificate=certs / "client.crt", key=certs / "client.key")
+        contexts = [
+            client_context(
+                ClientTls(
+                    server_ca=certs / "ca.crt", identity=identity, minimum=version, maximum=version
+                )
+            )
+            for version in TlsVersion
+        ]
+        with running(certs, folder / "server.log") as server:
+            missed = judge(server, contexts, short=options.short)
+    for bar in missed:
+        print(f"missed: {bar}")
+    if not missed:
+        print("all bars are kept")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
