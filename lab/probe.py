@@ -52,13 +52,15 @@ NOTES = (
     "never on the number of an alert. With --repeat the worst of N results counts.",
     "verdicts, with the exit code that they lead to:\n"
     "  0  as it should be\n"
-    "  0  refused by HTTP: the handshake completed; 400, 401, 403, 495 or 496\n"
+    "  0  refused by HTTP: the handshake completed, and the answer was 400, 401, 403, 495\n"
+    "     or 496, or another 4xx where the good certificate gets 2xx\n"
     "  0  refused without an alert: by the end of the TCP connection; hard to debug\n"
     "  0  inconclusive: no CRL loaded: a revoked certificate got in, and there is no --crl\n"
     "  1  should have been refused; should have been accepted\n"
     "  1  not as measured: of the lab's own server only\n"
     "  2  inconclusive: no answer, or a good certificate gets the same answer\n"
-    "  2  could not be tried: for example, the certificate was not presented",
+    "  2  could not be tried: the certificate was not presented; 0 where the scenario is\n"
+    "     about a key type that the server does not take, or either outcome is in order",
     "No probe can see whether a server has loaded a CRL. --crl FILE settles it: load FILE into the "
     "server, and what it revokes must be refused. FILE belongs to the CA, not to one run.",
     "exit code:\n"

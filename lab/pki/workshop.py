@@ -144,8 +144,8 @@ def new_workshop(now: datetime) -> Workshop:
 
 
 def client_key(kind: KeyKind = KeyKind.EC_P256) -> PrivateKey:
-    """The key of clients, one for each kind."""
-    return cached(kind, _CLIENT)
+    """The key of clients, one for each kind; an RSA key is marked for PSS by its certificate."""
+    return cached(KeyKind.RSA_2048 if kind is KeyKind.RSA_PSS_2048 else kind, _CLIENT)
 
 
 def intermediate_key(authority: Authority, number: int = 0) -> ec.EllipticCurvePrivateKey:

@@ -82,7 +82,7 @@ async def test_without_a_ca_the_server_is_not_judged(
 async def test_a_certificate_that_openssl_does_not_load_is_told_apart(
     target: Target, certs: Path, shop: Workshop
 ) -> None:
-    """At security level 2, OpenSSL loads no RSA key of 1024 bits; a bad CA file is another matter."""
+    """At security level 2, OpenSSL loads no RSA key of 1024 bits; a bad CA file is told apart."""
     visit = prepare(find_scenario("rsa-1024"), TlsVersion.TLS13, approach(target, certs), shop)
     tls = replace(visit.plan.tls, security_level=2)
     with pytest.raises(NotLoaded, match=r"does not load the client's certificate: .*TOO_SMALL"):
