@@ -1,4 +1,4 @@
-"""The figures of ``bench.py serve`` as a picture: a small chart for each, one bar for each server.
+"""Draw the figures of ``bench.py serve``: a small chart for each, one bar for each server.
 
 This module must not know how anything was measured. It is imported only for a picture, as it needs
 matplotlib.
@@ -23,7 +23,7 @@ _UNITS = {"us": "µs of the server's CPU", "1/s": "operations a second", "KiB": 
 
 
 def draw(rows: Sequence[Row], title: str, path: Path) -> None:
-    """Writes the picture; ``path``'s suffix says in which form. Raises OSError, ValueError."""
+    """Write the picture; ``path``'s suffix says in which form. Raises OSError, ValueError."""
     operations = list(dict.fromkeys(row["operation"] for row in rows))
     lines = -(-len(operations) // _COLUMNS)
     figure, grid = pyplot.subplots(
@@ -41,7 +41,7 @@ def draw(rows: Sequence[Row], title: str, path: Path) -> None:
 
 
 def _bars(chart: Axes, rows: Sequence[Row]) -> None:
-    """A bar to each median, with a line from the lowest to the highest."""
+    """Draw a bar for each median, with a line from the lowest to the highest."""
     names = [row["server"] for row in rows]
     values = [row["value"] for row in rows]
     below = [row["value"] - row["spread"][0] for row in rows]

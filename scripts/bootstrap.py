@@ -20,13 +20,13 @@ OLDEST = (3, 10)
 
 
 def refuse(problem: str, remedy: str) -> NoReturn:
-    """Say in one line what is wrong and what to do, and exit with 2."""
+    """Print one line that says what is wrong and what to do; exit with 2."""
     print(f"{Path(sys.argv[0]).name}: {problem}; {remedy}", file=sys.stderr)
     raise SystemExit(2)
 
 
 def environment(extra: str = "") -> Path:
-    """The interpreter of ``.venv`` with the project installed, and its extra ``extra`` if given."""
+    """Return the interpreter of ``.venv``, with the project and ``extra``, if given, installed."""
     if sys.version_info < OLDEST:
         found = ".".join(map(str, sys.version_info[:3]))
         refuse(f"this is Python {found}", "run it with Python 3.10 or later")
@@ -52,7 +52,7 @@ def environment(extra: str = "") -> Path:
 
 
 def _fingerprint() -> str:
-    """What the environment depends on, as a short digest."""
+    """Return a short digest of what the environment depends on."""
     digest = hashlib.sha256(sys.version.encode())
     digest.update(str(ROOT).encode())
     digest.update((ROOT / "pyproject.toml").read_bytes())

@@ -58,33 +58,33 @@ class Server:
         self._lines.put(None)
 
     def read_until(self, last: Callable[[str], bool]) -> list[str]:
-        """The server's lines up to the one that ``last`` knows."""
+        """Return the server's lines up to the first for which ``last`` is true."""
         read: list[str] = []
         while not (read and last(read[-1])):
             try:
                 line = self._lines.get(timeout=PATIENCE)
             except queue.Empty:
-                refuse("the server said nothing more", f"its lines were {read}")
+                refuse("the server logged nothing more", f"its lines were {read}")
             if line is None:
                 refuse("the server ended", f"its last lines were {read}")
             read.append(line)
         return read
 
     def show_until(self, last: Callable[[str], bool]) -> str:
-        """Print the server's lines up to the one that ``last`` knows, and return that one."""
+        """Print the server's lines up to the first for which ``last`` is true, and return that one."""
         lines = self.read_until(last)
         for part in (part for line in lines for part in folded(line)):
             print(f"    {part}")
         return lines[-1]
 
     def wait(self) -> int:
-        """Show what it logs until it ends."""
+        """Print its log until it ends; return its exit code."""
         while (line := self._lines.get()) is not None:
             print(line, flush=True)
         return self._process.wait()
 
     def stop(self) -> None:
-        """Ask it to stop as Ctrl+C does, and insist if it does not."""
+        """Stop it as Ctrl+C does, and kill it if it does not stop."""
         if self._process.poll() is None:
             if sys.platform == "win32":
                 self._process.terminate()
@@ -98,11 +98,11 @@ class Server:
 
 
 def folded(line: str) -> list[str]:
-    """A line of the log over several, broken between its fields where it is long."""
+    """Return a line of the log as several, broken between its fields, where it is long."""
     if len(line) <= WIDTH:
         return [line] if line else []
     first, *fields = line.split(" | ")
-    return [first, *(part for each in fields for part in _wrapped(f"| {each}"))]
+    return [first, *(part for field in fields for part in _wrapped(f"| {field}"))]
 
 
 def _wrapped(field: str) -> list[str]:

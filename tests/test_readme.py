@@ -104,6 +104,16 @@ def test_links_lead_somewhere() -> None:
             assert (ROOT / target).is_file(), target
 
 
+def test_figures_name_scripts_that_exist_and_show_the_picture() -> None:
+    figures = ROOT / "scripts" / "FIGURES.md"
+    text = figures.read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ \.venv/bin/python (\S+)", text, re.M)
+    assert len(commands) == 4
+    assert all((ROOT / script).is_file() for script in commands)
+    pictures = re.findall(r"!\[.+\]\((.+)\)", text)
+    assert pictures and all((figures.parent / picture).is_file() for picture in pictures)
+
+
 def test_cites_tls_1_3_by_its_present_rfc() -> None:
     assert "RFC 8446" not in TEXT
     assert "RFC 9846" in TEXT
