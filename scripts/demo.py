@@ -71,7 +71,7 @@ class Server:
         return read
 
     def show_until(self, last: Callable[[str], bool]) -> str:
-        """Print the server's lines up to the first for which ``last`` is true, and return that one."""
+        """Print the same lines, and return the last one."""
         lines = self.read_until(last)
         for part in (part for line in lines for part in folded(line)):
             print(f"    {part}")
