@@ -72,6 +72,7 @@ class CommandLine(argparse.ArgumentParser):
             message = unknown
         elif message.startswith(_UNRECOGNIZED):
             message = f"unexpected argument: {message[len(_UNRECOGNIZED) :]}"
+        message = message.replace("ignored explicit argument", "takes no value, so not")
         raise SystemExit(refuse(self.door, f"{message}; see {self.prog} --help"))
 
     def _unknown_option(self) -> str:

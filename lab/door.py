@@ -191,3 +191,11 @@ def refuse(door: str, message: str) -> int:
     except OSError:
         _give_up(sys.stderr)  # the exit code must do
     return CANNOT
+
+
+def refuse_os_error(door: str, error: OSError) -> int:
+    """Refuse for a file that cannot be used, or for what the system denies."""
+    reason = error.strerror or str(error)
+    if error.filename is None:
+        return refuse(door, f"the system denies it: {reason}")
+    return refuse(door, f"{error.filename}: {reason}; name a file that this user may use")

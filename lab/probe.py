@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lab.command_line import CommandLine, Example, plain_text
 from lab.credentials import ADDRESS_HELP
-from lab.door import complete, refuse, run, say
+from lab.door import complete, refuse, refuse_os_error, run, say
 from lab.inspection import Extent, explain, probe_own, probe_target
 from lab.pki import pem
 from lab.pki.ca_files import ensure_revocation_lists, load_authority
@@ -217,7 +217,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
     except ssl.SSLError as error:
         return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
     except OSError as error:
-        return refuse(DOOR, f"{error.filename or 'the system'}: {error.strerror or error}")
+        return refuse_os_error(DOOR, error)
     except KeyboardInterrupt:
         return 130
 

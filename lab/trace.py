@@ -22,7 +22,7 @@ from lab.credentials import (
     named_authorities,
     named_identity,
 )
-from lab.door import complete, refuse, run, say
+from lab.door import complete, refuse, refuse_os_error, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.pki.plan import KeyType, SetPlan
@@ -183,7 +183,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.trace"
     except ssl.SSLError as error:
         return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
     except OSError as error:
-        return refuse(DOOR, f"{error.filename or 'the system'}: {error.strerror or error}")
+        return refuse_os_error(DOOR, error)
     except KeyboardInterrupt:
         return 130
     return 0

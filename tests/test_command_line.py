@@ -92,6 +92,7 @@ BAD = [
     ("trace -k", "there is no option -k; see"),
     ("trace --tmeout 5 8443", "there is no option --tmeout (did you mean --timeout?)"),
     ("trace a:1 b:1", "unexpected argument: b:1"),
+    ("trace --json=x", "argument --json: takes no value, so not 'x'"),
     ("trace --timeout soon", "argument --timeout: 'soon' is no number of seconds above 0"),
     ("trace --timeout", "argument --timeout: expected one argument"),
     ("trace --ca x --insecure", "argument --insecure: not allowed with argument --ca"),
