@@ -25,6 +25,7 @@ from lab.tls.suspicion import Case, Ground, Suspicion, suspicions
 from lab.tls.text import escaped
 
 _MOST = 5
+_MOST_NAMES = 20
 
 # Alerts about the protocol's own rules: whoever sends one does not speak of a certificate.
 _PROTOCOL = frozenset(
@@ -217,11 +218,14 @@ def _no_certificate(view: _View, seen: str) -> Diagnosis:
 
 def _no_fitting_certificate(summary: Summary, seen: str) -> Diagnosis:
     assert summary.request is not None
-    names = [distinguished_name(der) for der in summary.request.certificate_authorities]
-    asked = f"the server names the CAs {', '.join(map(escaped, names))}" if names else ""
-    schemes = list(map(str, summary.request.supported_signature_algorithms))
+    authorities = summary.request.certificate_authorities
+    names = [escaped(distinguished_name(der)) for der in authorities[:_MOST_NAMES]]
+    more = f" and {len(authorities) - len(names)} more" if len(authorities) > len(names) else ""
+    asked = f"the server names the CAs {', '.join(names)}{more}" if names else ""
+    schemes = summary.request.supported_signature_algorithms
     more = ", among others" if len(schemes) > 6 else ""
-    signs = f"the server accepts signatures by {', '.join(schemes[:6])}{more}" if schemes else ""
+    signs = f"the server accepts signatures by {', '.join(map(str, schemes[:6]))}{more}"
+    signs = signs if schemes else ""
     return Diagnosis(
         code="no-fitting-client-certificate",
         summary="the client may have a certificate that does not match the CertificateRequest",

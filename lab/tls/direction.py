@@ -56,10 +56,10 @@ class Direction:
 
     def count_record(self) -> None:
         """One more record was cut from the bytes. Raises ``BeyondLimit``: it is not to be read."""
-        self._records += 1
         budget = self._budget
         if budget is None:
             return
+        self._records += 1
         if self._records > budget.records:
             raise BeyondLimit("stream", f"more than {budget.records} records")
         if self.reader.offset > budget.octets:
@@ -67,10 +67,10 @@ class Direction:
 
     def count_message(self) -> None:
         """One more message is whole. Raises ``BeyondLimit``: it is not to be decoded."""
-        self._messages += 1
         budget = self._budget
         if budget is None:
             return
+        self._messages += 1
         if self._messages > budget.messages:
             raise BeyondLimit("Handshake", f"more than {budget.messages} messages")
         if self._items > budget.items:

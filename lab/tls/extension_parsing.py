@@ -30,6 +30,7 @@ from lab.tls.registry import CodePoints, code_table
 _TYPES = code_table(ExtensionType)
 _VERSIONS = code_table(ProtocolVersion)
 _GROUPS = code_table(NamedGroup)
+_MOST = bounds.MAX_EXTENSIONS
 
 # Most clients of a server send the same lists to the letter. What was made of them is frozen, so
 # it can serve again; how many are kept, and how long they may be, is bounded.
@@ -69,8 +70,8 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
     found: dict[ExtensionType, ext.Extension] = {}
     extensions = reader.inner(2, "extensions")
     while extensions.remaining:
-        if len(found) == bounds.MAX_EXTENSIONS:
-            extensions.pass_limit(bounds.MAX_EXTENSIONS)
+        if len(found) == _MOST:
+            extensions.pass_limit(_MOST)
         extension_type = _TYPES[extensions.uint16("extension_type")]
         if extension_type in found:
             extensions.fail(extension_type, "a second extension of this type")
@@ -87,8 +88,8 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
         except BeyondLimit as error:
             where = f"{extensions.path()}.{extension_type}{error.where}"
             raise BeyondLimit(where, error.limit) from None
-        extensions.count(made)
-    extensions.count(len(found))
+        reader.count(made)
+    reader.count(len(found))
     return tuple(found.values())
 
 

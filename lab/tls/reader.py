@@ -54,12 +54,12 @@ class Reader:
         self._end = len(data)
         self._name = name
         self._parent: Reader | None = None
-        self._made = [0]  # shared with all readers inside of this one
+        self._made = 0
 
     @property
     def made(self) -> int:
-        """How many items the lists had that were read so far, of all readers of these bytes."""
-        return self._made[0]
+        """How many items the lists had that were read so far, lists inside of lists included."""
+        return self._made
 
     @property
     def remaining(self) -> int:
@@ -129,6 +129,7 @@ class Reader:
         inner = self.inner(size, name, minimum)
         value = parse(inner)
         inner.finish()
+        self._made += inner._made
         return value
 
     def items(
@@ -144,13 +145,13 @@ class Reader:
             if len(values) == most:
                 inner.pass_limit(most)
             values.append(parse(inner))
-        self.count(len(values))
+        self.count(inner._made + len(values))
         return tuple(values)
 
     def count(self, items: int) -> None:
         """Count ``items`` of a list; raise ``BeyondLimit`` where all lists have too many."""
-        self._made[0] += items
-        if self._made[0] > MAX_ITEMS:
+        self._made += items
+        if self._made > MAX_ITEMS:
             whole = self.path().partition(".")[0]
             raise BeyondLimit(whole, f"more than {MAX_ITEMS} items in its lists")
 
@@ -174,7 +175,7 @@ class Reader:
         inner._end = self._at = end
         inner._name = name
         inner._parent = self
-        inner._made = self._made
+        inner._made = 0
         return inner
 
     def finish(self) -> None:
