@@ -70,8 +70,8 @@ def test_it_replaces_only_by_force(tmp_path: Path, capsys: pytest.CaptureFixture
     assert out == ""
     assert err == (
         f"lab.certs: {tmp_path}: holds ca.crt, ca.key, server.crt, server.key, client.crt, "
-        "client.key, client.pfx already, and nothing was touched. Name another folder, or replace "
-        f"the set: python -m lab.certs --dir {tmp_path} --force.\n"
+        "client.key, client.pfx already, and nothing was touched. Name another directory, or "
+        f"replace the set: python -m lab.certs --dir {tmp_path} --force.\n"
     )
     assert (tmp_path / "ca.key").read_bytes() == before
     assert certs.main([*options, "--force"]) == 0
@@ -81,7 +81,7 @@ def test_it_replaces_only_by_force(tmp_path: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--hostname", "*.test"], "wildcards are not for a lab"),
+        (["--hostname", "*.test"], "wildcards are not supported"),
         (["--client-cn", ""], "the client's common name is empty"),
         (["--days", "0"], "Ask for 1 to 3650 days"),
         (["--pfx-password", ""], "the password of the PFX file is empty"),

@@ -81,7 +81,7 @@ def test_lists_and_keys_that_pkcs12_cannot_hold(
         (["--cn", "a/b"], "'a/b' is no good name for files"),
         (["--cn", "two words"], "'two words' is no good name for files. Name them with --out"),
         (["--cn", "ca", "--force"], "ca is what files of the lab's own set are called"),
-        (["--cn", "x", "--san", "x.test"], "'x.test' is no subjectAltName"),
+        (["--cn", "x", "--san", "x.test"], "'x.test' is not a subjectAltName"),
         (["--cn", "x", "--days", "4000"], "a lifetime of 4000 days is not possible"),
         (["--cn", "x", "--pfx-password", ""], "the password of the PFX file is empty"),
         (["--cn", "x", "--scenario", "expird"], "no scenario 'expird'; did you mean expired?"),

@@ -87,13 +87,19 @@ def test_a_password_is_asked_for_on_a_terminal(
     ("words", "says"),
     [
         (["--cert", "none"], "none: no such file"),
-        (["--cert", "."], ".: is no regular file"),
-        (["--cert", "text"], "text: holds no PEM certificate but text or data of another kind"),
-        (["--cert", "client.key"], "client.key: holds no PEM certificate but PEM of another kind"),
-        (["--cert", "client.crt"], "client.crt: holds no private key"),
+        (["--cert", "."], ".: is not a regular file"),
+        (["--cert", "text"], "text: contains no PEM certificate but text or data of another kind"),
+        (
+            ["--cert", "client.key"],
+            "client.key: contains no PEM certificate but PEM of another kind",
+        ),
+        (["--cert", "client.crt"], "client.crt: contains no private key"),
         (["--cert", "client.crt", "--key", "none"], "none: no such file"),
-        (["--cert", "client.crt", "--key", "text"], "text: holds no PEM private key but text"),
-        (["--cert", "client.crt", "--key", "ca.crt"], "ca.crt: holds no PEM private key but PEM"),
+        (["--cert", "client.crt", "--key", "text"], "text: contains no PEM private key but text"),
+        (
+            ["--cert", "client.crt", "--key", "ca.crt"],
+            "ca.crt: contains no PEM private key but PEM",
+        ),
         (["--cert", "client.crt", "--key", "server.key"], "server.key: the private key does not"),
         (["--cert", "client.crt", "--key", "sealed.key"], "sealed.key: the private key is encry"),
         (["--cert", "both-sealed.pem"], "both-sealed.pem: the private key is encrypted"),
@@ -101,7 +107,7 @@ def test_a_password_is_asked_for_on_a_terminal(
         (["--cert", "client.pfx", "--key", "client.key"], "client.pfx: is a PKCS#12 file, which"),
         (["--key", "client.key"], "--key goes with --cert. Give the certificate"),
         (["--cert", "both.pem", "--ca", "none"], "none: no such file"),
-        (["--cert", "both.pem", "--ca", "text"], "text: holds no PEM certificate but text"),
+        (["--cert", "both.pem", "--ca", "text"], "text: contains no PEM certificate but text"),
     ],
 )
 def test_each_failure_is_one_line(
@@ -125,8 +131,8 @@ def test_one_identity_at_a_time() -> None:
     [
         ("client.crt", None, "client.crt: no such file"),
         ("client.key", None, "client.key: no such file"),
-        ("ca.crt", b"", "ca.crt: holds no PEM certificate but nothing at all"),
-        ("client.key", b"other", "client.key: holds no PEM private key but text"),
+        ("ca.crt", b"", "ca.crt: contains no PEM certificate but nothing"),
+        ("client.key", b"other", "client.key: contains no PEM private key but text"),
     ],
 )
 def test_a_folder_that_is_not_whole(

@@ -82,8 +82,8 @@ def test_a_broken_file_is_told_and_mended(lab: Lab) -> None:
         lab.server_crt.write_bytes(b"")
         line = server.until("CERTIFICATES")
         assert line == (
-            f"[SERVER] CERTIFICATES | those in use stay in use: {lab.server_crt}: holds no PEM "
-            "certificate but nothing at all. Name a file with -----BEGIN CERTIFICATE----- in it."
+            f"[SERVER] CERTIFICATES | those in use stay in use: {lab.server_crt}: contains no PEM "
+            "certificate but nothing. Name a file with -----BEGIN CERTIFICATE----- in it."
         )
         lab.server_crt.write_bytes(old)
         assert IN_USE in server.until("CERTIFICATES")
@@ -110,11 +110,11 @@ def test_a_client_is_revoked_while_the_server_runs(lab: Lab) -> None:
     ("make", "says"),
     [
         (lambda lab: None, "lab.crl: no such file. Put it there, or name another file."),
-        (lambda lab: shutil.copy(lab.server_crt, lab.crl), "holds no PEM revocation list but PEM"),
-        (lambda lab: lab.new_list(lifetime=DAY / 2), "lab.crl: the revocation list expired at "),
+        (lambda lab: shutil.copy(lab.server_crt, lab.crl), "contains no PEM CRL but PEM"),
+        (lambda lab: lab.new_list(lifetime=DAY / 2), "lab.crl: the CRL expired at "),
         (
             lambda lab: lab.new_list(authority=new_authority(utc_now(), name="Another CA")),
-            "(the first one names 'CN=Another CA'); with it, every client would be refused.",
+            "(the first one is issued by 'CN=Another CA'); with it, every client would be refused.",
         ),
     ],
 )
@@ -166,10 +166,10 @@ def test_workers_that_die_while_a_file_is_broken_serve_with_what_was_in_use(
         good = lab.server_crt.read_bytes()
         lab.server_crt.write_bytes(b"")
         for _ in range(2):
-            server.until("CERTIFICATES . those in use stay in use: .*server.crt: holds no PEM")
+            server.until("CERTIFICATES . those in use stay in use: .*server.crt: contains no PEM")
         kill_workers(server)
         for _ in range(2):
-            server.until("CERTIFICATES . those in use stay in use: .*server.crt: holds no PEM")
+            server.until("CERTIFICATES . those in use stay in use: .*server.crt: contains no PEM")
         until_listening(server.port)
         assert shown(server.port, lab) == new
         lab.server_crt.write_bytes(good)
@@ -241,7 +241,7 @@ def test_a_pipe_in_the_place_of_a_file_is_told_and_waited_for_by_nobody(
     lab.new_list()
     path = lab.crl if name == lab.crl.name else lab.folder / name
     words = ("--certs", lab.folder, "--crl", lab.crl, "--port", "0")
-    says = f"{path}: is no regular file. Make it a file that this user may read."
+    says = f"{path}: is not a regular file. Name a file that this user may read."
     with served(*words) as server:
         path.unlink()
         os.mkfifo(path)

@@ -40,12 +40,12 @@ def load_authority(certificate: Path, key: Path, password: Password, *, now: dat
     chain = pem.certificates_in(pem.read_file(certificate, remedy=_NAME_IT), certificate)
     signing = pem.key_in(pem.read_file(key, remedy=_NAME_IT), key, password=password)
     identity = pem.fit(
-        chain, signing, path=certificate, key_path=key, remedy="Name the key of this very CA"
+        chain, signing, path=certificate, key_path=key, remedy="Name the key of this CA"
     )
     pem.check_time(chain[0], now=now, path=certificate, remedy="Name a CA that is valid")
     if not _is_ca(chain[0]):
         raise WrongFormatError(
-            "the certificate is no CA's (basicConstraints lacks CA:TRUE)",
+            "the certificate is not a CA certificate (basicConstraints lacks CA:TRUE)",
             remedy="Name the CA's certificate, not one that it issued",
             path=certificate,
         )
@@ -60,7 +60,7 @@ def _is_ca(certificate: x509.Certificate) -> bool:
 
 
 def ensure_revocation_lists(path: Path, shop: Workshop) -> bool:
-    """Have the CA's lists in ``path``; returns whether they were made just now.
+    """Make sure that ``path`` has the CA's CRLs; return whether they were made just now.
 
     Raises a :class:`~lab.pki.errors.PkiError` where the file holds something else, or lists of
     another CA, without the catalogue's serial number, or past their nextUpdate.
@@ -76,10 +76,10 @@ def ensure_revocation_lists(path: Path, shop: Workshop) -> bool:
     lists = lists_in(
         pem.read_file(path, remedy="Name another file", bound=LISTS),
         path,
-        remedy="Name a file with -----BEGIN X509 CRL----- in it, or one that is not there",
+        remedy="Name a file with -----BEGIN X509 CRL----- in it, or one that does not exist",
     )
     own = [each for each in lists if each.issuer == shop.root.subject]
-    remedy = "Name a file that is not there, and it is made; then let the server load it"
+    remedy = "Name a file that does not exist, to have it made; then load it into the server"
     if not any(each.get_revoked_certificate_by_serial_number(REVOKED_SERIAL) for each in own):
         raise WrongFormatError(
             f"does not revoke the serial number {REVOKED_SERIAL:#x} of this CA",
@@ -89,6 +89,6 @@ def ensure_revocation_lists(path: Path, shop: Workshop) -> bool:
     for each in own:
         if each.next_update_utc is not None and each.next_update_utc < shop.now:
             raise ExpiredError(
-                f"the list expired at {moment(each.next_update_utc)}", remedy=remedy, path=path
+                f"the CRL expired at {moment(each.next_update_utc)}", remedy=remedy, path=path
             )
     return False

@@ -77,9 +77,9 @@ def read_contents(path: Path, ask: AskPassword) -> Contents:
     """Read a file. Raises a :class:`~lab.pki.errors.PkiError`: the file is missing, unreadable, of
     another kind, damaged, too full, or its password is missing (PKCS#12 only) or wrong.
     """
-    data = pem.read_input(path, remedy="Name a file that is there")
+    data = pem.read_input(path, remedy="Name a file that exists")
     with warnings.catch_warnings():
-        # The library warns of what some authorities do wrong; that is no matter here.
+        # The library warns of irregular certificates; the inspection reports what matters.
         warnings.simplefilter("ignore")
         if is_pkcs12(data):
             form, items = "PKCS#12", tuple(_in_pkcs12(data, path, ask))
@@ -95,7 +95,7 @@ def read_contents(path: Path, ask: AskPassword) -> Contents:
 def _bound(count: int, path: Path) -> None:
     if count > MAX_OBJECTS:
         raise WrongFormatError(
-            f"holds {count} objects, and {MAX_OBJECTS} are looked at together",
+            f"contains {count} objects; the limit is {MAX_OBJECTS}",
             remedy="Split the file",
             path=path,
         )
@@ -161,7 +161,7 @@ def _der(data: bytes, path: Path, ask: AskPassword) -> Item:
         )
     except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise WrongFormatError(
-            f"holds no certificate, key, request or revocation list but {_what_is(data)}",
+            f"contains no certificate, key, request or CRL but {_what_is(data)}",
             remedy="Name a PEM, DER or PKCS#12 file",
             path=path,
         ) from None
@@ -202,4 +202,6 @@ def _key(key: PrivateKeyTypes, *, encrypted: bool) -> StoredKey:
 
 
 def _damaged(label: str, path: Path) -> WrongFormatError:
-    return WrongFormatError(f"holds a damaged {label}", remedy="Fetch or make it again", path=path)
+    return WrongFormatError(
+        f"contains a damaged {label}", remedy="Fetch or make it again", path=path
+    )

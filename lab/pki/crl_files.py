@@ -1,12 +1,12 @@
-"""Revocation lists from a file: read to their end, and held against the CAs whose clients they bar.
+"""CRLs from a file, checked against the CAs that a server trusts.
 
-Rules: a list is a CA's where that CA signed it under its own name, and counts from thisUpdate to
-nextUpdate (RFC 5280, 6.3.3). Where revocation is checked, OpenSSL refuses every client of a CA
-without such a list. So a file that leaves none of the CAs with one is refused, for nobody would be
-served. A CA among others that has none bars its own clients, and is told of instead: a new list of
-one CA must not have to wait for another's.
+Rules: a CRL belongs to the CA that signed it under its own name, and is valid from thisUpdate to
+nextUpdate (RFC 5280, 6.3.3). With revocation checks, OpenSSL refuses every client of a CA that has
+no valid CRL. So a file without a valid CRL for any of the CAs is refused: no client could connect.
+If only some of the CAs have none, they are reported instead: a new CRL of one CA must not have to
+wait for another's.
 
-This module must not know who is on a list, nor what TLS makes of it.
+This module must not know which certificates are revoked, nor what TLS does with a CRL.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from lab.tls.certificates import distinguished
 
 LISTS = pem.Bound(
     octets=16 << 20,
-    beyond="more than is read of revocation lists",
-    remedy="Have the CA issue shorter ones: who has expired need not stay on a list",
+    beyond="the limit for CRLs",
+    remedy="Have the CA issue shorter ones: expired certificates can be left out",
 )
-"""Some 300,000 certificates on a list: OpenSSL keeps all of it in memory, a process each."""
+"""The limit for CRLs, about 300,000 entries: each process keeps all of them in memory."""
 
-_FETCH = "Have the CA make a current one, and put it there"
+_FETCH = "Replace it by a current one from the CA"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +75,8 @@ def load_coverage(
     lists = lists_in(data, path, remedy="Name a file with -----BEGIN X509 CRL----- in it")
     if any(label.endswith("CERTIFICATE") for label, _ in pem.blocks(data)):
         raise WrongFormatError(
-            "holds a certificate beside the revocation lists, and OpenSSL would trust it as a CA",
-            remedy="Take the certificate out",
+            "contains a certificate besides the CRLs, which OpenSSL would trust as a CA",
+            remedy="Remove the certificate",
             path=path,
         )
     valid = [
@@ -112,13 +112,13 @@ def lists_in(data: bytes, path: Path, *, remedy: str) -> tuple[x509.CertificateR
     found = [block for label, block in pem.blocks(data) if label == "X509 CRL"]
     if not found:
         raise WrongFormatError(
-            f"holds no PEM revocation list but {pem.what_is(data)}", remedy=remedy, path=path
+            f"contains no PEM CRL but {pem.what_is(data)}", remedy=remedy, path=path
         )
     try:
         return tuple(readable(x509.load_pem_x509_crl(block)) for block in found)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise WrongFormatError(
-            "holds a damaged list", remedy="Fetch or make it again", path=path
+            "contains a damaged CRL", remedy="Fetch or make it again", path=path
         ) from error
 
 
@@ -163,23 +163,23 @@ def _no_use(
     """The error for lists none of which counts; ``own`` are those signed by the CAs at hand."""
     if not own:
         return WrongFormatError(
-            "holds no revocation list that the CA signed (the first one names "
+            "contains no CRL signed by the CA (the first one is issued by "
             f"{distinguished(lists[0].issuer)!r}); with it, every client would be refused",
-            remedy="Put the list of the CA that is trusted there",
+            remedy="Use the CRL of the trusted CA",
             path=path,
         )
     latest = max(own, key=lambda each: each.last_update_utc)
     if latest.last_update_utc > now:
         return NotYetValidError(
-            f"the revocation list does not count before {moment(latest.last_update_utc)}; with "
-            "it, every client would be refused",
+            f"the CRL is not valid before {moment(latest.last_update_utc)}; with it, every client "
+            "would be refused",
             remedy=f"{_FETCH}; or set this machine's clock, which says {moment(now)}",
             path=path,
         )
     assert latest.next_update_utc is not None, "without an end, it would count"
     return ExpiredError(
-        f"the revocation list expired at {moment(latest.next_update_utc)}; with it, every client "
-        "would be refused",
+        f"the CRL expired at {moment(latest.next_update_utc)}; with it, every client would be "
+        "refused",
         remedy=_FETCH,
         path=path,
     )

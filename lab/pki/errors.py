@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class PkiError(Exception):
-    """Something that the user can put right.
+    """An error that the user can correct.
 
     ``path`` is the file or folder that it is about (``None`` for an argument), ``problem`` a
     phrase, ``remedy`` a sentence without its full stop.
@@ -28,11 +28,11 @@ class PkiError(Exception):
 
 
 class PlanError(PkiError):
-    """A set of certificates was asked for that cannot be made."""
+    """A certificate set cannot be made as requested."""
 
 
 class SetExistsError(PkiError):
-    """The folder has certificates already, and nobody said to replace them."""
+    """The folder has certificates already, and replacing them was not requested."""
 
 
 class SetInterruptedError(PkiError):
@@ -40,27 +40,27 @@ class SetInterruptedError(PkiError):
 
 
 class SetWriteError(PkiError):
-    """The set could not be written. What was there before is there still."""
+    """The set could not be written; the previous files are unchanged."""
 
 
 class SetFaultyError(PkiError):
-    """A set that was just written does not work. It was thrown away."""
+    """A set that was just written failed its test, and was removed."""
 
 
 class MissingFileError(PkiError):
-    """A file that is needed is not there."""
+    """A required file does not exist."""
 
 
 class UnreadableFileError(PkiError):
-    """A file is there and cannot be read."""
+    """A file exists and cannot be read."""
 
 
 class WrongFormatError(PkiError):
-    """A file holds something else than was looked for."""
+    """A file has other contents than required."""
 
 
 class PasswordNeededError(PkiError):
-    """A private key is encrypted, and there is no password."""
+    """A private key is encrypted, and no password was given."""
 
 
 class WrongPasswordError(PkiError):
@@ -76,8 +76,8 @@ class ExpiredError(PkiError):
 
 
 class NotYetValidError(PkiError):
-    """A certificate's notBefore is still to come."""
+    """A certificate's notBefore is in the future."""
 
 
 class UnusableError(PkiError):
-    """Files are readable and in order, and OpenSSL will not work with them."""
+    """Files are readable and correct, but OpenSSL refuses them."""

@@ -1,7 +1,7 @@
-"""The lab's set of certificates on disk: which files there are, and loading them.
+"""The lab's set of certificates on disk: its files, and loading them.
 
-Rules: whoever loads a set learns of every fault here, before OpenSSL would answer with a code or
-ask for a password on the terminal. Loading changes nothing on disk.
+Rules: every fault of a set is reported here, before OpenSSL would report a code or ask for a
+password on the terminal. Loading changes nothing on disk.
 
 This module must not know how a set is made or written, nor what TLS does with it.
 """
@@ -52,7 +52,7 @@ class SetPaths:
 
     @property
     def pending(self) -> Path:
-        """A folder that is here only while a new set, complete and proved, takes its place."""
+        """The folder that exists only while a complete and tested new set is moved in."""
         return self.directory / ".incoming"
 
     def files(self) -> tuple[Path, ...]:
@@ -61,15 +61,15 @@ class SetPaths:
         return (*(path for pair in pairs for path in pair), self.client_pfx)
 
     def secret_files(self) -> tuple[Path, ...]:
-        """Those with a private key in them."""
+        """Return the files that contain a private key."""
         return (*(self.key(role) for role in Role), self.client_pfx)
 
     def existing(self) -> tuple[Path, ...]:
-        """Those that are there, even as a dangling link."""
+        """Return the files that exist, dangling links included."""
         return tuple(path for path in self.files() if path.exists() or path.is_symlink())
 
     def command(self) -> str:
-        """The command that makes a set here, replacing what is here."""
+        """Return the command that makes a set here, replacing an existing one."""
         directory = f'"{self.directory}"' if " " in str(self.directory) else str(self.directory)
         force = " --force" if self.existing() or self.pending.exists() else ""
         return f"python -m lab.certs --dir {directory}{force}"
@@ -77,10 +77,10 @@ class SetPaths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleFiles:
-    """What a server or a client works with, loaded and found in order.
+    """The files of a server or a client, loaded and checked.
 
-    The paths are for ``ssl.SSLContext``, which takes nothing else. ``authorities`` are the
-    certificates in ``ca_path``: those whom this role trusts.
+    The paths are for ``ssl.SSLContext``, which takes files only. ``authorities`` are the
+    certificates in ``ca_path``: the CAs that this role trusts.
     """
 
     role: Role
@@ -146,7 +146,7 @@ def load_role(directory: Path, role: Role, *, now: datetime) -> RoleFiles:
         key,
         path=certificate_path,
         key_path=key_path,
-        remedy=f"Use the key that the certificate was made for, or {_make(paths)}",
+        remedy=f"Use the key that belongs to the certificate, or {_make(paths)}",
     )
     pem.check_time(identity.certificate, now=now, path=certificate_path, remedy=_renew(paths))
     return RoleFiles(
@@ -178,8 +178,8 @@ def set_rows(paths: SetPaths, lab_set: LabSet) -> list[tuple[str, ...]]:
 def _refuse_half_replaced(paths: SetPaths) -> None:
     if paths.pending.exists():
         raise SetInterruptedError(
-            "this set is being replaced right now, or its replacement was interrupted",
-            remedy=f"Try again; where this stays, make a new set: {paths.command()}",
+            "this set is being replaced, or its replacement was interrupted",
+            remedy=f"Try again; if this persists, make a new set: {paths.command()}",
             path=paths.directory,
         )
 
@@ -193,4 +193,4 @@ def _missing(paths: SetPaths) -> str:
 
 
 def _renew(paths: SetPaths) -> str:
-    return f"Have it renewed, or {_make(paths)}"
+    return f"Renew it, or {_make(paths)}"

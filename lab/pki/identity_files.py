@@ -1,7 +1,7 @@
 """Identities from a user's own files: PEM, together or apart, and PKCS#12.
 
-Rules: what is in a PEM file is sent as it stands there, in its order, because seeing what a wrong
-order does is what the lab is for; a PKCS#12 file has no order, so its chain is put in one.
+Rules: the certificates of a PEM file are sent in the order of the file, so that the effect of a
+wrong order can be seen; a PKCS#12 file has no order, so its chain is sorted.
 This module must not know the lab's own set, nor how a password is asked for.
 """
 
@@ -24,8 +24,8 @@ from lab.pki.pem import Password
 # A PFX begins with SEQUENCE { INTEGER 3, SEQUENCE (RFC 7292, 4), unlike any certificate or key.
 _PFX = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...)\x02\x01\x03\x30", re.DOTALL)
 
-_NO_SUCH_FILE = "Name a file that is there"
-_NO_KEY = "holds no private key"
+_NO_SUCH_FILE = "Name a file that exists"
+_NO_KEY = "contains no private key"
 
 
 def load_identity(
@@ -35,7 +35,7 @@ def load_identity(
 
     ``certificate`` is PEM (the leaf first, then what else is to be sent) or PKCS#12; ``key`` is
     PEM. ``password`` opens an encrypted key or a PKCS#12 file; where it can be called, it is called
-    only if one is needed. Whether the certificate is valid is not looked at.
+    only if one is needed. The validity of the certificate is not checked.
 
     Raises a :class:`~lab.pki.errors.PkiError`: :class:`~lab.pki.errors.MissingFileError` and
     ``UnreadableFileError``, ``WrongFormatError`` for a file of another kind or without what is
@@ -45,14 +45,14 @@ def load_identity(
     if is_pkcs12(data):
         if key is not None:
             raise WrongFormatError(
-                "is a PKCS#12 file, which has its key in it",
-                remedy="Leave the file of the key out",
+                "is a PKCS#12 file, which contains its key",
+                remedy="Leave out the key file",
                 path=certificate,
             )
         return _from_pkcs12(data, certificate, password)
     chain = pem.certificates_in(data, certificate)
     if key is None and not any(label.endswith("PRIVATE KEY") for label, _ in pem.blocks(data)):
-        raise WrongFormatError(_NO_KEY, remedy="Name the file with the key too", path=certificate)
+        raise WrongFormatError(_NO_KEY, remedy="Name the key file too", path=certificate)
     key_path = key or certificate
     key_data = data if key is None else pem.read_file(key, remedy=_NO_SUCH_FILE)
     return _fit(chain, pem.key_in(key_data, key_path, password=password), certificate, key_path)
@@ -66,7 +66,7 @@ def _fit(
         pem.signing_key(key, key_path),
         path=certificate,
         key_path=key_path,
-        remedy="Name the key that the certificate was made for",
+        remedy="Name the key that belongs to the certificate",
     )
 
 
@@ -76,7 +76,7 @@ def _from_pkcs12(data: bytes, path: Path, password: Password) -> Identity:
         raise WrongFormatError(_NO_KEY, remedy="Export it again, with the private key", path=path)
     if content.cert is None:
         raise WrongFormatError(
-            "holds no certificate for its private key",
+            "contains no certificate for its private key",
             remedy="Export it again, with the certificate",
             path=path,
         )
@@ -92,7 +92,7 @@ def is_pkcs12(data: bytes) -> bool:
 def open_pkcs12(data: bytes, path: Path, password: Password) -> pkcs12.PKCS12KeyAndCertificates:
     """What is in a PKCS#12 file. Raises ``PasswordNeededError`` and ``WrongPasswordError``."""
     try:
-        # Some files have an empty password, or none: nobody should be asked for it.
+        # Some files have an empty password, or none: then there is no need to ask.
         return pkcs12.load_pkcs12(data, None)
     except (ValueError, UnsupportedAlgorithm):
         given = pem.ask(password)

@@ -59,7 +59,7 @@ class ClientPlan:
         if not 1 <= days <= most:
             raise PlanError(
                 f"a lifetime of {days} days is not possible",
-                remedy=f"Ask for 1 to {most} days: nothing outlives its CA",
+                remedy=f"Ask for 1 to {most} days: no certificate outlives its CA",
             )
         return replace(profiles.client(self.cn, days=days), names=self.names)
 

@@ -26,13 +26,13 @@ def alternative_name(text: str) -> x509.GeneralName:
         made = general_name(name)
         if isinstance(made, x509.IPAddress) is (kind == "IP"):
             return made
-        raise _bad(text, "it is an address" if kind == "DNS" else "it is no address")
+        raise _bad(text, "it is an IP address" if kind == "DNS" else "it is not an IP address")
     if kind == "URI":
         return x509.UniformResourceIdentifier(_uri(text, name))
     if kind == "email":
         found = _MAILBOX.fullmatch(name)
         if found is None:
-            raise _bad(text, "it is no address of mail in ASCII")
+            raise _bad(text, "it is not a mail address in ASCII")
         general_name(found[1])
         return x509.RFC822Name(name)
     raise _bad(text, "it does not begin with DNS:, IP:, URI: or email:")
@@ -44,9 +44,9 @@ def _uri(text: str, uri: str) -> str:
     try:
         parts = urlsplit(uri)
     except ValueError:
-        raise _bad(text, "it is no URI") from None
+        raise _bad(text, "it is not a URI") from None
     if not parts.scheme or not (parts.netloc or parts.path):
-        raise _bad(text, "it has no scheme, or nothing behind it")
+        raise _bad(text, "it has no scheme, or nothing after it")
     if parts.scheme == "spiffe" and not _SPIFFE.fullmatch(uri):
         raise _bad(
             text,
@@ -58,7 +58,7 @@ def _uri(text: str, uri: str) -> str:
 
 def _bad(text: str, reason: str) -> PlanError:
     return PlanError(
-        f"{text!r} is no subjectAltName: {reason}",
+        f"{text!r} is not a subjectAltName: {reason}",
         remedy="Give one such as DNS:host.example, IP:192.0.2.1, "
         "URI:spiffe://lab.example/client or email:ops@lab.example",
     )

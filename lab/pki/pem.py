@@ -36,7 +36,7 @@ from lab.pki.keys import PrivateKey, public_bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """The most that is read of a file: ``octets``, whole MiB. ``beyond`` is what a larger one is.
+    """The limit for a file: ``octets``, whole MiB. ``beyond`` says why a larger one is refused.
 
     ``remedy`` is what to do then.
     """
@@ -47,26 +47,28 @@ class Bound:
 
 
 CERTIFICATES = Bound(
-    octets=1 << 20, beyond="so it is no file of certificates or keys", remedy="Name another file"
+    octets=1 << 20,
+    beyond="too large for a file of certificates or keys",
+    remedy="Name another file",
 )
-"""More than any file of certificates has; a larger one is something else."""
+"""The limit for files of certificates and keys."""
 
 Password = bytes | Callable[[], bytes] | None
-"""A password, or how to ask for it where one is needed, or that there is none."""
+"""A password, a function that asks for it, or None."""
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
 
 
 def read_file(path: Path, *, remedy: str, bound: Bound = CERTIFICATES) -> bytes:
-    """The bytes of a regular file. ``remedy`` is what to do where there is no such file.
+    """Return the bytes of a regular file. ``remedy`` is what to do if there is no such file.
 
-    Anything else at that path, such as a pipe or a device, might be waited for without end.
+    Other kinds of files are refused: reading a pipe or a device might never end.
     """
     return _read(path, remedy, bound, _open_regular)
 
 
 def read_input(path: Path, *, remedy: str) -> bytes:
-    """As ``read_file``, and from a pipe too, up to its end: for what a user gives by hand, once."""
+    """Return the bytes of a file or a pipe, for files that are named on the command line."""
     return _read(path, remedy, CERTIFICATES, os.open)
 
 
@@ -79,7 +81,7 @@ def _read(path: Path, remedy: str, bound: Bound, opener: Callable[[str, int], in
     except OSError as error:
         raise UnreadableFileError(
             f"cannot be read: {error.strerror}",
-            remedy="Make it a file that this user may read",
+            remedy="Let this user read it",
             path=path,
         ) from error
     if len(data) > bound.octets:
@@ -92,13 +94,13 @@ def _read(path: Path, remedy: str, bound: Bound, opener: Callable[[str, int], in
 
 
 def _open_regular(path: str, flags: int) -> int:
-    # To open a pipe waits for one who writes to it, unless one says otherwise.
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
     descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
     raise UnreadableFileError(
-        "is no regular file", remedy="Make it a file that this user may read", path=Path(path)
+        "is not a regular file", remedy="Name a file that this user may read", path=Path(path)
     )
 
 
@@ -112,7 +114,7 @@ def certificates_in(data: bytes, path: Path) -> tuple[x509.Certificate, ...]:
     found = [block for label, block in blocks(data) if label == "CERTIFICATE"]
     if not found:
         raise WrongFormatError(
-            f"holds no PEM certificate but {what_is(data)}",
+            f"contains no PEM certificate but {what_is(data)}",
             remedy="Name a file with -----BEGIN CERTIFICATE----- in it",
             path=path,
         )
@@ -120,7 +122,7 @@ def certificates_in(data: bytes, path: Path) -> tuple[x509.Certificate, ...]:
         return tuple(x509.load_pem_x509_certificate(block) for block in found)
     except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise WrongFormatError(
-            "holds a damaged certificate", remedy="Fetch or make it again", path=path
+            "contains a damaged certificate", remedy="Fetch or make it again", path=path
         ) from error
 
 
@@ -129,7 +131,7 @@ def key_in(data: bytes, path: Path, *, password: Password = None) -> PrivateKey:
     block = next((block for label, block in blocks(data) if label.endswith("PRIVATE KEY")), None)
     if block is None:
         raise WrongFormatError(
-            f"holds no PEM private key but {what_is(data)}",
+            f"contains no PEM private key but {what_is(data)}",
             remedy="Name a file with -----BEGIN PRIVATE KEY----- in it",
             path=path,
         )
@@ -144,7 +146,7 @@ def key_in(data: bytes, path: Path, *, password: Password = None) -> PrivateKey:
                 path=path,
             ) from error
         raise WrongFormatError(
-            "holds a damaged private key, or one of a kind unknown here",
+            "contains a damaged private key, or one of an unknown type",
             remedy="Fetch or make it again, with its certificate",
             path=path,
         ) from error
@@ -158,28 +160,28 @@ def _password_for(block: bytes, path: Path, password: Password) -> bytes | None:
     if given := ask(password):
         return given
     raise PasswordNeededError(
-        "the private key is encrypted, and there is no password",
+        "the private key is encrypted, and no password was given",
         remedy=f"Give its password, or decrypt it: openssl pkey -in {path} -out NEW",
         path=path,
     )
 
 
 def is_encrypted(block: bytes) -> bool:
-    """Whether the private key in a PEM block is encrypted."""
+    """Return whether the private key in a PEM block is encrypted."""
     # PKCS#8 says it in the label (RFC 7468, 11), OpenSSL's older form in a header.
     return block.startswith(b"-----BEGIN ENCRYPTED ") or b"Proc-Type: 4,ENCRYPTED" in block
 
 
 def ask(password: Password) -> bytes | None:
-    """The password itself."""
+    """Return the password, asking for it if need be."""
     return password() if callable(password) else password
 
 
 def signing_key(key: object, path: Path) -> PrivateKey:
-    """``key`` itself, where it is of a kind that can sign a TLS handshake."""
+    """Return ``key`` if it is of a type that can sign a TLS handshake."""
     if not isinstance(key, PrivateKey):
         raise WrongFormatError(
-            "the private key is of a kind that cannot sign a TLS handshake",
+            "the private key is of a type that cannot sign a TLS handshake",
             remedy="Use an RSA, EC or EdDSA key",
             path=path,
         )
@@ -187,15 +189,15 @@ def signing_key(key: object, path: Path) -> PrivateKey:
 
 
 def what_is(data: bytes) -> str:
-    """A phrase for what ``data`` looks like, for the error that says it is not what it should."""
+    """Return a phrase for what ``data`` looks like, for an error message."""
     if not data.strip():
-        return "nothing at all"
+        return "nothing"
     if labels := [label for label, _ in blocks(data)]:
         return "PEM of another kind: " + ", ".join(dict.fromkeys(labels))
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "UTF-16 text, which is how PowerShell's > writes"
+        return "UTF-16 text, as PowerShell's > writes it"
     if data.startswith(b"\x30"):
-        return "binary (DER) data, which openssl x509 and openssl pkey turn into PEM"
+        return "binary (DER) data, which openssl x509 and openssl pkey convert to PEM"
     if data.startswith(b"\xfe\xed\xfe\xed"):
         return "a Java key store"
     return "text or data of another kind"
@@ -204,7 +206,7 @@ def what_is(data: bytes) -> str:
 def fit(
     chain: Sequence[x509.Certificate], key: PrivateKey, *, path: Path, key_path: Path, remedy: str
 ) -> Identity:
-    """Chain (from ``path``) and key (from ``key_path``) as an identity, where they fit."""
+    """Return chain (from ``path``) and key (from ``key_path``) as an identity if they match."""
     wanted = public_bytes(key.public_key())
     fits = [_public_bytes_of(certificate) == wanted for certificate in chain]
     if fits[0]:
@@ -213,8 +215,8 @@ def fit(
         return (PssIdentity if pss else Identity)(chain=tuple(chain), key=key)
     if any(fits):
         raise KeyMismatchError(
-            f"the private key belongs to certificate {fits.index(True) + 1} of {len(chain)} here",
-            remedy="Put that certificate first, and those that vouch for it behind it",
+            f"the private key belongs to certificate {fits.index(True) + 1} of {len(chain)}",
+            remedy="Put that certificate first, followed by its issuers",
             path=path,
         )
     where = "in the same file" if path == key_path else f"in {path}"

@@ -43,7 +43,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetPlan:
-    """What a set shall be.
+    """The parameters of a set.
 
     ``hostnames`` are host names and IP addresses of the server, besides ``localhost``,
     ``127.0.0.1`` and ``::1``, which it always has. ``days`` is the lifetime of the server's and the
@@ -65,7 +65,7 @@ class SetPlan:
         if not 1 <= self.days <= profiles.CA_DAYS:
             raise PlanError(
                 f"a lifetime of {self.days} days is not possible",
-                remedy=f"Ask for 1 to {profiles.CA_DAYS} days: nothing outlives its CA",
+                remedy=f"Ask for 1 to {profiles.CA_DAYS} days: no certificate outlives its CA",
             )
         check_pfx_password(self.pfx_password)
 
@@ -100,7 +100,7 @@ def general_name(text: str) -> x509.GeneralName:
     except ValueError:
         return x509.DNSName(_host_name(text))
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
-        raise _bad_host(text, "an address with a zone is known on one machine only")
+        raise _bad_host(text, "an address with a zone is valid on one machine only")
     return x509.IPAddress(address)
 
 
@@ -108,7 +108,7 @@ def _host_name(text: str) -> str:
     if not text.isascii():
         raise _bad_host(text, "a certificate takes internationalized names as A-labels (xn--...)")
     if "*" in text:
-        raise _bad_host(text, "wildcards are not for a lab: name each host")
+        raise _bad_host(text, "wildcards are not supported: name each host")
     labels = text.lower().split(".")
     if len(text) > MAX_HOSTNAME or not all(_LABEL.fullmatch(label) for label in labels):
         raise _bad_host(
@@ -117,13 +117,13 @@ def _host_name(text: str) -> str:
             f"{MAX_HOSTNAME} in all",
         )
     if labels[-1].isdigit():
-        raise _bad_host(text, "it ends in a number, so it can only be an IPv4 address gone wrong")
+        raise _bad_host(text, "it ends in a number, so it is a malformed IPv4 address")
     return text.lower()
 
 
 def _bad_host(text: str, reason: str) -> PlanError:
     return PlanError(
-        f"{text!r} is no host name for a certificate: {reason}",
+        f"{text!r} is not a host name for a certificate: {reason}",
         remedy="Give a host name (RFC 1123) or an IP address",
     )
 
@@ -132,7 +132,7 @@ def check_pfx_password(text: str) -> None:
     """Raise a :class:`~lab.pki.errors.PlanError` unless it can be typed."""
     if not text or not _is_text(text):
         raise PlanError(
-            "the password of the PFX file is empty or holds control characters",
+            "the password of the PFX file is empty or contains control characters",
             remedy="Give one of printable characters",
         )
 
@@ -140,7 +140,7 @@ def check_pfx_password(text: str) -> None:
 def check_client_name(text: str) -> None:
     """Raise a :class:`~lab.pki.errors.PlanError` unless it can be a commonName."""
     if not text.strip() or not _is_text(text):
-        problem = "is empty or holds control characters"
+        problem = "is empty or contains control characters"
     elif len(text.encode()) > MAX_CN_BYTES:
         problem = f"takes {len(text.encode())} bytes in UTF-8"
     else:

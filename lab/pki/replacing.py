@@ -55,12 +55,12 @@ class FileSet(Protocol):
 def refuse(paths: FileSet, *, replace: bool) -> None:
     """Raise where ``directory`` must not be written to."""
     if paths.directory.exists() and not paths.directory.is_dir():
-        raise SetWriteError("is no folder", remedy="Name another one", path=paths.directory)
+        raise SetWriteError("is not a directory", remedy="Name another one", path=paths.directory)
     for path in paths.files():
         if path.is_dir():
             raise SetWriteError(
-                "is a folder, where a file of the set belongs",
-                remedy="Move it away, or name another folder for the set",
+                "is a directory, where a file of the set belongs",
+                remedy="Move it away, or name another directory for the set",
                 path=path,
             )
     if not replace:
@@ -71,8 +71,8 @@ def refuse(paths: FileSet, *, replace: bool) -> None:
 def _refuse_pending(paths: FileSet) -> None:
     if paths.pending.exists():
         raise SetInterruptedError(
-            "a set is being written here right now, or writing it was interrupted",
-            remedy=f"Try again; where this stays: {paths.command()}",
+            "a set is being written here, or writing it was interrupted",
+            remedy=f"Try again; if this persists: {paths.command()}",
             path=paths.directory,
         )
 
@@ -82,7 +82,7 @@ def _refuse_existing(paths: FileSet) -> None:
         names = ", ".join(path.name for path in existing)
         raise SetExistsError(
             f"holds {names} already, and nothing was touched",
-            remedy=f"Name another folder, or replace the set: {paths.command()}",
+            remedy=f"Name another directory, or replace the set: {paths.command()}",
             path=paths.directory,
         )
 
@@ -113,7 +113,7 @@ def _remove_if_empty(folder: Path) -> None:
     try:
         folder.rmdir()
     except OSError:
-        return  # somebody put something there: it stays
+        return  # not empty: it stays
 
 
 def take_place(staging: Path, paths: FileSet, *, replace: bool) -> None:
@@ -136,7 +136,7 @@ def take_place(staging: Path, paths: FileSet, *, replace: bool) -> None:
         _move_in(paths, moves)
         os.rename(paths.pending, staging)
     except BaseException:
-        # Should this fail too, the pending folder stays and tells of it.
+        # If this fails too, the pending folder stays and is reported.
         for source, target in reversed(moves):
             os.replace(target, source)
         os.rename(paths.pending, staging)

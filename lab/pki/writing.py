@@ -1,9 +1,9 @@
 """Writing a set of certificates to disk: the whole set, or nothing.
 
-A set is written into a folder of its own inside the target folder, read back and proved there, and
-then takes the place of what was there (:mod:`lab.pki.replacing`).
+A set is written into a folder of its own inside the target folder, read back and tested there, and
+then moved into place (:mod:`lab.pki.replacing`).
 
-Rules: nothing that was there is changed before the new set is proved.
+Rules: existing files are not changed before the new set has been tested.
 This module must not know arguments, nor how a set is shown.
 """
 
@@ -47,7 +47,7 @@ def write_set(
     except OSError as error:
         raise SetWriteError(
             f"the set cannot be written: {error.strerror or error}",
-            remedy="Name a folder where this user may write, and close what holds its files open",
+            remedy="Name a writable directory, and close programs that use its files",
             path=directory,
         ) from error
     return proved
@@ -71,7 +71,7 @@ def ensure_set(
     try:
         write_set(directory, plan or SetPlan(), now=now, new_key=new_key)
     except SetExistsError:
-        return False  # another process was quicker
+        return False  # another process was faster
     return True
 
 

@@ -49,7 +49,7 @@ def test_an_encrypted_key_is_opened_or_asked_for(tmp_path: Path) -> None:
     paths = put(new_authority(NOW), tmp_path, b"secret")
     load_authority(*paths, b"secret", now=NOW)
     load_authority(*paths, lambda: b"secret", now=NOW)
-    with pytest.raises(PkiError, match="is encrypted, and there is no password"):
+    with pytest.raises(PkiError, match="is encrypted, and no password was given"):
         load_authority(*paths, None, now=NOW)
     with pytest.raises(PkiError, match="the password does not open"):
         load_authority(*paths, b"other", now=NOW)
@@ -79,7 +79,7 @@ def without_certificate(folder: Path) -> tuple[Path, Path]:
     [
         (mismatched, "does not belong to the certificate"),
         (expired, "expired at"),
-        (a_leaf, "is no CA's"),
+        (a_leaf, "is not a CA certificate"),
         (without_certificate, "no such file. Make the lab's CA"),
     ],
 )
@@ -123,10 +123,10 @@ def test_a_list_outlives_the_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (lambda shop: b"", "holds no PEM revocation list but nothing at all"),
+        (lambda shop: b"", "contains no PEM CRL but nothing"),
         (
             lambda shop: b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
-            "holds a damaged list",
+            "contains a damaged CRL",
         ),
         (
             lambda shop: revocation_list(shop.authority, (1,), now=NOW).public_bytes(Encoding.PEM),
@@ -142,7 +142,7 @@ def test_a_list_outlives_the_process(tmp_path: Path) -> None:
             lambda shop: revocation_list(
                 shop.authority, (REVOKED_SERIAL,), now=NOW - timedelta(days=60)
             ).public_bytes(Encoding.PEM),
-            "the list expired at",
+            "the CRL expired at",
         ),
     ],
 )

@@ -143,14 +143,14 @@ ONE = certificates_pem([CLIENT.certificate])
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "but nothing at all"),
+        (b"", "but nothing"),
         (b"GIF89a", "but text or data of another kind"),
         (b"\x30\x03\x02\x01", "but damaged or other DER data"),
-        (ONE.replace(b"MII", b"MIA"), "holds a damaged CERTIFICATE"),
-        (ONE.replace(b"CERTIFICATE", b"X509 CRL"), "holds a damaged X509 CRL"),
+        (ONE.replace(b"MII", b"MIA"), "contains a damaged CERTIFICATE"),
+        (ONE.replace(b"CERTIFICATE", b"X509 CRL"), "contains a damaged X509 CRL"),
         (ONE.replace(b"CERTIFICATE", b"CERTIFICATE REQUEST"), "damaged CERTIFICATE REQUEST"),
-        (ONE.replace(b"CERTIFICATE", b"PRIVATE KEY"), "holds a damaged PRIVATE KEY"),
-        (ONE * (MAX_OBJECTS + 1), "500 are looked at together"),
+        (ONE.replace(b"CERTIFICATE", b"PRIVATE KEY"), "contains a damaged PRIVATE KEY"),
+        (ONE * (MAX_OBJECTS + 1), "the limit is 500"),
         (b" " * ((1 << 20) + 1), "larger than 1 MiB"),
     ],
 )

@@ -73,14 +73,18 @@ def test_a_ca_that_has_expired_needs_no_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "error", "says"),
     [
-        (b"", WrongFormatError, "holds no PEM revocation list but nothing at all. Name a file"),
+        (b"", WrongFormatError, "contains no PEM CRL but nothing. Name a file"),
         (certificates_pem((OWN_CA,)), WrongFormatError, "PEM of another kind: CERTIFICATE"),
-        (listed().replace(b"\nMI", b"\nZZ"), WrongFormatError, "holds a damaged list"),
-        (listed() + certificates_pem((OWN_CA,)), WrongFormatError, "trust it as a CA. Take"),
-        (listed(OTHER), WrongFormatError, "(the first one names 'CN=Another CA'); with it, every"),
-        (listed(NAMESAKE), WrongFormatError, "holds no revocation list that the CA signed"),
-        (listed(starts=-3 * DAY, lifetime=DAY), ExpiredError, "the revocation list expired at"),
-        (listed(starts=DAY), NotYetValidError, "does not count before"),
+        (listed().replace(b"\nMI", b"\nZZ"), WrongFormatError, "contains a damaged CRL"),
+        (listed() + certificates_pem((OWN_CA,)), WrongFormatError, "trust as a CA. Remove"),
+        (
+            listed(OTHER),
+            WrongFormatError,
+            "(the first one is issued by 'CN=Another CA'); with it, every",
+        ),
+        (listed(NAMESAKE), WrongFormatError, "contains no CRL signed by the CA"),
+        (listed(starts=-3 * DAY, lifetime=DAY), ExpiredError, "the CRL expired at"),
+        (listed(starts=DAY), NotYetValidError, "is not valid before"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_line(
@@ -104,7 +108,7 @@ def test_no_list_is_that_of_a_ca_whose_key_is_of_an_unknown_kind(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("make", "says"),
-    [(lambda path: None, "no such file. Put it there"), (Path.mkdir, "is no regular file")],
+    [(lambda path: None, "no such file. Put it there"), (Path.mkdir, "is not a regular file")],
 )
 def test_a_file_that_cannot_be_read(
     tmp_path: Path, make: Callable[[Path], None], says: str
@@ -120,5 +124,5 @@ def test_a_list_may_be_large_and_has_a_bound_of_its_own(tmp_path: Path) -> None:
     assert path.stat().st_size > 4 << 20
     assert load_coverage(path, (OWN_CA,), now=NOW).revoked == 1000
     path.write_bytes(path.read_bytes().ljust((16 << 20) + 1))
-    with pytest.raises(PkiError, match="is larger than 16 MiB, more than is read of revocation"):
+    with pytest.raises(PkiError, match="is larger than 16 MiB, the limit for CRLs"):
         load_coverage(path, (OWN_CA,), now=NOW)

@@ -109,16 +109,16 @@ def write(data: bytes) -> Callable[[Path], None]:
         ("ca.crt", Path.unlink, errors.MissingFileError, "no such file"),
         ("server.crt", Path.unlink, errors.MissingFileError, "no such file"),
         ("server.key", Path.unlink, errors.MissingFileError, "no such file"),
-        ("server.key", make_folder, errors.UnreadableFileError, "is no regular file"),
-        ("ca.crt", write(b""), errors.WrongFormatError, "no PEM certificate but nothing at all"),
+        ("server.key", make_folder, errors.UnreadableFileError, "is not a regular file"),
+        ("ca.crt", write(b""), errors.WrongFormatError, "no PEM certificate but nothing"),
         ("ca.crt", truncate, errors.WrongFormatError, "but text or data of another kind"),
-        ("ca.crt", damage, errors.WrongFormatError, "holds a damaged certificate"),
+        ("ca.crt", damage, errors.WrongFormatError, "contains a damaged certificate"),
         ("server.crt", write(b"\x30\x03"), errors.WrongFormatError, "but binary (DER) data"),
         (
             "server.crt",
             write("-----BEGIN".encode("utf-16")),
             errors.WrongFormatError,
-            "UTF-16 text, which is how PowerShell's > writes",
+            "UTF-16 text, as PowerShell's > writes it",
         ),
         (
             "server.crt",
@@ -133,8 +133,8 @@ def write(data: bytes) -> Callable[[Path], None]:
             errors.WrongFormatError,
             "larger than 1 MiB",
         ),
-        ("server.key", truncate, errors.WrongFormatError, "holds no PEM private key but text"),
-        ("server.key", damage, errors.WrongFormatError, "holds a damaged private key"),
+        ("server.key", truncate, errors.WrongFormatError, "contains no PEM private key but text"),
+        ("server.key", damage, errors.WrongFormatError, "contains a damaged private key"),
         ("server.key", encrypt, errors.PasswordNeededError, "is encrypted, and the lab does not"),
         ("server.key", agree_only, errors.WrongFormatError, "cannot sign a TLS handshake"),
         (
@@ -174,7 +174,7 @@ def test_a_mismatch_offers_a_new_set(lab_folder: Path) -> None:
         load_role(lab_folder, Role.SERVER, now=utc_now())
     assert str(caught.value) == (
         f"{lab_folder / 'server.key'}: the private key does not belong to the certificate in "
-        f"{lab_folder / 'server.crt'}. Use the key that the certificate was made for, or "
+        f"{lab_folder / 'server.crt'}. Use the key that belongs to the certificate, or "
         f"{NEW_SET}{lab_folder} --force."
     )
 
@@ -182,7 +182,7 @@ def test_a_mismatch_offers_a_new_set(lab_folder: Path) -> None:
 def test_leaf_behind_its_authority(lab_folder: Path) -> None:
     path = lab_folder / "server.crt"
     path.write_bytes((lab_folder / "ca.crt").read_bytes() + path.read_bytes())
-    with pytest.raises(errors.KeyMismatchError, match="certificate 2 of 2 here") as caught:
+    with pytest.raises(errors.KeyMismatchError, match="certificate 2 of 2") as caught:
         load_role(lab_folder, Role.SERVER, now=utc_now())
     assert caught.value.path == path
 
@@ -203,7 +203,7 @@ def test_times(lab_folder: Path) -> None:
         load_role(lab_folder, Role.SERVER, now=end.not_valid_after_utc + timedelta(seconds=1))
     assert str(expired.value) == (
         f"{lab_folder / 'server.crt'}: expired at {end.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC. "
-        f"Have it renewed, or {NEW_SET}{lab_folder} --force."
+        f"Renew it, or {NEW_SET}{lab_folder} --force."
     )
     load_role(lab_folder, Role.SERVER, now=end.not_valid_before_utc)
     with pytest.raises(errors.NotYetValidError, match=r"is not valid before .*set this machine's"):
@@ -267,5 +267,5 @@ def test_what_is_given_by_hand_may_come_from_a_pipe(tmp_path: Path) -> None:
     writer = threading.Thread(target=path.write_bytes, args=(b"secret\n",), daemon=True)
     writer.start()
     assert pem.read_input(path, remedy="") == b"secret\n"
-    with pytest.raises(errors.UnreadableFileError, match="is no regular file"):
+    with pytest.raises(errors.UnreadableFileError, match="is not a regular file"):
         pem.read_file(path, remedy="")

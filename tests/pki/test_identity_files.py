@@ -136,20 +136,20 @@ DER = CLIENT.certificate.public_bytes(serialization.Encoding.DER)
 @pytest.mark.parametrize(
     ("data", "password", "error", "words"),
     [
-        (PEM_AND_KEY, None, errors.PasswordNeededError, "is encrypted, and there is no password"),
-        (PEM_AND_KEY, b"", errors.PasswordNeededError, "is encrypted, and there is no password"),
+        (PEM_AND_KEY, None, errors.PasswordNeededError, "is encrypted, and no password was given"),
+        (PEM_AND_KEY, b"", errors.PasswordNeededError, "is encrypted, and no password was given"),
         (PEM_AND_KEY, b"no", errors.WrongPasswordError, "does not open the private key"),
         (PFX, None, errors.PasswordNeededError, "the PKCS#12 file needs a password"),
         (PFX, b"no", errors.WrongPasswordError, "does not open the PKCS#12 file, or the file is"),
         (PFX[:-9], SECRET, errors.WrongPasswordError, "or the file is damaged"),
-        (plain_pkcs12(CLIENT.certificate, key=False), None, WRONG, "holds no private key"),
-        (plain_pkcs12(None), None, WRONG, "holds no certificate for its private key"),
-        (CLIENT.chain_pem(), None, WRONG, "holds no private key. Name the file with the key too"),
+        (plain_pkcs12(CLIENT.certificate, key=False), None, WRONG, "contains no private key"),
+        (plain_pkcs12(None), None, WRONG, "contains no certificate for its private key"),
+        (CLIENT.chain_pem(), None, WRONG, "contains no private key. Name the key file too"),
         (CLIENT.key_pem(), None, WRONG, "no PEM certificate but PEM of another kind: PRIVATE KEY"),
-        (DER, None, WRONG, "binary (DER) data, which openssl x509 and openssl pkey turn into PEM"),
+        (DER, None, WRONG, "binary (DER) data, which openssl x509 and openssl pkey convert to PEM"),
         (b"\x30\x80", None, WRONG, "binary (DER) data"),
         (b"GIF89a", None, WRONG, "text or data of another kind"),
-        (b"", None, WRONG, "nothing at all"),
+        (b"", None, WRONG, "nothing"),
         (
             CLIENT.chain_pem() + ROOT.identity.key_pem(),
             None,
@@ -160,7 +160,7 @@ DER = CLIENT.certificate.public_bytes(serialization.Encoding.DER)
             certificates_pem(reversed(CLIENT.chain)) + CLIENT.key_pem(),
             None,
             errors.KeyMismatchError,
-            "belongs to certificate 2 of 2 here. Put that certificate first",
+            "belongs to certificate 2 of 2. Put that certificate first",
         ),
     ],
 )
@@ -183,7 +183,7 @@ def test_a_certificate_of_no_known_version(tmp_path: Path) -> None:
     der = DER.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09", 1)
     body = base64.encodebytes(der)
     pem = b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
-    with pytest.raises(errors.WrongFormatError, match="holds a damaged certificate"):
+    with pytest.raises(errors.WrongFormatError, match="contains a damaged certificate"):
         load_identity(put(tmp_path, pem + CLIENT.key_pem()))
 
 
@@ -196,13 +196,15 @@ def test_a_key_for_pss_only_is_written_again_as_one(tmp_path: Path) -> None:
 def test_two_files_wrong(tmp_path: Path) -> None:
     certificate = put(tmp_path, CLIENT.chain_pem(), "c.pem")
     other = put(tmp_path, ROOT.identity.key_pem(), "k.pem")
-    with pytest.raises(errors.KeyMismatchError, match="Name the key that the certificate was made"):
+    with pytest.raises(
+        errors.KeyMismatchError, match="Name the key that belongs to the certificate"
+    ):
         load_identity(certificate, other)
     with pytest.raises(
-        errors.WrongFormatError, match="holds no PEM private key but PEM of another"
+        errors.WrongFormatError, match="contains no PEM private key but PEM of another"
     ):
         load_identity(certificate, certificate)
-    with pytest.raises(errors.WrongFormatError, match="Leave the file of the key out"):
+    with pytest.raises(errors.WrongFormatError, match="Leave out the key file"):
         load_identity(put(tmp_path, PFX, "p"), other, SECRET)
     for pair in ((tmp_path / "none", None), (certificate, tmp_path / "none")):
         with pytest.raises(errors.MissingFileError, match="no such file") as caught:

@@ -74,7 +74,7 @@ def test_names_refused(text: str, reason: str) -> None:
         ({"client_cn": "ñ" * 33}, "takes 66 bytes"),
         ({"days": 0}, "a lifetime of 0 days"),
         ({"days": -1}, "a lifetime of -1 days"),
-        ({"days": 3651}, "nothing outlives its CA"),
+        ({"days": 3651}, "no certificate outlives its CA"),
         ({"days": 10**30}, "is not possible"),
         ({"pfx_password": ""}, "is empty"),
         ({"pfx_password": "a\nb"}, "control characters"),

@@ -97,7 +97,7 @@ def test_replacing_what_is_incomplete_or_not_there(tmp_path: Path) -> None:
 def test_a_folder_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "client.pfx").mkdir()
     with pytest.raises(
-        SetWriteError, match=r"is a folder, where a file of the set belongs"
+        SetWriteError, match=r"is a directory, where a file of the set belongs"
     ) as caught:
         write(tmp_path, replace=True)
     assert caught.value.path == tmp_path / "client.pfx"
@@ -106,7 +106,7 @@ def test_a_folder_in_the_way(tmp_path: Path) -> None:
 
 def test_a_file_instead_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(SetWriteError, match="is no folder"):
+    with pytest.raises(SetWriteError, match="is not a directory"):
         write(tmp_path / "file")
     with pytest.raises(SetWriteError, match="cannot be written: ") as caught:
         write(tmp_path / "file" / "below")

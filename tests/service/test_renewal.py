@@ -125,19 +125,28 @@ def list_of_another_ca(lab: Lab) -> None:
 BREAKS = pytest.mark.parametrize(
     ("breaks", "says"),
     [
-        (lambda lab: lab.server_crt.write_bytes(b"!"), "server.crt: holds no PEM certificate"),
-        (lambda lab: lab.server_crt.write_bytes(b""), "server.crt: holds no PEM certificate but "),
+        (lambda lab: lab.server_crt.write_bytes(b"!"), "server.crt: contains no PEM certificate"),
+        (
+            lambda lab: lab.server_crt.write_bytes(b""),
+            "server.crt: contains no PEM certificate but ",
+        ),
         (lambda lab: lab.server_crt.unlink(), "server.crt: no such file."),
         (lambda lab: lab.server_key.unlink(), "server.key: no such file."),
-        (lambda lab: (lab.folder / "ca.crt").write_bytes(b""), "ca.crt: holds no PEM certificate"),
+        (
+            lambda lab: (lab.folder / "ca.crt").write_bytes(b""),
+            "ca.crt: contains no PEM certificate",
+        ),
         (lambda lab: lab.new_server(now=utc_now() - 4000 * DAY), "server.crt: expired at"),
         (another_key, "server.key: the private key does not belong to the certificate"),
         (weak_key, "certs: OpenSSL cannot use the files there: "),
-        (being_replaced, "certs: this set is being replaced right now"),
-        (lambda lab: lab.crl.write_bytes(b""), "lab.crl: holds no PEM revocation list"),
+        (being_replaced, "certs: this set is being replaced"),
+        (lambda lab: lab.crl.write_bytes(b""), "lab.crl: contains no PEM CRL"),
         (lambda lab: lab.crl.unlink(), "lab.crl: no such file."),
-        (lambda lab: lab.new_list(lifetime=DAY / 2), "lab.crl: the revocation list expired at"),
-        (list_of_another_ca, "(the first one names 'CN=Another CA'); with it, every client would"),
+        (lambda lab: lab.new_list(lifetime=DAY / 2), "lab.crl: the CRL expired at"),
+        (
+            list_of_another_ca,
+            "(the first one is issued by 'CN=Another CA'); with it, every client would",
+        ),
     ],
 )
 
