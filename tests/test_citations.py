@@ -56,6 +56,11 @@ def all_sections() -> Iterator[str]:
             yield last
 
 
+def files_of_the_project() -> Iterator[Path]:
+    for folder in ("lab", "tests", "scripts"):
+        yield from (ROOT / folder).rglob("*")
+
+
 def cited_in(text: str) -> Iterator[str]:
     """Yield the citations in a file; one may be folded over comment lines or string literals."""
     unfolded = re.sub(r"""[\s"#]+""", " ", text)
@@ -67,8 +72,7 @@ def test_citations_of_tls13_name_sections_of_rfc_9846() -> None:
     existing = {f"RFC 9846 {section}" for section in all_sections()}
     cited = {
         (str(path.relative_to(ROOT)), citation)
-        for folder in ("lab", "tests", "scripts")
-        for path in (ROOT / folder).rglob("*")
+        for path in (ROOT / "README.md", *files_of_the_project())
         if path.suffix in (".py", ".json", ".txt", ".md", ".sh") and path != Path(__file__)
         for citation in cited_in(path.read_text(encoding="utf-8"))
     }
