@@ -71,13 +71,23 @@ def _serve(start: Runner, settings: Serving, member: Member | None = None) -> in
 
 def log_to_stderr(log_format: str, *, verbose: bool) -> None:
     """Let the journal, and all else that is logged, come out on stderr."""
-    handler = stderr_handler(lambda count: journal.record_of(journal.lines_lost(count=count)))
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter("SERVER"))
+    handler = stderr_handler(lambda count: journal.record_of(journal.lines_dropped(count=count)))
+    handler.setFormatter(_formatter(log_format))
     # What no line of ours shows need not be looked up for each.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # The root, so that what asyncio has to say comes in the same form.
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     journal.LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def _formatter(log_format: str) -> logging.Formatter:
+    if log_format == "json":
+        return JsonFormatter()
+    if sys.stderr.isatty():
+        from lab.show.terminal_log import TerminalFormatter  # here, as rich takes memory
+
+        return TerminalFormatter("SERVER", sys.stderr)
+    return TextFormatter("SERVER")
 
 
 def serving(options: argparse.Namespace) -> Serving:

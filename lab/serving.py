@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 _ASKS = {
     ClientAuth.REQUIRED: "Requiring client cert signed by: {ca}",
-    ClientAuth.OPTIONAL: "Accepting clients without a cert; verifying those with one by: {ca}",
-    ClientAuth.NONE: "Asking for no client cert: this is not mutual TLS",
+    ClientAuth.OPTIONAL: "Client cert is optional; if sent, it must be signed by: {ca}",
+    ClientAuth.NONE: "Not requesting client certs: this is not mutual TLS",
 }
-_STOPPING = "Stopping: no new connections; finishing what is in flight ..."
+_STOPPING = "Stopping: no new connections; finishing requests in progress ..."
 _STOPPED = "Stopped."
 
 
@@ -198,7 +198,7 @@ def announce(
     files = settings.files
     _say(_ASKS[files.client_auth].format(ca=files.client_ca.name))
     if files.crl is not None:
-        _say(f"Refusing clients that are revoked by: {files.crl.name}")
+        _say(f"Rejecting clients revoked by: {files.crl.name}")
     if monitor is not None:
         _say(f"Monitor: http://{address_text(*monitor)}{METRICS} and {HEALTH}")
     _say("Press Ctrl+C to stop.")

@@ -217,7 +217,7 @@ class Crew:
                 os.close(end)
             code = self._work(Member(number=number, lifeline=self._lifeline, ready=report))
         except Exception as error:
-            journal.write(journal.unowned(what=f"worker {number} failed"), error=error)
+            journal.write(journal.task_failed(what=f"worker {number} failed"), error=error)
         finally:
             os._exit(code)
 

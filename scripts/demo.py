@@ -184,7 +184,7 @@ def demonstrate(python: Path, folder: Path, *, serve: bool) -> None:
             output = run(python, folder, "lab.client", url, "--no-cert", f"--tls{version}")
             refusals[version] = re.search(r"Alert: (.*)", output)
             print("  The server's log:")
-            server.show_until(lambda line: "HANDSHAKE" in line and "refused" in line)
+            server.show_until(lambda line: "HANDSHAKE" in line and " rejected | " in line)
 
         step(6, "The same refusal, at two moments")
         for version, found in refusals.items():

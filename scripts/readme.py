@@ -45,7 +45,7 @@ MAIN_LINES = {
 # For each log: the line that ends it, and the lines that are shown.
 LOGS = {
     "accepted": (r"serving /todo", r"REQUEST|AUTHENTICATED"),
-    "refused": (r"TLS 1\.3 refused", r"TLS 1\.3 refused"),
+    "refused": (r"TLS 1\.3 rejected", r"TLS 1\.3 rejected"),
 }
 # What a handshake's line holds only where the client's request was quicker than the refusal, and
 # what comes after the server has closed its side.

@@ -202,7 +202,7 @@ FULL_HOUSE = "a full house"
 # Those who wait for a time-out of the server's would leave the others no turn, as often as they.
 FAULTS: dict[str, Fault] = {
     "reset": Fault(attack=_reset),
-    "no certificate": Fault(attack=refused, told=" refused | "),
+    "no certificate": Fault(attack=refused, told=" rejected | "),
     "no certificate, and no waiting": Fault(attack=refused_unread),
     "hostile record": Fault(attack=_hostile_record),
     "hostile record behind the handshake": Fault(attack=_hostile_record_later),

@@ -146,7 +146,7 @@ class Server:
     def troubles(self) -> list[str]:
         """The lines of the log that no client may cause: faults of its own, with tracebacks."""
         text = self.log.read_text("utf-8", "replace")
-        words = ("] FAULT | ", "] FAILED | ", "Traceback", "was never retrieved")
+        words = ("] INTERNAL ERROR | ", "Traceback", "was never retrieved")
         return [line for line in text.splitlines() if any(word in line for word in words)]
 
     def said(self, words: Iterable[str]) -> Counter[str]:

@@ -26,8 +26,8 @@ def test_shows_both_refusals_and_where_they_come(
         "$ .venv/bin/python -m lab.certs\nWrote 7 files",
         "[SERVER] mTLS server listening on https://127.0.0.1:",
         '[CLIENT] Authenticated as: "mtls-client"',
-        "| TLS 1.2 refused",
-        "| TLS 1.3 refused",
+        "| TLS 1.2 rejected",
+        "| TLS 1.3 rejected",
     ):
         assert shown in out
     assert out[places[5] :].splitlines()[2:4] == [

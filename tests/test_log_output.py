@@ -304,7 +304,7 @@ def _notice(line: bytes, log_format: str) -> int:
     """How many lines a line tells to be lost, 0 where it is another one."""
     if log_format == "json":
         fields = json.loads(line)["fields"]
-        return int(fields["count"]) if fields.get("event") == "lines_lost" else 0
+        return int(fields["count"]) if fields.get("event") == "lines_dropped" else 0
     words = line.split()
     return int(words[3]) if words[:3] == [b"[SERVER]", b"LOG", b"|"] else 0
 

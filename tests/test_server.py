@@ -52,9 +52,9 @@ def test_the_log_of_a_refusal(certs: Path, version: str, alert: str) -> None:
         done = run("lab.client", server.url, "--certs", certs, "--no-cert", f"--tls{version}")
         assert done.code == 0, done.err
         line = server.until("HANDSHAKE")
-    assert f"| TLS {version} refused |" in line
+    assert f"| TLS {version} rejected |" in line
     assert "Certificate (empty)" in line
-    assert "certificate refused: peer did not return a certificate" in line
+    assert "certificate rejected: peer did not return a certificate" in line
     assert f"alert fatal {alert}" in line
     assert line.endswith("closed")
 
@@ -92,7 +92,7 @@ def test_the_log_as_json(certs: Path) -> None:
         server.until("serving /todo")
         records = [json.loads(line) for line in server.lines]
     handshakes = [r["fields"] for r in records if r["fields"].get("event") == "handshake"]
-    assert [each["result"] for each in handshakes] == ["refused", "accepted"]
+    assert [each["result"] for each in handshakes] == ["rejected", "accepted"]
     assert {"at": "server", "stage": "alert fatal certificate_required (116)"} in (
         handshakes[0]["stages"]
     )

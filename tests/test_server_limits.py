@@ -53,15 +53,15 @@ def test_times_that_run_out(certs: Path) -> None:
     with served("--certs", certs, "--port", "0", *words) as server:
         with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as silent:
             assert silent.recv(1) == b""
-        server.until(r"LIMIT \| peer=127.0.0.1 \| --handshake-timeout 1 \| the connection ends")
+        server.until(r"LIMIT \| peer=127.0.0.1 \| --handshake-timeout 1 \| closed: ")
         assert _answer(server, certs, b"") == b""
-        server.until(r"LIMIT \| peer=127.0.0.1 \| --idle-timeout 1 \| the connection ends")
+        server.until(r"LIMIT \| peer=127.0.0.1 \| --idle-timeout 1 \| closed: ")
         assert _answer(server, certs, HEAD).startswith(b"HTTP/1.1 408 ")
-        server.until(r"LIMIT \| peer=127.0.0.1 \| --header-timeout 1 \| answered 408")
+        server.until(r"LIMIT \| peer=127.0.0.1 \| --header-timeout 1 \| answered with HTTP 408")
         begun = b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
         body = HEAD.replace(b"GET", b"POST") + begun
         assert _answer(server, certs, body).startswith(b"HTTP/1.1 408 ")
-        server.until(r"LIMIT \| peer=127.0.0.1 \| --body-timeout 1 \| answered 408")
+        server.until(r"LIMIT \| peer=127.0.0.1 \| --body-timeout 1 \| answered with HTTP 408")
 
 
 def test_sizes_that_are_too_much(certs: Path) -> None:
@@ -69,14 +69,14 @@ def test_sizes_that_are_too_much(certs: Path) -> None:
     with served("--certs", certs, "--port", "0", *words) as server:
         long = HEAD + b"X: " + b"x" * 200 + b"\r\n\r\n"
         assert _answer(server, certs, long).startswith(b"HTTP/1.1 431 ")
-        server.until(r"--max-header 200 \| answered 431")
+        server.until(r"--max-header 200 \| answered with HTTP 431")
         many = HEAD + b"A: a\r\nB: b\r\nC: c\r\n\r\n"
         assert _answer(server, certs, many).startswith(b"HTTP/1.1 431 ")
-        server.until(r"--max-header-fields 3 \| answered 431")
+        server.until(r"--max-header-fields 3 \| answered with HTTP 431")
         large = b"Content-Type: application/json\r\nContent-Length: 21\r\n\r\n" + b"x" * 21
         body = HEAD.replace(b"GET", b"POST") + large
         assert _answer(server, certs, body).startswith(b"HTTP/1.1 413 ")
-        server.until(r"--max-body 20 \| answered 413")
+        server.until(r"--max-body 20 \| answered with HTTP 413")
 
 
 def test_more_connections_than_there_are_places(certs: Path) -> None:
@@ -92,7 +92,9 @@ def test_more_connections_than_there_are_places(certs: Path) -> None:
         assert refused.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 5\r\n" in refused
         assert b"\r\nConnection: close\r\n" in refused
-        server.until(r"LIMIT \| .* \| --max-connections 1 \| told that there is no place")
+        server.until(
+            r"LIMIT \| .* \| --max-connections 1 \| too many connections: answering with HTTP 503"
+        )
         # Whoever has a place keeps it.
         first.sendall(HEAD + b"\r\n")
         assert first.recv(65536).startswith(b"HTTP/1.1 200 ")
@@ -106,7 +108,10 @@ def test_an_address_with_many_in_their_handshake_loses_its_oldest(certs: Path) -
     with served("--certs", certs, "--port", "0", *words) as server:
         address = ("127.0.0.1", server.port)
         silent = [socket.create_connection(address, PATIENCE) for _ in range(3)]
-        server.until(r"LIMIT \| .* \| --max-handshakes-per-peer 2 \| made room for another")
+        server.until(
+            r"LIMIT \| .* \| --max-handshakes-per-peer 2 \| closed: too many handshakes from "
+            r"127\.0\.0\.1$"
+        )
         assert silent[0].recv(1) == b""
         assert get(server.port, client_tls(certs)).startswith(b"HTTP/1.1 200 ")
         for connection in silent:

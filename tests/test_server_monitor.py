@@ -66,7 +66,7 @@ def test_a_monitor_beside_a_server(certs: Path) -> None:
             (dict(key)["outcome"], dict(key)["alert"]): value
             for key, value in only(series, "handshakes_total").items()
         }
-        assert found == {("accepted", "none"): 1, ("refused", "certificate_required"): 1}
+        assert found == {("accepted", "none"): 1, ("rejected", "certificate_required"): 1}
         kinds = sorted(dict(key)["kind"] for key in only(series, "certificate_expires_days"))
         assert kinds == ["ca", "server"]
         assert server.stop() == 0

@@ -25,16 +25,19 @@ def test_who_is_served(certs: Path, words: tuple[str, ...], status: int) -> None
         response = get(server.port, client_tls(certs))
         assert response.startswith(f"HTTP/1.1 {status} ".encode())
         server.until(f'"GET /todo HTTP/1.1" {status} -')
-    reason = b"none of its names is on the list of those that are served here: CN=mtls-client"
+    reason = b"none of its names is on the server's allow-list: CN=mtls-client"
     assert (reason in response) is (status == 403)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--allow-san", "mtls-client"), "'mtls-client' is no name for --allow-san; write DNS:"),
+        (
+            ("--allow-san", "mtls-client"),
+            "--allow-san: 'mtls-client' is not a valid name; write DNS:",
+        ),
         (("--allow-san", "URI:spiffe://LAB/x"), "a SPIFFE ID is spiffe://TRUST-DOMAIN/PATH"),
-        (("--allow-cn", ""), "--allow-cn got an empty name"),
+        (("--allow-cn", ""), "--allow-cn: the name is empty"),
         (("--allow-cn", "a", "--client-auth", "none"), "leave out --client-auth none"),
     ],
 )

@@ -95,13 +95,13 @@ def test_a_client_is_revoked_while_the_server_runs(lab: Lab) -> None:
     with served("--certs", lab.folder, "--crl", lab.crl, "--port", "0") as server:
         assert [line for line in server.lines if "CERTIFICATES" in line] == server.lines[:1]
         assert "| revocation list: 0 revoked, until " in server.lines[0]
-        assert server.until("Refusing") == "[SERVER] Refusing clients that are revoked by: lab.crl"
+        assert server.until("Rejecting") == "[SERVER] Rejecting clients revoked by: lab.crl"
         context = client_tls(lab.folder)
         with Visit(server.port, context) as early:
             lab.new_list(lab.identity(Role.CLIENT).certificate.serial_number)
             assert "revocation list: 1 revoked, until " in server.until("CERTIFICATES")
             assert refusal(server.port, context) == "SSLV3_ALERT_CERTIFICATE_REVOKED"
-            line = server.until("HANDSHAKE .* refused")
+            line = server.until("HANDSHAKE .* rejected")
             assert "alert fatal certificate_revoked (44)" in line
             early.get()
 
@@ -246,7 +246,7 @@ def test_a_pipe_in_the_place_of_a_file_is_told_and_waited_for_by_nobody(
         path.unlink()
         os.mkfifo(path)
         line = server.until("CERTIFICATES")
-        assert line == f"[SERVER] CERTIFICATES | those in use stay in use: {says}"
+        assert line == f"[SERVER] CERTIFICATES | keeping the current certificates: {says}"
         done = run("lab.server", *words)
         assert (done.code, done.err) == (2, f"lab.server: {says}\n")
         assert server.stop() == 0

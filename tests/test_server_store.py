@@ -109,9 +109,9 @@ def damaged(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (no_database, "is no SQLite database, or is damaged; name another file with --store"),
-        (damaged, "is damaged; stop the server, then put a backup in its place, or move it away"),
-        (Path.mkdir, "is no regular file; name another one with --store"),
+        (no_database, "is not an SQLite database, or is damaged; choose another file with --store"),
+        (damaged, "is damaged; stop the server, then restore a backup or move the file away"),
+        (Path.mkdir, "is not a regular file; choose another one with --store"),
     ],
 )
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -131,7 +131,10 @@ def test_a_file_without_a_folder(certs: Path, tmp_path: Path) -> None:
     path = tmp_path / "none" / "todo.db"
     done = run("lab.server", "--certs", certs, "--port", "0", "--store", f"sqlite:{path}")
     assert (done.code, done.out) == (2, "")
-    assert done.err == f"lab.server: {path} has no folder to be in; make {path.parent}\n"
+    assert (
+        done.err
+        == f"lab.server: {path} cannot be created: there is no folder {path.parent}; create it\n"
+    )
 
 
 def test_a_port_in_use_lets_go_of_the_store(certs: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_workers_share_the_port_and_stop_together(certs: Path, crew: Crew) -> No
         assert server.stop(signal.SIGTERM) == 0
         assert all(gone(pid) for pid in workers)
     assert server.lines[-2:] == [
-        "[SERVER] Stopping: no new connections; finishing what is in flight ...",
+        "[SERVER] Stopping: no new connections; finishing requests in progress ...",
         "[SERVER] Stopped.",
     ]
 
@@ -167,7 +167,7 @@ def test_a_store_that_vanished_is_not_made_anew_by_a_worker(certs: Path, tmp_pat
         assert get(server.port, context).startswith(b"HTTP/1.1 503 ")
         os.kill(min(two_workers(server)), signal.SIGKILL)
         server.until("WORKER .* was killed by signal 9")
-        server.until("lab.server: .*todo.db was deleted; put it back, or stop the server")
+        server.until("lab.server: .*todo.db was deleted; restore it, or restart the server")
         assert get(server.port, context).startswith(b"HTTP/1.1 503 ")
         assert not path.exists()
         moved.rename(path)

@@ -53,7 +53,9 @@ class ClientIdentity:
             serial = parsed.serial_number
             not_after = parsed.not_valid_after_utc
         except ValueError as error:
-            raise UnreadableCertificate(f"client certificate cannot be read: {error}") from error
+            raise UnreadableCertificate(
+                f"the client certificate cannot be decoded: {error}"
+            ) from error
         return cls(
             common_name=str(names[-1].value) if names else None,
             subject=subject,
@@ -82,7 +84,7 @@ def certificate_required(client: ClientIdentity | None) -> Denial | None:
     if client is None:
         return Denial(
             status=401,
-            message="this service needs a client certificate, and the TLS handshake brought none",
+            message="a client certificate is required, and none was presented in the TLS handshake",
         )
     return None
 

@@ -45,7 +45,7 @@ class AllowList:
         """A list of these names; the alternative ones as ``TYPE:NAME``. Raises NotAName."""
         common = frozenset(common_names)
         if "" in common:
-            raise NotAName("--allow-cn got an empty name; give the commonName of a client")
+            raise NotAName("--allow-cn: the name is empty; give the commonName of a client")
         return cls(
             common_names=common, alternative_names=frozenset(map(_checked, alternative_names))
         )
@@ -59,8 +59,8 @@ class AllowList:
         names = escaped(", ".join((client.subject or "no subject", *client.alternative_names)))
         return Denial(
             status=403,
-            message="the client certificate is valid, and none of its names is on the list of "
-            f"those that are served here: {names[:_SHOWN]}",
+            message="the client certificate is valid, but none of its names is on the server's "
+            f"allow-list: {names[:_SHOWN]}",
         )
 
     def _knows(self, names: tuple[str, ...]) -> bool:
@@ -75,9 +75,9 @@ def _checked(text: str) -> str:
     """``TYPE:NAME`` in the form in which it is compared. Raises NotAName."""
     kind, _, name = text.partition(":")
     if kind == "DNS" and not _HOST.fullmatch(name):
-        raise _bad(text, "DNS: takes a host name in ASCII, such as DNS:client.example")
+        raise _bad(text, "DNS: needs a host name in ASCII, such as DNS:client.example")
     if kind == "email" and not (name.isascii() and re.fullmatch(r"[^@\s]+@[^@\s]+", name)):
-        raise _bad(text, "email: takes an address in ASCII, such as email:ops@client.example")
+        raise _bad(text, "email: needs an address in ASCII, such as email:ops@client.example")
     if kind == "URI":
         _check_uri(text, name)
     if kind not in ("DNS", "email", "URI"):
@@ -87,13 +87,15 @@ def _checked(text: str) -> str:
 
 def _check_uri(text: str, uri: str) -> None:
     if not uri.isascii() or not uri.isprintable() or " " in uri or not _URI.fullmatch(uri):
-        raise _bad(text, "URI: takes a whole URI in ASCII, such as URI:spiffe://lab.example/client")
+        raise _bad(
+            text, "URI: needs an absolute URI in ASCII, such as URI:spiffe://lab.example/client"
+        )
     spiffe = uri.lower().startswith("spiffe:")
     if spiffe and (not _SPIFFE.fullmatch(uri) or len(uri) > _MAX_SPIFFE):
         raise _bad(
             text,
             "a SPIFFE ID is spiffe://TRUST-DOMAIN/PATH, the trust domain in lower case, "
-            "with no port, query, fragment or slash at its end",
+            "without port, query, fragment or trailing slash",
         )
 
 
@@ -114,4 +116,4 @@ def _comparable(text: str) -> str:
 
 
 def _bad(text: str, remedy: str) -> NotAName:
-    return NotAName(f"{text!r} is no name for --allow-san; {remedy}")
+    return NotAName(f"--allow-san: {text!r} is not a valid name; {remedy}")

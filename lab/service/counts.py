@@ -82,8 +82,8 @@ class Family:
 
 HANDSHAKES = Family(
     name="mtls_lab_handshakes",
-    about="TLS handshakes that are over, by the version agreed on, how they ended, and the first "
-    "fatal alert with its sender.",
+    about="TLS handshakes that have ended, by negotiated version, outcome, and the first fatal "
+    "alert with its sender.",
     labels=("version", "outcome", "alert", "alert_by"),
     values=(VERSIONS, _OUTCOMES, ALERTS, _ENDS),
     start=0,
@@ -92,7 +92,7 @@ HANDSHAKES = Family(
 # those that time-outs set.
 HANDSHAKE_SECONDS = Family(
     name="mtls_lab_handshake_duration_seconds",
-    about="From the accepted TCP connection to the end of its TLS handshake.",
+    about="Time from the accepted TCP connection to the end of the TLS handshake.",
     labels=("outcome",),
     values=(_OUTCOMES,),
     bounds=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
@@ -100,14 +100,14 @@ HANDSHAKE_SECONDS = Family(
 )
 REQUESTS = Family(
     name="mtls_lab_requests",
-    about="HTTP requests answered; method and route are none where no valid head came.",
+    about="HTTP requests answered; method and route are none if the request head was invalid.",
     labels=("method", "route", "code"),
     values=((*METHODS, OTHER, NONE), _ROUTES, tuple(map(str, PHRASES))),
     start=HANDSHAKE_SECONDS.end,
 )
 REQUEST_SECONDS = Family(
     name="mtls_lab_request_duration_seconds",
-    about="From the end of a request's head to the moment at which its answer is ready.",
+    about="Time from the end of the request head until the response is ready to be sent.",
     labels=("route",),
     values=(_ROUTES,),
     bounds=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 20),
@@ -115,7 +115,7 @@ REQUEST_SECONDS = Family(
 )
 LIMITS = Family(
     name="mtls_lab_limits_struck",
-    about="How often a client met one of the server's limits.",
+    about="How often a client reached one of the server's limits.",
     labels=("limit",),
     values=(tuple(each.value for each in Limit),),
     start=REQUEST_SECONDS.end,

@@ -21,8 +21,8 @@ class Place(enum.Enum):
     """What is done for a connection."""
 
     SERVED = "served"
-    SURPLUS = "told that there is no place"
-    NONE = "closed"
+    SURPLUS = "too many connections: answering with HTTP 503"
+    NONE = "closed: too many connections"
 
 
 class Guest(Protocol):

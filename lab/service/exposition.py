@@ -107,7 +107,7 @@ class _Current(Collector):
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "mtls_lab_open_connections",
-            "Connections that are open, those in their handshake included.",
+            "Open connections, including those in their TLS handshake.",
             value=self._connections(),
         )
         yield GaugeMetricFamily(
@@ -117,7 +117,7 @@ class _Current(Collector):
         )
         days = GaugeMetricFamily(
             "mtls_lab_certificate_expires_days",
-            "Days until a certificate, or a revocation list, expires; below zero since it has.",
+            "Days until a certificate or a revocation list expires; negative if it has expired.",
             labels=("kind", "subject", "serial"),
         )
         now = self._clock()

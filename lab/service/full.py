@@ -29,7 +29,7 @@ class _Refusing:
 FULL = _Refusing(
     error_response(
         503,
-        "the server has all the connections that it takes",
+        "the server is at its connection limit; try again later",
         headers=(RETRY_AFTER,),
         last=True,
     )
@@ -38,8 +38,8 @@ FULL = _Refusing(
 EXPIRED = _Refusing(
     error_response(
         401,
-        "the client certificate has expired since this TLS session began; "
-        "connect with a current one, and without the old session",
+        "the client certificate has expired since this TLS session was established; "
+        "connect with a valid certificate and without session resumption",
         last=True,
     )
 )

@@ -36,9 +36,9 @@ class Health:
 HealthCheck = Callable[[], Awaitable[Health]]
 """Finds out how a server is, within a few seconds. Does not raise."""
 
-HEALTHY = Health(status=HealthStatus.OK, message="connections are accepted and the store answers")
+HEALTHY = Health(status=HealthStatus.OK, message="accepting connections, and the store responds")
 STOPPING = Health(status=HealthStatus.STOPPING, message="the server is stopping")
-NOT_ACCEPTING = Health(status=HealthStatus.NOT_ACCEPTING, message="the server does not listen")
+NOT_ACCEPTING = Health(status=HealthStatus.NOT_ACCEPTING, message="the server is not listening")
 
 
 async def store_health(store: TodoStore) -> Health:
@@ -48,6 +48,6 @@ async def store_health(store: TodoStore) -> Health:
     except StoreUnavailable as error:
         return Health(status=HealthStatus.STORE_UNAVAILABLE, message=str(error))
     except TimeoutError:
-        message = f"the store has not answered within {_STORE_PATIENCE:g} s"
+        message = f"the store did not respond within {_STORE_PATIENCE:g} s"
         return Health(status=HealthStatus.STORE_UNAVAILABLE, message=message)
     return HEALTHY

@@ -164,7 +164,7 @@ class _Connection:
         except Refused as refused:
             response, keep, pending = refused.response, False, refused.pending
             if refused.limit is not None:
-                self._struck(refused.limit, f"answered {response.status}")
+                self._struck(refused.limit, f"answered with HTTP {response.status}")
         keep = keep and not self._closing.is_set()
         self._journal(response)
         if self._observer is not None:
@@ -189,7 +189,7 @@ class _Connection:
         self._pipelined = self._pipelined + 1 if self._has_more else 0
         if self._pipelined <= self._limits.max_pipelined:
             return True
-        self._struck(Limit.MAX_PIPELINED, "the connection ends")
+        self._struck(Limit.MAX_PIPELINED, "closed: too many pipelined requests")
         return False
 
     def _struck(self, limit: Limit, done: str) -> None:
@@ -210,10 +210,10 @@ class _Connection:
         if isinstance(error, ConnectionResetError):
             reason = "the connection was lost"
         elif isinstance(error, WaitInterrupted):
-            reason = "the answer was not taken in time"
-            self._struck(Limit.WRITE_TIMEOUT, "the connection ends")
+            reason = "the client did not read the response in time"
+            self._struck(Limit.WRITE_TIMEOUT, "closed: response not read in time")
         journal.write(
-            journal.abandoned(peer=self._peer, common_name=self._common_name, reason=reason)
+            journal.aborted(peer=self._peer, common_name=self._common_name, reason=reason)
         )
 
     async def _cut_head(self) -> bytes | None:
@@ -230,7 +230,7 @@ class _Connection:
             end = buffer.find(b"\r\n\r\n", max(0, judged - 3)) + 4
             self._raw = bytes(buffer[:end] if end >= 4 else buffer)
             if len(self._raw) > limit:
-                response = error_response(431, f"the head is longer than {limit} bytes")
+                response = error_response(431, f"the request head is longer than {limit} bytes")
                 raise Refused(response, limit=Limit.MAX_HEADER)
             if self._raw:
                 self._busy = True
@@ -258,7 +258,7 @@ class _Connection:
                 return await watch.wait(self._stream.read(), deadline=deadline, idle=True)
             except WaitInterrupted as interrupted:
                 if interrupted.cause is Interruption.TIMED_OUT:
-                    self._struck(Limit.IDLE_TIMEOUT, "the connection ends")
+                    self._struck(Limit.IDLE_TIMEOUT, "closed: no request in time")
                     return b""
         if self._served and not self._stream.pending:
             return b""
@@ -276,10 +276,12 @@ class _Connection:
         try:
             data = await self._watch.wait(self._stream.read(), deadline=deadline)
         except WaitInterrupted:
-            message = f"the {part} of the request did not come in time"
+            message = f"the request {part} was not received in time"
             raise Refused(error_response(408, message), limit=limit) from None
         if not data:
-            raise _Abandoned(f"the client left within the {part} of its request")
+            raise _Abandoned(
+                f"the client closed the connection before the end of the request {part}"
+            )
         return data
 
     def _parse(self, raw: bytes) -> tuple[RequestHead, h11.Connection | None]:
@@ -296,7 +298,7 @@ class _Connection:
         assert isinstance(request, h11.Request), "a whole head is a request or an error"
         limit = self._limits.max_header_fields
         if len(request.headers) > limit:
-            response = error_response(431, f"the head has more than {limit} fields")
+            response = error_response(431, f"the request has more than {limit} header fields")
             raise Refused(response, limit=Limit.MAX_HEADER_FIELDS)
         head = head_of(request, self._client)
         if b"content-length" in head.headers or b"transfer-encoding" in head.headers:
@@ -347,11 +349,11 @@ class _Connection:
 
     def _bug(self, error: Exception) -> Refused:
         """Notes an exception of the app, and makes the answer to it."""
-        entry = journal.failed(
+        entry = journal.request_failed(
             peer=self._peer, common_name=self._common_name, request_line=self._request_line()
         )
         journal.write(entry, error=error)
-        return Refused(error_response(500, "the server met a bug of its own; see its log"))
+        return Refused(error_response(500, "internal server error; the server log has the details"))
 
     def _request_line(self) -> str:
         """The first line of the request, or what has come of it, cut to a length for the log."""

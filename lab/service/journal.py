@@ -1,8 +1,9 @@
 """The server's journal: one way to log, in lines that a peer cannot forge.
 
-Rules: an entry is a sentence with its fields beside it; handlers get the sentence as the record's
-message and the fields as its attribute ``fields``. Text that a peer chose is escaped when the
-sentence is made. Nothing here writes anywhere: handlers and formatters are the door's choice.
+Rules: an entry is a line in parts with its fields beside it; handlers get the line as the record's
+message, and parts and fields as its attributes ``parts`` and ``fields``. Text that a peer chose is
+escaped when a part is made, and stays within that part. Nothing here writes anywhere: handlers and
+formatters are the door's choice.
 
 This module must not know connections, routes or formats.
 """
@@ -16,21 +17,27 @@ from datetime import datetime
 
 from lab.tls.text import escaped
 
+INTERNAL_ERROR = "INTERNAL ERROR"
 _SHOWN = 200  # characters of a client's text
 LOGGER = logging.getLogger("lab.server")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of the journal. ``fields`` hold what ``message`` says, as JSON-ready values."""
+    """One line of the journal. ``fields`` hold what ``parts`` say, as JSON-ready values."""
 
-    message: str
+    parts: tuple[str, ...]
     fields: Mapping[str, object] = field(default_factory=dict)
     level: int = logging.INFO
 
+    @property
+    def message(self) -> str:
+        """The line: ``REQUEST | peer=… | …``."""
+        return " | ".join(self.parts)
+
 
 def write(entry: Entry, *, error: BaseException | None = None) -> None:
-    """Hands an entry to the handlers; ``error`` adds its traceback."""
+    """Pass an entry to the handlers; ``error`` adds its traceback."""
     if LOGGER.isEnabledFor(entry.level):
         LOGGER.handle(record_of(entry, error=error))
 
@@ -47,7 +54,7 @@ def record_of(entry: Entry, *, error: BaseException | None = None) -> logging.Lo
         entry.message,
         (),
         (type(error), error, error.__traceback__) if error else None,
-        extra={"fields": entry.fields},
+        extra={"fields": entry.fields, "parts": entry.parts},
     )
 
 
@@ -67,8 +74,12 @@ def request(
     """A request and the status of its answer. ``request_line`` is the peer's, not yet escaped."""
     return Entry(
         level=level,
-        message=f"REQUEST | peer={escaped(peer)} | cert-CN={common_name!r} | "
-        f'"{quotable(request_line)}" {status} -',
+        parts=(
+            "REQUEST",
+            f"peer={escaped(peer)}",
+            f"cert-CN={common_name!r}",
+            f'"{quotable(request_line)}" {status} -',
+        ),
         fields={
             "event": "request",
             "peer": peer,
@@ -83,7 +94,7 @@ def admitted(*, common_name: str | None, authenticated: bool, doing: str) -> Ent
     """A client was let in, and what is done for it. ``doing`` is our own text."""
     name = "AUTHENTICATED" if authenticated else "ANONYMOUS"
     return Entry(
-        message=f"{name} | CN={common_name!r} | {doing}",
+        parts=(name, f"CN={common_name!r}", doing),
         fields={"event": name.lower(), "client": common_name, "doing": doing},
     )
 
@@ -94,7 +105,7 @@ def todo_created(*, common_name: str | None, item: Mapping[str, object]) -> Entr
     if isinstance(task, str) and len(task) > _SHOWN:
         item = {**item, "task": task[:_SHOWN] + "…"}
     return Entry(
-        message=f"TODO CREATED | CN={common_name!r} | item={item!r}",
+        parts=("TODO CREATED", f"CN={common_name!r}", f"item={item!r}"),
         fields={"event": "todo_created", "client": common_name, "item": item},
     )
 
@@ -103,7 +114,7 @@ def store_unavailable(*, common_name: str | None, reason: str) -> Entry:
     """The store failed at a request. ``reason`` says why, for whoever runs the server."""
     return Entry(
         level=logging.ERROR,
-        message=f"STORE UNAVAILABLE | CN={common_name!r} | {escaped(reason)}",
+        parts=("STORE UNAVAILABLE", f"CN={common_name!r}", escaped(reason)),
         fields={"event": "store_unavailable", "client": common_name, "reason": reason},
     )
 
@@ -111,7 +122,7 @@ def store_unavailable(*, common_name: str | None, reason: str) -> Entry:
 def limit_struck(*, peer: str, limit: str, value: float, done: str) -> Entry:
     """A client met one of the limits. ``limit`` is its option, ``done`` what was done about it."""
     return Entry(
-        message=f"LIMIT | peer={escaped(peer)} | {limit} {value:.12g} | {done}",
+        parts=("LIMIT", f"peer={escaped(peer)}", f"{limit} {value:.12g}", done),
         fields={"event": "limit", "peer": peer, "limit": limit, "value": value, "done": done},
     )
 
@@ -120,38 +131,50 @@ def not_accepting(*, reason: str) -> Entry:
     """The system gives no more sockets. ``reason`` is its own wording."""
     return Entry(
         level=logging.ERROR,
-        message=f"NOT ACCEPTING | {reason} | connections wait until others end; "
-        "raise the limit (ulimit -n) or lower --max-connections",
+        parts=(
+            "NOT ACCEPTING",
+            reason,
+            "new connections wait until others are closed; "
+            "raise the limit (ulimit -n) or lower --max-connections",
+        ),
         fields={"event": "not_accepting", "reason": reason},
     )
 
 
-def abandoned(*, peer: str, common_name: str | None, reason: str) -> Entry:
+def aborted(*, peer: str, common_name: str | None, reason: str) -> Entry:
     """A connection ended in the middle of a request or an answer. ``reason`` is our own text."""
     return Entry(
-        message=f"ABANDONED | peer={escaped(peer)} | cert-CN={common_name!r} | {reason}",
-        fields={"event": "abandoned", "peer": peer, "client": common_name, "reason": reason},
+        parts=("ABORTED", f"peer={escaped(peer)}", f"cert-CN={common_name!r}", reason),
+        fields={"event": "aborted", "peer": peer, "client": common_name, "reason": reason},
     )
 
 
 def monitor_full(*, most: int) -> Entry:
-    """All ``most`` places of the monitor are taken, and one more came."""
+    """The monitor has ``most`` connections, and one more came."""
     return Entry(
         level=logging.WARNING,
-        message=f"MONITOR FULL | {most} connections are open | who waited longest without a word "
-        "makes room for who comes",
+        parts=(
+            "MONITOR FULL",
+            f"{most} connections are open",
+            "closing the longest-idle connection",
+        ),
         fields={"event": "monitor_full", "most": most},
     )
 
 
-def failed(*, peer: str, common_name: str | None, request_line: str) -> Entry:
-    """The server itself failed at a request: a bug. Written with the error's traceback."""
+def request_failed(*, peer: str, common_name: str | None, request_line: str) -> Entry:
+    """A request met a bug of the server. Written with the error's traceback."""
     return Entry(
         level=logging.ERROR,
-        message=f"FAILED | peer={escaped(peer)} | cert-CN={common_name!r} | "
-        f'"{quotable(request_line)}" met a bug in the server',
+        parts=(
+            INTERNAL_ERROR,
+            f"peer={escaped(peer)}",
+            f"cert-CN={common_name!r}",
+            f'"{quotable(request_line)}"',
+            "answering with HTTP 500",
+        ),
         fields={
-            "event": "failed",
+            "event": "internal_error",
             "peer": peer,
             "client": common_name,
             "request": request_line,
@@ -168,24 +191,29 @@ def certificates_in_use(
     lists: tuple[int, datetime | None] | None,
     uncovered: tuple[str, ...],
 ) -> Entry:
-    """What new connections meet from now on: the server's certificate, its CAs, its lists.
+    """What new connections use from now on: the server's certificate, its CAs, its lists.
 
-    ``lists`` is how many are revoked and until when that counts (None: without end), or None where
-    revocation is not checked. ``uncovered`` names CAs whose clients are refused for want of a list.
+    ``lists`` is how many are revoked and the nextUpdate (None: the lists have none), or None where
+    revocation is not checked. ``uncovered`` names CAs without a current list, whose clients are
+    rejected.
     """
     revocation = "revocation not checked"
     if lists is not None:
         count, until = lists
-        end = f"until {_moment(until)}" if until else "without end"
+        end = f"until {_moment(until)}" if until else "no nextUpdate"
         revocation = f"revocation list: {count} revoked, {end}"
-    missing = "".join(
-        f" | no current list of {escaped(name)!r}: its clients are refused" for name in uncovered
-    )
     return Entry(
         level=logging.WARNING if uncovered else logging.INFO,
-        message=f"CERTIFICATES | in use: subject={escaped(subject)!r} serial={serial:#x} until "
-        f"{_moment(not_after)} | {authorities} trusted CA{'s'[: authorities != 1]} | "
-        f"{revocation}{missing}",
+        parts=(
+            "CERTIFICATES",
+            f"in use: subject={escaped(subject)!r} serial={serial:#x} until {_moment(not_after)}",
+            f"{authorities} trusted CA{'s'[: authorities != 1]}",
+            revocation,
+            *(
+                f"no current revocation list of {escaped(name)!r}: rejecting its clients"
+                for name in uncovered
+            ),
+        ),
         fields={
             "event": "certificates",
             "subject": subject,
@@ -200,48 +228,51 @@ def certificates_in_use(
 
 
 def certificates_kept(*, reason: str) -> Entry:
-    """New files were found, and are not used. ``reason`` says what is wrong, and what to do."""
+    """Changed files cannot be used. ``reason`` says what is wrong, and what to do."""
     return Entry(
         level=logging.ERROR,
-        message=f"CERTIFICATES | those in use stay in use: {reason}",
+        parts=("CERTIFICATES", f"keeping the current certificates: {reason}"),
         fields={"event": "certificates_kept", "reason": reason},
     )
 
 
 def revocation_expired(*, path: str, until: datetime) -> Entry:
-    """A revocation list in use has come to its end, and its CA's clients are refused for that."""
+    """A revocation list in use has expired, and so its CA's clients are rejected."""
     return Entry(
         level=logging.ERROR,
-        message=f"CERTIFICATES | a revocation list expired at {_moment(until)}, and clients of its "
-        f"CA are refused until {path} has a current one",
+        parts=(
+            "CERTIFICATES",
+            f"a revocation list expired at {_moment(until)}: rejecting the clients of its CA; "
+            f"put a current list into {path}",
+        ),
         fields={"event": "revocation_expired", "path": path, "until": until.isoformat()},
     )
 
 
-def fault(*, peer: str) -> Entry:
+def connection_failed(*, peer: str) -> Entry:
     """A connection met a bug outside of any request. Written with the error's traceback."""
     return Entry(
         level=logging.ERROR,
-        message=f"FAULT | peer={escaped(peer)} | the server's own, not the client's",
-        fields={"event": "fault", "peer": peer},
+        parts=(INTERNAL_ERROR, f"peer={escaped(peer)}", "closing the connection"),
+        fields={"event": "internal_error", "peer": peer},
     )
 
 
-def lines_lost(*, count: int) -> Entry:
-    """So many lines before this one are not in the log, since whoever reads it did not."""
+def lines_dropped(*, count: int) -> Entry:
+    """``count`` lines before this one are not in the log, as nobody read stderr in time."""
     return Entry(
         level=logging.WARNING,
-        message=f"LOG | {count} line{'s'[: count != 1]} lost here: nobody read this log",
-        fields={"event": "lines_lost", "count": count},
+        parts=("LOG", f"{count} line{'s'[: count != 1]} dropped: stderr is read too slowly"),
+        fields={"event": "lines_dropped", "count": count},
     )
 
 
-def unowned(*, what: str) -> Entry:
-    """Something failed that no connection waited for: a bug. ``what`` is the loop's wording."""
+def task_failed(*, what: str) -> Entry:
+    """A bug outside of any connection. ``what`` says where, in our words or the event loop's."""
     return Entry(
         level=logging.ERROR,
-        message=f"FAULT | {what}",
-        fields={"event": "fault", "what": what},
+        parts=(INTERNAL_ERROR, what),
+        fields={"event": "internal_error", "what": what},
     )
 
 
@@ -252,7 +283,7 @@ def worker_ended(*, worker: str, pid: int, how: str, wait: float) -> Entry:
     """
     return Entry(
         level=logging.ERROR,
-        message=f"WORKER | {worker} (pid {pid}) {how} | started again in {wait:.1f} s",
+        parts=("WORKER", f"{worker} (pid {pid}) {how}", f"started again in {wait:.1f} s"),
         fields={"event": "worker_ended", "worker": worker, "pid": pid, "how": how, "wait": wait},
     )
 
@@ -261,7 +292,7 @@ def worker_not_started(*, worker: str, reason: str, wait: float) -> Entry:
     """The system gives no process for a worker. ``reason`` is its own wording, as above else."""
     return Entry(
         level=logging.ERROR,
-        message=f"WORKER | {worker} cannot be started: {reason} | tried again in {wait:.1f} s",
+        parts=("WORKER", f"{worker} cannot be started: {reason}", f"tried again in {wait:.1f} s"),
         fields={"event": "worker_not_started", "worker": worker, "reason": reason, "wait": wait},
     )
 

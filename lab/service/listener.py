@@ -153,7 +153,9 @@ class Listener:
             if not connection.evicted or not _taken_back(connection.task):
                 raise
             connection.wire.abort()
-            self._struck(Limit.MAX_HANDSHAKES_PER_PEER, peer, "made room for another")
+            self._struck(
+                Limit.MAX_HANDSHAKES_PER_PEER, peer, f"closed: too many handshakes from {peer}"
+            )
         finally:
             self._crowd.leave(connection)
 
@@ -171,11 +173,13 @@ class Listener:
             self._crowd.known(connection)
             await self._converse(stream, visit)
         except HandshakeTimedOut:
-            self._struck(Limit.HANDSHAKE_TIMEOUT, peer, "the connection ends")
+            self._struck(
+                Limit.HANDSHAKE_TIMEOUT, peer, "closed: the handshake was not completed in time"
+            )
         except ConnectionError:
             pass  # whoever watches the stream was told
         except Exception as error:
-            journal.write(journal.fault(peer=peer), error=error)
+            journal.write(journal.connection_failed(peer=peer), error=error)
         finally:
             gone = connection.evicted
             await stream.close(_GONE if gone else Linger(seconds=self._limits.discard_timeout))

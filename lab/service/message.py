@@ -145,9 +145,9 @@ def framing_fault(head: bytes, judged: int = 0) -> str | None:
     start += head[start : start + 1] == b"\n" and judged > 0
     news = head[start:] if start else head
     if news.count(b"\n") != news.count(b"\r\n"):
-        return "a line of the head ends with LF alone, not with CR LF"
+        return "a line of the request head ends with LF instead of CR LF"
     if b"\r\n " in news or b"\r\n\t" in news:
-        return "a header field is folded over two lines"
+        return "a header field is folded over several lines (obsolete line folding)"
     if not 0x21 <= head[0] <= 0x7E and head != b"\r":
         return "this is not an HTTP request"
     return None
@@ -175,20 +175,21 @@ def head_of(request: h11.Request, client: ClientIdentity | None) -> RequestHead:
     """A head for the app; refuses what h11 lets pass and this server does not serve."""
     version = request.http_version
     if version[:2] != b"1.":
-        raise Refused(error_response(505, "this server speaks HTTP/1.0 and HTTP/1.1"))
+        raise Refused(error_response(505, "only HTTP/1.0 and HTTP/1.1 are supported"))
     headers: dict[bytes, bytes] = {}
     for name, value in request.headers:
         headers[name] = headers[name] + b", " + value if name in headers else value
     if b"transfer-encoding" in headers and (b"content-length" in headers or version == b"1.0"):
         # RFC 9112 section 6.1: either may be an attempt at request smuggling.
-        raise Refused(error_response(400, "Transfer-Encoding with Content-Length, or in HTTP/1.0"))
+        message = "Transfer-Encoding is not allowed with Content-Length or in HTTP/1.0"
+        raise Refused(error_response(400, message))
     if not _HOST.fullmatch(headers.get(b"host", b"")):
-        raise Refused(error_response(400, "the Host field is not valid"))
+        raise Refused(error_response(400, "the Host header field is not valid"))
     if request.method == b"CONNECT":
-        raise Refused(error_response(501, "this server is no proxy"))
+        raise Refused(error_response(501, "CONNECT is not supported: this server is not a proxy"))
     expectation = headers.get(b"expect", b"100-continue")
     if expectation.lower() != b"100-continue" and version != b"1.0":
-        raise Refused(error_response(417, "the only expectation known here is 100-continue"))
+        raise Refused(error_response(417, "the only supported expectation is 100-continue"))
     target = request.target.decode("ascii")
     return RequestHead(
         method=request.method.decode("ascii"),

@@ -59,11 +59,11 @@ class MonitorApp:
         host = head.headers.get(b"host")
         # Without a Host field it is HTTP/1.0, which no browser speaks.
         if host is not None and _name(host) not in _HOSTS:
-            return error_response(403, f"ask for this by the name {' or '.join(_HOSTS)}")
+            return error_response(403, f"the Host header must name {' or '.join(_HOSTS)}")
         if head.path not in (HEALTH, METRICS):
-            return error_response(404, f"there is nothing here but {HEALTH} and {METRICS}")
+            return error_response(404, f"not found; the paths here are {HEALTH} and {METRICS}")
         if head.method not in _METHODS:
-            message = f"{head.path} knows no {head.method}, only {', '.join(_METHODS)}"
+            message = f"{head.path} does not support {head.method}, only {', '.join(_METHODS)}"
             return error_response(405, message, headers=_ALLOW)
         return None
 

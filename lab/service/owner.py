@@ -17,5 +17,5 @@ def own_exceptions(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    entry = journal.unowned(what=str(context.get("message")))
+    entry = journal.task_failed(what=str(context.get("message")))
     journal.write(entry, error=context.get("exception"))

@@ -126,13 +126,13 @@ def context_of(tls: ServerTls) -> ssl.SSLContext:
         return server_context(tls)
     except ssl.SSLError as error:
         raise UnusableError(
-            f"OpenSSL cannot use the files there: {error}",
+            f"OpenSSL cannot use these files: {error}",
             remedy=f"Make new ones: {SetPaths(directory=directory).command()}",
             path=directory,
         ) from error
     except OSError as error:  # they were read just now
         raise UnusableError(
-            f"the files there are in order, and cannot be handed to OpenSSL: {error}",
-            remedy="See to the system",
+            f"the files are valid, but OpenSSL could not load them: {error}",
+            remedy="Check disk space, memory and the limit of open files",
             path=directory,
         ) from error

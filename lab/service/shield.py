@@ -55,7 +55,10 @@ class Shield:
     def _tell(self, error: Exception) -> None:
         if not self._told:
             self._told = True
-            journal.write(journal.unowned(what="the metrics are not right"), error=error)
+            journal.write(
+                journal.task_failed(what="updating the metrics failed; they may be inaccurate"),
+                error=error,
+            )
 
 
 def _nowhere(event: Event) -> None:

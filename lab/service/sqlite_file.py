@@ -50,12 +50,10 @@ class StoreFile:
         # Not in a thread: the file is on a local disk, as the WAL's shared memory asks for that.
         found = _found(self.path)
         if found is None:
-            raise self.fault(
-                "was deleted; put it back, or stop the server and start it again to begin anew"
-            )
+            raise self.fault("was deleted; restore it, or restart the server to create a new one")
         if found != self.inode:
             raise self.fault(
-                "was replaced while the server ran; stop the server first, or put the old file back"
+                "was replaced while the server ran; restore the old file, or stop the server first"
             )
 
     def fault(self, what: str) -> StoreUnavailable:
@@ -75,12 +73,12 @@ def check_kind(path: Path, application: int, version: int) -> None:
     """Raises StoreUnavailable where a database with these numbers is not one of ours."""
     if application != APPLICATION_ID:
         raise StoreUnavailable(
-            f"{path} is a database of another program; name another file with --store"
+            f"{path} is a database of another program; choose another file with --store"
         )
     if version != VERSION:
         raise StoreUnavailable(
-            f"{path} has schema {version}, and this program knows {VERSION}; use the program that "
-            "made it"
+            f"{path} has schema version {version}, and this program supports {VERSION}; use the "
+            "version of the program that created it"
         )
 
 
@@ -102,7 +100,7 @@ def claimed(path: Path) -> Iterator[StoreFile]:
     _make(path)
     inode = _found(path)
     if inode is None:
-        raise StoreUnavailable(f"{path} was deleted just now; try again")
+        raise StoreUnavailable(f"{path} was deleted at this moment; try again")
     # While it is held, no other file gets its inode number. O_PATH opens nothing, so that no lock
     # is dropped with it; systems without that are slower to give a number again.
     pin = os.open(path, os.O_PATH | os.O_CLOEXEC) if hasattr(os, "O_PATH") else None
@@ -123,15 +121,17 @@ def _make(path: Path) -> None:
     except FileExistsError:
         if path.is_symlink() and not path.exists():
             raise StoreUnavailable(
-                f"{path} is a link to {os.readlink(path)}, where there is no file; remove the "
-                "link, or name another file with --store"
+                f"{path} is a symbolic link to {os.readlink(path)}, which does not exist; remove "
+                "the link, or choose another file with --store"
             ) from None
     except FileNotFoundError:
-        raise StoreUnavailable(f"{path} has no folder to be in; make {path.parent}") from None
+        raise StoreUnavailable(
+            f"{path} cannot be created: there is no folder {path.parent}; create it"
+        ) from None
     except OSError as error:
         why = error.strerror or error
         raise StoreUnavailable(
-            f"{path} cannot be made: {why}; name another file with --store"
+            f"{path} cannot be created: {why}; choose another file with --store"
         ) from None
 
 
@@ -142,7 +142,7 @@ def _found(path: Path) -> _Inode | None:
     except OSError:
         return None
     if not stat.S_ISREG(found.st_mode):
-        raise StoreUnavailable(f"{path} is no regular file; name another one with --store")
+        raise StoreUnavailable(f"{path} is not a regular file; choose another one with --store")
     return found.st_dev, found.st_ino
 
 

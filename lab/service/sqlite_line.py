@@ -45,12 +45,15 @@ _FULL = "database or disk is full"
 # What SQLite says, of which a part is enough, and what that means here.
 _MEANINGS = (
     (_LOCKED, "is locked by another process; end that process or its transaction"),
-    (_FULL, "cannot grow, as the disk is full; make room on it"),
-    ("disk I/O error", "cannot be read or written (disk I/O error); see to the disk and its quota"),
-    ("malformed", "is damaged; stop the server, then put a backup in its place, or move it away"),
-    ("not a database", "is no SQLite database, or is damaged; name another file with --store"),
-    ("readonly", "may only be read; this user must be able to write it and its folder"),
-    ("unable to open", "cannot be opened; this user must be able to write it and its folder"),
+    (_FULL, "cannot grow: the disk is full; free some space"),
+    ("disk I/O error", "cannot be read or written (disk I/O error); check the disk and its quota"),
+    ("malformed", "is damaged; stop the server, then restore a backup or move the file away"),
+    (
+        "not a database",
+        "is not an SQLite database, or is damaged; choose another file with --store",
+    ),
+    ("readonly", "is read-only; this user must be able to write the file and its folder"),
+    ("unable to open", "cannot be opened; this user must be able to write the file and its folder"),
 )
 
 Prepare = Callable[["Line"], Awaitable[None]]

@@ -29,7 +29,7 @@ def store_choice(text: str) -> StoreChoice:
     if text == "memory":
         return StoreChoice()
     if not text.startswith(_SQLITE) or text == _SQLITE:
-        raise ValueError(f"a store is memory or sqlite:PATH, not {text!r}")
+        raise ValueError(f"{text!r} is not a store; use memory or sqlite:PATH")
     return StoreChoice(path=Path(text.removeprefix(_SQLITE)))
 
 

@@ -1,6 +1,6 @@
 """How a handshake ended, in the few words that can be counted, from the events of its connection.
 
-Rules: the words are those of the stage log: accepted; refused, where an end judged the other's
+Rules: the words are those of the stage log: accepted; rejected, where an end judged the other's
 certificate or the client sent a fatal alert; timed out; and failed for the rest. Nothing here
 grows with what a peer sends, and nothing that a peer chose is kept but the number of an alert.
 
@@ -24,7 +24,7 @@ class HandshakeOutcome(enum.Enum):
     """How a handshake ended."""
 
     ACCEPTED = "accepted"
-    REFUSED = "refused"
+    REJECTED = "rejected"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
 
@@ -60,7 +60,7 @@ class HandshakeTally:
         self._began = 0.0
         self._version: ProtocolVersion | None = None
         self._alert: AlertSeen | None = None
-        self._refused = False
+        self._rejected = False
         self._done = False
 
     def __call__(self, event: Event) -> None:
@@ -79,7 +79,7 @@ class HandshakeTally:
         if event.fact is Fact.CONNECTED:
             self._began = event.time
         elif event.fact is Fact.CERTIFICATE_REFUSED:
-            self._refused = True
+            self._rejected = True
         elif event.fact in _ENDS:
             self._end(event, _ENDS[event.fact])
 
@@ -87,12 +87,12 @@ class HandshakeTally:
         fatal = is_fatal(event, tls13=self._version == ProtocolVersion.TLS_1_3)
         if fatal and self._alert is None:
             self._alert = event
-            self._refused = self._refused or event.endpoint is Endpoint.CLIENT
+            self._rejected = self._rejected or event.endpoint is Endpoint.CLIENT
 
     def _end(self, event: LocalFact, outcome: HandshakeOutcome) -> None:
         self._done = True
-        if outcome is HandshakeOutcome.FAILED and self._refused:
-            outcome = HandshakeOutcome.REFUSED
+        if outcome is HandshakeOutcome.FAILED and self._rejected:
+            outcome = HandshakeOutcome.REJECTED
         self._count(
             HandshakeSummary(
                 # Of an accepted one, the messages may have been left undecoded.

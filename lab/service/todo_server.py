@@ -146,7 +146,7 @@ class TodoServer:
             client = _client_of(stream)
         except UnreadableCertificate as error:
             # OpenSSL reads more than we can; who the client is stays unknown, so it gets nothing.
-            journal.write(journal.abandoned(peer=visit.peer, common_name=None, reason=str(error)))
+            journal.write(journal.aborted(peer=visit.peer, common_name=None, reason=str(error)))
             return
         await serve_http(
             stream,

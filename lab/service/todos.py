@@ -62,9 +62,9 @@ class TodoApp:
             challenge = _CHALLENGE if denial.status == 401 else ()
             return error_response(denial.status, denial.message, headers=challenge)
         if head.path != PATH and not (head.path == "*" and head.method == "OPTIONS"):
-            return error_response(404, f"there is nothing here but {PATH}")
+            return error_response(404, f"not found; the only path here is {PATH}")
         if head.method not in METHODS:
-            message = f"{PATH} knows no {head.method}, only {', '.join(METHODS)}"
+            message = f"{PATH} does not support {head.method}, only {', '.join(METHODS)}"
             return error_response(405, message, headers=_ALLOW)
         if head.method == "POST":
             return _refuse_content(head)
@@ -194,8 +194,7 @@ def _unavailable(client: ClientIdentity | None, error: StoreUnavailable) -> Resp
     """The reason is for whoever runs the server; it names paths, so the client does not get it."""
     return error_response(
         503,
-        "the store of items cannot serve just now, and nothing was changed; "
-        "the server's log says why",
+        "the store is unavailable, and nothing was changed; the server log has the details",
         headers=(RETRY_AFTER,),
         entries=(journal.store_unavailable(common_name=_name(client), reason=str(error)),),
     )

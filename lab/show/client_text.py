@@ -67,7 +67,7 @@ def moment(
 ) -> str:
     """How the refusal came, and when, as the client saw it."""
     if alert is None:
-        how = "no alert, the connection just ended"
+        how = "no alert before the end of the connection"
     else:
         how = f"{alert.description} ({alert.description.value})"
     if handshake_returned:
@@ -88,14 +88,15 @@ def refused(error: str, how: str) -> Iterator[str]:
 
 def admitted(status: int, body: bytes) -> Iterator[str]:
     """The server let the client in, as far as TLS goes."""
-    yield "[NEGATIVE TEST] TLS let the client in without a certificate."
+    yield "[NEGATIVE TEST] The TLS handshake succeeded without a client certificate."
     yield f"[NEGATIVE TEST] Response (HTTP {status}):"
     yield ""
     yield body_text(body)
     yield ""
     if status in (400, 401, 403):
         yield (
-            f"[NEGATIVE TEST] FAIL: only HTTP refused the client ({status}); the handshake did not."
+            "[NEGATIVE TEST] FAIL: the server did not reject the client in the TLS handshake, only "
+            f"in HTTP ({status})."
         )
     else:
         yield "[NEGATIVE TEST] FAIL: Server served an unauthenticated client."

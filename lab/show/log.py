@@ -1,8 +1,10 @@
-"""Log lines: ``logging`` formatters for a terminal and for a machine.
+"""Log lines: ``logging`` formatters for text that is no terminal's, and for JSON.
 
 Rules: a record is one line, or one line and an indented traceback; nothing in a record can end
-its line early or start a line that looks like another record's. A record's attribute ``fields``,
-where it has one, is a mapping that JSON can carry.
+its line early or start a line that looks like another record's. A record may have the attributes
+``fields``, a mapping that JSON can carry, ``parts``, the pieces of its message that ``SEPARATOR``
+joins, ``style``, the number of the part to highlight and rich's name of the style, and ``stacked``,
+which asks for a line for each part where lines can be folded.
 
 This module must not know who logs, nor what the fields mean.
 """
@@ -15,6 +17,7 @@ from datetime import datetime, timezone
 
 from lab.tls.text import printable
 
+SEPARATOR = " | "
 _INDENT = "    "
 
 
@@ -23,11 +26,15 @@ class TextFormatter(logging.Formatter):
 
     def __init__(self, prefix: str) -> None:
         super().__init__()
-        self._prefix = f"[{prefix}] "
+        self.prefix = f"[{prefix}] "
+
+    def message(self, record: logging.LogRecord) -> str:
+        """Return the record as text, without its traceback."""
+        return self.prefix + printable(record.getMessage())
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text, without a final line end."""
-        text = self._prefix + printable(record.getMessage())
+        """Return the record as text, without a final line end."""
+        text = self.message(record)
         if record.exc_info:
             trace = self.formatException(record.exc_info)
             text += "".join(f"\n{_INDENT}{printable(line)}" for line in trace.split("\n"))
@@ -42,7 +49,7 @@ class JsonFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line of JSON, without a final line end."""
+        """Return the record as one line of JSON, without a final line end."""
         moment = datetime.fromtimestamp(record.created, tz=timezone.utc)
         line: dict[str, object] = {
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from lab.show.log import SEPARATOR
 from lab.tls.certificates import describe_names
 from lab.tls.events import (
     AlertSeen,
@@ -31,9 +32,12 @@ from lab.tls.messages import Certificate, ServerHello
 from lab.tls.outcome import is_fatal
 from lab.tls.text import escaped
 
+_WORDS = {Fact.CERTIFICATE_REFUSED: "certificate rejected"}
 # A handshake has some 15 stages. Of one that has more than this, the rest is counted.
 _MOST_STAGES = 64
 _OVER = (Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT)
+_STYLES = {"accepted": "green", "rejected": "red", "rejected by the client": "red"}
+_FAILED_STYLE = "yellow"
 _ABOUT_CERTIFICATE = (
     Fact.CERTIFICATE_VERIFIED,
     Fact.CERTIFICATE_REFUSED,
@@ -44,7 +48,7 @@ _ABOUT_CERTIFICATE = (
 class StageLog:
     """An event sink that logs the connection of ``peer`` (its address, as text).
 
-    At INFO, an accepted handshake is logged when its call returns, a refused or failed one when
+    At INFO, an accepted handshake is logged when its call returns, a rejected or failed one when
     its connection is closed, so that the line also tells how the client left. At DEBUG, each
     event has a line of its own besides; the level counts that is set when the connection begins.
     """
@@ -77,7 +81,7 @@ class StageLog:
         elif isinstance(event, LocalFact):
             self._take_fact(event)
         elif isinstance(event, AlertSeen) and event.endpoint is Endpoint.CLIENT and is_fatal(event):
-            self._result = self._result or "refused by the client"
+            self._result = self._result or "rejected by the client"
 
     def _keep(self, event: Event, words: str) -> None:
         """Keep a stage for the line: the first ones, and of those behind them what decides."""
@@ -107,9 +111,9 @@ class StageLog:
         elif fact is Fact.NOT_DECODED:
             self._decoded = False
         elif fact is Fact.CERTIFICATE_REFUSED:
-            self._result = "refused"
+            self._result = "rejected"
         elif fact in _OVER:
-            self._result = self._result or ("timed out" if fact is Fact.TIMED_OUT else "failed")
+            self._result = self._result or "failed"
         elif fact is Fact.CLOSED:
             self._log_handshake(self._result or "failed")
 
@@ -132,7 +136,7 @@ class StageLog:
         return _unread(event)
 
     def _fact(self, event: LocalFact) -> str:
-        words: str = event.fact.value
+        words = _WORDS.get(event.fact, event.fact.value)
         if event.fact is Fact.NOT_DECODED:
             words += " (too many at a time: see --decode-share; -v decodes all)"
         if event.reason:
@@ -144,10 +148,10 @@ class StageLog:
 
     def _log_handshake(self, result: str) -> None:
         self._done = True
-        version = self._version or "no version"
+        verdict = f"{self._version or 'version unknown:'} {result}"
         self._log(
             logging.INFO,
-            f"HANDSHAKE | peer={self._peer} | {version} {result} | {_joined(self._stages)}",
+            ("HANDSHAKE", f"peer={self._peer}", verdict, *_by_endpoint(self._stages)),
             {
                 "event": "handshake",
                 "peer": self._peer,
@@ -156,6 +160,7 @@ class StageLog:
                 "decoded": self._decoded,
                 "stages": [{"at": whose, "stage": words} for whose, words in self._stages],
             },
+            {"style": (2, _STYLES.get(result, _FAILED_STYLE)), "stacked": True},
         )
         self._stages = []
 
@@ -163,20 +168,28 @@ class StageLog:
         whose = _whose(event)
         fields: dict[str, object] = {"event": "stage", "peer": self._peer, "at": whose}
         fields["stage"] = words
+        parts: tuple[str, ...] = (whose, words)
         if isinstance(event, WireEvent):
             octets = sum(span.length for span in event.records)
             fields |= {"bytes": octets, "encrypted": event.encrypted}
-            whose += " sent"
-            words += f" | {octets} bytes on the wire{', encrypted' if event.encrypted else ''}"
-        self._log(logging.DEBUG, f"STAGE | peer={self._peer} | {whose} | {words}", fields)
+            wire = f"{octets} bytes on the wire{', encrypted' if event.encrypted else ''}"
+            parts = (f"{whose} sent", words, wire)
+        self._log(logging.DEBUG, ("STAGE", f"peer={self._peer}", *parts), fields)
 
-    def _log(self, level: int, message: str, fields: Mapping[str, object]) -> None:
+    def _log(
+        self,
+        level: int,
+        parts: tuple[str, ...],
+        fields: Mapping[str, object],
+        look: Mapping[str, object] | None = None,
+    ) -> None:
         if not self._logger.isEnabledFor(level):
             return
         # Made by hand, as the search for the calling line costs more than the rest and would
         # always come to this one.
+        extra = {"fields": fields, "parts": parts, **(look or {})}
         record = self._logger.makeRecord(
-            self._logger.name, level, __file__, 0, message, (), None, extra={"fields": fields}
+            self._logger.name, level, __file__, 0, SEPARATOR.join(parts), (), None, extra=extra
         )
         self._logger.handle(record)
 
@@ -220,8 +233,8 @@ def _certificate(der: bytes) -> str:
     return f"subject={seen.subject!r} issuer={seen.issuer!r} serial={seen.serial:#x}"
 
 
-def _joined(stages: list[tuple[str, str]]) -> str:
-    """Stages in order, those of one end together: ``client: A, B | server: C``."""
+def _by_endpoint(stages: list[tuple[str, str]]) -> list[str]:
+    """Return stages in order, those of one end together: ``client: A, B``, ``server: C``."""
     parts: list[str] = []
     last = ""
     for whose, words in stages:
@@ -230,4 +243,4 @@ def _joined(stages: list[tuple[str, str]]) -> str:
         else:
             parts.append(f"{whose}: {words}")
         last = whose
-    return " | ".join(parts)
+    return parts

@@ -86,6 +86,8 @@ async def test_a_bug_is_a_500_with_its_traceback_in_the_log(certs: Path, times: 
             assert ended == ""
         assert len(siege.log.bad) == times
         for line in siege.log.bad:
-            assert line.startswith("[SERVER] FAILED | peer=127.0.0.1 | cert-CN='mtls-client' | ")
+            assert line.startswith(
+                "[SERVER] INTERNAL ERROR | peer=127.0.0.1 | cert-CN='mtls-client' | "
+            )
             assert "ZeroDivisionError: a bug of the store" in line
         siege.log.bad.clear()

@@ -101,7 +101,7 @@ def test_who_counts_needs_no_descriptor_for_it(certs: Path, crew: Crew) -> None:
         assert len(pids) == 2
         asyncio.run(reset_in_a_shortage(server.port, pids))
         assert server.stop() == 0
-    assert not [line for line in server.lines if "Traceback" in line or "FAULT" in line]
+    assert not [line for line in server.lines if "Traceback" in line or "INTERNAL ERROR" in line]
 
 
 def test_it_stops_in_order_while_there_are_no_descriptors(certs: Path) -> None:

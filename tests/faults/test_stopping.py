@@ -50,7 +50,7 @@ def in_order(server: ServerProcess) -> bool:
     """Whether it has stopped, and said nothing that a client may not cause."""
     server.until(r"\] Stopped\.$")
     return server.process.wait(30) == 0 and not [
-        line for line in server.lines if "Traceback" in line or "FAULT" in line
+        line for line in server.lines if "Traceback" in line or "INTERNAL ERROR" in line
     ]
 
 

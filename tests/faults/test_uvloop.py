@@ -69,4 +69,4 @@ def test_the_central_faults(certs: Path, attack: Callable[[Target], Awaitable[No
     with served("--certs", certs, *WORDS, "--loop", "uvloop") as server:
         asyncio.run(attacked(server.port, certs, server.process.pid, attack))
         assert server.stop() == 0
-    assert not [line for line in server.lines if "Traceback" in line or "FAULT" in line]
+    assert not [line for line in server.lines if "Traceback" in line or "INTERNAL ERROR" in line]

@@ -71,7 +71,7 @@ def test_a_subject_may_have_no_common_name() -> None:
     ids=["empty", "garbage", "name not UTF-8"],
 )
 def test_what_cannot_be_read_is_said_so(der: bytes) -> None:
-    with pytest.raises(UnreadableCertificate, match="client certificate cannot be read"):
+    with pytest.raises(UnreadableCertificate, match="client certificate cannot be decoded"):
         ClientIdentity.from_der(der)
 
 

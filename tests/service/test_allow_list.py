@@ -103,12 +103,12 @@ def test_the_reason_shows_the_names_on_one_line() -> None:
     denial = by_cn("a")(client("DNS:x.example", cn="b\n\x1b[31m"))
     assert denial is not None
     assert denial.message == (
-        "the client certificate is valid, and none of its names is on the list of those that are "
-        r"served here: CN=b\n\x1b[31m, DNS:x.example"
+        "the client certificate is valid, but none of its names is on the server's allow-list"
+        r": CN=b\n\x1b[31m, DNS:x.example"
     )
     nameless = by_cn("a")(client(cn=None))
     assert nameless is not None
-    assert nameless.message.endswith("served here: no subject")
+    assert nameless.message.endswith("allow-list: no subject")
 
 
 def test_the_reason_is_bounded() -> None:
@@ -132,10 +132,10 @@ def test_the_reason_is_bounded() -> None:
         ("email:nobody", "an address in ASCII"),
         ("email:a@b@c", "an address in ASCII"),
         ("email:ñ@client.example", "an address in ASCII"),
-        ("URI:", "a whole URI"),
-        ("URI:no-scheme", "a whole URI"),
-        ("URI:https://a b/", "a whole URI"),
-        ("URI:https://ñ/", "a whole URI"),
+        ("URI:", "an absolute URI"),
+        ("URI:no-scheme", "an absolute URI"),
+        ("URI:https://a b/", "an absolute URI"),
+        ("URI:https://ñ/", "an absolute URI"),
         ("URI:spiffe://Lab.example/client", "SPIFFE ID"),
         ("URI:SPIFFE://lab.example/client", "SPIFFE ID"),
         ("URI:spiffe://lab.example/client/", "SPIFFE ID"),
@@ -161,5 +161,5 @@ def test_spiffe_ids_that_are_allowed(text: str) -> None:
 
 
 def test_an_empty_common_name_is_refused() -> None:
-    with pytest.raises(NotAName, match="empty name"):
+    with pytest.raises(NotAName, match="the name is empty"):
         by_cn("a", "")

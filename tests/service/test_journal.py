@@ -30,8 +30,8 @@ def test_a_peers_text_stays_on_its_line_and_between_its_quotes(text: str) -> Non
         journal.admitted(common_name=text, authenticated=True, doing="serving /todo"),
         journal.todo_created(common_name=text, item={"task": text}),
         journal.store_unavailable(common_name=text, reason=text),
-        journal.abandoned(peer=text, common_name=text, reason="x"),
-        journal.failed(peer=text, common_name=text, request_line=text),
+        journal.aborted(peer=text, common_name=text, reason="x"),
+        journal.request_failed(peer=text, common_name=text, request_line=text),
     ):
         assert entry.message.isprintable()
 
@@ -56,7 +56,7 @@ async def test_no_request_can_forge_a_line(text: str, caplog: pytest.LogCaptureF
         assert all(message.isprintable() for message in caplog.messages)
         first = caplog.messages[0]
         assert first.startswith(
-            ("REQUEST | peer=192.0.2.1 | cert-CN='mtls-client' | \"", "ABANDONED")
+            ("REQUEST | peer=192.0.2.1 | cert-CN='mtls-client' | \"", "ABORTED")
         )
         assert not any(message.startswith("[SERVER]") for message in caplog.messages)
 
@@ -100,8 +100,8 @@ async def test_fields_stand_beside_the_sentence(caplog: pytest.LogCaptureFixture
 
 def test_what_nobody_listens_to_is_not_made(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "lab.server")
-    journal.write(journal.Entry(message="x"))
+    journal.write(journal.Entry(parts=("x",)))
     assert caplog.records == []
-    journal.write(journal.Entry(message="x", level=logging.ERROR), error=ValueError("y"))
+    journal.write(journal.Entry(parts=("x",), level=logging.ERROR), error=ValueError("y"))
     assert caplog.records[0].exc_info is not None
     assert caplog.records[0].name == "lab.server"

@@ -323,5 +323,5 @@ async def test_what_tls_refuses_after_the_handshake_is_told(
 
     async with running(certs) as server:
         assert await in_thread(lambda: garble(server.port))  # an alert
-    (line,) = [message for message in caplog.messages if message.startswith("ABANDONED")]
+    (line,) = [message for message in caplog.messages if message.startswith("ABORTED")]
     assert "bad record mac" in line

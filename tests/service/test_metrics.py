@@ -96,9 +96,9 @@ def test_alerts_that_no_registry_knows_are_one_series() -> None:
         sink(LocalFact(time=0.25, endpoint=Endpoint.SERVER, fact=Fact.HANDSHAKE_FAILED))
     series = counted(metrics)
     assert only(series, "handshakes_total") == {
-        labels(version="none", outcome="refused", alert="other", alert_by="client"): 6
+        labels(version="none", outcome="rejected", alert="other", alert_by="client"): 6
     }
-    assert only(series, "handshake_duration_seconds_sum") == {labels(outcome="refused"): 1.5}
+    assert only(series, "handshake_duration_seconds_sum") == {labels(outcome="rejected"): 1.5}
 
 
 def test_limits_by_name() -> None:

@@ -127,13 +127,13 @@ async def test_handshakes_by_version_outcome_and_alert(
     assert only(series, "handshakes_total") == {
         handshakes("TLS 1.2", "accepted"): 2,
         handshakes("TLS 1.3", "accepted"): 3,
-        handshakes("TLS 1.2", "refused", "handshake_failure"): 1,
-        handshakes("TLS 1.3", "refused", "certificate_required"): 1,
-        handshakes("TLS 1.3", "refused", "unknown_ca"): 1,
+        handshakes("TLS 1.2", "rejected", "handshake_failure"): 1,
+        handshakes("TLS 1.3", "rejected", "certificate_required"): 1,
+        handshakes("TLS 1.3", "rejected", "unknown_ca"): 1,
     }
     assert only(series, "handshake_duration_seconds_count") == {
         labels(outcome="accepted"): 5,
-        labels(outcome="refused"): 3,
+        labels(outcome="rejected"): 3,
     }
     assert only(series, "requests_total") == {labels(method="GET", route="/todo", code="200"): 5}
     assert only(series, "request_duration_seconds_count") == {labels(route="/todo"): 5}
@@ -185,7 +185,7 @@ async def test_hostile_names_make_no_series(certs: Path, tmp_path: Path) -> None
         after = await running.scrape()
     assert after.keys() == before.keys()
     assert only(after, "handshakes_total") == {
-        handshakes("TLS 1.2", "refused", "handshake_failure"): 21
+        handshakes("TLS 1.2", "rejected", "handshake_failure"): 21
     }
 
 
@@ -225,7 +225,7 @@ async def test_health_of_a_server_that_works_and_of_one_that_stops(certs: Path) 
     async with monitored(certs, limits=limits, closes=False) as running:
         assert await running.health() == (
             200,
-            {"status": "ok", "message": "connections are accepted and the store answers"},
+            {"status": "ok", "message": "accepting connections, and the store responds"},
         )
         _, writer = await asyncio.open_connection("127.0.0.1", running.port)
         while not running.server.connections:
@@ -255,7 +255,7 @@ async def test_health_of_a_server_that_does_not_listen_yet(certs: Path) -> None:
     ("store", "message"),
     [
         (BrokenStore(), "the disk is full"),
-        (SilentStore(), "the store has not answered within 0.05 s"),
+        (SilentStore(), "the store did not respond within 0.05 s"),
     ],
     ids=["broken", "silent"],
 )

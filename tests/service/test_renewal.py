@@ -160,7 +160,9 @@ async def test_a_broken_file_changes_nothing_and_is_told_once(
     async with keeping(lab, crl=lab.crl) as kept:
         breaks(lab)
         (line,) = await kept.looks(2)
-        assert line.startswith(f"CERTIFICATES | those in use stay in use: {lab.folder.parent}")
+        assert line.startswith(
+            f"CERTIFICATES | keeping the current certificates: {lab.folder.parent}"
+        )
         assert says in line
         assert await kept.looks(3) == []
         assert await kept.asked() == [line]
@@ -180,7 +182,7 @@ async def test_a_broken_file_changes_nothing_and_is_told_once(
 async def test_the_same_file_put_back_is_told_too(lab: Lab, tmp_path: Path) -> None:
     async with keeping(lab) as kept:
         lab.server_key.rename(tmp_path / "aside")
-        assert "stay in use" in (await kept.looks(2))[0]
+        assert "keeping the current certificates" in (await kept.looks(2))[0]
         (tmp_path / "aside").rename(lab.server_key)
         (line,) = await kept.looks(2)
         assert IN_USE in line
@@ -207,7 +209,7 @@ async def test_what_was_kept_is_used_until_the_files_are_mended(lab: Lab) -> Non
         lab.new_server(now=utc_now() + 3 * DAY)
         assert kept.renewal.load(loaded) is loaded
         (line,) = kept.lines.all()
-        assert "those in use stay in use" in line
+        assert "keeping the current certificates" in line
         assert await kept.looks(3) == []
         ahead = 4 * DAY
         (line,) = await kept.looks(1)
@@ -225,7 +227,7 @@ async def test_a_context_that_cannot_be_taken_is_tried_again(lab: Lab) -> None:
         for _ in range(4):
             await kept.renewal.look(full)
         (line,) = kept.lines.all()
-        assert "stay in use: [Errno 24] Too many open files" in line
+        assert "keeping the current certificates: [Errno 24] Too many open files" in line
         await kept.renewal.look(taken.append)
     assert len(taken) == 1
 
@@ -242,7 +244,8 @@ async def test_a_fault_of_the_system_is_not_said_to_be_the_files(
             patch.setattr("lab.service.server_files.server_context", full)
             (line,) = await kept.looks(3)
         assert line.endswith(
-            "be handed to OpenSSL: [Errno 28] No space left on device. See to the system."
+            "[Errno 28] No space left on device. Check disk space, memory and the limit of open "
+            "files."
         )
         assert IN_USE in (await kept.looks(1))[0]
 
@@ -272,7 +275,7 @@ async def test_the_end_of_a_list_in_use_is_told_once(lab: Lab) -> None:
         offset = 3 * DAY
         (line,) = await kept.looks(3)
         assert "a revocation list expired at " in line
-        assert line.endswith(f"CA are refused until {lab.crl} has a current one")
+        assert line.endswith(f"its CA; put a current list into {lab.crl}")
         offset = 0 * DAY
         lab.new_list()
         assert "revocation list: 0 revoked, until" in (await kept.looks(2))[0]
@@ -286,7 +289,9 @@ async def test_a_ca_without_a_list_is_named(lab: Lab) -> None:
         ca.write_bytes(ca.read_bytes() + certificates_pem((other,)))
         (line,) = await kept.looks(2)
         assert "| 2 trusted CAs | revocation list: 1 revoked, until " in line
-        assert line.endswith("| no current list of 'CN=Another CA': its clients are refused")
+        assert line.endswith(
+            "| no current revocation list of 'CN=Another CA': rejecting its clients"
+        )
 
 
 async def test_it_runs_beside_the_server(lab: Lab) -> None:

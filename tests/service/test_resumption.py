@@ -67,7 +67,7 @@ async def test_a_certificate_that_has_expired_since_is_told_so(
         assert reused
         assert answer.startswith(b"HTTP/1.1 401 ")
         assert b"Connection: close" in answer
-        assert b"has expired since this TLS session began" in answer
+        assert b"has expired since this TLS session was established" in answer
     finally:
         await server.close()
 
@@ -120,5 +120,5 @@ async def test_files_that_change_meanwhile_are_not_used_for_it(lab: Lab) -> None
         lab.crl.write_bytes(b"")
         moved = 3 * DAY
         lines = await kept.looks(3)
-        assert [line for line in lines if "stay in use" in line]
+        assert [line for line in lines if "keeping the current certificates" in line]
         (await in_thread(lambda: Visit(kept.port, client_tls(lab.folder)))).tls.close()

@@ -122,15 +122,15 @@ def edited(path: Path) -> None:
 
 
 REFUSED = {
-    no_folder: r"has no folder to be in; make .*folder",
-    folder_is_a_file: r"cannot be made: Not a directory; name another file with --store",
-    a_folder: r"is no regular file; name another one with --store",
-    dangling: r"is a link to .*nowhere, where there is no file; remove the link, or name another",
-    no_database: r"is no SQLite database, or is damaged; name another file",
-    another_program: r"is a database of another program; name another file with --store",
-    another_application: r"is a database of another program; name another file with --store",
-    newer: r"has schema 2, and this program knows 1; use the program that made it",
-    damaged: r"is damaged; stop the server, then put a backup in its place, or move it away",
+    no_folder: r"cannot be created: there is no folder .*folder; create it",
+    folder_is_a_file: r"cannot be created: Not a directory; choose another file with --store",
+    a_folder: r"is not a regular file; choose another one with --store",
+    dangling: r"is a symbolic link to .*nowhere, which does not exist; remove the link, or",
+    no_database: r"is not an SQLite database, or is damaged; choose another file",
+    another_program: r"is a database of another program; choose another file with --store",
+    another_application: r"is a database of another program; choose another file with --store",
+    newer: r"has schema version 2, and this program supports 1; use the",
+    damaged: r"is damaged; stop the server, then restore a backup or move the file away",
     cut_short: r"is damaged; stop the server, then",
     edited: r"is damaged; stop the server, then",
 }
@@ -172,7 +172,7 @@ async def test_a_file_that_may_not_be_written_is_refused(tmp_path: Path) -> None
         await attempted(path)
     path.unlink()
     tmp_path.chmod(0o500)
-    with pytest.raises(StoreUnavailable, match="cannot be made: Permission denied"):
+    with pytest.raises(StoreUnavailable, match="cannot be created: Permission denied"):
         await attempted(path)
     tmp_path.chmod(0o700)
 
@@ -256,9 +256,9 @@ async def test_a_file_that_was_deleted_is_missed_and_not_made_anew(tmp_path: Pat
         for file in tmp_path.iterdir():
             file.unlink()
         for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="was deleted; put it back, or stop"):
+            with pytest.raises(StoreUnavailable, match="was deleted; restore it, or restart"):
                 await store.add(task="x", done=False)
-            with pytest.raises(StoreUnavailable, match="was deleted; put it back, or stop"):
+            with pytest.raises(StoreUnavailable, match="was deleted; restore it, or restart"):
                 await store.list()
         assert list(tmp_path.iterdir()) == []
 
@@ -422,7 +422,7 @@ def run_until_full(path: Path, how: str) -> str:
 def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     path = tmp_path / "todo.db"
     assert run_until_full(path, _BY_LIMIT) == (
-        f"{path} cannot be read or written (disk I/O error); see to the disk and its quota"
+        f"{path} cannot be read or written (disk I/O error); check the disk and its quota"
     )
     assert rows(path)[-1][1] == "room again"
 
@@ -443,7 +443,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_full(disk: Path) -> None:
     path = disk / "todo.db"
     assert run_until_full(path, _BY_DISK) == (
-        f"{path} cannot grow, as the disk is full; make room on it"
+        f"{path} cannot grow: the disk is full; free some space"
     )
     assert rows(path)[-1][1] == "room again"
 
@@ -454,7 +454,7 @@ async def test_a_disk_that_takes_no_writes(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     with pytest.raises(StoreUnavailable, match="cannot be opened; this user must be able to write"):
         await attempted(path)
-    with pytest.raises(StoreUnavailable, match="cannot be made: Read-only file system; name"):
+    with pytest.raises(StoreUnavailable, match="cannot be created: Read-only file system; choose"):
         await attempted(disk / "another.db")
 
 

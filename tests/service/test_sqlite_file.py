@@ -22,7 +22,7 @@ from tests.service.test_sqlite_store import opened, rows
 on_posix = pytest.mark.skipif(
     sys.platform == "win32", reason="needs a system where an open file can be replaced"
 )
-REPLACED = "was replaced while the server ran; stop the server first, or put the old file back"
+REPLACED = "was replaced while the server ran; restore the old file, or stop the server first"
 
 
 def by_name(_: Path, backup: Path, path: Path) -> None:
@@ -128,7 +128,7 @@ def copied_by_sqlite(path: Path) -> None:
         (larger, r"would lose what is in it to todo\.db-wal beside it"),
         (copied_by_sqlite, r"would lose what is in it to todo\.db-wal beside it"),
         (empty, r"would lose what is in it to todo\.db-wal beside it"),
-        (of_another_program, "is a database of another program; name another file"),
+        (of_another_program, "is a database of another program; choose another file"),
     ],
 )
 def test_a_log_of_another_file_is_not_taken_for_this_ones(

@@ -24,7 +24,7 @@ def test_what_names_a_store(text: str, path: Path | None) -> None:
 
 @pytest.mark.parametrize("text", ["", "sqlite", "sqlite:", "memory:", "SQLITE:x", "/srv/todo.db"])
 def test_what_names_none(text: str) -> None:
-    with pytest.raises(ValueError, match=r"a store is memory or sqlite:PATH, not"):
+    with pytest.raises(ValueError, match=r"is not a store; use memory or sqlite:PATH"):
         store_choice(text)
 
 

@@ -86,7 +86,7 @@ async def test_a_client_without_a_certificate(
     async with tallied(certs, share=0.0) as (port, found):
         await in_thread(lambda: refused(port, context))
     (summary,) = found
-    assert summary.outcome is HandshakeOutcome.REFUSED
+    assert summary.outcome is HandshakeOutcome.REJECTED
     assert (summary.version, summary.alert, summary.alert_by) == (code, alert, Endpoint.SERVER)
 
 
@@ -95,7 +95,7 @@ async def test_a_client_that_refuses_the_server(certs: Path, tmp_path: Path) -> 
     async with tallied(certs) as (port, found):
         await in_thread(lambda: refused(port, context))
     (summary,) = found
-    assert summary.outcome is HandshakeOutcome.REFUSED
+    assert summary.outcome is HandshakeOutcome.REJECTED
     assert (summary.alert, summary.alert_by) == (AlertDescription.UNKNOWN_CA, Endpoint.CLIENT)
 
 
@@ -156,7 +156,7 @@ def test_what_ends_nothing_is_no_alert_of_a_handshake() -> None:
     assert found == [
         HandshakeSummary(
             version=None,
-            outcome=HandshakeOutcome.REFUSED,
+            outcome=HandshakeOutcome.REJECTED,
             alert=AlertDescription.BAD_CERTIFICATE,
             alert_by=Endpoint.CLIENT,
             seconds=2.5,

@@ -122,8 +122,8 @@ async def test_a_store_that_fails_draws_503_and_one_line_with_the_reason(
             assert answer.json() == {
                 "error": "service_unavailable",
                 "field": None,
-                "message": "the store of items cannot serve just now, and nothing was changed; "
-                "the server's log says why",
+                "message": "the store is unavailable, and nothing was changed; the server log has "
+                "the details",
             }
             request_line, failure = caplog.records
             assert request_line.getMessage().endswith(' HTTP/1.1" 503 -')
@@ -312,7 +312,7 @@ async def test_without_a_certificate_every_request_draws_401(
             answer = await client.ask(request)
             assert (answer.status, answer.closes) == (401, False)
             assert answer.json()["error"] == "unauthorized"
-            assert "needs a client certificate" in str(answer.json()["message"])
+            assert "a client certificate is required" in str(answer.json()["message"])
             assert answer.headers["www-authenticate"] == 'ClientCertificate realm="mtls-lab"'
         await client.close()
     assert caplog.messages[0] == (

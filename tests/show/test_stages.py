@@ -71,9 +71,9 @@ def test_a_flood_of_records_hides_nothing_that_decides(
 ) -> None:
     record = told([fact(Fact.CONNECTED), *[sealed()] * number, *REFUSAL], caplog)
     line = record.getMessage()
-    assert " refused | server: connected" in line
+    assert " rejected | server: connected" in line
     assert line.endswith(
-        "server: certificate refused: peer did not return a certificate, alert fatal "
+        "server: certificate rejected: peer did not return a certificate, alert fatal "
         "certificate_required (116), handshake call failed, TCP closed (FIN), closed"
         if number
         else "closed"
