@@ -129,5 +129,5 @@ def test_a_certificate_that_is_too_long_to_describe_is_told_so(
         certificate=der,
     )
     line = told([refused, fact(Fact.CLOSED)], caplog).getMessage()
-    assert "certificate refused: self-signed certificate: not described: serial number" in line
+    assert "certificate rejected: self-signed certificate: not described: serial number" in line
     assert len(line) < 300
