@@ -9,6 +9,6 @@ import sys
 __version__ = "0.1.0"
 
 if getattr(sys, "argv", [])[:1] == ["-m"]:  # while runpy looks for the module to run
-    from lab.interpreter import refuse_unfit_interpreter
+    from lab.cli.interpreter import refuse_unfit_interpreter
 
     refuse_unfit_interpreter()

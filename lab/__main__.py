@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 
 import lab
-from lab.command_line import did_you_mean
-from lab.door import refuse, run
+from lab.cli.command_line import did_you_mean
+from lab.cli.run import refuse, run
 
 DOORS = {
     "certs": "make the certificates: a CA, a server, a client; inspect and issue more",

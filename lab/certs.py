@@ -10,15 +10,20 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab import certs_inspect, certs_issue
-from lab.command_line import CommandLine, Example, did_you_mean
-from lab.door import refuse, run, say
+from lab.cli import certs_inspect, certs_issue
+from lab.cli.command_line import CommandLine, Example, did_you_mean
+from lab.cli.run import refuse, run, say
 from lab.pki.errors import PkiError
-from lab.pki.files import DEFAULT_DIRECTORY, SET_HEADERS, SetPaths, set_rows
-from lab.pki.plan import DEFAULT_PFX_PASSWORD, KeyType, SetPlan
+from lab.pki.files.lab_set import (
+    DEFAULT_DIRECTORY,
+    SET_HEADERS,
+    SetPaths,
+    set_rows,
+)
+from lab.pki.files.set_writing import write_set
 from lab.pki.profiles import CA_DAYS, CLIENT_NAME, LEAF_DAYS
-from lab.pki.writing import write_set
-from lab.show.table import print_table
+from lab.pki.requests import DEFAULT_PFX_PASSWORD, KeyType, SetPlan
+from lab.show.text.table import print_table
 
 DOOR = "lab.certs"
 MORE = {"inspect": certs_inspect.main, "issue": certs_issue.main}

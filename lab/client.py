@@ -11,8 +11,13 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.command_line import CommandLine, Example, plain_text, seconds
-from lab.credentials import (
+from lab.cli.command_line import (
+    CommandLine,
+    Example,
+    plain_text,
+    seconds,
+)
+from lab.cli.identity_options import (
     ADDRESS_HELP,
     CERT_HELP,
     KEY_HELP,
@@ -20,19 +25,35 @@ from lab.credentials import (
     named_folder,
     named_identity,
 )
-from lab.door import complete, refuse, run, say
+from lab.cli.run import (
+    complete,
+    refuse,
+    run,
+    say,
+)
 from lab.pki.errors import PkiError
-from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_authorities, load_role
+from lab.pki.files.lab_set import (
+    DEFAULT_DIRECTORY,
+    Role,
+    SetPaths,
+    load_authorities,
+    load_role,
+)
 from lab.pki.identity import Identity
-from lab.probing.connection import NoConnection
-from lab.probing.exchange import ExchangeError
-from lab.probing.refusal import Admission, attempt_without_certificate
-from lab.probing.target import Target, TargetError, default_target, parse_target
-from lab.probing.todo import post_then_get
-from lab.probing.tracing import presenting
-from lab.show import client_text
+from lab.show.text import client_text
 from lab.stream.contexts import ClientTls, TlsVersion
-from lab.stream.errors import StreamError
+from lab.stream.stream_errors import StreamError
+from lab.tracing.connection import NoConnection
+from lab.tracing.http_client import ExchangeError
+from lab.tracing.negative_test import Admission, attempt_without_certificate
+from lab.tracing.target import (
+    Target,
+    TargetError,
+    default_target,
+    parse_target,
+)
+from lab.tracing.todo_client import post_then_get
+from lab.tracing.trace_server import presenting
 
 DOOR = "lab.client"
 DEFAULT_TASK = "Añadir endpoint POST"

@@ -12,30 +12,46 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.command_line import CommandLine, Example, plain_text
-from lab.credentials import ADDRESS_HELP
-from lab.door import complete, refuse, refuse_os_error, run, say
-from lab.inspection import Extent, explain, probe_own, probe_target
-from lab.pki import pem
-from lab.pki.ca_files import ensure_revocation_lists, load_authority
+from lab.cli.command_line import CommandLine, Example, plain_text
+from lab.cli.identity_options import ADDRESS_HELP
+from lab.cli.run import (
+    complete,
+    refuse,
+    refuse_os_error,
+    run,
+    say,
+)
 from lab.pki.errors import PkiError
-from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths
-from lab.pki.workshop import Workshop, new_workshop
-from lab.probing.campaign import NothingSelected, selection
-from lab.probing.connection import NoConnection
-from lab.probing.scenarios import SCENARIOS, UnknownScenario
-from lab.probing.survey import NotProbable
-from lab.probing.target import Target, TargetError, parse_target, requested_path
-from lab.probing.tracing import NoTrace, PlanRefused
-from lab.probing.trial import Approach, NotLoaded
-from lab.probing.verdicts import lesson
-from lab.show.explanation import print_explanation
-from lab.show.junit import junit
-from lab.show.probe_document import probe_document
-from lab.show.probe_table import print_list, print_report
-from lab.show.progress import progress
+from lab.pki.files import pem
+from lab.pki.files.ca_files import ensure_revocation_lists, load_authority
+from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
+from lab.pki.lab_ca import LabCA, new_lab_ca
+from lab.probing.attempt import Approach, NotLoaded
+from lab.probing.preflight import NotProbable
+from lab.probing.probe_server import (
+    Extent,
+    explain,
+    probe_own,
+    probe_target,
+)
+from lab.probing.results import Report
+from lab.probing.runner import NothingSelected, selection
+from lab.probing.scenarios.catalogue_order import SCENARIOS, UnknownScenario
+from lab.probing.verdict import lesson
+from lab.show.documents.junit import junit
+from lab.show.documents.probe_json import probe_document
+from lab.show.text.explanation import print_explanation
+from lab.show.text.probe_table import print_list, print_report
+from lab.show.text.progress import progress
 from lab.stream.contexts import TlsVersion
-from lab.tls.findings import Report
+from lab.tracing.connection import NoConnection
+from lab.tracing.target import (
+    Target,
+    TargetError,
+    parse_target,
+    requested_path,
+)
+from lab.tracing.trace_server import NoTrace, PlanRefused
 
 DOOR = "lab.probe"
 LAB = SetPaths(directory=DEFAULT_DIRECTORY)
@@ -266,17 +282,17 @@ def _run(options: argparse.Namespace) -> int:
     return 1 if report.faulty else 2
 
 
-def _shop(options: argparse.Namespace) -> Workshop:
+def _shop(options: argparse.Namespace) -> LabCA:
     now = datetime.now(timezone.utc)
     if options.target is None:
-        return new_workshop(now)
+        return new_lab_ca(now)
     certificate = options.ca_cert or LAB.certificate(Role.CA)
     key = options.ca_key or LAB.key(Role.CA)
     password: pem.Password = _ask_password if sys.stdin.isatty() else None
     if options.ca_key_password_file:
         data = pem.read_input(options.ca_key_password_file, remedy="Name a file that is there")
         password = data.rstrip(b"\r\n")
-    return Workshop(authority=load_authority(certificate, key, password, now=now), now=now)
+    return LabCA(authority=load_authority(certificate, key, password, now=now), now=now)
 
 
 def _ask_password() -> bytes:

@@ -10,18 +10,15 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from functools import partial
 
-from lab.command_line import port_number
-from lab.credentials import named_folder
-from lab.door import refuse, run
-from lab.log_output import stderr_handler
+from lab.cli.command_line import port_number
+from lab.cli.identity_options import named_folder
+from lab.cli.log_output import stderr_handler
+from lab.cli.run import refuse, run
+from lab.cli.server_options import limits_of, parser
+from lab.http import log_entries
 from lab.pki.errors import PkiError
-from lab.pki.writing import ensure_set
-from lab.server_options import limits_of, parser
-from lab.service import journal
-from lab.service.access import Policy
-from lab.service.allow_list import AllowList, NotAName
-from lab.service.server_files import ServerFiles
-from lab.serving import (
+from lab.pki.files.set_writing import ensure_set
+from lab.serving.process import (
     CannotServe,
     Runner,
     Serving,
@@ -30,9 +27,12 @@ from lab.serving import (
     serve_as_member,
     serve_by_workers,
 )
-from lab.show.log import JsonFormatter, TextFormatter
+from lab.serving.server_files import ServerFiles
+from lab.serving.workers import Member
+from lab.show.text.log_format import JsonFormatter, TextFormatter
 from lab.stream.contexts import ClientAuth, TlsVersion
-from lab.workers import Member
+from lab.todo.access import Policy
+from lab.todo.allow_list import AllowList, NotAName
 
 DOOR = "lab.server"
 
@@ -71,20 +71,22 @@ def _serve(start: Runner, settings: Serving, member: Member | None = None) -> in
 
 def log_to_stderr(log_format: str, *, verbose: bool) -> None:
     """Let the journal, and all else that is logged, come out on stderr."""
-    handler = stderr_handler(lambda count: journal.record_of(journal.lines_dropped(count=count)))
+    handler = stderr_handler(
+        lambda count: log_entries.record_of(log_entries.lines_dropped(count=count))
+    )
     handler.setFormatter(_formatter(log_format))
     # What no line of ours shows need not be looked up for each.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # The root, so that what asyncio has to say comes in the same form.
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    journal.LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
+    log_entries.LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
 def _formatter(log_format: str) -> logging.Formatter:
     if log_format == "json":
         return JsonFormatter()
     if sys.stderr.isatty():
-        from lab.show.terminal_log import TerminalFormatter  # here, as rich takes memory
+        from lab.show.text.terminal_log import TerminalFormatter
 
         return TerminalFormatter("SERVER", sys.stderr)
     return TextFormatter("SERVER")
@@ -120,7 +122,7 @@ def _files(options: argparse.Namespace) -> ServerFiles:
     named_folder(options.certs)
     if ensure_set(options.certs, now=datetime.now(timezone.utc)):
         made = f"No certificates in {options.certs}: made a new CA, server and client there"
-        journal.LOGGER.info(made)
+        log_entries.LOGGER.info(made)
     return ServerFiles(
         directory=options.certs,
         crl=options.crl,

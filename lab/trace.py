@@ -14,34 +14,57 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.command_line import CommandLine, Example, seconds
-from lab.credentials import (
+from lab.cli.command_line import CommandLine, Example, seconds
+from lab.cli.identity_options import (
     ADDRESS_HELP,
     CERT_HELP,
     KEY_HELP,
     named_authorities,
     named_identity,
 )
-from lab.door import complete, refuse, refuse_os_error, run, say
+from lab.cli.run import (
+    complete,
+    refuse,
+    refuse_os_error,
+    run,
+    say,
+)
 from lab.pki.errors import PkiError
-from lab.pki.files import DEFAULT_DIRECTORY, Role, SetPaths, load_role
-from lab.pki.plan import KeyType, SetPlan
-from lab.pki.writing import ensure_set
-from lab.probing.connection import NoConnection
-from lab.probing.target import (
+from lab.pki.files.lab_set import (
+    DEFAULT_DIRECTORY,
+    Role,
+    SetPaths,
+    load_role,
+)
+from lab.pki.files.set_writing import ensure_set
+from lab.pki.requests import KeyType, SetPlan
+from lab.serving.temporary_server import HOST, temporary_server
+from lab.show.documents.trace_json import document
+from lab.show.text.comparison import print_comparison
+from lab.show.text.sequence import print_trace
+from lab.stream.contexts import (
+    ClientTls,
+    IdentityFiles,
+    ServerTls,
+    TlsVersion,
+)
+from lab.tracing.connection import NoConnection
+from lab.tracing.results import Trace
+from lab.tracing.target import (
     Target,
     TargetError,
     default_target,
     parse_target,
     requested_path,
 )
-from lab.probing.tracing import NoTrace, Plan, PlanRefused, conclude, listens, watch
-from lab.service.own import HOST, own_server
-from lab.show.comparison import print_comparison
-from lab.show.document import document
-from lab.show.sequence import print_trace
-from lab.stream.contexts import ClientTls, IdentityFiles, ServerTls, TlsVersion
-from lab.tls.trace import Trace
+from lab.tracing.trace_server import (
+    NoTrace,
+    Plan,
+    PlanRefused,
+    conclude,
+    listens,
+    watch,
+)
 
 DOOR = "lab.trace"
 
@@ -157,7 +180,7 @@ def _add_certificates(made: CommandLine) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class TraceOptions:
     """Where to trace: a server that runs, or the lab's own to start here (``own``)."""
 
     target: Target
@@ -189,7 +212,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.trace"
     return 0
 
 
-def _setting(options: argparse.Namespace, scratch: Path) -> Setting:
+def _setting(options: argparse.Namespace, scratch: Path) -> TraceOptions:
     """The target, and for the lab's own servers the CA that they use."""
     lab_ca = DEFAULT_DIRECTORY / "ca.crt"
     known = lab_ca if lab_ca.exists() else None
@@ -197,14 +220,18 @@ def _setting(options: argparse.Namespace, scratch: Path) -> Setting:
         target = parse_target(options.target)
         trust = ClientTls(server_ca=known, system_trust=True)
         notice = f"Tracing {target.authority}."
-        return Setting(target=target, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice)
+        return TraceOptions(
+            target=target, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice
+        )
     lab = default_target(os.environ)
     if lab.host != HOST or listens(lab.host, lab.port):
         trust = ClientTls(server_ca=known)
         notice = f"Tracing the server that listens at {lab.authority}."
         if lab.host != HOST:
             notice = f"Tracing {lab.authority}, which MTLS_SERVER_HOST names."
-        return Setting(target=lab, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice)
+        return TraceOptions(
+            target=lab, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice
+        )
     certs = DEFAULT_DIRECTORY if SetPaths(directory=DEFAULT_DIRECTORY).existing() else scratch
     now = datetime.now(timezone.utc)
     ensure_set(certs, now=now, plan=SetPlan(key_type=KeyType.EC))
@@ -219,10 +246,10 @@ def _setting(options: argparse.Namespace, scratch: Path) -> Setting:
         f"process, with {made}. Both ends are shown."
     )
     trust = ClientTls(server_ca=files.ca_path)
-    return Setting(target=lab, own=own, trust=trust, certs=certs, notice=notice)
+    return TraceOptions(target=lab, own=own, trust=trust, certs=certs, notice=notice)
 
 
-def _plan(options: argparse.Namespace, setting: Setting) -> Plan:
+def _plan(options: argparse.Namespace, setting: TraceOptions) -> Plan:
     tls = setting.trust
     if options.insecure:
         tls = ClientTls(verify_server=False)
@@ -259,7 +286,7 @@ async def _traces(plan: Plan, own: ServerTls | None, versions: Sequence[TlsVersi
         if own is None:
             traces.append(conclude(one, await watch(one)))
             continue
-        async with own_server(own) as server:
+        async with temporary_server(own) as server:
             one = replace(one, target=Target(host=HOST, port=server.port))
             seen = await watch(one)
         # Behind the block the server has closed its connection, so its view is whole.

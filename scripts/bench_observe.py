@@ -17,8 +17,8 @@ from bench_processes import Process, free_port, handshake, lab_server, running, 
 from bench_rows import Row, row
 from bench_rows import ratios as ratios_of
 
-from lab.pki.plan import SetPlan
-from lab.pki.writing import write_set
+from lab.pki.files.set_writing import write_set
+from lab.pki.requests import SetPlan
 from lab.stream.contexts import (
     ClientTls,
     IdentityFiles,
@@ -27,9 +27,9 @@ from lab.stream.contexts import (
     client_context,
     server_context,
 )
-from lab.stream.keylog import KeyLogSource
+from lab.stream.key_log_source import KeyLogSource
 from lab.tls.events import Endpoint, MessageSeen
-from lab.tls.observer import HandshakeObserver
+from lab.tls.observer import Observer
 
 AT_ONCE = 4  # clients, so that the server is busy and not woken up for each
 DECODED = 200  # handshakes in a round of decoding alone
@@ -103,7 +103,7 @@ def _decoding(certs: Path, version: TlsVersion, rounds: int) -> Row:
     for _ in range(rounds):
         start = time.process_time()
         for _ in range(DECODED):
-            observer = HandshakeObserver()
+            observer = Observer()
             observer.learn(secrets)
             events = [event for who, data in flights for event in observer.feed(who, data, 0.0)]
             events += observer.finish()

@@ -23,9 +23,9 @@ from typing import Any, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from lab.http.message import json_bytes
 from lab.pki.profiles import CLIENT_NAME
-from lab.service.message import json_bytes
-from lab.service.store import SEEDS
+from lab.todo.store import SEEDS
 
 KEEP_ALIVE = 120  # seconds
 Message = dict[str, Any]

@@ -18,8 +18,8 @@ from pathlib import Path
 from bench_processes import PATIENCE, ROOT, free_port, running, s_server
 from bench_rows import Row, row
 
-from lab.pki.plan import KeyType, SetPlan
-from lab.pki.writing import write_set
+from lab.pki.files.set_writing import write_set
+from lab.pki.requests import KeyType, SetPlan
 from lab.stream.contexts import TlsVersion
 
 AT_ONCE = 4  # the probe's own default

@@ -31,9 +31,14 @@ from bench_rows import Row, row
 from bench_rows import ratios as ratios_of
 from bench_servers import AT_ONCE, Server, available
 
-from lab.pki.plan import SetPlan
-from lab.pki.writing import write_set
-from lab.stream.contexts import ClientTls, IdentityFiles, TlsVersion, client_context
+from lab.pki.files.set_writing import write_set
+from lab.pki.requests import SetPlan
+from lab.stream.contexts import (
+    ClientTls,
+    IdentityFiles,
+    TlsVersion,
+    client_context,
+)
 
 _T = TypeVar("_T")
 RATE = 200.0  # requests a second: what all can sustain

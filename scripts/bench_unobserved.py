@@ -9,9 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from lab.cli.server_options import parser
 from lab.server import log_to_stderr, serving
-from lab.server_options import parser
-from lab.serving import serve
+from lab.serving.process import serve
 
 if __name__ == "__main__":
     options = parser().parse_args()

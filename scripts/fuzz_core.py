@@ -16,8 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.tls.certificates import describe, distinguished_name
-from lab.tls.codepoints import HandshakeType, ProtocolVersion
+from lab.tls.code_points import HandshakeType, ProtocolVersion
 from lab.tls.events import (
     Endpoint,
     Event,
@@ -28,16 +27,17 @@ from lab.tls.events import (
     StreamEnded,
     Undecoded,
 )
-from lab.tls.message_parsing import Setting, parse_message
+from lab.tls.message_parsing import ParsingContext, parse_message
 from lab.tls.messages import Certificate, CertificateRequest
-from lab.tls.observer import HandshakeObserver
+from lab.tls.observer import Observer
 from lab.tls.reader import BeyondLimit, WireError
-from lab.tls.suites import KeyExchange
+from lab.tls.suite_parts import KeyExchange
+from lab.x509.certificates import describe, distinguished_name
 
 VECTORS = Path(__file__).resolve().parent.parent / "tests" / "vectors"
 INTERESTING = (0, 1, 2, 3, 0x14, 0x15, 0x16, 0x17, 0x7F, 0x80, 0xFE, 0xFF)
 SETTINGS = [
-    Setting(version=version, key_exchange=exchange, signed=signed)
+    ParsingContext(version=version, key_exchange=exchange, signed=signed)
     for version in (ProtocolVersion.TLS_1_1, ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3)
     for exchange in (KeyExchange.RSA, KeyExchange.DHE, KeyExchange.ECDHE)
     for signed in (True, False)
@@ -86,7 +86,7 @@ def load() -> Corpus:
 
 def observe(connection: Connection) -> list[Event]:
     """All events of a connection as it was."""
-    observer = HandshakeObserver()
+    observer = Observer()
     events = observer.learn(connection.key_log)
     for number, (sender, data) in enumerate(connection.pieces):
         events += observer.feed(sender, data, float(number))
@@ -131,7 +131,7 @@ def fuzz_message(corpus: Corpus, rng: random.Random) -> None:
 
 def fuzz_clear(corpus: Corpus, rng: random.Random) -> None:
     """Messages in the clear, in any order, some mutated, after a hello or two."""
-    observer = HandshakeObserver()
+    observer = Observer()
     events: list[Event] = []
     for number in range(rng.randrange(1, 6)):
         raw = rng.choice(corpus.messages)
@@ -161,7 +161,7 @@ def fuzz_connection(corpus: Corpus, rng: random.Random) -> None:
     lines = connection.key_log.splitlines(keepends=True)
     rng.shuffle(lines)
     key_log = "".join(lines if rng.random() < 0.8 else lines[1:])
-    observer = HandshakeObserver()
+    observer = Observer()
     events = observer.finish() if rng.random() < 0.1 else []
     for number, (sender, data) in enumerate(pieces):
         if number == learn_at:
@@ -183,7 +183,7 @@ def fuzz_certificate(corpus: Corpus, rng: random.Random) -> None:
 def fuzz_key_log(corpus: Corpus, rng: random.Random) -> None:
     """A mutated key log, with a connection behind it."""
     connection = rng.choice(corpus.connections)
-    observer = HandshakeObserver()
+    observer = Observer()
     observer.learn(mutate(connection.key_log.encode(), rng).decode("latin-1"))
     sender, data = connection.pieces[0]
     check(observer.feed(sender, data, 0.0) + observer.finish())

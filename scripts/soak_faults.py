@@ -17,7 +17,14 @@ from lab.stream.contexts import TlsVersion
 from tests.faults import attacks, greed
 from tests.faults.hostile_records import FIRST, LATER
 from tests.faults.hostile_requests import REQUESTS, SMUGGLED
-from tests.faults.peer import GET, End, Peer, Target, are_whole_records, post
+from tests.faults.peer import (
+    GET,
+    End,
+    Peer,
+    Target,
+    are_whole_records,
+    post,
+)
 from tests.faults.processes import short_of_descriptors
 
 CROWD = 120  # connections of one address at once, more than it may have without a handshake
@@ -46,7 +53,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Problem:
     """An attack with its judgement.
 
     ``told`` is what the server's log must then say; ``weight`` how often it comes beside others,
@@ -200,27 +207,27 @@ async def full_house(aim: Target, places: int) -> None:
 
 FULL_HOUSE = "a full house"
 # Those who wait for a time-out of the server's would leave the others no turn, as often as they.
-FAULTS: dict[str, Fault] = {
-    "reset": Fault(attack=_reset),
-    "no certificate": Fault(attack=refused, told=" rejected | "),
-    "no certificate, and no waiting": Fault(attack=refused_unread),
-    "hostile record": Fault(attack=_hostile_record),
-    "hostile record behind the handshake": Fault(attack=_hostile_record_later),
-    "garbled ClientHello": Fault(attack=_garbled_hello),
-    "ClientHello in pieces": Fault(attack=_hello_in_pieces),
-    "renegotiation": Fault(attack=_renegotiation, weight=2),
-    "hostile request": Fault(attack=_hostile_request),
-    "requests far ahead": Fault(attack=_ahead, told="--max-pipelined", weight=3),
-    "silence": Fault(attack=_silence, told="--handshake-timeout", weight=1),
-    "a silent crowd": Fault(attack=_silent_crowd, told="--max-handshakes-per-peer", weight=1),
-    "a crowd that failed and stays": Fault(attack=_failed_crowd, weight=1),
-    "a ClientHello now and then": Fault(attack=_creep, told="--handshake-timeout", weight=1),
-    "a head now and then": Fault(attack=_slow_head, told="--header-timeout", weight=1),
-    "a body now and then": Fault(attack=_slow_body, told="--body-timeout", weight=1),
-    "no further request": Fault(attack=_idle, told="--idle-timeout", weight=1),
-    "no answer to close_notify": Fault(attack=_no_goodbye, weight=1),
-    "no reading": Fault(attack=_no_reading, told="--write-timeout", weight=1),
-    "no descriptors": Fault(attack=_no_descriptors, told="NOT ACCEPTING", weight=0),
+FAULTS: dict[str, Problem] = {
+    "reset": Problem(attack=_reset),
+    "no certificate": Problem(attack=refused, told=" rejected | "),
+    "no certificate, and no waiting": Problem(attack=refused_unread),
+    "hostile record": Problem(attack=_hostile_record),
+    "hostile record behind the handshake": Problem(attack=_hostile_record_later),
+    "garbled ClientHello": Problem(attack=_garbled_hello),
+    "ClientHello in pieces": Problem(attack=_hello_in_pieces),
+    "renegotiation": Problem(attack=_renegotiation, weight=2),
+    "hostile request": Problem(attack=_hostile_request),
+    "requests far ahead": Problem(attack=_ahead, told="--max-pipelined", weight=3),
+    "silence": Problem(attack=_silence, told="--handshake-timeout", weight=1),
+    "a silent crowd": Problem(attack=_silent_crowd, told="--max-handshakes-per-peer", weight=1),
+    "a crowd that failed and stays": Problem(attack=_failed_crowd, weight=1),
+    "a ClientHello now and then": Problem(attack=_creep, told="--handshake-timeout", weight=1),
+    "a head now and then": Problem(attack=_slow_head, told="--header-timeout", weight=1),
+    "a body now and then": Problem(attack=_slow_body, told="--body-timeout", weight=1),
+    "no further request": Problem(attack=_idle, told="--idle-timeout", weight=1),
+    "no answer to close_notify": Problem(attack=_no_goodbye, weight=1),
+    "no reading": Problem(attack=_no_reading, told="--write-timeout", weight=1),
+    "no descriptors": Problem(attack=_no_descriptors, told="NOT ACCEPTING", weight=0),
 }
 FULL_HOUSE_TOLD = "--max-connections"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.service.board import INTERVAL
+from lab.serving.metrics.board import INTERVAL
 from tests.faults.processes import Observed, family
 
 ROOT = Path(__file__).resolve().parent.parent

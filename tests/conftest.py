@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from lab.pki.plan import KeyType, SetPlan
-from lab.pki.writing import write_set
-from tests.doors import Crew
+from lab.pki.files.set_writing import write_set
+from lab.pki.requests import KeyType, SetPlan
+from tests.support.doors import Crew
 
 # How fast the machine makes examples is no property of what is tested.
 settings.register_profile("lab", suppress_health_check=[HealthCheck.too_slow], deadline=None)

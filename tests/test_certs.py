@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from lab import certs
-from lab.pki.files import load_set
-from tests.pki_fixtures import utc_now
+from lab.pki.files.lab_set import load_set
+from tests.support.pki_fixtures import utc_now
 
 EC = ["--key-type", "ec"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors import run, served
+from tests.support.doors import run, served
 
 
 def test_post_then_get(certs: Path) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import server_options
-from tests.doors import PATIENCE, ROOT, served
-from tests.peers import free_port
+from lab.cli import server_options
+from tests.support.doors import PATIENCE, ROOT, served
+from tests.support.peers import free_port
 
 PORT = "9090"
 

@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from lab.stream.contexts import TlsVersion
-from tests.serving import PATIENCE, client_tls, in_thread, program, running
+from tests.support.serving import (
+    PATIENCE,
+    client_tls,
+    in_thread,
+    program,
+    running,
+)
 
 VERSIONS = pytest.mark.parametrize("version", list(TlsVersion), ids=lambda each: each.value)
 

@@ -10,7 +10,7 @@ import pytest
 
 import lab
 from lab.__main__ import DOORS
-from tests.doors import run
+from tests.support.doors import run
 
 
 def test_each_command_is_there() -> None:

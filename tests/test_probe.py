@@ -17,12 +17,23 @@ from typing import Any
 
 import pytest
 
-from lab.pki.identity_files import load_identity
+from lab.pki.files.identity_files import load_identity
 from lab.probe import main
-from lab.probing.scenarios import SCENARIOS
+from lab.probing.scenarios.catalogue_order import SCENARIOS
 from lab.stream.contexts import TlsVersion
-from tests.doors import PATIENCE, Done, environment, run, served
-from tests.peers import MAKES, Ask, free_port, served_by
+from tests.support.doors import (
+    PATIENCE,
+    Done,
+    environment,
+    run,
+    served,
+)
+from tests.support.peers import (
+    MAKES,
+    Ask,
+    free_port,
+    served_by,
+)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,12 @@ from typing import Any
 
 import pytest
 
-from tests.doors import PATIENCE, ROOT, run, served
+from tests.support.doors import (
+    PATIENCE,
+    ROOT,
+    run,
+    served,
+)
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^#+ ", TEXT, flags=re.M)}

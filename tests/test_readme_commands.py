@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors import ROOT
+from tests.support.doors import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
 

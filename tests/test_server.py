@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.pki.plan import KeyType, SetPlan
-from lab.pki.writing import write_set
-from tests.doors import run, served
-from tests.serving import client_tls, get
+from lab.pki.files.set_writing import write_set
+from lab.pki.requests import KeyType, SetPlan
+from tests.support.doors import run, served
+from tests.support.serving import client_tls, get
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a system with POSIX signals")
 

@@ -16,11 +16,16 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.doors import Done, run, served
-from tests.peers import MAKES, Ask, free_port, served_by
+from tests.support.doors import Done, run, served
+from tests.support.peers import (
+    MAKES,
+    Ask,
+    free_port,
+    served_by,
+)
 
 SCHEMA = json.loads(
-    resources.files("lab.show").joinpath("trace.schema.json").read_text(encoding="utf-8")
+    resources.files("lab.show.documents").joinpath("trace.schema.json").read_text(encoding="utf-8")
 )
 
 

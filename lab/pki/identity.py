@@ -14,8 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from lab.pki import der
 from lab.pki.keys import PrivateKey
+from lab.x509 import der
 
 RSASSA_PSS = bytes.fromhex("300b06092a864886f70d01010a")
 """The AlgorithmIdentifier in DER (RFC 4055, 3.1), without parameters: any hash will do."""

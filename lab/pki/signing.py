@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from lab.pki.keys import KeyKind, PrivateKey
 from lab.pki.profiles import Profile, SignatureHash
-from lab.tls.codepoints import SignatureScheme as Scheme
+from lab.tls.code_points import SignatureScheme as Scheme
 
 _PKCS1 = {
     Scheme.RSA_PKCS1_SHA256: SignatureHash.SHA256,

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from lab.pki.keys import KeyKind
 from lab.pki.signing import KeyTerms
 from lab.stream.contexts import TlsVersion
-from lab.tls.codepoints import ClientCertificateType, ExtensionType
-from lab.tls.codepoints import SignatureScheme as Scheme
+from lab.tls.code_points import ClientCertificateType, ExtensionType
+from lab.tls.code_points import SignatureScheme as Scheme
 from lab.tls.extensions import SignatureAlgorithms
 from lab.tls.messages import CertificateRequest
 

@@ -12,20 +12,20 @@ from collections.abc import Sequence
 from cryptography import x509
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
-from lab.probing.scenario import Family, TlsClient
-from lab.probing.trial import Trial
-from lab.tls.certificates import describe
-from lab.tls.codepoints import SignatureScheme
+from lab.diagnosis.evidence import summarize
+from lab.probing.attempt import ScenarioTrace
+from lab.probing.scenarios.scenario import ScenarioFamily, TlsClient
+from lab.tls.code_points import SignatureScheme
 from lab.tls.messages import CertificateRequest
-from lab.tls.summary import summarize
+from lab.x509.certificates import describe
 
 _SHOWN = 6
 
 
-def why_not_presented(trial: Trial) -> str:
+def why_not_presented(trial: ScenarioTrace) -> str:
     """Why the scenario's certificate did not reach the server; "" if it did, or if none is due."""
     client = trial.scenario.client
-    if trial.scenario.family is not Family.IDENTITY or not isinstance(client, TlsClient):
+    if trial.scenario.family is not ScenarioFamily.IDENTITY or not isinstance(client, TlsClient):
         return ""
     seen = summarize(trial.trace.events)
     leaf = trial.trace.client_certificate
@@ -46,7 +46,7 @@ def why_not_presented(trial: Trial) -> str:
     return "" if leaf is None else _kept_back(leaf, seen.request)
 
 
-def key_not_taken(trial: Trial) -> bool:
+def key_not_taken(trial: ScenarioTrace) -> bool:
     """Whether the client kept its certificate back: the server's request takes none like it."""
     seen = summarize(trial.trace.events)
     given = trial.trace.client_certificate is not None

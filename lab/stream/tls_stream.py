@@ -21,11 +21,16 @@ import ssl
 from dataclasses import dataclass
 from typing import NoReturn
 
-from lab.stream.errors import ConnectionLost, HandshakeTimedOut, StreamError, TlsFailed
+from lab.stream.observed_wire import ObserverFeed
+from lab.stream.stream_errors import (
+    ConnectionLost,
+    HandshakeTimedOut,
+    StreamError,
+    TlsFailed,
+)
 from lab.stream.waiting import within
-from lab.stream.watch import Watch
 from lab.stream.wire import Wire
-from lab.tls.codepoints import ProtocolVersion
+from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint, Fact, StreamEnd
 
 # A whole record of plaintext (RFC 9846 section 5.1): more at once would be buffered twice.
@@ -61,7 +66,7 @@ class TlsStream:
         endpoint: Endpoint,
         *,
         server_hostname: str | None = None,
-        watch: Watch | None = None,
+        watch: ObserverFeed | None = None,
     ) -> None:
         self._wire = wire
         self._endpoint = endpoint

@@ -7,11 +7,10 @@ This module must not know the other direction, nor what its records say.
 
 from __future__ import annotations
 
-from lab.tls import preamble
-from lab.tls.assembly import MessageAssembler
+from lab.tls import sniff
 from lab.tls.bounds import Budget
-from lab.tls.codepoints import HandshakeType
-from lab.tls.connection import Connection
+from lab.tls.code_points import HandshakeType
+from lab.tls.decryption import RecordDecryption, Sealed
 from lab.tls.events import (
     Endpoint,
     Malformed,
@@ -24,10 +23,11 @@ from lab.tls.events import (
     Undecoded,
     Unfinished,
 )
-from lab.tls.keylog import KeyRing
+from lab.tls.key_log import KeyRing
+from lab.tls.negotiated import Negotiated
 from lab.tls.reader import BeyondLimit, WireError
+from lab.tls.reassembly import MessageReassembler
 from lab.tls.records import Record, RecordReader
-from lab.tls.unsealing import Sealed, Unsealer
 
 SAMPLE = 64
 """How many bytes of what is no TLS are shown."""
@@ -39,14 +39,14 @@ class Direction:
     def __init__(
         self,
         sender: Endpoint,
-        connection: Connection,
+        connection: Negotiated,
         ring: KeyRing,
         budget: Budget | None = None,
     ) -> None:
         self.sender = sender
         self.reader = RecordReader()
-        self.assembler = MessageAssembler()
-        self.unsealer = Unsealer(sender, connection, ring)
+        self.assembler = MessageReassembler()
+        self.unsealer = RecordDecryption(sender, connection, ring)
         self.recognised = False  # the first bytes are TLS
         self.cut = False  # no more records are cut from its bytes
         self.stopped = False  # no more records of it are read
@@ -121,7 +121,7 @@ class Direction:
 
     def not_tls(self, time: float, first: bytes) -> NotTls:
         """The sender's ``first`` bytes, which are no TLS."""
-        protocol = preamble.recognise(first)
+        protocol = sniff.sniff(first)
         return NotTls(time=time, endpoint=self.sender, protocol=protocol, sample=first[:SAMPLE])
 
     def stream_ended(self, time: float, end: StreamEnd) -> StreamEnded:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from lab.tls.codepoints import (
+from lab.tls.code_points import (
     AlertDescription,
     AlertLevel,
     ContentType,

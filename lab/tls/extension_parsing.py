@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 
 from lab.tls import bounds
 from lab.tls import extensions as ext
-from lab.tls.codepoints import (
+from lab.tls.code_point import CodePoints, code_table
+from lab.tls.code_points import (
     CertificateCompressionAlgorithm,
     CertificateStatusType,
     ECPointFormat,
@@ -25,7 +26,6 @@ from lab.tls.codepoints import (
     SignatureScheme,
 )
 from lab.tls.reader import BeyondLimit, Reader, WireError
-from lab.tls.registry import CodePoints, code_table
 
 _TYPES = code_table(ExtensionType)
 _VERSIONS = code_table(ProtocolVersion)

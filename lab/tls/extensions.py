@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.tls.codepoints import (
+from lab.tls.code_points import (
     CertificateCompressionAlgorithm,
     CertificateStatusType,
     ECPointFormat,

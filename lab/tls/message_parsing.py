@@ -16,8 +16,9 @@ from functools import partial
 from lab.tls import bounds
 from lab.tls import extension_parsing as ext
 from lab.tls import messages as msg
-from lab.tls.ciphersuites import CipherSuite
-from lab.tls.codepoints import (
+from lab.tls.cipher_suites import CipherSuite
+from lab.tls.code_point import CodePoints, code_table
+from lab.tls.code_points import (
     CertificateCompressionAlgorithm,
     CertificateStatusType,
     ClientCertificateType,
@@ -32,8 +33,7 @@ from lab.tls.codepoints import (
 )
 from lab.tls.extensions import CertificateAuthorities, SignatureAlgorithms
 from lab.tls.reader import BeyondLimit, Reader
-from lab.tls.registry import CodePoints, code_table
-from lab.tls.suites import KeyExchange
+from lab.tls.suite_parts import KeyExchange
 
 # RFC 9846 section 4.2.3: the SHA-256 of "HelloRetryRequest".
 HELLO_RETRY_RANDOM = bytes.fromhex(
@@ -42,7 +42,7 @@ HELLO_RETRY_RANDOM = bytes.fromhex(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Setting:
+class ParsingContext:
     """What a parser must know of the connection: all of it comes from the ServerHello.
 
     Equal only to itself, so that what was parsed under it is quickly found again.
@@ -63,7 +63,7 @@ _SUITES = code_table(CipherSuite)
 _SCHEMES = code_table(SignatureScheme)
 _GROUPS = code_table(NamedGroup)
 
-Parser = Callable[[Reader, Setting], msg.HandshakeMessage]
+Parser = Callable[[Reader, ParsingContext], msg.HandshakeMessage]
 
 # Messages that one end sends again and again to the letter, and that are long. What was made of
 # them is frozen, so it can serve again; how many are kept, how long they may be, and of how many
@@ -83,7 +83,7 @@ Parsed = tuple[msg.HandshakeMessage, int]
 """A message, and how many items its lists have."""
 
 
-def parse_message(msg_type: HandshakeType, body: bytes, setting: Setting) -> Parsed:
+def parse_message(msg_type: HandshakeType, body: bytes, setting: ParsingContext) -> Parsed:
     """The message of type ``msg_type`` with ``body``, the bytes after its four-byte header.
 
     Raises ``WireError`` where the body breaks the syntax of its RFC, ``BeyondLimit`` where it may
@@ -106,14 +106,14 @@ class _NotKept(Exception):
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _remembered(msg_type: HandshakeType, body: bytes, setting: Setting) -> Parsed:
+def _remembered(msg_type: HandshakeType, body: bytes, setting: ParsingContext) -> Parsed:
     parsed = _parse(msg_type, body, setting)
     if parsed[1] > _REMEMBERED_ITEMS:
         raise _NotKept(parsed)
     return parsed
 
 
-def _parse(msg_type: HandshakeType, body: bytes, setting: Setting) -> Parsed:
+def _parse(msg_type: HandshakeType, body: bytes, setting: ParsingContext) -> Parsed:
     name, parser = _PARSERS.get(msg_type, _UNKNOWN)
     if parser is None:
         return msg.UnknownMessage(msg_type=msg_type, body=body), 0
@@ -123,7 +123,7 @@ def _parse(msg_type: HandshakeType, body: bytes, setting: Setting) -> Parsed:
     return message, reader.made
 
 
-def _client_hello(reader: Reader, setting: Setting) -> msg.ClientHello:
+def _client_hello(reader: Reader, setting: ParsingContext) -> msg.ClientHello:
     version = _VERSIONS[reader.uint16("legacy_version")]
     random = reader.fixed(32, "random")
     session_id = reader.opaque(1, "legacy_session_id", 0, 32)
@@ -140,7 +140,7 @@ def _client_hello(reader: Reader, setting: Setting) -> msg.ClientHello:
     )
 
 
-def _server_hello(reader: Reader, setting: Setting) -> msg.ServerHello:
+def _server_hello(reader: Reader, setting: ParsingContext) -> msg.ServerHello:
     version = _VERSIONS[reader.uint16("legacy_version")]
     random = reader.fixed(32, "random")
     retry = random == HELLO_RETRY_RANDOM
@@ -159,12 +159,12 @@ def _server_hello(reader: Reader, setting: Setting) -> msg.ServerHello:
     )
 
 
-def _encrypted_extensions(reader: Reader, setting: Setting) -> msg.EncryptedExtensions:
+def _encrypted_extensions(reader: Reader, setting: ParsingContext) -> msg.EncryptedExtensions:
     extensions = ext.parse_extensions(reader, ext.ENCRYPTED_EXTENSIONS)
     return msg.EncryptedExtensions(extensions=extensions)
 
 
-def _certificate(reader: Reader, setting: Setting) -> msg.Certificate:
+def _certificate(reader: Reader, setting: ParsingContext) -> msg.Certificate:
     context = reader.opaque(1, "certificate_request_context") if setting.is_tls13 else b""
     parse = _entry_tls13 if setting.is_tls13 else _entry_tls12
     return msg.Certificate(
@@ -183,7 +183,7 @@ def _entry_tls13(reader: Reader) -> msg.CertificateEntry:
     return msg.CertificateEntry(cert_data=cert_data, extensions=extensions)
 
 
-def _compressed_certificate(reader: Reader, setting: Setting) -> msg.CompressedCertificate:
+def _compressed_certificate(reader: Reader, setting: ParsingContext) -> msg.CompressedCertificate:
     algorithm = CertificateCompressionAlgorithm(reader.uint16("algorithm"))
     length = reader.uint(3, "uncompressed_length")
     compressed = reader.opaque(3, "compressed_certificate_message", 1)
@@ -210,14 +210,14 @@ def _compressed_certificate(reader: Reader, setting: Setting) -> msg.CompressedC
     )
 
 
-def _certificate_status(reader: Reader, setting: Setting) -> msg.CertificateStatus:
+def _certificate_status(reader: Reader, setting: ParsingContext) -> msg.CertificateStatus:
     status_type = CertificateStatusType(reader.uint8("status_type"))
     known = status_type == CertificateStatusType.OCSP
     response = reader.opaque(3, "response", 1) if known else reader.rest()
     return msg.CertificateStatus(status_type=status_type, response=response)
 
 
-def _server_key_exchange(reader: Reader, setting: Setting) -> msg.ServerKeyExchange:
+def _server_key_exchange(reader: Reader, setting: ParsingContext) -> msg.ServerKeyExchange:
     params: msg.ServerDHParams | msg.ServerECDHParams | None = None
     if setting.key_exchange is KeyExchange.DHE:
         params = msg.ServerDHParams(
@@ -244,14 +244,14 @@ def _ecdh_params(reader: Reader) -> msg.ServerECDHParams:
     return msg.ServerECDHParams(named_group=group, public=reader.opaque(1, "public", 1))
 
 
-def _signature_algorithm(reader: Reader, setting: Setting) -> SignatureScheme | None:
+def _signature_algorithm(reader: Reader, setting: ParsingContext) -> SignatureScheme | None:
     # RFC 5246 section 4.7 puts the algorithm in front; TLS 1.0 and 1.1 know it from the key.
     if setting.version < ProtocolVersion.TLS_1_2:
         return None
     return _SCHEMES[reader.uint16("algorithm")]
 
 
-def _certificate_request(reader: Reader, setting: Setting) -> msg.CertificateRequest:
+def _certificate_request(reader: Reader, setting: ParsingContext) -> msg.CertificateRequest:
     if not setting.is_tls13:
         return _certificate_request_tls12(reader, setting)
     context = reader.opaque(1, "certificate_request_context")
@@ -274,7 +274,7 @@ def _certificate_request(reader: Reader, setting: Setting) -> msg.CertificateReq
     )
 
 
-def _certificate_request_tls12(reader: Reader, setting: Setting) -> msg.CertificateRequest:
+def _certificate_request_tls12(reader: Reader, setting: ParsingContext) -> msg.CertificateRequest:
     types = CodePoints(ClientCertificateType, reader.uint8s(1, "certificate_types"))
     algorithms: Sequence[SignatureScheme] = ()
     if setting.version >= ProtocolVersion.TLS_1_2:
@@ -292,13 +292,13 @@ def _certificate_request_tls12(reader: Reader, setting: Setting) -> msg.Certific
     )
 
 
-def _certificate_verify(reader: Reader, setting: Setting) -> msg.CertificateVerify:
+def _certificate_verify(reader: Reader, setting: ParsingContext) -> msg.CertificateVerify:
     return msg.CertificateVerify(
         algorithm=_signature_algorithm(reader, setting), signature=reader.opaque(2, "signature")
     )
 
 
-def _client_key_exchange(reader: Reader, setting: Setting) -> msg.ClientKeyExchange:
+def _client_key_exchange(reader: Reader, setting: ParsingContext) -> msg.ClientKeyExchange:
     size = {KeyExchange.RSA: 2, KeyExchange.DHE: 2, KeyExchange.ECDHE: 1}.get(setting.key_exchange)
     # SSL 3.0 has no length in front of the encrypted secret (RFC 6101 section 5.6.7.1).
     if size is None or setting.version < ProtocolVersion.TLS_1_0:
@@ -306,13 +306,13 @@ def _client_key_exchange(reader: Reader, setting: Setting) -> msg.ClientKeyExcha
     return msg.ClientKeyExchange(exchange_keys=reader.opaque(size, "exchange_keys", 1))
 
 
-def _finished(reader: Reader, setting: Setting) -> msg.Finished:
+def _finished(reader: Reader, setting: ParsingContext) -> msg.Finished:
     if not reader.remaining:
         reader.fail("verify_data", "empty")
     return msg.Finished(verify_data=reader.rest())
 
 
-def _new_session_ticket(reader: Reader, setting: Setting) -> msg.NewSessionTicket:
+def _new_session_ticket(reader: Reader, setting: ParsingContext) -> msg.NewSessionTicket:
     lifetime = reader.uint(4, "ticket_lifetime")
     if not setting.is_tls13:
         return msg.NewSessionTicket(ticket_lifetime=lifetime, ticket=reader.opaque(2, "ticket"))
@@ -325,12 +325,12 @@ def _new_session_ticket(reader: Reader, setting: Setting) -> msg.NewSessionTicke
     )
 
 
-def _key_update(reader: Reader, setting: Setting) -> msg.KeyUpdate:
+def _key_update(reader: Reader, setting: ParsingContext) -> msg.KeyUpdate:
     return msg.KeyUpdate(request_update=KeyUpdateRequest(reader.uint8("request_update")))
 
 
 def _empty(
-    kind: Callable[[], msg.HandshakeMessage], _: Reader, __: Setting
+    kind: Callable[[], msg.HandshakeMessage], _: Reader, __: ParsingContext
 ) -> msg.HandshakeMessage:
     return kind()
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lab.tls.ciphersuites import CipherSuite
-from lab.tls.codepoints import (
+from lab.tls.cipher_suites import CipherSuite
+from lab.tls.code_points import (
     CertificateCompressionAlgorithm,
     CertificateStatusType,
     ClientCertificateType,

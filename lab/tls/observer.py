@@ -13,16 +13,17 @@ from __future__ import annotations
 from collections import deque
 
 from lab.tls import messages as msg
-from lab.tls import preamble
+from lab.tls import sniff
 from lab.tls.bounds import MAX_ITEMS, Budget
-from lab.tls.codepoints import (
+from lab.tls.code_point import code_table
+from lab.tls.code_points import (
     AlertDescription,
     AlertLevel,
     ContentType,
     ExtensionType,
     HandshakeType,
 )
-from lab.tls.connection import Connection
+from lab.tls.decryption import Sealed, Stage
 from lab.tls.direction import Direction
 from lab.tls.events import (
     AlertSeen,
@@ -34,13 +35,12 @@ from lab.tls.events import (
     RecordSpan,
     StreamEnd,
 )
-from lab.tls.keylog import KeyRing
+from lab.tls.key_log import KeyRing
 from lab.tls.message_parsing import parse_message
+from lab.tls.negotiated import Negotiated
 from lab.tls.order import Order, Step, step_of
 from lab.tls.reader import BeyondLimit, WireError
 from lab.tls.records import MAX_PLAINTEXT, Record
-from lab.tls.registry import code_table
-from lab.tls.unsealing import Sealed, Stage
 
 MAX_WAITING_BYTES = 2**18
 """How many bytes of records wait for a secret before the oldest are given up."""
@@ -48,7 +48,7 @@ MAX_WAITING_RECORDS = 1024
 """How many records wait for a secret before the oldest are given up."""
 
 
-class HandshakeObserver:
+class Observer:
     """Watches one connection.
 
     Events come out in the order in which the bytes arrived that completed them: a protected
@@ -62,7 +62,7 @@ class HandshakeObserver:
 
     def __init__(self, budget: Budget | None = None) -> None:
         self._ring = KeyRing()
-        self._connection = Connection()
+        self._connection = Negotiated()
         self._order = Order()
         self._directions = {
             sender: Direction(sender, self._connection, self._ring, budget) for sender in Endpoint
@@ -117,8 +117,8 @@ class HandshakeObserver:
     def _cut(self, direction: Direction, time: float) -> None:
         if not direction.recognised:
             first = direction.reader.pending
-            if first and not preamble.looks_like_tls(first):
-                if len(first) >= preamble.ENOUGH:
+            if first and not sniff.looks_like_tls(first):
+                if len(first) >= sniff.ENOUGH:
                     self._not_tls(direction, first, time)
                 return
             direction.recognised = len(first) > 1
@@ -140,7 +140,7 @@ class HandshakeObserver:
         """No more may come: first bytes that are no TLS, however few, tell what they are."""
         first = direction.reader.pending
         unrecognised = not direction.recognised and not direction.cut
-        if first and unrecognised and not preamble.looks_like_tls(first):
+        if first and unrecognised and not sniff.looks_like_tls(first):
             self._not_tls(direction, first, time)
 
     def _not_tls(self, direction: Direction, first: bytes, time: float) -> None:

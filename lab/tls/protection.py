@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
 from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
-from lab.tls.codepoints import ContentType
-from lab.tls.keyschedule import DirectionKeys, next_traffic_secret, traffic_keys
+from lab.tls.code_point import code_table
+from lab.tls.code_points import ContentType
+from lab.tls.key_schedule import DirectionKeys, next_traffic_secret, traffic_keys
 from lab.tls.records import Record
-from lab.tls.registry import code_table
-from lab.tls.suites import Cipher, Suite
+from lab.tls.suite_parts import Cipher, Suite
 
 _BLOCK = 16
 _CONTENT_TYPES = code_table(ContentType)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lab.tls.codepoints import ContentType, ProtocolVersion
+from lab.tls.code_points import ContentType, ProtocolVersion
 from lab.tls.events import RecordSpan
 from lab.tls.reader import WireError
 

@@ -15,7 +15,16 @@ import random
 from collections.abc import Coroutine
 
 from lab.stream.contexts import TlsVersion
-from tests.faults.peer import GET, HOST, Answer, End, Peer, Target, records, within_patience
+from tests.faults.peer import (
+    GET,
+    HOST,
+    Answer,
+    End,
+    Peer,
+    Target,
+    records,
+    within_patience,
+)
 
 REFUSED = {
     TlsVersion.TLS12: "SSLV3_ALERT_HANDSHAKE_FAILURE",  # 40

@@ -15,7 +15,13 @@ from dataclasses import dataclass
 
 from lab.stream.contexts import TlsVersion
 from tests.faults.attacks import BURST, SMALL, answers_while
-from tests.faults.peer import GET, Answer, End, Peer, Target
+from tests.faults.peer import (
+    GET,
+    Answer,
+    End,
+    Peer,
+    Target,
+)
 
 GARBAGE = b"GARBAGE\r\n"
 OPTIONS = b"OPTIONS /todo HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -16,7 +16,13 @@ import ssl
 from collections.abc import AsyncIterator
 
 from lab.stream.contexts import TlsVersion
-from tests.faults.peer import GET, Answer, Peer, Target, post
+from tests.faults.peer import (
+    GET,
+    Answer,
+    Peer,
+    Target,
+    post,
+)
 
 _NAME = "mtls-client"
 _KEPT = 6  # requests of one connection

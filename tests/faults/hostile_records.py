@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.tls.codepoints import AlertDescription, ContentType, HandshakeType
+from lab.tls.code_points import AlertDescription, ContentType, HandshakeType
 from tests.tls.wire import handshake, record
 
 _HANDSHAKE = ContentType.HANDSHAKE

@@ -23,7 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from lab.stream.contexts import ClientTls, IdentityFiles, TlsVersion, client_context
+from lab.stream.contexts import (
+    ClientTls,
+    IdentityFiles,
+    TlsVersion,
+    client_context,
+)
 
 T = TypeVar("T")
 HOST = "127.0.0.1"

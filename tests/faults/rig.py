@@ -23,17 +23,22 @@ from pathlib import Path
 
 import pytest
 
-from lab.service import journal
-from lab.service.limits import Limits
-from lab.service.store import TodoStore
-from lab.service.todo_server import TodoServer
-from lab.show.log import TextFormatter
-from lab.show.stages import StageLog
+from lab.http import log_entries
+from lab.http.limits import Limits
+from lab.serving.lab_server import TodoServer
+from lab.show.text.handshake_log import StageLog
+from lab.show.text.log_format import TextFormatter
 from lab.stream.allowance import Allowance
 from lab.stream.contexts import TlsVersion
+from lab.todo.store import TodoStore
 from tests.faults.honest import Honest, honest_beside
-from tests.faults.peer import HOST, Target, target, within_patience
-from tests.serving import server_tls
+from tests.faults.peer import (
+    HOST,
+    Target,
+    target,
+    within_patience,
+)
+from tests.support.serving import server_tls
 
 # What a server may keep, in bytes: items, caches of the standard library and of OpenSSL's binding,
 # timers that were called off; and of each client, less than a connection in any form.
@@ -113,7 +118,7 @@ def descriptors() -> int:
 def logged() -> Iterator[Log]:
     """All that the journal and asyncio log inside the block, and nobody else gets it."""
     log = Log()
-    loggers = [journal.LOGGER, logging.getLogger("asyncio")]
+    loggers = [log_entries.LOGGER, logging.getLogger("asyncio")]
     before = [(each.level, each.propagate) for each in loggers]
     for each in loggers:
         each.addHandler(log)
@@ -174,7 +179,7 @@ async def _serving(
         server_tls(certs),
         limits=limits,
         store=store,
-        sink=lambda peer: StageLog(peer, journal.LOGGER),
+        sink=lambda peer: StageLog(peer, log_entries.LOGGER),
         allowance=Allowance(0.003),
     )
     _, port = await server.open(HOST, 0)

@@ -18,11 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.stream.contexts import TlsVersion
-from tests.doors import served
 from tests.faults.attacks import hello_of, mutated
 from tests.faults.honest import Honest
-from tests.faults.peer import GET, End, Peer, Target, are_whole_records, target
+from tests.faults.peer import (
+    GET,
+    End,
+    Peer,
+    Target,
+    are_whole_records,
+    target,
+)
 from tests.faults.processes import Observed
+from tests.support.doors import served
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.service.limits import Limits
+from lab.http.limits import Limits
 from lab.stream.contexts import TlsVersion
-from lab.tls.codepoints import AlertDescription
+from lab.tls.code_points import AlertDescription
 from tests.faults.attacks import (
     Stage,
     hello_in_pieces,

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors import served
 from tests.faults.attacks import REFUSED, refused
 from tests.faults.honest import honest_beside
 from tests.faults.peer import Target, target
 from tests.faults.processes import Observed
+from tests.support.doors import served
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 

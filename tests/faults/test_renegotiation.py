@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.faults.attacks import renegotiate, renegotiation_was_refused
 from tests.faults.rig import besieged
-from tests.serving import program
+from tests.support.serving import program
 
 
 async def test_renegotiation_is_refused_by_its_alert(certs: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.service.limits import Limits
-from lab.service.store import MemoryStore, TodoItem
+from lab.http.limits import Limits
 from lab.stream.contexts import TlsVersion
+from lab.todo.store import MemoryStore, TodoItem
 from tests.faults.attacks import request
 from tests.faults.hostile_requests import REQUESTS, SMUGGLED
 from tests.faults.peer import GET, post

@@ -11,13 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from lab.service.limits import Limits
+from lab.http.limits import Limits
 from lab.stream.contexts import TlsVersion
-from tests.doors import served
 from tests.faults.attacks import REFUSED, refused
 from tests.faults.greed import GARBAGE, pipeline
-from tests.faults.peer import GET, End, Peer, Target, target
+from tests.faults.peer import (
+    GET,
+    End,
+    Peer,
+    Target,
+    target,
+)
 from tests.faults.rig import BOTH, besieged
+from tests.support.doors import served
 
 PLACES = 100
 FEW = 40

@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 
 from lab.stream.contexts import TlsVersion
-from tests.doors import Crew, ServerProcess, served
 from tests.faults.attacks import REFUSED, told
 from tests.faults.greed import never_read
 from tests.faults.honest import Honest, honest_beside
 from tests.faults.peer import GET, Peer, target
 from tests.faults.processes import Observed, family, short_of_descriptors
+from tests.support.doors import Crew, ServerProcess, served
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 

@@ -14,10 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from lab.service.limits import Limits
+from lab.http.limits import Limits
 from lab.stream.contexts import TlsVersion
 from tests.faults.greed import ask_slowly, idle
-from tests.faults.peer import GET, End, Peer, post
+from tests.faults.peer import (
+    GET,
+    End,
+    Peer,
+    post,
+)
 from tests.faults.rig import Siege, besieged
 
 MANY = 500

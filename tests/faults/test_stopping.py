@@ -14,13 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from lab.service.todo_server import TodoServer
+from lab.serving.lab_server import TodoServer
 from lab.stream.contexts import TlsVersion
-from tests.doors import ServerProcess, served
 from tests.faults.attacks import REFUSED, told
-from tests.faults.peer import GET, HOST, Peer, target
+from tests.faults.peer import (
+    GET,
+    HOST,
+    Peer,
+    target,
+)
 from tests.faults.rig import LOOPS
-from tests.serving import PATIENCE, server_tls
+from tests.support.doors import ServerProcess, served
+from tests.support.serving import PATIENCE, server_tls
 
 EACH = 30  # clients of each version
 

@@ -16,12 +16,17 @@ from pathlib import Path
 import pytest
 
 from lab.stream.contexts import TlsVersion
-from tests.doors import served
-from tests.faults.attacks import REFUSED, Stage, refused, reset_at
+from tests.faults.attacks import (
+    REFUSED,
+    Stage,
+    refused,
+    reset_at,
+)
 from tests.faults.greed import stay_silent
 from tests.faults.honest import Honest, honest_beside
 from tests.faults.peer import End, Target, target
 from tests.faults.processes import Observed
+from tests.support.doors import served
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc"),

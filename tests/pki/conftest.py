@@ -1,5 +1,5 @@
 """What the tests of this folder share."""
 
-from tests.pki_fixtures import lab_folder
+from tests.support.pki_fixtures import lab_folder
 
 __all__ = ["lab_folder"]

@@ -16,12 +16,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
+from lab.pki.files.secret_files import temporary_pem
+from lab.pki.files.verify_set import handshake
 from lab.pki.identity import Identity, certificates_pem
 from lab.pki.keys import KeyKind, cached, public_bytes
-from lab.pki.private import temporary_pem
 from lab.pki.profiles import KeyUsageBit, Profile, SignatureHash
-from lab.pki.proof import handshake
-from tests.pki_fixtures import (
+from tests.support.pki_fixtures import (
     LOCAL_NAMES,
     client_under,
     extension_of,

@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.pki import catalogue, impostors, profiles
+from lab.pki import catalogue, profiles, server_catalogue
 from lab.pki.authority import Authority, self_signed
 from lab.pki.catalogue import REVOKED_SERIAL, CrlRecipe, Recipe
 from lab.pki.keys import KeyKind, cached, public_bytes
+from lab.pki.lab_ca import LabCA, intermediate_key, new_lab_ca
 from lab.pki.signing import KeyTerms
-from lab.pki.workshop import Workshop, intermediate_key, new_workshop
-from lab.tls.certificates import describe
+from lab.x509.certificates import describe
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 ROOT, OTHER_ROOT = "CN=mTLS Lab Root CA", "CN=Another Root CA"
@@ -31,11 +31,11 @@ View = dict[str, object]
 
 
 @pytest.fixture(scope="module")
-def shop() -> Workshop:
-    return new_workshop(NOW)
+def shop() -> LabCA:
+    return new_lab_ca(NOW)
 
 
-def view(certificate: x509.Certificate, shop: Workshop) -> View:
+def view(certificate: x509.Certificate, shop: LabCA) -> View:
     """What a certificate says, in words; what changes from one making to the next left out."""
     seen = describe(certificate.public_bytes(Encoding.DER))
     assert not seen.problem
@@ -66,7 +66,7 @@ def view(certificate: x509.Certificate, shop: Workshop) -> View:
     }
 
 
-def signer(certificate: x509.Certificate, shop: Workshop) -> str:
+def signer(certificate: x509.Certificate, shop: LabCA) -> str:
     """Whose key verifies the signature, whatever the issuer's name is."""
     candidates = {
         "root": shop.authority.identity.key.public_key(),
@@ -169,14 +169,14 @@ LEAVES: list[tuple[Recipe, View]] = [
     (catalogue.superfluous_certificates, UNDER_INTERMEDIATE),
 ]
 SERVERS: list[tuple[Recipe, View]] = [
-    (impostors.good_server, {}),
-    (impostors.expired, {"validity": "past"}),
-    (impostors.wrong_name, {"names": ("DNS:elsewhere.example",)}),
-    (impostors.common_name_only, {"names": ()}),
-    (impostors.eku_missing, {"purposes": None}),
-    (impostors.eku_client_only, {"purposes": ("clientAuth",)}),
+    (server_catalogue.good_server, {}),
+    (server_catalogue.expired, {"validity": "past"}),
+    (server_catalogue.wrong_name, {"names": ("DNS:elsewhere.example",)}),
+    (server_catalogue.common_name_only, {"names": ()}),
+    (server_catalogue.eku_missing, {"purposes": None}),
+    (server_catalogue.eku_client_only, {"purposes": ("clientAuth",)}),
     (
-        impostors.request_extensions_lost,
+        server_catalogue.request_extensions_lost,
         {
             "version": "v1",
             "purposes": None,
@@ -186,9 +186,9 @@ SERVERS: list[tuple[Recipe, View]] = [
             "key identifiers": (False, False),
         },
     ),
-    (impostors.untrusted_ca, {"issuer": OTHER_ROOT, "signed by": "other root"}),
-    (impostors.server_self_signed, {"issuer": "CN=localhost", "signed by": "itself"}),
-    (impostors.intermediate_not_sent, UNDER_INTERMEDIATE),
+    (server_catalogue.untrusted_ca, {"issuer": OTHER_ROOT, "signed by": "other root"}),
+    (server_catalogue.server_self_signed, {"issuer": "CN=localhost", "signed by": "itself"}),
+    (server_catalogue.intermediate_not_sent, UNDER_INTERMEDIATE),
 ]
 
 
@@ -197,14 +197,14 @@ def difference(good: Mapping[str, object], other: Mapping[str, object]) -> View:
 
 
 @pytest.mark.parametrize(("recipe", "flaw"), LEAVES)
-def test_a_client_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: Workshop) -> None:
+def test_a_client_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: LabCA) -> None:
     good = view(catalogue.good_ec(shop).certificate, shop)
     assert difference(good, view(recipe(shop).certificate, shop)) == flaw
 
 
 @pytest.mark.parametrize(("recipe", "flaw"), SERVERS)
-def test_a_server_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: Workshop) -> None:
-    good = view(impostors.good_server(shop).certificate, shop)
+def test_a_server_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: LabCA) -> None:
+    good = view(server_catalogue.good_server(shop).certificate, shop)
     assert difference(good, view(recipe(shop).certificate, shop)) == flaw
 
 
@@ -219,9 +219,7 @@ def test_a_server_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: Wo
         (catalogue.name_constraints_violated, {"others": ("critical 2.5.29.30",)}),
     ],
 )
-def test_an_intermediate_has_its_flaw_and_no_other(
-    recipe: Recipe, flaw: View, shop: Workshop
-) -> None:
+def test_an_intermediate_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: LabCA) -> None:
     good = view(shop.intermediate().identity.certificate, shop)
     assert difference(good, view(recipe(shop).chain[1], shop)) == flaw
 
@@ -238,10 +236,10 @@ def test_an_intermediate_has_its_flaw_and_no_other(
         (catalogue.duplicate_certificates, [INTERMEDIATE, "CN=mtls-client", INTERMEDIATE]),
         (catalogue.superfluous_certificates, [INTERMEDIATE, ROOT, OTHER_ROOT]),
         (catalogue.chain_of_ten, [f"{INTERMEDIATE} {number}" for number in range(9, 0, -1)]),
-        (impostors.intermediate_not_sent, []),
+        (server_catalogue.intermediate_not_sent, []),
     ],
 )
-def test_what_is_sent_with_the_leaf(recipe: Recipe, above: list[str], shop: Workshop) -> None:
+def test_what_is_sent_with_the_leaf(recipe: Recipe, above: list[str], shop: LabCA) -> None:
     sent = recipe(shop).chain[1:]
     assert [each.subject.rfc4514_string() for each in sent] == above
 
@@ -255,7 +253,7 @@ def test_what_is_sent_with_the_leaf(recipe: Recipe, above: list[str], shop: Work
     ],
 )
 def test_only_one_chain_breaks_a_path_length(
-    recipe: Recipe, lengths: list[int | None], shop: Workshop
+    recipe: Recipe, lengths: list[int | None], shop: LabCA
 ) -> None:
     def length(certificate: x509.Certificate) -> int | None:
         found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
@@ -266,7 +264,7 @@ def test_only_one_chain_breaks_a_path_length(
 
 @pytest.mark.parametrize("recipe", [catalogue.chain_of_ten, catalogue.path_length_exceeded])
 def test_each_certificate_of_a_long_chain_issues_the_one_before(
-    recipe: Recipe, shop: Workshop
+    recipe: Recipe, shop: LabCA
 ) -> None:
     chain = (*recipe(shop).chain, shop.root)
     for lower, upper in itertools.pairwise(chain):
@@ -282,7 +280,7 @@ def test_each_certificate_of_a_long_chain_issues_the_one_before(
     ],
 )
 def test_lists_revoke_the_one_serial_number(
-    recipe: CrlRecipe, issuers: list[str], past: bool, shop: Workshop
+    recipe: CrlRecipe, issuers: list[str], past: bool, shop: LabCA
 ) -> None:
     lists = recipe(shop)
     keys = [shop.authority.identity.key, intermediate_key(shop.authority)]
@@ -297,7 +295,7 @@ def test_lists_revoke_the_one_serial_number(
 @pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.ED25519])
 def test_all_can_be_made_under_a_ca_with_another_key(kind: KeyKind) -> None:
     root = self_signed(profiles.root_ca(), cached(kind, 300), now=NOW)
-    shop = Workshop(authority=Authority(identity=root), now=NOW)
+    shop = LabCA(authority=Authority(identity=root), now=NOW)
     for recipe, _ in (*LEAVES, *SERVERS):
         assert recipe(shop).chain
     for lists in (catalogue.fresh_crl, catalogue.expired_crl):
@@ -326,7 +324,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_leaf_has_the_key_that_the_other_end_takes(kind: KeyKind) -> None:
     """Its flaw stays the same, and so do the names and the issuer."""
-    usual = new_workshop(NOW)
+    usual = new_lab_ca(NOW)
     fitted = replace(usual, terms=KeyTerms(kind=kind))
     for recipe, _ in LEAVES:
         if recipe not in OWN_KEYS:
@@ -340,7 +338,7 @@ def test_a_leaf_has_the_key_that_the_other_end_takes(kind: KeyKind) -> None:
             assert set(changed) <= allowed
 
 
-def test_keys_fit_their_certificates(shop: Workshop) -> None:
+def test_keys_fit_their_certificates(shop: LabCA) -> None:
     for recipe, _ in (*LEAVES, *SERVERS):
         identity = recipe(shop)
         assert public_bytes(identity.key.public_key()) == public_bytes(
@@ -351,10 +349,10 @@ def test_keys_fit_their_certificates(shop: Workshop) -> None:
 def test_every_recipe_of_the_catalogue_is_in_these_tables() -> None:
     listed = {id(recipe) for recipe, _ in (*LEAVES, *SERVERS)}
     lists = {catalogue.fresh_crl, catalogue.root_crl_only, catalogue.expired_crl}
-    makers = {catalogue.client, catalogue.client_under, impostors.server}
+    makers = {catalogue.client, catalogue.client_under, server_catalogue.server}
     missing = [
         name
-        for module in (catalogue, impostors)
+        for module in (catalogue, server_catalogue)
         for name, value in vars(module).items()
         if callable(value)
         and getattr(value, "__module__", "") == module.__name__

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from lab.pki.keys import KeyKind, cached, generate, public_bytes
+from lab.pki.keys import (
+    KeyKind,
+    cached,
+    generate,
+    public_bytes,
+)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.keys import KeyKind, cached
 from lab.pki.revocation import LIFETIME, revocation_list, revocation_lists_pem
-from tests.pki_fixtures import new_authority, utc_now
+from tests.support.pki_fixtures import new_authority, utc_now
 
 
 @pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.EC_P256, KeyKind.ED25519])

@@ -8,13 +8,13 @@ import pytest
 
 from lab.pki import profiles
 from lab.pki.keys import KeyKind, PrivateKey, cached
+from lab.pki.lab_ca import LabCA, new_lab_ca
 from lab.pki.profiles import SignatureHash
 from lab.pki.signing import KeyTerms
-from lab.pki.workshop import Workshop, new_workshop
 from lab.probing.key_terms import terms_of
 from lab.stream.contexts import TlsVersion
-from lab.tls.codepoints import ClientCertificateType, ExtensionType
-from lab.tls.codepoints import SignatureScheme as Scheme
+from lab.tls.code_points import ClientCertificateType, ExtensionType
+from lab.tls.code_points import SignatureScheme as Scheme
 from lab.tls.extensions import SignatureAlgorithms
 from lab.tls.messages import CertificateRequest
 
@@ -123,10 +123,10 @@ def test_a_ca_signs_in_a_way_that_the_server_takes(
 
 
 @pytest.fixture
-def shop() -> Workshop:
-    return new_workshop(datetime.now(timezone.utc))
+def shop() -> LabCA:
+    return new_lab_ca(datetime.now(timezone.utc))
 
 
-def test_without_terms_the_keys_are_the_usual(shop: Workshop) -> None:
+def test_without_terms_the_keys_are_the_usual(shop: LabCA) -> None:
     assert shop.leaf_kind() is KeyKind.EC_P256
     assert shop.leaf_kind(KeyKind.RSA_2048) is KeyKind.RSA_2048

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.tls.codepoints import ProtocolVersion
-from lab.tls.trace import Trace
-from tests.harness import Identities, make_identities
-from tests.show.traces import handshake
+from lab.tls.code_points import ProtocolVersion
+from lab.tracing.results import Trace
+from tests.support.harness import Identities, make_identities
+from tests.support.traces import handshake
 
 
 @pytest.fixture(scope="package")

@@ -11,11 +11,25 @@ from pathlib import Path
 import pytest
 
 from lab.stream.contexts import ClientAuth, TlsVersion, server_context
-from lab.stream.keylog import KeyLogSource
-from lab.tls.codepoints import AlertDescription, ContentType
-from lab.tls.events import AlertSeen, Endpoint, Event, MessageSeen, SealedSeen, StreamEnded
+from lab.stream.key_log_source import KeyLogSource
+from lab.tls.code_points import AlertDescription, ContentType
+from lab.tls.events import (
+    AlertSeen,
+    Endpoint,
+    Event,
+    MessageSeen,
+    SealedSeen,
+    StreamEnded,
+)
 from lab.tls.messages import Certificate
-from tests.serving import blocking, client_tls, get, in_thread, running, server_tls
+from tests.support.serving import (
+    blocking,
+    client_tls,
+    get,
+    in_thread,
+    running,
+    server_tls,
+)
 
 VERSIONS = pytest.mark.parametrize("version", list(TlsVersion), ids=lambda each: each.value)
 

@@ -14,13 +14,29 @@ from pathlib import Path
 import pytest
 
 from lab.stream.contexts import ClientAuth, TlsVersion, server_context
-from lab.stream.errors import ConnectionLost, HandshakeTimedOut, TlsFailed
+from lab.stream.observed_wire import ObserverFeed
+from lab.stream.stream_errors import ConnectionLost, HandshakeTimedOut, TlsFailed
 from lab.stream.tls_stream import Linger, TlsStream
-from lab.stream.watch import Watch
 from lab.stream.wire import AcceptedWire, dial
-from lab.tls.codepoints import AlertDescription
-from lab.tls.events import AlertSeen, Endpoint, Event, Fact, LocalFact, StreamEnd, StreamEnded
-from tests.serving import PATIENCE, blocking, client_tls, get, in_thread, running, server_tls
+from lab.tls.code_points import AlertDescription
+from lab.tls.events import (
+    AlertSeen,
+    Endpoint,
+    Event,
+    Fact,
+    LocalFact,
+    StreamEnd,
+    StreamEnded,
+)
+from tests.support.serving import (
+    PATIENCE,
+    blocking,
+    client_tls,
+    get,
+    in_thread,
+    running,
+    server_tls,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VERSIONS = [
@@ -143,7 +159,7 @@ async def test_a_failed_write_is_followed_by_one_more_read(certs: Path) -> None:
         client_tls(certs, identity=False, version=TlsVersion.TLS13),
         Endpoint.CLIENT,
         server_hostname="localhost",
-        watch=Watch(Endpoint.CLIENT, events.append),
+        watch=ObserverFeed(Endpoint.CLIENT, events.append),
     )
     await stream.handshake(PATIENCE)
     await stream.write(b"x" * 4096)
@@ -166,7 +182,7 @@ async def test_a_silent_peer_is_given_up(certs: Path) -> None:
             client_tls(certs),
             Endpoint.CLIENT,
             server_hostname="localhost",
-            watch=Watch(Endpoint.CLIENT, events.append),
+            watch=ObserverFeed(Endpoint.CLIENT, events.append),
         )
         with pytest.raises(HandshakeTimedOut, match=r"0\.05 s"):
             await stream.handshake(0.05)
@@ -190,7 +206,7 @@ async def test_a_peer_that_hangs_up_is_no_tls_failure(certs: Path) -> None:
             client_tls(certs),
             Endpoint.CLIENT,
             server_hostname="localhost",
-            watch=Watch(Endpoint.CLIENT, events.append),
+            watch=ObserverFeed(Endpoint.CLIENT, events.append),
         )
         with pytest.raises(ConnectionLost) as lost:
             await stream.handshake(PATIENCE)
@@ -279,7 +295,7 @@ class UnendingWire:
 async def test_a_close_that_is_cut_short_is_told_too(certs: Path) -> None:
     events: list[Event] = []
     wire = UnendingWire()
-    watch = Watch(Endpoint.CLIENT, events.append)
+    watch = ObserverFeed(Endpoint.CLIENT, events.append)
     stream = TlsStream(
         wire, client_tls(certs), Endpoint.CLIENT, server_hostname="localhost", watch=watch
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Identities, make_identities
+from tests.support.harness import Identities, make_identities
 from tests.tls.rfc8448 import TRACES, Trace
 
 

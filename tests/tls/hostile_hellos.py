@@ -12,7 +12,17 @@ import os
 import zlib
 from collections.abc import Callable
 
-from tests.tls.wire import Wire, extension, handshake, opaque, raw, record, u16, u32, vector
+from tests.tls.wire import (
+    Wire,
+    extension,
+    handshake,
+    opaque,
+    raw,
+    record,
+    u16,
+    u32,
+    vector,
+)
 
 _SUITES = b"\x13\x01\xc0\x2b\xc0\x2f"
 _RECORD = 2**14

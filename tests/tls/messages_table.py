@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from lab.tls import extensions as ext
 from lab.tls import messages as msg
-from lab.tls.ciphersuites import CipherSuite
-from lab.tls.codepoints import (
+from lab.tls.cipher_suites import CipherSuite
+from lab.tls.code_points import (
     CertificateCompressionAlgorithm,
     CertificateStatusType,
     ClientCertificateType,
@@ -24,22 +24,32 @@ from lab.tls.codepoints import (
     PskKeyExchangeMode,
     SignatureScheme,
 )
-from lab.tls.message_parsing import HELLO_RETRY_RANDOM, Setting
-from lab.tls.suites import KeyExchange
-from tests.tls.wire import Wire, extension, extensions, opaque, raw, u8, u16, u32, vector
+from lab.tls.message_parsing import HELLO_RETRY_RANDOM, ParsingContext
+from lab.tls.suite_parts import KeyExchange
+from tests.tls.wire import (
+    Wire,
+    extension,
+    extensions,
+    opaque,
+    raw,
+    u8,
+    u16,
+    u32,
+    vector,
+)
 
 T = ExtensionType
-TLS13 = Setting(version=ProtocolVersion.TLS_1_3, key_exchange=KeyExchange.TLS_1_3)
+TLS13 = ParsingContext(version=ProtocolVersion.TLS_1_3, key_exchange=KeyExchange.TLS_1_3)
 RANDOM = bytes(range(32))
 
 
-def tls12(key_exchange: KeyExchange = KeyExchange.ECDHE, *, signed: bool = True) -> Setting:
-    return Setting(version=ProtocolVersion.TLS_1_2, key_exchange=key_exchange, signed=signed)
+def tls12(key_exchange: KeyExchange = KeyExchange.ECDHE, *, signed: bool = True) -> ParsingContext:
+    return ParsingContext(version=ProtocolVersion.TLS_1_2, key_exchange=key_exchange, signed=signed)
 
 
 TLS12 = tls12()
-TLS11 = Setting(version=ProtocolVersion.TLS_1_1, key_exchange=KeyExchange.ECDHE)
-SSL3 = Setting(version=ProtocolVersion.SSL_3_0, key_exchange=KeyExchange.RSA)
+TLS11 = ParsingContext(version=ProtocolVersion.TLS_1_1, key_exchange=KeyExchange.ECDHE)
+SSL3 = ParsingContext(version=ProtocolVersion.SSL_3_0, key_exchange=KeyExchange.RSA)
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ class Case:
     """``wire`` is the body; ``prefixes_fail`` tells that it cannot be cut anywhere."""
 
     name: str
-    setting: Setting
+    setting: ParsingContext
     wire: Wire
     message: msg.HandshakeMessage
     prefixes_fail: bool = True

@@ -10,13 +10,19 @@ from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
 from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
-from lab.tls.ciphersuites import CipherSuite
+from lab.tls.cipher_suites import CipherSuite
 from lab.tls.events import Endpoint, Event
-from lab.tls.keyschedule import DirectionKeys, next_traffic_secret, traffic_keys
-from lab.tls.observer import HandshakeObserver
-from lab.tls.suites import Cipher, Suite, parts_of
+from lab.tls.key_schedule import DirectionKeys, next_traffic_secret, traffic_keys
+from lab.tls.observer import Observer
+from lab.tls.suite_parts import Cipher, Suite, parts_of
 from tests.tls.messages_table import RANDOM, client_hello, server_hello
-from tests.tls.wire import Wire, extension, handshake, record, u16
+from tests.tls.wire import (
+    Wire,
+    extension,
+    handshake,
+    record,
+    u16,
+)
 
 CLIENT, SERVER = Endpoint.CLIENT, Endpoint.SERVER
 
@@ -115,7 +121,7 @@ VERSIONS = extension(43, u16(0x0304))
 class Tls13:
     """A made-up connection of TLS 1.3: real hellos and keys, and whatever a test sends."""
 
-    observer: HandshakeObserver = field(default_factory=HandshakeObserver)
+    observer: Observer = field(default_factory=Observer)
     suite: Suite = field(default_factory=lambda: parts_of(SUITE))
     sealers: dict[tuple[Endpoint, str], Sealer13] = field(default_factory=dict)
     time: float = 0.0

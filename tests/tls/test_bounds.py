@@ -8,11 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
+from lab.diagnosis.diagnose import diagnose
+from lab.diagnosis.evidence import summarize
+from lab.diagnosis.outcome import Result, judge
 from lab.tls import bounds, extension_parsing, message_parsing
 from lab.tls.bounds import SERVER_BUDGET, Budget
-from lab.tls.ciphersuites import CipherSuite
-from lab.tls.codepoints import ExtensionType, HandshakeType
-from lab.tls.diagnosis import diagnose
+from lab.tls.cipher_suites import CipherSuite
+from lab.tls.code_point import CodePoint
+from lab.tls.code_points import ExtensionType, HandshakeType
 from lab.tls.events import (
     AlertSeen,
     Endpoint,
@@ -21,26 +24,45 @@ from lab.tls.events import (
     MessageSeen,
     SealedSeen,
 )
-from lab.tls.inference import BEFORE_KEYS
 from lab.tls.message_parsing import parse_message
 from lab.tls.messages import ClientHello
-from lab.tls.observer import HandshakeObserver
-from lab.tls.outcome import Result, judge
+from lab.tls.observer import Observer
 from lab.tls.reader import BeyondLimit
-from lab.tls.registry import CodePoint
-from lab.tls.summary import summarize
-from tests.tls.hostile_hellos import KINDS, hello, in_records, listed, numbers, ordinary
+from lab.tls.sealed_guess import BEFORE_KEYS
+from tests.tls.hostile_hellos import (
+    KINDS,
+    hello,
+    in_records,
+    listed,
+    numbers,
+    ordinary,
+)
 from tests.tls.messages_table import RANDOM, TLS12, TLS13
-from tests.tls.sealing import CLIENT, SERVER, VERSIONS, Tls13
+from tests.tls.sealing import (
+    CLIENT,
+    SERVER,
+    VERSIONS,
+    Tls13,
+)
 from tests.tls.test_observer import SERVER_FLIGHT, names
-from tests.tls.wire import Wire, extension, extensions, handshake, opaque, record, u8, u16, u32
+from tests.tls.wire import (
+    Wire,
+    extension,
+    extensions,
+    handshake,
+    opaque,
+    record,
+    u8,
+    u16,
+    u32,
+)
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 CHUNK = 65536
 
 
 def decoded(data: bytes, budget: Budget | None = SERVER_BUDGET) -> list[Event]:
-    observer = HandshakeObserver(budget)
+    observer = Observer(budget)
     events = []
     for at in range(0, len(data), CHUNK):
         events += observer.feed(Endpoint.CLIENT, data[at : at + CHUNK], 1.0)
@@ -82,7 +104,7 @@ def test_without_a_budget_one_message_is_bounded_all_the_same(kind: str) -> None
     data = KINDS[kind]()
     tracemalloc.start()
     try:
-        observer = HandshakeObserver()
+        observer = Observer()
         for at in range(0, len(data), 2**14):
             observer.feed(Endpoint.CLIENT, data[at : at + 2**14], 1.0)
         _, peak = tracemalloc.get_traced_memory()
@@ -378,7 +400,7 @@ def test_a_compressed_chain_that_is_too_long_is_not_called_malformed() -> None:
     ],
 )
 def test_a_budget_stops_one_direction_only(budget: Budget, data: bytes, told: str) -> None:
-    observer = HandshakeObserver(budget)
+    observer = Observer(budget)
     events = observer.feed(CLIENT, data, 1.0)
     assert names(events)[-1] == told
     assert undecoded(events) == [told]
@@ -394,7 +416,7 @@ def test_a_budget_stops_one_direction_only(budget: Budget, data: bytes, told: st
 
 
 def test_an_ordinary_handshake_is_far_within_the_budget() -> None:
-    tls = Tls13(observer=HandshakeObserver(SERVER_BUDGET))
+    tls = Tls13(observer=Observer(SERVER_BUDGET))
     events = tls.hellos()
     events += tls.send(SERVER, "handshake", 22, SERVER_FLIGHT)
     assert not undecoded(events)

@@ -7,8 +7,16 @@ from typing import TypeVar
 
 import pytest
 
-from lab.tls.codepoints import ExtensionType
-from lab.tls.events import AlertSeen, Endpoint, Event, Malformed, MessageSeen, SealedSeen
+from lab.diagnosis.evidence import summarize
+from lab.tls.code_points import ExtensionType
+from lab.tls.events import (
+    AlertSeen,
+    Endpoint,
+    Event,
+    Malformed,
+    MessageSeen,
+    SealedSeen,
+)
 from lab.tls.extensions import ApplicationLayerProtocols, KeyShareServerHello
 from lab.tls.messages import (
     CertificateVerify,
@@ -19,10 +27,9 @@ from lab.tls.messages import (
     ServerHello,
     ServerKeyExchange,
 )
-from lab.tls.observer import HandshakeObserver
-from lab.tls.summary import summarize
-from tests.harness import Identities, Recording
-from tests.tls.connections import KINDS, connect
+from lab.tls.observer import Observer
+from tests.support.connections import KINDS, connect
+from tests.support.harness import EventBuffer, Identities
 from tests.tls.test_observer import names
 
 M = TypeVar("M", bound=HandshakeMessage)
@@ -104,35 +111,35 @@ EXPECTED: dict[str, list[str]] = {
 @pytest.fixture(params=KINDS)
 def named(
     request: pytest.FixtureRequest, identities: Identities, tmp_path: Path
-) -> tuple[str, Recording]:
+) -> tuple[str, EventBuffer]:
     name = str(request.param)
     return name, connect(KINDS[name], identities, tmp_path)
 
 
-def test_every_message_is_read(named: tuple[str, Recording]) -> None:
+def test_every_message_is_read(named: tuple[str, EventBuffer]) -> None:
     name, recording = named
     assert names(recording.observe()) == EXPECTED[name]
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
-def test_bytes_may_be_split_anywhere(named: tuple[str, Recording], size: int) -> None:
+def test_bytes_may_be_split_anywhere(named: tuple[str, EventBuffer], size: int) -> None:
     _, recording = named
-    observer = HandshakeObserver()
+    observer = Observer()
     events = [*observer.learn(recording.key_log), *recording.replay(observer, size)]
     assert events == recording.observe()
 
 
-def test_secrets_may_come_last(named: tuple[str, Recording]) -> None:
+def test_secrets_may_come_last(named: tuple[str, EventBuffer]) -> None:
     _, recording = named
-    observer = HandshakeObserver()
+    observer = Observer()
     events = [*recording.replay(observer), *observer.learn(STRANGERS)]
     events += [*observer.learn(recording.key_log), *observer.finish()]
     assert events == recording.observe()
 
 
-def test_without_secrets_the_clear_part_is_the_same(named: tuple[str, Recording]) -> None:
+def test_without_secrets_the_clear_part_is_the_same(named: tuple[str, EventBuffer]) -> None:
     _, recording = named
-    observer = HandshakeObserver()
+    observer = Observer()
     events = [*recording.replay(observer), *observer.finish()]
     assert not [event for event in events if isinstance(event, Malformed)]
     assert not [event for event in events if getattr(event, "out_of_order", False)]
@@ -236,7 +243,7 @@ def test_where_the_rejection_of_a_client_without_a_certificate_stands(
     finished = [e for e in events if isinstance(e, MessageSeen) and e.message.name == "Finished"]
     assert (finished[-1].endpoint, finished[-1].time < alert.time) == (CLIENT, True)
     if version == "1.3":
-        observer = HandshakeObserver()
+        observer = Observer()
         sealed = [*recording.replay(observer), *observer.finish()][-1]
         assert isinstance(sealed, SealedSeen)
         assert (sealed.length, sealed.inference) == (

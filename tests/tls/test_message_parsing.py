@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from lab.tls import messages as msg
 from lab.tls.bounds import MAX_MESSAGE
-from lab.tls.codepoints import ExtensionType, HandshakeType
+from lab.tls.code_points import ExtensionType, HandshakeType
 from lab.tls.extensions import SupportedVersions
-from lab.tls.message_parsing import Setting
+from lab.tls.message_parsing import ParsingContext
 from lab.tls.message_parsing import parse_message as parse_counted
 from lab.tls.reader import BeyondLimit, WireError
 from tests.tls.messages_table import (
@@ -28,10 +28,20 @@ from tests.tls.messages_table import (
     client_hello,
     server_hello,
 )
-from tests.tls.wire import Wire, extension, extensions, opaque, raw, u8, u16
+from tests.tls.wire import (
+    Wire,
+    extension,
+    extensions,
+    opaque,
+    raw,
+    u8,
+    u16,
+)
 
 
-def parse_message(msg_type: HandshakeType, body: bytes, setting: Setting) -> msg.HandshakeMessage:
+def parse_message(
+    msg_type: HandshakeType, body: bytes, setting: ParsingContext
+) -> msg.HandshakeMessage:
     return parse_counted(msg_type, body, setting)[0]
 
 

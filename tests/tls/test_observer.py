@@ -7,9 +7,10 @@ import zlib
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from lab.diagnosis.evidence import summarize
 from lab.tls import observer as observing
 from lab.tls import protection
-from lab.tls.codepoints import AlertDescription, AlertLevel, ContentType
+from lab.tls.code_points import AlertDescription, AlertLevel, ContentType
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -27,10 +28,9 @@ from lab.tls.events import (
     Undecoded,
     Unfinished,
 )
-from lab.tls.inference import BEFORE_KEYS, BROKEN, EARLY_DATA
 from lab.tls.message_parsing import HELLO_RETRY_RANDOM
-from lab.tls.observer import HandshakeObserver
-from lab.tls.summary import summarize
+from lab.tls.observer import Observer
+from lab.tls.sealed_guess import BEFORE_KEYS, BROKEN, EARLY_DATA
 from tests.tls.messages_table import (
     CERTIFICATE,
     RANDOM,
@@ -38,8 +38,22 @@ from tests.tls.messages_table import (
     SIGNED,
     server_hello,
 )
-from tests.tls.sealing import CLIENT, SERVER, VERSIONS, Tls13
-from tests.tls.wire import extension, extensions, handshake, opaque, record, u8, u16, u32
+from tests.tls.sealing import (
+    CLIENT,
+    SERVER,
+    VERSIONS,
+    Tls13,
+)
+from tests.tls.wire import (
+    extension,
+    extensions,
+    handshake,
+    opaque,
+    record,
+    u8,
+    u16,
+    u32,
+)
 
 ENCRYPTED_EXTENSIONS = handshake(8, extensions().data)
 CERTIFICATE_REQUEST = handshake(
@@ -166,7 +180,7 @@ def test_a_message_may_not_be_interrupted(content_type: int) -> None:
 
 
 def test_a_record_in_the_clear_may_not_be_longer_than_the_rfc_says() -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     assert names(observer.feed(CLIENT, record(22, b"x" * 16385), 1.0)) == [
         "malformed TLSPlaintext.length: 16385 where 16384 is the most"
     ]
@@ -185,7 +199,7 @@ def test_a_bad_header_is_told_after_what_came_before_it() -> None:
 
 
 def test_a_direction_stops_once() -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     events = observer.feed(CLIENT, record(22, b"") + b"\x16\x03\x03\xff\xff", 1.0)
     assert names(events) == ["malformed Handshake: an empty fragment"]
 
@@ -559,7 +573,7 @@ def test_the_other_direction_still_waits_where_one_was_given_up(
 )
 @pytest.mark.parametrize("size", [1, 2, 5, 1000])
 def test_what_is_not_tls_is_told_once(data: bytes, protocol: Protocol, size: int) -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     events: list[Event] = []
     for start in range(0, len(data), size):
         events += observer.feed(SERVER, data[start : start + size], 1.0)
@@ -593,7 +607,7 @@ def test_a_server_that_answers_a_client_hello_in_http() -> None:
     ],
 )
 def test_a_stream_that_ends(first: bytes, told: list[str]) -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     events = observer.feed(CLIENT, first, 1.0) if first else []
     assert names(events + observer.end(CLIENT, StreamEnd.FIN, 2.0)) == told
 
@@ -627,7 +641,7 @@ def test_a_stream_that_ends_inside_a_sealed_message() -> None:
 def test_what_has_begun_is_told_when_nobody_waits_any_longer(
     first: bytes, told: list[tuple[Part, int, int | None]], size: int
 ) -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     for start in range(0, len(first), size):
         observer.feed(SERVER, first[start : start + size], 1.0)
     events = observer.unfinished(2.0)
@@ -638,21 +652,21 @@ def test_what_has_begun_is_told_when_nobody_waits_any_longer(
 
 
 def test_what_has_begun_may_go_on_afterwards() -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     observer.feed(SERVER, record(21, b"\x02\x28")[:-1], 1.0)
     assert len(observer.unfinished(2.0)) == 1
     assert names(observer.feed(SERVER, b"\x28", 3.0)) == ["handshake_failure"]
 
 
 def test_what_ended_has_been_told_of_already() -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     observer.feed(SERVER, b"\x16", 1.0)
     assert names(observer.end(SERVER, StreamEnd.FIN, 2.0)) == ["FIN truncated"]
     assert observer.unfinished(3.0) == []
 
 
 def test_a_few_bytes_that_are_no_tls_are_told_when_no_more_are_waited_for() -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     observer.feed(SERVER, b"220", 1.0)
     assert names(observer.unfinished(2.0)) == ["no protocol known here"]
 

@@ -11,14 +11,20 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 
+from lab.diagnosis.evidence import summarize
 from lab.tls import messages as msg
-from lab.tls.codepoints import ExtensionType
-from lab.tls.events import Endpoint, Event, Malformed, MessageSeen, SealedSeen
+from lab.tls.code_points import ExtensionType
+from lab.tls.events import (
+    Endpoint,
+    Event,
+    Malformed,
+    MessageSeen,
+    SealedSeen,
+)
 from lab.tls.extensions import CertificateStatusResponse
-from lab.tls.observer import HandshakeObserver
-from lab.tls.summary import summarize
-from tests.harness import Identities
-from tests.tls.openssl import (
+from lab.tls.observer import Observer
+from tests.support.harness import Identities
+from tests.support.openssl import (
     CLIENT,
     SERVER,
     Command,
@@ -230,11 +236,11 @@ def test_every_message_is_read(name: str, identities: Identities, tmp_path: Path
     recording = record(connection, identities, tmp_path)
     assert by_sender(recording.observe()) == expected
     # The same with the secrets last, and byte by byte.
-    observer = HandshakeObserver()
+    observer = Observer()
     events = [*recording.replay(observer, 1), *observer.learn(recording.key_log)]
     assert events == recording.observe()
     # And without: nothing is out of order, nothing breaks.
-    observer = HandshakeObserver()
+    observer = Observer()
     events = [*recording.replay(observer), *observer.finish()]
     assert not [event for event in events if isinstance(event, Malformed)]
     assert not [event for event in events if getattr(event, "out_of_order", False)]
@@ -264,7 +270,7 @@ def test_what_is_not_opened_of_tls11(identities: Identities, tmp_path: Path) -> 
 def test_a_renegotiation_without_secrets(identities: Identities, tmp_path: Path) -> None:
     connection, _ = CASES["renegotiation that the server asks for"]
     recording = record(connection, identities, tmp_path)
-    observer = HandshakeObserver()
+    observer = Observer()
     events = by_sender([*recording.replay(observer), *observer.finish()])
     assert events[SERVER][-6:] == [
         "sealed a handshake message",  # HelloRequest
@@ -297,7 +303,7 @@ def test_early_data(identities: Identities, tmp_path: Path) -> None:
             *["NewSessionTicket", *data("pong", 100), CLOSE],
         ],
     }
-    observer = HandshakeObserver()
+    observer = Observer()
     assert [*recording.replay(observer), *observer.learn(recording.key_log)] == events
     assert summarize(events).resumed
     (answer,) = [

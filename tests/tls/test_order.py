@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lab.tls import messages as msg
-from lab.tls.ciphersuites import CipherSuite
-from lab.tls.codepoints import (
+from lab.tls.cipher_suites import CipherSuite
+from lab.tls.code_points import (
     CertificateCompressionAlgorithm,
     CompressionMethod,
     HandshakeType,

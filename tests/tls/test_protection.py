@@ -4,12 +4,17 @@ import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from lab.tls import protection
-from lab.tls.ciphersuites import CipherSuite
-from lab.tls.codepoints import ContentType
-from lab.tls.keyschedule import connection_keys
-from lab.tls.protection import Opener, SealBroken, connection_opener, traffic_opener
+from lab.tls.cipher_suites import CipherSuite
+from lab.tls.code_points import ContentType
+from lab.tls.key_schedule import connection_keys
+from lab.tls.protection import (
+    Opener,
+    SealBroken,
+    connection_opener,
+    traffic_opener,
+)
 from lab.tls.records import Record, RecordReader
-from lab.tls.suites import Cipher, parts_of
+from lab.tls.suite_parts import Cipher, parts_of
 from tests.tls.sealing import Sealer12, Sealer13
 from tests.tls.wire import record
 

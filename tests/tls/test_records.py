@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.tls.codepoints import ContentType
+from lab.tls.code_points import ContentType
 from lab.tls.events import RecordSpan
 from lab.tls.reader import WireError
 from lab.tls.records import MAX_FRAGMENT, Record, RecordReader

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from lab.diagnosis.evidence import summarize
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -17,14 +18,13 @@ from lab.tls.events import (
     WireEvent,
 )
 from lab.tls.extensions import KeyShareServerHello
-from lab.tls.observer import HandshakeObserver
-from lab.tls.summary import summarize
+from lab.tls.observer import Observer
 from tests.tls.rfc8448 import TRACES, Trace
 
 CLIENT_HELLO = 1
 
 
-def feed(observer: HandshakeObserver, trace: Trace) -> list[Event]:
+def feed(observer: Observer, trace: Trace) -> list[Event]:
     events: list[Event] = []
     for number, (sender, _, data) in enumerate(trace.records):
         events += observer.feed(sender, data, float(number))
@@ -32,7 +32,7 @@ def feed(observer: HandshakeObserver, trace: Trace) -> list[Event]:
 
 
 def observe(trace: Trace) -> list[Event]:
-    observer = HandshakeObserver()
+    observer = Observer()
     return [*observer.learn(trace.key_log), *feed(observer, trace), *observer.finish()]
 
 
@@ -74,7 +74,7 @@ def test_secrets_may_come_last_or_in_any_order(trace: Trace) -> None:
     expected = observe(trace)
     lines = trace.key_log.splitlines(keepends=True)
     random.Random(8448).shuffle(lines)
-    observer = HandshakeObserver()
+    observer = Observer()
     events = feed(observer, trace)
     for line in lines:
         events += observer.learn(line)
@@ -83,7 +83,7 @@ def test_secrets_may_come_last_or_in_any_order(trace: Trace) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
 def test_bytes_may_be_split_anywhere(trace: Trace, size: int) -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     events = observer.learn(trace.key_log)
     for number, (sender, _, data) in enumerate(trace.records):
         for start in range(0, len(data), size):
@@ -92,7 +92,7 @@ def test_bytes_may_be_split_anywhere(trace: Trace, size: int) -> None:
 
 
 def test_without_secrets_what_is_sealed_is_told(trace: Trace) -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     waiting = feed(observer, trace)
     assert not [event for event in waiting if isinstance(event, SealedSeen)]
     events = waiting + observer.finish()
@@ -134,7 +134,7 @@ def test_which_of_them_resume_a_session_and_in_which_group() -> None:
 def test_early_data_without_its_secret() -> None:
     """The handshake secret is there: the early one will not come, and nothing waits for it."""
     (trace,) = [trace for trace in TRACES if trace.section == "4"]
-    observer = HandshakeObserver()
+    observer = Observer()
     lines = trace.key_log.splitlines(keepends=True)
     observer.learn("".join(line for line in lines if "EARLY" not in line))
     events = feed(observer, trace)

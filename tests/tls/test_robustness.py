@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.tls.events import Endpoint, Event, StreamEnd
-from lab.tls.observer import MAX_WAITING_BYTES, HandshakeObserver
+from lab.tls.observer import MAX_WAITING_BYTES, Observer
 from tests.tls.rfc8448 import TRACES, Trace
 from tests.tls.sealing import CLIENT, SERVER, Tls13
 from tests.tls.test_rfc8448 import observe
@@ -29,7 +29,7 @@ def stream(trace: Trace) -> list[tuple[Endpoint, bytes]]:
 
 @given(trace=traces, data=st.data())
 def test_every_trace_split_anywhere(trace: Trace, data: st.DataObject) -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     events = observer.learn(trace.key_log)
     for number, (sender, piece) in enumerate(stream(trace)):
         cuts = sorted(data.draw(st.lists(st.integers(0, len(piece)), max_size=6)))
@@ -44,7 +44,7 @@ def test_every_trace_truncated(trace: Trace, data: st.DataObject) -> None:
     last = data.draw(st.integers(0, len(pieces) - 1))
     sender, piece = pieces[last]
     cut = data.draw(st.integers(0, len(piece)))
-    observer = HandshakeObserver()
+    observer = Observer()
     events = observer.learn(trace.key_log)
     for number, (who, whole) in enumerate([*pieces[:last], (sender, piece[:cut])]):
         events += observer.feed(who, whole, float(number))
@@ -63,7 +63,7 @@ def test_every_trace_with_flipped_bits(trace: Trace, data: st.DataObject) -> Non
         place = data.draw(st.integers(0, len(piece) - 1))
         flipped = bytes([piece[place] ^ 1 << data.draw(st.integers(0, 7))])
         pieces[number] = (sender, piece[:place] + flipped + piece[place + 1 :])
-    observer = HandshakeObserver()
+    observer = Observer()
     events = observer.learn(trace.key_log) if data.draw(st.booleans()) else []
     for number, (sender, piece) in enumerate(pieces):
         events += observer.feed(sender, piece, float(number))
@@ -73,7 +73,7 @@ def test_every_trace_with_flipped_bits(trace: Trace, data: st.DataObject) -> Non
 
 @given(st.lists(st.tuples(senders, st.binary(max_size=200)), max_size=10))
 def test_random_bytes(pieces: list[tuple[Endpoint, bytes]]) -> None:
-    observer = HandshakeObserver()
+    observer = Observer()
     for sender, data in pieces:
         observer.feed(sender, data, 1.0)
     observer.finish()
@@ -101,7 +101,7 @@ def test_random_records(records: list[tuple[Endpoint, int, bytes, bool]]) -> Non
 
 @given(st.text(max_size=300))
 def test_random_key_logs(text: str) -> None:
-    assert HandshakeObserver().learn(text) == []
+    assert Observer().learn(text) == []
 
 
 def test_a_hundred_thousand_mutated_inputs() -> None:

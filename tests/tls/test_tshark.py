@@ -16,9 +16,9 @@ from lab.tls.events import (
     Endpoint,
     MessageSeen,
 )
-from tests.harness import Identities, Recording
-from tests.tls.capture import FIRST_CLIENT_PORT, SERVER_PORT, pcap
-from tests.tls.connections import KINDS, connect
+from tests.support.capture import FIRST_CLIENT_PORT, SERVER_PORT, pcap
+from tests.support.connections import KINDS, connect
+from tests.support.harness import EventBuffer, Identities
 
 pytestmark = pytest.mark.skipif(
     shutil.which("tshark") is None, reason="tshark is not installed (Debian package tshark)"
@@ -46,7 +46,7 @@ class Side:
 Sides = dict[Endpoint, Side]
 
 
-def read_by_tshark(recordings: list[Recording], directory: Path) -> list[Sides]:
+def read_by_tshark(recordings: list[EventBuffer], directory: Path) -> list[Sides]:
     capture, key_log = directory / "connections.pcap", directory / "all.log"
     capture.write_bytes(pcap(recordings))
     key_log.write_text("".join(recording.key_log for recording in recordings))
@@ -74,7 +74,7 @@ def numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",") if number]
 
 
-def read_here(recording: Recording) -> Sides:
+def read_here(recording: EventBuffer) -> Sides:
     sides = {sender: Side() for sender in Endpoint}
     for event in recording.observe():
         side = sides[event.endpoint]

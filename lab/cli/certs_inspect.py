@@ -1,0 +1,93 @@
+"""``python -m lab.certs inspect``: what is in files of certificates, and what is wrong with it."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from lab.cli.command_line import CommandLine, Example, plain_text
+from lab.cli.run import refuse
+from lab.inspecting.inspect_files import inspect
+from lab.inspecting.results import TlsRole
+from lab.pki.errors import PkiError
+from lab.pki.files.file_contents import AskPassword, read_contents
+from lab.show.text.inspection_text import print_inspection
+
+DOOR = "lab.certs inspect"
+
+
+NOTES = (
+    "exit code:\n"
+    "  0  nothing is wrong\n"
+    "  1  something is, and it is shown\n"
+    "  2  a file could not be read, and one line says why",
+)
+EXAMPLES = (
+    Example(does="one certificate", arguments="certs/client.crt"),
+    Example(
+        does="does the key fit, is the chain complete?",
+        arguments="certs/client.crt certs/client.key certs/ca.crt --as client",
+    ),
+    Example(does="a file for browsers", arguments="certs/client.pfx --password changeit"),
+)
+
+
+def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
+    """The command line."""
+    made = CommandLine(
+        door=DOOR,
+        prog=prog,
+        operands="FILE ...",
+        description="Show what is in files of certificates, keys, requests and revocation lists "
+        "(PEM, DER, PKCS#12), and what is wrong with it for mutual TLS. Files that are given "
+        "together are checked against each other.",
+        notes=NOTES,
+        examples=EXAMPLES,
+    )
+    made.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="a file of any of these kinds"
+    )
+    made.add_argument(
+        "--as",
+        dest="role",
+        choices=[role.value for role in TlsRole],
+        help="what the certificates are meant for (default: whatever they are fit for)",
+    )
+    made.add_argument(
+        "--password",
+        type=plain_text,
+        metavar="TEXT",
+        help="the password of PKCS#12 files and encrypted keys (default: ask, on a terminal)",
+    )
+    return made
+
+
+def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> int:
+    """Run it; returns the exit code."""
+    options = parser(prog).read(argv)
+    ask = _asking(options.password)
+    try:
+        contents = [read_contents(path, ask) for path in options.files]
+    except PkiError as error:
+        return refuse(DOOR, str(error))
+    except KeyboardInterrupt:
+        return 130
+    inspection = inspect(
+        contents,
+        now=datetime.now(timezone.utc),
+        role=TlsRole(options.role) if options.role else None,
+    )
+    print_inspection(inspection, sys.stdout)
+    return 1 if any(inspection.findings()) else 0
+
+
+def _asking(password: str | None) -> AskPassword:
+    if password is not None:
+        given = password.encode()
+        return lambda _: given
+    if sys.stdin.isatty():
+        return lambda path: getpass.getpass(f"Password of {path}: ").encode()
+    return lambda _: None

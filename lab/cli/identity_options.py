@@ -1,0 +1,79 @@
+"""What a user names on the command line for TLS: an identity and CAs as files, a folder of a set.
+
+Rules: whatever is wrong with a file is said here, by its name, before OpenSSL would answer with a
+code. A password is asked for on a terminal only.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+
+from lab.cli.command_line import did_you_mean
+from lab.pki.errors import MissingFileError
+from lab.pki.files import pem
+from lab.pki.files.identity_files import load_identity
+from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SetPaths
+from lab.pki.identity import Identity
+
+CERT_HELP = (
+    "the client's certificate: PEM with its chain (the key in the same file or in --key), or "
+    "PKCS#12; a password is asked for on a terminal"
+)
+KEY_HELP = "the private key of --cert, where it is in a file of its own (PEM)"
+ADDRESS_HELP = (
+    "the server: HOST:PORT, PORT (of 127.0.0.1), HOST (port 8443) or an https URL (port 443 unless "
+    "it names one)"
+)
+
+
+def named_identity(certificate: Path | None, key: Path | None) -> Identity | None:
+    """The identity in the files of ``--cert`` and ``--key``, None where neither is given.
+
+    Raises a :class:`~lab.pki.errors.PkiError`.
+    """
+    if certificate is not None:
+        return load_identity(certificate, key, _ask if sys.stdin.isatty() else None)
+    if key is not None:
+        raise MissingFileError(
+            "--key goes with --cert", remedy="Give the certificate that it belongs to"
+        )
+    return None
+
+
+def named_folder(path: Path) -> Path:
+    """Return the folder of a set, once it is known to be there; the default one may be missing.
+
+    Raises MissingFileError: a name that is mistyped must not become a new CA.
+    """
+    if path.is_dir() or path == DEFAULT_DIRECTORY:
+        return path
+    if path.exists() or path.is_symlink():
+        raise MissingFileError("is no folder", remedy="Name the folder of ca.crt", path=path)
+    near = did_you_mean(path.name, _sets_beside(path))
+    raise MissingFileError(
+        f"no such folder{near}",
+        remedy=f"Name one that is there, or make a set in it: {SetPaths(directory=path).command()}",
+        path=path,
+    )
+
+
+def _sets_beside(path: Path) -> list[str]:
+    try:
+        return [each.name for each in path.parent.iterdir() if (each / "ca.crt").exists()]
+    except OSError:
+        return []
+
+
+def named_authorities(path: Path) -> Path:
+    """The file of ``--ca`` itself, once it is known to hold certificates. Raises as above."""
+    pem.certificates_in(pem.read_file(path, remedy="Name a file that is there"), path)
+    return path
+
+
+def _ask() -> bytes:
+    try:
+        return getpass.getpass("Password of the client's key: ").encode()
+    except EOFError:  # Ctrl+D: there is none
+        return b""

@@ -1,0 +1,201 @@
+"""What all doors share: how they speak on stdout, how they refuse, and how they end.
+
+Rules: whatever keeps stdout from being written to ends a door here, and nowhere else; so no door
+takes it for an error of a file or a socket of its own. A signal to end becomes an exception, or on
+an event loop a cancellation, so that what was made for the time being (folders with keys in them)
+goes with its block.
+
+This module must not know what any door does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterable
+from types import FrameType
+from typing import Any, NoReturn, TextIO, TypeVar
+
+from lab.tls.escape import printable
+
+CANNOT = 2
+_BY_SIGNAL = 128  # as a shell tells of a signal: this, and its number
+_READER_GONE = _BY_SIGNAL + 13  # SIGPIPE, also on systems that have none
+_ENDS = [signal.SIGINT, signal.SIGTERM]
+if sys.platform != "win32":
+    _ENDS.append(signal.SIGHUP)
+
+T = TypeVar("T")
+
+
+class Ended(SystemExit):
+    """A signal asked the process to end; ``code`` is what a shell says of that signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(_BY_SIGNAL + number)
+
+
+class _Unsaid(Exception):
+    """Stdout cannot be written to. It is no OSError, lest a door take it for one of its own."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error.strerror or str(error))
+        self.reader_gone = isinstance(error, BrokenPipeError)
+
+
+class _Stdout(io.TextIOWrapper):
+    """Stdout whose errors are told apart from all others."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            raise _Unsaid(error) from error
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            raise _Unsaid(error) from error
+
+
+def run(main: Callable[[], int], door: str) -> int:
+    """The exit code of a door's ``main``; quiet where whoever reads its output has gone.
+
+    Output that cannot be written for another reason is refused in the name of ``door``. SIGTERM,
+    and SIGHUP where nobody wants it ignored, raise Ended in ``main``.
+    """
+    _open_what_is_closed()
+    _end_in_order()
+    _own_stdout()
+    try:
+        try:
+            code = main()
+        except SystemExit:  # argparse has shown its help, or a signal came
+            sys.stdout.flush()
+            raise
+        sys.stdout.flush()
+    except _Unsaid as unsaid:
+        _give_up(sys.stdout)
+        if unsaid.reader_gone:
+            return _READER_GONE
+        return refuse(door, f"the output cannot be written: {unsaid}; send it somewhere else")
+    return code
+
+
+def _open_what_is_closed() -> None:
+    """Let stdin, stdout and stderr be there, if only as a place where nothing comes or goes.
+
+    What is opened next would get the number of one that is closed, and be written to in its stead.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The system gives the lowest number that is free, and those below are taken.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    # Python has None for what was closed before it came.
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the end
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def _own_stdout() -> None:
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        encoding, errors = out.encoding, "backslashreplace"  # help has letters that it may lack
+        by_line, at_once = out.line_buffering, out.write_through
+        sys.stdout = _Stdout(
+            out.detach(), encoding, errors, line_buffering=by_line, write_through=at_once
+        )
+
+
+def _end_in_order() -> None:
+    for number in _ENDS:
+        # Python has a handler for SIGINT, and nohup has SIGHUP ignored.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
+
+
+def _end(number: int, _: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # tidying up is not to be cut short
+    raise Ended(number)
+
+
+def complete(work: Coroutine[Any, Any, T]) -> T:
+    """The result of ``work`` on an event loop of its own.
+
+    A signal to end cancels it. Once it has tidied up, that is KeyboardInterrupt or Ended: raised by
+    a handler in the midst of some task, either would leave the loop with tasks that nobody ends.
+    """
+    task, number = asyncio.run(_attended(work))
+    if number is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()  # of no interest any more, but asyncio wants it looked at
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise Ended(number)
+
+
+async def _attended(work: Coroutine[Any, Any, T]) -> tuple[asyncio.Task[T], int | None]:
+    """``work`` as a task that is done, and the signal that cancelled it, None if none did."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
+    came: list[int] = []
+
+    def heed(number: int, _: FrameType | None) -> None:
+        if not came:
+            loop.call_soon_threadsafe(task.cancel)
+        came.append(number)
+
+    wanted = [each for each in _ENDS if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {each: signal.signal(each, heed) for each in wanted}
+    try:
+        await asyncio.wait((task,))
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    return task, came[0] if came else None
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let go of what is still buffered: it would be written, and fail again, when Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print lines at once, whatever the terminal's encoding lacks written as escapes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    for line in lines:
+        print(line, flush=True)
+
+
+def refuse(door: str, message: str) -> int:
+    """Print one line on stderr that says what is wrong; return the exit code for it."""
+    if sys.stderr is None:  # for which print would take stdout
+        return CANNOT
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
+    try:
+        print(f"{door}: {printable(message)}", file=sys.stderr, flush=True)
+    except OSError:
+        _give_up(sys.stderr)  # the exit code must do
+    return CANNOT
+
+
+def refuse_os_error(door: str, error: OSError) -> int:
+    """Refuse for a file that cannot be used, or for what the system denies."""
+    reason = error.strerror or str(error)
+    if error.filename is None:
+        return refuse(door, f"the system denies it: {reason}")
+    return refuse(door, f"{error.filename}: {reason}; name a file that this user may use")

@@ -1,0 +1,267 @@
+"""The command line of ``lab.server``: its options, and what they mean as values."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from pathlib import Path
+
+from lab.cli.command_line import (
+    CommandLine,
+    Example,
+    count,
+    percentage,
+    port_number,
+    seconds,
+)
+from lab.http.limits import Limits
+from lab.pki.files.lab_set import DEFAULT_DIRECTORY
+from lab.stream.contexts import ClientAuth, TlsVersion
+from lab.todo.store_urls import StoreChoice, store_choice
+
+_TIMES = {
+    "handshake_timeout": ("from the TCP connection to the end of the handshake", "a close"),
+    "header_timeout": ("for the head of a request", "408 and a close"),
+    "body_timeout": ("for the body of a request", "408 and a close"),
+    "idle_timeout": ("without a request", "a close"),
+    "write_timeout": ("for the client to take a response", "a close"),
+    "shutdown_timeout": ("for requests in flight when the server stops", "a close"),
+}
+_COUNTS = {
+    "max_header": ("BYTES", "in the head of a request", "431 and a close"),
+    "max_header_fields": ("N", "fields in the head of a request", "431 and a close"),
+    "max_body": ("BYTES", "in the body of a request", "413 and a close"),
+    "max_connections": (
+        "N",
+        "connections at a time, in each worker",
+        "503 with Retry-After; from the 51st such client on: a close",
+    ),
+    "max_handshakes_per_peer": (
+        "N",
+        "unfinished handshakes of one address at a time",
+        "the newest gets in; the oldest, or one that has sent nothing, is closed",
+    ),
+    "max_pipelined": (
+        "N",
+        "requests in a row that do not wait for a response",
+        "Connection: close in the last response",
+    ),
+}
+NOTES = (
+    "requests:\n"
+    "  GET /todo      200: the client's commonName and the list of items\n"
+    '  POST /todo     201: the new item; the body is JSON, {"task": TEXT, "done": BOOLEAN},\n'
+    "                 where done may be left out\n"
+    "  HEAD, OPTIONS  200 without a body; 204 with Allow\n"
+    "  All else is answered with an error status and a JSON body that says what is wrong.",
+    "Certificates: the server looks at its files once a second, and loads them when they have "
+    "changed, or at SIGHUP. New connections get the new ones; a file that is broken changes "
+    "nothing, and the log says why. After a reload no TLS session of before is resumed that a full "
+    "handshake would refuse.",
+    "Items: in a file (SQLite) what was answered with 201 is there after a crash. Where the disk "
+    "is full, or the file locked, removed or replaced, the answer is 503. Stop the server before "
+    "you put a backup in place.",
+    "Workers: one that dies is started again; signals reach all. Each has session tickets of its "
+    "own, so a client that comes to another worker makes a full handshake.",
+    "Ctrl+C and SIGTERM stop the server in order: requests in flight are finished, and each client "
+    "gets a close_notify.",
+    "environment:\n"
+    "  MTLS_SERVER_HOST  the default of --host\n"
+    "  MTLS_SERVER_PORT  the default of --port",
+    "exit code:\n  0  stopped by Ctrl+C or SIGTERM\n  2  could not start, and one line says why",
+)
+EXAMPLES = (
+    Example(does="the server at 127.0.0.1:8443, with the certificates in certs", arguments=""),
+    Example(
+        does="let in only the clients named alice and the workload with this SPIFFE ID",
+        arguments="--allow-cn alice --allow-san URI:spiffe://example.org/billing",
+    ),
+    Example(
+        does="two processes, items that last, health and metrics",
+        arguments="--workers 2 --store sqlite:todo.db --monitor-port 9090 --log-format json",
+    ),
+)
+
+
+def _store(text: str) -> StoreChoice:
+    try:
+        return store_choice(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def parser(prog: str = "python -m lab.server") -> CommandLine:
+    """The command line. The environment gives the defaults of host and port."""
+    made = CommandLine(
+        door="lab.server",
+        prog=prog,
+        description="Serve a list of TODO items (GET /todo, POST /todo) over mutual TLS, and log "
+        "each handshake with its stages.",
+        notes=NOTES,
+        examples=EXAMPLES,
+    )
+    made.add_argument(
+        "--host",
+        default=os.environ.get("MTLS_SERVER_HOST") or "127.0.0.1",
+        metavar="ADDRESS",
+        help="where to listen: an address of this machine or its name; 0.0.0.0 for all of IPv4 "
+        "(default: 127.0.0.1)",
+    )
+    made.add_argument(
+        "--port",
+        # A default that is text goes through ``type`` as an argument does.
+        default=os.environ.get("MTLS_SERVER_PORT") or "8443",
+        type=port_number,
+        metavar="PORT",
+        help="0 takes any free port, which the first log line names (default: 8443)",
+    )
+    _add_tls(made)
+    _add_clients(made)
+    _add_log(made)
+    _add_process(made)
+    _add_limits(made)
+    return made
+
+
+def _add_tls(made: CommandLine) -> None:
+    made.add_argument(
+        "--certs",
+        type=Path,
+        default=DEFAULT_DIRECTORY,
+        metavar="DIR",
+        help="the folder of ca.crt (the CA of the clients), server.crt and server.key; a set is "
+        "made where the folder is empty, or is the default one (default: %(default)s)",
+    )
+    made.add_argument(
+        "--crl",
+        type=Path,
+        metavar="FILE",
+        help="revocation lists (PEM), reloaded as the certificates are: refuse clients that are on "
+        "one, and those of a CA that has no current one (default: revocation is not checked)",
+    )
+    versions = [each.value for each in TlsVersion]
+    made.add_argument(
+        "--min-tls",
+        choices=versions,
+        default="1.2",
+        help="the lowest version of TLS to speak (default: %(default)s)",
+    )
+    made.add_argument(
+        "--max-tls",
+        choices=versions,
+        default="1.3",
+        help="the highest version of TLS to speak (default: %(default)s)",
+    )
+
+
+def _add_clients(made: CommandLine) -> None:
+    made.add_argument(
+        "--client-auth",
+        choices=[each.value for each in ClientAuth],
+        default=ClientAuth.REQUIRED.value,
+        help="required: the handshake fails without a valid client certificate; optional: clients "
+        "without one complete the handshake and get 401, a bad one still fails; none: no "
+        "certificate is asked for (default: %(default)s)",
+    )
+    made.add_argument(
+        "--allow-cn",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="serve only clients with this commonName, or another allowed name; all others get "
+        "403; may be repeated (default: every client with a valid certificate)",
+    )
+    made.add_argument(
+        "--allow-san",
+        action="append",
+        default=[],
+        metavar="TYPE:NAME",
+        help="the same by subjectAltName: DNS:HOST, URI:URI (SPIFFE IDs too) or email:ADDRESS",
+    )
+
+
+def _add_log(made: CommandLine) -> None:
+    made.add_argument(
+        "--log-format",
+        choices=["text", "json"],
+        default="text",
+        help="of the log, on stderr; json: an object a line (default: %(default)s)",
+    )
+    made.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="a log line for each TLS message; every handshake is decoded",
+    )
+    made.add_argument(
+        "--decode-share",
+        type=percentage,
+        default="0.3",
+        metavar="PERCENT",
+        help="the share of time that decoding accepted handshakes for the log may take; with less "
+        "time than handshakes, a line says 'not decoded' (default: %(default)s)",
+    )
+
+
+def _add_process(made: CommandLine) -> None:
+    made.add_argument(
+        "--store",
+        type=_store,
+        default="memory",
+        metavar="memory|sqlite:PATH",
+        help="where items are kept: in memory, gone when the server stops, or in an SQLite file, "
+        "made if there is none (default: %(default)s)",
+    )
+    made.add_argument(
+        "--loop",
+        choices=["asyncio", "uvloop"],
+        default="asyncio",
+        help="the event loop; uvloop must be installed: pip install 'mtls-lab[uvloop]' (default: "
+        "%(default)s)",
+    )
+    made.add_argument(
+        "--workers",
+        type=count,
+        default=1,
+        metavar="N",
+        help="processes that share the port; more than one need --store sqlite:PATH "
+        "(default: %(default)d)",
+    )
+    made.add_argument(
+        "--monitor-port",
+        type=port_number,
+        metavar="PORT",
+        help="serve /healthz (200, or 503 where the server cannot do its work) and /metrics (for "
+        "Prometheus) over plain HTTP on 127.0.0.1; 0 takes any free port (default: neither)",
+    )
+
+
+def _add_limits(made: CommandLine) -> None:
+    group = made.add_argument_group(
+        "limits", "What clients may take; a log line names the client and the limit it reached."
+    )
+    defaults = Limits()
+    for name, (meaning, gets) in _TIMES.items():
+        group.add_argument(
+            "--" + name.replace("_", "-"),
+            type=seconds,
+            default=getattr(defaults, name),
+            metavar="S",
+            help=f"seconds {meaning} (default: %(default)g); then: {gets}",
+        )
+    for name, (unit, meaning, gets) in _COUNTS.items():
+        group.add_argument(
+            "--" + name.replace("_", "-"),
+            type=count,
+            default=getattr(defaults, name),
+            metavar=unit,
+            help=f"{meaning} (default: %(default)d); beyond: {gets}",
+        )
+
+
+def limits_of(options: argparse.Namespace) -> Limits:
+    """The limits that the options set."""
+    return dataclasses.replace(
+        Limits(), **{name: getattr(options, name) for name in (*_TIMES, *_COUNTS)}
+    )

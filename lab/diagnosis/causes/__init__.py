@@ -1,0 +1,1 @@
+"""Causes of a refused or failed connection, one module for each family."""

@@ -1,0 +1,190 @@
+"""Causes of failed connections: those that neither end accepted or rejected.
+
+This module must not know certificates: where one was judged, the outcome is a rejection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.diagnosis.evidence import Evidence
+from lab.diagnosis.outcome import Outcome, Signal
+from lab.diagnosis.results import Cause
+from lab.tls.escape import escaped
+from lab.tls.events import (
+    AlertSeen,
+    ChangeCipherSpecSeen,
+    Endpoint,
+    Event,
+    Fact,
+    LeftOut,
+    LocalFact,
+    Malformed,
+    MessageSeen,
+    NotTls,
+    Protocol,
+    Undecoded,
+    Unfinished,
+    WireEvent,
+)
+
+# More messages and records than any handshake has from one end.
+_MOST = 100
+
+
+def failure(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cause:
+    """The cause of an outcome that is neither acceptance nor rejection."""
+    whose = outcome.by.value if outcome.by else "other end"
+    if outcome.signal is Signal.NOT_TLS:
+        return _no_tls(events, whose)
+    if outcome.signal is Signal.TIME_OUT:
+        assert outcome.by is not None
+        return _no_completion(events, summary, outcome.by)
+    if outcome.signal is Signal.MALFORMED:
+        return _malformed(events, whose)
+    if outcome.signal is Signal.CLOSE_NOTIFY:
+        return Cause(
+            code="no-verdict",
+            summary="the client closed the connection before the server accepted or rejected it",
+            evidence=("the server sent no application data, no session ticket and no alert",),
+            reference="RFC 9846 section 4.5.3",
+            fix="send a request and read the response",
+        )
+    undecoded = next((event for event in events if isinstance(event, Undecoded)), None)
+    if undecoded is not None and (outcome.signal is None or summary.server_hello is None):
+        return _not_decoded(undecoded)
+    if summary.server_hello is not None:
+        return _broken_off(outcome, whose)
+    return Cause(
+        code="closed-at-once",
+        summary=f"the {whose} closed the connection before any TLS message",
+        evidence=(
+            "the TCP connection was established, and ended without a TLS record from the other end",
+        ),
+        reference="RFC 9846 section 4",
+        fix="check that the port serves TLS, and whether a proxy or firewall is in the path",
+    )
+
+
+def _no_tls(events: Sequence[Event], whose: str) -> Cause:
+    alien = next(event for event in events if isinstance(event, NotTls))
+    sample = escaped(alien.sample[:32].decode("latin-1"))
+    known = alien.protocol is not Protocol.UNKNOWN
+    what = f"they look like {alien.protocol.value}" if known else "the protocol is not recognized"
+    return Cause(
+        code="no-tls",
+        summary=f"the {whose}'s first bytes are not TLS: {what}",
+        evidence=(f'its first bytes are "{sample}"',),
+        reference="RFC 9846 section 5.1",
+        fix="check the port, and whether the protocol upgrades to TLS by a command (STARTTLS)",
+    )
+
+
+def _no_completion(events: Sequence[Event], summary: Evidence, by: Endpoint) -> Cause:
+    """Time ran out: ``by`` was slow, or sent what completes nothing, or sent nothing more."""
+    end = next(at for at, event in enumerate(events) if _is_time_out(event))
+    heard = [
+        event
+        for event in events[:end]
+        if event.endpoint is by and isinstance(event, WireEvent | LeftOut | Undecoded)
+    ]
+    number = sum(event.count if isinstance(event, LeftOut) else 1 for event in heard)
+    if number > _MOST or any(getattr(event, "out_of_order", False) for event in heard):
+        return _flood(heard, number, by)
+    for event in events[end:]:  # it is told when the waiting is over
+        if isinstance(event, Unfinished) and event.endpoint is by:
+            return _slowness(event, by)
+    return _silence(heard, summary, by)
+
+
+def _is_time_out(event: Event) -> bool:
+    return isinstance(event, LocalFact) and event.fact is Fact.TIMED_OUT
+
+
+def _slowness(begun: Unfinished, by: Endpoint) -> Cause:
+    what = begun.part.value
+    whole = "the header incomplete" if begun.expected is None else f"of {begun.expected}"
+    return Cause(
+        code="unfinished",
+        summary=f"the {by.value} began a {what} and did not finish it in time",
+        evidence=(f"{begun.came} bytes of the {what} arrived, {whole}",),
+        reference="RFC 9846 section 5.1",
+        fix=f"check whether the {by.value} stalls, or the network delays its packets",
+    )
+
+
+def _flood(heard: Sequence[Event], number: int, by: Endpoint) -> Cause:
+    return Cause(
+        code="endless-handshake",
+        summary=f"the {by.value} kept sending without completing the handshake",
+        evidence=(f"messages and records from the {by.value}: {number}, the last {_last(heard)}",),
+        reference="RFC 9846 section 4",
+        fix=f"look for a bug in the {by.value}, or an attack: no handshake needs that",
+    )
+
+
+def _silence(heard: Sequence[Event], summary: Evidence, by: Endpoint) -> Cause:
+    if heard:
+        nothing = f"nothing arrived after the {by.value}'s {_last(heard)}"
+    elif by is Endpoint.CLIENT or summary.client_hello is None:
+        nothing = "no message arrived"
+    else:
+        nothing = "no answer to ClientHello"
+    return Cause(
+        code="silence",
+        summary=f"timed out waiting for the {by.value}",
+        evidence=(nothing,),
+        reference="RFC 9846 section 4",
+        fix="check that both ends are running, and whether a firewall or proxy drops packets",
+    )
+
+
+def _last(heard: Sequence[Event]) -> str:
+    """The last thing that was read, by its name."""
+    event = next(event for event in reversed(heard) if not isinstance(event, LeftOut))
+    if isinstance(event, MessageSeen):
+        return event.message.name
+    if isinstance(event, AlertSeen):
+        return f"alert {event.description}"
+    if isinstance(event, Undecoded):
+        return f"{event.name}, not decoded here"
+    return "ChangeCipherSpec" if isinstance(event, ChangeCipherSpecSeen) else "undecrypted record"
+
+
+def _malformed(events: Sequence[Event], whose: str) -> Cause:
+    broken = next(event for event in events if isinstance(event, Malformed))
+    return Cause(
+        code="malformed",
+        summary=f"the {whose} sent malformed data",
+        evidence=(f"{broken.where}, at byte {broken.offset}: {broken.problem}",),
+        reference="RFC 9846 section 6.2 (decode_error)",
+        fix="look for corrupted data, or a bug in that implementation",
+    )
+
+
+def _not_decoded(event: Undecoded) -> Cause:
+    return Cause(
+        code="not-decoded",
+        summary="how this connection ended cannot be told: part of it is not decoded",
+        evidence=(
+            f"{event.name} of what the {event.endpoint.value} sent: {event.where}: {event.limit}",
+        ),
+        reference="RFC 9846 section 4",
+        fix="this is a limit of this program; look at a capture of the connection with another",
+    )
+
+
+def _broken_off(outcome: Outcome, whose: str) -> Cause:
+    how = outcome.signal.value if outcome.signal else "nothing more"
+    if outcome.alert is not None:
+        how = f"the alert {outcome.alert.description} ({outcome.alert.description.value})"
+    return Cause(
+        code="broken-off-afterwards",
+        summary=f"the handshake completed; the {whose} aborted the connection afterwards",
+        evidence=(
+            "the server had accepted the client's last flight",
+            f"then came {how}, without a response or close_notify",
+        ),
+        reference="RFC 9846 section 6.1",
+        fix=f"read the log of the {whose}: the cause is not in the handshake",
+    )

@@ -1,0 +1,364 @@
+"""The diagnosis: the causes that fit an outcome, best first, each with its evidence and its fix.
+
+Rules: every cause names what in the events speaks for it. An alert's number alone makes none.
+Where the wire cannot decide between two causes, both are given, and the evidence says so.
+
+This module must not know how a diagnosis is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lab.diagnosis.causes import accepted
+from lab.diagnosis.causes.aborted import failure
+from lab.diagnosis.causes.certificate import (
+    Case,
+    Suspicion,
+    SuspicionBasis,
+    suspicions,
+)
+from lab.diagnosis.causes.no_common_parameters import mismatches
+from lab.diagnosis.evidence import Evidence, summarize
+from lab.diagnosis.outcome import Outcome, Result, Signal
+from lab.diagnosis.results import Cause
+from lab.tls.code_points import AlertDescription as Alert
+from lab.tls.escape import escaped
+from lab.tls.events import Endpoint, Event, Malformed
+from lab.x509.certificates import distinguished_name
+
+_MOST = 5
+_MOST_NAMES = 20
+
+# Alerts about the protocol's own rules: whoever sends one does not speak of a certificate.
+_PROTOCOL = frozenset(
+    {
+        Alert.UNEXPECTED_MESSAGE,
+        Alert.BAD_RECORD_MAC,
+        Alert.RECORD_OVERFLOW,
+        Alert.DECOMPRESSION_FAILURE,
+        Alert.DECODE_ERROR,
+        Alert.PROTOCOL_VERSION,
+        Alert.INAPPROPRIATE_FALLBACK,
+        Alert.NO_RENEGOTIATION,
+        Alert.MISSING_EXTENSION,
+        Alert.UNSUPPORTED_EXTENSION,
+        Alert.UNRECOGNIZED_NAME,
+        Alert.NO_APPLICATION_PROTOCOL,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """What a diagnosis is made from."""
+
+    events: Sequence[Event]
+    summary: Evidence
+    outcome: Outcome
+    now: datetime | None
+    client_has_certificate: bool | None
+
+    @property
+    def alert(self) -> Alert | None:
+        return self.outcome.alert.description if self.outcome.alert else None
+
+    def case(self, owner: Endpoint) -> Case:
+        """The chain of ``owner``, as the other end received it."""
+        summary, is_client = self.summary, owner is Endpoint.CLIENT
+        request = summary.request
+        return Case(
+            owner=owner,
+            chain=(summary.client_chain if is_client else summary.server_chain) or (),
+            authorities=request.certificate_authorities if is_client and request else (),
+            server_name="" if is_client else summary.server_name,
+            alert=self.alert,
+            verdict=summary.refusal_by(owner.other),
+            now=self.now,
+        )
+
+
+def diagnose(
+    events: Sequence[Event],
+    outcome: Outcome,
+    *,
+    now: datetime | None = None,
+    client_has_certificate: bool | None = None,
+) -> tuple[Cause, ...]:
+    """The causes of ``outcome``, best first, five at most; one at least.
+
+    ``events`` are those that the outcome was judged from. ``now`` (aware) lets validity periods be
+    compared with the present; without it they are left out. ``client_has_certificate`` tells
+    whether the client was given one to present, None where that is not known.
+    """
+    view = _View(
+        events=events,
+        summary=summarize(events),
+        outcome=outcome,
+        now=now,
+        client_has_certificate=client_has_certificate,
+    )
+    return tuple(_causes(view))[:_MOST] or (_unknown(outcome),)
+
+
+def _causes(view: _View) -> Iterator[Cause]:
+    summary, outcome = view.summary, view.outcome
+    if outcome.result is Result.ACCEPTED:
+        suspected = suspicions(view.case(Endpoint.CLIENT)) if summary.client_chain else []
+        yield from accepted.accepted(view.events, summary, outcome, suspected)
+    elif outcome.signal is Signal.HTTP_STATUS:
+        if summary.client_chain:
+            yield from _visible(view, Endpoint.CLIENT, f"HTTP answered {outcome.http_status}")
+        yield accepted.refused_by_http(summary, outcome)
+    elif outcome.result is Result.FAILED:
+        yield failure(view.events, summary, outcome)
+        if summary.server_hello and not (summary.request or summary.sealed or summary.resumed):
+            yield accepted.not_mutual()
+    elif outcome.by is Endpoint.SERVER:
+        yield from _by_server(view)
+    else:
+        yield from _by_client(view)
+
+
+def _unknown(outcome: Outcome) -> Cause:
+    seen = (
+        _what_was_seen(outcome)
+        if outcome.by and outcome.signal
+        else "no end of the connection was observed"
+    )
+    return Cause(
+        code="unknown",
+        summary="inconclusive: what was observed does not show why the connection ended",
+        evidence=(seen,),
+        reference="RFC 9846 section 6",
+        fix="observe the connection from its first byte",
+    )
+
+
+def _by_server(view: _View) -> Iterator[Cause]:
+    summary, seen = view.summary, _what_was_seen(view.outcome)
+    if summary.server_hello is None:
+        yield from _unnegotiated(view, seen)
+    elif summary.client_chain:
+        yield from _certificate_refused(view, seen)
+    elif summary.client_chain is not None and summary.request is not None:
+        if view.client_has_certificate is not True:
+            yield _no_certificate(view, seen)
+        if view.client_has_certificate is not False:
+            yield _no_fitting_certificate(summary, seen)
+        if view.alert is None:
+            yield _unexplained(view, seen)
+    elif view.alert is None:
+        yield _unexplained(view, seen)
+    else:
+        yield _in_mid_handshake(summary, seen)
+
+
+def _certificate_refused(view: _View, seen: str) -> Iterator[Cause]:
+    """The server refused a client that had presented a certificate."""
+    case = view.case(Endpoint.CLIENT)
+    watched = view.outcome.server_handshake_returned is not None
+    found = suspicions(case)
+    if case.verdict is None and view.alert is None:
+        # Silence speaks for nothing; only what shows comes before saying so.
+        yield from _visible(view, Endpoint.CLIENT, seen)
+        yield _unexplained(view, seen)
+        yield from (_of(each, case.owner, seen) for each in found)
+    elif case.verdict is None and (watched or view.alert in _PROTOCOL):
+        yield from _visible(view, Endpoint.CLIENT, seen)
+        yield _protocol_failure(view, seen, view.summary.server_failure)
+    else:
+        yield from _about_certificate(case, found, seen)
+    unproved = (Alert.DECRYPT_ERROR, Alert.HANDSHAKE_FAILURE)
+    if case.verdict is None and view.summary.client_verify and view.alert in unproved:
+        yield _unproved(seen)
+
+
+def _visible(view: _View, owner: Endpoint, seen: str) -> Iterator[Cause]:
+    """What the certificates themselves show, and names that do not match."""
+    case = view.case(owner)
+    for each in suspicions(case):
+        if each.ground is SuspicionBasis.SHOWN or (
+            each.ground is SuspicionBasis.ALIKE and case.authorities
+        ):
+            yield _of(each, owner, seen)
+
+
+def _unnegotiated(view: _View, seen: str) -> Iterator[Cause]:
+    early = "no ServerHello or CertificateRequest was sent: client certificates are not the cause"
+    if view.alert is None:
+        yield _unexplained(view, seen)
+    found = mismatches(view.summary, view.alert)
+    for each in found:
+        yield Cause(
+            code=each.code,
+            summary=each.summary,
+            evidence=(seen, early, each.offer),
+            reference=each.reference,
+            fix=each.fix,
+        )
+    if not found and view.alert is not None:
+        yield Cause(
+            code="refused-at-hello",
+            summary="the server refused the ClientHello; the cause is not visible on the wire",
+            evidence=(seen, early),
+            reference="RFC 9846 section 4.2.1",
+            fix="read the server's log",
+        )
+
+
+def _no_certificate(view: _View, seen: str) -> Cause:
+    verdict = view.summary.refusal_by(Endpoint.SERVER)
+    said = (f"the server's OpenSSL says: {escaped(verdict.reason)}",) if verdict else ()
+    requires = "requires" if verdict or view.alert is not None else "seems to require"
+    return Cause(
+        code="no-client-certificate",
+        summary=f"the server {requires} a client certificate, and the client sent none",
+        evidence=("the server sent CertificateRequest", accepted.EMPTY, seen, *said),
+        reference="RFC 9846 section 4.5.1.3; RFC 5246 section 7.4.6",
+        fix="give the client a certificate and its key "
+        "(--cert and --key here; load_cert_chain in Python; --cert and --key in curl)",
+    )
+
+
+def _no_fitting_certificate(summary: Evidence, seen: str) -> Cause:
+    assert summary.request is not None
+    authorities = summary.request.certificate_authorities
+    names = [escaped(distinguished_name(der)) for der in authorities[:_MOST_NAMES]]
+    more = f" and {len(authorities) - len(names)} more" if len(authorities) > len(names) else ""
+    asked = f"the server names the CAs {', '.join(names)}{more}" if names else ""
+    schemes = summary.request.supported_signature_algorithms
+    more = ", among others" if len(schemes) > 6 else ""
+    signs = f"the server accepts signatures by {', '.join(map(str, schemes[:6]))}{more}"
+    signs = signs if schemes else ""
+    return Cause(
+        code="no-fitting-client-certificate",
+        summary="the client may have a certificate that does not match the CertificateRequest",
+        evidence=(accepted.EMPTY, *filter(None, (asked, signs)), seen),
+        reference="RFC 9846 section 4.5.1.2; RFC 5246 section 7.4.6",
+        fix="compare the client's issuer and key type with the CertificateRequest; "
+        "browsers and Java send no certificate if theirs does not match",
+    )
+
+
+def _about_certificate(case: Case, found: Sequence[Suspicion], seen: str) -> Iterator[Cause]:
+    for each in found:
+        yield _of(each, case.owner, seen)
+    if not found:
+        verdict = (
+            (f"the {case.owner.other.value}'s OpenSSL says: {escaped(case.verdict.reason)}",)
+            if case.verdict
+            else ()
+        )
+        yield Cause(
+            code=f"{case.owner.value}-certificate-refused",
+            summary=f"the {case.owner.other.value} refused the {case.owner.value}, most likely "
+            "because of its certificate; the cause is not visible on the wire",
+            evidence=(seen, *verdict, "the certificates themselves show no cause"),
+            reference="RFC 9846 section 4.5.1.3",
+            fix=f"read the log of the {case.owner.other.value}",
+        )
+
+
+def _of(found: Suspicion, owner: Endpoint, seen: str) -> Cause:
+    words = {"role": owner.value, "other": owner.other.value}
+    return Cause(
+        code=f"{owner.value}-{found.fault.code}",
+        summary=found.fault.summary.format(**words),
+        evidence=(*found.evidence, seen),
+        reference=found.fault.reference,
+        fix=found.fault.fix.format(**words),
+    )
+
+
+def _unproved(seen: str) -> Cause:
+    return Cause(
+        code="client-key-not-proved",
+        summary="the server may have rejected the client's CertificateVerify",
+        evidence=(
+            seen,
+            "possible: a wrong private key, or a signature algorithm the server does not accept",
+        ),
+        reference="RFC 9846 section 4.5.2; RFC 5246 section 7.4.8",
+        fix="check that the key belongs to the certificate, and that the server accepts its type",
+    )
+
+
+def _unexplained(view: _View, seen: str) -> Cause:
+    lost: tuple[str, ...] = ()
+    if view.outcome.signal is Signal.RST and view.summary.client_wrote_data:
+        lost = (
+            "the client had written data already: a server that closes with unread data sends "
+            "RST, and the client can then lose an alert sent before it",
+        )
+    return Cause(
+        code="refused-without-alert",
+        summary="the server closed the connection without an alert",
+        evidence=(seen, *lost),
+        reference="RFC 9846 section 6.2",
+        fix="read the server's log; a server should send its alert, shut down its sending side, "
+        "and keep reading for a while before it closes",
+    )
+
+
+def _in_mid_handshake(summary: Evidence, seen: str) -> Cause:
+    sealed = ("some records could not be decrypted",) if summary.sealed else ()
+    return Cause(
+        code="refused-in-handshake",
+        summary="the server aborted the handshake before a client certificate was seen",
+        evidence=(seen, *sealed),
+        reference="RFC 9846 section 6.2",
+        fix="supply the key log if records were not decrypted; otherwise read the server's log",
+    )
+
+
+def _by_client(view: _View) -> Iterator[Cause]:
+    summary, seen = view.summary, _what_was_seen(view.outcome)
+    watched = view.outcome.client_handshake_returned is not None
+    case = view.case(Endpoint.SERVER)
+    blind = not watched and view.alert is not None and view.alert not in _PROTOCOL
+    if summary.server_chain and (case.verdict or blind):
+        yield from _about_certificate(case, suspicions(case), seen)
+    elif view.alert is not None:
+        yield _protocol_failure(view, seen, view.outcome.exception)
+    else:
+        yield Cause(
+            code="client-left",
+            summary="the client aborted the handshake",
+            evidence=(seen,),
+            reference="RFC 9846 section 6.1",
+            fix="read the client's error message or log",
+        )
+
+
+def _protocol_failure(view: _View, seen: str, said: str) -> Cause:
+    """Return the cause where the end that aborted reports that it is not the certificate."""
+    by = view.outcome.by
+    assert by is not None
+    own = (f"the {by.value}'s TLS library says: {escaped(said)}",) if said else ()
+    broken = tuple(
+        f"the {event.endpoint.value}'s {event.where} is malformed: {event.problem}"
+        for event in view.events
+        if isinstance(event, Malformed)
+    )
+    return Cause(
+        code="protocol-failure",
+        summary=f"the {by.value} aborted the handshake for a reason other than "
+        f"the {by.other.value}'s certificate",
+        evidence=(seen, *own, *broken),
+        reference="RFC 9846 section 6.2",
+        fix="look for incompatible settings, a bug in one implementation, or corrupted data",
+    )
+
+
+def _what_was_seen(outcome: Outcome) -> str:
+    assert outcome.by is not None and outcome.signal is not None
+    if outcome.alert is not None:
+        alert = outcome.alert
+        did = f"sent the alert {alert.description} ({alert.description.value})"
+    else:
+        did = f"ended the connection with {outcome.signal.value} and no alert"
+    after = f" after the {outcome.by.other.value}'s {outcome.after}" if outcome.after else ""
+    return f"the {outcome.by.value} {did}{after}"

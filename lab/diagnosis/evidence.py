@@ -1,0 +1,152 @@
+"""What a connection was about, gathered from its events: the ground that a diagnosis stands on.
+
+This module must not judge: it only finds things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lab.tls.code_points import ExtensionType, ProtocolVersion
+from lab.tls.events import (
+    ApplicationDataSeen,
+    Endpoint,
+    Event,
+    Fact,
+    LocalFact,
+    MessageSeen,
+    SealedSeen,
+    Undecoded,
+)
+from lab.tls.extensions import ServerNameList, SupportedVersions
+from lab.tls.messages import (
+    Certificate,
+    CertificateRequest,
+    CertificateVerify,
+    ClientHello,
+    CompressedCertificate,
+    HandshakeMessage,
+    HelloRetryRequest,
+    ServerHello,
+)
+
+M = TypeVar("M", bound=HandshakeMessage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The parts of a handshake that explain it; None is what was not seen.
+
+    ``client_chain`` and ``server_chain`` are the certificates sent, DER, the sender's own first;
+    an empty client chain is a client that was asked and had none. ``resumed`` tells that the
+    server took up an earlier session, so that no certificate was due. ``server_failure`` is what
+    the server's own library said of a failed handshake, "" if unknown. ``sealed`` tells that
+    records stayed closed or were not decoded, so that what is None may have been there all the
+    same.
+    """
+
+    client_hello: ClientHello | None
+    server_hello: ServerHello | None
+    version: ProtocolVersion | None
+    request: CertificateRequest | None
+    client_chain: tuple[bytes, ...] | None
+    server_chain: tuple[bytes, ...] | None
+    client_verify: CertificateVerify | None
+    refusals: tuple[LocalFact, ...]
+    server_failure: str
+    client_wrote_data: bool
+    resumed: bool
+    sealed: bool
+
+    def refusal_by(self, endpoint: Endpoint) -> LocalFact | None:
+        """What the library of ``endpoint`` said against the other end's certificate."""
+        return next((fact for fact in self.refusals if fact.endpoint is endpoint), None)
+
+    @property
+    def server_name(self) -> str:
+        """The host name that the client asked for by SNI, "" for none (RFC 6066 section 3)."""
+        names = self.client_hello.find(ServerNameList) if self.client_hello else None
+        if names is None or not names.server_name_list:
+            return ""
+        return names.server_name_list[0].name.decode("ascii", "backslashreplace")
+
+
+def summarize(events: Sequence[Event]) -> Evidence:
+    """Gather what ``events``, in their order, show. Of repeated handshakes, the first counts."""
+    messages = [event for event in events if isinstance(event, MessageSeen)]
+    client_hello = _first(messages, ClientHello, Endpoint.CLIENT)
+    server_hello = _first(messages, ServerHello, Endpoint.SERVER)
+    server_chain = _chain(messages, Endpoint.SERVER)
+    return Evidence(
+        client_hello=client_hello,
+        server_hello=server_hello,
+        version=server_hello.negotiated_version if server_hello else None,
+        request=_first(messages, CertificateRequest),
+        client_chain=_chain(messages, Endpoint.CLIENT),
+        server_chain=server_chain,
+        client_verify=_first(messages, CertificateVerify, Endpoint.CLIENT),
+        refusals=tuple(
+            event
+            for event in events
+            if isinstance(event, LocalFact) and event.fact is Fact.CERTIFICATE_REFUSED
+        ),
+        server_failure=next(
+            (
+                event.reason
+                for event in events
+                if isinstance(event, LocalFact)
+                and event.fact is Fact.HANDSHAKE_FAILED
+                and event.endpoint is Endpoint.SERVER
+            ),
+            "",
+        ),
+        client_wrote_data=any(
+            isinstance(event, ApplicationDataSeen) and event.endpoint is Endpoint.CLIENT
+            for event in events
+        ),
+        resumed=server_hello is not None and _resumes(client_hello, server_hello),
+        sealed=any(isinstance(event, SealedSeen | Undecoded) for event in events),
+    )
+
+
+def offered_versions(hello: ClientHello) -> Sequence[ProtocolVersion]:
+    """The versions that a ClientHello offers; before TLS 1.3, all up to the one it names."""
+    offered = hello.find(SupportedVersions)
+    return (hello.legacy_version,) if offered is None else offered.versions
+
+
+def _resumes(client: ClientHello | None, server: ServerHello) -> bool:
+    """A pre_shared_key answered (RFC 9846 section 4.3.11), or a session ID (RFC 5246 7.4.1.3)."""
+    if server.has(ExtensionType.PRE_SHARED_KEY):
+        return True
+    if client is None or server.has(ExtensionType.SUPPORTED_VERSIONS):
+        return False
+    return bool(client.legacy_session_id) and (
+        client.legacy_session_id == server.legacy_session_id_echo
+    )
+
+
+def _first(
+    messages: Sequence[MessageSeen], kind: type[M], sender: Endpoint | None = None
+) -> M | None:
+    for event in messages:
+        # A HelloRetryRequest is a ServerHello by class, and not yet the server's answer.
+        if isinstance(event.message, HelloRetryRequest):
+            continue
+        if isinstance(event.message, kind) and sender in (None, event.endpoint):
+            return event.message
+    return None
+
+
+def _chain(messages: Sequence[MessageSeen], sender: Endpoint) -> tuple[bytes, ...] | None:
+    for event in messages:
+        if event.endpoint is not sender:
+            continue
+        message: HandshakeMessage | None = event.message
+        if isinstance(message, CompressedCertificate):
+            message = message.certificate
+        if isinstance(message, Certificate):
+            return tuple(entry.cert_data for entry in message.certificate_list)
+    return None

@@ -1,0 +1,249 @@
+"""HTTP/1.1 messages: what a request head must be, and how an answer is written.
+
+Rules: h11 parses; what is refused on top of it names the section that asks for it. A message is
+bytes or a value here, never a stream: nothing waits. Every refusal is a ``Refused`` with the
+answer that it draws, and all errors have one shape.
+
+This module must not know connections, time-outs or routes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from functools import lru_cache
+
+import h11
+
+from lab.http import log_entries
+from lab.http.limits import Limit
+from lab.todo.access import ClientIdentity
+
+PHRASES = {
+    200: "OK",
+    201: "Created",
+    204: "No Content",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    417: "Expectation Failed",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
+}
+"""Status codes and their names: RFC 9110 section 15 and, for 431, RFC 6585. No others are sent."""
+
+# How h11 quotes what a peer sent, in its own terms.
+_BYTEARRAY = re.compile(r"bytearray\(b?('.*?'|\".*?\")\)", re.DOTALL)
+_COPIED = 65536  # bytes of content that are copied, to travel in one write with the head
+_SHOWN = 200  # characters of a peer's text in an error message
+_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w.:%~-]+\])(?::\d*)?", re.ASCII)
+_ABSOLUTE = re.compile(r"https?://[^/?#]+(?P<path>/[^?]*)?(?:\?.*)?", re.IGNORECASE)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestHead:
+    """A request without its body, valid by RFC 9112.
+
+    ``target`` is as sent, ``path`` the target's path without query, still percent-encoded, or
+    ``*`` (RFC 9112 section 3.2.4). ``version`` is ``1.0`` or ``1.1``. ``headers`` have lower-case
+    names; the values of a repeated field are joined by ``, `` (RFC 9110 section 5.3).
+    """
+
+    method: str
+    target: str
+    path: str
+    version: str
+    headers: Mapping[bytes, bytes]
+    client: ClientIdentity | None
+
+    @property
+    def is_head(self) -> bool:
+        """Whether the answer must come without its body (RFC 9110 section 9.3.2)."""
+        return self.method == "HEAD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer: its content is ``body`` and then ``rest``, of which many answers may share parts.
+
+    ``headers`` come on top of Date, Content-Type and -Length.
+
+    ``media_type`` says what ``body`` is, ``last`` that the connection ends behind it. ``entries``
+    are the journal's lines about it, written after the line for the request.
+    """
+
+    status: int
+    body: bytes = b""
+    rest: tuple[bytes, ...] = ()
+    media_type: bytes = b"application/json"
+    last: bool = False
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    entries: tuple[log_entries.Entry, ...] = ()
+
+
+def json_bytes(value: object) -> bytes:
+    """A JSON document, indented by two, in UTF-8."""
+    return _ENCODER.encode(value).encode()
+
+
+def error_response(
+    status: int,
+    message: str,
+    *,
+    field: str | None = None,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    entries: tuple[log_entries.Entry, ...] = (),
+    last: bool = False,
+) -> Response:
+    """An error, in the one shape that all of them have.
+
+    ``error`` is the status code's name in snake case, ``field`` the part of the request that is
+    at fault, where it is one, and ``message`` a sentence for a person.
+    """
+    name = PHRASES[status].lower().replace(" ", "_")
+    body = json_bytes({"error": name, "field": field, "message": message})
+    return Response(status=status, body=body, last=last, headers=headers, entries=entries)
+
+
+class Refused(Exception):
+    """A request is answered without more ado, and its connection ends.
+
+    ``pending`` counts the bytes of its body that the client may still be sending, ``limit`` is the
+    one that it struck, if that is why.
+    """
+
+    def __init__(self, response: Response, *, pending: int = 0, limit: Limit | None = None) -> None:
+        super().__init__(response.status)
+        self.response = response
+        self.pending = pending
+        self.limit = limit
+
+
+def framing_fault(head: bytes, judged: int = 0) -> str | None:
+    """What is wrong with how the lines of a head, or of its beginning, are framed.
+
+    ``judged`` is how many bytes of it were found in order before: these are not searched again.
+
+    h11 would take a bare LF for a line end and unfold a folded field, as RFC 9112 (sections 2.2
+    and 5.2) lets it. A proxy in front may not, and the two would see different requests.
+    """
+    # Two bytes back, where a CR LF may stand; an LF that was judged has its CR outside.
+    start = max(0, judged - 2)
+    start += head[start : start + 1] == b"\n" and judged > 0
+    news = head[start:] if start else head
+    if news.count(b"\n") != news.count(b"\r\n"):
+        return "a line of the request head ends with LF instead of CR LF"
+    if b"\r\n " in news or b"\r\n\t" in news:
+        return "a header field is folded over several lines (obsolete line folding)"
+    if not 0x21 <= head[0] <= 0x7E and head != b"\r":
+        return "this is not an HTTP request"
+    return None
+
+
+def next_event(
+    parser: h11.Connection,
+) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+    """h11's next event; its refusals become ours."""
+    try:
+        return parser.next_event()
+    except h11.RemoteProtocolError as error:
+        status = error.error_status_hint
+        said = _BYTEARRAY.sub(r"\1", str(error))[:_SHOWN]
+        raise Refused(
+            error_response(
+                status if status in PHRASES else 400,
+                f"the request is not valid HTTP/1.1: {said}",
+            ),
+            limit=Limit.MAX_HEADER if status == 431 else None,
+        ) from None
+
+
+def head_of(request: h11.Request, client: ClientIdentity | None) -> RequestHead:
+    """A head for the app; refuses what h11 lets pass and this server does not serve."""
+    version = request.http_version
+    if version[:2] != b"1.":
+        raise Refused(error_response(505, "only HTTP/1.0 and HTTP/1.1 are supported"))
+    headers: dict[bytes, bytes] = {}
+    for name, value in request.headers:
+        headers[name] = headers[name] + b", " + value if name in headers else value
+    if b"transfer-encoding" in headers and (b"content-length" in headers or version == b"1.0"):
+        # RFC 9112 section 6.1: either may be an attempt at request smuggling.
+        message = "Transfer-Encoding is not allowed with Content-Length or in HTTP/1.0"
+        raise Refused(error_response(400, message))
+    if not _HOST.fullmatch(headers.get(b"host", b"")):
+        raise Refused(error_response(400, "the Host header field is not valid"))
+    if request.method == b"CONNECT":
+        raise Refused(error_response(501, "CONNECT is not supported: this server is not a proxy"))
+    expectation = headers.get(b"expect", b"100-continue")
+    if expectation.lower() != b"100-continue" and version != b"1.0":
+        raise Refused(error_response(417, "the only supported expectation is 100-continue"))
+    target = request.target.decode("ascii")
+    return RequestHead(
+        method=request.method.decode("ascii"),
+        target=target,
+        path=_path(target),
+        version="1.0" if version == b"1.0" else "1.1",
+        headers=headers,
+        client=client,
+    )
+
+
+def _path(target: str) -> str:
+    """The path of a request target in origin, absolute or asterisk form (RFC 9112 section 3.2)."""
+    if target.startswith("/"):
+        return target.partition("?")[0]
+    if target == "*":
+        return target
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None:
+        raise Refused(error_response(400, "the request target is neither a path nor a URL"))
+    return match["path"] or "/"
+
+
+def persistent(head: RequestHead) -> bool:
+    """Whether the client lets its connection stand. HTTP/1.0's keep-alive is not spoken here."""
+    if head.version == "1.0":
+        return False
+    options = head.headers.get(b"connection", b"").lower()
+    return b"close" not in [option.strip() for option in options.split(b",")]
+
+
+@lru_cache(maxsize=len(PHRASES))
+def _status_and_date(status: int, second: int) -> bytes:
+    """The first two lines of an answer; the clock is looked at in whole seconds."""
+    date = formatdate(second, usegmt=True)
+    return f"HTTP/1.1 {status} {PHRASES[status]}\r\nDate: {date}\r\n".encode("ascii")
+
+
+def encode(response: Response, *, keep: bool, bodiless: bool) -> tuple[bytes, ...]:
+    """An answer as it travels, in the pieces to be written: one, unless its content is large.
+
+    ``bodiless`` leaves the content away, not its length (for HEAD). What is large is not copied:
+    it would be held for each client that does not read it.
+    """
+    content = (response.body, *response.rest)
+    length = sum(map(len, content))
+    head = [_status_and_date(response.status, int(time.time()))]
+    if response.status != 204:  # RFC 9110 section 8.6: no Content-Length there
+        fields = b"Content-Type: %s\r\nContent-Length: %d\r\n"
+        head.append(fields % (response.media_type, length))
+    head += [b"%s: %s\r\n" % header for header in response.headers]
+    head.append(b"\r\n" if keep else b"Connection: close\r\n\r\n")
+    if bodiless:
+        return (b"".join(head),)
+    if length <= _COPIED:
+        return (b"".join((*head, *content)),)
+    return (b"".join(head), *content)

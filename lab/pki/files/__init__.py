@@ -1,0 +1,1 @@
+"""Certificates and keys in files: PEM, PKCS#12, CRLs, and whole sets on disk."""

@@ -1,0 +1,190 @@
+"""CRLs from a file, checked against the CAs that a server trusts.
+
+Rules: a CRL belongs to the CA that signed it under its own name, and is valid from thisUpdate to
+nextUpdate (RFC 5280, 6.3.3). With revocation checks, OpenSSL refuses every client of a CA that has
+no valid CRL. So a file without a valid CRL for any of the CAs is refused: no client could connect.
+If only some of the CAs have none, they are reported instead: a new CRL of one CA must not have to
+wait for another's.
+
+This module must not know which certificates are revoked, nor what TLS does with a CRL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from lab.pki.errors import (
+    ExpiredError,
+    NotYetValidError,
+    PkiError,
+    WrongFormatError,
+)
+from lab.pki.files import pem
+from lab.pki.keys import PublicKey
+from lab.x509.certificates import distinguished
+from lab.x509.describe import moment
+
+LISTS = pem.Bound(
+    octets=16 << 20,
+    beyond="the limit for CRLs",
+    remedy="Have the CA issue shorter ones: expired certificates can be left out",
+)
+"""The limit for CRLs, about 300,000 entries: each process keeps all of them in memory."""
+
+_FETCH = "Replace it by a current one from the CA"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEnd:
+    """When a list comes to its end: ``at``, its nextUpdate.
+
+    ``issuer`` is the name in it, ``number`` its CRL number (RFC 5280, 5.2.3), if it has one.
+    """
+
+    issuer: x509.Name
+    number: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What a file of revocation lists does for a number of CAs.
+
+    ``until`` is when the first of the CAs covered will have no current list any more (nextUpdate),
+    None where the lists do not say. ``revoked`` is how many certificates are on the lists that
+    count. ``uncovered`` are CAs, valid themselves, without a list that counts. ``ends`` are those
+    of all lists in the file that have one, whether they count or not.
+    """
+
+    until: datetime | None
+    revoked: int
+    uncovered: tuple[x509.Certificate, ...]
+    ends: tuple[ListEnd, ...]
+
+
+def load_coverage(
+    path: Path, authorities: Sequence[x509.Certificate], *, now: datetime
+) -> Coverage:
+    """What the lists in ``path`` (PEM) do for ``authorities`` at ``now``.
+
+    Raises a :class:`~lab.pki.errors.PkiError`: a file that is missing, unreadable, of another kind,
+    or with a certificate in it; lists of which none counts for any of ``authorities``.
+    """
+    data = pem.read_file(path, remedy="Put it there, or name another file", bound=LISTS)
+    lists = lists_in(data, path, remedy="Name a file with -----BEGIN X509 CRL----- in it")
+    if any(label.endswith("CERTIFICATE") for label, _ in pem.blocks(data)):
+        raise WrongFormatError(
+            "contains a certificate besides the CRLs, which OpenSSL would trust as a CA",
+            remedy="Remove the certificate",
+            path=path,
+        )
+    valid = [
+        each for each in authorities if each.not_valid_before_utc <= now <= each.not_valid_after_utc
+    ]
+    own = {ca: [each for each in lists if signed_by(each, ca)] for ca in valid}
+    current = {
+        ca: max(those, key=lambda each: each.last_update_utc)
+        for ca, signed in own.items()
+        if (those := [each for each in signed if _counts(each, now)])
+    }
+    if not current:
+        signed_lists = [each for signed in own.values() for each in signed]
+        raise _no_use(path, lists, signed_lists, now)
+    ends = [each.next_update_utc for each in current.values() if each.next_update_utc is not None]
+    return Coverage(
+        until=min(ends, default=None),
+        revoked=sum(len(each) for each in current.values()),
+        uncovered=tuple(ca for ca in valid if ca not in current),
+        ends=tuple(
+            ListEnd(issuer=each.issuer, number=_number(each), at=each.next_update_utc)
+            for each in lists
+            if each.next_update_utc is not None
+        ),
+    )
+
+
+def lists_in(data: bytes, path: Path, *, remedy: str) -> tuple[x509.CertificateRevocationList, ...]:
+    """All lists of a PEM file, in its order; at least one, or an error.
+
+    ``remedy`` is what to do where there is none.
+    """
+    found = [block for label, block in pem.blocks(data) if label == "X509 CRL"]
+    if not found:
+        raise WrongFormatError(
+            f"contains no PEM CRL but {pem.what_is(data)}", remedy=remedy, path=path
+        )
+    try:
+        return tuple(readable(x509.load_pem_x509_crl(block)) for block in found)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise WrongFormatError(
+            "contains a damaged CRL", remedy="Fetch or make it again", path=path
+        ) from error
+
+
+def readable(crl: x509.CertificateRevocationList) -> x509.CertificateRevocationList:
+    """The same list. Raises ValueError where it cannot be read to its end."""
+    # The library parses these when they are asked for, and not before.
+    _ = crl.issuer, crl.last_update_utc, crl.next_update_utc, len(crl)
+    return crl
+
+
+def signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    """Whether ``crl`` has the name and the signature of ``issuer``."""
+    try:
+        key = issuer.public_key()
+        return (
+            crl.issuer == issuer.subject
+            and isinstance(key, PublicKey)
+            and crl.is_signature_valid(key)
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
+def _number(crl: x509.CertificateRevocationList) -> int | None:
+    try:
+        return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except (x509.ExtensionNotFound, ValueError):  # the library reads extensions when asked
+        return None
+
+
+def _counts(crl: x509.CertificateRevocationList, now: datetime) -> bool:
+    end = crl.next_update_utc
+    return crl.last_update_utc <= now and (end is None or now <= end)
+
+
+def _no_use(
+    path: Path,
+    lists: Sequence[x509.CertificateRevocationList],
+    own: Sequence[x509.CertificateRevocationList],
+    now: datetime,
+) -> PkiError:
+    """The error for lists none of which counts; ``own`` are those signed by the CAs at hand."""
+    if not own:
+        return WrongFormatError(
+            "contains no CRL signed by the CA (the first one is issued by "
+            f"{distinguished(lists[0].issuer)!r}); with it, every client would be refused",
+            remedy="Use the CRL of the trusted CA",
+            path=path,
+        )
+    latest = max(own, key=lambda each: each.last_update_utc)
+    if latest.last_update_utc > now:
+        return NotYetValidError(
+            f"the CRL is not valid before {moment(latest.last_update_utc)}; with it, every client "
+            "would be refused",
+            remedy=f"{_FETCH}; or set this machine's clock, which says {moment(now)}",
+            path=path,
+        )
+    assert latest.next_update_utc is not None, "without an end, it would count"
+    return ExpiredError(
+        f"the CRL expired at {moment(latest.next_update_utc)}; with it, every client would be "
+        "refused",
+        remedy=_FETCH,
+        path=path,
+    )

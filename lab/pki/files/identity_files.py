@@ -1,0 +1,125 @@
+"""Identities from a user's own files: PEM, together or apart, and PKCS#12.
+
+Rules: the certificates of a PEM file are sent in the order of the file, so that the effect of a
+wrong order can be seen; a PKCS#12 file has no order, so its chain is sorted.
+This module must not know the lab's own set, nor how a password is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from lab.pki.errors import PasswordNeededError, WrongFormatError, WrongPasswordError
+from lab.pki.files import pem
+from lab.pki.files.pem import Password
+from lab.pki.identity import Identity
+from lab.x509.chains import issued
+
+# A PFX begins with SEQUENCE { INTEGER 3, SEQUENCE (RFC 7292, 4), unlike any certificate or key.
+_PFX = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...)\x02\x01\x03\x30", re.DOTALL)
+
+_NO_SUCH_FILE = "Name a file that exists"
+_NO_KEY = "contains no private key"
+
+
+def load_identity(
+    certificate: Path, key: Path | None = None, password: Password = None
+) -> Identity:
+    """The identity in ``certificate``, with its key from the same file or from ``key``.
+
+    ``certificate`` is PEM (the leaf first, then what else is to be sent) or PKCS#12; ``key`` is
+    PEM. ``password`` opens an encrypted key or a PKCS#12 file; where it can be called, it is called
+    only if one is needed. The validity of the certificate is not checked.
+
+    Raises a :class:`~lab.pki.errors.PkiError`: :class:`~lab.pki.errors.MissingFileError` and
+    ``UnreadableFileError``, ``WrongFormatError`` for a file of another kind or without what is
+    needed, ``PasswordNeededError``, ``WrongPasswordError``, and ``KeyMismatchError``.
+    """
+    data = pem.read_file(certificate, remedy=_NO_SUCH_FILE)
+    if is_pkcs12(data):
+        if key is not None:
+            raise WrongFormatError(
+                "is a PKCS#12 file, which contains its key",
+                remedy="Leave out the key file",
+                path=certificate,
+            )
+        return _from_pkcs12(data, certificate, password)
+    chain = pem.certificates_in(data, certificate)
+    if key is None and not any(label.endswith("PRIVATE KEY") for label, _ in pem.blocks(data)):
+        raise WrongFormatError(_NO_KEY, remedy="Name the key file too", path=certificate)
+    key_path = key or certificate
+    key_data = data if key is None else pem.read_file(key, remedy=_NO_SUCH_FILE)
+    return _fit(chain, pem.key_in(key_data, key_path, password=password), certificate, key_path)
+
+
+def _fit(
+    chain: Iterable[x509.Certificate], key: object, certificate: Path, key_path: Path
+) -> Identity:
+    return pem.fit(
+        tuple(chain),
+        pem.signing_key(key, key_path),
+        path=certificate,
+        key_path=key_path,
+        remedy="Name the key that belongs to the certificate",
+    )
+
+
+def _from_pkcs12(data: bytes, path: Path, password: Password) -> Identity:
+    content = open_pkcs12(data, path, password)
+    if content.key is None:
+        raise WrongFormatError(_NO_KEY, remedy="Export it again, with the private key", path=path)
+    if content.cert is None:
+        raise WrongFormatError(
+            "contains no certificate for its private key",
+            remedy="Export it again, with the certificate",
+            path=path,
+        )
+    others = [each.certificate for each in content.additional_certs]
+    return _fit(_ordered(content.cert.certificate, others), content.key, path, path)
+
+
+def is_pkcs12(data: bytes) -> bool:
+    """Whether ``data`` begins as a PKCS#12 file does."""
+    return _PFX.match(data) is not None
+
+
+def open_pkcs12(data: bytes, path: Path, password: Password) -> pkcs12.PKCS12KeyAndCertificates:
+    """What is in a PKCS#12 file. Raises ``PasswordNeededError`` and ``WrongPasswordError``."""
+    try:
+        # Some files have an empty password, or none: then there is no need to ask.
+        return pkcs12.load_pkcs12(data, None)
+    except (ValueError, UnsupportedAlgorithm):
+        given = pem.ask(password)
+    if not given:
+        raise PasswordNeededError(
+            "the PKCS#12 file needs a password", remedy="Give its password", path=path
+        )
+    try:
+        return pkcs12.load_pkcs12(data, given)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise WrongPasswordError(
+            "the password does not open the PKCS#12 file, or the file is damaged",
+            remedy="Give the password that it was exported with, or export it again",
+            path=path,
+        ) from error
+
+
+def _ordered(leaf: x509.Certificate, others: list[x509.Certificate]) -> Iterable[x509.Certificate]:
+    """The leaf and those above it, each behind the one it issued, without the root.
+
+    That is what a peer is to be sent (RFC 9846, 4.5.1); certificates beside that path stay out.
+    """
+    current: x509.Certificate | None = leaf
+    while current is not None:
+        yield current
+        others = [each for each in others if each != current]
+        below = current
+        current = next((each for each in others if issued(each, below)), None)
+        if current is not None and current.subject == current.issuer:
+            return

@@ -1,0 +1,162 @@
+"""The workshop in which a catalogue's identities are made: a CA, the present, and keys at hand.
+
+Rules: everything is relative to ``now``, so that nothing rots. Keys come from the cache, since a
+catalogue makes dozens of identities that nobody is meant to trust; an RSA key is asked for only
+where it matters that it is one. The keys of intermediate CAs follow from the CA's, so that what
+they have signed, a revocation list among it, still holds for the next process.
+
+This module must not know which identities are good and which are broken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from lab.pki import malformed_certificates, profiles
+from lab.pki.authority import Authority, self_signed
+from lab.pki.identity import Identity
+from lab.pki.keys import KeyKind, PrivateKey, cached
+from lab.pki.profiles import Profile
+from lab.pki.requests import DEFAULT_HOSTNAMES, general_name
+from lab.pki.signing import KeyTerms
+
+INTERMEDIATE_NAME = "mTLS Lab Intermediate CA"
+OTHER_ROOT_NAME = "Another Root CA"
+CLIENT_SPIFFE_ID = "spiffe://mtls-lab.example/client"
+
+# Keys of one kind are told apart by number; each role has its own, so that no two share a key.
+_CLIENT, _SERVER, _ROOT, _OTHER_ROOT = 1000, 1001, 1002, 1003
+# The order of P-256's group (FIPS 186-5 via SP 800-186, 3.2.1.3): private keys lie below it.
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabCA:
+    """``authority`` is the CA that the other end trusts, ``now`` the present (aware), and
+    ``client_profile`` the good client that others are made from. ``terms`` say what keys and
+    signatures the other end takes.
+
+    Whatever takes ``changes`` takes fields of :class:`~lab.pki.profiles.Profile` by name, which
+    replace those of a good profile.
+    """
+
+    authority: Authority
+    now: datetime
+    client_profile: Profile = field(default_factory=profiles.client)
+    terms: KeyTerms = field(default_factory=KeyTerms)
+
+    @property
+    def root(self) -> x509.Certificate:
+        """The certificate of the CA."""
+        return self.authority.identity.certificate
+
+    def leaf_kind(self, usual: KeyKind = KeyKind.EC_P256) -> KeyKind:
+        """The kind of key of a leaf: ``usual``, unless the other end is known to want another."""
+        return self.terms.kind or usual
+
+    def client(
+        self,
+        *,
+        issuer: Authority | None = None,
+        key: PrivateKey | None = None,
+        kind: KeyKind | None = None,
+        **changes: Any,
+    ) -> Identity:
+        """A TLS client's identity, issued by the CA or by ``issuer``.
+
+        Without ``key`` it has the clients' key of ``kind``, or of one that the other end takes.
+        """
+        profile: Profile = replace(self.client_profile, **changes)
+        issuer = issuer or self.authority
+        if key is not None:
+            return self._issued(profile, issuer, key)
+        return self.client_of(kind or self.leaf_kind(), profile, issuer)
+
+    def client_of(self, kind: KeyKind, profile: Profile, issuer: Authority) -> Identity:
+        """The clients' key of ``kind``, certified by ``issuer`` as ``profile`` says."""
+        identity = self._issued(profile, issuer, client_key(kind))
+        if kind is KeyKind.RSA_PSS_2048:
+            return malformed_certificates.with_pss_key(identity, issuer.identity.key)
+        return identity
+
+    def self_signed_client(self) -> Identity:
+        """A client that is its own issuer."""
+        kind = self.leaf_kind()
+        key, is_pss = client_key(kind), kind is KeyKind.RSA_PSS_2048
+        profile = self.terms.signed_by(key, self.client_profile)
+        # A PSS key signs by nothing else, not even for itself.
+        profile = replace(profile, signature_pss=profile.signature_pss or is_pss)
+        identity = self_signed(profile, key, now=self.now)
+        return malformed_certificates.with_pss_key(identity, key) if is_pss else identity
+
+    def server(self, *, issuer: Authority | None = None, **changes: Any) -> Identity:
+        """A TLS server's identity for localhost, issued by the CA or by ``issuer``."""
+        key = cached(KeyKind.EC_P256, _SERVER)
+        return self._issued(self.server_profile(**changes), issuer or self.authority, key)
+
+    def server_profile(self, **changes: Any) -> Profile:
+        """The profile of a server for localhost."""
+        names = tuple(general_name(name) for name in DEFAULT_HOSTNAMES)
+        profile: Profile = replace(profiles.server(names), **changes)
+        return profile
+
+    def intermediate(
+        self,
+        name: str = INTERMEDIATE_NAME,
+        *,
+        issuer: Authority | None = None,
+        number: int = 0,
+        **changes: Any,
+    ) -> Authority:
+        """A CA under the CA or under ``issuer``; those of different numbers have different keys."""
+        profile: Profile = replace(profiles.intermediate_ca(name), **changes)
+        above = issuer or self.authority
+        key = intermediate_key(self.authority, number)
+        return Authority(identity=self._issued(profile, above, key), serials=above.serials)
+
+    def other_root(self, subject: x509.Name | None = None) -> Authority:
+        """A root with a key of its own, and with another CA's name where one is given."""
+        profile = profiles.root_ca(OTHER_ROOT_NAME)
+        return Authority(
+            identity=self_signed(
+                replace(profile, subject=subject or profile.subject),
+                cached(KeyKind.EC_P256, _OTHER_ROOT),
+                now=self.now,
+            )
+        )
+
+    def _issued(self, profile: Profile, issuer: Authority, key: PrivateKey) -> Identity:
+        signed = self.terms.signed_by(issuer.identity.key, profile)
+        return issuer.issue(signed, key, now=self.now)
+
+
+def new_lab_ca(now: datetime) -> LabCA:
+    """A workshop with a CA of its own, which nothing outside this process trusts."""
+    root = self_signed(profiles.root_ca(), cached(KeyKind.EC_P256, _ROOT), now=now)
+    return LabCA(authority=Authority(identity=root), now=now)
+
+
+def client_key(kind: KeyKind = KeyKind.EC_P256) -> PrivateKey:
+    """The key of clients, one for each kind; an RSA key is marked for PSS by its certificate."""
+    return cached(KeyKind.RSA_2048 if kind is KeyKind.RSA_PSS_2048 else kind, _CLIENT)
+
+
+def intermediate_key(authority: Authority, number: int = 0) -> ec.EllipticCurvePrivateKey:
+    """The key of an intermediate CA, derived from that of ``authority`` and as secret as that."""
+    secret = authority.identity.key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    info = f"mtls-lab intermediate CA {number}".encode()
+    # 128 bits more than a key has, so that none is likelier than others (SP 800-56A, 5.6.1.2.1).
+    octets = HKDF(algorithm=hashes.SHA256(), length=48, salt=None, info=info).derive(secret)
+    scalar = int.from_bytes(octets, "big") % (_P256_ORDER - 1) + 1
+    return ec.derive_private_key(scalar, ec.SECP256R1())

@@ -1,0 +1,162 @@
+"""What a probe found: the words in which probing hands its results to the faces.
+
+Rules: a verdict is about what a server did with a client, not about the alert's number. A finding
+is one scenario in one TLS version, however often it was tried.
+
+This module must not know how a verdict is come to, nor how it is shown.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from lab.diagnosis.outcome import Outcome
+from lab.tls.code_points import ProtocolVersion
+
+
+class Verdict(enum.Enum):
+    """What a finding comes to."""
+
+    RIGHT = "as it should be"
+    BY_HTTP = "refused by HTTP"
+    SILENT = "refused without an alert"
+    UNPREPARED = "inconclusive: no CRL loaded"
+    UNTOLD = "inconclusive"
+    NOT_TRIED = "could not be tried"
+    UNEXPECTED = "not as measured"
+    SHUT_OUT = "should have been accepted"
+    LET_IN = "should have been refused"
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing is wrong with the server: whoever must not get in does not."""
+        return self in _FINE
+
+    @property
+    def faulty(self) -> bool:
+        """Whether the server did something wrong."""
+        return self in _FAULTY
+
+    @property
+    def weight(self) -> int:
+        """How bad it is, beside the others: of several tries, the worst one counts."""
+        return list(Verdict).index(self)
+
+
+_REFUSED = frozenset({Verdict.BY_HTTP, Verdict.SILENT})
+_FINE = frozenset({Verdict.RIGHT, *_REFUSED, Verdict.UNPREPARED})
+_FAULTY = frozenset({Verdict.UNEXPECTED, Verdict.SHUT_OUT, Verdict.LET_IN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioDescription:
+    """What a scenario teaches, in sentences without their full stops.
+
+    ``norm`` is what should become of its client: "accept", "refuse" or "either". ``command`` shows
+    it in a shell, "" if none does. ``own_only`` tells that only the lab's own server can be tried,
+    ``needs`` what another one must have for the norm to hold, "" if nothing.
+    """
+
+    name: str
+    family: str
+    sentence: str
+    made: str
+    cause: str
+    fix: str
+    norm: str
+    command: str
+    own_only: bool
+    needs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One scenario in one version.
+
+    ``admitted`` tells whether the server took the client, None where that cannot be told;
+    ``ending`` is by what it ended, in words, and ``outcome`` the same as it was seen, None where
+    there was no connection; ``handshake_returned`` tells of the client's handshake call, None where
+    it made none. ``presented`` tells whether the client's certificate was seen to be sent, None
+    where the scenario has none to send. ``matters`` tells whether the probe is incomplete without a
+    verdict on this one. ``tries`` connections were made, of which ``like_this`` came to the
+    verdict. ``notes`` say what else is to be known.
+    """
+
+    lesson: ScenarioDescription
+    version: ProtocolVersion
+    verdict: Verdict
+    admitted: bool | None
+    ending: str
+    handshake_returned: bool | None
+    outcome: Outcome | None
+    presented: bool | None = None
+    matters: bool = True
+    tries: int = 1
+    like_this: int = 1
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing is wrong, and nothing that matters is left open."""
+        return self.verdict.fine or not (self.matters or self.verdict.faulty)
+
+    @property
+    def bad_refused(self) -> bool:
+        """Whether a certificate that any server should refuse was presented, and refused."""
+        is_bad = self.presented is True and self.lesson.norm == "refuse"
+        return is_bad and (self.verdict is Verdict.RIGHT or self.verdict in _REFUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerBehaviour:
+    """One thing that a server does, put together from several connections.
+
+    ``code`` names the question for machines, ``subject`` for people; ``answer`` is a sentence
+    without its full stop, ``evidence`` what was seen.
+    """
+
+    code: str
+    subject: str
+    answer: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilentVersion:
+    """A version in which the server sent no ServerHello and no alert; ``ending`` is what it did."""
+
+    version: ProtocolVersion
+    ending: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A whole probe. ``target`` is ``host:port``, or words for the lab's own server.
+
+    ``connections`` were made, within ``seconds``; ``skipped`` are versions that the server does not
+    speak, ``silent`` those of which that is not known.
+    """
+
+    target: str
+    findings: tuple[Finding, ...]
+    insights: tuple[ServerBehaviour, ...]
+    skipped: tuple[ProtocolVersion, ...]
+    connections: int
+    seconds: float
+    silent: tuple[SilentVersion, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether all that was to be tried was, and is as it should be."""
+        return not self.silent and all(finding.fine for finding in self.findings)
+
+    @property
+    def faulty(self) -> bool:
+        """Whether the server did something wrong; if not, and not passed, that is not known."""
+        return any(finding.verdict.faulty for finding in self.findings)
+
+    @property
+    def bad_refused(self) -> bool:
+        """Whether at least one bad certificate was presented and refused."""
+        return any(finding.bad_refused for finding in self.findings)

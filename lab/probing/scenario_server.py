@@ -1,0 +1,93 @@
+"""Rehearsing a scenario: its client against a server of the lab's own that is made for it.
+
+Every rehearsal has its own server, so that both ends' events are those of one connection, and no
+session, limit or certificate of another one plays a part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from lab.http.limits import Limits
+from lab.pki.files.secret_files import write_private, write_public
+from lab.pki.identity import certificates_pem
+from lab.pki.lab_ca import LabCA
+from lab.pki.revocation import revocation_lists_pem
+from lab.probing.attempt import Approach, ScenarioTrace, prepare
+from lab.probing.scenarios.scenario import (
+    Host,
+    Scenario,
+    TlsClient,
+    lab_root,
+)
+from lab.serving.temporary_server import HOST, TemporaryServer, temporary_server
+from lab.stream.contexts import IdentityFiles, ServerTls, TlsVersion
+from lab.todo.access import Policy
+from lab.todo.allow_list import AllowList
+from lab.tracing.target import Target
+
+SERVER_NAME = "localhost"
+
+
+async def run_scenario(
+    scenario: Scenario, version: TlsVersion, shop: LabCA, write_first: bool = False
+) -> ScenarioTrace:
+    """Try a scenario at home; the trace has both ends.
+
+    With ``write_first`` the client sends its request before it can know the server's verdict.
+    """
+    with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
+        folder = Path(scratch)
+        async with at_home(scenario.host, shop, folder) as server:
+            approach = Approach(
+                target=Target(host=HOST, port=server.port),
+                server_ca=trust_file(scenario, shop, folder),
+                sni=SERVER_NAME,
+                write_first=write_first,
+            )
+            visit = prepare(scenario, version, approach, shop)
+            seen = await visit.run()
+    # Behind the block the server has closed its connection, so its view is whole.
+    return visit.conclude(seen, server.events[0])
+
+
+@contextlib.asynccontextmanager
+async def at_home(host: Host, shop: LabCA, folder: Path) -> AsyncIterator[TemporaryServer]:
+    """The lab's server as a scenario needs it; its files go to ``folder``."""
+    tls = _server_tls(host, shop, folder)
+    limits = Limits(handshake_timeout=host.handshake_timeout)
+    async with temporary_server(tls, limits=limits, policy=_policy(host)) as server:
+        yield server
+
+
+def _server_tls(host: Host, shop: LabCA, folder: Path) -> ServerTls:
+    identity, pem, ca = host.identity(shop), folder / "server.pem", folder / "client-ca.crt"
+    write_private(pem, identity.chain_pem() + identity.key_pem(), lasting=False)
+    write_public(ca, certificates_pem(host.trusts(shop)), lasting=False)
+    crl: Path | None = None
+    if host.revocation_lists is not None:
+        crl = folder / "crl.pem"
+        write_public(crl, revocation_lists_pem(host.revocation_lists(shop)), lasting=False)
+    return ServerTls(
+        identity=IdentityFiles(certificate=pem, key=pem),
+        client_ca=ca,
+        crl=crl,
+        client_auth=host.client_auth,
+    )
+
+
+def trust_file(scenario: Scenario, shop: LabCA, folder: Path) -> Path:
+    """A file in ``folder`` of the CAs that the scenario's client trusts."""
+    trusts = scenario.client.trusts if isinstance(scenario.client, TlsClient) else lab_root
+    path = folder / "server-ca.crt"
+    write_public(path, certificates_pem(trusts(shop)), lasting=False)
+    return path
+
+
+def _policy(host: Host) -> Policy | None:
+    if not host.allow_cn and not host.allow_san:
+        return None
+    return AllowList.of(common_names=host.allow_cn, alternative_names=host.allow_san)

@@ -1,0 +1,1 @@
+"""The scenarios: clients and servers that are broken in one named way."""

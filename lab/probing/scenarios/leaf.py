@@ -1,0 +1,299 @@
+"""Scenarios: the client's own certificate, good and broken.
+
+What the lab's server does was measured; other stacks are spoken of where they are known to differ.
+"""
+
+from __future__ import annotations
+
+from lab.pki import catalogue
+from lab.pki.catalogue import Recipe
+from lab.probing.scenarios.expectations import (
+    Expectations,
+    accepted,
+    by_version,
+    refused,
+)
+from lab.probing.scenarios.scenario import (
+    Norm,
+    Scenario,
+    ScenarioFamily,
+    TlsClient,
+)
+from lab.tls.code_points import AlertDescription as Alert
+
+VERIFY = "openssl verify -purpose sslclient -auth_level 2 -CAfile {ca} -untrusted {cert} {cert}"
+CONNECT = "openssl s_client -connect {address} -CAfile {ca} -cert {cert} -key {cert}"
+CONNECT_WITHOUT = "openssl s_client -connect {address} -CAfile {ca}"
+
+
+def identity(
+    name: str,
+    recipe: Recipe,
+    expectations: Expectations,
+    *codes: str,
+    sentence: str,
+    made: str,
+    cause: str,
+    fix: str,
+    norm: Norm = Norm.REFUSE,
+    command: str = VERIFY,
+    about_algorithm: bool = False,
+    control: str = "good",
+) -> Scenario:
+    """A scenario of the client's identity, against the lab's server as it always is."""
+    return Scenario(
+        name=name,
+        family=ScenarioFamily.IDENTITY,
+        sentence=sentence,
+        made=made,
+        cause=cause,
+        fix=fix,
+        command=command,
+        norm=norm,
+        client=TlsClient(identity=recipe),
+        expectations=expectations,
+        codes=frozenset(codes or ("mutual-tls",)),
+        about_algorithm=about_algorithm,
+        control=control,
+    )
+
+
+_NOBODY = "peer did not return a certificate"
+
+LEAF_SCENARIOS = (
+    Scenario(
+        name="no-certificate",
+        family=ScenarioFamily.IDENTITY,
+        sentence="The client has no certificate at all",
+        made="nothing is loaded, so the client answers CertificateRequest with an empty list",
+        cause="the client was never given a certificate, or its program did not load it",
+        fix="give the client a certificate and its key",
+        command=CONNECT_WITHOUT,
+        norm=Norm.REFUSE,
+        client=TlsClient(),
+        expectations=by_version(
+            refused(Alert.HANDSHAKE_FAILURE, reason=_NOBODY),
+            refused(Alert.CERTIFICATE_REQUIRED, reason=_NOBODY),
+        ),
+        codes=frozenset({"no-client-certificate"}),
+    ),
+    identity(
+        "good",
+        catalogue.good,
+        accepted(),
+        sentence="A good certificate",
+        made="issued by the CA, with clientAuth and digitalSignature; its key is RSA of 2048 bits, "
+        "or of the first kind that the server takes",
+        cause="nothing is wrong; the other scenarios are compared with it",
+        fix="none needed",
+        norm=Norm.ACCEPT,
+    ),
+    identity(
+        "ec-p256",
+        catalogue.good_ec,
+        accepted(),
+        sentence="A good certificate with a key on P-256",
+        made="as good, with an EC key",
+        cause="nothing is wrong; small and fast, and taken nearly everywhere",
+        fix="none needed",
+        norm=Norm.ACCEPT,
+        about_algorithm=True,
+    ),
+    identity(
+        "ed25519",
+        catalogue.good_ed25519,
+        accepted(),
+        sentence="A good certificate with an Ed25519 key",
+        made="as good, with an Ed25519 key",
+        cause="nothing is wrong; some stacks, and most hardware, do not know the algorithm",
+        fix="where it is refused, use P-256",
+        norm=Norm.EITHER,
+        about_algorithm=True,
+    ),
+    identity(
+        "rsa-pss-key",
+        catalogue.rsa_pss,
+        accepted(),
+        sentence="The key is marked as one for RSASSA-PSS only",
+        made="the public key's algorithm is id-RSASSA-PSS instead of rsaEncryption",
+        cause="a CA or a module makes such keys; RSA keys and PSS keys are two kinds (RFC 9846 "
+        "section 4.3.3)",
+        fix="where it is refused, use a plain RSA key: it signs by PSS as well",
+        norm=Norm.EITHER,
+        about_algorithm=True,
+    ),
+    identity(
+        "rsa-1024",
+        catalogue.rsa_1024,
+        refused(Alert.BAD_CERTIFICATE, code=66),
+        "client-key-or-digest-too-weak",
+        sentence="The key is RSA of 1024 bits",
+        made="as good, with a short key",
+        cause="an old device or an old script; OpenSSL refuses such keys from security level 2 on",
+        fix="make a new key: RSA of 2048 bits, or P-256",
+        about_algorithm=True,
+    ),
+    identity(
+        "sha1-signature",
+        catalogue.sha1_signature,
+        refused(Alert.BAD_CERTIFICATE, code=68),
+        "client-key-or-digest-too-weak",
+        sentence="The certificate is signed with SHA-1",
+        made="a good certificate under an intermediate, signed again with ecdsa-with-SHA1",
+        cause="a CA from before 2016; collisions of SHA-1 make its signatures worthless",
+        fix="issue it again with SHA-256",
+        about_algorithm=True,
+        control="through-intermediate",
+    ),
+    identity(
+        "version-1",
+        catalogue.version_1,
+        accepted(),
+        sentence="X.509 version 1: the certificate has no extensions",
+        made="version and extensions are taken away, and the rest is signed again",
+        cause="openssl x509 -req without -extfile; OpenSSL takes it, since what no extension "
+        "forbids is allowed; others want version 3",
+        fix="issue it with the extensions that a client needs",
+        norm=Norm.EITHER,
+    ),
+    identity(
+        "expired",
+        catalogue.expired,
+        refused(Alert.CERTIFICATE_EXPIRED, code=10),
+        "client-certificate-expired",
+        sentence="The certificate has expired",
+        made="valid from 30 days ago until yesterday",
+        cause="nobody renewed it, or the server's clock is ahead",
+        fix="issue a new one, and automate renewal",
+    ),
+    identity(
+        "not-yet-valid",
+        catalogue.not_yet_valid,
+        refused(Alert.BAD_CERTIFICATE, code=9),
+        "client-certificate-not-yet-valid",
+        sentence="The certificate is not valid yet",
+        made="valid from tomorrow on",
+        cause="the CA's clock is ahead, or the server's behind; OpenSSL says bad_certificate here, "
+        "most others certificate_expired",
+        fix="set the clocks; issue certificates that begin a little in the past",
+    ),
+    identity(
+        "self-signed",
+        catalogue.client_self_signed,
+        refused(Alert.UNKNOWN_CA, code=18),
+        "client-certificate-self-signed",
+        sentence="The certificate is its own issuer",
+        made="signed with its own key",
+        cause="made with openssl req -x509 instead of being issued by a CA",
+        fix="have it issued by the CA that the server trusts",
+    ),
+    identity(
+        "tampered-signature",
+        catalogue.tampered_signature,
+        refused(Alert.DECRYPT_ERROR, code=7),
+        "client-bad-certificate-signature",
+        sentence="The signature on the certificate is wrong",
+        made="one bit of the signature is flipped",
+        cause="a damaged file, or a forgery",
+        fix="fetch or issue the certificate again",
+    ),
+    identity(
+        "eku-server-only",
+        catalogue.eku_server_only,
+        refused(Alert.UNSUPPORTED_CERTIFICATE, code=26),
+        "client-wrong-extended-key-usage",
+        sentence="The extendedKeyUsage names serverAuth and not clientAuth",
+        made="as good, with serverAuth in place of clientAuth",
+        cause="issued from the template for servers; many public CAs issue nothing else",
+        fix="issue it with clientAuth",
+    ),
+    identity(
+        "eku-missing",
+        catalogue.eku_missing,
+        accepted(),
+        sentence="There is no extendedKeyUsage",
+        made="as good, without the extension",
+        cause="forgotten, or not copied from the request; OpenSSL takes it, since a "
+        "certificate without the extension is for every purpose (RFC 5280 section 4.2.1.12)",
+        fix="add clientAuth all the same: other stacks, and the next policy, may insist on it",
+        norm=Norm.EITHER,
+    ),
+    identity(
+        "eku-any",
+        catalogue.eku_any,
+        refused(Alert.UNSUPPORTED_CERTIFICATE, code=26),
+        "client-wrong-extended-key-usage",
+        sentence="The extendedKeyUsage is anyExtendedKeyUsage alone",
+        made="as good, with anyExtendedKeyUsage in place of clientAuth",
+        cause="meant as a wildcard; OpenSSL and others require clientAuth itself",
+        fix="name clientAuth",
+        norm=Norm.EITHER,
+    ),
+    identity(
+        "key-usage-no-signature",
+        catalogue.key_usage_without_signature,
+        refused(Alert.UNSUPPORTED_CERTIFICATE, code=26),
+        "client-wrong-key-usage",
+        sentence="The keyUsage does not allow signatures",
+        made="keyUsage has keyEncipherment and not digitalSignature",
+        cause="a template made for RSA key exchange; a client proves itself by a signature",
+        fix="issue it with digitalSignature",
+    ),
+    identity(
+        "unknown-critical-extension",
+        catalogue.unknown_critical_extension,
+        refused(Alert.CERTIFICATE_UNKNOWN, code=34),
+        "client-unknown-critical-extension",
+        sentence="A critical extension is unknown to the server",
+        made="an extension under the example arc 2.999, marked critical",
+        cause="a private extension; what is critical and unknown must be refused (RFC 5280 "
+        "section 4.2)",
+        fix="issue it without the extension, or with it not critical",
+    ),
+    identity(
+        "over-one-record",
+        catalogue.over_one_record,
+        accepted(),
+        sentence="The certificate is bigger than one record",
+        made="20,000 octets of padding in an extension, so that Certificate takes two records",
+        cause="hundreds of names, or post-quantum keys; some stacks and middleboxes fail on it",
+        fix="where it is refused, make it smaller, or raise the peer's limit",
+        norm=Norm.EITHER,
+    ),
+    identity(
+        "over-the-bound",
+        catalogue.over_openssl_limit,
+        by_version(
+            refused(Alert.ILLEGAL_PARAMETER),
+            # The others: OpenSSL built with zlib, where the client compresses the message.
+            refused(Alert.ILLEGAL_PARAMETER, Alert.BAD_CERTIFICATE, Alert.INTERNAL_ERROR),
+        ),
+        "client-message-too-large",
+        sentence="The certificate is bigger than OpenSSL takes",
+        made="110,000 octets of padding; OpenSSL's limit for the message is 102,400",
+        cause="as over-one-record; no alert says that the size is the reason",
+        fix="make it smaller",
+        norm=Norm.EITHER,
+        command=CONNECT,
+    ),
+    identity(
+        "server-certificate",
+        catalogue.server_certificate,
+        refused(Alert.UNSUPPORTED_CERTIFICATE, code=26),
+        "client-wrong-extended-key-usage",
+        sentence="The client presents a certificate that is meant for servers",
+        made="the server's own profile, with its names and serverAuth",
+        cause="one pair of files for everything on the machine",
+        fix="issue a certificate for the client",
+    ),
+    identity(
+        "ca-as-client",
+        catalogue.ca_as_leaf,
+        refused(Alert.UNSUPPORTED_CERTIFICATE, code=26),
+        "client-wrong-key-usage",
+        sentence="A CA presents itself as the client",
+        made="an intermediate CA's certificate and key, with keyCertSign and cRLSign only",
+        cause="the wrong pair of files; a CA's key must not be on a client",
+        fix="issue a certificate for the client, and remove the CA's key from it",
+    ),
+)

@@ -1,0 +1,1 @@
+"""The server process: listening, limits, reload, signals and the handshake log."""

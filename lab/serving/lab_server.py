@@ -1,0 +1,179 @@
+"""The lab's server, whole: TLS settings, the TODO application and a listener, put together.
+
+Used by the door that serves, and by those that need a server of their own for a while.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from lab.http import log_entries
+from lab.http.canned_refusals import EXPIRED, FULL
+from lab.http.limits import Limits
+from lab.http.server_connection import App, serve_http
+from lab.serving.health import (
+    NOT_ACCEPTING,
+    STOPPING,
+    Health,
+    store_health,
+)
+from lab.serving.listener import AcceptedConnection, Listener
+from lab.serving.metrics.handshake_counts import in_turn
+from lab.serving.metrics.hooks import ServerHooks
+from lab.serving.metrics.shield import GuardedHooks
+from lab.stream.allowance import Allowance
+from lab.stream.contexts import ClientAuth, ServerTls, server_context
+from lab.stream.key_log_source import KeyLogSource
+from lab.stream.observed_wire import EventSink, ObserverFeed
+from lab.stream.tls_stream import TlsStream
+from lab.tls.bounds import SERVER_BUDGET
+from lab.tls.events import Endpoint
+from lab.todo.access import (
+    ClientIdentity,
+    Policy,
+    UnreadableCertificate,
+    anyone,
+    certificate_required,
+)
+from lab.todo.application import TodoApp
+from lab.todo.store import MemoryStore, TodoStore
+
+SinkFactory = Callable[[str], EventSink]
+"""Makes the event sink of a new connection from the peer's address, ``host:port``."""
+
+
+class TodoServer:
+    """A TODO server over mutual TLS.
+
+    Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``;
+    they are not touched where there is a ``context`` that was made of them before. With ``sink``,
+    every connection is watched and its events go to a sink of its own: all of them, or with an
+    ``allowance``, those of the handshake, within that (see ``ObserverFeed``); as they come where ``live``.
+    ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in, and where a
+    certificate is optional, everyone with one. ``observer`` is told what the server does.
+    ``clock`` gives Unix time in seconds.
+
+    OpenSSL judges a certificate in a full handshake only: one that has expired since comes in by
+    resumption, and in TLS 1.3 gets a new ticket each time. No alert can be sent once the handshake
+    is complete, so such a client gets a 401 that says why, and the end of its connection.
+    """
+
+    def __init__(
+        self,
+        tls: ServerTls,
+        *,
+        context: ssl.SSLContext | None = None,
+        limits: Limits | None = None,
+        store: TodoStore | None = None,
+        sink: SinkFactory | None = None,
+        policy: Policy | None = None,
+        allowance: Allowance | None = None,
+        live: bool = False,
+        observer: ServerHooks | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        context = context or server_context(tls)
+        self._limits = limits = limits or Limits()
+        idle = min(limits.idle_timeout, limits.surplus_timeout)
+        self._surplus_limits = replace(limits, idle_timeout=idle)
+        self._sink = sink
+        self._allowance = allowance
+        self._live = live
+        self._clock = clock
+        self._observer = observer = None if observer is None else GuardedHooks(observer)
+        self._stopping = False
+        watched = sink is not None or observer is not None
+        self._key_log = KeyLogSource(context) if watched else None
+        default = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
+        self._store = store or MemoryStore()
+        self._app = TodoApp(store=self._store, policy=policy or default)
+        self._listener = Listener(
+            context,
+            self._converse,
+            limits=self._limits,
+            watch=self._watch if watched else None,
+            observer=observer,
+        )
+
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Take ``context`` for connections from now on; those there are keep theirs.
+
+        Raises OSError where its key log cannot be had, and then everything stays as it was.
+        """
+        if self._key_log is not None:
+            self._key_log.attach(context)
+        self._listener.use(context)
+
+    async def open(self, host: str, port: int, *, shared: bool = False) -> tuple[str, int]:
+        """Listen, as ``Listener.open`` does. Returns the address bound. Raises OSError."""
+        return await self._listener.open(host, port, shared=shared)
+
+    @property
+    def connections(self) -> int:
+        """How many are open, those in their handshake included."""
+        return self._listener.connections
+
+    async def health(self) -> Health:
+        """Whether connections are accepted and the store answers, within a few seconds."""
+        if self._stopping:
+            return STOPPING
+        if not self._listener.accepting:
+            return NOT_ACCEPTING
+        return await store_health(self._store)
+
+    async def close(self) -> None:
+        """Stop accepting, finish what is in flight within the limits, and let go of everything."""
+        self._stopping = True
+        await self._listener.close(self._limits.shutdown_timeout)
+        await self._store.close()
+        if self._key_log is not None:
+            self._key_log.close()
+
+    def _watch(self, peer: str) -> ObserverFeed:
+        sinks = [self._sink(peer)] if self._sink else []
+        if self._observer is not None:
+            sinks.append(self._observer.handshake_sink())
+        sink = sinks[0] if len(sinks) == 1 else in_turn(*sinks)
+        return ObserverFeed(
+            Endpoint.SERVER,
+            sink,
+            key_log=self._key_log,
+            live=self._live,
+            allowance=self._allowance,
+            budget=None if self._live else SERVER_BUDGET,
+        )
+
+    async def _converse(self, stream: TlsStream, visit: AcceptedConnection) -> None:
+        try:
+            client = _client_of(stream)
+        except UnreadableCertificate as error:
+            # OpenSSL reads more than we can; who the client is stays unknown, so it gets nothing.
+            log_entries.write(
+                log_entries.aborted(peer=visit.peer, common_name=None, reason=str(error))
+            )
+            return
+        await serve_http(
+            stream,
+            client=client,
+            peer=visit.peer,
+            app=self._app_for(client, surplus=visit.surplus),
+            limits=self._surplus_limits if visit.surplus else self._limits,
+            closing=visit.closing,
+            observer=self._observer,
+        )
+
+    def _app_for(self, client: ClientIdentity | None, *, surplus: bool) -> App:
+        if surplus:
+            return FULL
+        if client is not None and self._clock() > client.not_after.timestamp():
+            return EXPIRED
+        return self._app
+
+
+def _client_of(stream: TlsStream) -> ClientIdentity | None:
+    """Who is at the other end. Apart, so that no connection holds a copy of the certificate."""
+    certificate = stream.peer_certificate
+    return None if certificate is None else ClientIdentity.from_der(certificate)

@@ -1,0 +1,1 @@
+"""What a server counts, and the HTTP monitor that shows it."""

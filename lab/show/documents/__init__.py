@@ -1,0 +1,1 @@
+"""Faces for machines: JSON and JUnit documents."""

@@ -1,0 +1,184 @@
+"""The JSON document of traces, and its schema.
+
+Rules: the document is complete, the sequence diagram is not: every field of every message is in
+it, under its RFC's name. Bytes are hexadecimal; a code point is its number with the registry's
+name; host and protocol names are text, each byte one character. Times are seconds since the start
+of the trace. Absent values are null. Of application data there is only the length, the first
+bytes and, of HTTP, the first line. Text is as the peers sent it, escaped as JSON
+requires.
+
+This module must not know who prints the document, nor how.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import singledispatch
+from importlib import resources
+
+from lab.diagnosis.outcome import Outcome
+from lab.show.text.details import start_line
+from lab.tls.code_point import CodePoint, CodePoints
+from lab.tls.events import (
+    AlertSeen,
+    ApplicationDataSeen,
+    Event,
+    LocalFact,
+    MessageSeen,
+    WireEvent,
+)
+from lab.tls.extensions import ApplicationLayerProtocols, CertificateAuthorities, ServerName
+from lab.tls.messages import CertificateEntry, CertificateRequest, HandshakeMessage
+from lab.tracing.results import Trace
+from lab.x509.certificates import describe, distinguished_name
+
+FIRST_BYTES = 64
+"""How many bytes of application data are in a document."""
+
+_SCHEMA = "trace.schema.json"
+_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def document(traces: Sequence[Trace]) -> dict[str, object]:
+    """Return the traces as one JSON value that is valid under ``schema``."""
+    return {"traces": [_trace(trace) for trace in traces]}
+
+
+def schema() -> dict[str, object]:
+    """Return the JSON Schema (draft 2020-12) of ``document``."""
+    text = resources.files(__package__).joinpath(_SCHEMA).read_text(encoding="utf-8")
+    loaded: dict[str, object] = json.loads(text)
+    return loaded
+
+
+def _trace(trace: Trace) -> dict[str, object]:
+    certificate = trace.client_certificate
+    return {
+        "target": trace.target,
+        "requested_version": _name(trace.requested_version),
+        "negotiated_version": _name(trace.negotiated_version),
+        "client_certificate": None if certificate is None else _certificate(certificate),
+        "events": [_event(event, trace.start) for event in trace.events],
+        "outcome": _outcome(trace.outcome),
+        "diagnosis": [_fields(cause) for cause in trace.diagnosis],
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, object]:
+    return _fields(outcome) | {
+        "alert": None if outcome.alert is None else _alert(outcome.alert),
+        "echoes": [_alert(alert) for alert in outcome.echoes],
+        "warnings": [_alert(alert) for alert in outcome.warnings],
+    }
+
+
+def _event(event: Event, start: float) -> dict[str, object]:
+    whose = "endpoint" if isinstance(event, LocalFact) else "from"
+    common: dict[str, object] = {
+        "type": _WORD.sub("_", type(event).__name__).lower(),
+        "time": round(event.time - start, 6),
+        whose: event.endpoint.value,
+    }
+    if isinstance(event, WireEvent):
+        common["records"] = [_fields(span) for span in event.records]
+        common["encrypted"] = event.encrypted
+    return common | _particulars(event)
+
+
+@singledispatch
+def _particulars(event: Event) -> dict[str, object]:
+    """Return the fields of an event that its class adds."""
+    common = {field.name for field in dataclasses.fields(WireEvent)}
+    return {name: value for name, value in _fields(event).items() if name not in common}
+
+
+@_particulars.register
+def _message_seen(event: MessageSeen) -> dict[str, object]:
+    return {
+        "out_of_order": event.out_of_order,
+        "length": len(event.raw),
+        "message": _json(event.message),
+    }
+
+
+@_particulars.register
+def _alert_seen(event: AlertSeen) -> dict[str, object]:
+    return {"alert": _alert(event)}
+
+
+@_particulars.register
+def _application_data_seen(event: ApplicationDataSeen) -> dict[str, object]:
+    return {
+        "length": len(event.data),
+        "first_bytes": event.data[:FIRST_BYTES].hex(),
+        "start_line": start_line(event.data),
+    }
+
+
+def _alert(alert: AlertSeen) -> dict[str, object]:
+    number, name = alert.description.value, str(alert.description)
+    return {"level": str(alert.level), "number": number, "name": name}
+
+
+def _name(code_point: CodePoint | None) -> str | None:
+    return None if code_point is None else str(code_point)
+
+
+def _certificate(der: bytes) -> dict[str, object]:
+    seen = describe(der)
+    return {"der": der.hex(), **_fields(seen), "serial": f"{seen.serial:#x}"}
+
+
+def _names(authorities: Sequence[bytes]) -> list[object]:
+    return [{"der": der.hex(), "name": distinguished_name(der)} for der in authorities]
+
+
+def _text(value: bytes) -> str:
+    return value.decode("latin-1")
+
+
+def _texts(values: Sequence[bytes]) -> list[object]:
+    return [_text(value) for value in values]
+
+
+# Fields of bytes that are decoded.
+_MEANINGS: Mapping[tuple[type, str], Callable[..., object]] = {
+    (LocalFact, "certificate"): lambda der: None if der is None else _certificate(der),
+    (CertificateEntry, "cert_data"): _certificate,
+    (CertificateRequest, "certificate_authorities"): _names,
+    (CertificateAuthorities, "authorities"): _names,
+    (ServerName, "name"): _text,
+    (ApplicationLayerProtocols, "protocol_name_list"): _texts,
+}
+
+
+def _fields(value: object) -> dict[str, object]:
+    """Return the fields of a dataclass as JSON values."""
+    assert dataclasses.is_dataclass(value)
+    return {
+        field.name: _MEANINGS.get((type(value), field.name), _json)(getattr(value, field.name))
+        for field in dataclasses.fields(value)
+    }
+
+
+def _json(value: object) -> object:
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, CodePoint):
+        return {"number": int(value), "name": str(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple | CodePoints):
+        return [_json(each) for each in value]
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, HandshakeMessage):
+        return {"name": value.name, **_fields(value)}
+    return _fields(value) if dataclasses.is_dataclass(value) else value

@@ -1,0 +1,1 @@
+"""Faces for terminals: events, outcomes and results in, lines of text out."""

@@ -1,0 +1,165 @@
+"""The comparison that ends several traces: side by side, then the difference in a sentence.
+
+Rules: all of it is derived from the outcomes and the local facts, so that traces which do not
+differ are said not to. No more traces stand beside each other than there is room for.
+
+This module must not know how a single trace is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import TextIO
+
+from rich.text import Text
+
+from lab.diagnosis.outcome import Outcome, Result, Signal
+from lab.show.text.details import bounded
+from lab.show.text.outcome_text import (
+    STYLES,
+    result_words,
+    setting,
+    signal_words,
+    version_words,
+)
+from lab.show.text.paper import LABEL, Paper, print_drawing
+from lab.tls.events import Endpoint, Fact, LocalFact
+from lab.tracing.results import Trace
+
+_COLUMN = 22
+"""The least width of a column."""
+_NO_NEWS = frozenset({Fact.CONNECTED, Fact.CLOSED})
+
+
+def print_comparison(traces: Sequence[Trace], file: TextIO) -> None:
+    """Write what two or more traces have in common, and in what they differ, to ``file``."""
+    print_drawing(lambda paper: comparison(traces, paper), file)
+
+
+def comparison(traces: Sequence[Trace], paper: Paper) -> Iterator[Text]:
+    """The lines of the comparison, none wider than the paper."""
+    yield paper.rule("Comparison")
+    beside = (paper.width - LABEL) // _COLUMN
+    names = _names(traces)
+    for first in range(0, len(traces), beside):
+        some = slice(first, first + beside)
+        yield from _columns(names[some], traces[some], paper)
+        yield Text()
+    for line in paper.wrapped(difference(traces), paper.width):
+        yield Text(line, "bold")
+    yield Text()
+
+
+def difference(traces: Sequence[Trace]) -> str:
+    """In what the endings of the traces differ, in one sentence; that they do not, if so."""
+    outcomes = [trace.outcome for trace in traces]
+    aspects = [
+        [result_words(outcome) for outcome in outcomes],
+        [_means(outcome) for outcome in outcomes],
+        [_moment(outcome) for outcome in outcomes],
+    ]
+    common = " ".join(aspect[0] for aspect in aspects if aspect[0] and len(set(aspect)) == 1)
+    differing = [aspect for aspect in aspects if len(set(aspect)) > 1]
+    if not differing:
+        return f"No difference: {common} each time."
+    clauses = [
+        f"with {name}, {' '.join(filter(None, words)) or 'none was seen'}"
+        for name, words in zip(_names(traces), zip(*differing, strict=True), strict=True)
+    ]
+    sentence = "; ".join([f"{common} each time"] * bool(common) + clauses)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _means(outcome: Outcome) -> str:
+    """The signal, where the result does not tell it already."""
+    if outcome.result is not Result.REJECTED or outcome.signal is None:
+        return ""
+    return f"by {signal_words(outcome)}".replace(", no alert", " with no alert")
+
+
+def _moment(outcome: Outcome) -> str:
+    """When it came, for the end that was refused."""
+    if outcome.by is None or outcome.signal is Signal.HTTP_STATUS:
+        return ""
+    refused = outcome.by.other
+    returned = {
+        Endpoint.CLIENT: outcome.client_handshake_returned,
+        Endpoint.SERVER: outcome.server_handshake_returned,
+    }[refused]
+    if returned is None:
+        return ""
+    call = f"the {refused.value}'s handshake call"
+    return f"after {call} had returned" if returned else f"inside {call}"
+
+
+def _names(traces: Sequence[Trace]) -> list[str]:
+    """What tells the traces apart: the version alone if that will do."""
+    ways = (
+        [version_words(trace) for trace in traces],
+        [setting(trace) for trace in traces],
+    )
+    for names in ways:
+        if len(set(names)) == len(names):
+            return names
+    return [f"trace {number}" for number in range(1, len(traces) + 1)]
+
+
+def _columns(names: Sequence[str], traces: Sequence[Trace], paper: Paper) -> Iterator[Text]:
+    width = (paper.width - LABEL) // len(traces) - 2
+    yield from _row("", [[name] for name in names], ["bold"] * len(names), width, paper)
+    calm = [""] * len(traces)
+    results = [[result_words(trace.outcome)] for trace in traces]
+    yield from _row("result", results, [STYLES[t.outcome.result] for t in traces], width, paper)
+    rows = {
+        "version": [[str(trace.negotiated_version or "no version")] for trace in traces],
+        "signal": [[signal_words(trace.outcome)] for trace in traces],
+        "after": [[_after(trace.outcome)] for trace in traces],
+        "client": [_knowledge(trace, Endpoint.CLIENT) for trace in traces],
+        "server": [_knowledge(trace, Endpoint.SERVER) for trace in traces],
+    }
+    for label, cells in rows.items():
+        yield from _row(label, cells, calm, width, paper)
+
+
+def _row(
+    label: str,
+    cells: Sequence[Sequence[str]],
+    styles: Sequence[str],
+    width: int,
+    paper: Paper,
+) -> Iterator[Text]:
+    """One row, as many lines high as its highest cell; a cell has one paragraph or several."""
+    wrapped = [
+        [line for paragraph in cell for line in paper.wrapped(paragraph, width)] for cell in cells
+    ]
+    for pieces in zip_longest(*wrapped, fillvalue=""):
+        line = Text.assemble((label.ljust(LABEL), "dim"))
+        for piece, style in zip(pieces, styles, strict=True):
+            cell = Text(piece, style)
+            cell.pad_right(width + 2 - cell.cell_len)
+            line.append_text(cell)
+        line.rstrip()
+        yield line
+        label = ""
+
+
+def _after(outcome: Outcome) -> str:
+    if outcome.by is None or not outcome.after:
+        return "-"
+    return f"the {outcome.by.other.value}'s {bounded(outcome.after)}"
+
+
+def _knowledge(trace: Trace, endpoint: Endpoint) -> list[str]:
+    """What the endpoint itself knew, and when."""
+    facts = [
+        event
+        for event in trace.events
+        if isinstance(event, LocalFact) and event.endpoint is endpoint
+    ]
+    news = [
+        f"{(event.time - trace.start) * 1000:.2f} ms: {event.fact.value}"
+        for event in facts
+        if event.fact not in _NO_NEWS
+    ]
+    return news or ["nothing" if facts else "not observed"]

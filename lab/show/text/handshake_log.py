@@ -1,0 +1,246 @@
+"""The server's stage log: one line a handshake, or one a stage, from the observer's events.
+
+Rules: a stage log belongs to one connection and holds no more of it than its line needs. What a
+peer chose is escaped. This module must not know how the lines reach their reader: it logs them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from lab.diagnosis.outcome import is_fatal
+from lab.show.text.log_format import SEPARATOR
+from lab.tls.escape import escaped
+from lab.tls.events import (
+    AlertSeen,
+    ApplicationDataSeen,
+    ChangeCipherSpecSeen,
+    Endpoint,
+    Event,
+    Fact,
+    LocalFact,
+    Malformed,
+    MessageSeen,
+    NotTls,
+    SealedSeen,
+    StreamEnd,
+    StreamEnded,
+    Undecoded,
+    WireEvent,
+)
+from lab.tls.messages import Certificate, ServerHello
+from lab.x509.certificates import describe_names
+
+_WORDS = {Fact.CERTIFICATE_REFUSED: "certificate rejected"}
+# A handshake has some 15 stages. Of one that has more than this, the rest is counted.
+_MOST_STAGES = 64
+_OVER = (Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT)
+_STYLES = {"accepted": "green", "rejected": "red", "rejected by the client": "red"}
+_FAILED_STYLE = "yellow"
+_ABOUT_CERTIFICATE = (
+    Fact.CERTIFICATE_VERIFIED,
+    Fact.CERTIFICATE_REFUSED,
+    Fact.SESSION_RESUMED,
+)
+
+
+class StageLog:
+    """An event sink that logs the connection of ``peer`` (its address, as text).
+
+    At INFO, an accepted handshake is logged when its call returns, a rejected or failed one when
+    its connection is closed, so that the line also tells how the client left. At DEBUG, each
+    event has a line of its own besides; the level counts that is set when the connection begins.
+    """
+
+    def __init__(self, peer: str, logger: logging.Logger) -> None:
+        self._peer = peer
+        self._logger = logger
+        self._verbose = logger.isEnabledFor(logging.DEBUG)
+        self._stages: list[tuple[str, str]] = []
+        self._version = ""
+        self._result = ""
+        self._certificate: bytes | None = None
+        self._decoded = True
+        self._done = False
+        self._left_out = 0
+
+    def __call__(self, event: Event) -> None:
+        """Take the next event."""
+        if self._done and not self._verbose:
+            return
+        words = self._words(event)
+        if self._verbose:
+            self._log_stage(event, words)
+        if self._done:
+            return
+        if words:
+            self._keep(event, words)
+        if isinstance(event, MessageSeen):
+            self._take_message(event)
+        elif isinstance(event, LocalFact):
+            self._take_fact(event)
+        elif isinstance(event, AlertSeen) and event.endpoint is Endpoint.CLIENT and is_fatal(event):
+            self._result = self._result or "rejected by the client"
+
+    def _keep(self, event: Event, words: str) -> None:
+        """Keep a stage for the line: the first ones, and of those behind them what decides."""
+        if len(self._stages) < _MOST_STAGES or _decides(event):
+            self._stages.append((_whose(event), words))
+            return
+        if not self._left_out:
+            self._stages.append((_whose(event), ""))  # the place for how many there were
+        self._left_out += 1
+        more = f"{self._left_out} more records of either end"
+        self._stages[_MOST_STAGES] = (self._stages[_MOST_STAGES][0], more)
+
+    def _take_message(self, event: MessageSeen) -> None:
+        message = event.message
+        if isinstance(message, ServerHello):
+            self._version = str(message.negotiated_version)
+        elif isinstance(message, Certificate) and event.endpoint is Endpoint.CLIENT:
+            entries = message.certificate_list
+            self._certificate = entries[0].cert_data if entries else None
+
+    def _take_fact(self, event: LocalFact) -> None:
+        fact = event.fact
+        if fact is Fact.HANDSHAKE_RETURNED:
+            if event.version is not None:
+                self._version = str(event.version)
+            self._log_handshake("accepted")
+        elif fact is Fact.NOT_DECODED:
+            self._decoded = False
+        elif fact is Fact.CERTIFICATE_REFUSED:
+            self._result = "rejected"
+        elif fact in _OVER:
+            self._result = self._result or "failed"
+        elif fact is Fact.CLOSED:
+            self._log_handshake(self._result or "failed")
+
+    def _words(self, event: Event) -> str:
+        """The event as a stage, "" if it is none."""
+        if isinstance(event, MessageSeen):
+            return _message(event)
+        if isinstance(event, LocalFact):
+            return self._fact(event)
+        if isinstance(event, AlertSeen):
+            return f"alert {event.level} {event.description} ({event.description.value})"
+        if isinstance(event, ChangeCipherSpecSeen):
+            return "ChangeCipherSpec"
+        if isinstance(event, SealedSeen):
+            return event.inference or f"encrypted record, {event.length} bytes"
+        if isinstance(event, ApplicationDataSeen):
+            return f"application data, {len(event.data)} bytes"
+        if isinstance(event, StreamEnded):
+            return "TCP reset (RST)" if event.end is StreamEnd.RESET else "TCP closed (FIN)"
+        return _unread(event)
+
+    def _fact(self, event: LocalFact) -> str:
+        words = _WORDS.get(event.fact, event.fact.value)
+        if event.fact is Fact.NOT_DECODED:
+            words += " (too many at a time: see --decode-share; -v decodes all)"
+        if event.reason:
+            words += f": {escaped(event.reason)}"
+        if event.fact in _ABOUT_CERTIFICATE:
+            certificate = event.certificate or self._certificate
+            words += f": {_certificate(certificate)}" if certificate else ""
+        return words
+
+    def _log_handshake(self, result: str) -> None:
+        self._done = True
+        verdict = f"{self._version or 'version unknown:'} {result}"
+        self._log(
+            logging.INFO,
+            ("HANDSHAKE", f"peer={self._peer}", verdict, *_by_endpoint(self._stages)),
+            {
+                "event": "handshake",
+                "peer": self._peer,
+                "version": self._version,
+                "result": result,
+                "decoded": self._decoded,
+                "stages": [{"at": whose, "stage": words} for whose, words in self._stages],
+            },
+            {"style": (2, _STYLES.get(result, _FAILED_STYLE)), "stacked": True},
+        )
+        self._stages = []
+
+    def _log_stage(self, event: Event, words: str) -> None:
+        whose = _whose(event)
+        fields: dict[str, object] = {"event": "stage", "peer": self._peer, "at": whose}
+        fields["stage"] = words
+        parts: tuple[str, ...] = (whose, words)
+        if isinstance(event, WireEvent):
+            octets = sum(span.length for span in event.records)
+            fields |= {"bytes": octets, "encrypted": event.encrypted}
+            wire = f"{octets} bytes on the wire{', encrypted' if event.encrypted else ''}"
+            parts = (f"{whose} sent", words, wire)
+        self._log(logging.DEBUG, ("STAGE", f"peer={self._peer}", *parts), fields)
+
+    def _log(
+        self,
+        level: int,
+        parts: tuple[str, ...],
+        fields: Mapping[str, object],
+        look: Mapping[str, object] | None = None,
+    ) -> None:
+        if not self._logger.isEnabledFor(level):
+            return
+        # Made by hand, as the search for the calling line costs more than the rest and would
+        # always come to this one.
+        extra = {"fields": fields, "parts": parts, **(look or {})}
+        record = self._logger.makeRecord(
+            self._logger.name, level, __file__, 0, SEPARATOR.join(parts), (), None, extra=extra
+        )
+        self._logger.handle(record)
+
+
+def _decides(event: Event) -> bool:
+    """Whether an event is one of the few that say how a handshake ended."""
+    if isinstance(event, AlertSeen):
+        return is_fatal(event)
+    if isinstance(event, Undecoded):
+        return event.message is None
+    return isinstance(event, (LocalFact, StreamEnded, Malformed, NotTls))
+
+
+def _unread(event: Event) -> str:
+    """Bytes that are not read as TLS, or not at all; "" if the event is not about such."""
+    if isinstance(event, Malformed):
+        return f"malformed {event.where}: {event.problem}"
+    if isinstance(event, Undecoded):
+        return f"{event.name} not decoded: {event.where}: {event.limit}"
+    if isinstance(event, NotTls):
+        return f"not TLS: {event.protocol.value}"
+    return ""
+
+
+def _whose(event: Event) -> str:
+    return event.endpoint.value
+
+
+def _message(event: MessageSeen) -> str:
+    name = event.message.name
+    if isinstance(event.message, Certificate) and not event.message.certificate_list:
+        name += " (empty)"
+    return f"{name} (out of order)" if event.out_of_order else name
+
+
+def _certificate(der: bytes) -> str:
+    seen = describe_names(der)
+    if seen.problem and not seen.subject:
+        return escaped(seen.problem)
+    # repr escapes what is not printable, as a log needs it.
+    return f"subject={seen.subject!r} issuer={seen.issuer!r} serial={seen.serial:#x}"
+
+
+def _by_endpoint(stages: list[tuple[str, str]]) -> list[str]:
+    """Return stages in order, those of one end together: ``client: A, B``, ``server: C``."""
+    parts: list[str] = []
+    last = ""
+    for whose, words in stages:
+        if whose == last:
+            parts[-1] += f", {words}"
+        else:
+            parts.append(f"{whose}: {words}")
+        last = whose
+    return parts

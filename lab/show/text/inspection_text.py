@@ -1,0 +1,170 @@
+"""An inspection as text: the contents of each file, then the findings.
+
+This module must not know how anything was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import TextIO
+
+from rich.text import Text
+
+from lab.inspecting.results import (
+    Entry,
+    FileReport,
+    FoundProblem,
+    Grade,
+    InspectedCertificate,
+    Inspection,
+    KeyEntry,
+    OtherEntry,
+    RequestEntry,
+    Suitability,
+)
+from lab.show.text.details import bounded
+from lab.show.text.paper import Paper, print_drawing
+from lab.tls.escape import printable
+from lab.x509.certificates import CertificateDescription
+
+_MOST_NAMES = 20
+_MOST_TEXT = 500
+_STYLES = {
+    Grade.REFUSED: "red",
+    Grade.UNUSABLE: "red",
+    Grade.STRICT: "yellow",
+    Grade.ACCEPTED: "yellow",
+}
+
+_Pair = tuple[str, str]
+
+
+def print_inspection(inspection: Inspection, file: TextIO) -> None:
+    """Write the inspection to ``file``, with styles if that is a terminal."""
+    print_drawing(lambda paper: draw_inspection(inspection, paper), file)
+
+
+def draw_inspection(inspection: Inspection, paper: Paper) -> Iterator[Text]:
+    """Yield the lines: the files, then the findings."""
+    for file in inspection.files:
+        yield from _file(file, paper)
+    findings = list(inspection.findings())
+    if not findings:
+        yield Text("No problems found.", "green")
+        return
+    yield paper.rule("1 finding" if len(findings) == 1 else f"{len(findings)} findings")
+    for number, (place, finding) in enumerate(findings, start=1):
+        yield Text()
+        yield from _finding(f"{number}", place, finding, paper)
+
+
+def _file(file: FileReport, paper: Paper) -> Iterator[Text]:
+    yield paper.rule(f"{printable(file.name)} ({file.form})")
+    for entry in file.entries:
+        for number, (label, value) in enumerate(_entry(entry)):
+            style = "" if number else "bold"
+            yield from paper.entry(label, value, indent=0 if style else 2, style=style)
+    yield Text()
+
+
+def _entry(entry: Entry) -> Iterator[_Pair]:
+    if isinstance(entry, InspectedCertificate):
+        yield from _certificate(entry)
+    elif isinstance(entry, KeyEntry):
+        yield from _key(entry)
+    elif isinstance(entry, RequestEntry):
+        yield "request", _cut(entry.description.subject) or "no subject"
+        yield from _content(entry.description)
+    elif isinstance(entry, OtherEntry):
+        yield "other", f"{entry.label}: not inspected"
+    else:
+        yield "CRL", f"issued by {_cut(entry.issuer)}"
+        yield "thisUpdate", f"{entry.this_update:%Y-%m-%d %H:%M:%S} UTC"
+        end = entry.next_update
+        yield "nextUpdate", f"{end:%Y-%m-%d %H:%M:%S} UTC" if end else "none"
+        yield "revoked", f"{entry.revoked} certificates" if entry.revoked != 1 else "1 certificate"
+
+
+def _certificate(entry: InspectedCertificate) -> Iterator[_Pair]:
+    about = entry.description
+    yield "certificate", _cut(about.subject) or "no subject"
+    if about.issuer:
+        yield (
+            "issuer",
+            "same as the subject" if about.issuer == about.subject else _cut(about.issuer),
+        )
+    yield "serial", f"{about.serial:x}"
+    if about.not_valid_before and about.not_valid_after and entry.left is not None:
+        begin, end = about.not_valid_before, about.not_valid_after
+        yield "valid", f"{begin:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC"
+        yield "", _left(entry.left)
+    yield from _content(about)
+    if about.subject_key_identifier is not None:
+        yield "SKI", about.subject_key_identifier.hex(":")
+    if about.authority_key_identifier is not None:
+        yield "AKI", about.authority_key_identifier.hex(":")
+    if about.issuer != about.subject or entry.chain:
+        yield "chain", _chain(entry)
+    for role in entry.roles:
+        yield f"as {role.role.value}", _role(role)
+
+
+def _content(about: CertificateDescription) -> Iterator[_Pair]:
+    yield "SAN", _listed(about.subject_alt_names)
+    yield "EKU", _listed(about.extended_key_usage)
+    yield "key usage", _listed(about.key_usage)
+    yield "CA", {True: "yes", False: "no", None: "not stated"}[about.is_ca]
+    yield "key", f"{about.key_type} {about.key_bits or ''}".strip()
+    yield "signature", about.signature_algorithm
+
+
+def _key(entry: KeyEntry) -> Iterator[_Pair]:
+    kind = entry.kind or "unknown type"
+    yield "private key", f"{kind}, {'encrypted' if entry.encrypted else 'not encrypted'}"
+    if entry.fits:
+        yield "matches", _listed(entry.fits)
+    elif entry.kind:
+        yield "matches", "nothing in these files"
+
+
+def _chain(entry: InspectedCertificate) -> str:
+    whole = "" if entry.chain_whole else "; the next issuer is not in these files"
+    above = ", then ".join(map(_cut, entry.chain[:_MOST_NAMES]))
+    return f"{above}{whole}" if above else "the issuer is not in these files"
+
+
+def _role(role: Suitability) -> str:
+    return f"not allowed: {'; '.join(role.obstacles)}" if role.obstacles else "allowed"
+
+
+def _left(left: timedelta) -> str:
+    days = abs(left) // timedelta(days=1)
+    shown = "1 day" if days == 1 else f"{days} days"
+    return f"expired {shown} ago" if left < timedelta(0) else f"{shown} left"
+
+
+def _listed(values: Iterable[str] | None) -> str:
+    if values is None:
+        return "none"
+    shown = list(values)
+    more = [f"and {len(shown) - _MOST_NAMES} more"] if len(shown) > _MOST_NAMES else []
+    return ", ".join([*map(_cut, shown[:_MOST_NAMES]), *more]) or "none"
+
+
+def _finding(number: str, place: str, finding: FoundProblem, paper: Paper) -> Iterator[Text]:
+    label = number
+    for line in paper.wrapped(f"{printable(place)}: {_cut(finding.summary)}", paper.width - 3):
+        yield Text.assemble((f"{label:<3}", "bold"), (line, "bold"))
+        label = ""
+    yield from paper.entry("so", finding.grade.value, indent=3, style=_STYLES[finding.grade])
+    label = "seen"
+    for each in finding.evidence:
+        yield from paper.entry(label, _cut(each), indent=3)
+        label = ""
+    yield from paper.entry("see", finding.reference, indent=3)
+    yield from paper.entry("fix", finding.fix, indent=3, style="green")
+
+
+def _cut(text: str) -> str:
+    return bounded(text, _MOST_TEXT)

@@ -1,0 +1,310 @@
+"""Which key opens the next record of one direction.
+
+Rules: one ``RecordDecryption`` for each sender. The observer tells it what changes keys; it finds the
+secrets in the key ring when a record needs them, says "wait" while a secret may still come, and
+says what can be told from outside where none will.
+
+This module must not know how records are queued, nor what an opened record holds.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from lab.tls import sealed_guess
+from lab.tls.cipher_suites import CipherSuite
+from lab.tls.code_points import ContentType, ProtocolVersion
+from lab.tls.events import Endpoint
+from lab.tls.key_log import KeyRing, SecretLabel
+from lab.tls.key_schedule import connection_keys
+from lab.tls.negotiated import Negotiated
+from lab.tls.protection import (
+    Opener,
+    SealBroken,
+    TrafficOpener,
+    connection_opener,
+    traffic_opener,
+)
+from lab.tls.reader import WireError
+from lab.tls.records import Record
+from lab.tls.suite_parts import Suite, parts_of
+
+
+class Stage(enum.Enum):
+    """Which keys a direction is under."""
+
+    __hash__ = object.__hash__  # that of Enum is Python code, and slow
+
+    PLAIN = "none"
+    EARLY = "early traffic"
+    HANDSHAKE = "handshake traffic"
+    APPLICATION = "application traffic"
+    CONNECTION = "TLS 1.2 or before"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A record that will not be opened; ``inference`` is what can be told all the same.
+
+    ``hides_handshake`` tells that a handshake message may be in it.
+    """
+
+    inference: str
+    hides_handshake: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ConnectionState:
+    """What TLS 1.2 derives one direction's keys from, as it was at the ChangeCipherSpec."""
+
+    client_random: bytes
+    server_random: bytes
+    suite: Suite
+    encrypt_then_mac: bool
+    openable: bool
+
+
+_LABELS = {
+    Endpoint.CLIENT: {
+        Stage.EARLY: SecretLabel.CLIENT_EARLY_TRAFFIC_SECRET,
+        Stage.HANDSHAKE: SecretLabel.CLIENT_HANDSHAKE_TRAFFIC_SECRET,
+        Stage.APPLICATION: SecretLabel.CLIENT_TRAFFIC_SECRET_0,
+    },
+    Endpoint.SERVER: {
+        Stage.HANDSHAKE: SecretLabel.SERVER_HANDSHAKE_TRAFFIC_SECRET,
+        Stage.APPLICATION: SecretLabel.SERVER_TRAFFIC_SECRET_0,
+    },
+}
+
+_TLS13_SUITES = tuple(suite for suite in CipherSuite if suite >> 8 == 0x13)
+
+Opened = tuple[ContentType, bytes]
+
+
+class RecordDecryption:
+    """Opens the records that ``sender`` protected."""
+
+    def __init__(self, sender: Endpoint, connection: Negotiated, ring: KeyRing) -> None:
+        self.stage = Stage.PLAIN
+        self.epoch = 0
+        self._sender = sender
+        self._connection = connection
+        self._ring = ring
+        self._opener: Opener | None = None
+        self._state: _ConnectionState | None = None
+        self._skipped = 0
+        self._blind = False
+        self._early_data: bool | None = False
+        self._early_openers: list[Opener] | None = None
+
+    # What changes keys.
+
+    def client_hello(self, *, early_data: bool | None) -> None:
+        """The client's hello was sent; early data may follow it (RFC 9846 section 4.3.10).
+
+        ``early_data`` is None where the hello was not decoded, and nobody knows.
+        """
+        self._early_data, self._early_openers = early_data, None
+        if self.stage in (Stage.PLAIN, Stage.EARLY):
+            self._enter(Stage.PLAIN if early_data is False else Stage.EARLY)
+
+    def server_hello(self) -> None:
+        """The server chose TLS 1.3: handshake keys from here on, or after the early data."""
+        if self.stage is Stage.PLAIN:
+            self._enter(Stage.HANDSHAKE)
+
+    def end_of_early_data(self) -> None:
+        """The sender's EndOfEarlyData (RFC 9846 section 4.6)."""
+        if self.stage is Stage.EARLY:
+            self._enter(Stage.HANDSHAKE)
+
+    def finished(self) -> None:
+        """The sender's Finished; in TLS 1.3 application keys follow the handshake's."""
+        if self.stage is Stage.HANDSHAKE:
+            self._enter(Stage.APPLICATION)
+
+    def key_update(self) -> None:
+        """The sender's KeyUpdate (RFC 9846 section 4.7.3)."""
+        if self.stage is Stage.APPLICATION and isinstance(self._opener, TrafficOpener):
+            self._opener = self._opener.updated()
+            self.epoch += 1
+
+    def change_cipher_spec(self) -> None:
+        """The sender's ChangeCipherSpec of TLS 1.2 or before (RFC 5246 section 7.1)."""
+        self._enter(Stage.CONNECTION)
+        self._skipped = 0
+        random, server = self._connection.client_random, self._connection.server_hello
+        self._state = None
+        self._blind = self._blind or random is None or server is None
+        if random is not None and server is not None:
+            suite = self._connection.suite
+            self._state = _ConnectionState(
+                client_random=random,
+                server_random=server.random,
+                suite=suite,
+                encrypt_then_mac=self._connection.encrypt_then_mac,
+                openable=self._connection.version == ProtocolVersion.TLS_1_2
+                and suite.cipher is not None
+                and not self._connection.compressed,
+            )
+
+    def _enter(self, stage: Stage) -> None:
+        if stage is not self.stage or stage is Stage.CONNECTION:
+            self.stage = stage
+            self.epoch += 1
+            self._opener = None
+
+    # Opening.
+
+    def protects(self, record: Record) -> bool:
+        """Whether the fragment of ``record`` is protected rather than in the clear."""
+        if self.stage is Stage.CONNECTION:
+            return True
+        return record.content_type is ContentType.APPLICATION_DATA
+
+    def unseal(self, record: Record) -> Opened | Sealed | None:
+        """Open ``record``: what is in it, or what can be told of it, or None for "wait".
+
+        None means that a secret is missing which may still be learned. Raises ``WireError`` for
+        application data where the version allows none.
+        """
+        if self._opener is None or self.stage is Stage.EARLY:
+            return self._unseal_first(record)
+        try:
+            return self._opener.open(record)
+        except SealBroken:
+            self._opener.sequence += 1
+            return Sealed(sealed_guess.BROKEN)
+
+    def give_up(self, record: Record) -> Sealed:
+        """Let go of ``record``, which ``unseal`` would have wait: no secret will come in time."""
+        if self.stage is Stage.EARLY:
+            if self._connection.server_hello is None:
+                return self._unopened_early()
+            self._enter(Stage.HANDSHAKE)
+        # Where one record of TLS 1.3 stays shut, a change of keys may pass unseen; in TLS 1.2
+        # only a renegotiation can hide one.
+        if self.stage is not Stage.CONNECTION:
+            self._blind = True
+            return Sealed(sealed_guess.guess_tls13(record, self._suite()))
+        self._blind = self._blind or record.content_type is ContentType.CHANGE_CIPHER_SPEC
+        self._skipped += 1
+        return Sealed(
+            sealed_guess.guess_tls12(record, self._suite(), first=self._skipped == 1),
+            hides_handshake=record.content_type
+            in (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC),
+        )
+
+    def _unseal_first(self, record: Record) -> Opened | Sealed | None:
+        """Open a record that needs a key first."""
+        if self.stage is Stage.PLAIN:
+            if self._connection.version is None or self._connection.is_tls13:
+                return Sealed(sealed_guess.BEFORE_KEYS)
+            raise WireError("TLSPlaintext.type", "application_data before the handshake has ended")
+        if self.stage is Stage.EARLY:
+            return self._unseal_early(record)
+        if self._blind or not self._openable():
+            return self.give_up(record)
+        secret = self._secret()
+        if secret is None:
+            return None
+        self._opener = self._new_opener(secret)
+        return self.unseal(record) if self._opener else self.give_up(record)
+
+    def _openable(self) -> bool:
+        """Whether any secret could open what comes now."""
+        if self._state is not None:
+            return self._state.openable
+        return self._suite().cipher is not None
+
+    def _new_opener(self, secret: bytes) -> Opener | None:
+        if self._state is None:
+            return traffic_opener(self._suite(), secret)
+        return self._connection_opener(self._state, secret)
+
+    def _connection_opener(self, state: _ConnectionState, master_secret: bytes) -> Opener | None:
+        client, server = connection_keys(
+            master_secret, state.client_random, state.server_random, state.suite
+        )
+        opener = connection_opener(
+            state.suite,
+            client if self._sender is Endpoint.CLIENT else server,
+            encrypt_then_mac=state.encrypt_then_mac,
+        )
+        if opener is not None:
+            opener.sequence = self._skipped  # records that were given up count too
+        return opener
+
+    def _unseal_early(self, record: Record) -> Opened | Sealed | None:
+        """Early data, or what follows it: EndOfEarlyData is missing where it was refused.
+
+        RFC 9846 section 4.3.10: a client whose early data was refused goes on under handshake
+        keys, or with a second ClientHello, at once.
+        """
+        opened = self._open_early(record)
+        if opened is not None:
+            return opened
+        secret = self._secret(Stage.HANDSHAKE)
+        if self._connection.server_hello is None:
+            # The next secret is there already, or this one is and does not fit.
+            hopeless = secret is not None or self._secret(Stage.EARLY) is not None
+            return self.give_up(record) if hopeless else None
+        if secret is None:
+            return None
+        opener = traffic_opener(self._suite(), secret)
+        try:
+            opened = opener.open(record) if opener else None
+        except SealBroken:
+            return self._unopened_early()
+        if opened is None:
+            return self.give_up(record)
+        self._enter(Stage.HANDSHAKE)
+        self._opener = opener
+        return opened
+
+    def _open_early(self, record: Record) -> Opened | None:
+        """Try the early secret under each suite it may be for: the wire does not name it."""
+        secret = self._secret(Stage.EARLY)
+        if secret is None:
+            return None
+        if self._early_openers is None:
+            offered = self._connection.offered_suites
+            suites = {
+                parts_of(suite) for suite in _TLS13_SUITES if offered is None or suite in offered
+            }
+            fitting = [suite for suite in suites if _hash_length(suite) == len(secret)]
+            made = (traffic_opener(suite, secret) for suite in fitting)
+            self._early_openers = [opener for opener in made if opener]
+        openers = [self._opener] if self._opener else self._early_openers
+        for candidate in openers:
+            try:
+                opened = candidate.open(record)
+            except SealBroken:
+                continue
+            self._opener = candidate
+            return opened
+        return None
+
+    def _unopened_early(self) -> Sealed:
+        """What can be told of a record before the server's answer counts."""
+        if self._early_data is None:
+            return Sealed("")
+        return Sealed(sealed_guess.EARLY_DATA, hides_handshake=False)
+
+    def _secret(self, stage: Stage | None = None) -> bytes | None:
+        """The secret of ``stage``, or of the stage that this direction is in."""
+        if self._state is not None:
+            return self._ring.get(SecretLabel.CLIENT_RANDOM, self._state.client_random)
+        random = self._connection.client_random
+        label = _LABELS[self._sender].get(stage or self.stage)
+        return self._ring.get(label, random) if random and label else None
+
+    def _suite(self) -> Suite:
+        if self._state is not None:
+            return self._state.suite
+        return self._connection.suite
+
+
+def _hash_length(suite: Suite) -> int:
+    return 48 if suite.hash_name == "sha384" else 32

@@ -1,0 +1,1 @@
+"""The TODO application: routes, validation, access, and the stores that keep the items."""

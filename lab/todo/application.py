@@ -1,0 +1,215 @@
+"""The TODO service's routes and their validation: a request in, an answer out.
+
+Rules: ``/todo`` is the only resource. ``task`` must be a string with more than white space in it,
+and is kept as it was sent; ``done`` may be left out, and must be true or false. Other members are
+ignored, as they say nothing here; a member that comes twice is refused, since parsers do not agree
+on which of the two counts (RFC 8259 section 4). A body must be declared as ``application/json``;
+parameters of that type mean nothing, and the text is UTF-8 always (RFC 8259 section 8.1).
+
+This module must not know how bytes come and go, nor where items are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, NoReturn
+
+from lab.http import log_entries
+from lab.http.canned_refusals import RETRY_AFTER
+from lab.http.message import (
+    RequestHead,
+    Response,
+    error_response,
+    json_bytes,
+)
+from lab.todo.access import ClientIdentity, Policy
+from lab.todo.store import StoreUnavailable, TodoItem, TodoStore
+
+PATH = "/todo"
+METHODS = ("GET", "HEAD", "OPTIONS", "POST")
+_ALLOW = ((b"Allow", ", ".join(METHODS).encode()),)
+
+# RFC 9110 section 15.5.2 wants a challenge with every 401. No registered scheme stands for a TLS
+# client certificate; clients pass over a scheme that they do not know.
+_CHALLENGE = ((b"WWW-Authenticate", b'ClientCertificate realm="mtls-lab"'),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTodo:
+    """What a client asks to be kept."""
+
+    task: str
+    done: bool
+
+
+class InvalidTodo(ValueError):
+    """A body that is no TODO item. ``field`` is the member at fault, or None for the whole."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class TodoApp:
+    """Answers requests from a store, to those clients that the policy lets in."""
+
+    def __init__(self, *, store: TodoStore, policy: Policy) -> None:
+        self._store = store
+        self._policy = policy
+        self._listed: tuple[TodoItem, ...] = ()
+        self._listing = b"[]"
+
+    def refuse(self, head: RequestHead) -> Response | None:
+        """Refuses for the client (401, 403), path (404), method (405) or type of body (415)."""
+        denial = self._policy(head.client)
+        if denial is not None:
+            challenge = _CHALLENGE if denial.status == 401 else ()
+            return error_response(denial.status, denial.message, headers=challenge)
+        if head.path != PATH and not (head.path == "*" and head.method == "OPTIONS"):
+            return error_response(404, f"not found; the only path here is {PATH}")
+        if head.method not in METHODS:
+            message = f"{PATH} does not support {head.method}, only {', '.join(METHODS)}"
+            return error_response(405, message, headers=_ALLOW)
+        if head.method == "POST":
+            return _refuse_content(head)
+        return None
+
+    async def answer(self, head: RequestHead, body: bytes) -> Response:
+        """Answers a request that was not refused: 200, 201, 204, 400 or 503.
+
+        400 is for an invalid item, 503 for a store that cannot serve now.
+        """
+        if head.method == "OPTIONS":
+            return Response(status=204, headers=_ALLOW)
+        try:
+            if head.method == "POST":
+                return await self._create(head.client, body)
+            return await self._list(head.client)
+        except StoreUnavailable as error:
+            return _unavailable(head.client, error)
+
+    async def _list(self, client: ClientIdentity | None) -> Response:
+        items = await self._store.list()
+        if items is not self._listed:
+            listing = json_bytes([asdict(item) for item in items]).decode()
+            self._listed, self._listing = items, listing.replace("\n", "\n  ").encode()
+        name = json.dumps(_name(client), ensure_ascii=False)
+        return Response(
+            status=200,
+            body=f'{{\n  "client": {name},\n  "todos": '.encode(),
+            rest=(self._listing, b"\n}"),
+            entries=(_admitted(client, "serving /todo"),),
+        )
+
+    async def _create(self, client: ClientIdentity | None, body: bytes) -> Response:
+        name = _name(client)
+        entry = _admitted(client, "creating TODO")
+        try:
+            new = parse_todo(body)
+        except InvalidTodo as error:
+            return error_response(400, str(error), field=error.field, entries=(entry,))
+        item = asdict(await self._store.add(task=new.task, done=new.done))
+        return Response(
+            status=201,
+            body=json_bytes({"client": name, "message": "TODO item created", "todo": item}),
+            entries=(entry, log_entries.todo_created(common_name=name, item=item)),
+        )
+
+
+def parse_todo(body: bytes) -> NewTodo:
+    """Reads the body of a POST; raises InvalidTodo."""
+    try:
+        value = _DECODER.decode(body.decode("utf-8-sig"))
+    except InvalidTodo:
+        raise
+    except UnicodeDecodeError as error:
+        raise InvalidTodo(f"the body is not UTF-8: {error.reason} at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        raise InvalidTodo(f"the body is not JSON: {error.msg} at {where}") from None
+    except RecursionError:
+        raise InvalidTodo("the body's JSON is nested too deeply") from None
+    except ValueError:  # CPython's bound on the digits of an integer
+        raise InvalidTodo("the body has a number with too many digits") from None
+    if not isinstance(value, dict):
+        raise InvalidTodo("the body must be a JSON object")
+    task = value.get("task")
+    if not isinstance(task, str) or not task.strip():
+        raise InvalidTodo("task must be a non-empty string", field="task")
+    if not _is_text(task):
+        raise InvalidTodo("task has half a surrogate pair, which is no character", field="task")
+    done = value.get("done", False)
+    if not isinstance(done, bool):
+        raise InvalidTodo("done must be true or false", field="done")
+    return NewTodo(task=task, done=done)
+
+
+def _is_text(text: str) -> bool:
+    """Whether ``text`` can be written in UTF-8: half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a JSON object of its members; raises InvalidTodo where a name comes twice."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise InvalidTodo("this member comes twice in the body's JSON", field=_repeated(pairs))
+    return members
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> str:
+    """The first name that comes a second time, fit to be sent back."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            # JSON's escapes can spell half a surrogate pair, which UTF-8 cannot.
+            return name.encode("utf-8", "backslashreplace").decode()
+        seen.add(name)
+    raise AssertionError("no name is repeated")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidTodo(f"the body is not JSON: {name} is no JSON number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_members, parse_constant=_refuse_constant)
+
+
+def _refuse_content(head: RequestHead) -> Response | None:
+    """Refuses a POST by the declared type and coding of its body."""
+    declared = head.headers.get(b"content-type", b"").decode("latin-1")
+    if declared.partition(";")[0].strip().lower() != "application/json":
+        message = (
+            f"Content-Type must be application/json, not {declared or 'nothing'}; "
+            "with curl: -H 'Content-Type: application/json'"
+        )
+        return error_response(415, message, field="Content-Type")
+    if head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        message = "the body must come without Content-Encoding"
+        return error_response(415, message, field="Content-Encoding")
+    return None
+
+
+def _unavailable(client: ClientIdentity | None, error: StoreUnavailable) -> Response:
+    """The reason is for whoever runs the server; it names paths, so the client does not get it."""
+    return error_response(
+        503,
+        "the store is unavailable, and nothing was changed; the server log has the details",
+        headers=(RETRY_AFTER,),
+        entries=(log_entries.store_unavailable(common_name=_name(client), reason=str(error)),),
+    )
+
+
+def _name(client: ClientIdentity | None) -> str | None:
+    return client.common_name if client else None
+
+
+def _admitted(client: ClientIdentity | None, doing: str) -> log_entries.Entry:
+    return log_entries.admitted(
+        common_name=_name(client), authenticated=client is not None, doing=doing
+    )

@@ -1,0 +1,1 @@
+"""Connecting to any server and watching what happens."""

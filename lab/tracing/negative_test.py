@@ -1,0 +1,90 @@
+"""The negative test: a client without a certificate must not get in.
+
+It asks nothing of the alert's number: servers differ. It looks at whether the server asked for a
+certificate, who ended the connection, and when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import ssl
+from dataclasses import dataclass
+
+from lab.diagnosis.evidence import summarize
+from lab.diagnosis.outcome import Result, judge
+from lab.stream.stream_errors import StreamError
+from lab.tls.code_points import ProtocolVersion
+from lab.tls.events import AlertSeen, Endpoint
+from lab.tracing.connection import connected
+from lab.tracing.event_buffer import EventBuffer
+from lab.tracing.http_client import ClientResponse, ExchangeError, HttpClient
+from lab.tracing.target import Target
+
+
+class Admission(enum.Enum):
+    """What became of the client."""
+
+    REFUSED = "refused"
+    ADMITTED = "admitted"
+    UNTOLD = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnauthenticatedAttempt:
+    """A client's attempt without a certificate.
+
+    ``error`` is what the client's own library said, "" where it said nothing; ``alert`` is the
+    server's, where one came; ``response`` is what HTTP answered, where TLS let the client in;
+    ``version`` is None where none was agreed on.
+    """
+
+    admission: Admission
+    handshake_returned: bool
+    version: ProtocolVersion | None
+    error: str = ""
+    alert: AlertSeen | None = None
+    response: ClientResponse | None = None
+
+
+async def attempt_without_certificate(
+    target: Target, context: ssl.SSLContext, *, limit: float
+) -> UnauthenticatedAttempt:
+    """Connect, shake hands, and ask for the TODO list at once, with no certificate to show.
+
+    ``limit`` bounds each of the three, in seconds. Raises NoConnection.
+    """
+    recording = EventBuffer()
+    error: Exception | None = None
+    response: ClientResponse | None = None
+    async with connected(target, context, recording, limit=limit) as stream:
+        try:
+            await stream.handshake(limit)
+            # Written before anything is read: in TLS 1.3 the verdict may still be on its way.
+            request = HttpClient(stream, target.authority).request("GET", "/todo")
+            response = await asyncio.wait_for(request, limit)
+        except (StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError) as caught:
+            error = caught
+    outcome, summary = judge(recording.events), summarize(recording.events)
+    by_server = outcome.result is Result.REJECTED and outcome.by is Endpoint.SERVER
+    if error is None:
+        admission = Admission.ADMITTED
+    elif by_server and summary.request is not None:
+        admission = Admission.REFUSED
+    else:
+        # Among others: refused before it asked. That was about something else.
+        admission = Admission.UNTOLD
+    return UnauthenticatedAttempt(
+        admission=admission,
+        handshake_returned=outcome.client_handshake_returned is True,
+        version=summary.version,
+        error=_wording(error),
+        alert=outcome.alert if by_server else None,
+        response=response,
+    )
+
+
+def _wording(error: Exception | None) -> str:
+    if error is None:
+        return ""
+    return str(error) if isinstance(error, StreamError | ExchangeError) else "no answer in time"

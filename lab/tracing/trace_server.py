@@ -1,0 +1,217 @@
+"""Tracing: one connection to a server, watched from its first byte to its end, and concluded.
+
+Rules: whatever the server does becomes events; only a server that cannot be reached, or that says
+nothing in TLS, makes no trace. A TLS 1.3 client is not believed to be in until the server has
+answered it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import ssl
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from lab.diagnosis.diagnose import diagnose
+from lab.diagnosis.evidence import summarize
+from lab.diagnosis.outcome import Result, judge
+from lab.pki.files.secret_files import temporary_pem
+from lab.pki.identity import Identity
+from lab.stream.contexts import (
+    ClientTls,
+    IdentityFiles,
+    TlsVersion,
+    client_context,
+)
+from lab.stream.stream_errors import StreamError
+from lab.stream.tls_stream import TlsStream
+from lab.tls.code_points import ProtocolVersion
+from lab.tls.events import (
+    Endpoint,
+    Event,
+    LocalFact,
+    Unfinished,
+    WireEvent,
+)
+from lab.tracing.connection import connected
+from lab.tracing.event_buffer import EventBuffer
+from lab.tracing.http_client import ExchangeError, HttpClient
+from lab.tracing.results import Trace
+from lab.tracing.target import Target
+
+# How long a client that does not write first waits for the server's first word, in seconds. Most
+# servers send a ticket or their alert at once; some say nothing until they are asked something.
+_FIRST_WORD = 1.0
+
+VERSIONS = {
+    TlsVersion.TLS12: ProtocolVersion.TLS_1_2,
+    TlsVersion.TLS13: ProtocolVersion.TLS_1_3,
+}
+
+
+# The protocols in which the request can be made; None: no ALPN, where HTTP/1.1 is the custom.
+_HTTP_1 = (None, "http/1.1", "http/1.0")
+
+_PATH = re.compile(r"/[!-~]*")
+
+
+class PlanRefused(ValueError):
+    """A plan asks for what no client can send. Its message is for the user."""
+
+
+class NoTrace(Exception):
+    """The target says nothing in TLS. Its message tells what it does instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to connect, and what to do then.
+
+    ``tls`` says whom to trust and which versions to offer; its identity is not used, since
+    ``identity`` stands for it (None: nothing to present). ``sni`` None asks for the target's host.
+    ``write_first`` sends the request right behind the handshake, without waiting for the server's
+    first word; ``request`` is the path to GET; ``limit`` bounds each step, in seconds; ``key_log``
+    is a file to add the secrets to.
+    """
+
+    target: Target
+    tls: ClientTls
+    identity: Identity | None = None
+    sni: str | None = None
+    request: str = "/"
+    write_first: bool = False
+    limit: float = 10.0
+    key_log: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.sni is not None and not _is_host_name(self.sni):
+            raise PlanRefused(f"{self.sni[:80]!r} is no host name to ask for")
+        for protocol in self.tls.alpn:
+            if not protocol.isascii() or not 1 <= len(protocol) <= 255:
+                raise PlanRefused(f"{protocol[:80]!r} is no ALPN protocol: 1 to 255 ASCII letters")
+        if not _PATH.fullmatch(self.request):
+            raise PlanRefused(
+                f"{self.request[:80]!r} is no path: it begins with / and has no spaces, "
+                "other letters percent-encoded"
+            )
+
+
+def _is_host_name(text: str) -> bool:
+    try:
+        return bool(text.encode("idna"))
+    except UnicodeError:
+        return False
+
+
+async def watch(plan: Plan) -> list[Event]:
+    """Connect, shake hands, ask, and close; returns what happened.
+
+    Raises NoConnection; ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use a file of the
+    plan, or the key log cannot be written.
+    """
+    recording = EventBuffer()
+    async with connected(
+        plan.target,
+        presenting(plan.tls, plan.identity),
+        recording,
+        sni=plan.sni,
+        limit=plan.limit,
+        key_log=plan.key_log,
+    ) as stream:
+        # Whatever goes wrong has been recorded where it happened.
+        with contextlib.suppress(StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError):
+            await _visit(stream, plan)
+    return recording.events
+
+
+async def _visit(stream: TlsStream, plan: Plan) -> None:
+    await stream.handshake(plan.limit)
+    if not plan.write_first and stream.ssl_object.version() == "TLSv1.3":
+        await _first_word(stream)
+    # Else this client cannot ask in what they agreed to speak.
+    if stream.ssl_object.selected_alpn_protocol() in _HTTP_1:
+        http = HttpClient(stream, plan.target.authority)
+        await asyncio.wait_for(http.request("GET", plan.request), plan.limit)
+
+
+def presenting(tls: ClientTls, identity: Identity | None) -> ssl.SSLContext:
+    """A client's context with ``identity`` in the place of the one that ``tls`` names.
+
+    Raises as :func:`~lab.stream.contexts.client_context` does.
+    """
+    if identity is None:
+        return client_context(replace(tls, identity=None))
+    with temporary_pem(identity) as path:
+        files = IdentityFiles(certificate=path, key=path)
+        return client_context(replace(tls, identity=files))
+
+
+async def _first_word(stream: TlsStream) -> None:
+    with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+        await asyncio.wait_for(stream.hear(), _FIRST_WORD)
+
+
+def conclude(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | None = None) -> Trace:
+    """What the client's events come to; with the server's own facts, where there are any.
+
+    Raises NoTrace where the server said nothing in TLS.
+    """
+    trace = trace_of(plan, seen, server_saw)
+    heard = any(
+        isinstance(event, WireEvent | Unfinished) and event.endpoint is Endpoint.SERVER
+        for event in trace.events
+    )
+    if trace.outcome.result is Result.FAILED and not heard:
+        first = trace.diagnosis[0]
+        raise NoTrace(f"{trace.target}: {first.summary} ({'; '.join(first.evidence)}); {first.fix}")
+    return trace
+
+
+def trace_of(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | None = None) -> Trace:
+    """The same, even where the server said nothing in TLS. ``seen`` must not be empty."""
+    facts = [event for event in server_saw or () if isinstance(event, LocalFact)]
+    events = tuple(sorted((*seen, *facts), key=lambda event: event.time))
+    outcome = judge(events)
+    diagnosis = diagnose(
+        events,
+        outcome,
+        now=datetime.now(timezone.utc),
+        client_has_certificate=plan.identity is not None,
+    )
+    single = plan.tls.minimum if plan.tls.minimum is plan.tls.maximum else None
+    certificate = plan.identity.certificate if plan.identity else None
+    return Trace(
+        target=plan.target.authority,
+        requested_version=VERSIONS[single] if single else None,
+        negotiated_version=summarize(events).version,
+        client_certificate=certificate.public_bytes(Encoding.DER) if certificate else None,
+        start=events[0].time,
+        events=events,
+        both_ends=server_saw is not None,
+        outcome=outcome,
+        diagnosis=diagnosis,
+    )
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether something of this machine listens there, found out without connecting to it.
+
+    A connection, however short, would stand in the log of the server that is to be looked at.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+        if sys.platform != "win32":
+            # Else a connection that ended a minute ago would look like a listener.
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError:
+            return True
+    return False

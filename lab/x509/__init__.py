@@ -1,0 +1,1 @@
+"""Reading certificates: a tolerant description of DER, names, and the table of problems."""

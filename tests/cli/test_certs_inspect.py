@@ -1,0 +1,155 @@
+"""``python -m lab.certs inspect``: what it prints, and what its exit code says."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from lab import certs as door
+from lab.pki import profiles
+from lab.pki.authority import Authority
+from lab.pki.files.lab_set import Role, SetPaths, load_set
+from lab.pki.identity import certificates_pem
+from lab.pki.keys import KeyKind, cached
+from tests.support.doors import run
+from tests.support.pki_fixtures import utc_now
+
+
+@pytest.fixture
+def folder(certs: Path, tmp_path: Path) -> Path:
+    """A set that may be changed."""
+    return Path(shutil.copytree(certs, tmp_path / "certs"))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def inspect(*words: str | Path) -> int:
+    return door.main(["inspect", *map(str, words)])
+
+
+def test_a_set_that_is_in_order(certs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = SetPaths(directory=certs)
+    files = [
+        *(paths.certificate(role) for role in Role),
+        *(paths.key(role) for role in Role),
+        paths.client_pfx,
+    ]
+    assert inspect("--password", "changeit", *files) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.endswith("\nNo problems found.\n")
+    leaf = load_set(certs, now=utc_now()).client.certificate
+    for line in (
+        "certificate CN=mtls-client",
+        "  issuer      CN=mTLS Lab Root CA",
+        f"  serial      {leaf.serial_number:x}",
+        f"  valid       {leaf.not_valid_before_utc:%Y-%m-%d %H:%M:%S} to "
+        f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC",
+        "              364 days left",
+        "  SAN         DNS:localhost, IP:127.0.0.1, IP:::1",
+        "  EKU         clientAuth",
+        "  key usage   digitalSignature",
+        "  CA          no",
+        "  key         EC secp256r1",
+        "  signature   ecdsa-with-SHA256",
+        "  as client   allowed",
+        "  as server   not allowed: extendedKeyUsage lacks serverAuth",
+        "private key EC secp256r1, not encrypted",
+        "private key EC secp256r1, encrypted",
+    ):
+        assert line in out.splitlines()
+
+
+def broken(certs: Path, folder: Path) -> Path:
+    """A client that has expired and is sent without its key, with a name that attacks."""
+    ca = Authority(identity=load_set(certs, now=utc_now()).ca)
+    profile = profiles.Profile(
+        subject=profiles.common_name("evil\x1b[31m\n"),
+        lifetime=timedelta(days=1),
+        starts=timedelta(days=-3),
+        names=tuple(x509.DNSName(f"n{number}.test") for number in range(30)),
+    )
+    made = ca.issue(profile, cached(KeyKind.EC_P256, 400), now=utc_now())
+    path = folder / "c.crt"
+    path.write_bytes(certificates_pem(made.chain))
+    return path
+
+
+def test_findings(certs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = broken(certs, tmp_path)
+    assert inspect(path, certs / "client.key", certs / "ca.crt") == 1
+    out, err = capsys.readouterr()
+    assert err == "" and "\x1b" not in out
+    assert "CN=evil\\x1b[31m\\n" in out
+    assert "n19.test, and 10" in " ".join(out.split())
+    assert "expired 2 days ago" in out
+    assert "── 3 findings ──" in out
+    flat = " ".join(out.split())
+    assert "the certificate has expired so OpenSSL refuses it seen notAfter is" in flat
+    assert "see RFC 5280 section 4.1.2.5 fix renew it" in flat
+    assert "the certificate has no extendedKeyUsage so OpenSSL accepts it" in flat
+    assert "the private key matches no certificate or request in these files" in flat
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_role(certs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert inspect("--as", "client", certs / "server.crt") == 1
+    assert "the extendedKeyUsage lacks clientAuth" in " ".join(capsys.readouterr().out.split())
+    assert inspect("--as", "server", certs / "server.crt") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["no-such-file"], "no-such-file: no such file"),
+        (["client.pfx"], "client.pfx: the PKCS#12 file needs a password"),
+        (["client.pfx", "--password", "no"], "the password does not open the PKCS#12 file"),
+        (["."], "cannot be read"),
+        (["text"], "but text or data of another kind"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(folder: Path, words: list[str], says: str) -> None:
+    (folder / "text").write_text("text")
+    done = run("lab.certs", "inspect", *words, cwd=folder)
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("lab.certs inspect: ") and says in line
+
+
+def test_a_password_is_asked_for_on_a_terminal(
+    certs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return "changeit"
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", answer)
+    assert inspect(certs / "client.pfx", certs / "client.crt") == 0
+    assert asked == [f"Password of {certs / 'client.pfx'}: "]
+    assert "No problems" in capsys.readouterr().out
+
+
+def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, certs: Path) -> None:
+    def interrupt(prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", interrupt)
+    assert inspect(certs / "client.pfx") == 130
+
+
+def test_an_unknown_argument() -> None:
+    with pytest.raises(SystemExit) as caught:
+        inspect()
+    assert caught.value.code == 2

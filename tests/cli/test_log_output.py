@@ -1,0 +1,364 @@
+"""The log's way out, as processes: a reader who does not read stops nothing, and is told."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.doors import (
+    PATIENCE,
+    ROOT,
+    Crew,
+    environment,
+)
+from tests.support.serving import client_tls
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for its /proc")
+
+# Logs what stdin asks for, and says on stdout when it has: "log FIRST LAST WIDTH", or "fork".
+PROGRAM = """
+import contextlib, logging, os, resource, sys
+from lab.cli.log_output import stderr_handler
+
+def missed(count):
+    return logging.makeLogRecord({"msg": "lost %d", "args": (count,)})
+
+patience, may_open = float(sys.argv[1]), sys.argv[2] == "1"
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft if may_open else 3, hard))
+handler = stderr_handler(missed, patience)
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+handler.setFormatter(logging.Formatter("%(message)s"))
+logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+for command, *words in map(str.split, sys.stdin):
+    if command == "fork":
+        if not (child := os.fork()):
+            logging.info("child")
+            os._exit(0)
+        os.waitpid(child, 0)
+    else:
+        first, last, width = map(int, words)
+        for number in range(first, last):
+            logging.info("%06d %s", number, "x" * width)
+    print(flush=True)
+"""
+AT_ONCE = 0.01
+SHORT, LONG = 90, 9000  # of the latter, PIPE_BUF is a part
+KINDS = ["pipe", "terminal", "socket", "pipe not to be opened", "terminal not to be opened"]
+
+
+class Logger:
+    """A process that logs to ``end``, of which ``reader`` is the other one."""
+
+    def __init__(self, end: int, reader: int, *, patience: float, may_open: bool = True) -> None:
+        self.reader = reader
+        self.total = 0
+        self.width = SHORT
+        self.seen = b""
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._collect)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(patience), str(int(may_open))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=end,
+            encoding="utf-8",
+            env=environment(),
+        )
+
+    def order(self, command: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+
+    def log(self, count: int, width: int | None = None) -> None:
+        """Let it log so many lines more; ``done`` tells of the end."""
+        self.width = width or self.width
+        self.order(f"log {self.total} {self.total + count} {self.width}")
+        self.total += count
+
+    def done(self) -> None:
+        assert self._process.stdout is not None
+        watch = threading.Timer(PATIENCE, self._process.kill)
+        watch.start()
+        assert self._process.stdout.readline() == "\n", "it hangs, or failed"
+        watch.cancel()
+
+    def start_reading(self) -> None:
+        self._thread.start()
+
+    def _collect(self) -> None:
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while data := os.read(self.reader, 200):
+                with self._changed:
+                    self.seen += data
+                    self._changed.notify()
+
+    def log_until_seen(self) -> None:
+        """Log line by line until one arrives, as all do once the reader has caught up."""
+        deadline = time.monotonic() + PATIENCE
+        last = b""
+        while not last or last not in self.seen:
+            assert time.monotonic() < deadline, "it never caught up"
+            last = b"\n%06d " % self.total
+            self.log(1)
+            self.done()
+            with self._changed:
+                self._changed.wait_for(lambda: last in self.seen, 0.05)  # noqa: B023 - at once
+
+    def drain(self) -> None:
+        """Read what lies in a pipe."""
+        os.set_blocking(self.reader, False)
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self.reader, 65536):
+                self.seen += data
+        os.set_blocking(self.reader, True)
+
+    def end(self) -> None:
+        with self._process as process:
+            assert process.stdin is not None
+            process.stdin.close()
+            assert process.wait(PATIENCE) == 0
+        if self._thread.ident:
+            self._thread.join(PATIENCE)
+
+    def kill(self) -> None:
+        with self._process as process:
+            process.kill()
+
+    def lost(self) -> list[int]:
+        """What the reader was told of losses; each line is whole, in its place, or counted."""
+        found, number = [], 0
+        for line in self.seen.decode().splitlines():
+            first, _, rest = line.partition(" ")
+            if first == "lost":
+                found.append(int(rest))
+                number += found[-1]
+            else:
+                assert int(first) == number, (line[:80], found)
+                assert set(rest) == {"x"}
+                number += 1
+        assert number == self.total
+        return found
+
+
+def terminal() -> tuple[int, int]:
+    """Both ends of a terminal, ours first, that passes on bytes as they are."""
+    import pty
+    import tty  # neither is there on Windows
+
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    return ours, theirs
+
+
+Launch = Callable[..., Logger]
+Start = Callable[[str, float], Logger]
+
+
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    """Makes loggers, and kills those that are left."""
+    with contextlib.ExitStack() as stack:
+
+        def made(end: int, reader: int, *, patience: float, may_open: bool = True) -> Logger:
+            logger = Logger(end, reader, patience=patience, may_open=may_open)
+            stack.callback(logger.kill)
+            return logger
+
+        yield made
+
+
+@pytest.fixture
+def start(launch: Launch) -> Iterator[Start]:
+    """Makes loggers whose stderr is of a kind."""
+    with contextlib.ExitStack() as stack:
+
+        def made(kind: str, patience: float) -> Logger:
+            if kind.startswith("terminal"):
+                reader, end = terminal()
+            elif kind == "socket":
+                ours, theirs = socket.socketpair()
+                reader, end = ours.detach(), theirs.detach()
+            else:
+                reader, end = os.pipe()
+            stack.callback(os.close, reader)
+            try:
+                return launch(end, reader, patience=patience, may_open="not" not in kind)
+            finally:
+                os.close(end)
+
+        yield made
+
+
+@pytest.mark.parametrize("width", [SHORT, LONG])
+@pytest.mark.parametrize("kind", KINDS[:4])
+def test_a_reader_who_does_not_read_stops_nothing_and_is_told(
+    start: Start, kind: str, width: int
+) -> None:
+    logger = start(kind, AT_ONCE)
+    logger.log(400_000 // width, width)
+    logger.done()
+    logger.start_reading()
+    logger.log_until_seen()
+    logger.end()
+    assert logger.lost()
+
+
+@pytest.mark.parametrize("width", [SHORT, LONG])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_slow_and_steady_reader_loses_nothing(start: Start, kind: str, width: int) -> None:
+    logger = start(kind, PATIENCE)
+    logger.log(400_000 // width, width)
+    logger.start_reading()
+    logger.done()
+    logger.end()
+    assert logger.lost() == []
+
+
+@pytest.mark.parametrize("may_open", [True, False])
+def test_a_terminal_that_is_held_stops_nothing(launch: Launch, may_open: bool) -> None:
+    import termios
+
+    reader, end = terminal()
+    termios.tcflow(end, termios.TCOOFF)  # as Ctrl+S does
+    logger = launch(end, reader, patience=AT_ONCE, may_open=may_open)
+    logger.log(3)
+    logger.done()
+    termios.tcflow(end, termios.TCOON)
+    os.close(end)
+    logger.start_reading()
+    logger.log_until_seen()
+    logger.end()
+    os.close(reader)
+    assert logger.lost()[0] >= 3
+
+
+def test_who_reads_again_is_told_at_the_end_at_the_latest(start: Start) -> None:
+    logger = start("pipe", AT_ONCE)
+    logger.log(4000)
+    logger.done()
+    logger.drain()
+    assert b"lost" not in logger.seen
+    logger.end()
+    logger.drain()
+    assert len(logger.lost()) == 1
+
+
+def test_a_child_does_not_tell_what_its_parent_lost(start: Start) -> None:
+    logger = start("pipe", AT_ONCE)
+    logger.log(4000)
+    logger.done()
+    logger.drain()
+    logger.order("fork")
+    logger.done()
+    logger.end()
+    logger.drain()
+    before, _, after = logger.seen.partition(b"child\n")
+    assert b"lost" not in before
+    assert after.startswith(b"lost ")
+
+
+def test_a_reader_who_comes_after_one_that_left(launch: Launch, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    os.mkfifo(path)
+    first = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    end = os.open(path, os.O_WRONLY)
+    logger = launch(end, first, patience=PATIENCE)
+    os.close(end)
+    logger.log(1)
+    logger.done()
+    logger.drain()
+    os.close(first)
+    logger.log(5)
+    logger.done()
+    logger.reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    logger.log(1)
+    logger.done()
+    logger.end()
+    logger.drain()
+    os.close(logger.reader)
+    assert logger.lost() == [5]
+
+
+def test_a_file_loses_nothing(launch: Launch, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    end = os.open(path, os.O_RDWR | os.O_CREAT)
+    logger = launch(end, end, patience=AT_ONCE)
+    logger.log(4000)
+    logger.done()
+    logger.end()
+    os.close(end)
+    logger.seen = path.read_bytes()
+    assert logger.lost() == []
+
+
+def _notice(line: bytes, log_format: str) -> int:
+    """How many lines a line tells to be lost, 0 where it is another one."""
+    if log_format == "json":
+        fields = json.loads(line)["fields"]
+        return int(fields["count"]) if fields.get("event") == "lines_dropped" else 0
+    words = line.split()
+    return int(words[3]) if words[:3] == [b"[SERVER]", b"LOG", b"|"] else 0
+
+
+@pytest.mark.parametrize(("log_format", "workers"), [("text", 1), ("json", 1), ("text", 2)])
+def test_the_server_serves_and_stops_while_nobody_reads_its_log(
+    certs: Path, crew: Crew, log_format: str, workers: int
+) -> None:
+    words = ["--certs", str(certs), "--port", "0", "--log-format", log_format, *crew(workers)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "lab.server", *words],
+        stderr=subprocess.PIPE,
+        bufsize=0,  # a line is taken from the pipe when we ask for it
+        cwd=ROOT,
+        env=environment(),
+    ) as process:
+        assert process.stderr is not None
+        watch = threading.Timer(PATIENCE, process.kill)
+        watch.start()
+        line = b""
+        while b"listening on https" not in line:
+            line = process.stderr.readline()
+            assert line, "it did not start"
+        port = int(line.partition(b"https://127.0.0.1:")[2].split()[0].strip(b'",'))
+        client = http.client.HTTPSConnection(
+            "localhost", port, context=client_tls(certs), timeout=PATIENCE
+        )
+
+        def asked(times: int) -> None:
+            for _ in range(times):
+                client.request("GET", "/" + "x" * 200)
+                response = client.getresponse()
+                response.read()
+                assert response.status == 404
+
+        asked(600)  # of 260 bytes in the log, and a pipe holds 64 KiB
+        os.set_blocking(process.stderr.fileno(), False)
+        while process.stderr.read(65536):
+            pass
+        os.set_blocking(process.stderr.fileno(), True)
+        asked(1)
+        lost = 0
+        while not lost:
+            line = process.stderr.readline()
+            assert line, "it ended"
+            lost = _notice(line, log_format)
+        assert lost < 600
+        asked(600)
+        client.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        watch.cancel()

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import pytest
+
+from lab.http import log_entries
+from tests.support.http_rig import (
+    ALICE,
+    ScriptedStream,
+    post,
+    serve_script,
+)
+
+HOSTILE = {
+    "line end": "a\r\n[SERVER] FORGED",
+    "ANSI": "\x1b[2J\x1b[31mred",
+    "C1 control": "\x9b31m",
+    "line separator": "a\u2028b\u2029c\x85d",
+    "right to left": "a\u202eb\u2066c",
+    "quotes": "\"' 200 - \\",
+    "lone surrogate": "a\udcffb",
+    "NUL and DEL": "a\x00b\x7fc",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_peers_text_stays_on_its_line_and_between_its_quotes(text: str) -> None:
+    shown = log_entries.quotable(text)
+    assert shown.isprintable()
+    assert '"' not in shown.replace("\\\\", "").replace('\\"', "")
+    for entry in (
+        log_entries.request(peer=text, common_name=text, request_line=text, status=400),
+        log_entries.admitted(common_name=text, authenticated=True, doing="serving /todo"),
+        log_entries.todo_created(common_name=text, item={"task": text}),
+        log_entries.store_unavailable(common_name=text, reason=text),
+        log_entries.aborted(peer=text, common_name=text, reason="x"),
+        log_entries.request_failed(peer=text, common_name=text, request_line=text),
+    ):
+        assert entry.message.isprintable()
+
+
+def test_plain_text_is_shown_as_it_is() -> None:
+    assert log_entries.quotable("GET /todo?añadir=1 HTTP/1.1") == "GET /todo?añadir=1 HTTP/1.1"
+    assert log_entries.quotable('"\\\n\u202e') == '\\"\\\\\\n\\u202e'
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+async def test_no_request_can_forge_a_line(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "lab.server")
+    line = text.encode("utf-8", "surrogatepass")
+    for request in (
+        b"GET /todo?" + line + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        line + b" / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /todo HTTP/1.1\r\nHost: x\r\nX: " + line,
+    ):
+        caplog.clear()
+        await serve_script(ScriptedStream([request]))
+        assert caplog.messages
+        assert all(message.isprintable() for message in caplog.messages)
+        first = caplog.messages[0]
+        assert first.startswith(
+            ("REQUEST | peer=192.0.2.1 | cert-CN='mtls-client' | \"", "ABORTED")
+        )
+        assert not any(message.startswith("[SERVER]") for message in caplog.messages)
+
+
+async def test_neither_a_name_nor_a_task_can_forge_a_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "lab.server")
+    mallory = dataclasses.replace(ALICE, common_name="x' | \n[SERVER] FORGED\u202e")
+    request = post(b'{"task": "a\\n[SERVER] FORGED \\u202e \\u001b[31m"}')
+    assert await serve_script(ScriptedStream([request]), client=mallory) == [201]
+    assert len(caplog.messages) == 3
+    assert all(message.isprintable() for message in caplog.messages)
+    assert 'cert-CN="x\' | \\n[SERVER] FORGED\\u202e" |' in caplog.messages[0]
+
+
+async def test_a_long_line_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "lab.server")
+    await serve_script(ScriptedStream([b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"]))
+    assert len(caplog.messages[0]) < 300
+    assert '…" 404 -' in caplog.messages[0]
+
+
+async def test_fields_stand_beside_the_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "lab.server")
+    await serve_script(ScriptedStream([post(b'{"task": "a\\nb"}')]))
+    fields = [getattr(record, "fields", None) for record in caplog.records]
+    common = {"client": "mtls-client"}
+    assert fields == [
+        {
+            "event": "request",
+            "peer": "192.0.2.1",
+            "request": "POST /todo HTTP/1.1",
+            "status": 201,
+            **common,
+        },
+        {"event": "authenticated", "doing": "creating TODO", **common},
+        {"event": "todo_created", "item": {"id": 6, "task": "a\nb", "done": False}, **common},
+    ]
+
+
+def test_what_nobody_listens_to_is_not_made(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR, "lab.server")
+    log_entries.write(log_entries.Entry(parts=("x",)))
+    assert caplog.records == []
+    log_entries.write(log_entries.Entry(parts=("x",), level=logging.ERROR), error=ValueError("y"))
+    assert caplog.records[0].exc_info is not None
+    assert caplog.records[0].name == "lab.server"

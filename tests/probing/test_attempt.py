@@ -1,0 +1,108 @@
+"""Scenarios against a server that is not made for them: with a CA from disk, and one end's view."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from lab.diagnosis.outcome import Result, Signal
+from lab.http.limits import Limits
+from lab.pki.authority import Authority
+from lab.pki.files.lab_set import Role, load_set
+from lab.pki.lab_ca import LabCA
+from lab.probing.attempt import (
+    Approach,
+    NotLoaded,
+    keeps,
+    prepare,
+)
+from lab.probing.scenarios.catalogue_order import SCENARIOS, find_scenario
+from lab.probing.scenarios.scenario import Norm, Scenario
+from lab.serving.temporary_server import HOST, temporary_server
+from lab.stream.contexts import ClientAuth, TlsVersion
+from lab.tls.code_points import AlertDescription
+from lab.tracing.target import Target
+from tests.support.serving import PATIENCE, server_tls
+
+PORTABLE = [scenario for scenario in SCENARIOS if scenario.anywhere and not scenario.needs]
+
+
+@pytest.fixture
+def shop(certs: Path) -> LabCA:
+    now = datetime.now(timezone.utc)
+    ca = load_set(certs, now=now).ca
+    return LabCA(authority=Authority(identity=ca), now=now)
+
+
+@pytest.fixture
+async def target(certs: Path) -> AsyncIterator[Target]:
+    async with temporary_server(server_tls(certs), limits=Limits(handshake_timeout=0.3)) as server:
+        yield Target(host=HOST, port=server.port)
+
+
+def approach(target: Target, certs: Path, *, write_first: bool = False) -> Approach:
+    ca = certs / f"{Role.CA.value}.crt"
+    return Approach(target=target, server_ca=ca, write_first=write_first, limit=PATIENCE)
+
+
+@pytest.mark.parametrize("scenario", PORTABLE, ids=lambda each: each.name)
+async def test_the_norm_holds_where_only_the_client_is_watched(
+    scenario: Scenario, target: Target, certs: Path, shop: LabCA
+) -> None:
+    visit = prepare(scenario, TlsVersion.TLS13, approach(target, certs), shop)
+    trial = visit.conclude(await visit.run())
+    assert not trial.trace.both_ends
+    assert keeps(scenario.norm, trial.outcome)
+    expected = scenario.expectations[TlsVersion.TLS13]
+    # What a client alone cannot see is why a server that says nothing has gone.
+    if expected.signal is not Signal.TIME_OUT:
+        assert (trial.outcome.result, trial.outcome.signal) == (expected.result, expected.signal)
+
+
+@pytest.mark.parametrize("write_first", [False, True])
+async def test_the_alert_is_seen_whether_the_client_writes_early_or_late(
+    write_first: bool, target: Target, certs: Path, shop: LabCA
+) -> None:
+    how = approach(target, certs, write_first=write_first)
+    visit = prepare(find_scenario("expired"), TlsVersion.TLS13, how, shop)
+    outcome = visit.conclude(await visit.run()).outcome
+    assert outcome.alert is not None
+    assert outcome.alert.description == AlertDescription.CERTIFICATE_EXPIRED
+    assert outcome.client_handshake_returned
+
+
+async def test_without_a_ca_the_server_is_not_judged(
+    target: Target, certs: Path, shop: LabCA
+) -> None:
+    how = Approach(target=target, server_ca=None, sni="not.its.name", limit=PATIENCE)
+    visit = prepare(find_scenario("good"), TlsVersion.TLS12, how, shop)
+    assert visit.conclude(await visit.run()).outcome.result is Result.ACCEPTED
+
+
+async def test_a_certificate_that_openssl_does_not_load_is_told_apart(
+    target: Target, certs: Path, shop: LabCA
+) -> None:
+    """At security level 2, OpenSSL loads no RSA key of 1024 bits; a bad CA file is told apart."""
+    visit = prepare(find_scenario("rsa-1024"), TlsVersion.TLS13, approach(target, certs), shop)
+    tls = replace(visit.plan.tls, security_level=2)
+    with pytest.raises(NotLoaded, match=r"does not load the client's certificate: .*TOO_SMALL"):
+        await replace(visit, plan=replace(visit.plan, tls=tls)).run()
+    broken = certs / "server.key"
+    unusable = replace(visit, plan=replace(visit.plan, tls=replace(tls, server_ca=broken)))
+    with pytest.raises(ssl.SSLError):
+        await unusable.run()
+
+
+async def test_a_server_that_lets_anybody_in_breaks_the_norm(certs: Path, shop: LabCA) -> None:
+    scenario = find_scenario("no-certificate")
+    assert scenario.norm is Norm.REFUSE
+    async with temporary_server(server_tls(certs, ClientAuth.NONE)) as server:
+        where = Target(host=HOST, port=server.port)
+        visit = prepare(scenario, TlsVersion.TLS13, approach(where, certs), shop)
+        outcome = visit.conclude(await visit.run()).outcome
+    assert not keeps(scenario.norm, outcome)

@@ -1,0 +1,231 @@
+"""What a server does, put together from trials that are made up here: every answer there is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from functools import partial
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from lab.diagnosis.outcome import Outcome, Result, Signal
+from lab.pki.catalogue import good_ec
+from lab.pki.lab_ca import new_lab_ca
+from lab.probing.attempt import ScenarioTrace
+from lab.probing.server_behaviour import (
+    NEEDED,
+    Observations,
+    insights,
+    to_race,
+)
+from lab.probing.verdict import circumstances, rule
+from lab.stream.contexts import TlsVersion
+from lab.tls.events import (
+    Endpoint,
+    MessageSeen,
+    StreamEnd,
+    StreamEnded,
+)
+from lab.tls.messages import CertificateRequest
+from tests.probing.test_verdict import (
+    ACCEPTED,
+    LEAF,
+    by_alert,
+    by_server,
+    sent,
+)
+from tests.probing.test_verdict import trial as trial_of
+
+# What was asked for is each test's own to say here.
+trial = partial(trial_of, asked=False)
+
+EC_LEAF = good_ec(new_lab_ca(datetime.now(timezone.utc))).certificate.public_bytes(Encoding.DER)
+OWN_CA = b"\x30\x0d1\x0b0\x09\x06\x03U\x04\x03\x13\x02CA"
+UNKNOWN_CA, REQUIRED, EXPIRED = by_alert(48), by_alert(116), by_alert(45)
+FORBIDDEN = by_server(Signal.HTTP_STATUS, 403)
+RIGHT = {
+    "good": ACCEPTED,
+    "through-intermediate": ACCEPTED,
+    "no-certificate": REQUIRED,
+    "self-signed": UNKNOWN_CA,
+    "wrong-ca": UNKNOWN_CA,
+    "expired": EXPIRED,
+    "intermediate-not-sent": UNKNOWN_CA,
+}
+OPEN = dict.fromkeys(NEEDED, ACCEPTED)
+
+
+def asking(*authorities: bytes) -> MessageSeen:
+    request = CertificateRequest(extensions=(), certificate_authorities=authorities)
+    return MessageSeen(
+        time=0.0, endpoint=Endpoint.SERVER, records=(), encrypted=True, message=request, raw=b""
+    )
+
+
+RESET = StreamEnded(time=0.0, endpoint=Endpoint.SERVER, end=StreamEnd.RESET)
+
+
+def ground(
+    outcomes: dict[str, Outcome],
+    *,
+    asks: MessageSeen | None = None,
+    early: tuple[ScenarioTrace, ...] = (),
+    late: ScenarioTrace | None = None,
+) -> Observations:
+    trials = {name: asked_by(asks, name, outcome) for name, outcome in outcomes.items()}
+    known = circumstances(trials["good"], prepared=False)
+    chain = circumstances(trials["through-intermediate"], prepared=False)
+    rulings = {
+        name: rule(each, chain if each.scenario.control != "good" else known)
+        for name, each in trials.items()
+    }
+    return Observations(trials=trials, rulings=rulings, early=early, late=late, ca=OWN_CA)
+
+
+def asked_by(asks: MessageSeen | None, name: str, outcome: Outcome) -> ScenarioTrace:
+    """A trial in which the certificate is asked for by ``asks``, and sent."""
+    if asks is None:
+        return trial(name, outcome)
+    has_leaf = name != "no-certificate"
+    return trial(name, outcome, asks, sent(*([LEAF] if has_leaf else [])))
+
+
+def answer(code: str, made: Observations) -> str:
+    found = insights({TlsVersion.TLS13: made})
+    return next((each.answer for each in found if each.code == code), "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "required; what is sent is verified"),
+        (OPEN, "asked for and optional: a client without one gets in; what is sent is not ver"),
+        ({"no-certificate": ACCEPTED}, "asked for and optional: a client without one gets in; w"),
+        ({"expired": ACCEPTED}, "required; what is sent is verified in part: expired got in"),
+        ({"no-certificate": FORBIDDEN}, "optional for TLS, required by HTTP (403); what is sent"),
+        (dict.fromkeys(NEEDED, FORBIDDEN), "asked for; inconclusive: every client gets HTTP 403"),
+        (
+            {"no-certificate": Outcome(result=Result.FAILED)},
+            "asked for; whether it is required: inconclusive (failed, no answer)",
+        ),
+    ],
+)
+def test_what_becomes_of_a_client_certificate(changes: dict[str, Outcome], says: str) -> None:
+    made = ground(RIGHT | changes, asks=asking())
+    assert answer("client-certificate", made).startswith(says)
+
+
+def test_one_that_does_not_ask() -> None:
+    assert answer("client-certificate", ground(OPEN)) == (
+        "not asked for on this name and path: no mutual TLS here"
+    )
+    assert answer("chain", ground(OPEN)) == ""
+    closed = ground(RIGHT)
+    assert answer("client-certificate", closed) == "not asked for before the connection ends"
+    assert answer("ca-names", closed) == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ((), "none sent"),
+        ((OWN_CA,), "1 sent, this probe's CA is among them"),
+        ((b"\x30\x00",) * 5, "5 sent, this probe's CA is not among them"),
+    ],
+)
+def test_the_names_of_cas(names: tuple[bytes, ...], says: str) -> None:
+    assert answer("ca-names", ground(RIGHT, asks=asking(*names))).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "both are refused by unknown_ca (48), which alone cannot tell them apart"),
+        (
+            {"intermediate-not-sent": by_alert(46)},
+            "told apart: certificate_unknown (46) without the intermediate, unknown_ca (48) for",
+        ),
+        (OPEN, "it takes a certificate of any CA"),
+        ({"intermediate-not-sent": ACCEPTED}, "it takes a client that leaves its intermediate"),
+        ({"through-intermediate": UNKNOWN_CA}, "no chain through an intermediate gets in, not"),
+        (
+            {"good": UNKNOWN_CA},
+            "the good certificate is refused (unknown_ca (48)), just as one of a wrong CA: the "
+            "server does not trust this probe's CA, or refuses it for another reason",
+        ),
+        (
+            {"good": by_alert(42)},
+            "the good certificate is refused (bad_certificate (42)), otherwise than one of a wrong",
+        ),
+        ({"wrong-ca": ACCEPTED}, "a certificate of a wrong CA gets in (HTTP 200)"),
+        ({"wrong-ca": Outcome(result=Result.FAILED)}, "inconclusive: one of these was not pre"),
+    ],
+)
+def test_what_one_alert_cannot_tell(changes: dict[str, Outcome], says: str) -> None:
+    assert answer("chain", ground(RIGHT | changes, asks=asking())).startswith(says)
+
+
+def test_what_was_not_presented_is_not_verified() -> None:
+    """The server asks and refuses, but all clients sent an empty Certificate."""
+    trials = {
+        name: trial_of(name, outcome, presented=False, leaf=EC_LEAF)
+        for name, outcome in (RIGHT | {"good": UNKNOWN_CA}).items()
+    }
+    known = circumstances(trials["good"], prepared=False)
+    rulings = {name: rule(each, known) for name, each in trials.items()}
+    made = Observations(trials=trials, rulings=rulings, early=(), late=None, ca=OWN_CA)
+    assert answer("client-certificate", made).endswith(
+        "; verification is inconclusive: wrong-ca, self-signed, expired"
+    )
+    assert answer("chain", made).startswith("inconclusive: ")
+
+
+LATE = trial("no-certificate", REQUIRED)
+OVERTAKEN = trial("no-certificate", REQUIRED, RESET)
+LOST = trial("no-certificate", by_server(Signal.RST), RESET)
+
+
+@pytest.mark.parametrize(
+    ("late", "early", "says"),
+    [
+        (LATE, (LATE, LATE, LATE), "the alert arrives, whether the client writes first or reads"),
+        (LATE, (LATE, LOST, LOST), "a client that writes first lost the alert in 2 of 3 tries"),
+        (LATE, (LATE, OVERTAKEN, LATE), "a client that writes first was reset in 1 of 3 tries"),
+        (LOST, (LOST, LOST, LOST), "it sends no alert (RST), whether the client writes or not"),
+        (None, (), ""),
+    ],
+)
+def test_a_reset_that_may_swallow_the_alert(
+    late: ScenarioTrace | None, early: tuple[ScenarioTrace, ...], says: str
+) -> None:
+    found = answer("reset", ground(RIGHT, early=early, late=late))
+    assert found.startswith(says)
+    assert bool(found) is bool(says)
+
+
+def test_whom_to_race_with() -> None:
+    def chosen(**changes: Outcome) -> str:
+        outcomes = RIGHT | {name.replace("_", "-"): each for name, each in changes.items()}
+        made = ground(outcomes, asks=asking())
+        return to_race(made.trials, made.rulings)
+
+    assert chosen() == "no-certificate"
+    assert chosen(no_certificate=FORBIDDEN) == "wrong-ca"
+    assert chosen(**{name.replace("-", "_"): each for name, each in OPEN.items()}) == ""
+    # Who was never asked for a certificate was not refused for one.
+    closed = ground(RIGHT)
+    assert to_race(closed.trials, closed.rulings) == ""
+
+
+def test_versions_that_differ_are_told_apart() -> None:
+    one = ground(RIGHT, asks=asking())
+    other = ground(OPEN, asks=asking())
+    found = insights({TlsVersion.TLS12: one, TlsVersion.TLS13: other})
+    demands = [each.answer for each in found if each.code == "client-certificate"]
+    assert demands == [
+        "TLS 1.2: required; what is sent is verified",
+        "TLS 1.3: asked for and optional: a client without one gets in; "
+        "what is sent is not verified",
+    ]
+    alike = insights({TlsVersion.TLS12: one, TlsVersion.TLS13: one})
+    assert [len(each.evidence) for each in alike] == [2, 2, 2]

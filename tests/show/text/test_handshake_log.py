@@ -1,0 +1,138 @@
+"""The server's line for a handshake: what is in it whatever the client does."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from lab.show.text.handshake_log import StageLog
+from lab.tls.code_points import (
+    AlertDescription,
+    AlertLevel,
+    ContentType,
+    HandshakeType,
+)
+from lab.tls.events import (
+    AlertSeen,
+    Endpoint,
+    Event,
+    Fact,
+    LocalFact,
+    RecordSpan,
+    SealedSeen,
+    StreamEnd,
+    StreamEnded,
+    Undecoded,
+)
+
+SPAN = (RecordSpan(offset=0, length=24),)
+
+
+def fact(which: Fact, reason: str = "") -> LocalFact:
+    return LocalFact(time=0.0, endpoint=Endpoint.SERVER, fact=which, reason=reason)
+
+
+def sealed(endpoint: Endpoint = Endpoint.CLIENT) -> SealedSeen:
+    return SealedSeen(
+        time=0.0,
+        endpoint=endpoint,
+        records=SPAN,
+        encrypted=True,
+        content_type=ContentType.APPLICATION_DATA,
+        length=18,
+        inference="",
+    )
+
+
+REFUSAL: list[Event] = [
+    fact(Fact.CERTIFICATE_REFUSED, "peer did not return a certificate"),
+    AlertSeen(
+        time=0.0,
+        endpoint=Endpoint.SERVER,
+        records=SPAN,
+        encrypted=True,
+        level=AlertLevel.FATAL,
+        description=AlertDescription.CERTIFICATE_REQUIRED,
+    ),
+    fact(Fact.HANDSHAKE_FAILED),
+    StreamEnded(time=0.0, endpoint=Endpoint.SERVER, end=StreamEnd.FIN, truncated=False),
+    fact(Fact.CLOSED),
+]
+
+
+def told(events: list[Event], caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
+    caplog.set_level(logging.INFO, logger="lab.server")
+    log = StageLog("192.0.2.1:1", logging.getLogger("lab.server"))
+    for event in events:
+        log(event)
+    (record,) = caplog.records
+    return record
+
+
+@pytest.mark.parametrize("number", [0, 63, 64, 65, 10_000])
+def test_a_flood_of_records_hides_nothing_that_decides(
+    number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = told([fact(Fact.CONNECTED), *[sealed()] * number, *REFUSAL], caplog)
+    line = record.getMessage()
+    assert " rejected | server: connected" in line
+    assert line.endswith(
+        "server: certificate rejected: peer did not return a certificate, alert fatal "
+        "certificate_required (116), handshake call failed, TCP closed (FIN), closed"
+        if number
+        else "closed"
+    )
+    left_out = max(0, number - 63)
+    assert (f"{left_out} more records" in line) == bool(left_out)
+    assert len(record.fields["stages"]) <= 64 + 1 + len(REFUSAL)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("decoded", [True, False])
+def test_the_line_says_whether_the_records_were_looked_at(
+    decoded: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    skipped = [] if decoded else [fact(Fact.NOT_DECODED)]
+    record = told([fact(Fact.CONNECTED), *skipped, fact(Fact.HANDSHAKE_RETURNED)], caplog)
+    assert record.fields["decoded"] is decoded  # type: ignore[attr-defined]
+    assert ("not decoded" in record.getMessage()) is not decoded
+
+
+def test_what_is_not_decoded_is_told_as_a_limit(caplog: pytest.LogCaptureFixture) -> None:
+    hello = Undecoded(
+        time=0.0,
+        endpoint=Endpoint.CLIENT,
+        records=SPAN,
+        where="ClientHello.extensions",
+        limit="more than 256 items",
+        message=HandshakeType.CLIENT_HELLO,
+    )
+    rest = Undecoded(
+        time=0.0,
+        endpoint=Endpoint.CLIENT,
+        records=(),
+        where="stream",
+        limit="more than 512 records",
+    )
+    record = told([hello, *[sealed()] * 100, rest, *REFUSAL], caplog)
+    line = record.getMessage()
+    assert "client: ClientHello not decoded: ClientHello.extensions: more than 256 items," in line
+    assert "the rest not decoded: stream: more than 512 records | server: cert" in line
+
+
+def test_a_certificate_that_is_too_long_to_describe_is_told_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    name = b"\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01a"
+    names = b"\x30\x82\x10\x00" + name * 292 + bytes(8)
+    der = b"\x30\x82\x20\x00\x30\x82\x1f\x00\x02\x01\x05\x30\x00" + names * 2 + bytes(99)
+    refused = LocalFact(
+        time=0.0,
+        endpoint=Endpoint.SERVER,
+        fact=Fact.CERTIFICATE_REFUSED,
+        reason="self-signed certificate",
+        certificate=der,
+    )
+    line = told([refused, fact(Fact.CLOSED)], caplog).getMessage()
+    assert "certificate rejected: self-signed certificate: not described: serial number" in line
+    assert len(line) < 300

@@ -1,0 +1,98 @@
+"""Identities for tests: made in memory with cached EC keys, so that they cost milliseconds."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from lab.pki import profiles
+from lab.pki.authority import Authority, self_signed
+from lab.pki.files.set_writing import write_set
+from lab.pki.identity import Identity
+from lab.pki.keys import (
+    KeyKind,
+    KeySource,
+    PrivateKey,
+    cached,
+)
+from lab.pki.requests import KeyType, SetPlan, general_name
+from lab.pki.revocation import LIFETIME, revocation_list, revocation_lists_pem
+
+EC_PLAN = SetPlan(key_type=KeyType.EC)
+LOCAL_NAMES = (general_name("localhost"), general_name("127.0.0.1"))
+
+
+def utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def cached_keys() -> KeySource:
+    """A source of keys, different ones in one set, the same ones for each source."""
+    count = -1
+
+    def next_key(kind: KeyKind) -> PrivateKey:
+        nonlocal count
+        count += 1
+        return cached(kind, count)
+
+    return next_key
+
+
+def new_authority(now: datetime, *, name: str = profiles.CA_NAME, number: int = 0) -> Authority:
+    """A root; roots of different numbers have different keys."""
+    key = cached(KeyKind.EC_P256, 100 + number)
+    return Authority(identity=self_signed(profiles.root_ca(name), key, now=now))
+
+
+def leaf_key(number: int = 0) -> PrivateKey:
+    return cached(KeyKind.EC_P256, 200 + number)
+
+
+def server_under(authority: Authority, now: datetime) -> Identity:
+    return authority.issue(profiles.server(LOCAL_NAMES), leaf_key(1), now=now)
+
+
+def client_under(authority: Authority, now: datetime) -> Identity:
+    return authority.issue(profiles.client(), leaf_key(2), now=now)
+
+
+def extension_of(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> bytes | None:
+    """The DER of an extension's value, or ``None`` where the certificate lacks it."""
+    try:
+        return certificate.extensions.get_extension_for_oid(oid).value.public_bytes()
+    except x509.ExtensionNotFound:
+        return None
+
+
+@pytest.fixture
+def lab_folder(tmp_path: Path) -> Path:
+    """A folder with a whole, valid set."""
+    folder = tmp_path / "certs"
+    write_set(folder, EC_PLAN, now=utc_now(), new_key=cached_keys())
+    return folder
+
+
+def large_list(authority: Authority, entries: int) -> bytes:
+    """A revocation list in PEM with 4 KiB, and 6 KiB of the file, for each of its entries."""
+    note = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), bytes(4096))
+    made = revocation_list(authority, (), now=utc_now())
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(made.issuer)
+        .last_update(made.last_update_utc)
+        .next_update(made.last_update_utc + LIFETIME)
+    )
+    for extension in made.extensions:
+        builder = builder.add_extension(extension.value, critical=extension.critical)
+    for serial in range(1, entries + 1):
+        entry = x509.RevokedCertificateBuilder().serial_number(serial)
+        entry = entry.revocation_date(made.last_update_utc).add_extension(note, critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    key = authority.identity.key
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return revocation_lists_pem((builder.sign(key, hashes.SHA256()),))

@@ -1,0 +1,130 @@
+"""A server that is killed in mid-load, again and again, loses nothing that it has answered."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import signal
+import sqlite3
+import ssl
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.todo.store import SEEDS
+from tests.support.doors import PATIENCE, ServerProcess, served
+from tests.support.serving import client_tls
+
+KILLS = 20
+CLIENTS = 6
+
+
+@dataclass
+class Load:
+    """What clients have sent, what they were promised, and when that is enough."""
+
+    sent: set[str] = field(default_factory=set)
+    promised: dict[int, str] = field(default_factory=dict)
+    wanted: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    enough: threading.Event = field(default_factory=threading.Event)
+
+    def want(self, more: int) -> None:
+        self.wanted = len(self.promised) + more
+        self.enough.clear()
+
+    def about_to_send(self, task: str) -> None:
+        with self.lock:
+            self.sent.add(task)
+
+    def answered(self, id_: int, task: str) -> None:
+        with self.lock:
+            assert id_ not in self.promised, f"id {id_} was given twice"
+            self.promised[id_] = task
+            if len(self.promised) >= self.wanted:
+                self.enough.set()
+
+
+def connection(port: int, context: ssl.SSLContext) -> http.client.HTTPSConnection:
+    return http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=PATIENCE)
+
+
+def post_until_cut_off(port: int, context: ssl.SSLContext, load: Load, name: str) -> None:
+    """One request after the other, so that one is in flight whenever the server is killed."""
+    with contextlib.closing(connection(port, context)) as client:
+        number = 0
+        while True:
+            number += 1
+            task = f"{name}, request {number}"
+            load.about_to_send(task)
+            try:
+                headers = {"Content-Type": "application/json"}
+                client.request("POST", "/todo", json.dumps({"task": task}), headers)
+                response = client.getresponse()
+                status, body = response.status, response.read()
+            except (OSError, http.client.HTTPException):
+                return
+            assert status == 201, body
+            todo = json.loads(body)["todo"]
+            assert todo["task"] == task
+            load.answered(todo["id"], task)
+
+
+def found(port: int, context: ssl.SSLContext) -> list[tuple[int, str]]:
+    with contextlib.closing(connection(port, context)) as client:
+        client.request("GET", "/todo")
+        response = client.getresponse()
+        assert response.status == 200
+        return [(item["id"], item["task"]) for item in json.loads(response.read())["todos"]]
+
+
+def check(path: Path, items: list[tuple[int, str]], load: Load, kills: int) -> None:
+    """All that was promised is there, under its id; and nothing that was not sent, or twice."""
+    assert [id_ for id_, _ in items] == list(range(1, len(items) + 1))
+    assert items[:5] == [(item.id, item.task) for item in SEEDS]
+    kept = dict(items[5:])
+    assert {id_: kept.get(id_) for id_ in load.promised} == load.promised
+    assert len(set(kept.values())) == len(kept)
+    assert set(kept.values()) <= load.sent
+    assert len(kept) - len(load.promised) <= kills * CLIENTS  # those in flight may be there
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def loaded_and_killed(
+    server: ServerProcess, context: ssl.SSLContext, load: Load, kill: int
+) -> None:
+    """Let clients post until some were answered, and kill the server while they go on."""
+    before = len(load.promised)
+    wanted = 20 + 37 * kill % 100  # the moments differ, and none is early
+    load.want(wanted)
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        try:
+            clients = [
+                pool.submit(post_until_cut_off, server.port, context, load, f"{kill}.{number}")
+                for number in range(CLIENTS)
+            ]
+            assert load.enough.wait(PATIENCE), server.lines
+            assert not any(client.done() for client in clients)
+        finally:
+            server.process.kill()
+        for client in clients:
+            client.result(PATIENCE)
+    assert server.process.wait(PATIENCE) == -signal.SIGKILL
+    assert len(load.promised) - before >= wanted
+
+
+def test_what_was_answered_201_is_there_after_each_of_twenty_kills(
+    certs: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "todo.db"
+    context = client_tls(certs)
+    load = Load()
+    for kill in range(KILLS + 1):
+        with served("--certs", certs, "--port", "0", "--store", f"sqlite:{path}") as server:
+            check(path, found(server.port, context), load, kill)
+            if kill < KILLS:
+                loaded_and_killed(server, context, load, kill)
+    assert len(load.promised) >= 20 * KILLS

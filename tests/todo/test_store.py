@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+from lab.todo.store import SEEDS, MemoryStore, TodoItem
+from tests.support.http_rig import GET, post, served
+
+
+async def test_the_five_seeds_come_first_and_the_next_id_is_six() -> None:
+    store = MemoryStore()
+    assert [item.id for item in await store.list()] == [1, 2, 3, 4, 5]
+    assert [item.done for item in await store.list()] == [True, True, True, True, False]
+    added = await store.add(task="Añadir endpoint POST", done=False)
+    assert added == TodoItem(id=6, task="Añadir endpoint POST", done=False)
+    assert await store.list() == (*SEEDS, added)
+
+
+async def test_an_empty_store_starts_at_one() -> None:
+    store = MemoryStore([])
+    assert (await store.add(task="first", done=True)).id == 1
+
+
+async def test_a_listing_stays_the_same_object_until_something_is_added() -> None:
+    store = MemoryStore()
+    before = await store.list()
+    assert await store.list() is before
+    await store.add(task="x", done=False)
+    assert await store.list() is not before
+    assert len(before) == 5
+
+
+async def test_a_thousand_concurrent_posts_get_ids_without_gap_or_repetition() -> None:
+    connections, each = 100, 10  # all of a connection's requests are on their way at once
+    async with served() as service:
+
+        async def one(number: int) -> list[tuple[int, str]]:
+            client = await service.connect()
+            tasks = [f"task {number}.{turn}" for turn in range(each)]
+            await client.send(b"".join(post(json.dumps({"task": task}).encode()) for task in tasks))
+            kept = []
+            for task in tasks:
+                answer = await client.answer()
+                assert answer.status == 201
+                todo = answer.json()["todo"]
+                assert isinstance(todo, dict)
+                assert (todo["task"], todo["done"]) == (task, False)
+                kept.append((todo["id"], task))
+            await client.close()
+            return kept
+
+        kept = [
+            pair for part in await asyncio.gather(*map(one, range(connections))) for pair in part
+        ]
+        assert sorted(number for number, _ in kept) == list(range(6, 1006))
+
+        client = await service.connect()
+        todos = (await client.ask(GET)).json()["todos"]
+        await client.close()
+    assert isinstance(todos, list)
+    assert [(todo["id"], todo["task"]) for todo in todos[5:]] == sorted(kept)

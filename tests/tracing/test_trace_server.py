@@ -1,0 +1,331 @@
+"""Tracing servers of other makes: real ones, each asking for certificates in three ways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from lab.diagnosis.outcome import Result, Signal
+from lab.pki import profiles
+from lab.pki.authority import Authority, self_signed
+from lab.pki.files.lab_set import load_set
+from lab.pki.identity import Identity
+from lab.pki.keys import KeyKind, cached
+from lab.stream.contexts import ClientTls, TlsVersion
+from lab.tls.code_points import AlertDescription
+from lab.tls.events import (
+    ApplicationDataSeen,
+    Endpoint,
+    Fact,
+    LocalFact,
+)
+from lab.tracing.connection import NoConnection
+from lab.tracing.results import Trace
+from lab.tracing.target import Target
+from lab.tracing.trace_server import (
+    NoTrace,
+    Plan,
+    PlanRefused,
+    conclude,
+    listens,
+    watch,
+)
+from tests.support.peers import (
+    MAKES,
+    Ask,
+    Setup,
+    Words,
+    free_port,
+    nginx,
+    served_by,
+)
+from tests.support.serving import PATIENCE
+
+VERSIONS = pytest.mark.parametrize("version", list(TlsVersion), ids=lambda each: each.value)
+
+
+def plan(certs: Path, port: int, version: TlsVersion, identity: Identity | None = None) -> Plan:
+    return Plan(
+        target=Target(host="127.0.0.1", port=port),
+        tls=ClientTls(server_ca=certs / "ca.crt", minimum=version, maximum=version),
+        identity=identity,
+        limit=PATIENCE,
+    )
+
+
+async def traced(plan: Plan) -> Trace:
+    return conclude(plan, await watch(plan))
+
+
+def good(certs: Path) -> Identity:
+    return load_set(certs, now=datetime.now(timezone.utc)).client
+
+
+def stranger() -> Identity:
+    """A client of a CA that nobody here trusts."""
+    now = datetime.now(timezone.utc)
+    ca = self_signed(profiles.root_ca("Another CA"), cached(KeyKind.EC_P256, 7), now=now)
+    key = cached(KeyKind.EC_P256, 8)
+    return Authority(identity=ca).issue(profiles.client("stranger"), key, now=now)
+
+
+@VERSIONS
+@pytest.mark.parametrize("make", list(MAKES))
+async def test_the_client_without_a_certificate(
+    certs: Path, tmp_path: Path, make: str, version: TlsVersion
+) -> None:
+    """Whatever the alert's number: the cause is found, and it is found to be TLS or HTTP."""
+    with served_by(MAKES[make], certs, tmp_path) as port:
+        trace = await traced(plan(certs, port, version))
+    outcome = trace.outcome
+    assert (outcome.result, outcome.by) == (Result.REJECTED, Endpoint.SERVER)
+    if make == "nginx":
+        assert (outcome.signal, outcome.http_status) == (Signal.HTTP_STATUS, 400)
+        assert trace.diagnosis[0].code == "http-wants-certificate"
+        assert outcome.client_handshake_returned
+    else:
+        assert outcome.signal is Signal.ALERT
+        assert trace.diagnosis[0].code == "no-client-certificate"
+        assert outcome.client_handshake_returned is (version is TlsVersion.TLS13)
+    assert outcome.after == "Finished"
+    assert outcome.server_handshake_returned is None
+
+
+# What each make's TLS 1.2 says to a client without a certificate, as seen with Debian 12's; no
+# conclusion may rest on it.
+def test_alerts_differ_from_make_to_make(certs: Path, tmp_path: Path) -> None:
+    seen = set()
+    for make in ("haproxy", "gnutls-serv"):
+        folder = tmp_path / make
+        folder.mkdir()
+        with served_by(MAKES[make], certs, folder) as port:
+            trace = asyncio.run(traced(plan(certs, port, TlsVersion.TLS12)))
+        assert trace.outcome.alert is not None
+        assert trace.diagnosis[0].code == "no-client-certificate"
+        seen.add(trace.outcome.alert.description)
+    assert AlertDescription.HANDSHAKE_FAILURE in seen
+    assert len(seen) == 2
+
+
+@VERSIONS
+@pytest.mark.parametrize("make", list(MAKES))
+async def test_the_client_with_a_certificate(
+    certs: Path, tmp_path: Path, make: str, version: TlsVersion
+) -> None:
+    with served_by(MAKES[make], certs, tmp_path) as port:
+        trace = await traced(plan(certs, port, version, good(certs)))
+    assert trace.outcome.result is Result.ACCEPTED
+    assert trace.outcome.http_status == 200
+    assert [each.code for each in trace.diagnosis] == ["mutual-tls"]
+
+
+@VERSIONS
+@pytest.mark.parametrize("make", list(MAKES))
+async def test_a_server_that_takes_clients_without(
+    certs: Path, tmp_path: Path, make: str, version: TlsVersion
+) -> None:
+    with served_by(MAKES[make], certs, tmp_path, ask=Ask.OPTIONAL) as port:
+        trace = await traced(plan(certs, port, version))
+    assert trace.outcome.result is Result.ACCEPTED
+    assert [each.code for each in trace.diagnosis] == ["certificate-optional"]
+
+
+@VERSIONS
+@pytest.mark.parametrize("make", list(MAKES))
+async def test_a_server_that_does_not_ask(
+    certs: Path, tmp_path: Path, make: str, version: TlsVersion
+) -> None:
+    with served_by(MAKES[make], certs, tmp_path, ask=Ask.NONE) as port:
+        trace = await traced(plan(certs, port, version, good(certs)))
+    assert [each.code for each in trace.diagnosis] == ["not-mutual"]
+
+
+@VERSIONS
+@pytest.mark.parametrize("make", list(MAKES))
+async def test_the_client_of_another_ca(
+    certs: Path, tmp_path: Path, make: str, version: TlsVersion
+) -> None:
+    with served_by(MAKES[make], certs, tmp_path) as port:
+        trace = await traced(plan(certs, port, version, stranger()))
+    assert trace.outcome.result is Result.REJECTED
+    assert trace.outcome.by is Endpoint.SERVER
+    codes = [each.code for each in trace.diagnosis]
+    if make == "nginx":
+        assert codes[0] == "client-ca-not-trusted"
+        assert codes[-1] == "http-refuses-identity"
+    else:
+        # Whatever the alert's number: the names that the server asks for do not fit.
+        assert "client-ca-not-trusted" in codes[:2]
+
+
+@VERSIONS
+async def test_our_own_refusal_is_not_blamed_on_the_server(
+    certs: Path, tmp_path: Path, version: TlsVersion
+) -> None:
+    other = tmp_path / "other.crt"
+    now = datetime.now(timezone.utc)
+    ca = self_signed(profiles.root_ca("Another CA"), cached(KeyKind.EC_P256, 7), now=now)
+    other.write_bytes(ca.chain_pem())
+    with served_by(MAKES["openssl s_server"], certs, tmp_path) as port:
+        asked = plan(certs, port, version)
+        trace = await traced(replace(asked, tls=replace(asked.tls, server_ca=other)))
+    assert (trace.outcome.result, trace.outcome.by) == (Result.REJECTED, Endpoint.CLIENT)
+    assert trace.outcome.alert is not None
+    assert trace.outcome.alert.description == AlertDescription.UNKNOWN_CA
+    assert trace.diagnosis[0].code == "server-ca-not-trusted"
+    assert trace.outcome.client_handshake_returned is False
+
+
+@pytest.mark.parametrize("write_first", [False, True])
+async def test_writing_first(certs: Path, tmp_path: Path, write_first: bool) -> None:
+    """TLS 1.3: the request is on the wire before the verdict, or not at all."""
+    with served_by(MAKES["openssl s_server"], certs, tmp_path) as port:
+        asked = replace(plan(certs, port, TlsVersion.TLS13), write_first=write_first)
+        trace = await traced(asked)
+    wrote = [
+        event
+        for event in trace.events
+        if isinstance(event, ApplicationDataSeen) and event.endpoint is Endpoint.CLIENT
+    ]
+    assert bool(wrote) is write_first
+    assert trace.outcome.signal is Signal.ALERT
+    assert trace.diagnosis[0].code == "no-client-certificate"
+
+
+async def test_a_protocol_that_we_cannot_speak(certs: Path, tmp_path: Path) -> None:
+    """A server that agrees on h2 is not asked in HTTP/1.1; what it thinks of us stays open."""
+    listening = tmp_path / "nginx"
+    listening.mkdir()
+
+    def nginx_h2(setup: Setup) -> Words:
+        words = nginx(setup)
+        config = setup.folder / "nginx.conf"
+        config.write_text(config.read_text().replace(" ssl;", " ssl http2;"))
+        return words
+
+    with served_by(nginx_h2, certs, listening) as port:
+        asked = plan(certs, port, TlsVersion.TLS13)
+        trace = await traced(replace(asked, tls=replace(asked.tls, alpn=("h2",))))
+    assert trace.outcome.http_status is None
+    assert trace.diagnosis[0].code == "certificate-optional"
+    assert "no HTTP response was read" in " ".join(trace.diagnosis[0].evidence)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"sni": name} for name in ("", ".foo", "a" * 300)),
+        *({"request": path} for path in ("", "a", "/a b", "/ü", "/a\r\nX: y")),
+    ],
+)
+def test_what_no_client_can_send(certs: Path, change: dict[str, str]) -> None:
+    with pytest.raises(PlanRefused):
+        replace(plan(certs, 1, TlsVersion.TLS13), **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("protocol", ["", "ü", "a" * 256])
+def test_what_is_no_application_protocol(certs: Path, protocol: str) -> None:
+    asked = plan(certs, 1, TlsVersion.TLS13)
+    with pytest.raises(PlanRefused):
+        replace(asked, tls=replace(asked.tls, alpn=(protocol,)))
+
+
+def test_who_listens_is_found_out_without_a_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert listens("127.0.0.1", port)
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert not listens("127.0.0.1", port)
+
+
+async def test_the_key_log_opens_the_same_records(certs: Path, tmp_path: Path) -> None:
+    key_log = tmp_path / "secrets.keylog"
+    with served_by(MAKES["openssl s_server"], certs, tmp_path) as port:
+        await traced(replace(plan(certs, port, TlsVersion.TLS13, good(certs)), key_log=key_log))
+    labels = {line.split()[0] for line in key_log.read_text().splitlines() if line[0] != "#"}
+    assert {"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_TRAFFIC_SECRET_0"} <= labels
+
+
+@contextlib.asynccontextmanager
+async def answering(data: bytes | None) -> AsyncIterator[int]:
+    """A TCP server that answers the first bytes with ``data`` and closes; None: with silence."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.read(65536)
+            if data is None:
+                await reader.read()
+            else:
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "first bytes are not TLS: they look like plain HTTP"),
+        (b"220 mail.example ESMTP\r\n", "STARTTLS"),
+        (None, "timed out waiting for the server"),
+    ],
+    ids=["http", "smtp", "silent"],
+)
+async def test_a_port_that_speaks_no_tls(certs: Path, data: bytes | None, says: str) -> None:
+    async with answering(data) as port:
+        patience = 0.3 if data is None else PATIENCE
+        asked = replace(plan(certs, port, TlsVersion.TLS13), limit=patience)
+        seen = await watch(asked)
+    with pytest.raises(NoTrace, match=says) as error:
+        conclude(asked, seen)
+    assert "\n" not in str(error.value)
+    assert str(error.value).startswith(f"127.0.0.1:{port}: ")
+
+
+async def test_a_server_that_hangs_up_on_the_hello_is_traced(certs: Path) -> None:
+    async with answering(b"") as port:
+        trace = await traced(plan(certs, port, TlsVersion.TLS13))
+    assert (trace.outcome.by, trace.outcome.signal) == (Endpoint.SERVER, Signal.FIN)
+    assert trace.outcome.after == "ClientHello"
+    # OpenSSL's own answer to the bare end is nobody's refusal.
+    assert trace.outcome.alert is None
+    assert "refused-without-alert" in [each.code for each in trace.diagnosis]
+
+
+async def test_nothing_listens(certs: Path) -> None:
+    port = free_port()
+    with pytest.raises(NoConnection, match=f"cannot connect to 127.0.0.1:{port}: "):
+        await watch(plan(certs, port, TlsVersion.TLS13))
+
+
+async def test_no_such_name(certs: Path) -> None:
+    asked = plan(certs, 443, TlsVersion.TLS13)
+    with pytest.raises(NoConnection, match=r"cannot connect to no-such-host\.invalid:443: "):
+        await watch(replace(asked, target=Target(host="no-such-host.invalid", port=443)))
+
+
+async def test_the_moment_of_return_stands_where_it_happened(certs: Path, tmp_path: Path) -> None:
+    """TLS 1.3: between the client's Finished and the alert."""
+    with served_by(MAKES["haproxy"], certs, tmp_path) as port:
+        trace = await traced(plan(certs, port, TlsVersion.TLS13))
+    facts = [event.fact for event in trace.events if isinstance(event, LocalFact)]
+    assert facts.index(Fact.HANDSHAKE_RETURNED) < facts.index(Fact.READ_FAILED)
+    assert trace.outcome.alert is not None
+    returned = next(
+        event
+        for event in trace.events
+        if isinstance(event, LocalFact) and event.fact is Fact.HANDSHAKE_RETURNED
+    )
+    assert trace.events.index(returned) < trace.events.index(trace.outcome.alert)
