@@ -29,6 +29,7 @@ from lab.serving.process import (
 )
 from lab.serving.server_files import ServerFiles
 from lab.serving.workers import Member
+from lab.show.text.handshake_log import StageLog
 from lab.show.text.log_format import JsonFormatter, TextFormatter
 from lab.stream.contexts import ClientAuth, TlsVersion
 from lab.todo.access import Policy
@@ -103,7 +104,12 @@ def serving(options: argparse.Namespace) -> Serving:
         decode_share=None if options.verbose else options.decode_share,
         store=options.store,
         monitor_port=options.monitor_port,
+        handshake_log=_handshake_log,
     )
+
+
+def _handshake_log(peer: str) -> StageLog:
+    return StageLog(peer, log_entries.LOGGER)
 
 
 def _policy(options: argparse.Namespace) -> Policy | None:

@@ -16,4 +16,4 @@ from lab.serving.process import serve
 if __name__ == "__main__":
     options = parser().parse_args()
     log_to_stderr("text", verbose=False)
-    asyncio.run(serve(replace(serving(options), observed=False)))
+    asyncio.run(serve(replace(serving(options), handshake_log=None)))

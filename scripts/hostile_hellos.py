@@ -32,16 +32,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from lab.pki.files.set_writing import write_set
-from lab.pki.requests import SetPlan
-from lab.stream.contexts import (
+from lab.pki.files.set_writing import write_set  # noqa: E402
+from lab.pki.requests import SetPlan  # noqa: E402
+from lab.stream.contexts import (  # noqa: E402
     ClientTls,
     IdentityFiles,
     TlsVersion,
     client_context,
 )
-from tests.faults.processes import Observed
-from tests.tls.hostile_hellos import KINDS
+from tests.faults.processes import Observed  # noqa: E402
+from tests.tls.hostile_hellos import KINDS  # noqa: E402
 
 RATE = 15.0  # hostile handshakes a second
 SLOWEST = 0.050  # seconds, the honest client's 99th percentile

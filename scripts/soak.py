@@ -37,12 +37,12 @@ from soak_faults import (  # noqa: E402
 from soak_report import Report  # noqa: E402
 from soak_server import PLACES, WORKERS, CannotSoak, Server, running  # noqa: E402
 
-from lab.pki.files.set_writing import write_set
-from lab.pki.requests import KeyType, SetPlan
-from lab.serving.signals import stop_signals
-from lab.stream.contexts import TlsVersion
-from tests.faults.honest import Honest
-from tests.faults.peer import (
+from lab.pki.files.set_writing import write_set  # noqa: E402
+from lab.pki.requests import KeyType, SetPlan  # noqa: E402
+from lab.serving.signals import stop_signals  # noqa: E402
+from lab.stream.contexts import TlsVersion  # noqa: E402
+from tests.faults.honest import Honest  # noqa: E402
+from tests.faults.peer import (  # noqa: E402
     Peer,
     Target,
     post,

@@ -22,8 +22,7 @@ from lab.diagnosis.causes.certificate import (
 )
 from lab.diagnosis.causes.no_common_parameters import mismatches
 from lab.diagnosis.evidence import Evidence, summarize
-from lab.diagnosis.outcome import Outcome, Result, Signal
-from lab.diagnosis.results import Cause
+from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.escape import escaped
 from lab.tls.events import Endpoint, Event, Malformed

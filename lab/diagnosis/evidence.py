@@ -20,7 +20,7 @@ from lab.tls.events import (
     SealedSeen,
     Undecoded,
 )
-from lab.tls.extensions import ServerNameList, SupportedVersions
+from lab.tls.extensions import ServerNameList
 from lab.tls.messages import (
     Certificate,
     CertificateRequest,
@@ -109,12 +109,6 @@ def summarize(events: Sequence[Event]) -> Evidence:
         resumed=server_hello is not None and _resumes(client_hello, server_hello),
         sealed=any(isinstance(event, SealedSeen | Undecoded) for event in events),
     )
-
-
-def offered_versions(hello: ClientHello) -> Sequence[ProtocolVersion]:
-    """The versions that a ClientHello offers; before TLS 1.3, all up to the one it names."""
-    offered = hello.find(SupportedVersions)
-    return (hello.legacy_version,) if offered is None else offered.versions
 
 
 def _resumes(client: ClientHello | None, server: ServerHello) -> bool:

@@ -9,12 +9,11 @@ This module must not know where events come from.
 
 from __future__ import annotations
 
-import enum
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.tls.code_points import AlertDescription, AlertLevel, ExtensionType
+from lab.diagnosis.results import Outcome, Result, Signal, http_status
+from lab.tls.code_points import AlertDescription, ExtensionType
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -30,6 +29,7 @@ from lab.tls.events import (
     StreamEnd,
     StreamEnded,
     Undecoded,
+    is_fatal,
 )
 from lab.tls.messages import (
     CertificateRequest,
@@ -41,58 +41,6 @@ from lab.tls.messages import (
 # The answers by which an HTTP server refuses a client for who it is: RFC 9110 sections 15.5.1,
 # 15.5.2 and 15.5.4, and nginx's own codes for a bad and for a missing certificate.
 HTTP_REFUSALS = frozenset({400, 401, 403, 495, 496})
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: |\r)")
-
-
-class Result(enum.Enum):
-    """How it ended, in one word."""
-
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    FAILED = "failed"
-
-
-class Signal(enum.Enum):
-    """By what an endpoint ended the connection, or the attempt to have one."""
-
-    ALERT = "alert"
-    FIN = "FIN"
-    RST = "RST"
-    CLOSE_NOTIFY = "close_notify"
-    HTTP_STATUS = "HTTP status"
-    TIME_OUT = "time-out"
-    NOT_TLS = "bytes that are not TLS"
-    MALFORMED = "malformed bytes"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a connection ended, as far as its events tell.
-
-    * ``by`` is the end that rejected the other or broke off; None where neither did.
-    * ``signal`` is how it did that, ``alert`` the alert and ``http_status`` the status where it
-      was one. Where TLS came to its end in order, ``signal`` may be CLOSE_NOTIFY or None.
-    * ``after`` names the last handshake message of the other end that lies before the signal,
-      ``sealed`` tells that it was encrypted and could not be read.
-    * ``client_handshake_returned`` and ``server_handshake_returned`` tell of each end's own
-      handshake call; None where that end was not watched.
-    * ``exception`` is the wording of the watched client's library, or the server's, "" if none.
-    * ``echoes`` are alerts that were written after the connection was already over, ``warnings``
-      alerts that end nothing.
-    """
-
-    result: Result
-    by: Endpoint | None = None
-    signal: Signal | None = None
-    alert: AlertSeen | None = None
-    http_status: int | None = None
-    after: str = ""
-    sealed: bool = False
-    client_handshake_returned: bool | None = None
-    server_handshake_returned: bool | None = None
-    exception: str = ""
-    echoes: tuple[AlertSeen, ...] = ()
-    warnings: tuple[AlertSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,31 +79,6 @@ def judge(events: Sequence[Event]) -> Outcome:
         echoes=_echoes(events[ending.position + 1 :], ending, tls13) if closing else (),
         warnings=tuple(_warnings(events, tls13)),
     )
-
-
-def http_status(data: bytes) -> int | None:
-    """The status of the first final HTTP/1.1 response in ``data`` (RFC 9112 section 4).
-
-    Informational responses (RFC 9110 section 15.2) are passed over. None: there is none, or not
-    yet.
-    """
-    while (found := _STATUS_LINE.match(data)) is not None:
-        status = int(found.group(1))
-        if status >= 200:
-            return status
-        data = data.partition(b"\r\n\r\n")[2]
-    return None
-
-
-def is_fatal(alert: AlertSeen, *, tls13: bool = False) -> bool:
-    """Whether an alert ends the connection as a failure.
-
-    close_notify and user_canceled do not, whatever their level says (RFC 9846 section 6.1). All
-    others of TLS 1.3 are errors, whatever theirs says (section 6); in TLS 1.2 the level decides.
-    """
-    if alert.description in (AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED):
-        return False
-    return tls13 or alert.level == AlertLevel.FATAL
 
 
 def _ending(events: Sequence[Event], tls13: bool) -> _Ending:

@@ -21,7 +21,7 @@ import h11
 
 from lab.http import log_entries
 from lab.http.limits import Limit
-from lab.todo.access import ClientIdentity
+from lab.x509.client_identity import ClientIdentity
 
 PHRASES = {
     200: "OK",

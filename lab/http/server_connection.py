@@ -19,13 +19,8 @@ import h11
 
 from lab.http import log_entries
 from lab.http.body import Body
-from lab.http.limits import (
-    Interruption,
-    Limit,
-    Limits,
-    WaitInterrupted,
-    WaitTimer,
-)
+from lab.http.connection_hooks import AnsweredRequest, RequestHooks
+from lab.http.limits import Interruption, Limit, Limits, WaitInterrupted, WaitTimer
 from lab.http.message import (
     Refused,
     RequestHead,
@@ -38,8 +33,7 @@ from lab.http.message import (
     persistent,
 )
 from lab.http.shutdown_signal import ShutdownSignal
-from lab.serving.metrics.hooks import AnsweredRequest, RequestHooks
-from lab.todo.access import ClientIdentity
+from lab.x509.client_identity import ClientIdentity
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _SHOWN = 200  # characters of a peer's text in a log line

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.outcome import Outcome, Result
+from lab.diagnosis.results import Outcome, Result
 from lab.pki.lab_ca import LabCA
 from lab.probing.scenarios.scenario import (
     BareClient,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.outcome import Result, Signal
+from lab.diagnosis.results import Result, Signal
 from lab.pki.lab_ca import LabCA
 from lab.probing.attempt import Approach, ScenarioTrace, prepare
 from lab.probing.key_terms import terms_of

@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from lab.diagnosis.outcome import Outcome
+from lab.diagnosis.results import Outcome
 from lab.tls.code_points import ProtocolVersion
 
 

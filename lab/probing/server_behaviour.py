@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.outcome import Result, Signal
+from lab.diagnosis.results import Result, Signal
 from lab.probing.attempt import ScenarioTrace
 from lab.probing.results import ServerBehaviour, Verdict
 from lab.probing.verdict import Ruling, ending

@@ -13,13 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.outcome import (
-    Outcome,
-    Result,
-    Signal,
-    http_status,
-    is_fatal,
-)
+from lab.diagnosis.results import Outcome, Result, Signal, http_status
 from lab.probing.attempt import ScenarioTrace, deviations
 from lab.probing.presentation import key_not_taken, why_not_presented
 from lab.probing.results import Finding, ScenarioDescription, Verdict
@@ -39,6 +33,7 @@ from lab.tls.events import (
     NotTls,
     StreamEnd,
     StreamEnded,
+    is_fatal,
 )
 from lab.tracing.trace_server import VERSIONS
 

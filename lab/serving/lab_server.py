@@ -22,7 +22,7 @@ from lab.serving.health import (
 )
 from lab.serving.listener import AcceptedConnection, Listener
 from lab.serving.metrics.handshake_counts import in_turn
-from lab.serving.metrics.hooks import ServerHooks
+from lab.serving.metrics.server_hooks import ServerHooks
 from lab.serving.metrics.shield import GuardedHooks
 from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth, ServerTls, server_context
@@ -31,15 +31,10 @@ from lab.stream.observed_wire import EventSink, ObserverFeed
 from lab.stream.tls_stream import TlsStream
 from lab.tls.bounds import SERVER_BUDGET
 from lab.tls.events import Endpoint
-from lab.todo.access import (
-    ClientIdentity,
-    Policy,
-    UnreadableCertificate,
-    anyone,
-    certificate_required,
-)
+from lab.todo.access import Policy, anyone, certificate_required
 from lab.todo.application import TodoApp
 from lab.todo.store import MemoryStore, TodoStore
+from lab.x509.client_identity import ClientIdentity, UnreadableCertificate
 
 SinkFactory = Callable[[str], EventSink]
 """Makes the event sink of a new connection from the peer's address, ``host:port``."""
@@ -51,7 +46,8 @@ class TodoServer:
     Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``;
     they are not touched where there is a ``context`` that was made of them before. With ``sink``,
     every connection is watched and its events go to a sink of its own: all of them, or with an
-    ``allowance``, those of the handshake, within that (see ``ObserverFeed``); as they come where ``live``.
+    ``allowance``, those of the handshake, within that (see ``ObserverFeed``); as they come where
+    ``live``.
     ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in, and where a
     certificate is optional, everyone with one. ``observer`` is told what the server does.
     ``clock`` gives Unix time in seconds.

@@ -16,11 +16,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from lab.http import log_entries
+from lab.http.connection_hooks import LimitHooks
 from lab.http.limits import Limit, Limits
 from lab.http.shutdown_signal import ShutdownSignal
 from lab.serving.accepting import Acceptor
 from lab.serving.connection_slots import ConnectionSlots, Place
-from lab.serving.metrics.hooks import LimitHooks
 from lab.stream.observed_wire import ObserverFeed
 from lab.stream.stream_errors import HandshakeTimedOut
 from lab.stream.tls_stream import Linger, TlsStream

@@ -15,7 +15,7 @@ from lab.http import log_entries
 from lab.http.limits import Limits
 from lab.serving import monitoring
 from lab.serving.expirations import Expiration
-from lab.serving.lab_server import TodoServer
+from lab.serving.lab_server import SinkFactory, TodoServer
 from lab.serving.last_good_files import LastGoodFiles
 from lab.serving.loop_errors import log_loop_errors
 from lab.serving.metrics.monitor_http import HEALTH, METRICS
@@ -29,7 +29,6 @@ from lab.serving.workers import (
     Member,
     held_port,
 )
-from lab.show.text.handshake_log import StageLog
 from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth
 from lab.stream.wire import address_text
@@ -58,8 +57,8 @@ class CannotServe(Exception):
 class Serving:
     """What a server is to be.
 
-    ``decode_share`` is None where every handshake is decoded, ``observed`` False where none is even
-    looked at (to measure what looking costs), ``monitor_port`` None where there is no monitor;
+    ``decode_share`` is None where every handshake is decoded, ``handshake_log`` None where none is
+    even looked at (to measure what looking costs), ``monitor_port`` None where there is no monitor;
     ``shares`` is what the workers of a server share that has one. ``kept`` is what their parent has
     of the files, for a worker that finds them broken, ``store_file`` the file of ``store``, which
     it has claimed for them.
@@ -72,7 +71,7 @@ class Serving:
     limits: Limits
     decode_share: float | None
     store: StoreChoice
-    observed: bool = True
+    handshake_log: SinkFactory | None
     monitor_port: int | None = None
     shares: monitoring.Shared | None = None
     store_file: StoreFile | None = None
@@ -337,7 +336,7 @@ def _todo_server(
             context=loaded.context,
             limits=settings.limits,
             store=store,
-            sink=_stage_log if settings.observed else None,
+            sink=settings.handshake_log,
             policy=settings.policy,
             allowance=None if share is None else Allowance(share),
             live=share is None,
@@ -345,10 +344,6 @@ def _todo_server(
         )
     except OSError as error:  # the files were found in order just now
         raise CannotServe(f"TLS cannot be set up: {error}; try again") from error
-
-
-def _stage_log(peer: str) -> StageLog:
-    return StageLog(peer, log_entries.LOGGER)
 
 
 def _say(message: str) -> None:

@@ -1,7 +1,7 @@
 """Which key opens the next record of one direction.
 
-Rules: one ``RecordDecryption`` for each sender. The observer tells it what changes keys; it finds the
-secrets in the key ring when a record needs them, says "wait" while a secret may still come, and
+Rules: one ``RecordDecryption`` for each sender. The observer tells it what changes keys; it finds
+the secrets in the key ring when a record needs them, says "wait" while a secret may still come, and
 says what can be told from outside where none will.
 
 This module must not know how records are queued, nor what an opened record holds.

@@ -253,3 +253,14 @@ class LocalFact(Event):
     code: int | None = None
     certificate: bytes | None = None
     version: ProtocolVersion | None = None
+
+
+def is_fatal(alert: AlertSeen, *, tls13: bool = False) -> bool:
+    """Whether an alert ends the connection as a failure.
+
+    close_notify and user_canceled do not, whatever their level says (RFC 9846 section 6.1). All
+    others of TLS 1.3 are errors, whatever theirs says (section 6); in TLS 1.2 the level decides.
+    """
+    if alert.description in (AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED):
+        return False
+    return tls13 or alert.level == AlertLevel.FATAL

@@ -28,7 +28,7 @@ from lab.tls.code_points import (
     ProtocolVersion,
     SignatureScheme,
 )
-from lab.tls.extensions import Extension, SelectedVersion
+from lab.tls.extensions import Extension, SelectedVersion, SupportedVersions
 
 E = TypeVar("E", bound=Extension)
 
@@ -288,3 +288,9 @@ class KeyUpdate(HandshakeMessage):
 
     msg_type: HandshakeType = HandshakeType.KEY_UPDATE
     request_update: KeyUpdateRequest
+
+
+def offered_versions(hello: ClientHello) -> Sequence[ProtocolVersion]:
+    """The versions that a ClientHello offers; before TLS 1.3, all up to the one it names."""
+    offered = hello.find(SupportedVersions)
+    return (hello.legacy_version,) if offered is None else offered.versions

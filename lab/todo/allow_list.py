@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lab.tls.escape import escaped
-from lab.todo.access import ClientIdentity, Denial, certificate_required
+from lab.todo.access import Denial, certificate_required
+from lab.x509.client_identity import ClientIdentity
 
 _SHOWN = 200  # characters of a certificate's subject in an answer
 _LABEL = r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?"

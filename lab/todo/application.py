@@ -23,8 +23,9 @@ from lab.http.message import (
     error_response,
     json_bytes,
 )
-from lab.todo.access import ClientIdentity, Policy
+from lab.todo.access import Policy
 from lab.todo.store import StoreUnavailable, TodoItem, TodoStore
+from lab.x509.client_identity import ClientIdentity
 
 PATH = "/todo"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")

@@ -12,7 +12,8 @@ import ssl
 from dataclasses import dataclass
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.outcome import Result, judge
+from lab.diagnosis.outcome import judge
+from lab.diagnosis.results import Result
 from lab.stream.stream_errors import StreamError
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import AlertSeen, Endpoint

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.diagnosis.outcome import Outcome
-from lab.diagnosis.results import Cause
+from lab.diagnosis.results import Cause, Outcome
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Event
 

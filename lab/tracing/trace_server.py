@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.outcome import Result, judge
+from lab.diagnosis.outcome import judge
+from lab.diagnosis.results import Result
 from lab.pki.files.secret_files import temporary_pem
 from lab.pki.identity import Identity
 from lab.stream.contexts import (

@@ -1,8 +1,7 @@
 """The table of what can be wrong with a certificate: one row for each fault, for either end.
 
-Each row has the fault, the OpenSSL verify codes that report it, the alerts that servers and clients
-send for it (a hint, never a proof: they differ), the RFC section, and the fix. ``{role}`` in
-a text is the end whose certificate it is, ``{other}`` the end that judges it.
+Each row has the problem, the OpenSSL verify codes that report it, the RFC section, and the fix.
+``{role}`` in a text is the end whose certificate it is, ``{other}`` the end that judges it.
 
 This module must not know how a fault is found.
 """
@@ -11,14 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.tls.code_points import AlertDescription as Alert
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing that can be wrong with a certificate chain.
 
-    ``verdicts`` are X509_V_ERR_… numbers of OpenSSL, ``alerts`` those in use for it.
+    ``verdicts`` are X509_V_ERR_… numbers of OpenSSL.
     """
 
     code: str
@@ -26,10 +23,7 @@ class Problem:
     reference: str
     fix: str
     verdicts: frozenset[int] = frozenset()
-    alerts: frozenset[Alert] = frozenset()
 
-
-_UNKNOWN = frozenset({Alert.BAD_CERTIFICATE, Alert.CERTIFICATE_UNKNOWN})
 
 EXPIRED = Problem(
     code="certificate-expired",
@@ -37,7 +31,6 @@ EXPIRED = Problem(
     reference="RFC 5280 section 4.1.2.5",
     fix="issue a new certificate for the {role}; check the {other}'s clock too",
     verdicts=frozenset({10}),
-    alerts=frozenset({Alert.CERTIFICATE_EXPIRED}) | _UNKNOWN,
 )
 NOT_YET_VALID = Problem(
     code="certificate-not-yet-valid",
@@ -45,7 +38,6 @@ NOT_YET_VALID = Problem(
     reference="RFC 5280 section 4.1.2.5",
     fix="compare the clocks of the CA and of the {other}; set notBefore a little in the past",
     verdicts=frozenset({9}),
-    alerts=frozenset({Alert.CERTIFICATE_EXPIRED}) | _UNKNOWN,
 )
 SELF_SIGNED = Problem(
     code="certificate-self-signed",
@@ -53,7 +45,6 @@ SELF_SIGNED = Problem(
     reference="RFC 5280 section 6.1",
     fix="have the certificate issued by a CA that the {other} trusts",
     verdicts=frozenset({18}),
-    alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
 )
 INTERMEDIATE_MISSING = Problem(
     code="intermediate-missing",
@@ -61,7 +52,6 @@ INTERMEDIATE_MISSING = Problem(
     reference="RFC 9846 section 4.5.1; RFC 5246 section 7.4.2",
     fix="give the {role} a file with its own certificate first, followed by the intermediates",
     verdicts=frozenset({20, 21}),
-    alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
 )
 UNTRUSTED_CA = Problem(
     code="ca-not-trusted",
@@ -70,7 +60,6 @@ UNTRUSTED_CA = Problem(
     fix="issue the certificate from a CA that the {other} trusts, or add its CA to the {other}'s "
     "CA file",
     verdicts=frozenset({2, 19, 20, 21, 27, 28}),
-    alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
 )
 WRONG_PURPOSE = Problem(
     code="wrong-extended-key-usage",
@@ -79,7 +68,6 @@ WRONG_PURPOSE = Problem(
     fix="issue the certificate with {role}Auth in extendedKeyUsage, or without the extension; an "
     "intermediate that has the extension must allow it too",
     verdicts=frozenset({26}),
-    alerts=frozenset({Alert.UNSUPPORTED_CERTIFICATE}) | _UNKNOWN,
 )
 WRONG_KEY_USAGE = Problem(
     code="wrong-key-usage",
@@ -87,7 +75,6 @@ WRONG_KEY_USAGE = Problem(
     reference="RFC 5280 section 4.2.1.3; RFC 9846 section 4.5.1.2",
     fix="issue the certificate with digitalSignature in keyUsage",
     verdicts=frozenset({26, 39}),
-    alerts=frozenset({Alert.UNSUPPORTED_CERTIFICATE}) | _UNKNOWN,
 )
 REVOKED = Problem(
     code="certificate-revoked",
@@ -95,7 +82,6 @@ REVOKED = Problem(
     reference="RFC 5280 section 6.3",
     fix="issue a new certificate, with a new key",
     verdicts=frozenset({23}),
-    alerts=frozenset({Alert.CERTIFICATE_REVOKED}) | _UNKNOWN,
 )
 CRL_UNUSABLE = Problem(
     code="crl-unusable",
@@ -103,7 +89,6 @@ CRL_UNUSABLE = Problem(
     reference="RFC 5280 section 6.3.3",
     fix="give the {other} a current CRL from every CA in the chain, intermediates included",
     verdicts=frozenset({3, 4, 6, 8, 11, 12, 33, 35, 36}),
-    alerts=frozenset({Alert.UNKNOWN_CA, Alert.CERTIFICATE_EXPIRED}) | _UNKNOWN,
 )
 BAD_SIGNATURE = Problem(
     code="bad-certificate-signature",
@@ -111,7 +96,6 @@ BAD_SIGNATURE = Problem(
     reference="RFC 5280 section 6.1.3",
     fix="the file is damaged, or another CA of the same name signed it: issue it again",
     verdicts=frozenset({4, 5, 7, 29, 30}),
-    alerts=frozenset({Alert.DECRYPT_ERROR, Alert.UNKNOWN_CA}) | _UNKNOWN,
 )
 NOT_A_CA = Problem(
     code="issuer-is-no-ca",
@@ -119,7 +103,6 @@ NOT_A_CA = Problem(
     reference="RFC 5280 sections 4.2.1.3 and 4.2.1.9",
     fix="issue the intermediate with basicConstraints CA:TRUE and keyUsage keyCertSign",
     verdicts=frozenset({24, 32, 37, 79}),
-    alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
 )
 PATH_LENGTH = Problem(
     code="path-length-exceeded",
@@ -127,7 +110,6 @@ PATH_LENGTH = Problem(
     reference="RFC 5280 section 4.2.1.9",
     fix="issue from a CA higher up, or raise pathlen in its basicConstraints",
     verdicts=frozenset({22, 25}),
-    alerts=frozenset({Alert.UNKNOWN_CA}) | _UNKNOWN,
 )
 NAME_CONSTRAINTS = Problem(
     code="name-constraints-violated",
@@ -135,7 +117,6 @@ NAME_CONSTRAINTS = Problem(
     reference="RFC 5280 section 4.2.1.10",
     fix="issue the certificate for names that the CA's nameConstraints permit",
     verdicts=frozenset({47, 48, 49, 50, 51, 52, 53}),
-    alerts=_UNKNOWN | {Alert.UNKNOWN_CA},
 )
 CRITICAL_EXTENSION = Problem(
     code="unknown-critical-extension",
@@ -143,7 +124,6 @@ CRITICAL_EXTENSION = Problem(
     reference="RFC 5280 section 4.2",
     fix="issue the certificate without the extension, or mark it non-critical",
     verdicts=frozenset({34, 41, 42}),
-    alerts=_UNKNOWN | {Alert.UNSUPPORTED_CERTIFICATE},
 )
 WEAK = Problem(
     code="key-or-digest-too-weak",
@@ -151,24 +131,18 @@ WEAK = Problem(
     reference="RFC 9846 section 4.5.1.3",
     fix="issue the chain with keys of at least RSA 2048 or EC P-256, and with SHA-256",
     verdicts=frozenset({66, 67, 68}),
-    alerts=frozenset({Alert.BAD_CERTIFICATE, Alert.HANDSHAKE_FAILURE, Alert.UNKNOWN_CA})
-    | {Alert.INSUFFICIENT_SECURITY, Alert.UNSUPPORTED_CERTIFICATE},
 )
 KEY_TYPE = Problem(
     code="key-type-not-taken",
     summary="the {other} does not accept the {role}'s key type or curve",
     reference="RFC 9846 section 4.3.3; RFC 8422 section 5.1.1",
     fix="give the {role} an RSA 2048 or EC P-256 key",
-    alerts=frozenset({Alert.ILLEGAL_PARAMETER, Alert.HANDSHAKE_FAILURE})
-    | {Alert.UNSUPPORTED_CERTIFICATE, Alert.BAD_CERTIFICATE},
 )
 TOO_LARGE = Problem(
     code="message-too-large",
     summary="the {role}'s Certificate message is larger than the {other} accepts",
     reference="RFC 9846 section 4.5.1 (the limit is 2^24-1; OpenSSL's default is 102,400)",
     fix="send fewer certificates, and smaller ones",
-    alerts=frozenset({Alert.ILLEGAL_PARAMETER, Alert.RECORD_OVERFLOW, Alert.DECODE_ERROR})
-    | {Alert.BAD_CERTIFICATE, Alert.INTERNAL_ERROR},
 )
 WRONG_NAME = Problem(
     code="name-mismatch",
@@ -176,7 +150,6 @@ WRONG_NAME = Problem(
     reference="RFC 9525 section 6; RFC 2818 section 3.1",
     fix="issue it with that DNS name or IP address in subjectAltName; the CN is not enough",
     verdicts=frozenset({62, 63, 64}),
-    alerts=_UNKNOWN,
 )
 
 FAULTS = (

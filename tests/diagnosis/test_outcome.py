@@ -9,13 +9,8 @@ import pytest
 from cryptography import x509
 
 from lab.diagnosis.diagnose import diagnose
-from lab.diagnosis.outcome import (
-    Outcome,
-    Result,
-    Signal,
-    judge,
-)
-from lab.diagnosis.results import Cause
+from lab.diagnosis.outcome import judge
+from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.keys import KeyKind, cached

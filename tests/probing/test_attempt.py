@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.diagnosis.outcome import Result, Signal
+from lab.diagnosis.results import Result, Signal
 from lab.http.limits import Limits
 from lab.pki.authority import Authority
 from lab.pki.files.lab_set import Role, load_set

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.outcome import Result, Signal
+from lab.diagnosis.results import Result, Signal
 from lab.pki.catalogue import REVOKED_SERIAL
 from lab.pki.lab_ca import LabCA, new_lab_ca
 from lab.probing.attempt import ScenarioTrace, deviations

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.diagnosis.outcome import Outcome, Result, Signal
+from lab.diagnosis.results import Outcome, Result, Signal
 from lab.pki.catalogue import good_ec
 from lab.pki.lab_ca import new_lab_ca
 from lab.probing.attempt import ScenarioTrace

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.diagnosis.outcome import Outcome, Result, Signal
+from lab.diagnosis.results import Outcome, Result, Signal
 from lab.pki import catalogue
 from lab.pki.lab_ca import new_lab_ca
 from lab.probing.attempt import NotLoaded, ScenarioTrace

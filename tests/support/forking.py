@@ -10,11 +10,11 @@ import asyncio
 import os
 import signal
 
+from lab.http.connection_hooks import AnsweredRequest
 from lab.http.limits import Limit
 from lab.serving.health import HealthStatus
 from lab.serving.metrics.board import Board
 from lab.serving.metrics.exposition import Exposition
-from lab.serving.metrics.hooks import AnsweredRequest
 from lab.serving.metrics.recorder import Metrics
 from lab.serving.metrics.shared_counts import shared_rows
 

@@ -12,9 +12,10 @@ from datetime import datetime
 from lab.http.limits import Limits
 from lab.http.server_connection import App, serve_http
 from lab.http.shutdown_signal import ShutdownSignal
-from lab.todo.access import ClientIdentity, certificate_required
+from lab.todo.access import certificate_required
 from lab.todo.application import TodoApp
 from lab.todo.store import MemoryStore
+from lab.x509.client_identity import ClientIdentity
 
 ALICE = ClientIdentity(
     common_name="mtls-client",

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.outcome import Outcome, judge
-from lab.diagnosis.results import Cause
+from lab.diagnosis.outcome import judge
+from lab.diagnosis.results import Cause, Outcome
 from lab.tls import extensions, messages
 from lab.tls.code_point import CodePoint, CodePoints
 from lab.tls.code_points import (

@@ -10,7 +10,8 @@ import pytest
 
 from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.outcome import Result, judge
+from lab.diagnosis.outcome import judge
+from lab.diagnosis.results import Result
 from lab.tls import bounds, extension_parsing, message_parsing
 from lab.tls.bounds import SERVER_BUDGET, Budget
 from lab.tls.cipher_suites import CipherSuite

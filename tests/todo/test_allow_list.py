@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from lab.todo.access import ClientIdentity
 from lab.todo.allow_list import AllowList, NotAName
+from lab.x509.client_identity import ClientIdentity
 
 SPIFFE = "URI:spiffe://lab.example/client"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.diagnosis.outcome import Result, Signal
+from lab.diagnosis.results import Result, Signal
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.files.lab_set import load_set

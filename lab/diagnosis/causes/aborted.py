@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.diagnosis.evidence import Evidence
-from lab.diagnosis.outcome import Outcome, Signal
-from lab.diagnosis.results import Cause
+from lab.diagnosis.results import Cause, Outcome, Signal
 from lab.tls.escape import escaped
 from lab.tls.events import (
     AlertSeen,

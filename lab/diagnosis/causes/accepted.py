@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.diagnosis.causes.certificate import Suspicion, SuspicionBasis
 from lab.diagnosis.evidence import Evidence
-from lab.diagnosis.outcome import Outcome
-from lab.diagnosis.results import Cause
+from lab.diagnosis.results import Cause, Outcome
 from lab.tls.events import (
     Endpoint,
     Event,

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from lab.diagnosis.causes.alerts_in_use import ALERTS
 from lab.tls.code_points import AlertDescription
 from lab.tls.escape import escaped
 from lab.tls.events import Endpoint, LocalFact
@@ -213,7 +214,7 @@ def _by_alert(case: Case) -> Iterator[Suspicion]:
     if case.alert is None or case.alert in _BROAD:
         return
     for fault in _UNSEEN:
-        if case.alert in fault.alerts:
+        if case.alert in ALERTS[fault.code]:
             says = f"inferred from the alert alone: {case.alert} ({case.alert.value})"
             yield Suspicion(fault=fault, evidence=(says,), ground=SuspicionBasis.ALERT)
 
@@ -228,7 +229,7 @@ def _like(fault: Problem, *evidence: str) -> Suspicion:
 
 def _supported(fault: Problem, alert: AlertDescription | None) -> bool:
     """Whether an alert speaks for a fault; no alert at all speaks neither for nor against."""
-    return alert is None or alert in fault.alerts
+    return alert is None or alert in ALERTS[fault.code]
 
 
 def _weakness(seen: CertificateDescription) -> str:

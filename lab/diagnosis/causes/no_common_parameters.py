@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lab.diagnosis.evidence import Evidence, offered_versions
+from lab.diagnosis.evidence import Evidence
 from lab.tls.code_point import sample
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.code_points import NamedGroup, SignatureScheme
 from lab.tls.escape import escaped
 from lab.tls.extensions import ApplicationLayerProtocols, SignatureAlgorithms, SupportedGroups
-from lab.tls.messages import ClientHello
+from lab.tls.messages import ClientHello, offered_versions
 
 # What practically every TLS server of today takes one of.
 _USUAL_GROUPS = {NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.SECP384R1}

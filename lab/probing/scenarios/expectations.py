@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lab.diagnosis.outcome import Result, Signal
+from lab.diagnosis.results import Result, Signal
 from lab.probing.scenarios.scenario import Expectation
 from lab.stream.contexts import TlsVersion
 from lab.tls.code_points import AlertDescription

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 
-from lab.diagnosis.outcome import Result, Signal
+from lab.diagnosis.results import Result, Signal
 from lab.pki import server_catalogue
 from lab.pki.catalogue import CrlRecipe, Recipe
 from lab.pki.lab_ca import LabCA

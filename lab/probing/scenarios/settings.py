@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 
-from lab.diagnosis.outcome import Result, Signal
+from lab.diagnosis.results import Result, Signal
 from lab.pki import catalogue
 from lab.probing.scenarios.expectations import (
     Expectations,

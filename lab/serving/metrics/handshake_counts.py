@@ -13,7 +13,6 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.diagnosis.outcome import is_fatal
 from lab.stream.observed_wire import EventSink
 from lab.tls.code_points import AlertDescription, ProtocolVersion
 from lab.tls.events import (
@@ -23,6 +22,7 @@ from lab.tls.events import (
     Fact,
     LocalFact,
     MessageSeen,
+    is_fatal,
 )
 from lab.tls.messages import ServerHello
 

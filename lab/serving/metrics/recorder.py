@@ -8,6 +8,7 @@ This module must not know sockets, where the numbers lie, or how they are fetche
 
 from __future__ import annotations
 
+from lab.http.connection_hooks import AnsweredRequest
 from lab.http.limits import Limit
 from lab.serving.metrics import counts
 from lab.serving.metrics.counts import (
@@ -18,7 +19,6 @@ from lab.serving.metrics.counts import (
     Row,
 )
 from lab.serving.metrics.handshake_counts import HandshakeSummary, HandshakeTally
-from lab.serving.metrics.hooks import AnsweredRequest
 from lab.stream.observed_wire import EventSink
 from lab.todo.application import METHODS, PATH
 

@@ -9,8 +9,9 @@ This module must not know what is counted.
 from __future__ import annotations
 
 from lab.http import log_entries
+from lab.http.connection_hooks import AnsweredRequest
 from lab.http.limits import Limit
-from lab.serving.metrics.hooks import AnsweredRequest, ServerHooks
+from lab.serving.metrics.server_hooks import ServerHooks
 from lab.stream.observed_wire import EventSink
 from lab.tls.events import Event
 

@@ -21,7 +21,7 @@ from datetime import datetime
 from functools import singledispatch
 from importlib import resources
 
-from lab.diagnosis.outcome import Outcome
+from lab.diagnosis.results import Outcome
 from lab.show.text.details import start_line
 from lab.tls.code_point import CodePoint, CodePoints
 from lab.tls.events import (

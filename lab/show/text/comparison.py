@@ -14,7 +14,7 @@ from typing import TextIO
 
 from rich.text import Text
 
-from lab.diagnosis.outcome import Outcome, Result, Signal
+from lab.diagnosis.results import Outcome, Result, Signal
 from lab.show.text.details import bounded
 from lab.show.text.outcome_text import (
     STYLES,

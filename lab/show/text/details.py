@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
-from lab.diagnosis.evidence import offered_versions
 from lab.tls import extensions as ext
 from lab.tls import messages as msg
 from lab.tls.code_point import sample
@@ -36,6 +35,7 @@ from lab.tls.events import (
     Unfinished,
     WireEvent,
 )
+from lab.tls.messages import offered_versions
 from lab.x509.certificates import describe, distinguished_name
 
 _MOST_TEXT = 240

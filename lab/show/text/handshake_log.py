@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from lab.diagnosis.outcome import is_fatal
 from lab.show.text.log_format import SEPARATOR
 from lab.tls.escape import escaped
 from lab.tls.events import (
@@ -28,6 +27,7 @@ from lab.tls.events import (
     StreamEnded,
     Undecoded,
     WireEvent,
+    is_fatal,
 )
 from lab.tls.messages import Certificate, ServerHello
 from lab.x509.certificates import describe_names

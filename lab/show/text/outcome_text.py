@@ -11,13 +11,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from lab.diagnosis.outcome import (
-    Outcome,
-    Result,
-    Signal,
-    http_status,
-)
-from lab.diagnosis.results import Cause
+from lab.diagnosis.results import Cause, Outcome, Result, Signal, http_status
 from lab.show.text.details import bounded, headline, subject
 from lab.show.text.paper import Paper
 from lab.tls.code_points import AlertDescription

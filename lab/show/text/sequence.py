@@ -16,7 +16,7 @@ from typing import TextIO
 
 from rich.text import Text
 
-from lab.diagnosis.outcome import Signal, is_fatal
+from lab.diagnosis.results import Signal
 from lab.show.text.canvas import Canvas
 from lab.show.text.details import (
     Detail,
@@ -35,6 +35,7 @@ from lab.tls.events import (
     LocalFact,
     StreamEnded,
     WireEvent,
+    is_fatal,
 )
 from lab.tracing.results import Trace
 

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from lab.diagnosis.outcome import Outcome, Result, Signal
+from lab.diagnosis.results import Outcome, Result, Signal
 from lab.pki import catalogue, server_catalogue
 from lab.probing.attempt import keeps
 from lab.probing.scenarios.catalogue_order import SCENARIOS, UnknownScenario, find_scenario

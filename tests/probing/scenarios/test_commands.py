@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.diagnosis.outcome import Result, judge
+from lab.diagnosis.outcome import judge
+from lab.diagnosis.results import Result
 from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import certificates_pem
 from lab.pki.lab_ca import LabCA, new_lab_ca

@@ -10,6 +10,7 @@ import prometheus_client
 import pytest
 from prometheus_client import generate_latest
 
+from lab.http.connection_hooks import AnsweredRequest
 from lab.http.limits import Limit
 from lab.http.message import RequestHead
 from lab.serving.expirations import Expiration, Kind
@@ -21,7 +22,6 @@ from lab.serving.metrics.counts import (
     series_of,
 )
 from lab.serving.metrics.exposition import Exposition
-from lab.serving.metrics.hooks import AnsweredRequest
 from lab.serving.metrics.recorder import Metrics
 from lab.tls.code_points import AlertDescription, AlertLevel
 from lab.tls.events import (

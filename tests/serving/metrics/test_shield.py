@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lab.http import log_entries
+from lab.http.connection_hooks import AnsweredRequest
 from lab.http.limits import Limit, Limits
 from lab.serving.lab_server import TodoServer
-from lab.serving.metrics.hooks import AnsweredRequest
 from lab.stream.observed_wire import EventSink
 from lab.tls.events import Event
 from tests.support.serving import (

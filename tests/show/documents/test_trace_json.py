@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from lab.diagnosis.outcome import Result
-from lab.diagnosis.results import Cause
+from lab.diagnosis.results import Cause, Result
 from lab.show.documents.trace_json import document, schema
 from lab.tls import messages as msg
 from lab.tls.code_points import AlertDescription, AlertLevel, ProtocolVersion

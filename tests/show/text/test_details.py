@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from lab.diagnosis.outcome import Outcome, Result
+from lab.diagnosis.results import Outcome, Result
 from lab.show.text.details import (
     Detail,
     bounded,

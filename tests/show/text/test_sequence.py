@@ -13,8 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from rich.cells import cell_len
 
-from lab.diagnosis.outcome import Outcome, Result
-from lab.diagnosis.results import Cause
+from lab.diagnosis.results import Cause, Outcome, Result
 from lab.show.text.comparison import comparison
 from lab.show.text.details import headline
 from lab.show.text.paper import Paper

@@ -1,9 +1,6 @@
-"""What the server tells whoever counts its work: one contract, so that the work knows no counter.
+"""What a connection reports to whoever counts its requests and limits.
 
-Rules: telling costs nothing where nobody listens, never waits and never raises (``shield``
-sees to that). What is told is the work's own view; whoever counts it bounds what a peer chose.
-
-This module must not know metrics.
+Rules: reporting costs nothing where nobody listens, and never waits.
 """
 
 from __future__ import annotations
@@ -13,7 +10,6 @@ from typing import Protocol
 
 from lab.http.limits import Limit
 from lab.http.message import RequestHead
-from lab.stream.observed_wire import EventSink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +39,4 @@ class RequestHooks(LimitHooks, Protocol):
 
     def request_answered(self, request: AnsweredRequest) -> None:
         """An answer is about to be sent: whoever has read it finds it counted."""
-        ...
-
-
-class ServerHooks(RequestHooks, Protocol):
-    """Who is told of all that a server does."""
-
-    def handshake_sink(self) -> EventSink:
-        """Where the events of a new connection go."""
         ...

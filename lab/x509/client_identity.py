@@ -1,0 +1,64 @@
+"""The names of a verified client certificate.
+
+Rules: an identity is read only from a certificate that the TLS handshake has verified; a header
+never makes one.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from lab.x509.certificates import describe
+
+
+class UnreadableCertificate(ValueError):
+    """OpenSSL verified a certificate whose subject cannot be decoded here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientIdentity:
+    """The names of a verified client certificate.
+
+    ``common_name`` is the subject's last (most specific) CN, or None; ``subject`` the whole name
+    in RFC 4514 form, most specific part first; ``serial`` the certificate's serial number;
+    ``certificate`` its DER; ``not_after`` its end, a moment of UTC; ``alternative_names`` the
+    subjectAltName, each name with its type in front (``DNS:…``, ``URI:…``, ``email:…``), and empty
+    where it cannot be decoded: who is known by none of these names is not let in by one. Text is
+    as the certificate has it: whoever shows it escapes it.
+    """
+
+    common_name: str | None
+    subject: str
+    serial: int
+    certificate: bytes
+    not_after: datetime
+    alternative_names: tuple[str, ...] = ()
+
+    @classmethod
+    @functools.lru_cache(maxsize=256)  # clients come again, and may have many connections
+    def from_der(cls, certificate: bytes) -> ClientIdentity:
+        """Reads a verified certificate; raises UnreadableCertificate."""
+        try:
+            parsed = x509.load_der_x509_certificate(certificate)
+            names = parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+            subject = parsed.subject.rfc4514_string()
+            serial = parsed.serial_number
+            not_after = parsed.not_valid_after_utc
+        except ValueError as error:
+            raise UnreadableCertificate(
+                f"the client certificate cannot be decoded: {error}"
+            ) from error
+        return cls(
+            common_name=str(names[-1].value) if names else None,
+            subject=subject,
+            serial=serial,
+            certificate=certificate,
+            not_after=not_after,
+            # OpenSSL takes names that cryptography does not, such as DNS names beyond ASCII.
+            alternative_names=describe(certificate).subject_alt_names,
+        )
