@@ -51,7 +51,7 @@ class Budget:
     items: int
 
 
-SERVER_BUDGET = Budget(octets=2**18, records=512, messages=32, items=8192)
+SERVER_BUDGET = Budget(octets=2**18, records=256, messages=32, items=8192)
 """For a server that decodes each handshake as it comes.
 
 OpenSSL lets in no handshake that is longer: its bounds are 131,396 bytes for a ClientHello and
