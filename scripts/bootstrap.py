@@ -59,12 +59,25 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
+def _interpreter() -> str:
+    """Return a Python to make ``.venv`` with: not its own, which is removed first."""
+    if Path(sys.prefix) != VENV:
+        return sys.executable
+    base = Path(sys.base_prefix)
+    name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    python = base / "python.exe" if os.name == "nt" else base / "bin" / name
+    if not python.exists():
+        refuse(f"{VENV.name} must be made again", "run this with the Python outside of it")
+    return str(python)
+
+
 def _create() -> None:
+    interpreter = _interpreter()
     print(f"Making {VENV.name} with Python {sys.version.split()[0]} ...", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
     # A process of its own: where ensurepip is missing, venv ends with a page of text.
     done = subprocess.run(
-        [sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False
+        [interpreter, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False
     )
     if done.returncode:
         shutil.rmtree(VENV, ignore_errors=True)

@@ -13,54 +13,60 @@ import io
 import os
 import queue
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import textwrap
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bootstrap import environment, refuse
 
 PORT = 8443
-WIDTH = 92
+INDENT = "    "  # of the server's log in this one
 PATIENCE = 20.0  # seconds for one line of the server; it answers in milliseconds
-ENVIRONMENT = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+ENVIRONMENT = {**os.environ, "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"}
 
 
 class Server:
-    """The lab's server as a process of its own, with its log line by line."""
+    """The lab's server as a process, and its log as a terminal of ``width`` columns shows it."""
 
     def __init__(
-        self, python: Path, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+        self,
+        python: Path,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        width: int,
     ) -> None:
-        self._process = subprocess.Popen(
-            [python, "-m", "lab.server", *arguments],
-            cwd=folder,
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        )
+        log, stderr = _terminal(width)
+        try:
+            self._process = subprocess.Popen(
+                [python, "-m", "lab.server", *arguments],
+                cwd=folder,
+                env=environment,
+                stderr=stderr,
+            )
+        finally:
+            os.close(stderr)
         self._lines: queue.Queue[str | None] = queue.Queue()
-        self._collector = threading.Thread(target=self._collect, daemon=True)
+        self._collector = threading.Thread(target=self._collect, args=(log,), daemon=True)
         self._collector.start()
 
-    def _collect(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as log:
-            for line in log:
+    def _collect(self, log: int) -> None:
+        # Linux ends a terminal's output with an error.
+        with open(log, encoding="utf-8", errors="replace") as lines, contextlib.suppress(OSError):
+            for line in lines:
                 self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
 
-    def read_until(self, last: Callable[[str], bool]) -> list[str]:
-        """Return the server's lines up to the first for which ``last`` is true."""
+    def read_until(self, end: str) -> list[str]:
+        """Return the next lines of the log, up to where they match the pattern ``end``."""
         read: list[str] = []
-        while not (read and last(read[-1])):
+        while not re.search(end, "\n".join(read), re.M):
             try:
                 line = self._lines.get(timeout=PATIENCE)
             except queue.Empty:
@@ -70,12 +76,12 @@ class Server:
             read.append(line)
         return read
 
-    def show_until(self, last: Callable[[str], bool]) -> str:
-        """Print the same lines, and return the last one."""
-        lines = self.read_until(last)
-        for part in (part for line in lines for part in folded(line)):
-            print(f"    {part}")
-        return lines[-1]
+    def show_until(self, end: str) -> list[str]:
+        """Print the same lines, and return them."""
+        lines = self.read_until(end)
+        for line in lines:
+            print(f"{INDENT}{line}")
+        return lines
 
     def wait(self) -> int:
         """Print its log until it ends; return its exit code."""
@@ -97,16 +103,18 @@ class Server:
         self._collector.join(PATIENCE)
 
 
-def folded(line: str) -> list[str]:
-    """Return a line of the log as several, broken between its fields, where it is long."""
-    if len(line) <= WIDTH:
-        return [line] if line else []
-    first, *fields = line.split(" | ")
-    return [first, *(part for field in fields for part in _wrapped(f"| {field}"))]
+def _terminal(width: int) -> tuple[int, int]:
+    """Return what the server's log is read from and written to: a terminal, except on Windows."""
+    if sys.platform == "win32":
+        return os.pipe()
+    import fcntl
+    import pty
+    import struct
+    import termios
 
-
-def _wrapped(field: str) -> list[str]:
-    return textwrap.wrap(field, WIDTH, initial_indent="  ", subsequent_indent="      ")
+    reading, writing = pty.openpty()
+    fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    return reading, writing
 
 
 def step(number: int, title: str) -> None:
@@ -154,12 +162,12 @@ def free_port() -> int:
 @contextlib.contextmanager
 def running_server(python: Path, folder: Path) -> Iterator[tuple[Server, str]]:
     """Yield a server that listens, and its URL."""
-    server = Server(python, ["--port", str(free_port())], folder, ENVIRONMENT)
+    width = shutil.get_terminal_size((100, 40)).columns - len(INDENT)
+    server = Server(python, ["--port", str(free_port())], folder, ENVIRONMENT, width)
     try:
-        line = server.show_until(lambda line: "listening on" in line)
-        address = re.search(r"https://\S+", line)
+        lines = server.show_until("Ctrl\\+C")
+        address = re.search(r"https://\S+", "\n".join(lines))
         assert address is not None
-        server.show_until(lambda line: "Ctrl+C" in line)
         yield server, address.group()
     finally:
         server.stop()
@@ -176,7 +184,7 @@ def demonstrate(python: Path, folder: Path, *, serve: bool) -> None:
         step(3, "A client with a certificate gets in")
         run(python, folder, "lab.client", url)
         print("  The server's log:")
-        server.show_until(lambda line: "serving /todo" in line)
+        server.show_until("serving /todo")
 
         refusals = {}
         for number, version in ((4, "1.2"), (5, "1.3")):
@@ -184,7 +192,7 @@ def demonstrate(python: Path, folder: Path, *, serve: bool) -> None:
             output = run(python, folder, "lab.client", url, "--no-cert", f"--tls{version}")
             refusals[version] = re.search(r"Alert: (.*)", output)
             print("  The server's log:")
-            server.show_until(lambda line: "HANDSHAKE" in line and " rejected | " in line)
+            server.show_until("rejected(.*\n)*.*server: closed")
 
         step(6, "The same refusal, at two moments")
         for version, found in refusals.items():

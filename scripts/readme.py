@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from demo import Server, folded
+from demo import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -33,23 +33,23 @@ MAIN_LINES = {
     r"═ Finished ═+►|[┏┃┗]|● client: (handshake|read)|requires a client|^   fix|load_cert_chain in",
     "lab.certs issue": r"^expired",
     "lab.certs inspect": r"^certificate CN=late|notAfter|^1 |   so|   fix",
-    "lab.certs": r"^file|\.crt |\.pfx  |^Verified|^Keep",
+    "lab.certs": r"^file|\.crt |^Verified|^Keep",
     "lab.client --no-cert": r"Error|Alert",
     "lab.client": r"Connecting|HTTP|Authenticated",
-    "lab.trace 127": r"^✗ rejected|^  (signal|after|client)  |^   (?!see)\w|was valid|^ {15}too$",
+    "lab.trace 127": r"^✗ rejected|^  (signal|after|client)  |^   (?!see)\w|was valid",
     "curl --silent --cacert": r"client|message|id",
     "--monitor-port": r"listening|Monitor",
     "healthz": r"status",
     "lab.probe 127": r"^scenario|  1\.[23]  |all is as it should be",
 }
-# For each log: the line that ends it, and the lines that are shown.
+# For each log: the lines of it that are shown, as a pattern.
 LOGS = {
-    "accepted": (r"serving /todo", r"REQUEST|AUTHENTICATED"),
-    "refused": (r"TLS 1\.3 rejected", r"TLS 1\.3 rejected"),
+    "accepted": r"^.* REQUEST (.*\n)+.*serving /todo.*",
+    "refused": r"^.*HANDSHAKE\n.*peer=.*\n.*TLS 1\.3 rejected\n(.*\n)+?.*TCP closed \(FIN\)",
 }
-# What a handshake's line holds only where the client's request was quicker than the refusal, and
-# what comes after the server has closed its side.
-LEFT_OUT = re.compile(r", encrypted record, \d+ bytes|(?<=TCP closed \(FIN\)) \| client: .*")
+# What a handshake's record holds only if the client's request is quicker than the refusal.
+QUICK_REQUEST = re.compile(r", encrypted record, \d+ bytes")
+WIDTH = 104  # of the terminal for the server's log
 
 
 def matching(pattern: str, lines: list[str]) -> list[str]:
@@ -109,10 +109,10 @@ class Runner:
 
     def _log(self, name: str) -> list[str]:
         assert self._server is not None
-        end, shown = LOGS[name]
-        log = self._server.read_until(lambda line: re.search(end, line) is not None)
-        lines = [LEFT_OUT.sub("", self._as_written(line)) for line in matching(shown, log)]
-        return [part for line in lines for part in folded(line)]
+        log = "\n".join(self._server.read_until(LOGS[name]))
+        shown = re.search(LOGS[name], log, re.M)
+        assert shown is not None
+        return self._as_written(QUICK_REQUEST.sub("", shown[0])).splitlines()
 
     def _shown(self, command: str) -> list[str]:
         output = self._output(command)
@@ -129,11 +129,8 @@ class Runner:
             self.close()
             words = command.removeprefix(START).split()
             python = self._folder / ".venv" / "bin" / "python"
-            self._server = Server(python, words, self._folder, self._environment)
-            return [
-                self._as_written(line)
-                for line in self._server.read_until(lambda line: "Ctrl+C" in line)
-            ]
+            self._server = Server(python, words, self._folder, self._environment, WIDTH)
+            return [self._as_written(line) for line in self._server.read_until("Ctrl\\+C")]
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self._folder,
