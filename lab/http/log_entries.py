@@ -201,7 +201,7 @@ def certificates_in_use(
     if lists is not None:
         count, until = lists
         end = f"until {_moment(until)}" if until else "no nextUpdate"
-        revocation = f"revocation list: {count} revoked, {end}"
+        revocation = f"CRL: {count} revoked, {end}"
     return Entry(
         level=logging.WARNING if uncovered else logging.INFO,
         parts=(
@@ -209,10 +209,7 @@ def certificates_in_use(
             f"in use: subject={escaped(subject)!r} serial={serial:#x} until {_moment(not_after)}",
             f"{authorities} trusted CA{'s'[: authorities != 1]}",
             revocation,
-            *(
-                f"no current revocation list of {escaped(name)!r}: rejecting its clients"
-                for name in uncovered
-            ),
+            *(f"no current CRL of {escaped(name)!r}: rejecting its clients" for name in uncovered),
         ),
         fields={
             "event": "certificates",
@@ -242,8 +239,8 @@ def revocation_expired(*, path: str, until: datetime) -> Entry:
         level=logging.ERROR,
         parts=(
             "CERTIFICATES",
-            f"a revocation list expired at {_moment(until)}: rejecting the clients of its CA; "
-            f"put a current list into {path}",
+            f"a CRL expired at {_moment(until)}: rejecting the clients of its CA; "
+            f"put a current one into {path}",
         ),
         fields={"event": "revocation_expired", "path": path, "until": until.isoformat()},
     )

@@ -283,11 +283,11 @@ async def test_the_end_of_a_list_in_use_is_told_once(lab: Lab) -> None:
         assert await kept.looks(1) == []
         offset = 3 * DAY
         (line,) = await kept.looks(3)
-        assert "a revocation list expired at " in line
-        assert line.endswith(f"its CA; put a current list into {lab.crl}")
+        assert "a CRL expired at " in line
+        assert line.endswith(f"its CA; put a current one into {lab.crl}")
         offset = 0 * DAY
         lab.new_list()
-        assert "revocation list: 0 revoked, until" in (await kept.looks(2))[0]
+        assert "CRL: 0 revoked, until" in (await kept.looks(2))[0]
 
 
 async def test_a_ca_without_a_list_is_named(lab: Lab) -> None:
@@ -297,10 +297,8 @@ async def test_a_ca_without_a_list_is_named(lab: Lab) -> None:
         ca = lab.folder / "ca.crt"
         ca.write_bytes(ca.read_bytes() + certificates_pem((other,)))
         (line,) = await kept.looks(2)
-        assert "| 2 trusted CAs | revocation list: 1 revoked, until " in line
-        assert line.endswith(
-            "| no current revocation list of 'CN=Another CA': rejecting its clients"
-        )
+        assert "| 2 trusted CAs | CRL: 1 revoked, until " in line
+        assert line.endswith("| no current CRL of 'CN=Another CA': rejecting its clients")
 
 
 async def test_it_runs_beside_the_server(lab: Lab) -> None:

@@ -109,12 +109,12 @@ def test_a_client_is_revoked_while_the_server_runs(lab: Lab) -> None:
     lab.new_list()
     with served("--certs", lab.folder, "--crl", lab.crl, "--port", "0") as server:
         assert [line for line in server.lines if "CERTIFICATES" in line] == server.lines[:1]
-        assert "| revocation list: 0 revoked, until " in server.lines[0]
+        assert "| CRL: 0 revoked, until " in server.lines[0]
         assert server.until("Rejecting") == "[SERVER] Rejecting clients revoked by: lab.crl"
         context = client_tls(lab.folder)
         with Visit(server.port, context) as early:
             lab.new_list(lab.identity(Role.CLIENT).certificate.serial_number)
-            assert "revocation list: 1 revoked, until " in server.until("CERTIFICATES")
+            assert "CRL: 1 revoked, until " in server.until("CERTIFICATES")
             assert refusal(server.port, context) == "SSLV3_ALERT_CERTIFICATE_REVOKED"
             line = server.until("HANDSHAKE .* rejected")
             assert "alert fatal certificate_revoked (44)" in line
@@ -278,7 +278,7 @@ def test_a_large_list_is_loaded_at_the_start_and_later(lab: Lab) -> None:
     lab.crl.write_bytes(large_list(lab.authority, 1000))
     assert lab.crl.stat().st_size > 4 << 20
     with served("--certs", lab.folder, "--crl", lab.crl, "--port", "0") as server:
-        assert any("revocation list: 1000 revoked" in line for line in server.lines)
+        assert any("CRL: 1000 revoked" in line for line in server.lines)
         lab.crl.write_bytes(large_list(lab.authority, 1001))
         server.until("CERTIFICATES .* in use: .* 1001 revoked")
         assert shown(server.port, lab) == lab.served.serial_number

@@ -64,7 +64,7 @@ async def test_a_revoked_client_does_not_come_back_with_its_session(
         reused, session = await in_thread(lambda: visit(kept.port, session))
         assert reused
         (line,) = await kept.asked()
-        assert "revocation list: 1 revoked" in line
+        assert "CRL: 1 revoked" in line
         for each in (session, None):
             reason = await in_thread(lambda again=each: refusal(kept.port, context, again))  # type: ignore[misc]
             assert reason == "SSLV3_ALERT_CERTIFICATE_REVOKED"
