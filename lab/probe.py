@@ -25,7 +25,7 @@ from lab.pki.errors import PkiError
 from lab.pki.files import pem
 from lab.pki.files.ca_files import ensure_revocation_lists, load_authority
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
-from lab.pki.lab_ca import LabCA, new_lab_ca
+from lab.pki.lab_ca import LabAuthority, new_lab_authority
 from lab.probing.attempt import Approach, NotLoaded
 from lab.probing.preflight import NotProbable
 from lab.probing.probe_server import (
@@ -282,17 +282,17 @@ def _run(options: argparse.Namespace) -> int:
     return 1 if report.faulty else 2
 
 
-def _shop(options: argparse.Namespace) -> LabCA:
+def _shop(options: argparse.Namespace) -> LabAuthority:
     now = datetime.now(timezone.utc)
     if options.target is None:
-        return new_lab_ca(now)
+        return new_lab_authority(now)
     certificate = options.ca_cert or LAB.certificate(Role.CA)
     key = options.ca_key or LAB.key(Role.CA)
     password: pem.Password = _ask_password if sys.stdin.isatty() else None
     if options.ca_key_password_file:
         data = pem.read_input(options.ca_key_password_file, remedy="Name a file that is there")
         password = data.rstrip(b"\r\n")
-    return LabCA(authority=load_authority(certificate, key, password, now=now), now=now)
+    return LabAuthority(authority=load_authority(certificate, key, password, now=now), now=now)
 
 
 def _ask_password() -> bytes:

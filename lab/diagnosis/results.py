@@ -61,6 +61,16 @@ class Outcome:
     echoes: tuple[AlertSeen, ...] = ()
     warnings: tuple[AlertSeen, ...] = ()
 
+    @property
+    def accepted(self) -> bool:
+        """Whether neither end rejected the other or broke off."""
+        return self.result is Result.ACCEPTED
+
+    @property
+    def rejected(self) -> bool:
+        """Whether one end rejected the other; ``by`` names it."""
+        return self.result is Result.REJECTED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:

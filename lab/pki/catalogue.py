@@ -24,16 +24,16 @@ from lab.pki.keys import KeyKind
 from lab.pki.lab_ca import (
     CLIENT_SPIFFE_ID,
     INTERMEDIATE_NAME,
-    LabCA,
+    LabAuthority,
     intermediate_key,
 )
 from lab.pki.profiles import KeyUsageBit
 from lab.pki.revocation import revocation_list
 
-Recipe = Callable[[LabCA], Identity]
+Recipe = Callable[[LabAuthority], Identity]
 """How an identity is made."""
 
-CrlRecipe = Callable[[LabCA], tuple[x509.CertificateRevocationList, ...]]
+CrlRecipe = Callable[[LabAuthority], tuple[x509.CertificateRevocationList, ...]]
 """How the revocation lists are made that go with an identity."""
 
 REVOKED_SERIAL = int.from_bytes(b"mtls-lab:revoked", "big")
@@ -107,45 +107,45 @@ over_one_record = client(extensions=_ballast(OVER_ONE_RECORD))
 over_openssl_limit = client(extensions=_ballast(OVER_OPENSSL_LIMIT))
 
 
-def good(shop: LabCA) -> Identity:
+def good(shop: LabAuthority) -> Identity:
     """A good client, whose key is RSA 2048 unless the other end is known to want another kind."""
     return shop.client(kind=shop.leaf_kind(KeyKind.RSA_2048))
 
 
-def intermediate_not_sent(shop: LabCA) -> Identity:
+def intermediate_not_sent(shop: LabAuthority) -> Identity:
     """The leaf alone, of a chain that needs the intermediate."""
     whole = through_intermediate(shop)
     return replace(whole, chain=whole.chain[:1])
 
 
-def wrong_ca(shop: LabCA) -> Identity:
+def wrong_ca(shop: LabAuthority) -> Identity:
     """Issued by a root that nobody here trusts."""
     return shop.client(issuer=shop.other_root())
 
 
-def wrong_ca_same_name(shop: LabCA) -> Identity:
+def wrong_ca_same_name(shop: LabAuthority) -> Identity:
     """Issued by a root of the trusted one's name and another key; the AKI tells them apart."""
     return shop.client(issuer=shop.other_root(shop.root.subject))
 
 
-def wrong_ca_same_name_no_aki(shop: LabCA) -> Identity:
+def wrong_ca_same_name_no_aki(shop: LabAuthority) -> Identity:
     """The same, with nothing in the certificate but the name to find its issuer by."""
     return shop.client(issuer=shop.other_root(shop.root.subject), authority_key_identifier=False)
 
 
-def client_self_signed(shop: LabCA) -> Identity:
+def client_self_signed(shop: LabAuthority) -> Identity:
     """Issued by itself."""
     return shop.self_signed_client()
 
 
-def path_length_exceeded(shop: LabCA) -> Identity:
+def path_length_exceeded(shop: LabAuthority) -> Identity:
     """A CA that may issue end entities only (pathlen 0) has issued a CA."""
     upper = shop.intermediate("mTLS Lab Upper CA")
     lower = shop.intermediate("mTLS Lab Lower CA", issuer=upper, number=1)
     return shop.client(issuer=lower)
 
 
-def name_constraints_violated(shop: LabCA) -> Identity:
+def name_constraints_violated(shop: LabAuthority) -> Identity:
     """A CA that may issue for one domain has issued for another."""
     constraints = x509.NameConstraints([x509.DNSName(PERMITTED_DOMAIN)], None)
     constrained = shop.intermediate(
@@ -154,7 +154,7 @@ def name_constraints_violated(shop: LabCA) -> Identity:
     return shop.client(issuer=constrained, names=(x509.DNSName(f"client.{FOREIGN_DOMAIN}"),))
 
 
-def tampered_signature(shop: LabCA) -> Identity:
+def tampered_signature(shop: LabAuthority) -> Identity:
     """One bit of the signature is wrong."""
     whole = shop.client()
     return replace(
@@ -162,7 +162,7 @@ def tampered_signature(shop: LabCA) -> Identity:
     )
 
 
-def sha1_signature(shop: LabCA) -> Identity:
+def sha1_signature(shop: LabAuthority) -> Identity:
     """Signed with SHA-1, by an intermediate, so that it can be done under a CA with any key."""
     issuer_key = intermediate_key(shop.authority)
     whole = through_intermediate(shop)
@@ -170,14 +170,14 @@ def sha1_signature(shop: LabCA) -> Identity:
     return replace(whole, chain=(leaf, *whole.chain[1:]))
 
 
-def version_1(shop: LabCA) -> Identity:
+def version_1(shop: LabAuthority) -> Identity:
     """X.509 version 1: no extensions at all."""
     whole = shop.client()
     leaf = malformed_certificates.as_version_1(whole.certificate, shop.authority.identity.key)
     return replace(whole, chain=(leaf, *whole.chain[1:]))
 
 
-def rsa_pss(shop: LabCA) -> Identity:
+def rsa_pss(shop: LabAuthority) -> Identity:
     """An RSA key that may sign by RSASSA-PSS only."""
     return shop.client(kind=KeyKind.RSA_PSS_2048)
 
@@ -187,12 +187,12 @@ def _secp256k1_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256K1())
 
 
-def secp256k1(shop: LabCA) -> Identity:
+def secp256k1(shop: LabAuthority) -> Identity:
     """A key on a curve for which TLS 1.3 has no signature algorithm (RFC 9846, 4.3.3)."""
     return shop.client(key=_secp256k1_key())
 
 
-def chain_of_ten(shop: LabCA) -> Identity:
+def chain_of_ten(shop: LabAuthority) -> Identity:
     """Ten certificates to send: the leaf and nine intermediates, each issued by the one above."""
     issuer = shop.authority
     for number in range(9):
@@ -206,19 +206,19 @@ def chain_of_ten(shop: LabCA) -> Identity:
     return shop.client(issuer=issuer)
 
 
-def duplicate_certificates(shop: LabCA) -> Identity:
+def duplicate_certificates(shop: LabAuthority) -> Identity:
     """Leaf and intermediate, each twice."""
     whole = through_intermediate(shop)
     return replace(whole, chain=(*whole.chain, *whole.chain))
 
 
-def superfluous_certificates(shop: LabCA) -> Identity:
+def superfluous_certificates(shop: LabAuthority) -> Identity:
     """A whole chain, its root, and a root that has nothing to do with it."""
     whole = through_intermediate(shop)
     return replace(whole, chain=(*whole.chain, shop.root, shop.other_root().identity.certificate))
 
 
-def wrong_order(shop: LabCA) -> Identity:
+def wrong_order(shop: LabAuthority) -> Identity:
     """Leaf first, and the two intermediates behind it the wrong way round."""
     upper = shop.intermediate(
         "mTLS Lab Upper CA", basic_constraints=x509.BasicConstraints(ca=True, path_length=1)
@@ -229,25 +229,25 @@ def wrong_order(shop: LabCA) -> Identity:
     return replace(whole, chain=(leaf, second, first))
 
 
-def server_certificate(shop: LabCA) -> Identity:
+def server_certificate(shop: LabAuthority) -> Identity:
     """The server's own kind of certificate."""
     return shop.client_of(shop.leaf_kind(), shop.server_profile(), shop.authority)
 
 
-def ca_as_leaf(shop: LabCA) -> Identity:
+def ca_as_leaf(shop: LabAuthority) -> Identity:
     """An intermediate CA that presents itself as the client."""
     return shop.client_of(
         shop.leaf_kind(), profiles.intermediate_ca(INTERMEDIATE_NAME), shop.authority
     )
 
 
-def fresh_crl(shop: LabCA) -> tuple[x509.CertificateRevocationList, ...]:
+def fresh_crl(shop: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:
     """The CA's list and the intermediate's, both with the revoked serial number on them."""
     authorities = (shop.authority, shop.intermediate())
     return tuple(revocation_list(each, (REVOKED_SERIAL,), now=shop.now) for each in authorities)
 
 
-def expired_crl(shop: LabCA) -> tuple[x509.CertificateRevocationList, ...]:
+def expired_crl(shop: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:
     """The CA's list, whose nextUpdate has passed."""
     return (
         revocation_list(
@@ -260,6 +260,6 @@ def expired_crl(shop: LabCA) -> tuple[x509.CertificateRevocationList, ...]:
     )
 
 
-def root_crl_only(shop: LabCA) -> tuple[x509.CertificateRevocationList, ...]:
+def root_crl_only(shop: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:
     """The CA's list, and none of the intermediate."""
     return fresh_crl(shop)[:1]

@@ -38,7 +38,7 @@ _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabCA:
+class LabAuthority:
     """``authority`` is the CA that the other end trusts, ``now`` the present (aware), and
     ``client_profile`` the good client that others are made from. ``terms`` say what keys and
     signatures the other end takes.
@@ -137,10 +137,10 @@ class LabCA:
         return issuer.issue(signed, key, now=self.now)
 
 
-def new_lab_ca(now: datetime) -> LabCA:
+def new_lab_authority(now: datetime) -> LabAuthority:
     """A workshop with a CA of its own, which nothing outside this process trusts."""
     root = self_signed(profiles.root_ca(), cached(KeyKind.EC_P256, _ROOT), now=now)
-    return LabCA(authority=Authority(identity=root), now=now)
+    return LabAuthority(authority=Authority(identity=root), now=now)
 
 
 def client_key(kind: KeyKind = KeyKind.EC_P256) -> PrivateKey:

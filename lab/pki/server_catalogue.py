@@ -16,7 +16,7 @@ from lab.pki import malformed_certificates, profiles
 from lab.pki.authority import self_signed
 from lab.pki.catalogue import FOREIGN_DOMAIN, Recipe
 from lab.pki.identity import Identity
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 
 _DAY = timedelta(days=1)
 
@@ -34,26 +34,26 @@ eku_missing = server(extended_key_usage=())
 eku_client_only = server(extended_key_usage=(ExtendedKeyUsageOID.CLIENT_AUTH,))
 
 
-def request_extensions_lost(shop: LabCA) -> Identity:
+def request_extensions_lost(shop: LabAuthority) -> Identity:
     """Version 1, without extensions: what ``openssl x509 -req`` makes without ``-extfile``."""
     whole = shop.server()
     leaf = malformed_certificates.as_version_1(whole.certificate, shop.authority.identity.key)
     return replace(whole, chain=(leaf, *whole.chain[1:]))
 
 
-def untrusted_ca(shop: LabCA) -> Identity:
+def untrusted_ca(shop: LabAuthority) -> Identity:
     """Issued by a root that the client does not trust."""
     return shop.server(issuer=shop.other_root())
 
 
-def server_self_signed(shop: LabCA) -> Identity:
+def server_self_signed(shop: LabAuthority) -> Identity:
     """Issued by itself."""
     good = shop.server()
     names = good.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     return self_signed(profiles.server(tuple(names.value)), good.key, now=shop.now)
 
 
-def intermediate_not_sent(shop: LabCA) -> Identity:
+def intermediate_not_sent(shop: LabAuthority) -> Identity:
     """The leaf alone, of a chain that needs the intermediate."""
     whole = shop.server(issuer=shop.intermediate())
     return replace(whole, chain=whole.chain[:1])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.results import Outcome, Result
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 from lab.probing.scenarios.scenario import (
     BareClient,
     Expectation,
@@ -110,7 +110,7 @@ class PreparedAttempt:
 
 
 def prepare(
-    scenario: Scenario, version: TlsVersion, approach: Approach, shop: LabCA
+    scenario: Scenario, version: TlsVersion, approach: Approach, shop: LabAuthority
 ) -> PreparedAttempt:
     """Make the identity and the settings of the scenario's client."""
     client = scenario.client

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.results import Result, Signal
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 from lab.probing.attempt import Approach, ScenarioTrace, prepare
 from lab.probing.key_terms import terms_of
 from lab.probing.presentation import why_not_presented
@@ -40,7 +40,7 @@ class Preflight:
     """
 
     trials: dict[TlsVersion, ScenarioTrace]
-    shops: dict[TlsVersion, LabCA]
+    shops: dict[TlsVersion, LabAuthority]
     silent: dict[TlsVersion, str]
     connections: int
 
@@ -50,7 +50,9 @@ class Preflight:
         return list(self.trials)
 
 
-async def survey(approach: Approach, versions: Sequence[TlsVersion], shop: LabCA) -> Preflight:
+async def survey(
+    approach: Approach, versions: Sequence[TlsVersion], shop: LabAuthority
+) -> Preflight:
     """Call at the server in each version, as often as it takes to find a key that it takes.
 
     Raises NoConnection; NoTrace where it speaks no TLS; NotProbable where it answers no ClientHello
@@ -79,13 +81,13 @@ async def survey(approach: Approach, versions: Sequence[TlsVersion], shop: LabCA
     return Preflight(trials=trials, shops=shops, silent=silent, connections=connections)
 
 
-async def good_trial(approach: Approach, version: TlsVersion, shop: LabCA) -> ScenarioTrace:
+async def good_trial(approach: Approach, version: TlsVersion, shop: LabAuthority) -> ScenarioTrace:
     """Try the good client. Raises NoConnection, and NotLoaded."""
     visit = prepare(find_scenario("good"), version, approach, shop)
     return visit.conclude(await visit.run())
 
 
-async def _first_call(approach: Approach, version: TlsVersion, shop: LabCA) -> ScenarioTrace:
+async def _first_call(approach: Approach, version: TlsVersion, shop: LabAuthority) -> ScenarioTrace:
     visit = prepare(find_scenario("good"), version, approach, shop)
     seen = await visit.run()
     trial = visit.conclude(seen)
@@ -101,8 +103,8 @@ async def _first_call(approach: Approach, version: TlsVersion, shop: LabCA) -> S
 
 
 async def _calls(
-    first: ScenarioTrace, approach: Approach, version: TlsVersion, shop: LabCA
-) -> list[tuple[ScenarioTrace, LabCA]]:
+    first: ScenarioTrace, approach: Approach, version: TlsVersion, shop: LabAuthority
+) -> list[tuple[ScenarioTrace, LabAuthority]]:
     """The first call, and others with other keys until one gets in, each with its workshop."""
     calls = [(first, shop)]
     request = summarize(first.trace.events).request
@@ -119,7 +121,7 @@ async def _calls(
 _ANSWERED = 3
 
 
-def _preference(call: tuple[ScenarioTrace, LabCA]) -> tuple[int, bool]:
+def _preference(call: tuple[ScenarioTrace, LabAuthority]) -> tuple[int, bool]:
     """How far the client got; of those that got as far, one made to the server's terms."""
     return _closeness(call[0]), call[1].terms.kind is not None
 

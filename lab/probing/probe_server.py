@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 from lab.probing import runner
 from lab.probing.attempt import (
     Approach,
@@ -73,7 +73,7 @@ class Extent:
     concurrency: int = 4
 
 
-async def probe_own(extent: Extent, shop: LabCA, progress: Progress) -> Report:
+async def probe_own(extent: Extent, shop: LabAuthority, progress: Progress) -> Report:
     """Try the lab's own server, started anew for each trial."""
     openssl = ssl.OPENSSL_VERSION_INFO[:2]
 
@@ -88,7 +88,7 @@ async def probe_own(extent: Extent, shop: LabCA, progress: Progress) -> Report:
 
 
 async def probe_target(
-    extent: Extent, approach: Approach, shop: LabCA, progress: Progress, *, prepared: bool
+    extent: Extent, approach: Approach, shop: LabAuthority, progress: Progress, *, prepared: bool
 ) -> Report:
     """Try the server at ``approach``, in those of the versions that it speaks.
 
@@ -156,7 +156,7 @@ async def _rule_elsewhere(
 
 
 async def visit(
-    approach: Approach, shop: LabCA, scenario: Scenario, version: TlsVersion, early: bool
+    approach: Approach, shop: LabAuthority, scenario: Scenario, version: TlsVersion, early: bool
 ) -> ScenarioTrace:
     """Try a scenario against a server elsewhere. Raises NoConnection, and NotLoaded."""
     made = prepare(scenario, version, replace(approach, write_first=early), shop)
@@ -169,7 +169,7 @@ class _Run:
 
     attempt: Try
     extent: Extent
-    shop: LabCA
+    shop: LabAuthority
     connections: int = 0
 
     async def report(
@@ -259,7 +259,7 @@ class _Run:
 
 
 async def explain(
-    extent: Extent, approach: Approach | None, shop: LabCA
+    extent: Extent, approach: Approach | None, shop: LabAuthority
 ) -> tuple[ScenarioDescription, list[Trace]]:
     """The first scenario of ``extent`` as a lesson, and its runs: at home without ``approach``.
 

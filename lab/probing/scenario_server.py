@@ -14,7 +14,7 @@ from pathlib import Path
 from lab.http.limits import Limits
 from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import certificates_pem
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 from lab.pki.revocation import revocation_lists_pem
 from lab.probing.attempt import Approach, ScenarioTrace, prepare
 from lab.probing.scenarios.scenario import (
@@ -33,7 +33,7 @@ SERVER_NAME = "localhost"
 
 
 async def run_scenario(
-    scenario: Scenario, version: TlsVersion, shop: LabCA, write_first: bool = False
+    scenario: Scenario, version: TlsVersion, shop: LabAuthority, write_first: bool = False
 ) -> ScenarioTrace:
     """Try a scenario at home; the trace has both ends.
 
@@ -55,7 +55,7 @@ async def run_scenario(
 
 
 @contextlib.asynccontextmanager
-async def at_home(host: Host, shop: LabCA, folder: Path) -> AsyncIterator[TemporaryServer]:
+async def at_home(host: Host, shop: LabAuthority, folder: Path) -> AsyncIterator[TemporaryServer]:
     """The lab's server as a scenario needs it; its files go to ``folder``."""
     tls = _server_tls(host, shop, folder)
     limits = Limits(handshake_timeout=host.handshake_timeout)
@@ -63,7 +63,7 @@ async def at_home(host: Host, shop: LabCA, folder: Path) -> AsyncIterator[Tempor
         yield server
 
 
-def _server_tls(host: Host, shop: LabCA, folder: Path) -> ServerTls:
+def _server_tls(host: Host, shop: LabAuthority, folder: Path) -> ServerTls:
     identity, pem, ca = host.identity(shop), folder / "server.pem", folder / "client-ca.crt"
     write_private(pem, identity.chain_pem() + identity.key_pem(), lasting=False)
     write_public(ca, certificates_pem(host.trusts(shop)), lasting=False)
@@ -79,7 +79,7 @@ def _server_tls(host: Host, shop: LabCA, folder: Path) -> ServerTls:
     )
 
 
-def trust_file(scenario: Scenario, shop: LabCA, folder: Path) -> Path:
+def trust_file(scenario: Scenario, shop: LabAuthority, folder: Path) -> Path:
     """A file in ``folder`` of the CAs that the scenario's client trusts."""
     trusts = scenario.client.trusts if isinstance(scenario.client, TlsClient) else lab_root
     path = folder / "server-ca.crt"

@@ -21,6 +21,7 @@ class Trace:
     * ``start`` is the time, on the events' clock, from which a face counts.
     * ``events`` are in the order in which they happened. With ``both_ends``, the local facts of
       the server are among them.
+    * ``outcome`` is how it ended, ``causes`` what explains that, the likeliest first.
     """
 
     target: str
@@ -31,4 +32,4 @@ class Trace:
     events: tuple[Event, ...]
     both_ends: bool
     outcome: Outcome
-    diagnosis: tuple[Cause, ...]
+    causes: tuple[Cause, ...]

@@ -171,7 +171,7 @@ def conclude(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | No
         for event in trace.events
     )
     if trace.outcome.result is Result.FAILED and not heard:
-        first = trace.diagnosis[0]
+        first = trace.causes[0]
         raise NoTrace(f"{trace.target}: {first.summary} ({'; '.join(first.evidence)}); {first.fix}")
     return trace
 
@@ -181,7 +181,7 @@ def trace_of(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | No
     facts = [event for event in server_saw or () if isinstance(event, LocalFact)]
     events = tuple(sorted((*seen, *facts), key=lambda event: event.time))
     outcome = judge(events)
-    diagnosis = diagnose(
+    causes = diagnose(
         events,
         outcome,
         now=datetime.now(timezone.utc),
@@ -198,7 +198,7 @@ def trace_of(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | No
         events=events,
         both_ends=server_saw is not None,
         outcome=outcome,
-        diagnosis=diagnosis,
+        causes=causes,
     )
 
 

@@ -28,7 +28,7 @@ from lab.pki.authority import Authority, self_signed
 from lab.pki.files.file_contents import OtherBlock, StoredKey
 from lab.pki.identity import Identity
 from lab.pki.keys import KeyKind, cached
-from lab.pki.lab_ca import new_lab_ca
+from lab.pki.lab_ca import new_lab_authority
 from lab.pki.profiles import KeyUsageBit
 from lab.pki.revocation import revocation_list
 from lab.probing.scenarios.catalogue_order import SCENARIOS
@@ -145,7 +145,7 @@ UNTOLD = {"crl-missing"}
     ids=lambda each: each.name,
 )
 def test_the_catalogue(scenario: Scenario) -> None:
-    shop = new_lab_ca(NOW)
+    shop = new_lab_authority(NOW)
     assert isinstance(scenario.client, TlsClient) and scenario.client.identity
     files = files_of(scenario.client.identity(shop), shop.root)
     if scenario.host.revocation_lists:

@@ -18,7 +18,7 @@ from lab.pki import catalogue, profiles, server_catalogue
 from lab.pki.authority import Authority, self_signed
 from lab.pki.catalogue import REVOKED_SERIAL, CrlRecipe, Recipe
 from lab.pki.keys import KeyKind, cached, public_bytes
-from lab.pki.lab_ca import LabCA, intermediate_key, new_lab_ca
+from lab.pki.lab_ca import LabAuthority, intermediate_key, new_lab_authority
 from lab.pki.signing import KeyTerms
 from lab.x509.certificates import describe
 
@@ -31,11 +31,11 @@ View = dict[str, object]
 
 
 @pytest.fixture(scope="module")
-def shop() -> LabCA:
-    return new_lab_ca(NOW)
+def shop() -> LabAuthority:
+    return new_lab_authority(NOW)
 
 
-def view(certificate: x509.Certificate, shop: LabCA) -> View:
+def view(certificate: x509.Certificate, shop: LabAuthority) -> View:
     """What a certificate says, in words; what changes from one making to the next left out."""
     seen = describe(certificate.public_bytes(Encoding.DER))
     assert not seen.problem
@@ -66,7 +66,7 @@ def view(certificate: x509.Certificate, shop: LabCA) -> View:
     }
 
 
-def signer(certificate: x509.Certificate, shop: LabCA) -> str:
+def signer(certificate: x509.Certificate, shop: LabAuthority) -> str:
     """Whose key verifies the signature, whatever the issuer's name is."""
     candidates = {
         "root": shop.authority.identity.key.public_key(),
@@ -197,13 +197,13 @@ def difference(good: Mapping[str, object], other: Mapping[str, object]) -> View:
 
 
 @pytest.mark.parametrize(("recipe", "flaw"), LEAVES)
-def test_a_client_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: LabCA) -> None:
+def test_a_client_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: LabAuthority) -> None:
     good = view(catalogue.good_ec(shop).certificate, shop)
     assert difference(good, view(recipe(shop).certificate, shop)) == flaw
 
 
 @pytest.mark.parametrize(("recipe", "flaw"), SERVERS)
-def test_a_server_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: LabCA) -> None:
+def test_a_server_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: LabAuthority) -> None:
     good = view(server_catalogue.good_server(shop).certificate, shop)
     assert difference(good, view(recipe(shop).certificate, shop)) == flaw
 
@@ -219,7 +219,9 @@ def test_a_server_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: La
         (catalogue.name_constraints_violated, {"others": ("critical 2.5.29.30",)}),
     ],
 )
-def test_an_intermediate_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: LabCA) -> None:
+def test_an_intermediate_has_its_flaw_and_no_other(
+    recipe: Recipe, flaw: View, shop: LabAuthority
+) -> None:
     good = view(shop.intermediate().identity.certificate, shop)
     assert difference(good, view(recipe(shop).chain[1], shop)) == flaw
 
@@ -239,7 +241,7 @@ def test_an_intermediate_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, s
         (server_catalogue.intermediate_not_sent, []),
     ],
 )
-def test_what_is_sent_with_the_leaf(recipe: Recipe, above: list[str], shop: LabCA) -> None:
+def test_what_is_sent_with_the_leaf(recipe: Recipe, above: list[str], shop: LabAuthority) -> None:
     sent = recipe(shop).chain[1:]
     assert [each.subject.rfc4514_string() for each in sent] == above
 
@@ -253,7 +255,7 @@ def test_what_is_sent_with_the_leaf(recipe: Recipe, above: list[str], shop: LabC
     ],
 )
 def test_only_one_chain_breaks_a_path_length(
-    recipe: Recipe, lengths: list[int | None], shop: LabCA
+    recipe: Recipe, lengths: list[int | None], shop: LabAuthority
 ) -> None:
     def length(certificate: x509.Certificate) -> int | None:
         found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
@@ -264,7 +266,7 @@ def test_only_one_chain_breaks_a_path_length(
 
 @pytest.mark.parametrize("recipe", [catalogue.chain_of_ten, catalogue.path_length_exceeded])
 def test_each_certificate_of_a_long_chain_issues_the_one_before(
-    recipe: Recipe, shop: LabCA
+    recipe: Recipe, shop: LabAuthority
 ) -> None:
     chain = (*recipe(shop).chain, shop.root)
     for lower, upper in itertools.pairwise(chain):
@@ -280,7 +282,7 @@ def test_each_certificate_of_a_long_chain_issues_the_one_before(
     ],
 )
 def test_lists_revoke_the_one_serial_number(
-    recipe: CrlRecipe, issuers: list[str], past: bool, shop: LabCA
+    recipe: CrlRecipe, issuers: list[str], past: bool, shop: LabAuthority
 ) -> None:
     lists = recipe(shop)
     keys = [shop.authority.identity.key, intermediate_key(shop.authority)]
@@ -295,7 +297,7 @@ def test_lists_revoke_the_one_serial_number(
 @pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.ED25519])
 def test_all_can_be_made_under_a_ca_with_another_key(kind: KeyKind) -> None:
     root = self_signed(profiles.root_ca(), cached(kind, 300), now=NOW)
-    shop = LabCA(authority=Authority(identity=root), now=NOW)
+    shop = LabAuthority(authority=Authority(identity=root), now=NOW)
     for recipe, _ in (*LEAVES, *SERVERS):
         assert recipe(shop).chain
     for lists in (catalogue.fresh_crl, catalogue.expired_crl):
@@ -324,7 +326,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_leaf_has_the_key_that_the_other_end_takes(kind: KeyKind) -> None:
     """Its flaw stays the same, and so do the names and the issuer."""
-    usual = new_lab_ca(NOW)
+    usual = new_lab_authority(NOW)
     fitted = replace(usual, terms=KeyTerms(kind=kind))
     for recipe, _ in LEAVES:
         if recipe not in OWN_KEYS:
@@ -338,7 +340,7 @@ def test_a_leaf_has_the_key_that_the_other_end_takes(kind: KeyKind) -> None:
             assert set(changed) <= allowed
 
 
-def test_keys_fit_their_certificates(shop: LabCA) -> None:
+def test_keys_fit_their_certificates(shop: LabAuthority) -> None:
     for recipe, _ in (*LEAVES, *SERVERS):
         identity = recipe(shop)
         assert public_bytes(identity.key.public_key()) == public_bytes(

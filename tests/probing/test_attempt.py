@@ -14,7 +14,7 @@ from lab.diagnosis.results import Result, Signal
 from lab.http.limits import Limits
 from lab.pki.authority import Authority
 from lab.pki.files.lab_set import Role, load_set
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 from lab.probing.attempt import (
     Approach,
     NotLoaded,
@@ -33,10 +33,10 @@ PORTABLE = [scenario for scenario in SCENARIOS if scenario.anywhere and not scen
 
 
 @pytest.fixture
-def shop(certs: Path) -> LabCA:
+def shop(certs: Path) -> LabAuthority:
     now = datetime.now(timezone.utc)
     ca = load_set(certs, now=now).ca
-    return LabCA(authority=Authority(identity=ca), now=now)
+    return LabAuthority(authority=Authority(identity=ca), now=now)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def approach(target: Target, certs: Path, *, write_first: bool = False) -> Appro
 
 @pytest.mark.parametrize("scenario", PORTABLE, ids=lambda each: each.name)
 async def test_the_norm_holds_where_only_the_client_is_watched(
-    scenario: Scenario, target: Target, certs: Path, shop: LabCA
+    scenario: Scenario, target: Target, certs: Path, shop: LabAuthority
 ) -> None:
     visit = prepare(scenario, TlsVersion.TLS13, approach(target, certs), shop)
     trial = visit.conclude(await visit.run())
@@ -66,7 +66,7 @@ async def test_the_norm_holds_where_only_the_client_is_watched(
 
 @pytest.mark.parametrize("write_first", [False, True])
 async def test_the_alert_is_seen_whether_the_client_writes_early_or_late(
-    write_first: bool, target: Target, certs: Path, shop: LabCA
+    write_first: bool, target: Target, certs: Path, shop: LabAuthority
 ) -> None:
     how = approach(target, certs, write_first=write_first)
     visit = prepare(find_scenario("expired"), TlsVersion.TLS13, how, shop)
@@ -77,7 +77,7 @@ async def test_the_alert_is_seen_whether_the_client_writes_early_or_late(
 
 
 async def test_without_a_ca_the_server_is_not_judged(
-    target: Target, certs: Path, shop: LabCA
+    target: Target, certs: Path, shop: LabAuthority
 ) -> None:
     how = Approach(target=target, server_ca=None, sni="not.its.name", limit=PATIENCE)
     visit = prepare(find_scenario("good"), TlsVersion.TLS12, how, shop)
@@ -85,7 +85,7 @@ async def test_without_a_ca_the_server_is_not_judged(
 
 
 async def test_a_certificate_that_openssl_does_not_load_is_told_apart(
-    target: Target, certs: Path, shop: LabCA
+    target: Target, certs: Path, shop: LabAuthority
 ) -> None:
     """At security level 2, OpenSSL loads no RSA key of 1024 bits; a bad CA file is told apart."""
     visit = prepare(find_scenario("rsa-1024"), TlsVersion.TLS13, approach(target, certs), shop)
@@ -98,7 +98,9 @@ async def test_a_certificate_that_openssl_does_not_load_is_told_apart(
         await unusable.run()
 
 
-async def test_a_server_that_lets_anybody_in_breaks_the_norm(certs: Path, shop: LabCA) -> None:
+async def test_a_server_that_lets_anybody_in_breaks_the_norm(
+    certs: Path, shop: LabAuthority
+) -> None:
     scenario = find_scenario("no-certificate")
     assert scenario.norm is Norm.REFUSE
     async with temporary_server(server_tls(certs, ClientAuth.NONE)) as server:

@@ -11,7 +11,7 @@ import pytest
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.keys import KeyKind, cached
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 from lab.probing.results import Report, Verdict
 from tests.probing.test_real_servers import (
     BAD,
@@ -98,7 +98,7 @@ SCHEMES = [
 
 @pytest.mark.parametrize("schemes", SCHEMES)
 async def test_one_that_verifies_nothing_whatever_keys_it_takes(
-    schemes: str, certs: Path, shop: LabCA, opened: Open
+    schemes: str, certs: Path, shop: LabAuthority, opened: Open
 ) -> None:
     with opened(taking(schemes, verifying=False)) as port:
         report = await probe(port, certs, shop, NAMES)
@@ -137,7 +137,7 @@ def endings(report: Report) -> dict[str, str]:
 @pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.EC_P384, KeyKind.ED25519])
 @pytest.mark.parametrize("schemes", ["rsa_pss_rsae_sha384", "rsa_pss_pss_sha256", "ed25519"])
 async def test_one_that_trusts_a_ca_with_another_key(
-    kind: KeyKind, schemes: str, certs: Path, shop: LabCA, opened: Open, tmp_path: Path
+    kind: KeyKind, schemes: str, certs: Path, shop: LabAuthority, opened: Open, tmp_path: Path
 ) -> None:
     root = self_signed(profiles.root_ca("Another Kind of CA"), cached(kind, 400), now=shop.now)
     trusted = tmp_path / "root.crt"
@@ -148,7 +148,7 @@ async def test_one_that_trusts_a_ca_with_another_key(
         words[words.index("-CAfile") + 1] = trusted
         return words
 
-    other = LabCA(authority=Authority(identity=root), now=shop.now)
+    other = LabAuthority(authority=Authority(identity=root), now=shop.now)
     with opened(make) as port:
         report = await probe(port, certs, other, NAMES)
     assert report.passed
@@ -157,7 +157,7 @@ async def test_one_that_trusts_a_ca_with_another_key(
 
 @pytest.mark.parametrize("schemes", SCHEMES)
 async def test_one_that_verifies_whatever_keys_it_takes(
-    schemes: str, certs: Path, shop: LabCA, opened: Open
+    schemes: str, certs: Path, shop: LabAuthority, opened: Open
 ) -> None:
     with opened(taking(schemes, verifying=True)) as port:
         report = await probe(port, certs, shop, NAMES)
@@ -201,7 +201,7 @@ def test_keys_that_nobody_can_make_leave_it_open(
 
 
 async def test_one_that_takes_no_curve_of_the_client(
-    certs: Path, shop: LabCA, opened: Open
+    certs: Path, shop: LabAuthority, opened: Open
 ) -> None:
     """It refuses every EC key in TLS 1.2 for its curve, and verifies nothing."""
 
@@ -216,7 +216,7 @@ async def test_one_that_takes_no_curve_of_the_client(
 
 @pytest.mark.parametrize("asked_in", ["1.2", "1.3"])
 async def test_one_that_asks_in_one_version_only(
-    asked_in: str, certs: Path, shop: LabCA, opened: Open
+    asked_in: str, certs: Path, shop: LabAuthority, opened: Open
 ) -> None:
     with opened(s_server) as asking, opened(s_server, ask=Ask.NONE) as silent:
 
@@ -237,7 +237,9 @@ async def test_one_that_asks_in_one_version_only(
     }
 
 
-async def test_one_that_asks_for_one_name_only(certs: Path, shop: LabCA, opened: Open) -> None:
+async def test_one_that_asks_for_one_name_only(
+    certs: Path, shop: LabAuthority, opened: Open
+) -> None:
     with (
         opened(s_server) as asking,
         opened(s_server, ask=Ask.NONE) as silent,
@@ -287,7 +289,7 @@ def statuses(good: int, bad: int) -> Maker:
 
 @pytest.mark.parametrize("status", [403, 404, 500, 503])
 async def test_one_that_answers_everybody_with_an_error(
-    status: int, certs: Path, shop: LabCA, opened: Open
+    status: int, certs: Path, shop: LabAuthority, opened: Open
 ) -> None:
     with opened(statuses(status, status)) as port:
         report = await probe(port, certs, shop, ("good", *LET_IN_BY_NGINX))
@@ -302,7 +304,7 @@ async def test_one_that_answers_everybody_with_an_error(
     [(403, Verdict.BY_HTTP), (404, Verdict.BY_HTTP), (302, Verdict.UNTOLD), (500, Verdict.UNTOLD)],
 )
 async def test_one_that_lets_everybody_in_at_tls_and_refuses_by_http(
-    status: int, verdict: Verdict, certs: Path, shop: LabCA, opened: Open
+    status: int, verdict: Verdict, certs: Path, shop: LabAuthority, opened: Open
 ) -> None:
     with opened(statuses(204, status)) as port:
         report = await probe(port, certs, shop, ("good", *LET_IN_BY_NGINX))
@@ -329,10 +331,12 @@ def test_one_that_is_gone_midway(certs: Path, opened: Open) -> None:
     assert "refusal of a client that writes" not in said
 
 
-async def test_one_that_begins_to_refuse_everybody(certs: Path, shop: LabCA, opened: Open) -> None:
+async def test_one_that_begins_to_refuse_everybody(
+    certs: Path, shop: LabAuthority, opened: Open
+) -> None:
     """What it refused is worth nothing once the good certificate is refused as well."""
 
-    other = LabCA(authority=shop.other_root(), now=shop.now)
+    other = LabAuthority(authority=shop.other_root(), now=shop.now)
     certificate = certs.parent / "other-ca.crt"
     certificate.write_bytes(other.authority.identity.chain_pem())
 
@@ -354,9 +358,9 @@ async def test_one_that_begins_to_refuse_everybody(certs: Path, shop: LabCA, ope
 
 
 async def test_one_that_refuses_the_good_certificate_too(
-    certs: Path, shop: LabCA, opened: Open
+    certs: Path, shop: LabAuthority, opened: Open
 ) -> None:
-    other = LabCA(authority=shop.other_root(), now=shop.now)
+    other = LabAuthority(authority=shop.other_root(), now=shop.now)
     with opened(MAKES["haproxy"]) as port:
         report = await probe(port, certs, other, ("good", *BAD))
     found = verdicts(report)

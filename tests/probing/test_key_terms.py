@@ -8,7 +8,7 @@ import pytest
 
 from lab.pki import profiles
 from lab.pki.keys import KeyKind, PrivateKey, cached
-from lab.pki.lab_ca import LabCA, new_lab_ca
+from lab.pki.lab_ca import LabAuthority, new_lab_authority
 from lab.pki.profiles import SignatureHash
 from lab.pki.signing import KeyTerms
 from lab.probing.key_terms import terms_of
@@ -123,10 +123,10 @@ def test_a_ca_signs_in_a_way_that_the_server_takes(
 
 
 @pytest.fixture
-def shop() -> LabCA:
-    return new_lab_ca(datetime.now(timezone.utc))
+def shop() -> LabAuthority:
+    return new_lab_authority(datetime.now(timezone.utc))
 
 
-def test_without_terms_the_keys_are_the_usual(shop: LabCA) -> None:
+def test_without_terms_the_keys_are_the_usual(shop: LabAuthority) -> None:
     assert shop.leaf_kind() is KeyKind.EC_P256
     assert shop.leaf_kind(KeyKind.RSA_2048) is KeyKind.RSA_2048

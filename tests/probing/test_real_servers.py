@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.pki.files.ca_files import ensure_revocation_lists, load_authority
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 from lab.probing.attempt import Approach
 from lab.probing.probe_server import Extent, probe_target
 from lab.probing.results import Report, Verdict
@@ -32,14 +32,14 @@ each_make = pytest.mark.parametrize("make", MAKES)
 
 
 @pytest.fixture(scope="module")
-def shop(certs: Path) -> LabCA:
+def shop(certs: Path) -> LabAuthority:
     now = datetime.now(timezone.utc)
     authority = load_authority(certs / "ca.crt", certs / "ca.key", None, now=now)
-    return LabCA(authority=authority, now=now)
+    return LabAuthority(authority=authority, now=now)
 
 
 @pytest.fixture(scope="module")
-def crl(shop: LabCA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def crl(shop: LabAuthority, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("crl") / "probe.crl"
     assert ensure_revocation_lists(path, shop)
     return path
@@ -48,7 +48,7 @@ def crl(shop: LabCA, tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def probe(
     port: int,
     certs: Path,
-    shop: LabCA,
+    shop: LabAuthority,
     names: Sequence[str],
     *,
     prepared: bool = False,
@@ -84,7 +84,7 @@ def answers(report: Report) -> dict[str, str]:
 
 @each_make
 async def test_one_that_is_right(
-    make: str, certs: Path, shop: LabCA, crl: Path, tmp_path: Path
+    make: str, certs: Path, shop: LabAuthority, crl: Path, tmp_path: Path
 ) -> None:
     with served_by(MAKES[make], certs, tmp_path, crl=crl) as port:
         report = await probe(port, certs, shop, (*GOOD, *BAD, "revoked"), prepared=True)
@@ -105,7 +105,7 @@ async def test_one_that_is_right(
 
 @each_make
 async def test_optional_instead_of_required(
-    make: str, certs: Path, shop: LabCA, tmp_path: Path
+    make: str, certs: Path, shop: LabAuthority, tmp_path: Path
 ) -> None:
     with served_by(MAKES[make], certs, tmp_path, ask=Ask.OPTIONAL) as port:
         report = await probe(port, certs, shop, (*GOOD, "no-certificate"))
@@ -118,7 +118,7 @@ async def test_optional_instead_of_required(
 
 
 @each_make
-async def test_verification_off(make: str, certs: Path, shop: LabCA, tmp_path: Path) -> None:
+async def test_verification_off(make: str, certs: Path, shop: LabAuthority, tmp_path: Path) -> None:
     with served_by(MAKES[make], certs, tmp_path, ask=Ask.NONE) as port:
         report = await probe(port, certs, shop, (*GOOD, *BAD))
     found = verdicts(report)
@@ -133,7 +133,7 @@ async def test_verification_off(make: str, certs: Path, shop: LabCA, tmp_path: P
 
 @each_make
 async def test_crl_not_loaded(
-    make: str, certs: Path, shop: LabCA, crl: Path, tmp_path: Path
+    make: str, certs: Path, shop: LabAuthority, crl: Path, tmp_path: Path
 ) -> None:
     with served_by(MAKES[make], certs, tmp_path) as port:
         held = await probe(port, certs, shop, ("good", "revoked"), prepared=True)
@@ -146,7 +146,7 @@ async def test_crl_not_loaded(
     assert all("--crl" in note for finding in told.findings for note in finding.notes)
 
 
-async def test_a_verdict_that_nobody_heeds(certs: Path, shop: LabCA, tmp_path: Path) -> None:
+async def test_a_verdict_that_nobody_heeds(certs: Path, shop: LabAuthority, tmp_path: Path) -> None:
     """s_server without -verify_return_error prints what is wrong, and goes on."""
     with served_by(s_server_lenient, certs, tmp_path) as port:
         report = await probe(port, certs, shop, (*GOOD, *BAD))
@@ -169,7 +169,7 @@ CHAIN = ("through-intermediate", "intermediate-not-sent", "wrong-ca")
     [("nginx", "HTTP 400"), ("haproxy", "unknown_ca (48)"), ("gnutls-serv", "access_denied (49)")],
 )
 async def test_one_signal_for_a_missing_intermediate_and_a_wrong_ca(
-    make: str, signal: str, certs: Path, shop: LabCA, tmp_path: Path
+    make: str, signal: str, certs: Path, shop: LabAuthority, tmp_path: Path
 ) -> None:
     with served_by(MAKES[make], certs, tmp_path) as port:
         report = await probe(port, certs, shop, CHAIN)
@@ -182,9 +182,9 @@ async def test_one_signal_for_a_missing_intermediate_and_a_wrong_ca(
 
 
 async def test_a_ca_that_the_server_does_not_trust(
-    certs: Path, tmp_path: Path, shop: LabCA
+    certs: Path, tmp_path: Path, shop: LabAuthority
 ) -> None:
-    other = LabCA(authority=shop.other_root(), now=shop.now)
+    other = LabAuthority(authority=shop.other_root(), now=shop.now)
     with served_by(MAKES["haproxy"], certs, tmp_path) as port:
         report = await probe(port, certs, other, GOOD)
     assert verdicts(report)["good"] == {Verdict.SHUT_OUT}
@@ -192,7 +192,7 @@ async def test_a_ca_that_the_server_does_not_trust(
     assert answers(report)["ca-names"] == "1 sent, this probe's CA is not among them"
 
 
-async def test_each_as_often_as_wanted(certs: Path, tmp_path: Path, shop: LabCA) -> None:
+async def test_each_as_often_as_wanted(certs: Path, tmp_path: Path, shop: LabAuthority) -> None:
     with served_by(MAKES["haproxy"], certs, tmp_path) as port:
         once = await probe(port, certs, shop, ("good",))
         report = await probe(port, certs, shop, ("good",), repeat=3)
@@ -205,7 +205,7 @@ def version_12_only(make: Maker) -> Maker:
 
 
 async def test_a_version_that_is_not_spoken_is_not_held_against_anybody(
-    certs: Path, tmp_path: Path, shop: LabCA
+    certs: Path, tmp_path: Path, shop: LabAuthority
 ) -> None:
     make = version_12_only(MAKES["openssl s_server"])
     with served_by(make, certs, tmp_path) as port:

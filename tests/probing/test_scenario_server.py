@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.results import Result, Signal
 from lab.pki.catalogue import REVOKED_SERIAL
-from lab.pki.lab_ca import LabCA, new_lab_ca
+from lab.pki.lab_ca import LabAuthority, new_lab_authority
 from lab.probing.attempt import ScenarioTrace, deviations
 from lab.probing.scenario_server import run_scenario
 from lab.probing.scenarios.catalogue_order import SCENARIOS, find_scenario
@@ -38,11 +38,11 @@ _trials: dict[tuple[str, TlsVersion], ScenarioTrace] = {}
 
 
 @pytest.fixture(scope="module")
-def shop() -> LabCA:
-    return new_lab_ca(datetime.now(timezone.utc))
+def shop() -> LabAuthority:
+    return new_lab_authority(datetime.now(timezone.utc))
 
 
-async def trial_of(scenario: Scenario, version: TlsVersion, shop: LabCA) -> ScenarioTrace:
+async def trial_of(scenario: Scenario, version: TlsVersion, shop: LabAuthority) -> ScenarioTrace:
     """Tried once, looked at by several tests."""
     key = (scenario.name, version)
     if key not in _trials:
@@ -52,7 +52,7 @@ async def trial_of(scenario: Scenario, version: TlsVersion, shop: LabCA) -> Scen
 
 @every_trial
 async def test_the_client_sends_the_chain_that_it_was_given(
-    scenario: Scenario, version: TlsVersion, shop: LabCA
+    scenario: Scenario, version: TlsVersion, shop: LabAuthority
 ) -> None:
     trial = await trial_of(scenario, version, shop)
     sent = summarize(trial.trace.events).client_chain
@@ -79,7 +79,7 @@ async def test_the_client_sends_the_chain_that_it_was_given(
 
 @every_trial
 async def test_the_server_does_what_is_expected(
-    scenario: Scenario, version: TlsVersion, shop: LabCA
+    scenario: Scenario, version: TlsVersion, shop: LabAuthority
 ) -> None:
     trial = await trial_of(scenario, version, shop)
     assert deviations(trial, OPENSSL) == ()
@@ -91,16 +91,16 @@ async def test_the_server_does_what_is_expected(
 
 @every_trial
 async def test_the_diagnosis_names_the_cause_among_its_first_two(
-    scenario: Scenario, version: TlsVersion, shop: LabCA
+    scenario: Scenario, version: TlsVersion, shop: LabAuthority
 ) -> None:
     trial = await trial_of(scenario, version, shop)
-    named = scenario.codes.intersection(each.code for each in trial.trace.diagnosis[:2])
+    named = scenario.codes.intersection(each.code for each in trial.trace.causes[:2])
     assert named
 
 
 @every_trial
 async def test_the_version_that_was_asked_for_is_spoken(
-    scenario: Scenario, version: TlsVersion, shop: LabCA
+    scenario: Scenario, version: TlsVersion, shop: LabAuthority
 ) -> None:
     trial = await trial_of(scenario, version, shop)
     assert trial.version is version
@@ -110,7 +110,9 @@ async def test_the_version_that_was_asked_for_is_spoken(
         assert negotiated is not None
 
 
-async def test_the_revoked_certificate_is_the_same_in_both_its_scenarios(shop: LabCA) -> None:
+async def test_the_revoked_certificate_is_the_same_in_both_its_scenarios(
+    shop: LabAuthority,
+) -> None:
     for version in TlsVersion:
         known = await trial_of(find_scenario("revoked"), version, shop)
         unknown = await trial_of(find_scenario("revoked-no-crl"), version, shop)
@@ -137,7 +139,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("deviation", CHANGES)
-async def test_each_deviation_is_told(deviation: str, shop: LabCA) -> None:
+async def test_each_deviation_is_told(deviation: str, shop: LabAuthority) -> None:
     version = TlsVersion.TLS13
     trial = await trial_of(find_scenario("expired"), version, shop)
     expected = replace(trial.scenario.expectations[version], **CHANGES[deviation])
@@ -145,7 +147,7 @@ async def test_each_deviation_is_told(deviation: str, shop: LabCA) -> None:
     assert deviations(replace(trial, scenario=other), (3, 0)) == (deviation,)
 
 
-async def test_a_missing_alert_is_told(shop: LabCA) -> None:
+async def test_a_missing_alert_is_told(shop: LabAuthority) -> None:
     version = TlsVersion.TLS13
     trial = await trial_of(find_scenario("good"), version, shop)
     alerts = frozenset({AlertDescription.UNKNOWN_CA})
@@ -155,7 +157,7 @@ async def test_a_missing_alert_is_told(shop: LabCA) -> None:
     assert told == ("alert: None, expected unknown_ca",)
 
 
-async def test_where_nothing_was_measured_the_norm_is_left(shop: LabCA) -> None:
+async def test_where_nothing_was_measured_the_norm_is_left(shop: LabAuthority) -> None:
     trial = await trial_of(find_scenario("expired"), TlsVersion.TLS13, shop)
     assert deviations(trial, (9, 9)) == ()
     other = replace(trial, scenario=replace(trial.scenario, norm=Norm.ACCEPT))

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.diagnosis.results import Outcome, Result, Signal
 from lab.pki.catalogue import good_ec
-from lab.pki.lab_ca import new_lab_ca
+from lab.pki.lab_ca import new_lab_authority
 from lab.probing.attempt import ScenarioTrace
 from lab.probing.server_behaviour import (
     NEEDED,
@@ -39,7 +39,9 @@ from tests.probing.test_verdict import trial as trial_of
 # What was asked for is each test's own to say here.
 trial = partial(trial_of, asked=False)
 
-EC_LEAF = good_ec(new_lab_ca(datetime.now(timezone.utc))).certificate.public_bytes(Encoding.DER)
+EC_LEAF = good_ec(new_lab_authority(datetime.now(timezone.utc))).certificate.public_bytes(
+    Encoding.DER
+)
 OWN_CA = b"\x30\x0d1\x0b0\x09\x06\x03U\x04\x03\x13\x02CA"
 UNKNOWN_CA, REQUIRED, EXPIRED = by_alert(48), by_alert(116), by_alert(45)
 FORBIDDEN = by_server(Signal.HTTP_STATUS, 403)

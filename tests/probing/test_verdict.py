@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.diagnosis.results import Outcome, Result, Signal
 from lab.pki import catalogue
-from lab.pki.lab_ca import new_lab_ca
+from lab.pki.lab_ca import new_lab_authority
 from lab.probing.attempt import NotLoaded, ScenarioTrace
 from lab.probing.results import Verdict
 from lab.probing.runner import NothingSelected, run, selection
@@ -137,7 +137,7 @@ def trial(
         events=(*hello, *((ASKED,) if asked else ()), *answer, *events),
         both_ends=False,
         outcome=outcome,
-        diagnosis=(),
+        causes=(),
     )
     return ScenarioTrace(scenario=find_scenario(name), version=TlsVersion.TLS13, trace=trace)
 
@@ -302,7 +302,7 @@ def test_a_connection_that_fails_hides_no_earlier_fault() -> None:
 
 def test_a_certificate_that_was_not_presented_was_not_tried() -> None:
     """The server refuses, or accepts, a client that sent an empty Certificate."""
-    certificate = catalogue.expired(new_lab_ca(datetime.now(timezone.utc))).certificate
+    certificate = catalogue.expired(new_lab_authority(datetime.now(timezone.utc))).certificate
     leaf = certificate.public_bytes(Encoding.DER)
     for outcome in (by_alert(40), by_alert(116), ACCEPTED):
         for name in ("expired", "good", "eku-any", "through-intermediate"):
@@ -327,7 +327,7 @@ def test_another_certificate_than_the_scenarios_was_not_tried() -> None:
 
 
 def test_a_key_type_that_the_server_does_not_take_is_not_held_against_it() -> None:
-    certificate = catalogue.good_ec(new_lab_ca(datetime.now(timezone.utc))).certificate
+    certificate = catalogue.good_ec(new_lab_authority(datetime.now(timezone.utc))).certificate
     leaf = certificate.public_bytes(Encoding.DER)
     for name in ("ec-p256", "rsa-1024", "sha1-signature"):
         kept_back = rule(trial(name, by_alert(40), presented=False, leaf=leaf), NOTHING)

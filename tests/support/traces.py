@@ -151,7 +151,7 @@ def trace_of(
         events=tuple(events),
         both_ends=any(event.endpoint is SERVER for event in events if isinstance(event, LocalFact)),
         outcome=judged,
-        diagnosis=tuple(diagnosis) or diagnose(events, judged),
+        causes=tuple(diagnosis) or diagnose(events, judged),
     )
 
 

@@ -88,11 +88,11 @@ async def test_the_client_without_a_certificate(
     assert (outcome.result, outcome.by) == (Result.REJECTED, Endpoint.SERVER)
     if make == "nginx":
         assert (outcome.signal, outcome.http_status) == (Signal.HTTP_STATUS, 400)
-        assert trace.diagnosis[0].code == "http-wants-certificate"
+        assert trace.causes[0].code == "http-wants-certificate"
         assert outcome.client_handshake_returned
     else:
         assert outcome.signal is Signal.ALERT
-        assert trace.diagnosis[0].code == "no-client-certificate"
+        assert trace.causes[0].code == "no-client-certificate"
         assert outcome.client_handshake_returned is (version is TlsVersion.TLS13)
     assert outcome.after == "Finished"
     assert outcome.server_handshake_returned is None
@@ -108,7 +108,7 @@ def test_alerts_differ_from_make_to_make(certs: Path, tmp_path: Path) -> None:
         with served_by(MAKES[make], certs, folder) as port:
             trace = asyncio.run(traced(plan(certs, port, TlsVersion.TLS12)))
         assert trace.outcome.alert is not None
-        assert trace.diagnosis[0].code == "no-client-certificate"
+        assert trace.causes[0].code == "no-client-certificate"
         seen.add(trace.outcome.alert.description)
     assert AlertDescription.HANDSHAKE_FAILURE in seen
     assert len(seen) == 2
@@ -123,7 +123,7 @@ async def test_the_client_with_a_certificate(
         trace = await traced(plan(certs, port, version, good(certs)))
     assert trace.outcome.result is Result.ACCEPTED
     assert trace.outcome.http_status == 200
-    assert [each.code for each in trace.diagnosis] == ["mutual-tls"]
+    assert [each.code for each in trace.causes] == ["mutual-tls"]
 
 
 @VERSIONS
@@ -134,7 +134,7 @@ async def test_a_server_that_takes_clients_without(
     with served_by(MAKES[make], certs, tmp_path, ask=Ask.OPTIONAL) as port:
         trace = await traced(plan(certs, port, version))
     assert trace.outcome.result is Result.ACCEPTED
-    assert [each.code for each in trace.diagnosis] == ["certificate-optional"]
+    assert [each.code for each in trace.causes] == ["certificate-optional"]
 
 
 @VERSIONS
@@ -144,7 +144,7 @@ async def test_a_server_that_does_not_ask(
 ) -> None:
     with served_by(MAKES[make], certs, tmp_path, ask=Ask.NONE) as port:
         trace = await traced(plan(certs, port, version, good(certs)))
-    assert [each.code for each in trace.diagnosis] == ["not-mutual"]
+    assert [each.code for each in trace.causes] == ["not-mutual"]
 
 
 @VERSIONS
@@ -156,7 +156,7 @@ async def test_the_client_of_another_ca(
         trace = await traced(plan(certs, port, version, stranger()))
     assert trace.outcome.result is Result.REJECTED
     assert trace.outcome.by is Endpoint.SERVER
-    codes = [each.code for each in trace.diagnosis]
+    codes = [each.code for each in trace.causes]
     if make == "nginx":
         assert codes[0] == "client-ca-not-trusted"
         assert codes[-1] == "http-refuses-identity"
@@ -179,7 +179,7 @@ async def test_our_own_refusal_is_not_blamed_on_the_server(
     assert (trace.outcome.result, trace.outcome.by) == (Result.REJECTED, Endpoint.CLIENT)
     assert trace.outcome.alert is not None
     assert trace.outcome.alert.description == AlertDescription.UNKNOWN_CA
-    assert trace.diagnosis[0].code == "server-ca-not-trusted"
+    assert trace.causes[0].code == "server-ca-not-trusted"
     assert trace.outcome.client_handshake_returned is False
 
 
@@ -196,7 +196,7 @@ async def test_writing_first(certs: Path, tmp_path: Path, write_first: bool) -> 
     ]
     assert bool(wrote) is write_first
     assert trace.outcome.signal is Signal.ALERT
-    assert trace.diagnosis[0].code == "no-client-certificate"
+    assert trace.causes[0].code == "no-client-certificate"
 
 
 async def test_a_protocol_that_we_cannot_speak(certs: Path, tmp_path: Path) -> None:
@@ -214,8 +214,8 @@ async def test_a_protocol_that_we_cannot_speak(certs: Path, tmp_path: Path) -> N
         asked = plan(certs, port, TlsVersion.TLS13)
         trace = await traced(replace(asked, tls=replace(asked.tls, alpn=("h2",))))
     assert trace.outcome.http_status is None
-    assert trace.diagnosis[0].code == "certificate-optional"
-    assert "no HTTP response was read" in " ".join(trace.diagnosis[0].evidence)
+    assert trace.causes[0].code == "certificate-optional"
+    assert "no HTTP response was read" in " ".join(trace.causes[0].evidence)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ async def test_a_server_that_hangs_up_on_the_hello_is_traced(certs: Path) -> Non
     assert trace.outcome.after == "ClientHello"
     # OpenSSL's own answer to the bare end is nobody's refusal.
     assert trace.outcome.alert is None
-    assert "refused-without-alert" in [each.code for each in trace.diagnosis]
+    assert "refused-without-alert" in [each.code for each in trace.causes]
 
 
 async def test_nothing_listens(certs: Path) -> None:

@@ -21,7 +21,7 @@ from lab.pki.files import pem
 from lab.pki.files.crl_files import LISTS, lists_in
 from lab.pki.files.pem import Password
 from lab.pki.files.secret_files import write_public
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 from lab.pki.revocation import revocation_lists_pem
 from lab.x509.describe import moment
 
@@ -59,7 +59,7 @@ def _is_ca(certificate: x509.Certificate) -> bool:
     return False
 
 
-def ensure_revocation_lists(path: Path, shop: LabCA) -> bool:
+def ensure_revocation_lists(path: Path, shop: LabAuthority) -> bool:
     """Make sure that ``path`` has the CA's CRLs; return whether they were made just now.
 
     Raises a :class:`~lab.pki.errors.PkiError` where the file holds something else, or lists of

@@ -28,7 +28,7 @@ from lab.pki.files.replace_files import refuse, staging_folder, take_place
 from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import Identity, PssIdentity
 from lab.pki.keys import KeyKind, generate
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 from lab.pki.requests import DEFAULT_PFX_PASSWORD, check_client_name, check_pfx_password
 from lab.pki.revocation import revocation_lists_pem
 from lab.x509 import describe
@@ -142,13 +142,13 @@ def _check_file_name(name: str) -> None:
         )
 
 
-def workshop_for(plan: ClientPlan, ca: Identity, *, now: datetime) -> LabCA:
+def workshop_for(plan: ClientPlan, ca: Identity, *, now: datetime) -> LabAuthority:
     """A workshop whose clients are of this plan. Raises ``PlanError``."""
     profile = plan.profile(ca.certificate, now=now)
-    return LabCA(authority=Authority(identity=ca), now=now, client_profile=profile)
+    return LabAuthority(authority=Authority(identity=ca), now=now, client_profile=profile)
 
 
-def good_client(shop: LabCA) -> Identity:
+def good_client(shop: LabAuthority) -> Identity:
     """A client with nothing wrong, and a new key of the CA's kind."""
     is_rsa = isinstance(shop.authority.identity.key, rsa.RSAPrivateKey)
     return shop.client(key=generate(KeyKind.RSA_2048 if is_rsa else KeyKind.EC_P256))
@@ -173,7 +173,7 @@ def departures(plan: ClientPlan, certificate: x509.Certificate) -> tuple[str, ..
 def write_client(
     paths: ClientPaths,
     make: Recipe,
-    shop: LabCA,
+    shop: LabAuthority,
     *,
     pfx_password: str,
     lists: Sequence[x509.CertificateRevocationList] = (),

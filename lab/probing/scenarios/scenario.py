@@ -18,7 +18,7 @@ from cryptography import x509
 from lab.diagnosis.results import Result, Signal
 from lab.pki import server_catalogue
 from lab.pki.catalogue import CrlRecipe, Recipe
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 from lab.stream.contexts import ClientAuth, TlsVersion
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import Endpoint
@@ -32,7 +32,7 @@ COMMAND_WORDS = ("cert", "ca", "crl", "address")
 """What stands in braces in a command: files of the client's certificates and key in one, of the CA
 and of the revocation lists, and the server's host:port."""
 
-TrustRecipe = Callable[[LabCA], tuple[x509.Certificate, ...]]
+TrustRecipe = Callable[[LabAuthority], tuple[x509.Certificate, ...]]
 """Which CAs one end trusts."""
 
 
@@ -53,12 +53,12 @@ class Norm(enum.Enum):
     EITHER = "either"
 
 
-def lab_root(shop: LabCA) -> tuple[x509.Certificate, ...]:
+def lab_root(shop: LabAuthority) -> tuple[x509.Certificate, ...]:
     """The CA alone, as it should be."""
     return (shop.root,)
 
 
-def many_roots(shop: LabCA) -> tuple[x509.Certificate, ...]:
+def many_roots(shop: LabAuthority) -> tuple[x509.Certificate, ...]:
     """The CA among others, as in a system's store."""
     return (shop.root, shop.other_root().identity.certificate)
 

@@ -65,7 +65,7 @@ def _trace(trace: Trace) -> dict[str, object]:
         "client_certificate": None if certificate is None else _certificate(certificate),
         "events": [_event(event, trace.start) for event in trace.events],
         "outcome": _outcome(trace.outcome),
-        "diagnosis": [_fields(cause) for cause in trace.diagnosis],
+        "diagnosis": [_fields(cause) for cause in trace.causes],
     }
 
 

@@ -64,8 +64,8 @@ def verdict(trace: Trace, paper: Paper) -> Iterator[Text]:
     yield from _outcome(trace, paper)
     yield Text()
     yield paper.rule("Diagnosis")
-    numbered = len(trace.diagnosis) > 1
-    for number, cause in enumerate(trace.diagnosis, start=1):
+    numbered = len(trace.causes) > 1
+    for number, cause in enumerate(trace.causes, start=1):
         if number > 1:
             yield Text()
         yield from _cause(cause, f"{number}." if numbered else "", paper)

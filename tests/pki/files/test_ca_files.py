@@ -15,7 +15,7 @@ from lab.pki.errors import PkiError
 from lab.pki.files.ca_files import ensure_revocation_lists, load_authority
 from lab.pki.identity import certificates_pem
 from lab.pki.keys import KeyKind, generate, public_bytes
-from lab.pki.lab_ca import LabCA, client_key, new_lab_ca
+from lab.pki.lab_ca import LabAuthority, client_key, new_lab_authority
 from lab.pki.profiles import root_ca
 from lab.pki.revocation import revocation_list
 from tests.support.pki_fixtures import client_under, new_authority, utc_now
@@ -38,7 +38,7 @@ def test_a_ca_issues_what_it_should(tmp_path: Path) -> None:
 
 
 def test_a_ca_under_another_one_is_sent_with_what_it_issues(tmp_path: Path) -> None:
-    below = LabCA(authority=new_authority(NOW), now=NOW).intermediate()
+    below = LabAuthority(authority=new_authority(NOW), now=NOW).intermediate()
     certificate, key = put(below, tmp_path)
     certificate.write_bytes(certificates_pem(below.identity.chain))
     loaded = load_authority(certificate, key, None, now=NOW)
@@ -95,7 +95,7 @@ def test_what_is_wrong_with_a_ca_is_one_line(
 
 
 def test_a_list_is_made_once(tmp_path: Path) -> None:
-    path, shop = tmp_path / "lab.crl", new_lab_ca(NOW)
+    path, shop = tmp_path / "lab.crl", new_lab_authority(NOW)
     assert ensure_revocation_lists(path, shop)
     made = path.read_bytes()
     assert made.count(b"BEGIN X509 CRL") == len(fresh_crl(shop)) == 2
@@ -109,14 +109,14 @@ def test_a_list_outlives_the_process(tmp_path: Path) -> None:
         Authority(identity=self_signed(root_ca(), generate(KeyKind.RSA_2048), now=NOW)), tmp_path
     )
     first, second = (
-        LabCA(authority=load_authority(*paths, None, now=NOW), now=NOW) for _ in range(2)
+        LabAuthority(authority=load_authority(*paths, None, now=NOW), now=NOW) for _ in range(2)
     )
     _, lower = fresh_crl(first)
     intermediate = through_intermediate(second).chain[1]
     key = second.intermediate().identity.key.public_key()
     assert intermediate.public_key() == key
     assert lower.is_signature_valid(key)
-    other = LabCA(authority=new_authority(NOW), now=NOW)
+    other = LabAuthority(authority=new_authority(NOW), now=NOW)
     assert other.intermediate().identity.key.public_key() != key
 
 
@@ -147,24 +147,24 @@ def test_a_list_outlives_the_process(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_with_a_list_is_one_line(
-    content: Callable[[LabCA], bytes], says: str, tmp_path: Path
+    content: Callable[[LabAuthority], bytes], says: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "lab.crl"
-    path.write_bytes(content(new_lab_ca(NOW)))
+    path.write_bytes(content(new_lab_authority(NOW)))
     with pytest.raises(PkiError) as caught:
-        ensure_revocation_lists(path, new_lab_ca(NOW))
+        ensure_revocation_lists(path, new_lab_authority(NOW))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_list_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(PkiError, match="cannot be written"):
-        ensure_revocation_lists(tmp_path / "no" / "folder", new_lab_ca(NOW))
+        ensure_revocation_lists(tmp_path / "no" / "folder", new_lab_authority(NOW))
 
 
 def test_derived_keys_are_apart() -> None:
     """What is derived from the CA's key is no key that a client has."""
-    shop = new_lab_ca(NOW)
+    shop = new_lab_authority(NOW)
     keys = {public_bytes(shop.intermediate(number=n).identity.key.public_key()) for n in (0, 1)}
     assert len(keys) == 2
     assert public_bytes(client_key().public_key()) not in keys

@@ -16,7 +16,7 @@ from lab.pki.catalogue import rsa_pss
 from lab.pki.files.identity_files import load_identity
 from lab.pki.identity import Identity, certificates_pem
 from lab.pki.keys import KeyKind, PrivateKey, cached
-from lab.pki.lab_ca import new_lab_ca
+from lab.pki.lab_ca import new_lab_authority
 from tests.support.pki_fixtures import (
     client_under,
     leaf_key,
@@ -193,7 +193,7 @@ def test_a_certificate_of_no_known_version(tmp_path: Path) -> None:
 
 
 def test_a_key_for_pss_only_is_written_again_as_one(tmp_path: Path) -> None:
-    made = rsa_pss(new_lab_ca(NOW))
+    made = rsa_pss(new_lab_authority(NOW))
     loaded = load_identity(put(tmp_path, made.chain_pem() + made.key_pem()))
     assert_same(loaded, made)
 

@@ -31,7 +31,7 @@ from lab.pki.files.issue_client import (
     write_client,
 )
 from lab.pki.identity import Identity
-from lab.pki.lab_ca import LabCA
+from lab.pki.lab_ca import LabAuthority
 from tests.support.pki_fixtures import new_authority, utc_now
 
 NOW = utc_now()
@@ -219,5 +219,5 @@ def test_names_that_no_files_should_have(tmp_path: Path, name: str) -> None:
 
 
 def test_a_workshop_makes_lab_clients_unless_told_otherwise() -> None:
-    shop = LabCA(authority=SHOP.authority, now=NOW)
+    shop = LabAuthority(authority=SHOP.authority, now=NOW)
     assert shop.client().certificate.subject == profiles.common_name(profiles.CLIENT_NAME)

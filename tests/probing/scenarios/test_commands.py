@@ -16,7 +16,7 @@ from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Result
 from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import certificates_pem
-from lab.pki.lab_ca import LabCA, new_lab_ca
+from lab.pki.lab_ca import LabAuthority, new_lab_authority
 from lab.pki.revocation import revocation_lists_pem
 from lab.probing.scenario_server import at_home, trust_file
 from lab.probing.scenarios.catalogue_order import SCENARIOS
@@ -43,11 +43,11 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def shop() -> LabCA:
-    return new_lab_ca(datetime.now(timezone.utc))
+def shop() -> LabAuthority:
+    return new_lab_authority(datetime.now(timezone.utc))
 
 
-def files_of(scenario: Scenario, shop: LabCA, folder: Path) -> dict[str, str]:
+def files_of(scenario: Scenario, shop: LabAuthority, folder: Path) -> dict[str, str]:
     """The files that a command speaks of, in ``folder``."""
     words = {"ca": str(trust_file(scenario, shop, folder))}
     if isinstance(scenario.client, TlsClient) and scenario.client.identity:
@@ -80,7 +80,7 @@ def starting_with(test: Callable[[str], bool]) -> pytest.MarkDecorator:
 
 @starting_with(lambda command: command.startswith("openssl verify "))
 def test_openssl_verify_has_the_servers_verdict(
-    scenario: Scenario, shop: LabCA, tmp_path: Path
+    scenario: Scenario, shop: LabAuthority, tmp_path: Path
 ) -> None:
     words = files_of(scenario, shop, tmp_path)
     done = run(scenario.command.format(**words))
@@ -96,7 +96,7 @@ def test_openssl_verify_has_the_servers_verdict(
 
 @starting_with(lambda command: bool(command) and not command.startswith("openssl verify "))
 async def test_a_command_draws_the_same_from_the_server(
-    scenario: Scenario, shop: LabCA, tmp_path: Path
+    scenario: Scenario, shop: LabAuthority, tmp_path: Path
 ) -> None:
     version = TlsVersion.TLS12 if "-tls1_2" in scenario.command else TlsVersion.TLS13
     expected = scenario.expectations[version]
@@ -119,7 +119,7 @@ async def test_a_command_draws_the_same_from_the_server(
         assert f"verify error:num={expected.verify_code}:" in done.stdout
 
 
-def test_a_ca_file_holds_all_that_are_trusted(shop: LabCA, tmp_path: Path) -> None:
+def test_a_ca_file_holds_all_that_are_trusted(shop: LabAuthority, tmp_path: Path) -> None:
     scenario = next(each for each in SCENARIOS if each.name == "server-of-another-trusted-ca")
     other = shop.other_root().identity.certificate
     data = trust_file(scenario, shop, tmp_path).read_bytes()

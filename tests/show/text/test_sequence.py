@@ -117,7 +117,7 @@ def normalised(text: str) -> str:
 def test_a_refusal_looks_like_this(name: str, request: pytest.FixtureRequest) -> None:
     file = io.StringIO()
     trace: Trace = request.getfixturevalue(name)
-    print_trace(replace(trace, diagnosis=CAUSES), file)
+    print_trace(replace(trace, causes=CAUSES), file)
     golden = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
     assert normalised(file.getvalue()) == golden
 
