@@ -109,6 +109,12 @@ def test_links_lead_somewhere() -> None:
             assert (ROOT / target).is_file(), target
 
 
+def test_folders_in_the_text_exist() -> None:
+    folders = [code for code in CODE if code.startswith("lab/")]
+    assert len(folders) > 5
+    assert all((ROOT / folder / "__init__.py").is_file() for folder in folders)
+
+
 def test_figures_name_scripts_that_exist_and_show_the_picture() -> None:
     figures = ROOT / "scripts" / "FIGURES.md"
     text = figures.read_text(encoding="utf-8")
