@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lab.diagnosis.causes import accepted
-from lab.diagnosis.causes.aborted import failure
+from lab.diagnosis.causes.aborted import failure, left, what_was_seen
 from lab.diagnosis.causes.certificate import (
     Case,
     Suspicion,
@@ -64,6 +64,11 @@ class _View:
     def alert(self) -> Alert | None:
         return self.outcome.alert.description if self.outcome.alert else None
 
+    @property
+    def silent(self) -> bool:
+        """Whether TCP ended, or TLS in order, and no alert said why."""
+        return self.alert is None and self.outcome.signal is not None
+
     def case(self, owner: Endpoint) -> Case:
         """The chain of ``owner``, as the other end received it."""
         summary, is_client = self.summary, owner is Endpoint.CLIENT
@@ -112,8 +117,11 @@ def _causes(view: _View) -> Iterator[Cause]:
             yield from _visible(view, Endpoint.CLIENT, f"HTTP answered {outcome.http_status}")
         yield accepted.refused_by_http(summary, outcome)
     elif outcome.result is Result.FAILED:
-        yield failure(view.events, summary, outcome)
-        if summary.server_hello and not (summary.request or summary.sealed or summary.resumed):
+        cause = failure(view.events, summary, outcome)
+        if cause is not None:
+            yield cause
+        unasked = summary.server_hello and not (summary.request or summary.resumed)
+        if outcome.handshake_accepted and unasked and not summary.sealed:
             yield accepted.not_mutual()
     elif outcome.by is Endpoint.SERVER:
         yield from _by_server(view)
@@ -122,11 +130,8 @@ def _causes(view: _View) -> Iterator[Cause]:
 
 
 def _unknown(outcome: Outcome) -> Cause:
-    seen = (
-        _what_was_seen(outcome)
-        if outcome.by and outcome.signal
-        else "no end of the connection was observed"
-    )
+    ended = outcome.by and outcome.signal
+    seen = what_was_seen(outcome) if ended else "no end of the connection was observed"
     return Cause(
         code="unknown",
         summary="inconclusive: what was observed does not show why the connection ended",
@@ -137,7 +142,7 @@ def _unknown(outcome: Outcome) -> Cause:
 
 
 def _by_server(view: _View) -> Iterator[Cause]:
-    summary, seen = view.summary, _what_was_seen(view.outcome)
+    summary, seen = view.summary, what_was_seen(view.outcome)
     if summary.server_hello is None:
         yield from _unnegotiated(view, seen)
     elif summary.client_chain:
@@ -147,9 +152,9 @@ def _by_server(view: _View) -> Iterator[Cause]:
             yield _no_certificate(view, seen)
         if view.client_has_certificate is not False:
             yield _no_fitting_certificate(summary, seen)
-        if view.alert is None:
+        if view.silent:
             yield _unexplained(view, seen)
-    elif view.alert is None:
+    elif view.silent:
         yield _unexplained(view, seen)
     else:
         yield _in_mid_handshake(summary, seen)
@@ -314,7 +319,7 @@ def _in_mid_handshake(summary: Evidence, seen: str) -> Cause:
 
 
 def _by_client(view: _View) -> Iterator[Cause]:
-    summary, seen = view.summary, _what_was_seen(view.outcome)
+    summary, seen = view.summary, what_was_seen(view.outcome)
     watched = view.outcome.client_handshake_returned is not None
     case = view.case(Endpoint.SERVER)
     blind = not watched and view.alert is not None and view.alert not in _PROTOCOL
@@ -323,13 +328,7 @@ def _by_client(view: _View) -> Iterator[Cause]:
     elif view.alert is not None:
         yield _protocol_failure(view, seen, view.outcome.exception)
     else:
-        yield Cause(
-            code="client-left",
-            summary="the client aborted the handshake",
-            evidence=(seen,),
-            reference="RFC 9846 section 6.1",
-            fix="read the client's error message or log",
-        )
+        yield left(view.outcome)
 
 
 def _protocol_failure(view: _View, seen: str, said: str) -> Cause:
@@ -350,14 +349,3 @@ def _protocol_failure(view: _View, seen: str, said: str) -> Cause:
         reference="RFC 9846 section 6.2",
         fix="look for incompatible settings, a bug in one implementation, or corrupted data",
     )
-
-
-def _what_was_seen(outcome: Outcome) -> str:
-    assert outcome.by is not None and outcome.signal is not None
-    if outcome.alert is not None:
-        alert = outcome.alert
-        did = f"sent the alert {alert.description} ({alert.description.value})"
-    else:
-        did = f"ended the connection with {outcome.signal.value} and no alert"
-    after = f" after the {outcome.by.other.value}'s {outcome.after}" if outcome.after else ""
-    return f"the {outcome.by.value} {did}{after}"

@@ -1,18 +1,20 @@
-"""The outcome: how a connection ended, who ended it, by what, and when.
+"""The judge of how a connection ended, who ended it, by what, and when.
 
-Rules: an outcome states what was seen; why it happened is ``diagnosis.py``'s to say. Nothing is
+Rules: an outcome states what was seen; why it happened is ``diagnose.py``'s to say. Nothing is
 concluded from an alert's number. An alert that an endpoint writes after the other one has already
-ended the connection is an echo, and a warning that ends nothing is no rejection.
+ended the connection is an echo, and a warning that ends nothing is no rejection. What is a limit of
+ours decides nothing.
 
 This module must not know where events come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from lab.diagnosis.results import Outcome, Result, Signal, http_status
+from lab.diagnosis.http_status import HTTP_REFUSALS, StatusReader
+from lab.diagnosis.results import Outcome, Result, Signal
 from lab.tls.code_points import AlertDescription, ExtensionType
 from lab.tls.events import (
     AlertSeen,
@@ -31,235 +33,273 @@ from lab.tls.events import (
     Undecoded,
     is_fatal,
 )
-from lab.tls.messages import (
-    CertificateRequest,
-    Finished,
-    NewSessionTicket,
-    ServerHello,
-)
+from lab.tls.messages import CertificateRequest, Finished, NewSessionTicket, ServerHello
 
-# The answers by which an HTTP server refuses a client for who it is: RFC 9110 sections 15.5.1,
-# 15.5.2 and 15.5.4, and nginx's own codes for a bad and for a missing certificate.
-HTTP_REFUSALS = frozenset({400, 401, 403, 495, 496})
+_FAILURES = frozenset({Fact.HANDSHAKE_FAILED, Fact.READ_FAILED, Fact.WRITE_FAILED, Fact.TIMED_OUT})
+_TCP_SIGNALS = (Signal.FIN, Signal.RST)
+# How many echoes and how many warnings an outcome names.
+_MOST_ALERTS = 64
+
+_Handshake = MessageSeen | SealedSeen | Undecoded
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Ending:
-    """The event that decided, read as a signal. ``position`` is its index among the events."""
+    """The event that decided, read as a signal; ``after`` is the other end's last message then."""
 
-    position: int
     result: Result
-    by: Endpoint | None
-    signal: Signal | None
-    alert: AlertSeen | None = None
-    http_status: int | None = None
+    by: Endpoint | None = None
+    signal: Signal | None = None
+    event: Event | None = None
+    after: _Handshake | None = None
 
 
-def judge(events: Sequence[Event]) -> Outcome:
-    """The outcome of a connection from all its events, in the order in which they were seen.
+def judge(events: Iterable[Event]) -> Outcome:
+    """Return the outcome of a connection from all its events, in the order in which they were seen.
 
     The events may be one end's, or both ends' merged: bytes as one of them saw them, and the local
     facts of both.
     """
-    tls13 = _is_tls13(events)
-    ending = _ending(events, tls13)
-    after, sealed = _last_message(events[: ending.position], ending.by)
-    closing = ending.alert is not None or ending.signal in (Signal.FIN, Signal.RST)
-    return Outcome(
-        result=ending.result,
-        by=ending.by,
-        signal=ending.signal,
-        alert=ending.alert,
-        http_status=ending.http_status,
-        after=after,
-        sealed=sealed,
-        client_handshake_returned=_returned(events, Endpoint.CLIENT),
-        server_handshake_returned=_returned(events, Endpoint.SERVER),
-        exception=_exception(events),
-        echoes=_echoes(events[ending.position + 1 :], ending, tls13) if closing else (),
-        warnings=tuple(_warnings(events, tls13)),
-    )
+    judge_of_connection = OutcomeJudge()
+    for event in events:
+        judge_of_connection.take(event)
+    return judge_of_connection.outcome
 
 
-def _ending(events: Sequence[Event], tls13: bool) -> _Ending:
-    """The first event that settles the matter; else what the last ones leave."""
-    for position, event in enumerate(events):
-        if isinstance(event, AlertSeen) and is_fatal(event, tls13=tls13):
-            return _Ending(
-                position, _broken_or_refused(events, position), event.endpoint, Signal.ALERT, event
-            )
-        if isinstance(event, NotTls):
-            return _Ending(position, Result.FAILED, event.endpoint, Signal.NOT_TLS)
-        if isinstance(event, LocalFact) and event.fact is Fact.TIMED_OUT:
-            return _Ending(position, Result.FAILED, event.endpoint.other, Signal.TIME_OUT)
-        if isinstance(event, StreamEnded):
-            return _ended(events, position, event, tls13)
-        if isinstance(event, ApplicationDataSeen) and event.endpoint is Endpoint.SERVER:
-            return _answered(events, position)
-    if _completion(events) is not None:
-        return _Ending(len(events), Result.ACCEPTED, None, None)
-    for position, event in enumerate(events):
-        # Last, because the ends themselves may have taken what our parser does not.
-        if isinstance(event, Malformed):
-            return _Ending(position, Result.FAILED, event.endpoint, Signal.MALFORMED)
-    return _Ending(len(events), Result.FAILED, None, None)
+class OutcomeJudge:
+    """Judges one connection, event by event; holds no more of it than its outcome needs.
 
-
-def _answered(events: Sequence[Event], position: int) -> _Ending:
-    """The server sent data, so TLS let the client in; HTTP may say otherwise."""
-    said = b"".join(
-        event.data
-        for event in events[position:]
-        if isinstance(event, ApplicationDataSeen) and event.endpoint is Endpoint.SERVER
-    )
-    status = http_status(said)
-    if status in HTTP_REFUSALS:
-        signal = Signal.HTTP_STATUS
-        return _Ending(position, Result.REJECTED, Endpoint.SERVER, signal, http_status=status)
-    return _Ending(position, Result.ACCEPTED, None, None, http_status=status)
-
-
-def _ended(events: Sequence[Event], position: int, event: StreamEnded, tls13: bool) -> _Ending:
-    """TCP ended and no fatal alert came before."""
-    before = events[:position]
-    # A reset may be seen first, and then the alert that it had overtaken.
-    behind = _fatal_alerts(events[position:], tls13)
-    alert = next((seen for seen in behind if seen.endpoint is event.endpoint), None)
-    if alert is not None:
-        result = _broken_or_refused(events, position)
-        return _Ending(position, result, event.endpoint, Signal.ALERT, alert)
-    # Whoever said goodbye first ended it; the other one only answered.
-    goodbye = next((at for at, seen in enumerate(before) if _is_close_notify(seen)), None)
-    if goodbye is not None:
-        return _parted(events, goodbye)
-    signal = Signal.RST if event.end is StreamEnd.RESET else Signal.FIN
-    if any(isinstance(seen, MessageSeen | SealedSeen | Undecoded) for seen in before):
-        return _Ending(position, _broken_or_refused(events, position), event.endpoint, signal)
-    # Before a single message has passed, nothing can have been refused.
-    return _Ending(position, Result.FAILED, event.endpoint, signal)
-
-
-def _parted(events: Sequence[Event], position: int) -> _Ending:
-    """The end came in order, by a close_notify at ``position``."""
-    by = events[position].endpoint
-    if _completion(events[:position]) is not None:
-        return _Ending(position, Result.ACCEPTED, None, Signal.CLOSE_NOTIFY)
-    # A client that leaves in order has heard neither yes nor no.
-    result = Result.REJECTED if by is Endpoint.SERVER else Result.FAILED
-    return _Ending(position, result, by, Signal.CLOSE_NOTIFY)
-
-
-def _broken_or_refused(events: Sequence[Event], position: int) -> Result:
-    """What an end without a goodbye means: after the handshake was accepted, no refusal.
-
-    Unless a certificate was asked for once more: after the handshake (RFC 9846 section 4.7.2), or
-    by renegotiation.
+    ``outcome`` may be asked at any time: it is what the events taken so far show. Taking an event
+    costs the same however many came before.
     """
-    accepted = _completion(events[:position])
-    if accepted is None:
-        return Result.REJECTED
-    asked_again = any(
-        isinstance(event, MessageSeen) and isinstance(event.message, CertificateRequest)
-        for event in events[accepted:position]
-    )
-    return Result.REJECTED if asked_again else Result.FAILED
 
+    def __init__(self) -> None:
+        self._tls13 = False
+        self._client_finished = False
+        self._changed: Endpoint | None = None
+        self._acceptance: Event | None = None
+        self._asked_again = False
+        self._last: dict[Endpoint, _Handshake] = {}
+        self._returned: dict[Endpoint, bool] = {}
+        self._failed: set[Endpoint] = set()
+        self._exceptions: dict[Endpoint, str] = {}
+        self._refusal: LocalFact | None = None
+        self._goodbye: _Ending | None = None
+        self._malformed: _Ending | None = None
+        self._ending: _Ending | None = None
+        self._status: StatusReader | None = None
+        self._echoes: list[AlertSeen] = []
+        self._warnings: list[AlertSeen] = []
 
-def _completion(events: Sequence[Event]) -> int | None:
-    """Where the server is known to have accepted the client's last flight; None: it is not.
-
-    In TLS 1.2 both ends' ChangeCipherSpec say so: the server sends its own only after it has
-    judged the client's certificate (RFC 5246 section 7.3). In TLS 1.3 the server's flight comes
-    before that; what tells is a ticket behind the client's Finished (RFC 9846 section 4.7.1), or
-    that the server's own handshake call returned.
-    """
-    tls13 = client_finished = False
-    changed: set[Endpoint] = set()
-    for position, event in enumerate(events):
-        if isinstance(event, LocalFact):
-            if event.fact is Fact.HANDSHAKE_RETURNED and event.endpoint is Endpoint.SERVER:
-                return position
-        elif isinstance(event, ChangeCipherSpecSeen):
-            changed.add(event.endpoint)
-            if len(changed) == 2 and not tls13:
-                return position
-        elif isinstance(event, MessageSeen):
-            if isinstance(event.message, ServerHello):
-                tls13 = event.message.has(ExtensionType.SUPPORTED_VERSIONS)
-            elif isinstance(event.message, Finished) and event.endpoint is Endpoint.CLIENT:
-                client_finished = True
-            elif isinstance(event.message, NewSessionTicket) and tls13 and client_finished:
-                return position
-    return None
-
-
-def _is_tls13(events: Sequence[Event]) -> bool:
-    return any(
-        isinstance(event, MessageSeen)
-        and isinstance(event.message, ServerHello)
-        and event.message.has(ExtensionType.SUPPORTED_VERSIONS)
-        for event in events
-    )
-
-
-def _is_close_notify(event: Event) -> bool:
-    return isinstance(event, AlertSeen) and event.description == AlertDescription.CLOSE_NOTIFY
-
-
-def _last_message(events: Sequence[Event], by: Endpoint | None) -> tuple[str, bool]:
-    """The other end's last handshake message, and whether it was sealed."""
-    if by is None:
-        return "", False
-    for event in reversed(events):
-        if event.endpoint is not by.other:
-            continue
+    def take(self, event: Event) -> None:
+        """Take the next event."""
         if isinstance(event, MessageSeen):
-            return event.message.name, False
-        if isinstance(event, Undecoded):
-            return event.name if event.message is not None else "bytes, not decoded here", False
-        if isinstance(event, SealedSeen):
-            named = event.inference.startswith(("a ", "an "))
-            sealed = f"an encrypted record of {event.length} bytes"
-            return event.inference if named else sealed, True
-    return "", False
+            self._take_message(event)
+        elif isinstance(event, LocalFact):
+            self._take_fact(event)
+        elif isinstance(event, SealedSeen | Undecoded):
+            self._last[event.endpoint] = event
+        elif isinstance(event, ChangeCipherSpecSeen):
+            self._take_change(event)
+        elif isinstance(event, AlertSeen):
+            self._take_alert(event)
+        elif isinstance(event, ApplicationDataSeen):
+            self._take_data(event)
+        elif isinstance(event, StreamEnded):
+            self._take_end(event)
+        elif isinstance(event, NotTls):
+            self._end(Result.FAILED, event.endpoint, Signal.NOT_TLS, event)
+        elif isinstance(event, Malformed) and self._malformed is None:
+            self._malformed = self._ending_by(
+                Result.FAILED, event.endpoint, Signal.MALFORMED, event
+            )
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome as far as the events tell."""
+        ending = self._ending or self._what_is_left()
+        after, sealed = _name(ending.after if ending.by else None)
+        alert = ending.event if ending.signal is Signal.ALERT else None
+        assert alert is None or isinstance(alert, AlertSeen)
+        exceptions = self._exceptions
+        return Outcome(
+            result=ending.result,
+            by=ending.by,
+            signal=ending.signal,
+            alert=alert,
+            http_status=self._status.status if self._status else None,
+            handshake_accepted=self._accepted,
+            after=after,
+            sealed=sealed,
+            client_handshake_returned=self._returned.get(Endpoint.CLIENT),
+            server_handshake_returned=self._returned.get(Endpoint.SERVER),
+            exception=exceptions.get(Endpoint.CLIENT, exceptions.get(Endpoint.SERVER, "")),
+            echoes=tuple(self._echoes),
+            warnings=tuple(self._warnings),
+            decided_by=ending.event,
+        )
+
+    @property
+    def _accepted(self) -> bool:
+        return self._acceptance is not None or self._status is not None
+
+    def _what_is_left(self) -> _Ending:
+        """Return the ending where no event was the end."""
+        if self._acceptance is not None:
+            return _Ending(result=Result.ACCEPTED, event=self._acceptance)
+        if self._refusal is not None:
+            refusal = self._refusal
+            return self._ending_by(Result.REJECTED, refusal.endpoint, None, refusal)
+        # Last, because the ends themselves may have taken what our parser does not.
+        return self._malformed or _Ending(result=Result.FAILED)
+
+    def _ending_by(
+        self, result: Result, by: Endpoint, signal: Signal | None, event: Event
+    ) -> _Ending:
+        return _Ending(
+            result=result, by=by, signal=signal, event=event, after=self._last.get(by.other)
+        )
+
+    def _end(self, result: Result, by: Endpoint, signal: Signal, event: Event) -> None:
+        if self._ending is None:
+            self._ending = self._ending_by(result, by, signal, event)
+
+    def _take_message(self, event: MessageSeen) -> None:
+        message = event.message
+        if isinstance(message, ServerHello):
+            self._tls13 = message.has(ExtensionType.SUPPORTED_VERSIONS)
+        elif isinstance(message, Finished):
+            self._client_finished |= event.endpoint is Endpoint.CLIENT
+        elif isinstance(message, NewSessionTicket):
+            # In TLS 1.3 the server's flight comes before it judges the client's certificate; a
+            # ticket behind the client's Finished comes after that (RFC 9846 section 4.7.1).
+            if self._tls13 and self._client_finished:
+                self._accept(event)
+        elif isinstance(message, CertificateRequest):
+            self._asked_again |= self._acceptance is not None
+        self._last[event.endpoint] = event
+
+    def _take_change(self, event: ChangeCipherSpecSeen) -> None:
+        """In TLS 1.2 the server sends its own only after it has judged the client's certificate.
+
+        So both ends' show that it accepted the client (RFC 5246 section 7.3).
+        """
+        self._changed = self._changed or event.endpoint
+        if event.endpoint is not self._changed and not self._tls13:
+            self._accept(event)
+
+    def _accept(self, event: Event) -> None:
+        """Remember by which event the server is known to have accepted the client's last flight."""
+        if self._acceptance is None:
+            self._acceptance = event
+
+    def _take_fact(self, event: LocalFact) -> None:
+        endpoint, fact = event.endpoint, event.fact
+        returned = fact is Fact.HANDSHAKE_RETURNED
+        self._returned[endpoint] = self._returned.get(endpoint, False) or returned
+        if fact in _FAILURES:
+            self._exceptions.setdefault(endpoint, event.reason)
+        if returned and endpoint is Endpoint.SERVER:
+            self._accept(event)
+        elif fact is Fact.TIMED_OUT:
+            self._end(Result.FAILED, endpoint.other, Signal.TIME_OUT, event)
+        elif fact is Fact.HANDSHAKE_FAILED:
+            self._failed.add(endpoint)
+        elif fact is Fact.CERTIFICATE_REFUSED:
+            self._refusal = self._refusal or event
+
+    def _take_alert(self, event: AlertSeen) -> None:
+        ending = self._ending
+        if event.description == AlertDescription.CLOSE_NOTIFY:
+            if self._goodbye is None:
+                self._goodbye = self._goodbye_by(event)
+        elif not is_fatal(event, tls13=self._tls13):
+            _append(self._warnings, event)
+        elif ending is None:
+            self._end(self._broken_or_refused(), event.endpoint, Signal.ALERT, event)
+        elif ending.signal in _TCP_SIGNALS and event.endpoint is ending.by:
+            # A reset may be seen first, and then the alert that it had overtaken.
+            self._ending = replace(
+                ending, result=self._broken_or_refused(), signal=Signal.ALERT, event=event
+            )
+        elif ending.signal is Signal.ALERT or ending.signal in _TCP_SIGNALS:
+            _append(self._echoes, event)
+
+    def _goodbye_by(self, event: AlertSeen) -> _Ending:
+        """Read a close_notify as the end that it is if TCP ends behind it."""
+        if self._acceptance is not None:
+            return _Ending(result=Result.ACCEPTED, signal=Signal.CLOSE_NOTIFY, event=event)
+        # A client that leaves in order has heard neither yes nor no.
+        by_server = event.endpoint is Endpoint.SERVER
+        result = Result.REJECTED if by_server else Result.FAILED
+        return self._ending_by(result, event.endpoint, Signal.CLOSE_NOTIFY, event)
+
+    def _take_end(self, event: StreamEnded) -> None:
+        """TCP ended; whoever sent close_notify first ended it, the other one only answered."""
+        if self._ending is None and self._goodbye is not None:
+            self._ending = self._goodbye
+            return
+        signal = Signal.RST if event.end is StreamEnd.RESET else Signal.FIN
+        result = Result.FAILED
+        # Before a single message has passed, nothing can have been refused.
+        if self._last and self._refuses_by_leaving(event.endpoint):
+            result = self._broken_or_refused()
+        self._end(result, event.endpoint, signal, event)
+
+    def _refuses_by_leaving(self, endpoint: Endpoint) -> bool:
+        """Return whether an end that closes TCP without an alert refuses the other by that.
+
+        Servers do refuse in this way; a client may as well have crashed, or be a port scanner. An
+        end that is watched says itself whether its handshake failed.
+        """
+        if endpoint in self._failed or (self._refusal and self._refusal.endpoint is endpoint):
+            return True
+        watched = endpoint in self._returned
+        return endpoint is Endpoint.SERVER and (self._asked_again or not watched)
+
+    def _broken_or_refused(self) -> Result:
+        """Return what an end without close_notify means: after acceptance, no refusal.
+
+        Unless a certificate was asked for once more: after the handshake (RFC 9846 section 4.7.2),
+        or by renegotiation.
+        """
+        refused = self._acceptance is None or self._asked_again
+        return Result.REJECTED if refused else Result.FAILED
+
+    def _take_data(self, event: ApplicationDataSeen) -> None:
+        """Where the server sends data, TLS let the client in; HTTP may say otherwise."""
+        if event.endpoint is not Endpoint.SERVER:
+            return
+        if self._ending is None:
+            self._status = StatusReader()
+            after = self._last.get(Endpoint.CLIENT)
+            self._ending = _Ending(result=Result.ACCEPTED, event=event, after=after)
+        reader = self._status
+        if reader is not None and not reader.done:
+            reader.feed(event.data)
+            if reader.status in HTTP_REFUSALS:
+                self._ending = replace(
+                    self._ending,
+                    result=Result.REJECTED,
+                    by=Endpoint.SERVER,
+                    signal=Signal.HTTP_STATUS,
+                    event=event,
+                )
 
 
-def _returned(events: Sequence[Event], endpoint: Endpoint) -> bool | None:
-    facts = [
-        event.fact
-        for event in events
-        if isinstance(event, LocalFact) and event.endpoint is endpoint
-    ]
-    return Fact.HANDSHAKE_RETURNED in facts if facts else None
+def _append(alerts: list[AlertSeen], alert: AlertSeen) -> None:
+    if len(alerts) < _MOST_ALERTS:
+        alerts.append(alert)
 
 
-def _exception(events: Sequence[Event]) -> str:
-    """What a watched end's library said: the client's if it said anything, else the server's."""
-    failures = (Fact.HANDSHAKE_FAILED, Fact.READ_FAILED, Fact.WRITE_FAILED, Fact.TIMED_OUT)
-    said = {
-        event.endpoint: event.reason
-        for event in reversed(events)
-        if isinstance(event, LocalFact) and event.fact in failures
-    }
-    return said.get(Endpoint.CLIENT, said.get(Endpoint.SERVER, ""))
-
-
-def _echoes(events: Sequence[Event], ending: _Ending, tls13: bool) -> tuple[AlertSeen, ...]:
-    """Alerts of the other end, or of an end that had only closed, after it was over."""
-    return tuple(alert for alert in _fatal_alerts(events, tls13) if alert is not ending.alert)
-
-
-def _fatal_alerts(events: Sequence[Event], tls13: bool) -> list[AlertSeen]:
-    return [
-        event for event in events if isinstance(event, AlertSeen) and is_fatal(event, tls13=tls13)
-    ]
-
-
-def _warnings(events: Sequence[Event], tls13: bool) -> list[AlertSeen]:
-    return [
-        event
-        for event in events
-        if isinstance(event, AlertSeen)
-        and not is_fatal(event, tls13=tls13)
-        and event.description != AlertDescription.CLOSE_NOTIFY
-    ]
+def _name(event: _Handshake | None) -> tuple[str, bool]:
+    """Return the name of a handshake message, and whether it was sealed."""
+    if event is None:
+        return "", False
+    if isinstance(event, MessageSeen):
+        return event.message.name, False
+    if isinstance(event, Undecoded):
+        return event.name if event.message is not None else "bytes, not decoded here", False
+    named = event.inference.startswith(("a ", "an "))
+    sealed = f"an encrypted record of {event.length} bytes"
+    return event.inference if named else sealed, True

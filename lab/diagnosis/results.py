@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import enum
-import re
 from dataclasses import dataclass
 
-from lab.tls.events import AlertSeen, Endpoint
-
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: |\r)")
+from lab.tls.events import AlertSeen, Endpoint, Event
 
 
 class Result(enum.Enum):
@@ -39,13 +36,16 @@ class Outcome:
     * ``by`` is the end that rejected the other or broke off; None where neither did.
     * ``signal`` is how it did that, ``alert`` the alert and ``http_status`` the status where it
       was one. Where TLS came to its end in order, ``signal`` may be CLOSE_NOTIFY or None.
+    * ``handshake_accepted`` tells that the server is known to have accepted the client's last
+      flight.
     * ``after`` names the last handshake message of the other end that lies before the signal,
       ``sealed`` tells that it was encrypted and could not be read.
     * ``client_handshake_returned`` and ``server_handshake_returned`` tell of each end's own
       handshake call; None where that end was not watched.
     * ``exception`` is the wording of the watched client's library, or the server's, "" if none.
     * ``echoes`` are alerts that were written after the connection was already over, ``warnings``
-      alerts that end nothing.
+      alerts that end nothing; the first of each.
+    * ``decided_by`` is the event that decided; None where it was that nothing more came.
     """
 
     result: Result
@@ -53,6 +53,7 @@ class Outcome:
     signal: Signal | None = None
     alert: AlertSeen | None = None
     http_status: int | None = None
+    handshake_accepted: bool = False
     after: str = ""
     sealed: bool = False
     client_handshake_returned: bool | None = None
@@ -60,6 +61,7 @@ class Outcome:
     exception: str = ""
     echoes: tuple[AlertSeen, ...] = ()
     warnings: tuple[AlertSeen, ...] = ()
+    decided_by: Event | None = None
 
     @property
     def accepted(self) -> bool:
@@ -86,17 +88,3 @@ class Cause:
     evidence: tuple[str, ...]
     reference: str
     fix: str
-
-
-def http_status(data: bytes) -> int | None:
-    """The status of the first final HTTP/1.1 response in ``data`` (RFC 9112 section 4).
-
-    Informational responses (RFC 9110 section 15.2) are passed over. None: there is none, or not
-    yet.
-    """
-    while (found := _STATUS_LINE.match(data)) is not None:
-        status = int(found.group(1))
-        if status >= 200:
-            return status
-        data = data.partition(b"\r\n\r\n")[2]
-    return None

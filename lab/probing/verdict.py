@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.results import Outcome, Result, Signal, http_status
+from lab.diagnosis.http_status import http_status
+from lab.diagnosis.results import Outcome, Result, Signal
 from lab.probing.attempt import ScenarioTrace, deviations
 from lab.probing.presentation import key_not_taken, why_not_presented
 from lab.probing.results import Finding, ScenarioDescription, Verdict

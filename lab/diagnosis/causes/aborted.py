@@ -22,6 +22,7 @@ from lab.tls.events import (
     MessageSeen,
     NotTls,
     Protocol,
+    SealedSeen,
     Undecoded,
     Unfinished,
     WireEvent,
@@ -31,8 +32,8 @@ from lab.tls.events import (
 _MOST = 100
 
 
-def failure(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cause:
-    """The cause of an outcome that is neither acceptance nor rejection."""
+def failure(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cause | None:
+    """Return the cause of an outcome that is neither acceptance nor rejection; None: not known."""
     whose = outcome.by.value if outcome.by else "other end"
     if outcome.signal is Signal.NOT_TLS:
         return _no_tls(events, whose)
@@ -41,19 +42,17 @@ def failure(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cau
         return _no_completion(events, summary, outcome.by)
     if outcome.signal is Signal.MALFORMED:
         return _malformed(events, whose)
-    if outcome.signal is Signal.CLOSE_NOTIFY:
-        return Cause(
-            code="no-verdict",
-            summary="the client closed the connection before the server accepted or rejected it",
-            evidence=("the server sent no application data, no session ticket and no alert",),
-            reference="RFC 9846 section 4.5.3",
-            fix="send a request and read the response",
-        )
+    if outcome.handshake_accepted:
+        return _broken_off(outcome, whose)
     undecoded = next((event for event in events if isinstance(event, Undecoded)), None)
     if undecoded is not None and (outcome.signal is None or summary.server_hello is None):
         return _not_decoded(undecoded)
-    if summary.server_hello is not None:
-        return _broken_off(outcome, whose)
+    if outcome.signal is None:
+        return None
+    if outcome.signal is Signal.CLOSE_NOTIFY:
+        return _no_verdict()
+    if any(isinstance(event, MessageSeen | SealedSeen) for event in events):
+        return left(outcome)
     return Cause(
         code="closed-at-once",
         summary=f"the {whose} closed the connection before any TLS message",
@@ -62,6 +61,43 @@ def failure(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cau
         ),
         reference="RFC 9846 section 4",
         fix="check that the port serves TLS, and whether a proxy or firewall is in the path",
+    )
+
+
+def left(outcome: Outcome) -> Cause:
+    """Return the cause where an end aborted the handshake and did not say why."""
+    assert outcome.by is not None
+    whose = outcome.by.value
+    return Cause(
+        code=f"{whose}-left",
+        summary=f"the {whose} aborted the handshake",
+        evidence=(what_was_seen(outcome),),
+        reference="RFC 9846 section 6.1",
+        fix=f"read the {whose}'s error message or log",
+    )
+
+
+def what_was_seen(outcome: Outcome) -> str:
+    """Return the signal in a sentence: who ended the connection, by what, after which message."""
+    assert outcome.by is not None
+    if outcome.alert is not None:
+        alert = outcome.alert
+        did = f"sent the alert {alert.description} ({alert.description.value})"
+    elif outcome.signal is None:
+        did = f"reported that it rejected the {outcome.by.other.value}'s certificate"
+    else:
+        did = f"ended the connection with {outcome.signal.value} and no alert"
+    after = f" after the {outcome.by.other.value}'s {outcome.after}" if outcome.after else ""
+    return f"the {outcome.by.value} {did}{after}"
+
+
+def _no_verdict() -> Cause:
+    return Cause(
+        code="no-verdict",
+        summary="the client closed the connection before the server accepted or rejected it",
+        evidence=("the server sent no application data, no session ticket and no alert",),
+        reference="RFC 9846 section 4.5.3",
+        fix="send a request and read the response",
     )
 
 

@@ -231,7 +231,7 @@ SETTING_SCENARIOS = (
     _setting(
         "leaves-after-server-hello",
         _hello(HelloChange(), HelloChange()),
-        ended(Result.REJECTED, Endpoint.CLIENT, Signal.FIN),
+        ended(Result.FAILED, Endpoint.CLIENT, Signal.FIN),
         "client-left",
         sentence="The client closes the connection at the ServerHello",
         made="OpenSSL's ClientHello, and FIN at the first bytes of the server's flight",

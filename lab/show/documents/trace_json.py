@@ -3,9 +3,9 @@
 Rules: the document is complete, the sequence diagram is not: every field of every message is in
 it, under its RFC's name. Bytes are hexadecimal; a code point is its number with the registry's
 name; host and protocol names are text, each byte one character. Times are seconds since the start
-of the trace. Absent values are null. Of application data there is only the length, the first
-bytes and, of HTTP, the first line. Text is as the peers sent it, escaped as JSON
-requires.
+of the trace. The outcome's ``decided_by`` is the index of an event. Absent values are null. Of
+application data there is only the length, the first bytes and, of HTTP, the first line. Text is as
+the peers sent it, escaped as JSON requires.
 
 This module must not know who prints the document, nor how.
 """
@@ -21,7 +21,6 @@ from datetime import datetime
 from functools import singledispatch
 from importlib import resources
 
-from lab.diagnosis.results import Outcome
 from lab.show.text.details import start_line
 from lab.tls.code_point import CodePoint, CodePoints
 from lab.tls.events import (
@@ -64,16 +63,19 @@ def _trace(trace: Trace) -> dict[str, object]:
         "negotiated_version": _name(trace.negotiated_version),
         "client_certificate": None if certificate is None else _certificate(certificate),
         "events": [_event(event, trace.start) for event in trace.events],
-        "outcome": _outcome(trace.outcome),
+        "outcome": _outcome(trace),
         "diagnosis": [_fields(cause) for cause in trace.causes],
     }
 
 
-def _outcome(outcome: Outcome) -> dict[str, object]:
-    return _fields(outcome) | {
+def _outcome(trace: Trace) -> dict[str, object]:
+    outcome = trace.outcome
+    places = (at for at, event in enumerate(trace.events) if event is outcome.decided_by)
+    return _fields(dataclasses.replace(outcome, decided_by=None)) | {
         "alert": None if outcome.alert is None else _alert(outcome.alert),
         "echoes": [_alert(alert) for alert in outcome.echoes],
         "warnings": [_alert(alert) for alert in outcome.warnings],
+        "decided_by": next(places, None),
     }
 
 

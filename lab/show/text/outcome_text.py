@@ -11,21 +11,10 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from lab.diagnosis.results import Cause, Outcome, Result, Signal, http_status
+from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.show.text.details import bounded, headline, subject
 from lab.show.text.paper import Paper
-from lab.tls.code_points import AlertDescription
-from lab.tls.events import (
-    AlertSeen,
-    ApplicationDataSeen,
-    Event,
-    Fact,
-    LocalFact,
-    Malformed,
-    NotTls,
-    StreamEnd,
-    StreamEnded,
-)
+from lab.tls.events import AlertSeen
 from lab.tracing.results import Trace
 
 STYLES = {Result.ACCEPTED: "bold green", Result.REJECTED: "bold red", Result.FAILED: "bold red"}
@@ -71,42 +60,14 @@ def verdict(trace: Trace, paper: Paper) -> Iterator[Text]:
         yield from _cause(cause, f"{number}." if numbered else "", paper)
 
 
-def decisive(trace: Trace) -> Event | None:
-    """The event by which the connection was refused or failed; None where none was."""
-    outcome = trace.outcome
-    if outcome.result is Result.ACCEPTED:
-        return None
-    if outcome.alert is not None:
-        return outcome.alert
-    return next((event for event in trace.events if _decides(event, outcome)), None)
-
-
-def _decides(event: Event, outcome: Outcome) -> bool:
-    if outcome.signal is Signal.TIME_OUT:
-        return isinstance(event, LocalFact) and event.fact is Fact.TIMED_OUT
-    if event.endpoint is not outcome.by:
-        return False
-    if isinstance(event, StreamEnded):
-        return outcome.signal is (Signal.RST if event.end is StreamEnd.RESET else Signal.FIN)
-    if isinstance(event, AlertSeen):
-        closes = event.description == AlertDescription.CLOSE_NOTIFY
-        return outcome.signal is Signal.CLOSE_NOTIFY and closes
-    if isinstance(event, ApplicationDataSeen):
-        status = http_status(event.data)
-        return outcome.signal is Signal.HTTP_STATUS and status == outcome.http_status
-    if isinstance(event, NotTls):
-        return outcome.signal is Signal.NOT_TLS
-    return isinstance(event, Malformed) and outcome.signal is Signal.MALFORMED
-
-
 def result_words(outcome: Outcome) -> str:
     """How it ended, and by whom: "rejected by the server"."""
     if outcome.result is Result.ACCEPTED:
         return "accepted"
+    if outcome.result is Result.REJECTED and outcome.by is not None:
+        return f"rejected by the {outcome.by.value}"
     if outcome.by is None or outcome.signal is None:
         return f"{outcome.result.value}: the handshake was not completed"
-    if outcome.result is Result.REJECTED:
-        return f"rejected by the {outcome.by.value}"
     return f"failed: the {outcome.by.value} {_DEEDS[outcome.signal]}"
 
 

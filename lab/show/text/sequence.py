@@ -16,7 +16,7 @@ from typing import TextIO
 
 from rich.text import Text
 
-from lab.diagnosis.results import Signal
+from lab.diagnosis.results import Result, Signal
 from lab.show.text.canvas import Canvas
 from lab.show.text.details import (
     Detail,
@@ -24,7 +24,7 @@ from lab.show.text.details import (
     headline,
     reason,
 )
-from lab.show.text.outcome_text import decisive, title, verdict
+from lab.show.text.outcome_text import title, verdict
 from lab.show.text.paper import Paper, print_drawing
 from lab.tls.events import (
     AlertSeen,
@@ -89,13 +89,14 @@ class _Picture:
     def __init__(self, trace: Trace, paper: Paper) -> None:
         self._trace = trace
         self._canvas = Canvas(paper)
-        self._decisive = decisive(trace)
+        refused_or_failed = trace.outcome.result is not Result.ACCEPTED
+        self._decisive = trace.outcome.decided_by if refused_or_failed else None
         self._before: Event | None = None
 
     def draw(self, run: Sequence[Event]) -> None:
         """Draw the first event of ``run``, and count the others."""
         event = run[0]
-        framed = event == self._decisive
+        framed = event is self._decisive
         if self._before is not None and (framed or self._breaks(self._before, event)):
             self._canvas.gap()
         if isinstance(event, LocalFact):
@@ -113,7 +114,7 @@ class _Picture:
 
     def _breaks(self, before: Event, event: Event) -> bool:
         """Return whether a gap belongs between two events: after a flight, at the decisive one."""
-        if before == self._decisive:
+        if before is self._decisive:
             return True
         for kind in (LocalFact, StreamEnded):
             if isinstance(before, kind) or isinstance(event, kind):

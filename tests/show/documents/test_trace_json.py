@@ -77,6 +77,7 @@ def test_a_refusal_in_each_version(refused12: Trace, refused13: Trace) -> None:
         "signal": "alert",
         "alert": {"level": "fatal", "number": 40, "name": "handshake_failure"},
         "http_status": None,
+        "handshake_accepted": False,
         "after": "Finished",
         "sealed": False,
         "client_handshake_returned": False,
@@ -84,6 +85,7 @@ def test_a_refusal_in_each_version(refused12: Trace, refused13: Trace) -> None:
         "exception": "ALERT_HANDSHAKE_FAILURE",
         "echoes": [],
         "warnings": [],
+        "decided_by": [event["type"] for event in first["events"]].index("alert_seen"),
     }
     assert second["outcome"]["alert"]["number"] == 116
     assert second["outcome"]["client_handshake_returned"] is True
