@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from lab.pki.files.set_writing import write_set
 from lab.pki.requests import KeyType, SetPlan
 from tests.support.doors import Crew
+from tests.support.harness import Identities, make_identities
 
 # How fast the machine makes examples is no property of what is tested.
 settings.register_profile("lab", suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -33,6 +34,12 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lab") / "certs"
     write_set(folder, SetPlan(key_type=KeyType.EC), now=datetime.now(timezone.utc))
     return folder
+
+
+@pytest.fixture(scope="session")
+def identities(tmp_path_factory: pytest.TempPathFactory) -> Identities:
+    """A server and clients, good and bad, with their files."""
+    return make_identities(tmp_path_factory.mktemp("identities"))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ REQUIREMENTS = {
     "rich": "rich",
 }
 _IMPORTING = ("lab", "importlib", "_frozen_importlib", "_frozen_importlib_external")
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 _VENV = os.path.join(_ROOT, ".venv")
 _DEMO = os.path.join(_ROOT, "scripts", "demo.py")
 _CANNOT = 2

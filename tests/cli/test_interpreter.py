@@ -91,7 +91,7 @@ def test_a_package_without_the_project_around_it(clone: Path) -> None:
 def test_an_import_never_ends_the_process(clone: Path) -> None:
     """Not even that of a program whose package is being looked for by -m."""
     (clone / "program").mkdir()
-    (clone / "program" / "__init__.py").write_text("import lab\nfrom lab import interpreter\n")
+    (clone / "program" / "__init__.py").write_text("import lab\nfrom lab.cli import interpreter\n")
     (clone / "program" / "__main__.py").write_text("print('ran')\n")
     done = bare("-m", "program", "-m", "lab", cwd=clone)
     assert (done.code, done.out, done.err) == (0, "ran\n", "")
@@ -99,7 +99,7 @@ def test_an_import_never_ends_the_process(clone: Path) -> None:
     assert (done.code, done.err) == (0, "")
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "interpreter.py"])
+@pytest.mark.parametrize("name", ["__init__.py", "cli/__init__.py", "cli/interpreter.py"])
 def test_what_checks_the_version_parses_on_an_old_python(name: str) -> None:
     text = (ROOT / "lab" / name).read_text(encoding="utf-8")
     ast.parse(text, feature_version=(3, 6))

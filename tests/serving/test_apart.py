@@ -46,7 +46,7 @@ async def test_who_stops_waiting_stops_no_work() -> None:
 
 _HANGS = """
 import asyncio, sys, threading
-from lab.service.apart import Apart
+from lab.serving.apart import Apart
 
 async def main():
     apart, begun = Apart("test"), threading.Event()

@@ -8,13 +8,8 @@ import pytest
 
 from lab.tls.code_points import ProtocolVersion
 from lab.tracing.results import Trace
-from tests.support.harness import Identities, make_identities
+from tests.support.harness import Identities
 from tests.support.traces import handshake
-
-
-@pytest.fixture(scope="package")
-def identities(tmp_path_factory: pytest.TempPathFactory) -> Identities:
-    return make_identities(tmp_path_factory.mktemp("identities"))
 
 
 @pytest.fixture

@@ -6,13 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import Identities, make_identities
 from tests.tls.rfc8448 import TRACES, Trace
-
-
-@pytest.fixture(scope="session")
-def identities(tmp_path_factory: pytest.TempPathFactory) -> Identities:
-    return make_identities(tmp_path_factory.mktemp("identities"))
 
 
 @pytest.fixture

@@ -344,9 +344,9 @@ async def test_an_opening_that_is_cancelled_leaves_nothing_open(tmp_path: Path, 
 _FILL = """
 import asyncio, os, sys
 from pathlib import Path
-from lab.service.sqlite_file import claimed
-from lab.service.sqlite_store import SqliteStore
-from lab.service.store import StoreUnavailable
+from lab.todo.sqlite_file import claimed
+from lab.todo.sqlite_store import SqliteStore
+from lab.todo.store import StoreUnavailable
 
 async def until_full(store):
     kept = []

@@ -190,8 +190,8 @@ async def test_close_finishes_what_is_in_flight_and_leaves_no_thread_or_task(
 _WORKER = """
 import asyncio, sys
 from pathlib import Path
-from lab.service.sqlite_file import claimed
-from lab.service.sqlite_store import SqliteStore
+from lab.todo.sqlite_file import claimed
+from lab.todo.sqlite_store import SqliteStore
 
 async def main(path, name, count):
     print("ready", flush=True)
