@@ -1,7 +1,7 @@
 """A laboratory for mutual TLS: see each handshake message, and why a client is refused.
 
-Rules: this file and ``lab.cli.interpreter`` must parse on Python 3.6, or an old interpreter would show
-a traceback in place of the line that says which one to use.
+Rules: this file and ``lab.cli.interpreter`` must parse on Python 3.6, or an old interpreter would
+show a traceback in place of the line that says which one to use.
 """
 
 import sys

@@ -118,7 +118,7 @@ BAD = [
     ("server --port 65536", "argument --port: '65536' is no port: a number from 0 to 65535"),
     ("server --workers two", "argument --workers: 'two' is no whole number from 1"),
     ("server --decode-share 101", "argument --decode-share: '101' is no percentage"),
-    ("server --store redis", "argument --store: a store is memory or sqlite:PATH, not 'redis'"),
+    ("server --store redis", "argument --store: 'redis' is not a store; use memory or sqlite:PATH"),
     ("server --client-auth maybe", "argument --client-auth: invalid choice: 'maybe'"),
     ("server --certs cetrs", "cetrs: no such folder (did you mean certs?)"),
     ("server 8443", "unexpected argument: 8443"),
