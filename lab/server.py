@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from functools import partial
 
 from lab.cli.command_line import port_number
 from lab.cli.identity_options import named_folder
@@ -18,17 +17,8 @@ from lab.cli.server_options import limits_of, parser
 from lab.http import log_entries
 from lab.pki.errors import PkiError
 from lab.pki.files.set_writing import ensure_set
-from lab.serving.process import (
-    CannotServe,
-    Runner,
-    Serving,
-    runner,
-    serve,
-    serve_as_member,
-    serve_by_workers,
-)
+from lab.serving.process import CannotServe, Serving, runner, serve
 from lab.serving.server_files import ServerFiles
-from lab.serving.workers import Member
 from lab.show.text.handshake_log import StageLog
 from lab.show.text.log_format import JsonFormatter, TextFormatter
 from lab.stream.contexts import ClientAuth, TlsVersion
@@ -51,22 +41,12 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.server
         return refuse(DOOR, f"--min-tls {options.min_tls} is above --max-tls {options.max_tls}")
     log_to_stderr(options.log_format, verbose=options.verbose)
     try:
-        start = runner(options.loop)
-        settings = serving(options)
-        if options.workers == 1:
-            return _serve(start, settings)
-        return serve_by_workers(settings, options.workers, partial(_serve, start))
+        run_loop = runner(options.loop)
+        run_loop(serve(serving(options)))
     except (NotAName, PkiError, CannotServe) as error:
         return refuse(DOOR, str(error))
     except KeyboardInterrupt:  # before the handlers were in place
         return 130
-
-
-def _serve(start: Runner, settings: Serving, member: Member | None = None) -> int:
-    try:
-        start(serve(settings) if member is None else serve_as_member(settings, member))
-    except (CannotServe, PkiError) as error:
-        return refuse(DOOR, str(error))
     return 0
 
 
@@ -104,6 +84,7 @@ def serving(options: argparse.Namespace) -> Serving:
         decode_share=None if options.verbose else options.decode_share,
         store=options.store,
         monitor_port=options.monitor_port,
+        reuse_port=options.reuse_port,
         handshake_log=_handshake_log,
     )
 

@@ -24,7 +24,7 @@ from demo import Server
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(console|text log (?P<log>[a-z]+))\n(?P<body>.*?)^```$", re.M | re.S)
-PORT, MONITOR_PORT = "8443", "9090"  # as the document writes them
+PORT = "8443"  # as the document writes it
 START = ".venv/bin/python -m lab.server"
 
 # The lines of an output that are shown, by what its command contains; the others are left out.
@@ -38,8 +38,6 @@ MAIN_LINES = {
     "lab.client": r"Connecting|HTTP|Authenticated",
     "lab.trace 127": r"^✗ rejected|^  (signal|after|client)  |^   (?!see)\w|was valid",
     "curl --silent --cacert": r"client|message|id",
-    "--monitor-port": r"listening|Monitor",
-    "healthz": r"status",
     "lab.probe 127": r"^scenario|  1\.[23]  |all is as it should be",
 }
 # For each log: the lines of it that are shown, as a pattern.
@@ -75,7 +73,7 @@ class Runner:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = {PORT: free_port(), MONITOR_PORT: free_port()}
+        self._ports = {PORT: free_port()}
         self._environment = {
             **os.environ,
             "PYTHONIOENCODING": "utf-8",

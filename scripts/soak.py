@@ -35,7 +35,7 @@ from soak_faults import (  # noqa: E402
     full_house,
 )
 from soak_report import Report  # noqa: E402
-from soak_server import PLACES, WORKERS, CannotSoak, Server, running  # noqa: E402
+from soak_server import PLACES, CannotSoak, Server, running  # noqa: E402
 
 from lab.pki.files.set_writing import write_set  # noqa: E402
 from lab.pki.requests import KeyType, SetPlan  # noqa: E402
@@ -108,7 +108,7 @@ class Soak:
             aim=self.aim,
             rng=self.rng,
             refusals=report.refusals,
-            workers=self.server.workers(),
+            pid=self.server.process.pid,
         )
         draws: list[Callable[[], str]] = [deck.draw] * ATTACKERS
         # Two do nothing else: refusals come in a row, whatever else there is.
@@ -142,7 +142,7 @@ class Soak:
     async def _fill(self) -> None:
         """Nobody else is there: they would rightly be turned away, too."""
         if self.server.lives and not self.stop.is_set():
-            await self._judged(FULL_HOUSE, full_house(self.aim, 2 * WORKERS * PLACES))
+            await self._judged(FULL_HOUSE, full_house(self.aim, 2 * PLACES))
 
     async def _judged(self, name: str, attack: Awaitable[None]) -> None:
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from lab.stream.contexts import TlsVersion
@@ -29,7 +29,7 @@ from tests.faults.processes import short_of_descriptors
 
 CROWD = 120  # connections of one address at once, more than it may have without a handshake
 _OTHERS = "127.0.0.2"  # where crowds come from; honest clients do not
-_FREE = 5  # descriptors that a worker is left, and
+_FREE = 5  # descriptors that the server is left, and
 _SHORT = 1.5  # for how many seconds: more than the one for which it makes a pause
 _VERSIONS = list(TlsVersion)
 
@@ -38,12 +38,12 @@ Refusals = Counter[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What the faults of a mix are given. ``workers`` are the processes that serve clients."""
+    """What the faults of a mix are given. ``pid`` is the server's process."""
 
     aim: Target
     rng: random.Random
     refusals: Refusals
-    workers: Sequence[int]
+    pid: int
     shortage: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -185,7 +185,7 @@ async def _no_reading(here: Setting) -> None:
 
 async def _no_descriptors(here: Setting) -> None:
     async with here.shortage:
-        with short_of_descriptors(here.rng.choice(here.workers), _FREE):
+        with short_of_descriptors(here.pid, _FREE):
             peers = await asyncio.gather(
                 *[Peer.connect(here.aim.port, source=_OTHERS) for _ in range(CROWD)]
             )

@@ -15,22 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.serving.metrics.board import INTERVAL
-from tests.faults.processes import Observed, family
+from tests.faults.processes import Observed
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 30.0  # seconds for the server to start, and to stop
 SETTLING = 15.0  # seconds for it to come to rest: more than all of its time-outs
 _LOOK = 0.1  # seconds between two looks
-PLACES = 100  # of each worker: more than all faults together take
-WORKERS = 2
+PLACES = 200  # more than all faults together take
 GROWTH = 16 * 1024 * 1024  # bytes that the server may hold more at the end than after warming up
 MIB = 1024 * 1024
 # Short, so that what a fault takes is soon given back; long enough for a busy machine's honest
 # clients.
 _TIMES = {"handshake": 3, "header": 3, "body": 3, "write": 2, "idle": 4}
 _WORDS = [
-    *("--workers", str(WORKERS), "--max-connections", str(PLACES)),
+    *("--max-connections", str(PLACES)),
     *("--max-handshakes-per-peer", "40"),
     *(word for name, time in _TIMES.items() for word in (f"--{name}-timeout", str(time))),
 ]
@@ -42,11 +40,11 @@ class CannotSoak(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the server's processes hold together.
+    """What the server holds.
 
     By their own count, open connections, and tasks of their event loops (None where /metrics does
     not tell). By the system's, threads, sockets, other descriptors, and memory in bytes, of shared
-    pages each process's share.
+    pages its share.
     """
 
     connections: int
@@ -102,10 +100,6 @@ class Server:
         """Whether the process is there."""
         return self.process.poll() is None
 
-    def workers(self) -> list[int]:
-        """The processes that accept clients."""
-        return [pid for pid in family(self.process.pid) if Observed(pid).listens_at(self.port)]
-
     async def at_rest(
         self, start: Reading | None = None, *, patience: float = SETTLING
     ) -> Reading | None:
@@ -115,8 +109,6 @@ class Server:
         it is gone.
         """
         try:
-            # So often do workers tell the monitor of themselves; before that, it lags behind.
-            await asyncio.sleep(INTERVAL)
             for _ in range(int(patience / _LOOK)):
                 reading = await asyncio.to_thread(self._reading)
                 if not reading.connections and (start is None or not reading.more_than(start)):
@@ -127,20 +119,20 @@ class Server:
             return None
 
     def _reading(self) -> Reading:
-        processes = [Observed(pid) for pid in family(self.process.pid)]
+        observed = Observed(self.process.pid)
         url = f"http://127.0.0.1:{self.monitor_port}/metrics"
         with urllib.request.urlopen(url, timeout=PATIENCE) as response:
             metrics = response.read().decode("utf-8")
-        sockets = sum(each.sockets() for each in processes)
+        sockets = observed.sockets()
         connections = _gauge(metrics, "mtls_lab_open_connections")
         assert connections is not None
         return Reading(
             connections=connections,
             tasks=_gauge(metrics, "mtls_lab_tasks"),
-            threads=sum(each.threads() for each in processes),
+            threads=observed.threads(),
             sockets=sockets,
-            files=sum(each.descriptors() for each in processes) - sockets,
-            memory=sum(each.share_of_memory() for each in processes),
+            files=observed.descriptors() - sockets,
+            memory=observed.share_of_memory(),
         )
 
     def troubles(self) -> list[str]:

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, settings
 
 from lab.pki.files.set_writing import write_set
 from lab.pki.requests import KeyType, SetPlan
-from tests.support.doors import Crew
 from tests.support.harness import Identities, make_identities
 
 # How fast the machine makes examples is no property of what is tested.
@@ -40,19 +39,6 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def identities(tmp_path_factory: pytest.TempPathFactory) -> Identities:
     """A server and clients, good and bad, with their files."""
     return make_identities(tmp_path_factory.mktemp("identities"))
-
-
-@pytest.fixture
-def crew(tmp_path_factory: pytest.TempPathFactory) -> Crew:
-    """Options for workers, with a new store that they share."""
-
-    def options(workers: int | str) -> tuple[str, ...]:
-        if int(workers) == 1:
-            return ("--workers", "1")
-        items = tmp_path_factory.mktemp("items") / "items.db"
-        return ("--workers", str(workers), "--store", f"sqlite:{items}")
-
-    return options
 
 
 @pytest.hookimpl(trylast=True)

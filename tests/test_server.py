@@ -221,3 +221,31 @@ def test_a_port_of_the_environment_that_is_none() -> None:
     assert (done.code, done.out) == (2, "")
     (line,) = done.err.splitlines()
     assert line.startswith("lab.server: MTLS_SERVER_PORT ")
+
+
+@pytest.mark.parametrize("host", ["..", "x" * 70])
+def test_what_is_no_host_name(certs: Path, host: str) -> None:
+    done = run("lab.server", "--certs", certs, "--port", "0", "--host", host)
+    assert (done.code, done.err) == (
+        2,
+        f"lab.server: cannot listen on {host}:0: {host!r} is no host name; choose another --host\n",
+    )
+
+
+def test_a_port_that_was_served_a_moment_ago(certs: Path) -> None:
+    """Connections that the server ended first keep the port for a while, as the system sees it."""
+    with served("--certs", certs, "--port", "0") as server:
+        port = server.port
+        assert get(port, client_tls(certs)).startswith(b"HTTP/1.1 200 ")
+        assert server.stop() == 0
+    with served("--certs", certs, "--port", str(port)) as server:
+        assert get(port, client_tls(certs)).startswith(b"HTTP/1.1 200 ")
+
+
+def test_uvloop(certs: Path) -> None:
+    pytest.importorskip("uvloop", reason="uvloop is not installed (pip install uvloop)")
+    with served("--certs", certs, "--port", "0", "--loop", "uvloop") as server:
+        assert run("lab.client", server.url, "--certs", certs).code == 0
+        assert run("lab.client", server.url, "--certs", certs, "--no-cert").code == 0
+        assert server.stop() == 0
+    assert server.lines[-1] == "[SERVER] Stopped."

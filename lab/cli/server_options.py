@@ -34,7 +34,7 @@ _COUNTS = {
     "max_body": ("BYTES", "in the body of a request", "413 and a close"),
     "max_connections": (
         "N",
-        "connections at a time, in each worker",
+        "connections at a time",
         "503 with Retry-After; from the 51st such client on: a close",
     ),
     "max_handshakes_per_peer": (
@@ -62,8 +62,9 @@ NOTES = (
     "Items: in a file (SQLite) what was answered with 201 is there after a crash. Where the disk "
     "is full, or the file locked, removed or replaced, the answer is 503. Stop the server before "
     "you put a backup in place.",
-    "Workers: one that dies is started again; signals reach all. Each has session tickets of its "
-    "own, so a client that comes to another worker makes a full handshake.",
+    "Several processes: start each with --reuse-port on the same port and SQLite file; systemd or "
+    "Kubernetes starts them again and stops them. Each has session tickets of its own, so a client "
+    "that comes to another process makes a full handshake.",
     "Ctrl+C and SIGTERM stop the server in order: requests in flight are finished, and each client "
     "gets a close_notify.",
     "environment:\n"
@@ -78,8 +79,8 @@ EXAMPLES = (
         arguments="--allow-cn alice --allow-san URI:spiffe://example.org/billing",
     ),
     Example(
-        does="two processes, items that last, health and metrics",
-        arguments="--workers 2 --store sqlite:todo.db --monitor-port 9090 --log-format json",
+        does="items that last, health and metrics, a port that a second process may share",
+        arguments="--store sqlite:todo.db --monitor-port 9090 --reuse-port",
     ),
 )
 
@@ -221,12 +222,10 @@ def _add_process(made: CommandLine) -> None:
         "%(default)s)",
     )
     made.add_argument(
-        "--workers",
-        type=count,
-        default=1,
-        metavar="N",
-        help="processes that share the port; more than one need --store sqlite:PATH "
-        "(default: %(default)d)",
+        "--reuse-port",
+        action="store_true",
+        help="let other processes of this user listen on the same port (SO_REUSEPORT): the system "
+        "spreads connections among them; needs --store sqlite:PATH",
     )
     made.add_argument(
         "--monitor-port",

@@ -273,26 +273,5 @@ def task_failed(*, what: str) -> Entry:
     )
 
 
-def worker_ended(*, worker: str, pid: int, how: str, wait: float) -> Entry:
-    """A worker process ended unasked; its next is started after ``wait`` seconds.
-
-    ``worker`` is what the crew calls it, ``how`` is our own text.
-    """
-    return Entry(
-        level=logging.ERROR,
-        parts=("WORKER", f"{worker} (pid {pid}) {how}", f"started again in {wait:.1f} s"),
-        fields={"event": "worker_ended", "worker": worker, "pid": pid, "how": how, "wait": wait},
-    )
-
-
-def worker_not_started(*, worker: str, reason: str, wait: float) -> Entry:
-    """The system gives no process for a worker. ``reason`` is its own wording, as above else."""
-    return Entry(
-        level=logging.ERROR,
-        parts=("WORKER", f"{worker} cannot be started: {reason}", f"tried again in {wait:.1f} s"),
-        fields={"event": "worker_not_started", "worker": worker, "reason": reason, "wait": wait},
-    )
-
-
 def _moment(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"

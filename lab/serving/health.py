@@ -22,7 +22,6 @@ class HealthStatus(enum.Enum):
     STOPPING = "stopping"
     NOT_ACCEPTING = "not_accepting"
     STORE_UNAVAILABLE = "store_unavailable"
-    WORKER_SILENT = "worker_silent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

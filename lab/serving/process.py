@@ -5,30 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import os
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lab.http import log_entries
 from lab.http.limits import Limits
-from lab.serving import monitoring
 from lab.serving.expirations import Expiration
 from lab.serving.lab_server import SinkFactory, TodoServer
-from lab.serving.last_good_files import LastGoodFiles
 from lab.serving.loop_errors import log_loop_errors
 from lab.serving.metrics.monitor_http import HEALTH, METRICS
 from lab.serving.metrics.monitor_http import HOST as MONITOR_HOST
 from lab.serving.reload import Reloader, in_use
 from lab.serving.server_files import Loaded, ServerFiles
 from lab.serving.signals import hangup_signal, stop_signals
-from lab.serving.workers import (
-    CannotStart,
-    Crew,
-    Member,
-    held_port,
-)
 from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth
 from lab.stream.wire import address_text
@@ -58,10 +50,8 @@ class Serving:
     """What a server is to be.
 
     ``decode_share`` is None where every handshake is decoded, ``handshake_log`` None where none is
-    even looked at (to measure what looking costs), ``monitor_port`` None where there is no monitor;
-    ``shares`` is what the workers of a server share that has one. ``kept`` is what their parent has
-    of the files, for a worker that finds them broken, ``store_file`` the file of ``store``, which
-    it has claimed for them.
+    even looked at (to measure what looking costs), ``monitor_port`` None where there is no monitor.
+    With ``reuse_port``, other processes of this user may listen on the same port.
     """
 
     host: str
@@ -73,34 +63,56 @@ class Serving:
     store: StoreChoice
     handshake_log: SinkFactory | None
     monitor_port: int | None = None
-    shares: monitoring.Shared | None = None
-    store_file: StoreFile | None = None
-    kept: Loaded | None = None
+    reuse_port: bool = False
 
 
 async def serve(settings: Serving) -> None:
     """Serve until a signal says stop. Raises CannotServe, and PkiError for what a file is."""
     log_loop_errors(asyncio.get_running_loop())
-    metrics = None if settings.monitor_port is None else monitoring.metrics_of_server()
-    renewal = Reloader(settings.files)
-    loaded = _load(renewal)
-    with _claimed(settings) as settings:
-        await _serve(settings, metrics, renewal, loaded)
+    if settings.reuse_port:
+        _check_sharing(settings.store)
+    metrics = None if settings.monitor_port is None else _metrics()
+    reloader = Reloader(settings.files)
+    loaded = _load(reloader)
+    with _claimed(settings.store) as file:
+        await _serve(settings, file, metrics, reloader, loaded)
     _say(_STOPPED)
 
 
+def _check_sharing(store: StoreChoice) -> None:
+    """Raise CannotServe where processes cannot share a port, or would not share the items."""
+    if not hasattr(socket, "SO_REUSEPORT"):
+        raise CannotServe("--reuse-port needs SO_REUSEPORT, which this system lacks; leave it out")
+    if store.path is None:
+        raise CannotServe(
+            "--reuse-port needs items that all processes can reach; add --store sqlite:PATH"
+        )
+
+
+def _metrics() -> Metrics:
+    """Counters for a monitor. Imported only here: their library takes time to load, and memory."""
+    from lab.serving.metrics.counts import Row
+    from lab.serving.metrics.recorder import Metrics
+
+    return Metrics(Row())
+
+
 async def _serve(
-    settings: Serving, metrics: Metrics | None, renewal: Reloader, loaded: Loaded
+    settings: Serving,
+    file: StoreFile | None,
+    metrics: Metrics | None,
+    reloader: Reloader,
+    loaded: Loaded,
 ) -> None:
     async with (
-        _server(settings, loaded, metrics) as server,
+        _server(settings, file, loaded, metrics) as server,
         _monitored(settings, server, metrics, loaded) as monitor,
     ):
         address = await _open(server, settings)
         with (
             stop_signals() as stop,
-            hangup_signal(renewal.ask, stop),
-            renewal.running(partial(_renew, server, monitor.use)),
+            hangup_signal(reloader.ask, stop),
+            reloader.running(partial(_renew, server, monitor.use)),
         ):
             announce(settings, *address, monitor=monitor.address)
             await stop.wait()
@@ -108,97 +120,12 @@ async def _serve(
             await server.close()
 
 
-async def serve_as_member(settings: Serving, member: Member) -> None:
-    """Serve as one of a crew, until a signal says stop or the parent is gone. Raises as ``serve``.
-
-    The port is shared. What is to be said of the server as a whole is the parent's to say.
-    """
-    shares = settings.shares
-    if shares is not None and member.number == shares.number:
-        assert settings.monitor_port is not None
-        await monitoring.serve_workers_monitor(
-            shares,
-            member,
-            settings.monitor_port,
-            settings.files,
-            settings.kept,
-            grace=settings.limits.shutdown_timeout,
-            opening=_listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"),
-        )
-        return
-    loop = asyncio.get_running_loop()
-    log_loop_errors(loop)
-    metrics = monitoring.metrics_of_worker(shares, member) if shares else None
-    renewal = Reloader(settings.files)
-    loaded = _load(renewal, kept=settings.kept, tell=member.number == 1)
-    async with _server(settings, loaded, metrics) as server:
-        await _open(server, settings, shared=True)
-        notes = monitoring.noted(server, shares, member) if shares else contextlib.nullcontext()
-        with (
-            stop_signals() as stop,
-            hangup_signal(renewal.ask, stop),
-            renewal.running(partial(_renew, server, _nowhere)),
-        ):
-            async with notes:
-                loop.add_reader(member.lifeline, stop.set)
-                member.report()
-                await stop.wait()
-                await server.close()
-
-
-def serve_by_workers(
-    settings: Serving, workers: int, work: Callable[[Serving, Member], int]
-) -> int:
-    """Let ``workers`` processes do ``work``: to ``serve_as_member``; the exit code of the last.
-
-    Raises CannotServe, and PkiError for what a file is.
-    """
-    if not hasattr(os, "fork"):
-        raise CannotServe("--workers needs a system that can fork; leave it out here")
-    if settings.store.path is None:
-        raise CannotServe(
-            "--workers needs items that all of them can reach; add --store sqlite:PATH"
-        )
-    grace = settings.limits.shutdown_timeout + 2 * settings.limits.discard_timeout
-    keepsake = LastGoodFiles(settings.files)
-    with contextlib.ExitStack() as stack:
-        with _listening_errors(settings.host, settings.port, "--port"):
-            port = stack.enter_context(held_port(settings.host, settings.port))
-        claimed = stack.enter_context(_claimed(replace(settings, port=port)))
-        held = stack.enter_context(_shared(claimed, workers))
-        shares = held.shares
-        names = [*map(str, range(1, workers + 1)), *(["the monitor"] if shares else [])]
-        try:
-            crew = Crew(
-                names,
-                lambda member: work(replace(held, kept=keepsake.loaded), member),
-                grace=grace,
-                tend=lambda asked: keepsake.look(asked=asked),
-                ended=shares.forget if shares else None,
-            )
-            monitor = None if held.monitor_port is None else (MONITOR_HOST, held.monitor_port)
-            code = crew.run(
-                lambda: announce(held, settings.host, port, workers=workers, monitor=monitor),
-                lambda: _say(_STOPPING),
-            )
-        except CannotStart as error:
-            raise CannotServe(str(error)) from error
-    if code == 0:
-        _say(_STOPPED)
-    return code
-
-
 def announce(
-    settings: Serving,
-    host: str,
-    port: int,
-    *,
-    workers: int = 1,
-    monitor: tuple[str, int] | None = None,
+    settings: Serving, host: str, port: int, *, monitor: tuple[str, int] | None = None
 ) -> None:
     """Say where the server listens and its monitor, and whom it asks for what."""
-    by = f" with {workers} workers" if workers > 1 else ""
-    _say(f"mTLS server listening on https://{address_text(host, port)}{by}")
+    shared = " (shared port)" if settings.reuse_port else ""
+    _say(f"mTLS server listening on https://{address_text(host, port)}{shared}")
     files = settings.files
     _say(_ASKS[files.client_auth].format(ca=files.client_ca.name))
     if files.crl is not None:
@@ -226,10 +153,10 @@ def runner(loop: str) -> Runner:
     return uvloop.run
 
 
-def _load(renewal: Reloader, *, kept: Loaded | None = None, tell: bool = True) -> Loaded:
+def _load(reloader: Reloader) -> Loaded:
     """The files, for the first time. What revocation lists do is to be told. Raises PkiError."""
-    loaded = renewal.load(kept)
-    if loaded.revocation is not None and tell:
+    loaded = reloader.load()
+    if loaded.revocation is not None:
         log_entries.write(in_use(loaded))
     return loaded
 
@@ -245,9 +172,9 @@ def _nowhere(certificates: Iterable[Expiration]) -> None:
     """The monitor of a server that has none, told of its certificates."""
 
 
-async def _open(server: TodoServer, settings: Serving, *, shared: bool = False) -> tuple[str, int]:
+async def _open(server: TodoServer, settings: Serving) -> tuple[str, int]:
     with _listening_errors(settings.host, settings.port, "--port"):
-        return await server.open(settings.host, settings.port, shared=shared)
+        return await server.open(settings.host, settings.port, shared=settings.reuse_port)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,40 +193,27 @@ async def _monitored(
     if settings.monitor_port is None or metrics is None:
         yield _Monitor()
         return
-    async with monitoring.beside_server(server, metrics, loaded.expiries) as made:
+    from lab.serving.metrics.monitor import beside_server
+
+    monitoring = beside_server(server, metrics.row)
+    monitoring.use(loaded.expiries)
+    try:
         with _listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"):
-            address = await made.open(settings.monitor_port)
-        yield _Monitor(address=address, use=made.use)
+            address = await monitoring.open(settings.monitor_port)
+        yield _Monitor(address=address, use=monitoring.use)
+    finally:
+        await monitoring.close()
 
 
 @contextlib.contextmanager
-def _shared(settings: Serving, workers: int) -> Iterator[Serving]:
-    """The settings of workers; with a monitor, its port is held and what they share is there."""
-    if settings.monitor_port is None:
-        yield settings
-        return
-    with contextlib.ExitStack() as stack:
-        with _listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"):
-            port = stack.enter_context(held_port(MONITOR_HOST, settings.monitor_port))
-        try:
-            shares = stack.enter_context(monitoring.shared(workers))
-        except OSError as error:
-            raise CannotServe(
-                "there is no memory in which workers count for the monitor: "
-                f"{error.strerror or error}; leave --monitor-port out"
-            ) from error
-        yield replace(settings, monitor_port=port, shares=shares)
-
-
-@contextlib.contextmanager
-def _claimed(settings: Serving) -> Iterator[Serving]:
-    """The settings with the store's file, which is this server's inside the block."""
+def _claimed(store: StoreChoice) -> Iterator[StoreFile | None]:
+    """The store's file, if it has one, which is this server's inside the block."""
     with contextlib.ExitStack() as stack:
         try:
-            file = stack.enter_context(claimed_store(settings.store))
+            file = stack.enter_context(claimed_store(store))
         except StoreUnavailable as error:
             raise CannotServe(str(error)) from error
-        yield replace(settings, store_file=file)
+        yield file
 
 
 @contextlib.contextmanager
@@ -313,11 +227,11 @@ def _listening_errors(host: str, port: int, option: str) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def _server(
-    settings: Serving, loaded: Loaded, metrics: Metrics | None
+    settings: Serving, file: StoreFile | None, loaded: Loaded, metrics: Metrics | None
 ) -> AsyncIterator[TodoServer]:
     """A server with its store open. The store is closed at the end, however that comes about."""
     try:
-        store = await open_store(settings.store_file)
+        store = await open_store(file)
     except StoreUnavailable as error:
         raise CannotServe(str(error)) from error
     try:

@@ -53,7 +53,6 @@ class Reloader:
     """Keeps a server up with its files: ``load`` first, then ``running``.
 
     ``clock`` gives the present (aware), ``interval`` is the time between two looks in seconds.
-    With ``silent``, the journal is left to another process that looks at the same files.
     """
 
     def __init__(
@@ -62,9 +61,7 @@ class Reloader:
         *,
         clock: Callable[[], datetime] = _utc_now,
         interval: float = POLL_SECONDS,
-        silent: bool = False,
     ) -> None:
-        self._silent = silent
         self._files = files
         self._clock = clock
         self._interval = interval
@@ -79,19 +76,10 @@ class Reloader:
         self._used: Loaded | None = None
         self._ends: tuple[datetime, ...] = ()  # that are still to come
 
-    def load(self, kept: Loaded | None = None) -> Loaded:
-        """Load for the first time; ``kept``, where there is one and loading fails, which is told.
-
-        Raises a :class:`~lab.pki.errors.PkiError`.
-        """
+    def load(self) -> Loaded:
+        """Load for the first time. Raises a :class:`~lab.pki.errors.PkiError`."""
         self._seen = self._in_use = self._files.stamps()
-        try:
-            loaded = self._files.load(now=self._clock())
-        except PkiError as error:
-            if kept is None:
-                raise
-            self._keep(error)
-            loaded = kept
+        loaded = self._files.load(now=self._clock())
         self._remember(loaded)
         return loaded
 
@@ -151,7 +139,7 @@ class Reloader:
         use(found)
         self._in_use, self._failure = stamps, None
         self._remember(found)
-        self._tell(in_use(found))
+        log_entries.write(in_use(found))
 
     async def _outlive_ends(self, stamps: Stamps, use: Use) -> None:
         """Make sessions void that began before a CA or a list came to its end."""
@@ -195,18 +183,16 @@ class Reloader:
             return
         self._failure = failure
         known = isinstance(error, (PkiError, OSError))
-        self._tell(log_entries.certificates_kept(reason=str(error)), None if known else error)
+        log_entries.write(
+            log_entries.certificates_kept(reason=str(error)), error=None if known else error
+        )
 
     def _watch_list_end(self) -> None:
         if self._list_end is not None and self._clock() > self._list_end:
-            self._tell(
+            log_entries.write(
                 log_entries.revocation_expired(path=str(self._files.crl), until=self._list_end)
             )
             self._list_end = None
-
-    def _tell(self, entry: log_entries.Entry, error: Exception | None = None) -> None:
-        if not self._silent:
-            log_entries.write(entry, error=error)
 
 
 def in_use(loaded: Loaded) -> log_entries.Entry:

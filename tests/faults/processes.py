@@ -24,9 +24,8 @@ _LISTEN = "0A"  # as /proc/net/tcp has it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TcpRow:
-    """A socket of the system's table, its local port, and its state in the table's own form."""
+    """A socket of the system's table, and its state in the table's own form."""
 
-    port: int
     state: str
     inode: str
 
@@ -81,14 +80,6 @@ class Observed:
         own = self._socket_numbers()
         return sum(1 for each in self._tcp() if each.inode in own and each.state != _LISTEN)
 
-    def listens_at(self, port: int) -> bool:
-        """Whether it has a socket that listens at this port, by IPv4."""
-        own = self._socket_numbers()
-        return any(
-            each.inode in own and each.state == _LISTEN and each.port == port
-            for each in self._tcp()
-        )
-
     def _socket_numbers(self) -> list[str]:
         numbers = []
         for each in Path(f"/proc/{self.pid}/fd").iterdir():
@@ -103,8 +94,8 @@ class Observed:
     def _tcp(self) -> list[_TcpRow]:
         rows = Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]
         return [
-            _TcpRow(port=int(local.rpartition(":")[2], 16), state=state, inode=inode)
-            for _, local, _, state, _, _, _, _, _, inode, *_ in map(str.split, rows)
+            _TcpRow(state=state, inode=inode)
+            for _, _, _, state, _, _, _, _, _, inode, *_ in map(str.split, rows)
         ]
 
     def _size(self, file: str, key: str) -> int:
@@ -112,12 +103,6 @@ class Observed:
         found = re.search(rf"^{key}:\s+(\d+) kB$", text, re.MULTILINE)
         assert found is not None
         return int(found[1]) * 1024
-
-
-def family(pid: int) -> list[int]:
-    """The process, and its children's, and theirs (Linux)."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in family(int(child)))]
 
 
 @contextlib.contextmanager

@@ -6,13 +6,11 @@ The server is a process of its own; what it holds and what it costs is seen from
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,8 +20,8 @@ from tests.faults.attacks import REFUSED, told
 from tests.faults.greed import never_read
 from tests.faults.honest import Honest, honest_beside
 from tests.faults.peer import GET, Peer, target
-from tests.faults.processes import Observed, family, short_of_descriptors
-from tests.support.doors import Crew, ServerProcess, served
+from tests.faults.processes import Observed, short_of_descriptors
+from tests.support.doors import ServerProcess, served
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 
@@ -80,26 +78,21 @@ def test_a_limit_of_descriptors_is_told_and_outlived(certs: Path) -> None:
     assert not [line for line in server.lines if "Traceback" in line]
 
 
-async def reset_in_a_shortage(port: int, pids: Sequence[int]) -> None:
+async def reset_in_a_shortage(port: int, pid: int) -> None:
     """Connections that take the last descriptor of a server's process, and end by RST."""
-    with contextlib.ExitStack() as stack:
-        for pid in pids:
-            stack.enter_context(short_of_descriptors(pid, 1))
+    with short_of_descriptors(pid, 1):
         for _ in range(2 * FREE):
             peer = await Peer.connect(port)
             await peer.send(b"\x16\x03\x01")
             peer.reset()
-        await asyncio.gather(*[Observed(pid).descriptors_at_rest() for pid in pids])
+        await Observed(pid).descriptors_at_rest()
 
 
-def test_who_counts_needs_no_descriptor_for_it(certs: Path, crew: Crew) -> None:
-    """Workers count in files, and what has no count yet may come at a bad time."""
-    words = ("--port", "0", "--monitor-port", "0", *crew(2))
-    with served("--certs", certs, *words) as server:
+def test_who_counts_needs_no_descriptor_for_it(certs: Path) -> None:
+    """What has no count yet may come at a bad time."""
+    with served("--certs", certs, "--port", "0", "--monitor-port", "0") as server:
         server.until("Ctrl")
-        pids = [pid for pid in family(server.process.pid) if Observed(pid).listens_at(server.port)]
-        assert len(pids) == 2
-        asyncio.run(reset_in_a_shortage(server.port, pids))
+        asyncio.run(reset_in_a_shortage(server.port, server.process.pid))
         assert server.stop() == 0
     assert not [line for line in server.lines if "Traceback" in line or "INTERNAL ERROR" in line]
 

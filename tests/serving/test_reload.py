@@ -210,21 +210,6 @@ async def test_a_fault_of_the_clock_is_tried_again(lab: Lab) -> None:
         assert IN_USE in (await kept.looks(1))[0]
 
 
-async def test_what_was_kept_is_used_until_the_files_are_mended(lab: Lab) -> None:
-    """Also where they are mended by nothing but the time."""
-    ahead = 0 * DAY
-    async with keeping(lab, clock=lambda: utc_now() + ahead) as kept:
-        loaded = kept.renewal.load()
-        lab.new_server(now=utc_now() + 3 * DAY)
-        assert kept.renewal.load(loaded) is loaded
-        (line,) = kept.lines.all()
-        assert "keeping the current certificates" in line
-        assert await kept.looks(3) == []
-        ahead = 4 * DAY
-        (line,) = await kept.looks(1)
-        assert f"{IN_USE}subject='CN=localhost' serial={lab.served.serial_number:#x} " in line
-
-
 async def test_a_context_that_cannot_be_taken_is_tried_again(lab: Lab) -> None:
     taken: list[Loaded] = []
 

@@ -1,15 +1,12 @@
-"""``python -m lab.server`` while its files change: SIGHUP, mere changes, ``--crl``, and workers."""
+"""``python -m lab.server`` while its files change: SIGHUP, mere changes, ``--crl``."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,9 +14,6 @@ import pytest
 
 from lab.pki.files.lab_set import Role
 from tests.support.doors import (
-    PATIENCE,
-    Crew,
-    ServerProcess,
     environment,
     run,
     served,
@@ -35,7 +29,6 @@ from tests.support.reloading import (
 )
 from tests.support.serving import client_tls
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for its /proc")
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a system with POSIX signals")
 
 
@@ -133,13 +126,11 @@ def test_a_client_is_revoked_while_the_server_runs(lab: Lab) -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=on_posix)])
 def test_a_list_that_is_of_no_use_keeps_it_from_starting(
-    lab: Lab, make: Callable[[Lab], None], says: str, workers: str, crew: Crew
+    lab: Lab, make: Callable[[Lab], None], says: str
 ) -> None:
     make(lab)
-    words = ("--certs", lab.folder, "--crl", lab.crl, "--port", "0")
-    done = run("lab.server", *words, *crew(workers))
+    done = run("lab.server", "--certs", lab.folder, "--crl", lab.crl, "--port", "0")
     assert (done.code, done.out) == (2, "")
     (line,) = done.err.splitlines()
     assert line.startswith(f"lab.server: {lab.crl}: ")
@@ -155,73 +146,10 @@ def test_lists_without_client_certificates_make_no_sense(lab: Lab) -> None:
 
 
 @on_posix
-def test_a_signal_reaches_all_workers(lab: Lab, crew: Crew) -> None:
-    lab.new_list()
-    words = ("--certs", lab.folder, "--crl", lab.crl, "--port", "0")
-    with served(*words, *crew(2)) as server:
-        assert [bool(re.search("CERTIFICATES", line)) for line in server.lines] == [True, False]
-        server.process.send_signal(signal.SIGHUP)
-        lines = [server.until("CERTIFICATES") for _ in range(2)]
-        assert lines == server.lines[:1] * 2
-        assert server.stop() == 0
-
-
-@on_linux
-def test_workers_that_die_while_a_file_is_broken_serve_with_what_was_in_use(
-    lab: Lab, crew: Crew
-) -> None:
-    with served("--certs", lab.folder, "--port", "0", *crew(2)) as server:
-        lab.new_server()
-        new = lab.served.serial_number
-        server.process.send_signal(signal.SIGHUP)
-        for _ in range(2):
-            server.until(f"CERTIFICATES . in use: .*serial={new:#x}")
-        # Which is told of once the parent, too, is done with the signal that came before.
-        kill_workers(server)
-        good = lab.server_crt.read_bytes()
-        lab.server_crt.write_bytes(b"")
-        for _ in range(2):
-            server.until("keeping the current certificates: .*server.crt: contains no PEM")
-        kill_workers(server)
-        for _ in range(2):
-            server.until("keeping the current certificates: .*server.crt: contains no PEM")
-        until_listening(server.port)
-        assert shown(server.port, lab) == new
-        lab.server_crt.write_bytes(good)
-        for _ in range(2):
-            server.until(f"CERTIFICATES . in use: .*serial={new:#x}")
-        assert server.stop() == 0
-
-
-def until_listening(port: int) -> None:
-    """Wait for a worker that has loaded its files to listen."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except ConnectionRefusedError:
-            assert time.monotonic() < end
-            time.sleep(0.02)
-
-
-def kill_workers(server: ServerProcess) -> None:
-    """Kill both workers, and wait until both were buried."""
-    pid = server.process.pid
-    for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        os.kill(int(each), signal.SIGKILL)
-    for _ in range(2):
-        server.until("was killed by signal 9")
-
-
-@on_posix
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_it_ends_with_the_terminal_that_it_was_started_from(
-    lab: Lab, workers: str, crew: Crew
-) -> None:
+def test_it_ends_with_the_terminal_that_it_was_started_from(lab: Lab) -> None:
     """Closing a terminal sends SIGHUP too; a server that only reloaded would be left behind."""
     terminal, end = os.openpty()
-    words = ["--certs", str(lab.folder), "--port", "0", *crew(workers)]
+    words = ["--certs", str(lab.folder), "--port", "0"]
     process = subprocess.Popen(
         [sys.executable, "-m", "lab.server", *words],
         stdin=end,

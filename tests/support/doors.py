@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,6 @@ PATIENCE = 30.0
 def environment(**more: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MTLS_")}
     return {**kept, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT), **more}
-
-
-Crew = Callable[[int | str], tuple[str, ...]]
-"""The options of a server of so many workers; more than one share a file of items."""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,12 +42,9 @@ def tasks(port: int, certs: Path) -> list[str]:
     return [todo["task"] for todo in value["todos"]]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_items_outlive_the_server(certs: Path, tmp_path: Path, workers: str) -> None:
-    if workers != "1" and not hasattr(os, "fork"):
-        pytest.skip("needs a system that can fork")
+def test_items_outlive_the_server(certs: Path, tmp_path: Path) -> None:
     path = tmp_path / "todo.db"
-    words = ("--certs", certs, "--port", "0", "--store", f"sqlite:{path}", "--workers", workers)
+    words = ("--certs", certs, "--port", "0", "--store", f"sqlite:{path}")
     for start in range(3):
         with served(*words) as server:
             assert len(tasks(server.port, certs)) == 5 + 4 * start
@@ -62,28 +57,7 @@ def test_items_outlive_the_server(certs: Path, tmp_path: Path, workers: str) -> 
             assert tasks(server.port, certs)[-4:] == [f"{start}.{number}" for number in range(4)]
             assert server.stop() == 0
         assert server.lines[-1] == "[SERVER] Stopped."
-        left = {file.name for file in tmp_path.iterdir()}
-        # Of processes that close the file in the same moment, none may be the last one that
-        # SQLite lets clean up: then what belongs to the log stays, and is taken up the next time.
-        log = {"todo.db-wal", "todo.db-shm"} if workers != "1" else set()
-        assert left - log == {"todo.db"}
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that can fork")
-def test_workers_give_each_id_once(certs: Path, tmp_path: Path) -> None:
-    path = tmp_path / "todo.db"
-    words = ("--certs", certs, "--port", "0", "--store", f"sqlite:{path}", "--workers", "3")
-    names = [f"task {number}" for number in range(90)]
-    with served(*words) as server, ThreadPoolExecutor(9) as pool:
-        answers = [*pool.map(lambda name: post(server.port, certs, name), names)]
-        assert {status for status, _, _ in answers} == {201}
-        todos = [body["todo"] for _, _, body in answers]
-        kept = {todo["id"]: todo["task"] for todo in todos if isinstance(todo, dict)}
-        assert sorted(kept) == list(range(6, 96))
-        assert sorted(kept.values()) == sorted(names)
-        for _ in range(9):  # whichever worker answers
-            assert tasks(server.port, certs)[5:] == [kept[number] for number in range(6, 96)]
-        assert server.stop() == 0
+        assert {file.name for file in tmp_path.iterdir()} == {"todo.db"}
 
 
 def test_in_memory_they_do_not(certs: Path) -> None:
@@ -114,16 +88,12 @@ def damaged(path: Path) -> None:
         (Path.mkdir, "is not a regular file; choose another one with --store"),
     ],
 )
-@pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_file_that_cannot_be_used(
-    certs: Path, tmp_path: Path, spoil: Callable[[Path], None], says: str, workers: str
+    certs: Path, tmp_path: Path, spoil: Callable[[Path], None], says: str
 ) -> None:
-    if workers != "1" and not hasattr(os, "fork"):
-        pytest.skip("needs a system that can fork")
     path = tmp_path / "todo.db"
     spoil(path)
-    words = ("--port", "0", "--store", f"sqlite:{path}", "--workers", workers)
-    done = run("lab.server", "--certs", certs, *words)
+    done = run("lab.server", "--certs", certs, "--port", "0", "--store", f"sqlite:{path}")
     assert (done.code, done.out, done.err) == (2, "", f"lab.server: {path} {says}\n")
 
 

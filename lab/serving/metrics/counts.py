@@ -1,9 +1,7 @@
 """What a server counts, as a row of numbers: every series that there can be has its place in it.
 
 Rules: each label has a handful of values, all known when the server starts, so a row has a fixed
-length and may lie in memory that processes share. Counting there takes no file, allocates nothing
-and cannot fail, whatever becomes of disks. A row is written by one thread; a number is written
-whole, so whoever reads it meanwhile, in another process too, sees it as it was or as it is now.
+length. Counting takes no file, allocates nothing and cannot fail.
 
 This module must not know who counts, or how numbers are shown.
 """

@@ -113,9 +113,9 @@ class Monitor:
         self._told_until = 0.0
         self._acceptor = Acceptor(self._accepted)
 
-    async def open(self, port: int, *, shared: bool = False) -> tuple[str, int]:
+    async def open(self, port: int) -> tuple[str, int]:
         """Listen, as ``Acceptor.open`` does. Returns the address bound. Raises OSError."""
-        return await self._acceptor.open(HOST, port, shared=shared)
+        return await self._acceptor.open(HOST, port)
 
     async def close(self) -> None:
         """Stop accepting, let answers in flight finish, and let go of everything."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -16,7 +15,6 @@ import pytest
 
 from tests.support.doors import (
     PATIENCE,
-    Crew,
     ServerProcess,
     run,
     served,
@@ -31,7 +29,6 @@ from tests.support.scraping import (
 )
 from tests.support.serving import client_tls, get
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, for its /proc")
 WITH_MONITOR = ("--port", "0", "--monitor-port", "0")
 
 
@@ -120,57 +117,16 @@ def test_without_a_monitor_nothing_of_it_is_loaded(certs: Path) -> None:
     assert "prometheus_client" in imported("--monitor-port", "0")
 
 
-@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=on_linux)])
-def test_a_monitor_port_in_use(certs: Path, workers: str, crew: Crew) -> None:
+def test_a_monitor_port_in_use(certs: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        words = ("--port", "0", "--monitor-port", port, *crew(workers))
+        words = ("--port", "0", "--monitor-port", port)
         done = run("lab.server", "--certs", certs, *words)
     assert done.code == 2
     assert done.err == (
         f"lab.server: port {port} on 127.0.0.1 is in use; "
         "stop what listens there, or choose another --monitor-port\n"
     )
-
-
-@on_linux
-def test_a_monitor_of_two_workers(certs: Path, crew: Crew) -> None:
-    context = client_tls(certs)
-    with served("--certs", certs, *WITH_MONITOR, *crew(2)) as server:
-        assert server.lines[-1].endswith(" with 2 workers")
-        port = monitor_port(server)
-        eventually(lambda: health(port) == (200, "ok"))
-        for _ in range(10):
-            assert get(server.port, context).startswith(b"HTTP/1.1 200 ")
-        assert requests(scrape(port)) == {GETS: 10}
-        assert server.stop() == 0
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port))
-
-
-@on_linux
-def test_counts_of_a_worker_that_is_killed_are_kept(
-    certs: Path, tmp_path: Path, crew: Crew
-) -> None:
-    context = client_tls(certs)
-    words = (*WITH_MONITOR, *crew(2))
-    with served("--certs", certs, *words, TMPDIR=str(tmp_path)) as server:
-        port = monitor_port(server)
-        eventually(lambda: health(port) == (200, "ok"))
-        # Counting takes no file: one on a disk that fills up would kill who has it mapped.
-        assert not [*tmp_path.iterdir()]
-        for _ in range(6):
-            get(server.port, context)
-        for pid in workers_of(server):
-            os.kill(pid, signal.SIGKILL)
-        for _ in range(2):
-            server.until("was killed by signal 9")
-        eventually(lambda: health(port) == (200, "ok"))
-        for _ in range(3):
-            get(server.port, context)
-        assert requests(scrape(port)) == {GETS: 9}
-        assert not [*tmp_path.iterdir()]
-        assert server.stop() == 0
 
 
 @pytest.mark.parametrize("variable", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
@@ -191,87 +147,23 @@ def test_the_library_s_own_variable_changes_nothing(
     assert [*tmp_path.rglob("*")] == ([folder] if there else [])
 
 
-@on_linux
-def test_a_worker_that_hangs_is_told_of(certs: Path, crew: Crew) -> None:
-    with served("--certs", certs, *WITH_MONITOR, *crew(2)) as server:
-        port = monitor_port(server)
-        eventually(lambda: health(port) == (200, "ok"))
-        victim = min(workers_of(server))
-        os.kill(victim, signal.SIGSTOP)
-        eventually(lambda: health(port) == (503, "worker_silent"))
-        os.kill(victim, signal.SIGCONT)
-        eventually(lambda: health(port) == (200, "ok"))
-        assert server.stop() == 0
-
-
-@on_linux
-def test_workers_that_stop_are_told_of_to_the_end(certs: Path, crew: Crew) -> None:
-    words = (*WITH_MONITOR, *crew(2), "--shutdown-timeout", "20")
-    with served("--certs", certs, *words) as server:
-        port = monitor_port(server)
-        with socket.create_connection(("127.0.0.1", server.port)):
-            eventually(lambda: only(scrape(port), "open_connections") == {labels(): 1})
-            server.process.send_signal(signal.SIGTERM)
-            eventually(lambda: health(port) == (503, "stopping"))
-        assert server.process.wait(PATIENCE) == 0
-
-
-def workers_of(server: ServerProcess) -> set[int]:
-    """The workers' process ids: of the children, the two that were started first."""
-    found = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
-    return set(map(int, found.split()[:2]))
-
-
-@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=on_linux)])
-def test_the_monitor_tells_of_the_certificates_that_are_in_use_now(
-    tmp_path: Path, workers: str, crew: Crew
-) -> None:
+def test_the_monitor_tells_of_the_certificates_that_are_in_use_now(tmp_path: Path) -> None:
     lab = new_lab(tmp_path)
 
     def serials(port: int) -> set[str]:
         days = only(scrape(port), "certificate_expires_days")
         return {dict(key)["serial"] for key in days if dict(key)["kind"] == "server"}
 
-    with served("--certs", lab.folder, *crew(workers), *WITH_MONITOR) as server:
+    with served("--certs", lab.folder, *WITH_MONITOR) as server:
         port = monitor_port(server)
         old = f"{lab.served.serial_number:x}"
         assert serials(port) == {old}
         lab.new_server()
         new = f"{lab.served.serial_number:x}"
-        for _ in range(int(workers)):
-            server.until(f"CERTIFICATES . in use: .* serial=0x{new} ")
+        server.until(f"CERTIFICATES . in use: .* serial=0x{new} ")
         eventually(lambda: serials(port) == {new})
         if sys.platform != "win32":
-            # It reaches the monitor's process too, and ends nothing.
             server.process.send_signal(signal.SIGHUP)
-            for _ in range(int(workers)):
-                server.until(f"CERTIFICATES . in use: .* serial=0x{new} ")
+            server.until(f"CERTIFICATES . in use: .* serial=0x{new} ")
             assert serials(port) == {new}
             assert server.stop() == 0
-    assert not [line for line in server.lines if "WORKER" in line]
-
-
-@on_linux
-def test_a_monitor_that_dies_while_a_file_is_broken_comes_back(tmp_path: Path, crew: Crew) -> None:
-    lab = new_lab(tmp_path)
-    with served("--certs", lab.folder, *crew(2), *WITH_MONITOR) as server:
-        port = monitor_port(server)
-        days = only(scrape(port), "certificate_expires_days").keys()
-        lab.server_crt.write_bytes(b"")
-        pid = server.process.pid
-        for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            os.kill(int(each), signal.SIGKILL)
-        lines = [server.until("WORKER . .* was killed by signal 9") for _ in range(3)]
-        names = {re.sub(r".*WORKER \| (.*) \(pid .*", r"\1", line) for line in lines}
-        assert names == {"1", "2", "the monitor"}
-        eventually(lambda: listens(port) and health(port) == (200, "ok"))
-        assert only(scrape(port), "certificate_expires_days").keys() == days
-        assert server.stop() == 0
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except ConnectionRefusedError:
-        return False
-    return True
