@@ -81,7 +81,7 @@ def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> i
         role=TlsRole(options.role) if options.role else None,
     )
     print_inspection(inspection, sys.stdout)
-    return 1 if any(inspection.findings()) else 0
+    return 1 if any(inspection.problems()) else 0
 
 
 def _asking(password: str | None) -> AskPassword:

@@ -15,10 +15,10 @@ from datetime import datetime
 from lab.diagnosis.causes import accepted
 from lab.diagnosis.causes.aborted import failure, left, what_was_seen
 from lab.diagnosis.causes.certificate import (
-    Case,
-    Suspicion,
-    SuspicionBasis,
-    suspicions,
+    Basis,
+    LikelyProblem,
+    ReceivedChain,
+    likely_problems,
 )
 from lab.diagnosis.causes.no_common_parameters import mismatches
 from lab.diagnosis.evidence import Evidence, summarize
@@ -27,6 +27,7 @@ from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.escape import escaped
 from lab.tls.events import Endpoint, Event, Malformed
 from lab.x509.certificates import distinguished_name
+from lab.x509.problems import chain_wording
 
 _MOST = 5
 _MOST_NAMES = 20
@@ -69,12 +70,12 @@ class _View:
         """Whether TCP ended, or TLS in order, and no alert said why."""
         return self.alert is None and self.outcome.signal is not None
 
-    def case(self, owner: Endpoint) -> Case:
+    def case(self, owner: Endpoint) -> ReceivedChain:
         """The chain of ``owner``, as the other end received it."""
         summary, is_client = self.summary, owner is Endpoint.CLIENT
         request = summary.request
-        return Case(
-            owner=owner,
+        return ReceivedChain(
+            sender=owner,
             chain=(summary.client_chain if is_client else summary.server_chain) or (),
             authorities=request.certificate_authorities if is_client and request else (),
             server_name="" if is_client else summary.server_name,
@@ -110,7 +111,7 @@ def diagnose(
 def _causes(view: _View) -> Iterator[Cause]:
     summary, outcome = view.summary, view.outcome
     if outcome.result is Result.ACCEPTED:
-        suspected = suspicions(view.case(Endpoint.CLIENT)) if summary.client_chain else []
+        suspected = likely_problems(view.case(Endpoint.CLIENT)) if summary.client_chain else []
         yield from accepted.accepted(view.events, summary, outcome, suspected)
     elif outcome.signal is Signal.HTTP_STATUS:
         if summary.client_chain:
@@ -164,12 +165,12 @@ def _certificate_refused(view: _View, seen: str) -> Iterator[Cause]:
     """The server refused a client that had presented a certificate."""
     case = view.case(Endpoint.CLIENT)
     watched = view.outcome.server_handshake_returned is not None
-    found = suspicions(case)
+    found = likely_problems(case)
     if case.verdict is None and view.alert is None:
         # Silence speaks for nothing; only what shows comes before saying so.
         yield from _visible(view, Endpoint.CLIENT, seen)
         yield _unexplained(view, seen)
-        yield from (_of(each, case.owner, seen) for each in found)
+        yield from (_of(each, case.sender, seen) for each in found)
     elif case.verdict is None and (watched or view.alert in _PROTOCOL):
         yield from _visible(view, Endpoint.CLIENT, seen)
         yield _protocol_failure(view, seen, view.summary.server_failure)
@@ -183,10 +184,8 @@ def _certificate_refused(view: _View, seen: str) -> Iterator[Cause]:
 def _visible(view: _View, owner: Endpoint, seen: str) -> Iterator[Cause]:
     """What the certificates themselves show, and names that do not match."""
     case = view.case(owner)
-    for each in suspicions(case):
-        if each.ground is SuspicionBasis.SHOWN or (
-            each.ground is SuspicionBasis.ALIKE and case.authorities
-        ):
+    for each in likely_problems(case):
+        if each.basis is Basis.SHOWN or (each.basis is Basis.AMBIGUOUS and case.authorities):
             yield _of(each, owner, seen)
 
 
@@ -247,33 +246,35 @@ def _no_fitting_certificate(summary: Evidence, seen: str) -> Cause:
     )
 
 
-def _about_certificate(case: Case, found: Sequence[Suspicion], seen: str) -> Iterator[Cause]:
+def _about_certificate(
+    case: ReceivedChain, found: Sequence[LikelyProblem], seen: str
+) -> Iterator[Cause]:
     for each in found:
-        yield _of(each, case.owner, seen)
+        yield _of(each, case.sender, seen)
     if not found:
         verdict = (
-            (f"the {case.owner.other.value}'s OpenSSL says: {escaped(case.verdict.reason)}",)
+            (f"the {case.sender.other.value}'s OpenSSL says: {escaped(case.verdict.reason)}",)
             if case.verdict
             else ()
         )
         yield Cause(
-            code=f"{case.owner.value}-certificate-refused",
-            summary=f"the {case.owner.other.value} refused the {case.owner.value}, most likely "
+            code=f"{case.sender.value}-certificate-refused",
+            summary=f"the {case.sender.other.value} refused the {case.sender.value}, most likely "
             "because of its certificate; the cause is not visible on the wire",
             evidence=(seen, *verdict, "the certificates themselves show no cause"),
             reference="RFC 9846 section 4.5.1.3",
-            fix=f"read the log of the {case.owner.other.value}",
+            fix=f"read the log of the {case.sender.other.value}",
         )
 
 
-def _of(found: Suspicion, owner: Endpoint, seen: str) -> Cause:
-    words = {"role": owner.value, "other": owner.other.value}
+def _of(found: LikelyProblem, owner: Endpoint, seen: str) -> Cause:
+    wording = chain_wording(owner.value, owner.other.value)
     return Cause(
-        code=f"{owner.value}-{found.fault.code}",
-        summary=found.fault.summary.format(**words),
+        code=f"{owner.value}-{found.problem.code}",
+        summary=found.problem.summary_in(wording),
         evidence=(*found.evidence, seen),
-        reference=found.fault.reference,
-        fix=found.fault.fix.format(**words),
+        reference=found.problem.reference,
+        fix=found.problem.fix_in(wording),
     )
 
 
@@ -324,7 +325,7 @@ def _by_client(view: _View) -> Iterator[Cause]:
     case = view.case(Endpoint.SERVER)
     blind = not watched and view.alert is not None and view.alert not in _PROTOCOL
     if summary.server_chain and (case.verdict or blind):
-        yield from _about_certificate(case, suspicions(case), seen)
+        yield from _about_certificate(case, likely_problems(case), seen)
     elif view.alert is not None:
         yield _protocol_failure(view, seen, view.outcome.exception)
     else:

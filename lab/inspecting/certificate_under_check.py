@@ -1,4 +1,4 @@
-"""A certificate under inspection, with what the checks ask of it again and again.
+"""A certificate under inspection, with what several checks ask of it.
 
 This module must not know what is wrong with a certificate.
 """
@@ -7,29 +7,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 from cryptography import x509
 
 from lab.inspecting.results import TlsRole
 from lab.x509.certificates import CertificateDescription
 from lab.x509.chains import issued
-
-_Value = TypeVar("_Value", bound=x509.ExtensionType)
+from lab.x509.problems import NEUTRAL_WORDING, Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateUnderCheck:
     """A certificate under inspection, readable to its end.
 
-    ``shown`` and ``issues`` tell whether its key, and a certificate that it issued, are among the
-    files. ``role`` is what it is meant for, None where nobody said.
+    ``has_key`` and ``issues`` tell whether its key, and a certificate that it issued, are among
+    the files. ``role`` is the role that the user named, None if none.
     """
 
     certificate: x509.Certificate
     description: CertificateDescription
     now: datetime
-    shown: bool = False
+    has_key: bool = False
     issues: bool = False
     role: TlsRole | None = None
 
@@ -51,19 +49,28 @@ class CertificateUnderCheck:
         return self.self_signed and (old or "keyCertSign" in (self.description.key_usage or ()))
 
     @property
-    def is_end(self) -> bool:
-        """Whether it is to be judged as one to be shown in a handshake.
+    def is_leaf(self) -> bool:
+        """Whether it is checked as one to be presented in a handshake.
 
-        A CA is, where it names hosts, or where somebody means to show it and has its key.
+        A CA is, if it names hosts, or if the user named a role and its key is among the files.
         """
-        if self.role is not None and self.shown:
+        if self.role is not None and self.has_key:
             return True
         named = bool(self.description.subject_alt_names)
         return not self.issues and (not self.is_authority or named)
 
-    def extension(self, kind: type[_Value]) -> x509.Extension[_Value] | None:
-        """The extension of this kind, if there is one."""
-        try:
-            return self.certificate.extensions.get_extension_for_class(kind)
-        except x509.ExtensionNotFound:
-            return None
+    @property
+    def roles(self) -> tuple[TlsRole, ...]:
+        """The role that the user named; else those in the extendedKeyUsage; else both."""
+        if self.role is not None:
+            return (self.role,)
+        purposes = self.description.extended_key_usage or ()
+        return tuple(role for role in TlsRole if role.purpose in purposes) or tuple(TlsRole)
+
+    @property
+    def wording(self) -> Wording:
+        """The words of problems: with the names of both ends, if it is meant for one role."""
+        if len(self.roles) > 1:
+            return NEUTRAL_WORDING
+        (role,) = self.roles
+        return Wording(role=role.value, other=role.other.value, purpose=role.purpose)

@@ -9,41 +9,17 @@ This module must not know the checks of a single certificate, nor how files are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lab.inspecting.name_constraints import permits
-from lab.inspecting.results import (
-    FileProblem,
-    FoundProblem,
-    Grade,
-    Suitability,
-    TlsRole,
-)
+from lab.inspecting.results import FoundProblem, Grade, TlsRole
+from lab.x509 import problems
 from lab.x509.certificates import distinguished
-from lab.x509.chains import (
-    End,
-    Path,
-    issued,
-    path_of,
-)
-from lab.x509.describe import extension
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purpose:
-    """A purpose of extendedKeyUsage."""
-
-    name: str
-    oid: x509.ObjectIdentifier
-
-
-_PURPOSES = {
-    TlsRole.CLIENT: Purpose(name="clientAuth", oid=ExtendedKeyUsageOID.CLIENT_AUTH),
-    TlsRole.SERVER: Purpose(name="serverAuth", oid=ExtendedKeyUsageOID.SERVER_AUTH),
-}
+from lab.x509.chains import End, issued, path_of
+from lab.x509.describe import described, extension
+from lab.x509.problems import Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +42,7 @@ class Chain:
 
 def chain_of(leaf: Holder, pool: Sequence[Holder], roots: Sequence[x509.Certificate]) -> Chain:
     """Return the chain of ``leaf``; an issuer in several files is taken from the leaf's own."""
-    path: Path = path_of(leaf.certificate, [each.certificate for each in pool])
+    path = path_of(leaf.certificate, [each.certificate for each in pool])
     return Chain(
         leaf=leaf,
         above=tuple(_nearest(each, leaf.file, pool) for each in path.above),
@@ -82,130 +58,97 @@ def _nearest(certificate: x509.Certificate, file: str, pool: Sequence[Holder]) -
     return next(each for each in pool if each.certificate == certificate)
 
 
-def chain_flaws(chain: Chain, roles: Sequence[Suitability]) -> Iterator[FoundProblem]:
-    """Yield the flaws of the chain; ``roles`` are those that the leaf is suitable for by itself."""
-    yield from _ending(chain)
-    yield from _scattered(chain)
+def chain_problems(
+    chain: Chain, roles: Sequence[TlsRole], wording: Wording
+) -> Iterator[FoundProblem]:
+    """Yield the problems of the chain; ``roles`` are those that the leaf itself is fit for."""
+    yield from _end(chain, wording)
+    yield from _in_other_files(chain, wording)
     for depth, holder in enumerate(chain.above):
-        yield from _authority(holder.certificate, depth)
+        yield from _authority(holder.certificate, depth, wording)
     yield from _purposes(chain, roles)
     yield from _constraints(chain)
 
 
-def _ending(chain: Chain) -> Iterator[FoundProblem]:
+def _end(chain: Chain, wording: Wording) -> Iterator[FoundProblem]:
     last = (chain.above or (chain.leaf,))[-1].certificate
-    wanted = distinguished(last.issuer)
+    subject, issuer = distinguished(last.subject), distinguished(last.issuer)
     if chain.end is End.IMPOSTOR:
-        yield FoundProblem(
-            flaw=FileProblem.SIGNATURE_WRONG,
-            grade=Grade.REFUSED,
-            summary=f"{distinguished(last.subject)} was not signed by the {wanted} in these files",
-            evidence=(
-                "the issuer's name matches, but the signature does not verify with its key: "
-                "the CA has a new key, or the certificate is damaged",
-            ),
-            reference="RFC 5280 section 6.1.3",
-            fix="find the CA that issued it, or have it issued again by this one",
+        yield FoundProblem.of(
+            problems.BAD_SIGNATURE,
+            Grade.REFUSED,
+            f"{subject} names the issuer {issuer}, which is in these files, and the signature does "
+            "not verify with its key",
+            wording=replace(wording, certificate=subject),
         )
     elif chain.end is End.MISSING and chain.roots:
-        roots = " or ".join(distinguished(each.subject) for each in chain.roots[:3])
-        yield FoundProblem(
-            flaw=FileProblem.CHAIN_INCOMPLETE,
-            grade=Grade.REFUSED,
-            summary=f"the chain does not reach {roots}",
-            evidence=(
-                f"{distinguished(last.subject)} was issued by {wanted}, which is in none of the "
-                "files: an intermediate CA is missing, or the certificate is from another CA",
-            ),
-            reference="RFC 9846 section 4.5.1",
-            fix="append the intermediates to the certificate's file, or use the CA that issued it",
+        roots = " or ".join(distinguished(root.subject) for root in chain.roots[:3])
+        yield FoundProblem.of(
+            problems.CHAIN_INCOMPLETE,
+            Grade.REFUSED,
+            f"{subject} was issued by {issuer}, which is in none of the files: an intermediate CA "
+            "is missing, or the certificate is from another CA",
+            f"the roots in these files: {roots}",
         )
 
 
-def _scattered(chain: Chain) -> Iterator[FoundProblem]:
+def _in_other_files(chain: Chain, wording: Wording) -> Iterator[FoundProblem]:
     elsewhere = [
-        holder
+        f"{distinguished(holder.certificate.subject)} is in another file, {holder.file}"
         for holder in chain.above
         if holder.file != chain.leaf.file and holder.certificate not in chain.roots
     ]
     if elsewhere:
-        yield FoundProblem(
-            flaw=FileProblem.INTERMEDIATE_IN_ANOTHER_FILE,
-            grade=Grade.REFUSED,
-            summary="an intermediate certificate is in another file, so it is not sent",
-            evidence=tuple(
-                f"{distinguished(each.certificate.subject)} is in {each.file}"
-                for each in elsewhere[:3]
-            ),
-            reference="RFC 9846 section 4.5.1",
-            fix="append it to the certificate's file",
+        yield FoundProblem.of(
+            problems.INTERMEDIATE_MISSING, Grade.REFUSED, *elsewhere[:3], wording=wording
         )
 
 
-def _authority(certificate: x509.Certificate, intermediates_below: int) -> Iterator[FoundProblem]:
+def _authority(
+    certificate: x509.Certificate, intermediates_below: int, wording: Wording
+) -> Iterator[FoundProblem]:
     name = distinguished(certificate.subject)
-    is_root = issued(certificate, certificate)
-    constraints = extension(certificate, x509.BasicConstraints)
-    usage = extension(certificate, x509.KeyUsage)
-    problem = ""
-    if constraints is None and not is_root:
-        problem = "it has no basicConstraints"
+    found = extension(certificate, x509.BasicConstraints)
+    constraints = found.value if found else None
+    usage = described(certificate).key_usage
+    reason = ""
+    if constraints is None and not issued(certificate, certificate):
+        reason = "has no basicConstraints"
     elif constraints is not None and not constraints.ca:
-        problem = "it has basicConstraints CA:FALSE"
-    elif usage is not None and not usage.key_cert_sign:
-        problem = "its keyUsage lacks keyCertSign"
-    if problem:
-        yield FoundProblem(
-            flaw=FileProblem.ISSUER_IS_NO_CA,
-            grade=Grade.REFUSED,
-            summary=f"the issuer {name} is not allowed to issue certificates",
-            evidence=(problem,),
-            reference="RFC 5280 section 6.1.4 (k), (n)",
-            fix="have the certificate issued by a CA",
-        )
+        reason = "has basicConstraints CA:FALSE"
+    elif usage is not None and "keyCertSign" not in usage:
+        reason = "has a keyUsage without keyCertSign"
+    if reason:
+        yield FoundProblem.of(problems.NOT_A_CA, Grade.REFUSED, f"{name} {reason}")
     elif (
         constraints is not None
         and constraints.path_length is not None
         and intermediates_below > constraints.path_length
     ):
-        yield FoundProblem(
-            flaw=FileProblem.PATH_LENGTH_EXCEEDED,
-            grade=Grade.REFUSED,
-            summary="the chain is longer than the pathlen of a CA allows",
-            evidence=(
-                f"{name} has pathlen {constraints.path_length}; CAs below: {intermediates_below}",
-            ),
-            reference="RFC 5280 section 4.2.1.9",
-            fix="issue the certificate from a CA higher up, or raise pathlen",
-        )
+        seen = f"{name} has pathlen {constraints.path_length}; CAs below: {intermediates_below}"
+        yield FoundProblem.of(problems.PATH_LENGTH, Grade.REFUSED, seen, wording=wording)
 
 
-def _purposes(chain: Chain, roles: Sequence[Suitability]) -> Iterator[FoundProblem]:
-    fit = [role.role for role in roles if not role.obstacles]
+def _purposes(chain: Chain, roles: Sequence[TlsRole]) -> Iterator[FoundProblem]:
     evidence = []
-    for role in fit:
-        purpose = _PURPOSES[role]
-        lacking = (each.certificate for each in chain.above if not _allows(each, purpose))
-        if (first := next(lacking, None)) is not None:
-            name = distinguished(first.subject)
-            evidence.append(f"{name} has an extendedKeyUsage without {purpose.name}")
-    if fit and len(evidence) == len(fit):
-        yield FoundProblem(
-            flaw=FileProblem.ISSUER_LACKS_PURPOSE,
-            grade=Grade.REFUSED,
-            summary="the extendedKeyUsage of a CA in the chain does not allow this purpose",
-            evidence=(
-                *evidence,
-                "OpenSSL applies a CA's extendedKeyUsage to all certificates below it",
+    for role in roles:
+        for holder in chain.above:
+            purposes = described(holder.certificate).extended_key_usage
+            if purposes is not None and role.purpose not in purposes:
+                name = distinguished(holder.certificate.subject)
+                evidence.append(f"{name} has an extendedKeyUsage without {role.purpose}")
+                break
+    if roles and len(evidence) == len(roles):
+        yield FoundProblem.of(
+            problems.WRONG_PURPOSE,
+            Grade.REFUSED,
+            *evidence,
+            "OpenSSL applies a CA's extendedKeyUsage to all certificates below it",
+            wording=Wording(
+                certificate="a CA in the chain",
+                purpose=" or ".join(role.purpose for role in roles),
             ),
-            reference="RFC 5280 section 4.2.1.12",
-            fix="issue it from a CA whose extendedKeyUsage has the purpose, or that has none",
         )
-
-
-def _allows(holder: Holder, purpose: Purpose) -> bool:
-    usage = extension(holder.certificate, x509.ExtendedKeyUsage)
-    return usage is None or purpose.oid in usage
 
 
 def _constraints(chain: Chain) -> Iterator[FoundProblem]:
@@ -214,13 +157,11 @@ def _constraints(chain: Chain) -> Iterator[FoundProblem]:
         constraints = extension(holder.certificate, x509.NameConstraints)
         if names is None or constraints is None:
             continue
-        if outside := [name for name in names if not permits(constraints, name)]:
-            yield FoundProblem(
-                flaw=FileProblem.NAME_NOT_PERMITTED,
-                grade=Grade.REFUSED,
-                summary="the nameConstraints of "
-                f"{distinguished(holder.certificate.subject)} do not permit the name",
-                evidence=tuple(str(name.value) for name in outside[:3]),
-                reference="RFC 5280 section 4.2.1.10",
-                fix="issue it for a permitted name, or from another CA",
-            )
+        issuer = distinguished(holder.certificate.subject)
+        outside = [
+            f"{issuer} does not permit {name.value}"
+            for name in names.value
+            if not permits(constraints.value, name)
+        ]
+        if outside:
+            yield FoundProblem.of(problems.NAME_CONSTRAINTS, Grade.REFUSED, *outside[:3])

@@ -1,9 +1,6 @@
-"""The result of an inspection: what files of certificates and keys contain, and the flaws found.
+"""Results of an inspection: what files of certificates and keys contain, and their problems.
 
-Rules: text from a certificate is kept unescaped: whoever shows it escapes it. A flaw is an enum
-member, its severity a grade; both come with evidence.
-
-This module must not know how a flaw is found, nor how anything is shown.
+Rules: text from a certificate is kept unescaped: whoever shows it escapes it.
 """
 
 from __future__ import annotations
@@ -14,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lab.x509.certificates import CertificateDescription
+from lab.x509.problems import NEUTRAL_WORDING, Problem, Wording
 
 
 class Grade(enum.Enum):
-    """The severity of a flaw; the value is a sentence about the certificate."""
+    """The severity of a problem; the value is a sentence about the certificate."""
 
     REFUSED = "OpenSSL refuses it"
     STRICT = "OpenSSL accepts it, but refuses it with VERIFY_X509_STRICT"
@@ -31,63 +29,46 @@ class TlsRole(enum.Enum):
     CLIENT = "client"
     SERVER = "server"
 
+    @property
+    def other(self) -> TlsRole:
+        """The end that verifies the certificate."""
+        return TlsRole.SERVER if self is TlsRole.CLIENT else TlsRole.CLIENT
 
-class FileProblem(enum.Enum):
-    """Everything that an inspection can find; the value is a stable name for machines."""
-
-    UNREADABLE = "unreadable"
-    EXPIRED = "expired"
-    NOT_YET_VALID = "not-yet-valid"
-    EXPIRES_SOON = "expires-soon"
-    KEY_TOO_WEAK = "key-too-weak"
-    KEY_NOT_FOR_TLS = "key-not-for-tls"
-    DIGEST_TOO_WEAK = "digest-too-weak"
-    EKU_MISSING = "eku-missing"
-    EKU_LACKS_PURPOSE = "eku-lacks-purpose"
-    KEY_USAGE_LACKS_SIGNATURE = "key-usage-lacks-signature"
-    SAN_MISSING = "san-missing"
-    UNKNOWN_CRITICAL_EXTENSION = "unknown-critical-extension"
-    SELF_SIGNED = "self-signed"
-    TOO_LARGE = "too-large"
-    AKI_MISSING = "aki-missing"
-    SKI_MISSING = "ski-missing"
-    CA_BASIC_CONSTRAINTS_NOT_CRITICAL = "ca-basic-constraints-not-critical"
-    CA_KEY_USAGE_MISSING = "ca-key-usage-missing"
-    LEAF_MAY_SIGN_CERTIFICATES = "leaf-may-sign-certificates"
-    NO_SUBJECT_NO_SAN = "no-subject-no-san"
-    NO_SUBJECT_SAN_NOT_CRITICAL = "no-subject-san-not-critical"
-    ROOT_WITHOUT_BASIC_CONSTRAINTS = "root-without-basic-constraints"
-    CHAIN_INCOMPLETE = "chain-incomplete"
-    SIGNATURE_WRONG = "signature-wrong"
-    INTERMEDIATE_IN_ANOTHER_FILE = "intermediate-in-another-file"
-    ISSUER_IS_NO_CA = "issuer-is-no-ca"
-    PATH_LENGTH_EXCEEDED = "path-length-exceeded"
-    NAME_NOT_PERMITTED = "name-not-permitted"
-    ISSUER_LACKS_PURPOSE = "issuer-lacks-purpose"
-    REVOKED = "revoked"
-    LEAF_NOT_FIRST = "leaf-not-first"
-    WRONG_ORDER = "wrong-order"
-    DUPLICATE_CERTIFICATE = "duplicate-certificate"
-    SUPERFLUOUS_CERTIFICATE = "superfluous-certificate"
-    KEY_DOES_NOT_FIT = "key-does-not-fit"
-    REQUEST_SIGNATURE_WRONG = "request-signature-wrong"
-    CRL_EXPIRED = "crl-expired"
+    @property
+    def purpose(self) -> str:
+        """The purpose in extendedKeyUsage that allows the role (RFC 5280 section 4.2.1.12)."""
+        return f"{self.value}Auth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundProblem:
-    """A flaw that was found.
+    """A problem of a file, with its grade and what was seen.
 
-    ``summary`` is a sentence without its full stop, ``evidence`` what was seen that speaks for it,
-    ``reference`` the section that the case is about, ``fix`` what to do.
+    ``code`` is that of the problem in :mod:`lab.x509.problems`, and so are ``summary``,
+    ``reference`` (the section that the problem is about) and ``fix``. ``evidence`` is what was
+    seen in the files.
     """
 
-    flaw: FileProblem
+    code: str
     grade: Grade
     summary: str
     evidence: tuple[str, ...]
     reference: str
     fix: str
+
+    @classmethod
+    def of(
+        cls, problem: Problem, grade: Grade, *evidence: str, wording: Wording = NEUTRAL_WORDING
+    ) -> FoundProblem:
+        """Return ``problem`` in the words of ``wording``."""
+        return cls(
+            code=problem.code,
+            grade=grade,
+            summary=problem.summary_in(wording),
+            evidence=evidence,
+            reference=problem.reference,
+            fix=problem.fix_in(wording),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +92,7 @@ class InspectedCertificate:
     roles: tuple[Suitability, ...]
     chain: tuple[str, ...]
     chain_whole: bool
-    findings: tuple[FoundProblem, ...]
+    problems: tuple[FoundProblem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +105,7 @@ class KeyEntry:
     kind: str
     encrypted: bool
     fits: tuple[str, ...]
-    findings: tuple[FoundProblem, ...]
+    problems: tuple[FoundProblem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +113,7 @@ class RequestEntry:
     """A certificate signing request (RFC 2986): what it asks for."""
 
     description: CertificateDescription
-    findings: tuple[FoundProblem, ...]
+    problems: tuple[FoundProblem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +124,7 @@ class RevocationListEntry:
     this_update: datetime
     next_update: datetime | None
     revoked: int
-    findings: tuple[FoundProblem, ...]
+    problems: tuple[FoundProblem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +132,7 @@ class OtherEntry:
     """A PEM block of another kind."""
 
     label: str
-    findings: tuple[FoundProblem, ...] = ()
+    problems: tuple[FoundProblem, ...] = ()
 
 
 Entry = InspectedCertificate | KeyEntry | RequestEntry | RevocationListEntry | OtherEntry
@@ -161,13 +142,13 @@ Entry = InspectedCertificate | KeyEntry | RequestEntry | RevocationListEntry | O
 class FileReport:
     """One file: its name as the user wrote it, ``PEM``, ``DER`` or ``PKCS#12``, and what it holds.
 
-    ``findings`` are those about the file as a whole.
+    ``problems`` are those about the file as a whole.
     """
 
     name: str
     form: str
     entries: tuple[Entry, ...]
-    findings: tuple[FoundProblem, ...] = ()
+    problems: tuple[FoundProblem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,14 +157,14 @@ class Inspection:
 
     files: tuple[FileReport, ...]
 
-    def findings(self) -> Iterator[tuple[str, FoundProblem]]:
-        """All findings with the names of what they are about, in the order of the files."""
+    def problems(self) -> Iterator[tuple[str, FoundProblem]]:
+        """Yield all problems with the names of what they are about, in the order of the files."""
         for file in self.files:
             for number, entry in enumerate(file.entries, start=1):
-                for finding in entry.findings:
-                    yield place(file.name, number, len(file.entries)), finding
-            for finding in file.findings:
-                yield file.name, finding
+                for problem in entry.problems:
+                    yield place(file.name, number, len(file.entries)), problem
+            for problem in file.problems:
+                yield file.name, problem
 
 
 def place(name: str, number: int, of: int) -> str:

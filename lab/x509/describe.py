@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lab.x509.certificates import CertificateDescription, describe
 
+DER = Encoding.DER
 HEADERS = ("subject", "SAN", "EKU", "valid until")
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
@@ -32,7 +33,7 @@ def row(certificate: x509.Certificate) -> tuple[str, ...]:
 
 def described(certificate: x509.Certificate) -> CertificateDescription:
     """The core's description of a certificate that is parsed already."""
-    return describe(certificate.public_bytes(Encoding.DER))
+    return describe(certificate.public_bytes(DER))
 
 
 def moment(time: datetime) -> str:
@@ -40,9 +41,19 @@ def moment(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
-    """The value of the extension of this kind, if there is one."""
+def extension(
+    certificate: x509.Certificate, kind: type[_Extension]
+) -> x509.Extension[_Extension] | None:
+    """Return the extension of this kind, if there is one."""
     try:
-        return certificate.extensions.get_extension_for_class(kind).value
+        return certificate.extensions.get_extension_for_class(kind)
     except x509.ExtensionNotFound:
         return None
+
+
+def public_key_bytes(item: x509.Certificate | x509.CertificateSigningRequest) -> bytes:
+    """Return the DER SubjectPublicKeyInfo, b"" where the library cannot read the key."""
+    try:
+        return item.public_key().public_bytes(DER, PublicFormat.SubjectPublicKeyInfo)
+    except Exception:  # the library has no one type for a key that it cannot read
+        return b""

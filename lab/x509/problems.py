@@ -1,174 +1,359 @@
-"""The table of what can be wrong with a certificate: one row for each fault, for either end.
+"""The table of what can be wrong with a certificate, its chain, or a file that holds them.
 
-Each row has the problem, the OpenSSL verify codes that report it, the RFC section, and the fix.
-``{role}`` in a text is the end whose certificate it is, ``{other}`` the end that judges it.
+One entry for each problem: its code, its words, the section that it is about, the fix, and the
+results of OpenSSL that report it. Diagnosis, inspection and scenarios take their words from here.
+The words in braces are those of :class:`Wording`.
 
-This module must not know how a fault is found.
+This module must not know how a problem is found.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from lab.x509.verify_codes import VerifyCode as V
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """The words for the braces in a problem's texts.
+
+    ``role`` is the end that presents the certificate, ``other`` the one that verifies it. ``leaf``
+    is the certificate of ``role``, ``certificate`` the one that has the problem. ``purpose`` is
+    what its extendedKeyUsage should allow.
+    """
+
+    role: str = "owner"
+    other: str = "other end"
+    leaf: str = "the certificate"
+    certificate: str = "the certificate"
+    purpose: str = "clientAuth or serverAuth"
+
+
+NEUTRAL_WORDING = Wording()
+"""The words for a certificate that may be either end's."""
+
+
+def chain_wording(role: str, other: str) -> Wording:
+    """Return the words where ``other`` verifies the chain of ``role``, both client or server."""
+    leaf = f"the {role}'s certificate"
+    return Wording(
+        role=role,
+        other=other,
+        leaf=leaf,
+        certificate=f"{leaf}, or another one in its chain,",
+        purpose=f"{role}Auth",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that can be wrong with a certificate chain.
+    """One thing that can be wrong.
 
-    ``verdicts`` are X509_V_ERR_… numbers of OpenSSL.
+    ``code`` is a stable name for machines, ``summary`` a sentence without its full stop,
+    ``reference`` the section that it is about, ``fix`` what to do.
     """
 
     code: str
     summary: str
     reference: str
     fix: str
-    verdicts: frozenset[int] = frozenset()
+    verify_codes: frozenset[V] = frozenset()
+
+    def summary_in(self, wording: Wording) -> str:
+        """Return the summary in these words."""
+        return self.summary.format(**asdict(wording))
+
+    def fix_in(self, wording: Wording) -> str:
+        """Return the fix in these words."""
+        return self.fix.format(**asdict(wording))
 
 
 EXPIRED = Problem(
     code="certificate-expired",
-    summary="the {role}'s certificate, or another one in its chain, has expired",
+    summary="{certificate} has expired",
     reference="RFC 5280 section 4.1.2.5",
-    fix="issue a new certificate for the {role}; check the {other}'s clock too",
-    verdicts=frozenset({10}),
+    fix="issue a new certificate; check the clock of the {other}",
+    verify_codes=frozenset({V.CERT_HAS_EXPIRED}),
+)
+EXPIRES_SOON = Problem(
+    code="expires-soon",
+    summary="{certificate} expires soon",
+    reference=EXPIRED.reference,
+    fix="issue a new certificate, and automate the renewal",
 )
 NOT_YET_VALID = Problem(
     code="certificate-not-yet-valid",
-    summary="the {role}'s certificate, or another one in its chain, is not valid yet",
+    summary="{certificate} is not valid yet",
     reference="RFC 5280 section 4.1.2.5",
     fix="compare the clocks of the CA and of the {other}; set notBefore a little in the past",
-    verdicts=frozenset({9}),
+    verify_codes=frozenset({V.CERT_NOT_YET_VALID}),
 )
 SELF_SIGNED = Problem(
     code="certificate-self-signed",
-    summary="the {role}'s certificate is self-signed, and the {other} does not trust it",
+    summary="{leaf} is self-signed, not issued by a CA",
     reference="RFC 5280 section 6.1",
     fix="have the certificate issued by a CA that the {other} trusts",
-    verdicts=frozenset({18}),
+    verify_codes=frozenset({V.DEPTH_ZERO_SELF_SIGNED_CERT}),
 )
 INTERMEDIATE_MISSING = Problem(
     code="intermediate-missing",
-    summary="the {role} did not send the intermediate certificate that leads to a trusted CA",
+    summary="the {role} does not send the intermediate certificate that leads to a trusted CA",
     reference="RFC 9846 section 4.5.1; RFC 5246 section 7.4.2",
     fix="give the {role} a file with its own certificate first, followed by the intermediates",
-    verdicts=frozenset({20, 21}),
+    verify_codes=frozenset(
+        {V.UNABLE_TO_GET_ISSUER_CERT_LOCALLY, V.UNABLE_TO_VERIFY_LEAF_SIGNATURE}
+    ),
 )
 UNTRUSTED_CA = Problem(
     code="ca-not-trusted",
-    summary="the {other} does not trust the CA that issued the {role}'s certificate",
+    summary="the {other} does not trust the CA that issued {leaf}",
     reference="RFC 5280 section 6.1",
-    fix="issue the certificate from a CA that the {other} trusts, or add its CA to the {other}'s "
-    "CA file",
-    verdicts=frozenset({2, 19, 20, 21, 27, 28}),
+    fix="issue the certificate from a CA that the {other} trusts, or add its CA to the CA file of "
+    "the {other}",
+    verify_codes=frozenset(
+        {
+            V.UNABLE_TO_GET_ISSUER_CERT,
+            V.SELF_SIGNED_CERT_IN_CHAIN,
+            V.UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+            V.UNABLE_TO_VERIFY_LEAF_SIGNATURE,
+            V.CERT_UNTRUSTED,
+            V.CERT_REJECTED,
+        }
+    ),
+)
+CHAIN_INCOMPLETE = Problem(
+    code="chain-incomplete",
+    summary="the chain of {leaf} leads to none of the root CAs in these files",
+    reference="RFC 9846 section 4.5.1",
+    fix="append the intermediates to the certificate's file, or use the CA that issued it",
 )
 WRONG_PURPOSE = Problem(
     code="wrong-extended-key-usage",
-    summary="the extendedKeyUsage in the {role}'s chain does not allow {role}Auth",
+    summary="{certificate} has an extendedKeyUsage without {purpose}",
     reference="RFC 5280 section 4.2.1.12",
-    fix="issue the certificate with {role}Auth in extendedKeyUsage, or without the extension; an "
+    fix="issue the certificate with {purpose} in extendedKeyUsage, or without the extension; an "
     "intermediate that has the extension must allow it too",
-    verdicts=frozenset({26}),
+    verify_codes=frozenset({V.INVALID_PURPOSE}),
+)
+PURPOSE_MISSING = Problem(
+    code="eku-missing",
+    summary="{certificate} has no extendedKeyUsage",
+    reference=WRONG_PURPOSE.reference,
+    fix="issue it with {purpose}: other implementations may require it",
 )
 WRONG_KEY_USAGE = Problem(
     code="wrong-key-usage",
-    summary="the keyUsage of the {role}'s certificate does not allow signatures",
+    summary="the keyUsage of {leaf} does not allow signatures, which the handshake requires",
     reference="RFC 5280 section 4.2.1.3; RFC 9846 section 4.5.1.2",
     fix="issue the certificate with digitalSignature in keyUsage",
-    verdicts=frozenset({26, 39}),
+    verify_codes=frozenset({V.INVALID_PURPOSE, V.KEYUSAGE_NO_DIGITAL_SIGNATURE}),
 )
 REVOKED = Problem(
     code="certificate-revoked",
-    summary="the CA has revoked the {role}'s certificate",
+    summary="{certificate} is revoked",
     reference="RFC 5280 section 6.3",
     fix="issue a new certificate, with a new key",
-    verdicts=frozenset({23}),
+    verify_codes=frozenset({V.CERT_REVOKED}),
 )
 CRL_UNUSABLE = Problem(
     code="crl-unusable",
-    summary="the {other} checks revocation, and has no current CRL from one of the issuers",
+    summary="the CRL of one of the issuers is missing, has expired or cannot be used",
     reference="RFC 5280 section 6.3.3",
     fix="give the {other} a current CRL from every CA in the chain, intermediates included",
-    verdicts=frozenset({3, 4, 6, 8, 11, 12, 33, 35, 36}),
+    verify_codes=frozenset(
+        {
+            V.UNABLE_TO_GET_CRL,
+            V.UNABLE_TO_DECRYPT_CRL_SIGNATURE,
+            V.CRL_SIGNATURE_FAILURE,
+            V.CRL_NOT_YET_VALID,
+            V.CRL_HAS_EXPIRED,
+            V.UNABLE_TO_GET_CRL_ISSUER,
+            V.KEYUSAGE_NO_CRL_SIGN,
+            V.UNHANDLED_CRITICAL_CRL_EXTENSION,
+            V.DIFFERENT_CRL_SCOPE,
+            V.CRL_PATH_VALIDATION_ERROR,
+        }
+    ),
 )
 BAD_SIGNATURE = Problem(
     code="bad-certificate-signature",
-    summary="the signature on a certificate in the {role}'s chain does not verify",
+    summary="the signature on {certificate} does not verify",
     reference="RFC 5280 section 6.1.3",
     fix="the file is damaged, or another CA of the same name signed it: issue it again",
-    verdicts=frozenset({4, 5, 7, 29, 30}),
+    verify_codes=frozenset({V.UNABLE_TO_DECRYPT_CERT_SIGNATURE, V.CERT_SIGNATURE_FAILURE}),
 )
 NOT_A_CA = Problem(
     code="issuer-is-no-ca",
-    summary="an issuer in the {role}'s chain is not allowed to issue certificates",
+    summary="an issuer in the chain of {leaf} is not allowed to issue certificates",
     reference="RFC 5280 sections 4.2.1.3 and 4.2.1.9",
     fix="issue the intermediate with basicConstraints CA:TRUE and keyUsage keyCertSign",
-    verdicts=frozenset({24, 32, 37, 79}),
+    verify_codes=frozenset({V.KEYUSAGE_NO_CERTSIGN, V.INVALID_CA}),
 )
 PATH_LENGTH = Problem(
     code="path-length-exceeded",
-    summary="the {role}'s chain is longer than one of its CAs, or the {other}, allows",
+    summary="the chain of {leaf} is longer than one of its CAs, or the {other}, allows",
     reference="RFC 5280 section 4.2.1.9",
     fix="issue from a CA higher up, or raise pathlen in its basicConstraints",
-    verdicts=frozenset({22, 25}),
+    verify_codes=frozenset({V.CERT_CHAIN_TOO_LONG, V.PATH_LENGTH_EXCEEDED}),
 )
 NAME_CONSTRAINTS = Problem(
     code="name-constraints-violated",
-    summary="the {role}'s certificate has a name that a CA's nameConstraints do not permit",
+    summary="{leaf} has a name that the nameConstraints of a CA do not permit",
     reference="RFC 5280 section 4.2.1.10",
-    fix="issue the certificate for names that the CA's nameConstraints permit",
-    verdicts=frozenset({47, 48, 49, 50, 51, 52, 53}),
+    fix="issue the certificate for names that the CA's nameConstraints permit, or from another CA",
+    verify_codes=frozenset(
+        {
+            V.PERMITTED_VIOLATION,
+            V.EXCLUDED_VIOLATION,
+            V.SUBTREE_MINMAX,
+            V.UNSUPPORTED_CONSTRAINT_TYPE,
+            V.UNSUPPORTED_CONSTRAINT_SYNTAX,
+            V.UNSUPPORTED_NAME_SYNTAX,
+        }
+    ),
 )
 CRITICAL_EXTENSION = Problem(
     code="unknown-critical-extension",
-    summary="the {role}'s certificate has a critical extension that the {other} does not support",
+    summary="{certificate} has a critical extension that is not supported",
     reference="RFC 5280 section 4.2",
     fix="issue the certificate without the extension, or mark it non-critical",
-    verdicts=frozenset({34, 41, 42}),
+    verify_codes=frozenset({V.UNHANDLED_CRITICAL_EXTENSION}),
 )
 WEAK = Problem(
     code="key-or-digest-too-weak",
-    summary="a key or signature digest in the {role}'s chain is too weak for the {other}",
+    summary="{certificate} has a key or a signature digest that is too weak",
     reference="RFC 9846 section 4.5.1.3",
     fix="issue the chain with keys of at least RSA 2048 or EC P-256, and with SHA-256",
-    verdicts=frozenset({66, 67, 68}),
+    verify_codes=frozenset({V.EE_KEY_TOO_SMALL, V.CA_KEY_TOO_SMALL, V.CA_MD_TOO_WEAK}),
 )
 KEY_TYPE = Problem(
     code="key-type-not-taken",
-    summary="the {other} does not accept the {role}'s key type or curve",
+    summary="the key type or curve of {leaf} is not accepted",
     reference="RFC 9846 section 4.3.3; RFC 8422 section 5.1.1",
-    fix="give the {role} an RSA 2048 or EC P-256 key",
+    fix="give the {role} an RSA 2048 or EC P-256 key, and have it certified",
 )
 TOO_LARGE = Problem(
     code="message-too-large",
-    summary="the {role}'s Certificate message is larger than the {other} accepts",
+    summary="the Certificate message with {leaf} is larger than accepted",
     reference="RFC 9846 section 4.5.1 (the limit is 2^24-1; OpenSSL's default is 102,400)",
     fix="send fewer certificates, and smaller ones",
 )
 WRONG_NAME = Problem(
     code="name-mismatch",
-    summary="the {role}'s certificate does not match the host name that the {other} asked for",
+    summary="{leaf} does not match the host name that the {other} asked for",
     reference="RFC 9525 section 6; RFC 2818 section 3.1",
     fix="issue it with that DNS name or IP address in subjectAltName; the CN is not enough",
-    verdicts=frozenset({62, 63, 64}),
+    verify_codes=frozenset({V.HOSTNAME_MISMATCH, V.EMAIL_MISMATCH, V.IP_ADDRESS_MISMATCH}),
+)
+SAN_MISSING = Problem(
+    code="san-missing",
+    summary="{leaf} is a server's and has no subjectAltName",
+    reference="RFC 9525 section 6.3",
+    fix="issue it with the server's names in subjectAltName",
+)
+UNREADABLE = Problem(
+    code="unreadable",
+    summary="{certificate} cannot be parsed completely",
+    reference="RFC 5280 section 4.1",
+    fix="fetch or issue it again",
 )
 
-FAULTS = (
-    EXPIRED,
-    NOT_YET_VALID,
-    SELF_SIGNED,
-    INTERMEDIATE_MISSING,
-    UNTRUSTED_CA,
-    WRONG_PURPOSE,
-    WRONG_KEY_USAGE,
-    REVOKED,
-    CRL_UNUSABLE,
-    BAD_SIGNATURE,
-    NOT_A_CA,
-    PATH_LENGTH,
-    NAME_CONSTRAINTS,
-    CRITICAL_EXTENSION,
-    WEAK,
-    KEY_TYPE,
-    TOO_LARGE,
-    WRONG_NAME,
+# Refused with X509_V_FLAG_X509_STRICT only.
+AKI_MISSING = Problem(
+    code="aki-missing",
+    summary="{certificate} has no authorityKeyIdentifier with a keyIdentifier",
+    reference="RFC 5280 section 4.2.1.1",
+    fix="issue it with authorityKeyIdentifier=keyid",
+    verify_codes=frozenset({V.MISSING_AUTHORITY_KEY_IDENTIFIER}),
 )
+SKI_MISSING = Problem(
+    code="ski-missing",
+    summary="a CA has no subjectKeyIdentifier",
+    reference="RFC 5280 section 4.2.1.2",
+    fix="issue the CA certificate again with subjectKeyIdentifier=hash",
+    verify_codes=frozenset({V.MISSING_SUBJECT_KEY_IDENTIFIER}),
+)
+LEAF_MAY_SIGN = Problem(
+    code="leaf-may-sign-certificates",
+    summary="{certificate} has keyCertSign in its keyUsage, and is not a CA certificate",
+    reference="RFC 5280 section 4.2.1.3",
+    fix="issue it without keyCertSign",
+    verify_codes=frozenset({V.KU_KEY_CERT_SIGN_INVALID_FOR_NON_CA}),
+)
+ROOT_WITHOUT_BASIC_CONSTRAINTS = Problem(
+    code="root-without-basic-constraints",
+    summary="the root has no basicConstraints",
+    reference="RFC 5280 section 4.2.1.9",
+    fix="issue the CA certificate again as version 3, with critical basicConstraints CA:TRUE",
+    verify_codes=frozenset({V.INVALID_CA}),
+)
+CA_CONSTRAINTS_NOT_CRITICAL = Problem(
+    code="ca-basic-constraints-not-critical",
+    summary="the basicConstraints of a CA are not critical",
+    reference="RFC 5280 section 4.2.1.9",
+    fix="issue the CA certificate again with basicConstraints=critical,CA:TRUE",
+    verify_codes=frozenset({V.CA_BCONS_NOT_CRITICAL}),
+)
+CA_KEY_USAGE_MISSING = Problem(
+    code="ca-key-usage-missing",
+    summary="a CA has no keyUsage",
+    reference="RFC 5280 section 4.2.1.3",
+    fix="issue the CA certificate again with keyUsage=critical,keyCertSign,cRLSign",
+    verify_codes=frozenset({V.PATHLEN_WITHOUT_KU_KEY_CERT_SIGN, V.CA_CERT_MISSING_KEY_USAGE}),
+)
+NO_SUBJECT_NO_SAN = Problem(
+    code="no-subject-no-san",
+    summary="{certificate} has neither a subject nor a subjectAltName",
+    reference="RFC 5280 section 4.1.2.6",
+    fix="issue it with one of the two",
+    verify_codes=frozenset({V.SUBJECT_NAME_EMPTY}),
+)
+NO_SUBJECT_SAN_NOT_CRITICAL = Problem(
+    code="no-subject-san-not-critical",
+    summary="{certificate} has no subject, and its subjectAltName is not critical",
+    reference="RFC 5280 section 4.2.1.6",
+    fix="issue it with a critical subjectAltName",
+    verify_codes=frozenset({V.EMPTY_SUBJECT_SAN_NOT_CRITICAL}),
+)
+
+# Of files that are to be sent as a chain, and of what lies beside the certificates.
+LEAF_NOT_FIRST = Problem(
+    code="leaf-not-first",
+    summary="the end-entity certificate is not the first in the file",
+    reference="RFC 9846 section 4.5.1",
+    fix="put it first, followed by its issuers",
+)
+WRONG_ORDER = Problem(
+    code="wrong-order",
+    summary="the chain is in the wrong order",
+    reference="RFC 9846 section 4.5.1",
+    fix="put each certificate in front of the one that issued it",
+)
+DUPLICATE_CERTIFICATE = Problem(
+    code="duplicate-certificate",
+    summary="the file contains a certificate more than once",
+    reference="RFC 9846 section 4.5.1",
+    fix="send each certificate once",
+)
+SUPERFLUOUS_CERTIFICATE = Problem(
+    code="superfluous-certificate",
+    summary="the file contains more than one chain",
+    reference="RFC 9846 section 4.5.1",
+    fix="send the leaf and its intermediates only; a root that is sent is not trusted for it",
+)
+KEY_DOES_NOT_FIT = Problem(
+    code="key-does-not-fit",
+    summary="the private key matches no certificate or request in these files",
+    reference="RFC 9846 section 4.5.2",
+    fix="find the key that belongs to the certificate, or have this one certified",
+)
+REQUEST_SIGNATURE_WRONG = Problem(
+    code="request-signature-wrong",
+    summary="the request is not signed by its own key",
+    reference="RFC 2986 section 4.2",
+    fix="create it again",
+)
+
+PROBLEMS = tuple(value for value in tuple(globals().values()) if isinstance(value, Problem))
+"""All of them, in the order of the table."""

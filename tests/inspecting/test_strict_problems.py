@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from lab.inspecting.results import FileProblem, Grade
+from lab.inspecting.results import Grade
 from lab.pki import malformed_certificates, profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.identity import Identity
@@ -18,9 +18,9 @@ from lab.pki.keys import KeyKind, cached
 from lab.pki.profiles import NOT_A_CA, KeyUsageBit
 from tests.support.inspecting import (
     files_of,
-    findings_of,
     graded,
     looked_at,
+    problems_of,
 )
 from tests.support.pki_fixtures import (
     client_under,
@@ -87,48 +87,48 @@ NAMELESS = {"subject": x509.Name([])}
 
 
 @pytest.mark.parametrize(
-    ("made", "code", "flaw"),
+    ("made", "code", "expected"),
     [
-        (leaf(authority_key_identifier=False), 85, FileProblem.AKI_MISSING),
+        (leaf(authority_key_identifier=False), 85, "aki-missing"),
         (
             leaf(authority_key_identifier=False, **extension(AKI, critical=False)),
             85,
-            FileProblem.AKI_MISSING,
+            "aki-missing",
         ),
-        (leaf(key_usage=MAY_SIGN), 82, FileProblem.LEAF_MAY_SIGN_CERTIFICATES),
-        (leaf(**NAMELESS), 84, FileProblem.NO_SUBJECT_NO_SAN),
+        (leaf(key_usage=MAY_SIGN), 82, "leaf-may-sign-certificates"),
+        (leaf(**NAMELESS), 84, "no-subject-no-san"),
         (
             leaf(**NAMELESS, **extension(SAN, critical=False)),
             88,
-            FileProblem.NO_SUBJECT_SAN_NOT_CRITICAL,
+            "no-subject-san-not-critical",
         ),
-        (middle(authority_key_identifier=False), 85, FileProblem.AKI_MISSING),
-        (middle(subject_key_identifier=False), 86, FileProblem.SKI_MISSING),
-        (middle(**UNMARKED), 89, FileProblem.CA_BASIC_CONSTRAINTS_NOT_CRITICAL),
-        (middle(key_usage=frozenset()), 92, FileProblem.CA_KEY_USAGE_MISSING),
+        (middle(authority_key_identifier=False), 85, "aki-missing"),
+        (middle(subject_key_identifier=False), 86, "ski-missing"),
+        (middle(**UNMARKED), 89, "ca-basic-constraints-not-critical"),
+        (middle(key_usage=frozenset()), 92, "ca-key-usage-missing"),
         (
             middle(key_usage=frozenset(), basic_constraints=PATH_LENGTH),
             81,
-            FileProblem.CA_KEY_USAGE_MISSING,
+            "ca-key-usage-missing",
         ),
-        (root(subject_key_identifier=False), 86, FileProblem.SKI_MISSING),
-        (root(**UNMARKED), 89, FileProblem.CA_BASIC_CONSTRAINTS_NOT_CRITICAL),
-        (root(key_usage=frozenset()), 92, FileProblem.CA_KEY_USAGE_MISSING),
-        (root(basic_constraints=None), 79, FileProblem.ROOT_WITHOUT_BASIC_CONSTRAINTS),
-        (old_root(), 79, FileProblem.ROOT_WITHOUT_BASIC_CONSTRAINTS),
+        (root(subject_key_identifier=False), 86, "ski-missing"),
+        (root(**UNMARKED), 89, "ca-basic-constraints-not-critical"),
+        (root(key_usage=frozenset()), 92, "ca-key-usage-missing"),
+        (root(basic_constraints=None), 79, "root-without-basic-constraints"),
+        (old_root(), 79, "root-without-basic-constraints"),
     ],
-    ids=lambda value: value.value if isinstance(value, FileProblem) else "",
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_refused_where_checks_are_strict(
-    made: tuple[Identity, x509.Certificate], code: int, flaw: FileProblem
+    made: tuple[Identity, x509.Certificate], code: int, expected: str
 ) -> None:
     client, ca = made
     assert verdict(client, SERVER, (ca,), strict=False) == 0
     assert verdict(client, SERVER, (ca,), strict=True) == code
     inspection = looked_at(files_of(client, ca), NOW)
-    assert graded(inspection) == {(flaw, Grade.STRICT)}
-    (finding,) = findings_of(inspection)
-    assert f"({code})" in finding.evidence[0]
+    assert graded(inspection) == {(expected, Grade.STRICT)}
+    (problem,) = problems_of(inspection)
+    assert f"({code})" in problem.evidence[0]
 
 
 @pytest.mark.parametrize(
@@ -147,15 +147,13 @@ def test_refused_where_checks_are_strict(
 def test_taken_where_checks_are_strict(made: tuple[Identity, x509.Certificate]) -> None:
     client, ca = made
     assert verdict(client, SERVER, (ca,), strict=True) == 0
-    assert findings_of(looked_at(files_of(client, ca), NOW)) == []
+    assert problems_of(looked_at(files_of(client, ca), NOW)) == []
 
 
 def test_strict_checks_leave_version_1_alone() -> None:
     client, ca = old_leaf()
     assert verdict(client, SERVER, (ca,), strict=True) == 0
-    assert graded(looked_at(files_of(client, ca), NOW)) == {
-        (FileProblem.EKU_MISSING, Grade.ACCEPTED)
-    }
+    assert graded(looked_at(files_of(client, ca), NOW)) == {("eku-missing", Grade.ACCEPTED)}
 
 
 @pytest.mark.parametrize(
@@ -172,7 +170,7 @@ def test_critical_key_identifiers_are_refused_by_all(value: x509.ExtensionType) 
     }
     client, ca = leaf(**absent, **extension(value, critical=True))
     assert verdict(client, SERVER, (ca,), strict=False) == 34
-    expected = {(FileProblem.UNKNOWN_CRITICAL_EXTENSION, Grade.REFUSED)}
+    expected = {("unknown-critical-extension", Grade.REFUSED)}
     assert graded(looked_at(files_of(client, ca), NOW)) == expected
 
 

@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives import serialization
 
 from lab.inspecting.inspect_files import inspect
 from lab.inspecting.results import (
-    FileProblem,
     FoundProblem,
     Grade,
     InspectedCertificate,
@@ -47,16 +46,16 @@ def looked_at(files: Iterable[Contents], now: datetime, role: TlsRole | None = N
     return inspect(list(files), now=now, role=role)
 
 
-def findings_of(inspection: Inspection) -> list[FoundProblem]:
-    return [finding for _, finding in inspection.findings()]
+def problems_of(inspection: Inspection) -> list[FoundProblem]:
+    return [problem for _, problem in inspection.problems()]
 
 
-def flaws_of(inspection: Inspection) -> set[FileProblem]:
-    return {finding.flaw for finding in findings_of(inspection)}
+def codes_of(inspection: Inspection) -> set[str]:
+    return {problem.code for problem in problems_of(inspection)}
 
 
-def graded(inspection: Inspection) -> set[tuple[FileProblem, Grade]]:
-    return {(finding.flaw, finding.grade) for finding in findings_of(inspection)}
+def graded(inspection: Inspection) -> set[tuple[str, Grade]]:
+    return {(problem.code, problem.grade) for problem in problems_of(inspection)}
 
 
 def first(inspection: Inspection) -> InspectedCertificate:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lab.diagnosis.causes.certificate import Suspicion, SuspicionBasis
+from lab.diagnosis.causes.certificate import Basis, LikelyProblem
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause, Outcome
 from lab.tls.events import (
@@ -38,7 +38,7 @@ def accepted(
     events: Sequence[Event],
     summary: Evidence,
     outcome: Outcome,
-    suspected: Sequence[Suspicion],
+    suspected: Sequence[LikelyProblem],
 ) -> Iterator[Cause]:
     """The handshake was completed, and nothing refused the client after it."""
     if summary.resumed:
@@ -63,11 +63,7 @@ def accepted(
         yield _without_certificate(outcome)
     else:
         yield _with_certificate(events)
-        flaws = [
-            each
-            for each in suspected
-            if each.ground in (SuspicionBasis.SHOWN, SuspicionBasis.ALIKE)
-        ]
+        flaws = [each for each in suspected if each.basis in (Basis.SHOWN, Basis.AMBIGUOUS)]
         if flaws and not _verified(events, Endpoint.SERVER):
             yield _despite(flaws)
 
@@ -115,7 +111,7 @@ def _with_certificate(events: Sequence[Event]) -> Cause:
     )
 
 
-def _despite(flaws: Sequence[Suspicion]) -> Cause:
+def _despite(flaws: Sequence[LikelyProblem]) -> Cause:
     return Cause(
         code="taken-despite-flaw",
         summary="the server accepted a client whose certificate looks invalid: "

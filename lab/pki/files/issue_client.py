@@ -162,7 +162,7 @@ def departures(plan: ClientPlan, certificate: x509.Certificate) -> tuple[str, ..
     found = []
     if certificate.subject != profiles.common_name(plan.cn):
         found.append(f"its subject cannot be chosen: it is {seen.subject}")
-    if plan.names and (names is None or tuple(names) != plan.names):
+    if plan.names and (names is None or tuple(names.value) != plan.names):
         shown = ", ".join(seen.subject_alt_names) or "none"
         found.append(f"its subjectAltName cannot be chosen: it is {shown}")
     if plan.days is not None and lifetime != timedelta(days=plan.days):

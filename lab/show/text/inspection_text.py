@@ -1,7 +1,4 @@
-"""An inspection as text: the contents of each file, then the findings.
-
-This module must not know how anything was found.
-"""
+"""An inspection as text: the contents of each file, then the problems."""
 
 from __future__ import annotations
 
@@ -46,17 +43,17 @@ def print_inspection(inspection: Inspection, file: TextIO) -> None:
 
 
 def draw_inspection(inspection: Inspection, paper: Paper) -> Iterator[Text]:
-    """Yield the lines: the files, then the findings."""
+    """Yield the lines: the files, then the problems."""
     for file in inspection.files:
         yield from _file(file, paper)
-    findings = list(inspection.findings())
-    if not findings:
+    problems = list(inspection.problems())
+    if not problems:
         yield Text("No problems found.", "green")
         return
-    yield paper.rule("1 finding" if len(findings) == 1 else f"{len(findings)} findings")
-    for number, (place, finding) in enumerate(findings, start=1):
+    yield paper.rule("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
+    for number, (place, problem) in enumerate(problems, start=1):
         yield Text()
-        yield from _finding(f"{number}", place, finding, paper)
+        yield from _problem(f"{number}", place, problem, paper)
 
 
 def _file(file: FileReport, paper: Paper) -> Iterator[Text]:
@@ -152,18 +149,18 @@ def _listed(values: Iterable[str] | None) -> str:
     return ", ".join([*map(_cut, shown[:_MOST_NAMES]), *more]) or "none"
 
 
-def _finding(number: str, place: str, finding: FoundProblem, paper: Paper) -> Iterator[Text]:
+def _problem(number: str, place: str, problem: FoundProblem, paper: Paper) -> Iterator[Text]:
     label = number
-    for line in paper.wrapped(f"{printable(place)}: {_cut(finding.summary)}", paper.width - 3):
+    for line in paper.wrapped(f"{printable(place)}: {_cut(problem.summary)}", paper.width - 3):
         yield Text.assemble((f"{label:<3}", "bold"), (line, "bold"))
         label = ""
-    yield from paper.entry("so", finding.grade.value, indent=3, style=_STYLES[finding.grade])
+    yield from paper.entry("so", problem.grade.value, indent=3, style=_STYLES[problem.grade])
     label = "seen"
-    for each in finding.evidence:
-        yield from paper.entry(label, _cut(each), indent=3)
+    for line in problem.evidence:
+        yield from paper.entry(label, _cut(line), indent=3)
         label = ""
-    yield from paper.entry("see", finding.reference, indent=3)
-    yield from paper.entry("fix", finding.fix, indent=3, style="green")
+    yield from paper.entry("see", problem.reference, indent=3)
+    yield from paper.entry("fix", problem.fix, indent=3, style="green")
 
 
 def _cut(text: str) -> str:

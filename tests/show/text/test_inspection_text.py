@@ -10,7 +10,6 @@ from rich.cells import cell_len
 
 from lab.inspecting.results import (
     Entry,
-    FileProblem,
     FileReport,
     FoundProblem,
     Grade,
@@ -50,10 +49,10 @@ ENTRY = InspectedCertificate(
     roles=(Suitability(role=TlsRole.CLIENT, obstacles=("this", "that")),),
     chain=("CN=middle (m.crt)", "CN=root (ca.crt)"),
     chain_whole=True,
-    findings=(),
+    problems=(),
 )
-FINDING = FoundProblem(
-    flaw=FileProblem.EXPIRED,
+PROBLEM = FoundProblem(
+    code="certificate-expired",
     grade=Grade.REFUSED,
     summary="it has expired",
     evidence=("one", "two"),
@@ -132,13 +131,13 @@ def test_an_unreadable_certificate() -> None:
 
 def test_the_others() -> None:
     crl = RevocationListEntry(
-        issuer="CN=ca", this_update=THEN, next_update=None, revoked=1, findings=()
+        issuer="CN=ca", this_update=THEN, next_update=None, revoked=1, problems=()
     )
     lines = drawn(
-        KeyEntry(kind="EC P", encrypted=True, fits=("a", "b"), findings=()),
-        KeyEntry(kind="EC P", encrypted=False, fits=(), findings=()),
-        KeyEntry(kind="", encrypted=True, fits=(), findings=()),
-        RequestEntry(description=ABOUT, findings=()),
+        KeyEntry(kind="EC P", encrypted=True, fits=("a", "b"), problems=()),
+        KeyEntry(kind="EC P", encrypted=False, fits=(), problems=()),
+        KeyEntry(kind="", encrypted=True, fits=(), problems=()),
+        RequestEntry(description=ABOUT, problems=()),
         crl,
         replace(crl, next_update=THEN, revoked=2),
         OtherEntry(label="DH PARAMETERS"),
@@ -164,9 +163,9 @@ def test_the_others() -> None:
     ]
 
 
-def test_findings() -> None:
-    lines = drawn(OtherEntry(label="X"), replace(ENTRY, findings=(FINDING,)))
-    at = next(number for number, line in enumerate(lines) if "1 finding " in line)
+def test_problems() -> None:
+    lines = drawn(OtherEntry(label="X"), replace(ENTRY, problems=(PROBLEM,)))
+    at = next(number for number, line in enumerate(lines) if "1 problem " in line)
     assert lines[at + 1 :] == [
         "",
         "1  f, no. 2: it has expired",
@@ -184,8 +183,8 @@ def test_hostile_text_stays_on_the_paper(width: int, encoding: str) -> None:
     evil = "\x1b[2J\u202e漢\n" * 1000
     names = tuple(f"DNS:{evil}" for _ in range(1000))
     about = replace(ABOUT, subject=evil, issuer=evil * 2, subject_alt_names=names)
-    finding = replace(FINDING, summary=evil, evidence=(evil,))
-    entry = replace(ENTRY, description=about, chain=(evil,) * 100, findings=(finding,))
+    problem = replace(PROBLEM, summary=evil, evidence=(evil,))
+    entry = replace(ENTRY, description=about, chain=(evil,) * 100, problems=(problem,))
     paper = Paper(width=width, encoding=encoding)
     lines = drawn(entry, paper=paper, name=evil[:200])
     assert all(line.isprintable() for line in lines)
