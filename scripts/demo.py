@@ -184,7 +184,7 @@ def demonstrate(python: Path, folder: Path, *, serve: bool) -> None:
         step(3, "A client with a certificate gets in")
         run(python, folder, "lab.client", url)
         print("  The server's log:")
-        server.show_until("serving /todo")
+        server.show_until('"GET /todo HTTP/1.1" 200')
 
         refusals = {}
         for number, version in ((4, "1.2"), (5, "1.3")):

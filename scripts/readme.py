@@ -42,7 +42,7 @@ MAIN_LINES = {
 }
 # For each log: the lines of it that are shown, as a pattern.
 LOGS = {
-    "accepted": r"^.* REQUEST (.*\n)+.*serving /todo.*",
+    "accepted": r"^.* AUTHENTICATED (.*\n)+.*GET /todo HTTP/1\.1\" 200 -",
     "refused": r"^.*HANDSHAKE\n.*peer=.*\n.*TLS 1\.3 rejected\n(.*\n)+?.*TCP closed \(FIN\)",
 }
 # What a handshake's record holds only if the client's request is quicker than the refusal.

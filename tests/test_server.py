@@ -23,7 +23,7 @@ on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a system wi
 def test_the_log_of_a_client_that_gets_in(certs: Path) -> None:
     with served("--certs", certs, "--port", "0") as server:
         assert run("lab.client", server.url, "--certs", certs).code == 0
-        server.until("serving /todo")
+        server.until("GET /todo HTTP/1.1")
         lines = server.lines
     port = server.port
     assert lines[:3] == [
@@ -34,12 +34,12 @@ def test_the_log_of_a_client_that_gets_in(certs: Path) -> None:
     assert "| TLS 1.3 accepted | server: connected | client: ClientHello |" in lines[3]
     assert "certificate verified: subject='CN=mtls-client' issuer='CN=mTLS Lab Root CA'" in lines[3]
     assert lines[4:] == [
-        "[SERVER] REQUEST | peer=127.0.0.1 | cert-CN='mtls-client' | \"POST /todo HTTP/1.1\" 201 -",
         "[SERVER] AUTHENTICATED | CN='mtls-client' | creating TODO",
         "[SERVER] TODO CREATED | CN='mtls-client' | "
         "item={'id': 6, 'task': 'Añadir endpoint POST', 'done': False}",
-        "[SERVER] REQUEST | peer=127.0.0.1 | cert-CN='mtls-client' | \"GET /todo HTTP/1.1\" 200 -",
+        "[SERVER] REQUEST | peer=127.0.0.1 | cert-CN='mtls-client' | \"POST /todo HTTP/1.1\" 201 -",
         "[SERVER] AUTHENTICATED | CN='mtls-client' | serving /todo",
+        "[SERVER] REQUEST | peer=127.0.0.1 | cert-CN='mtls-client' | \"GET /todo HTTP/1.1\" 200 -",
     ]
 
 
@@ -63,7 +63,7 @@ def test_what_the_log_says_once_there_is_no_time_left_for_decoding(certs: Path) 
     with served("--certs", certs, "--port", "0", "--decode-share", "0") as server:
         assert run("lab.client", server.url, "--certs", certs, "--no-cert").code == 0
         assert run("lab.client", server.url, "--certs", certs).code == 0
-        server.until("serving /todo")
+        server.until("GET /todo HTTP/1.1")
         refused, accepted = [line for line in server.lines if "HANDSHAKE" in line]
     assert "Certificate (empty)" in refused
     assert "| TLS 1.3 accepted | server: connected, certificate verified: subject=" in accepted
@@ -89,7 +89,7 @@ def test_the_log_as_json(certs: Path) -> None:
     with served("--certs", certs, "--port", "0", "--log-format", "json") as server:
         run("lab.client", server.url, "--certs", certs, "--no-cert")
         run("lab.client", server.url, "--certs", certs)
-        server.until("serving /todo")
+        server.until("GET /todo HTTP/1.1")
         records = [json.loads(line) for line in server.lines]
     handshakes = [r["fields"] for r in records if r["fields"].get("event") == "handshake"]
     assert [each["result"] for each in handshakes] == ["rejected", "accepted"]

@@ -19,7 +19,6 @@ from functools import lru_cache
 
 import h11
 
-from lab.http import log_entries
 from lab.http.limits import Limit
 from lab.x509.client_identity import ClientIdentity
 
@@ -81,8 +80,7 @@ class Response:
 
     ``headers`` come on top of Date, Content-Type and -Length.
 
-    ``media_type`` says what ``body`` is, ``last`` that the connection ends behind it. ``entries``
-    are the journal's lines about it, written after the line for the request.
+    ``media_type`` says what ``body`` is, ``last`` that the connection ends behind it.
     """
 
     status: int
@@ -91,7 +89,6 @@ class Response:
     media_type: bytes = b"application/json"
     last: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    entries: tuple[log_entries.Entry, ...] = ()
 
 
 def json_bytes(value: object) -> bytes:
@@ -105,7 +102,6 @@ def error_response(
     *,
     field: str | None = None,
     headers: tuple[tuple[bytes, bytes], ...] = (),
-    entries: tuple[log_entries.Entry, ...] = (),
     last: bool = False,
 ) -> Response:
     """An error, in the one shape that all of them have.
@@ -115,7 +111,7 @@ def error_response(
     """
     name = PHRASES[status].lower().replace(" ", "_")
     body = json_bytes({"error": name, "field": field, "message": message})
-    return Response(status=status, body=body, last=last, headers=headers, entries=entries)
+    return Response(status=status, body=body, last=last, headers=headers)
 
 
 class Refused(Exception):
@@ -132,42 +128,20 @@ class Refused(Exception):
         self.limit = limit
 
 
-def framing_fault(head: bytes, judged: int = 0) -> str | None:
-    """What is wrong with how the lines of a head, or of its beginning, are framed.
-
-    ``judged`` is how many bytes of it were found in order before: these are not searched again.
-
-    h11 would take a bare LF for a line end and unfold a folded field, as RFC 9112 (sections 2.2
-    and 5.2) lets it. A proxy in front may not, and the two would see different requests.
-    """
-    # Two bytes back, where a CR LF may stand; an LF that was judged has its CR outside.
-    start = max(0, judged - 2)
-    start += head[start : start + 1] == b"\n" and judged > 0
-    news = head[start:] if start else head
-    if news.count(b"\n") != news.count(b"\r\n"):
-        return "a line of the request head ends with LF instead of CR LF"
-    if b"\r\n " in news or b"\r\n\t" in news:
-        return "a header field is folded over several lines (obsolete line folding)"
-    if not 0x21 <= head[0] <= 0x7E and head != b"\r":
-        return "this is not an HTTP request"
-    return None
-
-
 def next_event(
-    parser: h11.Connection,
+    connection: h11.Connection,
 ) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-    """h11's next event; its refusals become ours."""
+    """Return h11's next event; raise Refused where h11 refuses."""
     try:
-        return parser.next_event()
+        return connection.next_event()
     except h11.RemoteProtocolError as error:
         status = error.error_status_hint
-        said = _BYTEARRAY.sub(r"\1", str(error))[:_SHOWN]
+        reason = _BYTEARRAY.sub(r"\1", str(error))[:_SHOWN]
         raise Refused(
             error_response(
                 status if status in PHRASES else 400,
-                f"the request is not valid HTTP/1.1: {said}",
-            ),
-            limit=Limit.MAX_HEADER if status == 431 else None,
+                f"the request is not valid HTTP/1.1: {reason}",
+            )
         ) from None
 
 
@@ -213,37 +187,34 @@ def _path(target: str) -> str:
     return match["path"] or "/"
 
 
-def persistent(head: RequestHead) -> bool:
-    """Whether the client lets its connection stand. HTTP/1.0's keep-alive is not spoken here."""
-    if head.version == "1.0":
-        return False
-    options = head.headers.get(b"connection", b"").lower()
-    return b"close" not in [option.strip() for option in options.split(b",")]
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode("ascii")
 
 
-@lru_cache(maxsize=len(PHRASES))
-def _status_and_date(status: int, second: int) -> bytes:
-    """The first two lines of an answer; the clock is looked at in whole seconds."""
-    date = formatdate(second, usegmt=True)
-    return f"HTTP/1.1 {status} {PHRASES[status]}\r\nDate: {date}\r\n".encode("ascii")
+def encode(
+    connection: h11.Connection, response: Response, *, keep: bool, bodiless: bool
+) -> list[bytes]:
+    """Return a response as it travels, in the pieces to write: one, unless its content is large.
 
-
-def encode(response: Response, *, keep: bool, bodiless: bool) -> tuple[bytes, ...]:
-    """An answer as it travels, in the pieces to be written: one, unless its content is large.
-
-    ``bodiless`` leaves the content away, not its length (for HEAD). What is large is not copied:
-    it would be held for each client that does not read it.
+    ``bodiless`` leaves the content out, not its length (for HEAD). What is large is not copied: a
+    copy would be held for each client that reads slowly.
     """
     content = (response.body, *response.rest)
     length = sum(map(len, content))
-    head = [_status_and_date(response.status, int(time.time()))]
+    headers = [(b"Date", _date(int(time.time())))]
     if response.status != 204:  # RFC 9110 section 8.6: no Content-Length there
-        fields = b"Content-Type: %s\r\nContent-Length: %d\r\n"
-        head.append(fields % (response.media_type, length))
-    head += [b"%s: %s\r\n" % header for header in response.headers]
-    head.append(b"\r\n" if keep else b"Connection: close\r\n\r\n")
-    if bodiless:
-        return (b"".join(head),)
-    if length <= _COPIED:
-        return (b"".join((*head, *content)),)
-    return (b"".join(head), *content)
+        headers += [
+            (b"Content-Type", response.media_type),
+            (b"Content-Length", b"%d" % length),
+        ]
+    headers += response.headers
+    if not keep:
+        headers.append((b"Connection", b"close"))
+    reason = PHRASES[response.status].encode("ascii")
+    status = h11.Response(status_code=response.status, headers=headers, reason=reason)
+    pieces = [connection.send(status)]
+    if not bodiless:
+        pieces += [connection.send(h11.Data(data=piece)) for piece in content]
+    connection.send(h11.EndOfMessage())  # no bytes, where the length was announced
+    return pieces if length > _COPIED else [b"".join(pieces)]

@@ -1,10 +1,9 @@
 """HTTP/1.1 over a byte stream: requests in, answers out, one connection at a time.
 
-Rules: h11 reads requests, one ``h11.Connection`` for each, from a head that was cut off whole;
-so the size of a head is exact, and spellings of a line end that another parser may read otherwise
-never pass. Answers are written here, head and body in one write. One request is answered before
-the next is looked at. Whatever a client does ends in an answer, or in the end of its connection;
-it never raises out of ``serve_http``.
+Rules: h11 reads requests and writes answers, one ``h11.Connection`` for the client's connection; a
+head and its small content travel in one write. One request is answered before the next is looked
+at. Whatever a client does ends in an answer, or in the end of its connection; it never raises out
+of ``serve_http``.
 
 This module must not know TLS, sockets, routes or what a body means.
 """
@@ -18,25 +17,24 @@ from typing import Protocol
 import h11
 
 from lab.http import log_entries
-from lab.http.body import Body
 from lab.http.connection_hooks import AnsweredRequest, RequestHooks
-from lab.http.limits import Interruption, Limit, Limits, WaitInterrupted, WaitTimer
+from lab.http.framing import BodyCutter, Unparsed
+from lab.http.limits import Interruption, Limit, Limits, WaitInterrupted, wait_until
 from lab.http.message import (
     Refused,
     RequestHead,
     Response,
     encode,
     error_response,
-    framing_fault,
     head_of,
     next_event,
-    persistent,
 )
 from lab.http.shutdown_signal import ShutdownSignal
 from lab.x509.client_identity import ClientIdentity
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_CONTINUE = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
 _SHOWN = 200  # characters of a peer's text in a log line
+_STEPS_PER_TURN = 256  # reads or chunks, after which other connections have their turn
 
 
 class ByteStream(Protocol):
@@ -53,11 +51,11 @@ class ByteStream(Protocol):
         ...
 
     async def read(self, max_bytes: int = 65536) -> bytes:
-        """The next bytes, at least one and at most ``max_bytes``, or ``b""`` at the end."""
+        """Return the next bytes, at least one and at most ``max_bytes``, or ``b""`` at the end."""
         ...
 
     async def write(self, data: bytes) -> None:
-        """Hands on all of ``data``, within the peer's flow control."""
+        """Hand on all of ``data``, within the peer's flow control."""
         ...
 
 
@@ -65,11 +63,11 @@ class App(Protocol):
     """What answers requests. An exception of its own is a bug, and answered with 500."""
 
     def refuse(self, head: RequestHead) -> Response | None:
-        """Judges a request by its head alone, before its body is asked for or read."""
+        """Judge a request by its head alone, before its body is asked for or read."""
         ...
 
     async def answer(self, head: RequestHead, body: bytes) -> Response:
-        """Answers a request that ``refuse`` let pass."""
+        """Answer a request that ``refuse`` let pass."""
         ...
 
 
@@ -88,38 +86,27 @@ async def serve_http(
     observer: RequestHooks | None = None,
     request_level: int = logging.INFO,
 ) -> None:
-    """Answers the requests of one connection until either side ends it.
+    """Answer the requests of one connection until either side ends it.
 
-    ``peer`` is the client's address as the journal shows it. Once ``closing`` is set, a request in
+    ``peer`` is the client's address as the log shows it. Once ``closing`` is set, a request in
     flight is finished with ``Connection: close``, and an idle connection ends at once. The stream
     is left open: the caller shuts its write side, drains what may still come, and closes it
     (RFC 9112 section 9.6), or the last answer can be lost to a reset. Nothing that the client or
     the app does raises out of here. ``observer`` is told of every answer; ``request_level`` is the
-    level of the journal's line for a request.
+    level of the log line for a request.
     """
-    shortest = min(
-        limits.header_timeout,
-        limits.body_timeout,
-        limits.idle_timeout,
-        limits.write_timeout,
-        limits.discard_timeout,
-        limits.farewell_timeout,
-    )
-    watch = WaitTimer(closing=closing, tick=shortest)
     connection = _HttpConnection(
-        stream, client, peer, app, limits, closing, watch, observer, request_level
+        stream, client, peer, app, limits, closing, observer, request_level
     )
     try:
         while await connection.exchange():
             pass
     except (_Abandoned, WaitInterrupted, OSError) as error:
         connection.ended_by(error)
-    finally:
-        watch.stop()
 
 
 class _HttpConnection:
-    """One client's connection: its unread bytes, and the request being served."""
+    """One client's connection: its unparsed bytes, and the request being served."""
 
     def __init__(
         self,
@@ -129,7 +116,6 @@ class _HttpConnection:
         app: App,
         limits: Limits,
         closing: ShutdownSignal,
-        watch: WaitTimer,
         observer: RequestHooks | None,
         request_level: int,
     ) -> None:
@@ -140,60 +126,71 @@ class _HttpConnection:
         self._app = app
         self._limits = limits
         self._closing = closing
-        self._watch = watch
         self._observer = observer
         self._request_level = request_level
-        self._buffer = bytearray()
-        self._raw = b""  # the head of the request in hand, or what has come of it
-        self._known: tuple[bytes, RequestHead] | None = None  # the last head without a body
+        self._clock = asyncio.get_running_loop().time
+        self._http = h11.Connection(h11.SERVER)
+        self._unparsed = Unparsed(limits)
+        self._raw_head = b""  # of the request in hand, once it is all here
         self._served = False  # has had an answer
         self._busy = False  # between a request's first byte and its answer's last
         self._pipelined = 0  # requests in a row that did not wait for the answer before them
+        self._steps = 0  # reads and chunks of the requests so far
 
     async def exchange(self) -> bool:
-        """Reads one request and answers it; tells whether another one may follow."""
-        head, pending, began = None, 0, None
+        """Read one request and answer it; return whether another one may follow."""
+        request, head, pending, began = None, None, 0, None
+        self._raw_head = b""
         try:
-            raw = await self._cut_head()
-            if raw is None:
+            if not await self._read_head():
                 return False
-            began = self._watch.after(0) if self._observer is not None else None
-            head, parser = self._parse(raw)
-            response = await self._respond(head, parser)
-            keep = persistent(head) and not response.last and self._may_follow()
+            began = self._clock()
+            request = next_event(self._http)
+            assert isinstance(request, h11.Request), "a whole head is a request or an error"
+            head = self._accept(request)
+            response = await self._respond(head)
+            keep = not response.last and self._may_follow()
         except Refused as refused:
             response, keep, pending = refused.response, False, refused.pending
             if refused.limit is not None:
-                self._struck(refused.limit, f"answered with HTTP {response.status}")
+                self._limit_reached(refused.limit, f"answered with HTTP {response.status}")
         keep = keep and not self._closing.is_set()
-        self._journal(response)
+        self._log_request(response)
         if self._observer is not None:
-            self._observer.request_answered(self._answered(head, response, began))
-        bodiless = head is not None and head.is_head
-        await self._send(*encode(response, keep=keep, bodiless=bodiless))
+            seconds = None if began is None else self._clock() - began
+            self._observer.request_answered(
+                AnsweredRequest(head=head, status=response.status, seconds=seconds)
+            )
+        bodiless = isinstance(request, h11.Request) and request.method == b"HEAD"
+        await self._write(encode(self._http, response, keep=keep, bodiless=bodiless))
         self._busy = False
         if pending:
             await self._discard(pending)
         self._served = True
+        if not keep or self._http.our_state is not h11.DONE:
+            return False
+        self._http.start_next_cycle()
         if self._has_more:
-            await asyncio.sleep(0)  # one client's pipelined requests do not hold up the others
-        return keep
+            await asyncio.sleep(0)  # pipelined requests do not hold up other clients
+        return True
 
     @property
     def _has_more(self) -> bool:
         """Whether there is something of what comes next."""
-        return bool(self._buffer) or self._stream.pending
+        return bool(self._unparsed) or self._stream.pending
 
     def _may_follow(self) -> bool:
-        """Whether the next request may be looked at; the client may have sent it already."""
+        """Return whether the next request may be looked at; the client may have sent it already."""
+        if self._http.their_state is h11.MUST_CLOSE:  # as the client wants it, or HTTP/1.0
+            return False
         self._pipelined = self._pipelined + 1 if self._has_more else 0
         if self._pipelined <= self._limits.max_pipelined:
             return True
-        self._struck(Limit.MAX_PIPELINED, "closed: too many pipelined requests")
+        self._limit_reached(Limit.MAX_PIPELINED, "closed: too many pipelined requests")
         return False
 
-    def _struck(self, limit: Limit, done: str) -> None:
-        """Notes that the client met a limit, and what is done about it."""
+    def _limit_reached(self, limit: Limit, done: str) -> None:
+        """Note that the client met a limit, and what is done about it."""
         if self._observer is not None:
             self._observer.limit_struck(limit)
         entry = log_entries.limit_struck(
@@ -202,7 +199,7 @@ class _HttpConnection:
         log_entries.write(entry)
 
     def ended_by(self, error: Exception) -> None:
-        """Notes the end of a connection, unless a client just left between two requests."""
+        """Note the end of a connection, unless a client just left between two requests."""
         if not self._busy and isinstance(error, (ConnectionResetError, WaitInterrupted)):
             return
         # A stream that gave up has its reason, and nobody else tells it.
@@ -211,70 +208,54 @@ class _HttpConnection:
             reason = "the connection was lost"
         elif isinstance(error, WaitInterrupted):
             reason = "the client did not read the response in time"
-            self._struck(Limit.WRITE_TIMEOUT, "closed: response not read in time")
+            self._limit_reached(Limit.WRITE_TIMEOUT, "closed: response not read in time")
         log_entries.write(
             log_entries.aborted(peer=self._peer, common_name=self._common_name, reason=reason)
         )
 
-    async def _cut_head(self) -> bytes | None:
-        """The next request's head, its empty line included; None where none will come."""
-        buffer, limit = self._buffer, self._limits.max_header
+    async def _read_head(self) -> bool:
+        """Hand a request's head to h11; return False where none will come."""
         deadline: float | None = None
-        may_skip = True
-        judged = 0  # bytes of the head that need not be searched again
-        while True:
-            if may_skip and buffer.startswith(b"\r\n"):
-                # RFC 9112 section 2.2: one empty line before a request is to be ignored.
-                del buffer[:2]
-                may_skip, judged = False, 0
-            end = buffer.find(b"\r\n\r\n", max(0, judged - 3)) + 4
-            self._raw = bytes(buffer[:end] if end >= 4 else buffer)
-            if len(self._raw) > limit:
-                response = error_response(431, f"the request head is longer than {limit} bytes")
-                raise Refused(response, limit=Limit.MAX_HEADER)
-            if self._raw:
-                self._busy = True
-                fault = framing_fault(self._raw, judged)
-                if fault:
-                    raise Refused(error_response(400, fault))
-                judged = len(self._raw)
-            if end >= 4:
-                del buffer[:end]
-                return self._raw
-            if self._raw:
-                deadline = deadline or self._watch.after(self._limits.header_timeout)
-                buffer += await self._read_more(deadline, Limit.HEADER_TIMEOUT)
+        while not (head := self._unparsed.cut_head()):
+            self._busy = bool(self._unparsed)
+            if self._busy:
+                deadline = deadline or self._clock() + self._limits.header_timeout
+                await self._read_more(deadline, Limit.HEADER_TIMEOUT)
             elif data := await self._read_idle():
-                buffer += data
+                self._unparsed.append(data)
             else:
-                return None
+                return False
+        self._busy = True
+        self._raw_head = head
+        self._http.receive_data(head)
+        return True
 
     async def _read_idle(self) -> bytes:
-        """Reads while no request has begun; ``b""`` where none will."""
-        watch, limits = self._watch, self._limits
+        """Read while no request has begun; ``b""`` where none will."""
+        limits = self._limits
         if not self._closing.is_set():
-            deadline = watch.after(limits.idle_timeout)
+            deadline = self._clock() + limits.idle_timeout
             try:
-                return await watch.wait(self._stream.read(), deadline=deadline, idle=True)
+                return await wait_until(deadline, self._stream.read(), closing=self._closing)
             except WaitInterrupted as interrupted:
                 if interrupted.cause is Interruption.TIMED_OUT:
-                    self._struck(Limit.IDLE_TIMEOUT, "closed: no request in time")
+                    self._limit_reached(Limit.IDLE_TIMEOUT, "closed: no request in time")
                     return b""
         if self._served and not self._stream.pending:
             return b""
         # What has come is answered, and so is the first request of a client that was just let in:
         # it is on its way.
-        deadline = watch.after(limits.farewell_timeout)
         try:
-            return await watch.wait(self._stream.read(), deadline=deadline)
+            return await wait_until(self._clock() + limits.farewell_timeout, self._stream.read())
         except WaitInterrupted:
             return b""
 
-    async def _read_more(self, deadline: float, limit: Limit) -> bytes:
-        """Reads on until ``limit``; raises Refused (408), or _Abandoned at the end."""
+    async def _read_more(self, deadline: float, limit: Limit) -> None:
+        """Read on until ``limit``; raise Refused (408), or _Abandoned at the end."""
         part = "head" if limit is Limit.HEADER_TIMEOUT else "body"
+        await self._take_turns()
         try:
-            data = await self._watch.wait(self._stream.read(), deadline=deadline)
+            data = await wait_until(deadline, self._stream.read())
         except WaitInterrupted:
             message = f"the request {part} was not received in time"
             raise Refused(error_response(408, message), limit=limit) from None
@@ -282,46 +263,37 @@ class _HttpConnection:
             raise _Abandoned(
                 f"the client closed the connection before the end of the request {part}"
             )
-        return data
+        self._unparsed.append(data)
 
-    def _parse(self, raw: bytes) -> tuple[RequestHead, h11.Connection | None]:
-        """A valid head, and the parser of its body where it declares one; raises Refused.
+    async def _take_turns(self) -> None:
+        """Let other connections run now and then, as reading waits only where nothing is here."""
+        self._steps += 1
+        if self._steps % _STEPS_PER_TURN == 0:
+            await asyncio.sleep(0)
 
-        Clients that keep a connection mostly repeat themselves to the byte, and parsing is half
-        the work of a GET: so the last head without a body is kept, and not parsed again.
-        """
-        if self._known is not None and raw == self._known[0]:
-            return self._known[1], None
-        parser = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.max_header)
-        parser.receive_data(raw)
-        request = next_event(parser)
-        assert isinstance(request, h11.Request), "a whole head is a request or an error"
+    def _accept(self, request: h11.Request) -> RequestHead:
+        """Return a valid head; raise Refused for one that has too many fields, or is not valid."""
         limit = self._limits.max_header_fields
         if len(request.headers) > limit:
             response = error_response(431, f"the request has more than {limit} header fields")
             raise Refused(response, limit=Limit.MAX_HEADER_FIELDS)
-        head = head_of(request, self._client)
-        if b"content-length" in head.headers or b"transfer-encoding" in head.headers:
-            return head, parser
-        self._known = (raw, head)
-        return head, None
+        return head_of(request, self._client)
 
-    async def _respond(self, head: RequestHead, parser: h11.Connection | None) -> Response:
-        """The app's answer to a request; reads its body on the way."""
+    async def _respond(self, head: RequestHead) -> Response:
+        """Return the app's answer to a request; read its body on the way."""
         try:
             refusal = self._app.refuse(head)
         except Exception as error:
             raise self._bug(error) from None
         body = b""
-        if parser is not None:
-            if refusal is not None and refusal.last:
-                raise Refused(refusal)
-            if refusal is not None and parser.they_are_waiting_for_100_continue:
-                # RFC 9110 section 10.1.1: a final answer in place of 100. Whether the client
-                # sends its body after that is its choice, so the connection cannot go on.
+        if next_event(self._http) is h11.NEED_DATA:  # else it is the end of a request without body
+            # RFC 9110 section 10.1.1: a final answer in place of 100. Whether the client sends its
+            # body after that is its choice, so the connection cannot go on.
+            waiting = self._http.they_are_waiting_for_100_continue
+            if refusal is not None and (refusal.last or waiting):
                 raise Refused(refusal)
             try:
-                body = await self._read_body(parser, head)
+                body = await self._read_body(head)
             except Refused as refused:
                 response = refusal or refused.response
                 raise Refused(response, pending=refused.pending, limit=refused.limit) from None
@@ -332,23 +304,27 @@ class _HttpConnection:
         except Exception as error:
             raise self._bug(error) from None
 
-    async def _read_body(self, parser: h11.Connection, head: RequestHead) -> bytes:
-        """A request's whole body, trailers dropped; leaves what follows it in the buffer."""
-        body = Body(parser, head, self._limits, at_hand=len(self._buffer))
-        if parser.they_are_waiting_for_100_continue and not self._buffer:
-            await self._send(_CONTINUE)
-        deadline = self._watch.after(self._limits.body_timeout)
-        data = bytes(self._buffer)
-        while True:
-            for _ in body.take(data):
-                await asyncio.sleep(0)
-            if body.ended:
-                self._buffer[:] = body.behind
-                return body.content
-            data = await self._read_more(deadline, Limit.BODY_TIMEOUT)
+    async def _read_body(self, head: RequestHead) -> bytes:
+        """Return a request's whole body, without its trailers."""
+        http, unparsed = self._http, self._unparsed
+        waiting = http.they_are_waiting_for_100_continue
+        cutter = BodyCutter(unparsed, head.headers, self._limits, waiting=waiting)
+        if waiting and not unparsed:
+            await self._write([http.send(_CONTINUE)])
+        deadline = self._clock() + self._limits.body_timeout
+        content = bytearray()
+        while not isinstance(event := next_event(http), h11.EndOfMessage):
+            if isinstance(event, h11.Data):
+                content += event.data
+                continue
+            while not (piece := cutter.cut()):
+                await self._read_more(deadline, Limit.BODY_TIMEOUT)
+            http.receive_data(piece)
+            await self._take_turns()
+        return bytes(content)
 
     def _bug(self, error: Exception) -> Refused:
-        """Notes an exception of the app, and makes the answer to it."""
+        """Note an exception of the app, and return the answer to it."""
         entry = log_entries.request_failed(
             peer=self._peer, common_name=self._common_name, request_line=self._request_line()
         )
@@ -356,11 +332,12 @@ class _HttpConnection:
         return Refused(error_response(500, "internal server error; the server log has the details"))
 
     def _request_line(self) -> str:
-        """The first line of the request, or what has come of it, cut to a length for the log."""
-        line = self._raw.partition(b"\r\n")[0].decode("latin-1")
+        """Return the request's first line, or what is here of it, cut to a length for the log."""
+        raw = self._raw_head.partition(b"\r\n")[0] or self._unparsed.first_line()
+        line = raw[: _SHOWN + 1].decode("latin-1")
         return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
 
-    def _journal(self, response: Response) -> None:
+    def _log_request(self, response: Response) -> None:
         log_entries.write(
             log_entries.request(
                 peer=self._peer,
@@ -370,26 +347,18 @@ class _HttpConnection:
                 level=self._request_level,
             )
         )
-        for entry in response.entries:
-            log_entries.write(entry)
 
-    def _answered(
-        self, head: RequestHead | None, response: Response, began: float | None
-    ) -> AnsweredRequest:
-        seconds = None if began is None else self._watch.after(0) - began
-        return AnsweredRequest(head=head, status=response.status, seconds=seconds)
-
-    async def _send(self, *pieces: bytes) -> None:
-        deadline = self._watch.after(self._limits.write_timeout)
+    async def _write(self, pieces: list[bytes]) -> None:
+        deadline = self._clock() + self._limits.write_timeout
         for piece in pieces:
-            await self._watch.wait(self._stream.write(piece), deadline=deadline)
+            await wait_until(deadline, self._stream.write(piece))
 
     async def _discard(self, pending: int) -> None:
-        """Reads away what a refused client still sends, so that it gets to reading the answer."""
-        deadline = self._watch.after(self._limits.discard_timeout)
+        """Read away what a refused client still sends, so that it gets to reading the answer."""
+        deadline = self._clock() + self._limits.discard_timeout
         pending = min(pending, self._limits.max_discard)
         while pending > 0:
-            data = await self._watch.wait(self._stream.read(), deadline=deadline, idle=True)
+            data = await wait_until(deadline, self._stream.read(), closing=self._closing)
             if not data:
                 break
             pending -= len(data)

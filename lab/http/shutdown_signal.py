@@ -1,4 +1,4 @@
-"""The server's end, told to all who wait for something else in the meantime.
+"""The signal that the server is about to close, for those who wait for something else meanwhile.
 
 This module must not know who waits, nor for what.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class ShutdownSignal:
-    """Set once. Whoever asked to be told is called then.
+    """A flag that is set once, and calls back then.
 
     An ``asyncio.Event`` would take a task of each connection to wait for it: a twentieth of what a
     whole handshake takes.
@@ -17,22 +17,22 @@ class ShutdownSignal:
 
     def __init__(self) -> None:
         self._is_set = False
-        self._to_tell: set[Callable[[], None]] = set()
+        self._callbacks: set[Callable[[], None]] = set()
 
     def is_set(self) -> bool:
-        """Whether the server is closing."""
+        """Return whether the server is closing."""
         return self._is_set
 
     def set(self) -> None:
-        """Say that it is."""
+        """Say that the server is closing, and call back."""
         self._is_set = True
-        for tell in tuple(self._to_tell):
-            tell()
+        for callback in tuple(self._callbacks):
+            callback()
 
-    def tell(self, whom: Callable[[], None]) -> None:
-        """Call ``whom`` at the time of ``set``, and never where that has passed."""
-        self._to_tell.add(whom)
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` at the time of ``set``, and never where that has passed."""
+        self._callbacks.add(callback)
 
-    def forget(self, whom: Callable[[], None]) -> None:
-        """Call it no more."""
-        self._to_tell.discard(whom)
+    def remove_callback(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` no more."""
+        self._callbacks.discard(callback)

@@ -83,12 +83,25 @@ class TodoApp:
         """
         if head.method == "OPTIONS":
             return Response(status=204, headers=_ALLOW)
+        creating = head.method == "POST"
+        log_entries.write(
+            log_entries.admitted(
+                common_name=_name(head.client),
+                authenticated=head.client is not None,
+                doing="creating TODO" if creating else f"serving {PATH}",
+            )
+        )
         try:
-            if head.method == "POST":
-                return await self._create(head.client, body)
-            return await self._list(head.client)
+            return await (self._create(head.client, body) if creating else self._list(head.client))
         except StoreUnavailable as error:
-            return _unavailable(head.client, error)
+            log_entries.write(
+                log_entries.store_unavailable(common_name=_name(head.client), reason=str(error))
+            )
+            # The reason names paths, so the client does not get it.
+            message = (
+                "the store is unavailable, and nothing was changed; the server log has the details"
+            )
+            return error_response(503, message, headers=(RETRY_AFTER,))
 
     async def _list(self, client: ClientIdentity | None) -> Response:
         items = await self._store.list()
@@ -100,21 +113,19 @@ class TodoApp:
             status=200,
             body=f'{{\n  "client": {name},\n  "todos": '.encode(),
             rest=(self._listing, b"\n}"),
-            entries=(_admitted(client, "serving /todo"),),
         )
 
     async def _create(self, client: ClientIdentity | None, body: bytes) -> Response:
         name = _name(client)
-        entry = _admitted(client, "creating TODO")
         try:
             new = parse_todo(body)
         except InvalidTodo as error:
-            return error_response(400, str(error), field=error.field, entries=(entry,))
+            return error_response(400, str(error), field=error.field)
         item = asdict(await self._store.add(task=new.task, done=new.done))
+        log_entries.write(log_entries.todo_created(common_name=name, item=item))
         return Response(
             status=201,
             body=json_bytes({"client": name, "message": "TODO item created", "todo": item}),
-            entries=(entry, log_entries.todo_created(common_name=name, item=item)),
         )
 
 
@@ -196,21 +207,5 @@ def _refuse_content(head: RequestHead) -> Response | None:
     return None
 
 
-def _unavailable(client: ClientIdentity | None, error: StoreUnavailable) -> Response:
-    """The reason is for whoever runs the server; it names paths, so the client does not get it."""
-    return error_response(
-        503,
-        "the store is unavailable, and nothing was changed; the server log has the details",
-        headers=(RETRY_AFTER,),
-        entries=(log_entries.store_unavailable(common_name=_name(client), reason=str(error)),),
-    )
-
-
 def _name(client: ClientIdentity | None) -> str | None:
     return client.common_name if client else None
-
-
-def _admitted(client: ClientIdentity | None, doing: str) -> log_entries.Entry:
-    return log_entries.admitted(
-        common_name=_name(client), authenticated=client is not None, doing=doing
-    )

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import selectors
 import sys
 import weakref
 
@@ -12,11 +11,9 @@ from lab.http.limits import (
     Interruption,
     Limits,
     WaitInterrupted,
-    WaitTimer,
+    wait_until,
 )
 from lab.http.shutdown_signal import ShutdownSignal
-
-FAR = 1000.0
 
 
 @pytest.mark.parametrize("name", ["idle_timeout", "max_header", "max_body"])
@@ -25,112 +22,86 @@ def test_a_limit_of_nothing_is_refused(name: str) -> None:
         Limits(**{name: 0})
 
 
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def far() -> float:
+    return now() + 1000.0
+
+
 async def test_a_wait_that_ends_gives_its_value() -> None:
-    watch = WaitTimer(closing=ShutdownSignal(), tick=FAR)
-    assert await watch.wait(asyncio.sleep(0, "done"), deadline=watch.after(FAR)) == "done"
-    watch.stop()
+    assert await wait_until(far(), asyncio.sleep(0, "done")) == "done"
+    assert await wait_until(far(), asyncio.sleep(0, "done"), closing=ShutdownSignal()) == "done"
 
 
-async def test_a_deadline_ends_a_wait_and_the_task_goes_on() -> None:
-    watch = WaitTimer(closing=ShutdownSignal(), tick=0.01)
+async def test_a_deadline_ends_a_wait_at_its_time_and_the_task_goes_on() -> None:
     for _ in range(2):
+        deadline = now() + 0.02
         with pytest.raises(WaitInterrupted) as caught:
-            await watch.wait(asyncio.Event().wait(), deadline=watch.after(0.02))
+            await wait_until(deadline, asyncio.Event().wait())
         assert caught.value.cause is Interruption.TIMED_OUT
-    assert await watch.wait(asyncio.sleep(0, "on"), deadline=watch.after(FAR)) == "on"
-    watch.stop()
+        # The loop counts what lies within the resolution of its clock as due.
+        assert now() > deadline - 0.001
+    assert await wait_until(far(), asyncio.sleep(0, "on")) == "on"
     if sys.version_info >= (3, 11):
         task = asyncio.current_task()
         assert task is not None
         assert task.cancelling() == 0
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock jumps to the next timer instead of waiting for it."""
-
-    def __init__(self) -> None:
-        selector = selectors.DefaultSelector()
-        super().__init__(selector)
-        self.now = 0.0
-        poll = selector.select
-
-        def select(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            assert timeout is not None, "nothing would ever happen"
-            self.now += timeout
-            return poll(0)
-
-        selector.select = select  # type: ignore[method-assign]
-
-    def time(self) -> float:
-        return self.now
+async def test_a_deadline_that_has_passed_ends_a_wait_at_once() -> None:
+    with pytest.raises(WaitInterrupted):
+        await wait_until(now() - 1, asyncio.Event().wait())
+    assert await wait_until(now() - 1, returning("at hand")) == "at hand"
 
 
-def test_a_deadline_strikes_at_its_time_however_it_lies_between_the_ticks() -> None:
-    async def strikes() -> list[float]:
-        watch = WaitTimer(closing=ShutdownSignal(), tick=10.0)
-        struck = []
-        for seconds in (10.0, 12.0, 37.0, 10.0):
-            with pytest.raises(WaitInterrupted):
-                await watch.wait(asyncio.Event().wait(), deadline=watch.after(seconds))
-            struck.append(asyncio.get_running_loop().time())
-        watch.stop()
-        return struck
-
-    loop = VirtualLoop()
-    try:
-        assert loop.run_until_complete(strikes()) == pytest.approx([10.0, 22.0, 59.0, 69.0])
-    finally:
-        loop.close()
+async def returning(value: str) -> str:
+    return value
 
 
-async def test_no_deadline_strikes_between_two_waits() -> None:
-    watch = WaitTimer(closing=ShutdownSignal(), tick=0.001)
-    await watch.wait(asyncio.sleep(0), deadline=watch.after(0.001))
-    ticked = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.01, ticked.set)
-    await ticked.wait()  # outside the watch: deadlines of the past must not reach in here
-    watch.stop()
+async def test_no_deadline_strikes_after_its_wait() -> None:
+    await wait_until(now() + 0.001, asyncio.sleep(0))
+    later = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.01, later.set)
+    await later.wait()  # a deadline of the past must not reach in here
 
 
-async def test_closing_ends_an_idle_wait() -> None:
+async def test_closing_ends_a_wait_that_heeds_it() -> None:
     closing = ShutdownSignal()
-    watch = WaitTimer(closing=closing, tick=FAR)
     asyncio.get_running_loop().call_soon(closing.set)
     with pytest.raises(WaitInterrupted) as caught:
-        await watch.wait(asyncio.Event().wait(), deadline=watch.after(FAR), idle=True)
+        await wait_until(far(), asyncio.Event().wait(), closing=closing)
     assert caught.value.cause is Interruption.CLOSING
-    watch.stop()
 
 
-async def test_closing_leaves_a_busy_wait_alone() -> None:
+async def test_closing_and_a_deadline_in_one_turn_end_a_wait_once() -> None:
+    closing = ShutdownSignal()
+    asyncio.get_running_loop().call_soon(closing.set)
+    with pytest.raises(WaitInterrupted):
+        await wait_until(now(), asyncio.Event().wait(), closing=closing)
+    assert await wait_until(far(), asyncio.sleep(0, "on")) == "on"
+
+
+async def test_closing_leaves_other_waits_alone() -> None:
     closing, go_on = ShutdownSignal(), asyncio.Event()
-    watch = WaitTimer(closing=closing, tick=FAR)
+    await wait_until(far(), asyncio.sleep(0), closing=closing)
 
     async def close_then_go_on() -> None:
         closing.set()
-        for _ in range(5):  # turns in which the watch would have struck
+        for _ in range(5):  # turns in which a wait would have been ended
             await asyncio.sleep(0)
         go_on.set()
 
     other = asyncio.create_task(close_then_go_on())
-    await watch.wait(go_on.wait(), deadline=watch.after(FAR))
+    await wait_until(far(), go_on.wait())
     await other
-    watch.stop()
 
 
 async def test_a_cancellation_from_outside_stays_one() -> None:
-    started = asyncio.Event()
-
-    async def body() -> None:
-        watch = WaitTimer(closing=ShutdownSignal(), tick=FAR)
-        started.set()
-        try:
-            await watch.wait(asyncio.Event().wait(), deadline=watch.after(FAR), idle=True)
-        finally:
-            watch.stop()
-
-    task = asyncio.create_task(body())
-    await started.wait()
+    closing = ShutdownSignal()
+    task = asyncio.create_task(wait_until(far(), asyncio.Event().wait(), closing=closing))
+    await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -139,18 +110,9 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
 @pytest.mark.skipif(
     sys.version_info < (3, 11), reason="needs Python 3.11, which tells the two apart"
 )
-async def test_a_cancellation_that_meets_the_watchs_own_is_kept() -> None:
+async def test_a_cancellation_from_outside_that_meets_an_interruption_is_kept() -> None:
     closing = ShutdownSignal()
-
-    async def body() -> None:
-        watch = WaitTimer(closing=closing, tick=FAR)
-        try:
-            await watch.wait(asyncio.Event().wait(), deadline=watch.after(FAR), idle=True)
-        finally:
-            watch.stop()
-
-    task = asyncio.create_task(body())
-    await asyncio.sleep(0)
+    task = asyncio.create_task(wait_until(far(), asyncio.Event().wait(), closing=closing))
     await asyncio.sleep(0)
     closing.set()
     task.cancel()
@@ -158,12 +120,11 @@ async def test_a_cancellation_that_meets_the_watchs_own_is_kept() -> None:
         await task
 
 
-async def test_a_stopped_watch_is_held_by_nothing() -> None:
-    closing = ShutdownSignal()
-    watch = WaitTimer(closing=closing, tick=FAR)
-    watch.stop()
-    held = weakref.ref(watch)
-    del watch
+async def test_a_wait_that_has_ended_is_held_by_nothing() -> None:
+    closing, event = ShutdownSignal(), asyncio.Event()
+    event.set()
+    held = weakref.ref(event)
+    await wait_until(far(), event.wait(), closing=closing)
+    del event
     gc.collect()
     assert held() is None
-    assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -75,7 +75,7 @@ async def test_neither_a_name_nor_a_task_can_forge_a_line(
     assert await serve_script(ScriptedStream([request]), client=mallory) == [201]
     assert len(caplog.messages) == 3
     assert all(message.isprintable() for message in caplog.messages)
-    assert 'cert-CN="x\' | \\n[SERVER] FORGED\\u202e" |' in caplog.messages[0]
+    assert 'cert-CN="x\' | \\n[SERVER] FORGED\\u202e" |' in caplog.messages[-1]
 
 
 async def test_a_long_line_is_cut(caplog: pytest.LogCaptureFixture) -> None:
@@ -91,6 +91,8 @@ async def test_fields_stand_beside_the_sentence(caplog: pytest.LogCaptureFixture
     fields = [getattr(record, "fields", None) for record in caplog.records]
     common = {"client": "mtls-client"}
     assert fields == [
+        {"event": "authenticated", "doing": "creating TODO", **common},
+        {"event": "todo_created", "item": {"id": 6, "task": "a\nb", "done": False}, **common},
         {
             "event": "request",
             "peer": "192.0.2.1",
@@ -98,8 +100,6 @@ async def test_fields_stand_beside_the_sentence(caplog: pytest.LogCaptureFixture
             "status": 201,
             **common,
         },
-        {"event": "authenticated", "doing": "creating TODO", **common},
-        {"event": "todo_created", "item": {"id": 6, "task": "a\nb", "done": False}, **common},
     ]
 
 

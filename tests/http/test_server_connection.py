@@ -15,7 +15,6 @@ from lab.http.message import (
     RequestHead,
     Response,
     error_response,
-    framing_fault,
     json_bytes,
 )
 from lab.http.shutdown_signal import ShutdownSignal
@@ -113,40 +112,6 @@ async def test_in_memory_every_cut_of_a_request_in_two_is_understood() -> None:
         assert await serve_script(stream) == [201, 201], cut
 
 
-@given(
-    st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", b" ", b"\t"]), min_size=1, max_size=9),
-    st.data(),
-)
-def test_a_head_that_comes_in_pieces_is_judged_like_a_whole_one(
-    parts: list[bytes], data: st.DataObject
-) -> None:
-    head = b"G" + b"".join(parts)
-    cuts = sorted(data.draw(st.sets(st.integers(1, len(head)), max_size=5)) | {len(head)})
-    judged, found = 0, None
-    for cut in cuts:
-        if found := framing_fault(head[:cut], judged):
-            break
-        judged = cut
-    # A CR at the end of what has come may yet be half a line end.
-    assert (found is None) == (framing_fault(head) is None)
-
-
-async def test_the_search_in_a_head_that_comes_byte_by_byte_is_linear(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    searched = []
-
-    def counting(head: bytes, judged: int = 0) -> str | None:
-        searched.append(len(head) - judged)
-        return framing_fault(head, judged)
-
-    monkeypatch.setattr("lab.http.server_connection.framing_fault", counting)
-    request = with_line(b"X: " + b"x" * 3000)
-    stream = ScriptedStream([bytes([byte]) for byte in request])
-    assert await serve_script(stream) == [200]
-    assert sum(searched) == len(request)
-
-
 async def test_head_and_body_of_an_answer_travel_in_one_write() -> None:
     stream = ScriptedStream([GET + POST])
     await serve_script(stream)
@@ -178,6 +143,15 @@ async def test_head_is_get_without_its_body() -> None:
         assert int(missing.headers["content-length"]) > 0
         assert (await client.ask(GET)).status == 200
         await client.close()
+
+
+async def test_in_memory_an_error_in_answer_to_head_has_no_body() -> None:
+    request = b"HEAD /todo HTTP/1.1\r\nHost: a/b\r\n\r\n"
+    stream = ScriptedStream([request])
+    assert await serve_script(stream) == [400]
+    head, end, body = stream.written[0].partition(b"\r\n\r\n")
+    assert (end, body) == (b"\r\n\r\n", b"")
+    assert b"\r\nContent-Length: " in head
 
 
 async def test_answers_are_dated() -> None:
@@ -225,6 +199,9 @@ async def test_an_upgrade_is_not_taken_up() -> None:
         answer = await client.ask(request)
         assert (answer.status, answer.closes) == (200, False)
         assert (await client.ask(GET)).status == 200
+        answer = await client.ask(with_line(b"Connection: Upgrade, close\r\nUpgrade: h2c") + GET)
+        assert (answer.status, answer.closes) == (200, True)
+        assert await client.at_end()
         await client.close()
 
 
@@ -731,17 +708,19 @@ async def test_in_memory_one_clients_pipeline_does_not_hold_up_another() -> None
     assert order.index("/one") < 10
 
 
-async def test_in_memory_many_small_chunks_do_not_hold_up_another() -> None:
-    body = b'{"task": "' + b"x" * 2_000 + b'"}'
-    chunks = chunked(*[b"1\r\n%c\r\n" % byte for byte in body], b"0\r\n\r\n")
+@pytest.mark.parametrize("what", ["chunks", "reads"])
+async def test_in_memory_many_small_pieces_do_not_hold_up_another(what: str) -> None:
+    task = b'{"task": "' + b"x" * 2_000 + b'"}'
+    chunks = chunked(*[b"1\r\n%c\r\n" % byte for byte in task], b"0\r\n\r\n")
+    pieces = [chunks] if what == "chunks" else [bytes([byte]) for byte in post(task)]
     order: list[str] = []
 
-    async def serve(name: str, request: bytes) -> None:
-        assert await serve_script(ScriptedStream([request])) in ([200], [201])
+    async def serve(name: str, pieces: list[bytes]) -> None:
+        assert await serve_script(ScriptedStream(pieces)) in ([200], [201])
         order.append(name)
 
-    await asyncio.gather(serve("chunks", chunks), serve("get", GET))
-    assert order == ["get", "chunks"]
+    await asyncio.gather(serve("pieces", pieces), serve("get", [GET]))
+    assert order == ["get", "pieces"]
 
 
 # Anything at all.

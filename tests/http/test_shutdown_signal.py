@@ -1,32 +1,32 @@
-"""Who is told that the server is closing, and who is not."""
+"""Which callbacks are called when the server closes, and which are not."""
 
 from __future__ import annotations
 
 from lab.http.shutdown_signal import ShutdownSignal
 
 
-def test_all_who_asked_are_told() -> None:
-    closing, told = ShutdownSignal(), list[str]()
-    closing.tell(lambda: told.append("one"))
-    closing.tell(lambda: told.append("other"))
-    assert not closing.is_set() and not told
+def test_every_callback_is_called() -> None:
+    closing, called = ShutdownSignal(), list[str]()
+    closing.add_callback(lambda: called.append("one"))
+    closing.add_callback(lambda: called.append("other"))
+    assert not closing.is_set() and not called
     closing.set()
-    assert closing.is_set() and sorted(told) == ["one", "other"]
+    assert closing.is_set() and sorted(called) == ["one", "other"]
 
 
-def test_who_is_forgotten_is_not_told() -> None:
-    closing, told = ShutdownSignal(), list[str]()
+def test_a_removed_callback_is_not_called() -> None:
+    closing, called = ShutdownSignal(), list[str]()
 
-    def leaving() -> None:
-        told.append("left")
-        closing.forget(leaving)
+    def remove_itself() -> None:
+        called.append("removed itself")
+        closing.remove_callback(remove_itself)
 
-    def gone() -> None:
-        told.append("gone")
+    def removed() -> None:
+        called.append("removed")
 
-    closing.tell(leaving)
-    closing.tell(gone)
-    closing.forget(gone)
-    closing.forget(gone)
+    closing.add_callback(remove_itself)
+    closing.add_callback(removed)
+    closing.remove_callback(removed)
+    closing.remove_callback(removed)
     closing.set()
-    assert told == ["left"]
+    assert called == ["removed itself"]

@@ -77,12 +77,12 @@ async def test_post_then_get_answer_as_the_lab_promises(caplog: pytest.LogCaptur
         assert listed.body.decode() == json.dumps(expected, ensure_ascii=False, indent=2)
         await client.close()
     assert caplog.messages == [
-        "REQUEST | peer=127.0.0.1 | cert-CN='mtls-client' | \"POST /todo HTTP/1.1\" 201 -",
         "AUTHENTICATED | CN='mtls-client' | creating TODO",
         "TODO CREATED | CN='mtls-client' | "
         "item={'id': 6, 'task': 'Añadir endpoint POST', 'done': False}",
-        "REQUEST | peer=127.0.0.1 | cert-CN='mtls-client' | \"GET /todo HTTP/1.1\" 200 -",
+        "REQUEST | peer=127.0.0.1 | cert-CN='mtls-client' | \"POST /todo HTTP/1.1\" 201 -",
         "AUTHENTICATED | CN='mtls-client' | serving /todo",
+        "REQUEST | peer=127.0.0.1 | cert-CN='mtls-client' | \"GET /todo HTTP/1.1\" 200 -",
     ]
 
 
@@ -136,7 +136,8 @@ async def test_a_store_that_fails_draws_503_and_one_line_with_the_reason(
                 "message": "the store is unavailable, and nothing was changed; the server log has "
                 "the details",
             }
-            request_line, failure = caplog.records
+            admitted, failure, request_line = caplog.records
+            assert admitted.getMessage().startswith("AUTHENTICATED | CN='mtls-client' | ")
             assert request_line.getMessage().endswith(' HTTP/1.1" 503 -')
             assert failure.getMessage() == (
                 "STORE UNAVAILABLE | CN='mtls-client' | /srv/todo.db is\\x1b[2J\\nfull"

@@ -23,7 +23,7 @@ from lab.http.limits import (
     Interruption,
     Limits,
     WaitInterrupted,
-    WaitTimer,
+    wait_until,
 )
 from lab.http.message import (
     RequestHead,
@@ -174,17 +174,15 @@ class Monitor:
 
     async def _begun(self, stream: _Plain) -> bool:
         """Whether the peer has something to say; once the monitor closes, HTTP finds that out."""
-        watch = WaitTimer(closing=self._closing, tick=_FIRST)
+        deadline = asyncio.get_running_loop().time() + _FIRST
         try:
-            return self._closing.is_set() or await watch.wait(
-                stream.begin(), deadline=watch.after(_FIRST), idle=True
+            return self._closing.is_set() or await wait_until(
+                deadline, stream.begin(), closing=self._closing
             )
         except WaitInterrupted as interrupted:
             return interrupted.cause is Interruption.CLOSING
         except ConnectionError:
             return False
-        finally:
-            watch.stop()
 
 
 class _Plain:
