@@ -18,7 +18,7 @@ from lab.cli.command_line import (
 from lab.http.limits import Limits
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY
 from lab.stream.contexts import ClientAuth, TlsVersion
-from lab.todo.store_urls import StoreChoice, store_choice
+from lab.todo.store_urls import STORE_KINDS, StoreChoice, store_choice
 
 _TIMES = {
     "handshake_timeout": ("from the TCP connection to the end of the handshake", "a close"),
@@ -210,9 +210,10 @@ def _add_process(made: CommandLine) -> None:
         "--store",
         type=_store,
         default="memory",
-        metavar="memory|sqlite:PATH",
+        metavar="|".join(kind.form for kind in STORE_KINDS),
         help="where items are kept: in memory, gone when the server stops, or in an SQLite file, "
-        "made if there is none (default: %(default)s)",
+        "created if there is none; do not move, delete or replace it or its -wal file while a "
+        "server runs (default: %(default)s)",
     )
     made.add_argument(
         "--loop",

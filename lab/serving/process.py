@@ -25,9 +25,8 @@ from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth
 from lab.stream.wire import address_text
 from lab.todo.access import Policy
-from lab.todo.sqlite_file import StoreFile
 from lab.todo.store import StoreUnavailable, TodoStore
-from lab.todo.store_urls import StoreChoice, claimed_store, open_store
+from lab.todo.store_urls import StoreChoice
 
 if TYPE_CHECKING:
     from lab.serving.metrics.recorder import Metrics
@@ -74,8 +73,7 @@ async def serve(settings: Serving) -> None:
     metrics = None if settings.monitor_port is None else _metrics()
     reloader = Reloader(settings.files)
     loaded = _load(reloader)
-    with _claimed(settings.store) as file:
-        await _serve(settings, file, metrics, reloader, loaded)
+    await _serve(settings, metrics, reloader, loaded)
     _say(_STOPPED)
 
 
@@ -83,7 +81,7 @@ def _check_sharing(store: StoreChoice) -> None:
     """Raise CannotServe where processes cannot share a port, or would not share the items."""
     if not hasattr(socket, "SO_REUSEPORT"):
         raise CannotServe("--reuse-port needs SO_REUSEPORT, which this system lacks; leave it out")
-    if store.path is None:
+    if not store.kind.shared:
         raise CannotServe(
             "--reuse-port needs items that all processes can reach; add --store sqlite:PATH"
         )
@@ -98,14 +96,10 @@ def _metrics() -> Metrics:
 
 
 async def _serve(
-    settings: Serving,
-    file: StoreFile | None,
-    metrics: Metrics | None,
-    reloader: Reloader,
-    loaded: Loaded,
+    settings: Serving, metrics: Metrics | None, reloader: Reloader, loaded: Loaded
 ) -> None:
     async with (
-        _server(settings, file, loaded, metrics) as server,
+        _server(settings, loaded, metrics) as server,
         _monitored(settings, server, metrics, loaded) as monitor,
     ):
         address = await _open(server, settings)
@@ -206,17 +200,6 @@ async def _monitored(
 
 
 @contextlib.contextmanager
-def _claimed(store: StoreChoice) -> Iterator[StoreFile | None]:
-    """The store's file, if it has one, which is this server's inside the block."""
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(claimed_store(store))
-        except StoreUnavailable as error:
-            raise CannotServe(str(error)) from error
-        yield file
-
-
-@contextlib.contextmanager
 def _listening_errors(host: str, port: int, option: str) -> Iterator[None]:
     """What keeps a server from its port, as CannotServe."""
     try:
@@ -227,11 +210,11 @@ def _listening_errors(host: str, port: int, option: str) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def _server(
-    settings: Serving, file: StoreFile | None, loaded: Loaded, metrics: Metrics | None
+    settings: Serving, loaded: Loaded, metrics: Metrics | None
 ) -> AsyncIterator[TodoServer]:
     """A server with its store open. The store is closed at the end, however that comes about."""
     try:
-        store = await open_store(file)
+        store = await settings.store.open()
     except StoreUnavailable as error:
         raise CannotServe(str(error)) from error
     try:

@@ -1,10 +1,8 @@
-"""Work that is dear to do once and cheap to do for many: who waits while it is done goes together.
+"""Batches of requests for work that costs as much for many as for one, such as a commit.
 
-Rules: one round runs at a time. It is for all who had asked when it began, and nobody who asks
-later gets its answer. Whoever stops waiting changes nothing for the others: before the round he is
-left out of it, within it his answer is dropped.
-
-This module must not know what the work is.
+One batch runs at a time, for all who had asked when it began; whoever asks later waits for the next
+one. A caller that is cancelled changes nothing for the others: before its batch began it is left
+out, afterwards its answer is dropped.
 """
 
 from __future__ import annotations
@@ -18,9 +16,9 @@ A = TypeVar("A")
 
 
 class Batching(Generic[Q, A]):
-    """Answers questions by ``work``, which takes those of one round, and answers in their order.
+    """Answer questions by ``work``, which takes those of one batch, and answers in their order.
 
-    What ``work`` raises is raised to all of its round; the next round is not touched by it.
+    What ``work`` raises is raised to all of its batch; the next batch is not affected.
     """
 
     def __init__(self, work: Callable[[Sequence[Q]], Awaitable[Sequence[A]]]) -> None:
@@ -29,7 +27,7 @@ class Batching(Generic[Q, A]):
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self, question: Q) -> A:
-        """The answer from a round that begins after this call."""
+        """Return the answer from a batch that begins after this call."""
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
         if self._task is None:
@@ -38,26 +36,26 @@ class Batching(Generic[Q, A]):
         return await future
 
     async def finish(self) -> None:
-        """Waits until every question was answered. Nobody may ask meanwhile."""
+        """Wait until every question is answered. Nobody may ask meanwhile."""
         if self._task is not None:
             await self._task
 
     async def _run(self) -> None:
         while self._waiting:
-            asked, self._waiting = self._waiting, []
-            asked = [(question, future) for question, future in asked if not future.done()]
-            if asked:
-                await self._hold(asked)
+            waiting, self._waiting = self._waiting, []
+            batch = [(question, future) for question, future in waiting if not future.done()]
+            if batch:
+                await self._run_batch(batch)
         self._task = None
 
-    async def _hold(self, asked: list[tuple[Q, asyncio.Future[A]]]) -> None:
+    async def _run_batch(self, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
         try:
-            answers = await self._work([question for question, _ in asked])
+            answers = await self._work([question for question, _ in batch])
         except Exception as error:
-            for _, future in asked:
+            for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
         else:
-            for (_, future), answer in zip(asked, answers, strict=True):
+            for (_, future), answer in zip(batch, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)

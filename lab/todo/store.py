@@ -1,8 +1,6 @@
 """The TODO items: a protocol for stores, and the store in memory.
 
-Rules: an item never changes; ids count up without gaps and are never given twice.
-
-This module must not know HTTP, JSON or clients.
+An item never changes; ids count up without gaps and are never given twice.
 """
 
 from __future__ import annotations
@@ -32,22 +30,22 @@ SEEDS = (
 
 
 class StoreUnavailable(Exception):
-    """Items cannot be read or kept just now, and nothing was. Its message says why, in one line."""
+    """Items cannot be read or kept now, and nothing was. The message says why, in one line."""
 
 
 class TodoStore(Protocol):
-    """Where items are kept. All of it may raise StoreUnavailable."""
+    """Where items are kept. Each method but ``close`` may raise StoreUnavailable."""
 
     async def add(self, *, task: str, done: bool) -> TodoItem:
-        """Keeps a new item under the next free id, and returns it."""
+        """Keep a new item under the next free id, and return it."""
         ...
 
     async def list(self) -> tuple[TodoItem, ...]:
-        """All items by ascending id; the same tuple object as long as nothing was added."""
+        """Return all items by ascending id; the same tuple object until something is added."""
         ...
 
     async def close(self) -> None:
-        """Let go of what the store holds. After that only another ``close`` may follow."""
+        """Finish what is in flight and release the store. Only another ``close`` may follow."""
         ...
 
 
@@ -60,7 +58,7 @@ class MemoryStore:
         self._snapshot = tuple(self._items)
 
     async def add(self, *, task: str, done: bool) -> TodoItem:
-        """Keeps a new item under the next free id, and returns it."""
+        """Keep a new item under the next free id, and return it."""
         async with self._lock:
             last = self._items[-1].id if self._items else 0
             item = TodoItem(id=last + 1, task=task, done=done)
@@ -68,11 +66,11 @@ class MemoryStore:
             return item
 
     async def list(self) -> tuple[TodoItem, ...]:
-        """All items by ascending id; the same tuple object as long as nothing was added."""
+        """Return all items by ascending id; the same tuple object until something is added."""
         async with self._lock:
             if len(self._snapshot) != len(self._items):
                 self._snapshot = tuple(self._items)
             return self._snapshot
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is nothing to release."""

@@ -1,51 +1,61 @@
-"""Which store a server is to use, as its user says it: ``memory`` or ``sqlite:PATH``.
-
-This module must not know what the store is for, nor how one works.
-"""
+"""The kinds of stores, each chosen by a URL: ``memory`` or ``sqlite:PATH``."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.todo.sqlite_file import StoreFile, claimed
 from lab.todo.sqlite_store import SqliteStore
 from lab.todo.store import MemoryStore, TodoStore
 
-_SQLITE = "sqlite:"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreKind:
+    """A kind of store.
+
+    ``form`` is how its URLs look: a scheme, then a colon and more, or nothing. ``shared`` tells
+    whether several processes may use one store. ``open`` opens the store of a URL; it may raise
+    StoreUnavailable.
+    """
+
+    form: str
+    shared: bool
+    open: Callable[[str], Awaitable[TodoStore]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChoice:
-    """A SQLite file at ``path``, or memory where that is None."""
+    """The store that ``url`` names, and its kind."""
 
-    path: Path | None = None
+    url: str
+    kind: StoreKind
 
-
-def store_choice(text: str) -> StoreChoice:
-    """``memory`` or ``sqlite:PATH`` as an argument; ValueError for anything else."""
-    if text == "memory":
-        return StoreChoice()
-    if not text.startswith(_SQLITE) or text == _SQLITE:
-        raise ValueError(f"{text!r} is not a store; use memory or sqlite:PATH")
-    return StoreChoice(path=Path(text.removeprefix(_SQLITE)))
+    async def open(self) -> TodoStore:
+        """Open the store, to be closed by the caller. Raises StoreUnavailable."""
+        return await self.kind.open(self.url)
 
 
-@contextlib.contextmanager
-def claimed_store(choice: StoreChoice) -> Iterator[StoreFile | None]:
-    """The file of the store chosen, if it has one, for a server that starts. StoreUnavailable.
-
-    Once for a server: processes that share the store share the claim, and are forked within it.
-    """
-    if choice.path is None:
-        yield None
-        return
-    with claimed(choice.path) as file:
-        yield file
+async def _open_memory(url: str) -> TodoStore:
+    return MemoryStore()
 
 
-async def open_store(file: StoreFile | None) -> TodoStore:
-    """The store in ``file``, or in memory, to be closed by the caller. Raises StoreUnavailable."""
-    return MemoryStore() if file is None else await SqliteStore.open(file)
+async def _open_sqlite(url: str) -> TodoStore:
+    return await SqliteStore.open(Path(url.removeprefix("sqlite:")))
+
+
+STORE_KINDS = (
+    StoreKind(form="memory", shared=False, open=_open_memory),
+    StoreKind(form="sqlite:PATH", shared=True, open=_open_sqlite),
+)
+
+
+def store_choice(url: str) -> StoreChoice:
+    """Return the store that ``url`` names. ValueError where it names none."""
+    scheme, colon, rest = url.partition(":")
+    for kind in STORE_KINDS:
+        known_scheme, known_colon, _ = kind.form.partition(":")
+        if (scheme, colon) == (known_scheme, known_colon) and bool(rest) == bool(colon):
+            return StoreChoice(url=url, kind=kind)
+    forms = " or ".join(kind.form for kind in STORE_KINDS)
+    raise ValueError(f"{url!r} is not a store; use {forms}")

@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from lab.todo.store import SEEDS
 from tests.support.doors import PATIENCE, ServerProcess, served
 from tests.support.serving import client_tls
 
-KILLS = 20
 CLIENTS = 6
 
 
@@ -116,15 +117,16 @@ def loaded_and_killed(
     assert len(load.promised) - before >= wanted
 
 
-def test_what_was_answered_201_is_there_after_each_of_twenty_kills(
-    certs: Path, tmp_path: Path
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_what_was_answered_201_is_there_after_each_kill(
+    certs: Path, tmp_path: Path, kills: int
 ) -> None:
     path = tmp_path / "todo.db"
     context = client_tls(certs)
     load = Load()
-    for kill in range(KILLS + 1):
+    for kill in range(kills + 1):
         with served("--certs", certs, "--port", "0", "--store", f"sqlite:{path}") as server:
             check(path, found(server.port, context), load, kill)
-            if kill < KILLS:
+            if kill < kills:
                 loaded_and_killed(server, context, load, kill)
-    assert len(load.promised) >= 20 * KILLS
+    assert len(load.promised) >= 20 * kills

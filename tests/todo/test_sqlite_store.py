@@ -9,13 +9,14 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
-from lab.todo.sqlite_connection import SqliteConnection, prepare_to_write
-from lab.todo.sqlite_file import claimed
+from lab.todo import sqlite_store
+from lab.todo.sqlite_connection import SqliteConnection
 from lab.todo.sqlite_store import SqliteStore
 from lab.todo.store import SEEDS, TodoItem
 from tests.support.doors import environment
@@ -25,12 +26,11 @@ PATIENCE = 60.0  # seconds until a test that hangs fails
 
 @contextlib.asynccontextmanager
 async def opened(path: Path) -> AsyncIterator[SqliteStore]:
-    with claimed(path) as file:
-        store = await SqliteStore.open(file)
-        try:
-            yield store
-        finally:
-            await store.close()
+    store = await SqliteStore.open(path)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def rows(path: Path) -> list[tuple[int, str, int]]:
@@ -83,16 +83,27 @@ async def test_a_name_is_a_name_whatever_it_looks_like(
     assert len(rows(tmp_path / name)) == 6
 
 
-async def test_commits_are_synced_and_the_log_is_write_ahead(tmp_path: Path) -> None:
+class AskingConnection(SqliteConnection):
+    """A connection that notes, of each that was prepared to write, what protects commits."""
+
+    answers: ClassVar[list[object]] = []
+
+    async def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        answer = await super().execute(sql, parameters)
+        if sql.startswith("PRAGMA journal_mode"):
+            for pragma in ("synchronous", "fullfsync", "journal_mode"):
+                self.answers.extend(*await super().execute(f"PRAGMA {pragma}"))
+        return answer
+
+
+async def test_commits_are_synced_and_the_log_is_write_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A kill shows nothing of syncing, so SQLite itself is asked."""
-    path = tmp_path / "todo.db"
-    with claimed(path) as file:
-        line = SqliteConnection(file, prepare_to_write)
-        async with line.use():
-            assert await line.ask("PRAGMA synchronous") == [(2,)]  # FULL
-            assert await line.ask("PRAGMA fullfsync") == [(1,)]
-            assert await line.ask("PRAGMA journal_mode") == [("wal",)]
-        await line.close()
+    monkeypatch.setattr(sqlite_store, "SqliteConnection", AskingConnection)
+    monkeypatch.setattr(AskingConnection, "answers", [])
+    async with opened(tmp_path / "todo.db"):
+        assert AskingConnection.answers == [2, 1, "wal"]  # 2 is FULL
 
 
 async def test_a_listing_is_the_same_object_until_something_is_added(tmp_path: Path) -> None:
@@ -170,13 +181,12 @@ async def test_close_finishes_what_is_in_flight_and_leaves_no_thread_or_task(
 ) -> None:
     before = set(threading.enumerate())
     path = tmp_path / "todo.db"
-    with claimed(path) as file:
-        store = await SqliteStore.open(file)
-        asked = [asyncio.create_task(store.add(task=str(n), done=False)) for n in range(20)]
-        listing = asyncio.create_task(store.list())
-        await asyncio.sleep(0)
-        own = set(threading.enumerate()) - before
-        await store.close()
+    store = await SqliteStore.open(path)
+    asked = [asyncio.create_task(store.add(task=str(n), done=False)) for n in range(20)]
+    listing = asyncio.create_task(store.list())
+    await asyncio.sleep(0)
+    own = set(threading.enumerate()) - before
+    await store.close()
     assert sorted(item.id for item in await asyncio.gather(*asked)) == list(range(6, 26))
     assert len(await listing) >= 5
     assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -190,16 +200,12 @@ async def test_close_finishes_what_is_in_flight_and_leaves_no_thread_or_task(
 _WORKER = """
 import asyncio, sys
 from pathlib import Path
-from lab.todo.sqlite_file import claimed
 from lab.todo.sqlite_store import SqliteStore
 
 async def main(path, name, count):
     print("ready", flush=True)
     sys.stdin.readline()
-    with claimed(Path(path)) as file:
-        await work(await SqliteStore.open(file), name, count)
-
-async def work(store, name, count):
+    store = await SqliteStore.open(Path(path))
     for turn in range(count):
         items = await asyncio.gather(
             *(store.add(task=f"{name}.{turn}.{n}", done=False) for n in range(5))

@@ -6,41 +6,36 @@ import pytest
 
 from lab.todo.sqlite_store import SqliteStore
 from lab.todo.store import MemoryStore, StoreUnavailable
-from lab.todo.store_urls import (
-    StoreChoice,
-    claimed_store,
-    open_store,
-    store_choice,
-)
+from lab.todo.store_urls import store_choice
 
 
 @pytest.mark.parametrize(
-    ("text", "path"),
+    ("url", "form", "shared"),
     [
-        ("memory", None),
-        ("sqlite:todo.db", Path("todo.db")),
-        ("sqlite:/srv/a b.db", Path("/srv/a b.db")),
-        ("sqlite:sqlite:", Path("sqlite:")),
+        ("memory", "memory", False),
+        ("sqlite:todo.db", "sqlite:PATH", True),
+        ("sqlite:/srv/a b.db", "sqlite:PATH", True),
+        ("sqlite:sqlite:", "sqlite:PATH", True),
     ],
 )
-def test_what_names_a_store(text: str, path: Path | None) -> None:
-    assert store_choice(text) == StoreChoice(path=path)
+def test_what_names_a_store(url: str, form: str, shared: bool) -> None:
+    choice = store_choice(url)
+    assert (choice.url, choice.kind.form, choice.kind.shared) == (url, form, shared)
 
 
-@pytest.mark.parametrize("text", ["", "sqlite", "sqlite:", "memory:", "SQLITE:x", "/srv/todo.db"])
-def test_what_names_none(text: str) -> None:
+@pytest.mark.parametrize("url", ["", "sqlite", "sqlite:", "memory:", "SQLITE:x", "/srv/todo.db"])
+def test_what_names_none(url: str) -> None:
     with pytest.raises(ValueError, match=r"is not a store; use memory or sqlite:PATH"):
-        store_choice(text)
+        store_choice(url)
 
 
 async def test_the_store_that_was_chosen_is_opened(tmp_path: Path) -> None:
-    with claimed_store(store_choice("memory")) as file:
-        assert isinstance(await open_store(file), MemoryStore)
-    with claimed_store(store_choice(f"sqlite:{tmp_path / 'todo.db'}")) as file:
-        store = await open_store(file)
-        assert isinstance(store, SqliteStore)
-        await store.close()
-        await store.close()
-    assert (tmp_path / "todo.db").is_file()
-    with pytest.raises(StoreUnavailable), claimed_store(StoreChoice(path=tmp_path)):
-        pass
+    assert isinstance(await store_choice("memory").open(), MemoryStore)
+    path = tmp_path / "sqlite:todo.db"
+    store = await store_choice(f"sqlite:{path}").open()
+    assert isinstance(store, SqliteStore)
+    await store.close()
+    await store.close()
+    assert path.is_file()
+    with pytest.raises(StoreUnavailable):
+        await store_choice(f"sqlite:{tmp_path}").open()
