@@ -14,6 +14,7 @@ from lab.cli.identity_options import named_folder
 from lab.cli.log_output import stderr_handler
 from lab.cli.run import refuse, run
 from lab.cli.server_options import limits_of, parser
+from lab.diagnosis.outcome import OutcomeJudge
 from lab.http import log_entries
 from lab.pki.errors import PkiError
 from lab.pki.files.set_writing import ensure_set
@@ -90,7 +91,7 @@ def serving(options: argparse.Namespace) -> Serving:
 
 
 def _handshake_log(peer: str) -> StageLog:
-    return StageLog(peer, log_entries.LOGGER)
+    return StageLog(peer, log_entries.LOGGER, OutcomeJudge())
 
 
 def _policy(options: argparse.Namespace) -> Policy | None:

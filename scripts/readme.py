@@ -43,10 +43,10 @@ MAIN_LINES = {
 # For each log: the lines of it that are shown, as a pattern.
 LOGS = {
     "accepted": r"^.* AUTHENTICATED (.*\n)+.*GET /todo HTTP/1\.1\" 200 -",
-    "refused": r"^.*HANDSHAKE\n.*peer=.*\n.*TLS 1\.3 rejected\n(.*\n)+?.*TCP closed \(FIN\)",
+    "refused": r"^.*HANDSHAKE\n.*peer=.*\n.*TLS 1\.3 rejected\n(.*\n)+?.*TCP FIN",
 }
 # What a handshake's record holds only if the client's request is quicker than the refusal.
-QUICK_REQUEST = re.compile(r", encrypted record, \d+ bytes")
+QUICK_REQUEST = re.compile(r", undecrypted record \(application_data\), \d+ bytes")
 WIDTH = 104  # of the terminal for the server's log
 
 

@@ -51,7 +51,7 @@ def test_the_labs_question(tmp_path: Path) -> None:
     assert out.index("client: handshake call returned") < out.index(
         "ALERT fatal certificate_required (116)"
     )
-    assert "server: certificate refused" in out
+    assert "server: certificate rejected" in out
     assert "the server requires a client certificate, and the client sent none" in out
     assert "Comparison" in out[second:]
     assert max(map(len, out.splitlines())) <= 80
@@ -84,7 +84,7 @@ def test_the_server_that_listens_where_the_lab_does(certs: Path) -> None:
         port = str(server.port)
         done = run("lab.trace", "--tls1.3", cwd=certs.parent, MTLS_SERVER_PORT=port)
     assert done.out.startswith(f"Tracing the server that listens at 127.0.0.1:{port}.")
-    assert "server: certificate refused" not in done.out
+    assert "server: certificate rejected" not in done.out
     assert "certificate_required (116)" in done.out
 
 

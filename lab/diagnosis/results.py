@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Protocol
 
 from lab.tls.events import AlertSeen, Endpoint, Event
 
@@ -72,6 +73,19 @@ class Outcome:
     def rejected(self) -> bool:
         """Whether one end rejected the other; ``by`` names it."""
         return self.result is Result.REJECTED
+
+
+class Judge(Protocol):
+    """Judges one connection, event by event: ``lab.diagnosis.outcome.OutcomeJudge``."""
+
+    def take(self, event: Event) -> None:
+        """Take the next event."""
+        ...
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome as far as the events tell."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -229,7 +229,7 @@ class Fact(enum.Enum):
     HANDSHAKE_RETURNED = "handshake call returned"
     HANDSHAKE_FAILED = "handshake call failed"
     CERTIFICATE_VERIFIED = "certificate verified"
-    CERTIFICATE_REFUSED = "certificate refused"
+    CERTIFICATE_REFUSED = "certificate rejected"
     SESSION_RESUMED = "session resumed, certificate known from before"
     READ_FAILED = "read failed"
     WRITE_FAILED = "write failed"

@@ -94,7 +94,9 @@ def test_problems(certs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "── 3 problems ──" in out
     flat = " ".join(out.split())
     assert "the certificate has expired so OpenSSL refuses it seen notAfter is" in flat
-    assert "see RFC 5280 section 4.1.2.5 fix issue a new certificate; check the clock of the" in flat
+    assert (
+        "see RFC 5280 section 4.1.2.5 fix issue a new certificate; check the clock of the" in flat
+    )
     assert "the certificate has no extendedKeyUsage so OpenSSL accepts it" in flat
     assert "the private key matches no certificate or request in these files" in flat
     assert max(map(len, out.splitlines())) <= 80

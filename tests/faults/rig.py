@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.diagnosis.outcome import OutcomeJudge
 from lab.http import log_entries
 from lab.http.limits import Limits
 from lab.serving.lab_server import TodoServer
@@ -179,7 +180,7 @@ async def _serving(
         server_tls(certs),
         limits=limits,
         store=store,
-        sink=lambda peer: StageLog(peer, log_entries.LOGGER),
+        sink=lambda peer: StageLog(peer, log_entries.LOGGER, OutcomeJudge()),
         allowance=Allowance(0.003),
     )
     _, port = await server.open(HOST, 0)

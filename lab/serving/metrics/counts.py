@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from lab.http.limits import Limit
 from lab.http.message import PHRASES
-from lab.serving.metrics.handshake_counts import HandshakeOutcome
+from lab.serving.metrics.handshake_counts import OUTCOMES
 from lab.tls.code_points import AlertDescription, ProtocolVersion
 from lab.tls.events import Endpoint
 from lab.todo.application import METHODS, PATH
@@ -25,7 +25,6 @@ OTHER = "other"
 
 VERSIONS = (str(ProtocolVersion.TLS_1_2), str(ProtocolVersion.TLS_1_3), OTHER, NONE)
 ALERTS = (*map(str, AlertDescription), OTHER, NONE)
-_OUTCOMES = tuple(each.value for each in HandshakeOutcome)
 _ENDS = (*(each.value for each in Endpoint), NONE)
 _ROUTES = (PATH, OTHER, NONE)
 
@@ -83,7 +82,7 @@ HANDSHAKES = MetricFamily(
     about="TLS handshakes that have ended, by negotiated version, outcome, and the first fatal "
     "alert with its sender.",
     labels=("version", "outcome", "alert", "alert_by"),
-    values=(VERSIONS, _OUTCOMES, ALERTS, _ENDS),
+    values=(VERSIONS, OUTCOMES, ALERTS, _ENDS),
     start=0,
 )
 # Seconds. A handshake takes milliseconds here and two round trips elsewhere; the last bounds are
@@ -92,7 +91,7 @@ HANDSHAKE_SECONDS = MetricFamily(
     name="mtls_lab_handshake_duration_seconds",
     about="Time from the accepted TCP connection to the end of the TLS handshake.",
     labels=("outcome",),
-    values=(_OUTCOMES,),
+    values=(OUTCOMES,),
     bounds=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
     start=HANDSHAKES.end,
 )

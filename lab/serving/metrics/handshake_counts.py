@@ -1,62 +1,50 @@
 """How a handshake ended, in the few words that can be counted, from the events of its connection.
 
-Rules: the words are those of the stage log: accepted; rejected, where an end judged the other's
-certificate or the client sent a fatal alert; timed out; and failed for the rest. Nothing here
-grows with what a peer sends, and nothing that a peer chose is kept but the number of an alert.
+Rules: the words are the judge's (accepted, rejected, failed), and a time-out is counted apart from
+other failures. Nothing here grows with what a peer sends, and nothing that a peer chose is kept but
+the number of an alert.
 
 This module must not know who counts.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lab.diagnosis.outcome import OutcomeJudge
+from lab.diagnosis.results import Outcome, Result, Signal
 from lab.stream.observed_wire import EventSink
-from lab.tls.code_points import AlertDescription, ProtocolVersion
-from lab.tls.events import (
-    AlertSeen,
-    Endpoint,
-    Event,
-    Fact,
-    LocalFact,
-    MessageSeen,
-    is_fatal,
-)
+from lab.tls.code_points import ProtocolVersion
+from lab.tls.events import Event, Fact, LocalFact, MessageSeen
 from lab.tls.messages import ServerHello
 
-
-class HandshakeOutcome(enum.Enum):
-    """How a handshake ended."""
-
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
+_TIMED_OUT = "timed_out"
+OUTCOMES = (*(result.value for result in Result), _TIMED_OUT)
+"""What ``HandshakeSummary.result`` may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandshakeSummary:
     """One handshake that is over.
 
-    ``version`` is what was agreed, None if nothing was. ``alert`` is the first fatal alert and
-    ``alert_by`` its sender, both None without one. ``seconds`` run from the accepted connection.
+    ``version`` is what was agreed, None if nothing was; ``seconds`` run from the accepted
+    connection.
     """
 
     version: ProtocolVersion | None
-    outcome: HandshakeOutcome
-    alert: AlertDescription | None
-    alert_by: Endpoint | None
+    outcome: Outcome
     seconds: float
 
+    @property
+    def result(self) -> str:
+        """The outcome in one of the words of ``OUTCOMES``."""
+        timed_out = self.outcome.signal is Signal.TIME_OUT
+        return _TIMED_OUT if timed_out else self.outcome.result.value
 
-_ENDS = {
-    Fact.HANDSHAKE_RETURNED: HandshakeOutcome.ACCEPTED,
-    Fact.TIMED_OUT: HandshakeOutcome.TIMED_OUT,
-    Fact.HANDSHAKE_FAILED: HandshakeOutcome.FAILED,
-    Fact.CLOSED: HandshakeOutcome.FAILED,  # cut short by us, and the handshake call with it
-}
+
+# CLOSED without one of the others: cut short by us, and the handshake call with it.
+_ENDS = frozenset({Fact.HANDSHAKE_RETURNED, Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT, Fact.CLOSED})
 
 
 class HandshakeTally:
@@ -66,50 +54,28 @@ class HandshakeTally:
         self._count = count
         self._began = 0.0
         self._version: ProtocolVersion | None = None
-        self._alert: AlertSeen | None = None
-        self._rejected = False
-        self._done = False
+        self._judge: OutcomeJudge | None = OutcomeJudge()  # None: the handshake is over
 
     def __call__(self, event: Event) -> None:
         """Take the next event."""
-        if self._done:
+        judge = self._judge
+        if judge is None:
             return
+        judge.take(event)
         if isinstance(event, LocalFact):
-            self._take_fact(event)
-        elif isinstance(event, MessageSeen):
-            if isinstance(event.message, ServerHello):
-                self._version = event.message.negotiated_version
-        elif isinstance(event, AlertSeen):
-            self._take_alert(event)
+            if event.fact is Fact.CONNECTED:
+                self._began = event.time
+            elif event.fact in _ENDS:
+                self._judge = None
+                self._end(event, judge.outcome)
+        elif isinstance(event, MessageSeen) and isinstance(event.message, ServerHello):
+            self._version = event.message.negotiated_version
 
-    def _take_fact(self, event: LocalFact) -> None:
-        if event.fact is Fact.CONNECTED:
-            self._began = event.time
-        elif event.fact is Fact.CERTIFICATE_REFUSED:
-            self._rejected = True
-        elif event.fact in _ENDS:
-            self._end(event, _ENDS[event.fact])
-
-    def _take_alert(self, event: AlertSeen) -> None:
-        fatal = is_fatal(event, tls13=self._version == ProtocolVersion.TLS_1_3)
-        if fatal and self._alert is None:
-            self._alert = event
-            self._rejected = self._rejected or event.endpoint is Endpoint.CLIENT
-
-    def _end(self, event: LocalFact, outcome: HandshakeOutcome) -> None:
-        self._done = True
-        if outcome is HandshakeOutcome.FAILED and self._rejected:
-            outcome = HandshakeOutcome.REJECTED
-        self._count(
-            HandshakeSummary(
-                # Of an accepted one, the messages may have been left undecoded.
-                version=event.version or self._version,
-                outcome=outcome,
-                alert=self._alert.description if self._alert else None,
-                alert_by=self._alert.endpoint if self._alert else None,
-                seconds=event.time - self._began,
-            )
-        )
+    def _end(self, event: LocalFact, outcome: Outcome) -> None:
+        # Of an accepted one, the messages may have been left undecoded.
+        version = event.version or self._version
+        seconds = event.time - self._began
+        self._count(HandshakeSummary(version=version, outcome=outcome, seconds=seconds))
 
 
 def in_turn(first: EventSink, second: EventSink) -> EventSink:

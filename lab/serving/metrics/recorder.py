@@ -49,16 +49,16 @@ class Metrics:
         self.row.count(counts.LIMITS, limit.value)
 
     def _count_handshake(self, handshake: HandshakeSummary) -> None:
-        version, alert, outcome = handshake.version, handshake.alert, handshake.outcome.value
+        version, alert = handshake.version, handshake.outcome.alert
         self.row.count(
             counts.HANDSHAKES,
             # We speak two versions, and choose; but a watch may have seen anything.
             NONE if version is None else _known(str(version), VERSIONS),
-            outcome,
-            NONE if alert is None else _known(str(alert), ALERTS),
-            handshake.alert_by.value if handshake.alert_by else NONE,
+            handshake.result,
+            NONE if alert is None else _known(str(alert.description), ALERTS),
+            alert.endpoint.value if alert else NONE,
         )
-        self.row.measure(counts.HANDSHAKE_SECONDS, outcome, seconds=handshake.seconds)
+        self.row.measure(counts.HANDSHAKE_SECONDS, handshake.result, seconds=handshake.seconds)
 
 
 def _known(value: str, values: tuple[str, ...]) -> str:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from lab.diagnosis.results import Outcome, Result, Signal
 from lab.show.text.details import bounded
+from lab.show.text.event_text import headline
 from lab.show.text.outcome_text import (
     STYLES,
     result_words,
@@ -158,7 +159,7 @@ def _knowledge(trace: Trace, endpoint: Endpoint) -> list[str]:
         if isinstance(event, LocalFact) and event.endpoint is endpoint
     ]
     news = [
-        f"{(event.time - trace.start) * 1000:.2f} ms: {event.fact.value}"
+        f"{(event.time - trace.start) * 1000:.2f} ms: {headline(event)}"
         for event in facts
         if event.fact not in _NO_NEWS
     ]

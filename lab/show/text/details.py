@@ -1,9 +1,9 @@
-"""The text for an event: a headline, and labelled details under it.
+"""The labelled details of an event, for the lines under its headline.
 
 Rules: all text is escaped and bounded; a long list ends in "and n more", and is complete in the
 JSON document. GREASE values (RFC 8701) are left out.
 
-This module must not know how headlines and details are laid out.
+This module must not know how details are laid out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from lab.tls.code_point import sample
 from lab.tls.code_points import ExtensionType
 from lab.tls.escape import escaped
 from lab.tls.events import (
-    AlertSeen,
     ApplicationDataSeen,
     ChangeCipherSpecSeen,
     Event,
@@ -28,7 +27,6 @@ from lab.tls.events import (
     Malformed,
     MessageSeen,
     NotTls,
-    Protocol,
     SealedSeen,
     StreamEnded,
     Undecoded,
@@ -56,39 +54,6 @@ class Detail:
     label: str
     value: str
     notable: bool = False
-
-
-def headline(event: Event) -> str:
-    """Return the event in a few words, such as "ClientHello" or "alert fatal unknown_ca (48)"."""
-    if isinstance(event, MessageSeen):
-        return event.message.name + (" (empty)" if _is_empty_certificate(event.message) else "")
-    if isinstance(event, AlertSeen):
-        return f"alert {event.level} {event.description} ({event.description.value})"
-    if isinstance(event, ChangeCipherSpecSeen):
-        return "ChangeCipherSpec"
-    if isinstance(event, ApplicationDataSeen):
-        return "application data"
-    if isinstance(event, SealedSeen):
-        return f"undecrypted record ({event.content_type})"
-    if isinstance(event, StreamEnded):
-        return f"TCP {event.end.value}"
-    if isinstance(event, NotTls):
-        plain = event.protocol is Protocol.UNKNOWN
-        return "not TLS" if plain else f"not TLS: {event.protocol.value}"
-    if isinstance(event, LocalFact):
-        return _fact(event)
-    return _of_what_was_not_read(event)
-
-
-def _of_what_was_not_read(event: Event) -> str:
-    if isinstance(event, Unfinished):
-        return f"unfinished {event.part.value}"
-    if isinstance(event, LeftOut):
-        return f"{event.count} more, not kept"
-    if isinstance(event, Undecoded):
-        return f"{event.name}, not decoded"
-    assert isinstance(event, Malformed)
-    return "malformed bytes"
 
 
 def details(event: Event) -> Iterator[Detail]:
@@ -199,19 +164,6 @@ def reason(event: LocalFact) -> str:
     if event.reason and code:
         return f"{bounded(event.reason)} ({code})"
     return bounded(event.reason) or code
-
-
-def _fact(event: LocalFact) -> str:
-    words = f"{event.endpoint.value}: {event.fact.value}"
-    if event.certificate is not None:
-        words += f" ({subject(event.certificate)})"
-    return words
-
-
-def _is_empty_certificate(message: msg.HandshakeMessage) -> bool:
-    if isinstance(message, msg.CompressedCertificate) and message.certificate is not None:
-        message = message.certificate
-    return isinstance(message, msg.Certificate) and not message.certificate_list
 
 
 @singledispatch

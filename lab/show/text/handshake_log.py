@@ -1,4 +1,4 @@
-"""The server's stage log: one line a handshake, or one a stage, from the observer's events.
+"""The server's handshake log: one line a handshake, or one a stage, from the observer's events.
 
 Rules: a stage log belongs to one connection and holds no more of it than its line needs. What a
 peer chose is escaped. This module must not know how the lines reach their reader: it logs them.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from lab.diagnosis.results import Judge, Outcome, Result
+from lab.show.text.event_text import on_one_line
 from lab.show.text.log_format import SEPARATOR
 from lab.tls.escape import escaped
 from lab.tls.events import (
     AlertSeen,
-    ApplicationDataSeen,
-    ChangeCipherSpecSeen,
     Endpoint,
     Event,
     Fact,
@@ -22,8 +22,6 @@ from lab.tls.events import (
     Malformed,
     MessageSeen,
     NotTls,
-    SealedSeen,
-    StreamEnd,
     StreamEnded,
     Undecoded,
     WireEvent,
@@ -32,12 +30,9 @@ from lab.tls.events import (
 from lab.tls.messages import Certificate, ServerHello
 from lab.x509.certificates import describe_names
 
-_WORDS = {Fact.CERTIFICATE_REFUSED: "certificate rejected"}
 # A handshake has some 15 stages. Of one that has more than this, the rest is counted.
 _MOST_STAGES = 64
-_OVER = (Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT)
-_STYLES = {"accepted": "green", "rejected": "red", "rejected by the client": "red"}
-_FAILED_STYLE = "yellow"
+_STYLES = {Result.ACCEPTED: "green", Result.REJECTED: "red", Result.FAILED: "yellow"}
 _ABOUT_CERTIFICATE = (
     Fact.CERTIFICATE_VERIFIED,
     Fact.CERTIFICATE_REFUSED,
@@ -48,44 +43,44 @@ _ABOUT_CERTIFICATE = (
 class StageLog:
     """An event sink that logs the connection of ``peer`` (its address, as text).
 
+    ``judge`` is a new one, and gets the events from here.
+
     At INFO, an accepted handshake is logged when its call returns, a rejected or failed one when
     its connection is closed, so that the line also tells how the client left. At DEBUG, each
     event has a line of its own besides; the level counts that is set when the connection begins.
     """
 
-    def __init__(self, peer: str, logger: logging.Logger) -> None:
+    def __init__(self, peer: str, logger: logging.Logger, judge: Judge) -> None:
         self._peer = peer
         self._logger = logger
         self._verbose = logger.isEnabledFor(logging.DEBUG)
         self._stages: list[tuple[str, str]] = []
         self._version = ""
-        self._result = ""
+        self._judge: Judge | None = judge  # None: the handshake is over
         self._certificate: bytes | None = None
         self._decoded = True
-        self._done = False
         self._left_out = 0
 
     def __call__(self, event: Event) -> None:
         """Take the next event."""
-        if self._done and not self._verbose:
+        judge = self._judge
+        if judge is None and not self._verbose:
             return
         words = self._words(event)
         if self._verbose:
             self._log_stage(event, words)
-        if self._done:
+        if judge is None:
             return
-        if words:
-            self._keep(event, words)
+        judge.take(event)
+        self._keep(event, words)
         if isinstance(event, MessageSeen):
             self._take_message(event)
         elif isinstance(event, LocalFact):
-            self._take_fact(event)
-        elif isinstance(event, AlertSeen) and event.endpoint is Endpoint.CLIENT and is_fatal(event):
-            self._result = self._result or "rejected by the client"
+            self._take_fact(event, judge)
 
     def _keep(self, event: Event, words: str) -> None:
-        """Keep a stage for the line: the first ones, and of those behind them what decides."""
-        if len(self._stages) < _MOST_STAGES or _decides(event):
+        """Keep a stage for the line: the first ones, and of those behind them the rare ones."""
+        if len(self._stages) < _MOST_STAGES or _is_rare(event):
             self._stages.append((_whose(event), words))
             return
         if not self._left_out:
@@ -102,52 +97,30 @@ class StageLog:
             entries = message.certificate_list
             self._certificate = entries[0].cert_data if entries else None
 
-    def _take_fact(self, event: LocalFact) -> None:
+    def _take_fact(self, event: LocalFact, judge: Judge) -> None:
         fact = event.fact
         if fact is Fact.HANDSHAKE_RETURNED:
             if event.version is not None:
                 self._version = str(event.version)
-            self._log_handshake("accepted")
+            self._log_handshake(judge.outcome)
         elif fact is Fact.NOT_DECODED:
             self._decoded = False
-        elif fact is Fact.CERTIFICATE_REFUSED:
-            self._result = "rejected"
-        elif fact in _OVER:
-            self._result = self._result or "failed"
         elif fact is Fact.CLOSED:
-            self._log_handshake(self._result or "failed")
+            self._log_handshake(judge.outcome)
 
     def _words(self, event: Event) -> str:
-        """The event as a stage, "" if it is none."""
-        if isinstance(event, MessageSeen):
-            return _message(event)
+        words = on_one_line(event)
         if isinstance(event, LocalFact):
-            return self._fact(event)
-        if isinstance(event, AlertSeen):
-            return f"alert {event.level} {event.description} ({event.description.value})"
-        if isinstance(event, ChangeCipherSpecSeen):
-            return "ChangeCipherSpec"
-        if isinstance(event, SealedSeen):
-            return event.inference or f"encrypted record, {event.length} bytes"
-        if isinstance(event, ApplicationDataSeen):
-            return f"application data, {len(event.data)} bytes"
-        if isinstance(event, StreamEnded):
-            return "TCP reset (RST)" if event.end is StreamEnd.RESET else "TCP closed (FIN)"
-        return _unread(event)
-
-    def _fact(self, event: LocalFact) -> str:
-        words = _WORDS.get(event.fact, event.fact.value)
-        if event.fact is Fact.NOT_DECODED:
-            words += " (too many at a time: see --decode-share; -v decodes all)"
-        if event.reason:
-            words += f": {escaped(event.reason)}"
-        if event.fact in _ABOUT_CERTIFICATE:
-            certificate = event.certificate or self._certificate
-            words += f": {_certificate(certificate)}" if certificate else ""
+            if event.fact is Fact.NOT_DECODED:
+                words += " (too many at a time: see --decode-share; -v decodes all)"
+            if event.fact in _ABOUT_CERTIFICATE:
+                certificate = event.certificate or self._certificate
+                words += f": {_certificate(certificate)}" if certificate else ""
         return words
 
-    def _log_handshake(self, result: str) -> None:
-        self._done = True
+    def _log_handshake(self, outcome: Outcome) -> None:
+        self._judge = None
+        result = _result(outcome)
         verdict = f"{self._version or 'version unknown:'} {result}"
         self._log(
             logging.INFO,
@@ -160,7 +133,7 @@ class StageLog:
                 "decoded": self._decoded,
                 "stages": [{"at": whose, "stage": words} for whose, words in self._stages],
             },
-            {"style": (2, _STYLES.get(result, _FAILED_STYLE)), "stacked": True},
+            {"style": (2, _STYLES[outcome.result]), "stacked": True},
         )
         self._stages = []
 
@@ -194,35 +167,23 @@ class StageLog:
         self._logger.handle(record)
 
 
-def _decides(event: Event) -> bool:
-    """Whether an event is one of the few that say how a handshake ended."""
+def _result(outcome: Outcome) -> str:
+    """Return how it ended in the judge's word; of our server's own rejection, no more."""
+    by_client = outcome.result is Result.REJECTED and outcome.by is Endpoint.CLIENT
+    return "rejected by the client" if by_client else outcome.result.value
+
+
+def _is_rare(event: Event) -> bool:
+    """Return whether an event is one of the few of its kind, and may tell how it ended."""
     if isinstance(event, AlertSeen):
         return is_fatal(event)
     if isinstance(event, Undecoded):
         return event.message is None
-    return isinstance(event, (LocalFact, StreamEnded, Malformed, NotTls))
-
-
-def _unread(event: Event) -> str:
-    """Bytes that are not read as TLS, or not at all; "" if the event is not about such."""
-    if isinstance(event, Malformed):
-        return f"malformed {event.where}: {event.problem}"
-    if isinstance(event, Undecoded):
-        return f"{event.name} not decoded: {event.where}: {event.limit}"
-    if isinstance(event, NotTls):
-        return f"not TLS: {event.protocol.value}"
-    return ""
+    return isinstance(event, LocalFact | StreamEnded | Malformed | NotTls)
 
 
 def _whose(event: Event) -> str:
     return event.endpoint.value
-
-
-def _message(event: MessageSeen) -> str:
-    name = event.message.name
-    if isinstance(event.message, Certificate) and not event.message.certificate_list:
-        name += " (empty)"
-    return f"{name} (out of order)" if event.out_of_order else name
 
 
 def _certificate(der: bytes) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from lab.diagnosis.results import Cause, Outcome, Result, Signal
-from lab.show.text.details import bounded, headline, subject
+from lab.show.text.details import bounded, subject
+from lab.show.text.event_text import headline
 from lab.show.text.paper import Paper
 from lab.tls.events import AlertSeen
 from lab.tracing.results import Trace

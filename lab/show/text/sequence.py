@@ -18,12 +18,8 @@ from rich.text import Text
 
 from lab.diagnosis.results import Result, Signal
 from lab.show.text.canvas import Canvas
-from lab.show.text.details import (
-    Detail,
-    details,
-    headline,
-    reason,
-)
+from lab.show.text.details import Detail, details, reason, subject
+from lab.show.text.event_text import headline
 from lab.show.text.outcome_text import title, verdict
 from lab.show.text.paper import Paper, print_drawing
 from lab.tls.events import (
@@ -81,6 +77,12 @@ def _runs(events: Sequence[Event]) -> Iterator[list[Event]]:
 
 def _look(event: Event) -> tuple[type[Event], Endpoint, str]:
     return type(event), event.endpoint, headline(event)
+
+
+def fact_label(event: LocalFact) -> str:
+    """Return whom a local fact concerns, what it is, and the certificate that it is about."""
+    words = f"{event.endpoint.value}: {headline(event)}"
+    return words if event.certificate is None else f"{words} ({subject(event.certificate)})"
 
 
 class _Picture:
@@ -172,7 +174,7 @@ class _Picture:
         style = "dim" if event.fact in _NEUTRAL else style
         self._canvas.fact(
             event.endpoint,
-            headline(event),
+            fact_label(event),
             reason(event),
             at=self._at(event),
             marked=marked,

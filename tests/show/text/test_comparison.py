@@ -45,7 +45,7 @@ def test_the_two_versions_of_a_refusal_beside_each_other(
         "after       the client's Finished             the client's Finished\n"
         "client      3.00 ms: handshake call failed    2.00 ms: handshake call returned\n"
         "                                              3.00 ms: read failed\n"
-        "server      3.00 ms: certificate refused      3.00 ms: certificate refused\n"
+        "server      3.00 ms: certificate rejected     3.00 ms: certificate rejected\n"
         "            3.00 ms: handshake call failed    3.00 ms: handshake call failed\n"
         "\n"
         "Rejected by the server each time; with TLS 1.2, by alert handshake_failure (40)\n"

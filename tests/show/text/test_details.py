@@ -11,13 +11,14 @@ from lab.show.text.details import (
     Detail,
     bounded,
     details,
-    headline,
     listed,
     quoted,
     reason,
     start_line,
 )
+from lab.show.text.event_text import headline
 from lab.show.text.outcome_text import result_words, signal_words
+from lab.show.text.sequence import fact_label
 from lab.tls.code_points import AlertDescription, NamedGroup
 from lab.tls.events import (
     Fact,
@@ -79,11 +80,12 @@ def test_a_verdict_on_a_certificate_says_whose_and_why(accepted13: Trace) -> Non
         code=10,
         certificate=accepted13.client_certificate,
     )
-    assert headline(fact) == "server: certificate refused (CN=client)"
+    assert headline(fact) == "certificate rejected"
+    assert fact_label(fact) == "server: certificate rejected (CN=client)"
     assert reason(fact) == "certificate has expired (code 10)"
     assert reason(dataclasses.replace(fact, reason="")) == "code 10"
     unreadable = dataclasses.replace(fact, certificate=b"junk")
-    assert headline(unreadable) == "server: certificate refused (no subject)"
+    assert fact_label(unreadable) == "server: certificate rejected (no subject)"
 
 
 def test_bytes_of_no_known_protocol_are_no_more_than_that() -> None:
@@ -119,7 +121,7 @@ def test_what_is_not_decoded_is_told_as_a_limit_of_ours() -> None:
     rest = Undecoded(
         time=0.0, endpoint=SERVER, records=(), where="Handshake.length", limit="300000 bytes"
     )
-    assert headline(rest) == "the rest, not decoded"
+    assert headline(rest) == "the rest not decoded"
     assert [(each.label, each.value) for each in details(rest)] == [
         ("in", "Handshake.length"),
         ("limit", "300000 bytes: a limit of this program"),

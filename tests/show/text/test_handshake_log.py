@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from lab.diagnosis.outcome import OutcomeJudge
 from lab.show.text.handshake_log import StageLog
 from lab.tls.code_points import (
     AlertDescription,
@@ -63,7 +64,7 @@ REFUSAL: list[Event] = [
 
 def told(events: list[Event], caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
     caplog.set_level(logging.INFO, logger="lab.server")
-    log = StageLog("192.0.2.1:1", logging.getLogger("lab.server"))
+    log = StageLog("192.0.2.1:1", logging.getLogger("lab.server"), OutcomeJudge())
     for event in events:
         log(event)
     (record,) = caplog.records
@@ -79,7 +80,7 @@ def test_a_flood_of_records_hides_nothing_that_decides(
     assert " rejected | server: connected" in line
     assert line.endswith(
         "server: certificate rejected: peer did not return a certificate, alert fatal "
-        "certificate_required (116), handshake call failed, TCP closed (FIN), closed"
+        "certificate_required (116), handshake call failed, TCP FIN, closed"
         if number
         else "closed"
     )

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 
 from lab.diagnosis.results import Cause, Outcome, Result
 from lab.show.text.comparison import comparison
-from lab.show.text.details import headline
+from lab.show.text.event_text import headline
 from lab.show.text.paper import Paper
 from lab.show.text.sequence import drawing, print_trace, sequence
 from lab.tls import extensions as ext

@@ -29,7 +29,7 @@ HANDSHAKE = (
     "TLS 1.3 rejected",
     "client: ChangeCipherSpec, Certificate (empty), Finished",
     "server: certificate rejected: peer did not return a certificate, alert fatal "
-    "certificate_required (116), TCP closed (FIN)",
+    "certificate_required (116), TCP FIN",
 )
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 _TIME = re.compile(r"^\d\d:\d\d:\d\d\.\d\d\d ")
@@ -135,7 +135,7 @@ def test_a_long_part_is_wrapped_below_itself(
         "  | TLS 1.3 rejected",
         "  | client: ChangeCipherSpec, Certificate (empty), Finished",
         "  | server: certificate rejected: peer did not return a certificate, alert",
-        "      fatal certificate_required (116), TCP closed (FIN)",
+        "      fatal certificate_required (116), TCP FIN",
     ]
 
 
