@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from lab.api.lab_errors import LabError, library_errors
 from lab.cli.command_line import (
     CommandLine,
     Example,
@@ -21,9 +22,9 @@ from lab.cli.identity_options import (
     ADDRESS_HELP,
     CERT_HELP,
     KEY_HELP,
+    identity_of,
     named_authorities,
     named_folder,
-    named_identity,
 )
 from lab.cli.run import (
     complete,
@@ -31,7 +32,6 @@ from lab.cli.run import (
     run,
     say,
 )
-from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import (
     DEFAULT_DIRECTORY,
     Role,
@@ -148,11 +148,10 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.client
     named = options.server
     try:
         target = default_target(os.environ) if named is None else parse_target(named)
-        context = presenting(_tls(options), _identity(options))
-    except (TargetError, PkiError) as error:
+        with library_errors():
+            context = presenting(_tls(options), _identity(options))
+    except (TargetError, LabError) as error:
         return refuse(DOOR, str(error))
-    except ssl.SSLError as error:
-        return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
     try:
         if options.no_cert:
             return complete(_negative(target, context, options.timeout))
@@ -171,9 +170,11 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.client
 
 
 def _identity(options: argparse.Namespace) -> Identity | None:
-    identity = named_identity(options.cert, options.key)
-    if identity is not None or options.no_cert:
-        return identity
+    named = identity_of(options.cert, options.key)
+    if named is not None:
+        return named.identity
+    if options.no_cert:
+        return None
     return load_role(options.certs, Role.CLIENT, now=datetime.now(timezone.utc)).identity
 
 

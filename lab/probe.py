@@ -5,57 +5,38 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
-import ssl
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
+from lab.api import (
+    BOTH_VERSIONS,
+    LabCA,
+    LabError,
+    Password,
+    Report,
+    ScenarioError,
+    explain_scenario_async,
+    list_scenarios,
+    probe_server_async,
+)
+from lab.api.lab_errors import library_errors
 from lab.cli.command_line import CommandLine, Example, plain_text
 from lab.cli.identity_options import ADDRESS_HELP
-from lab.cli.run import (
-    complete,
-    refuse,
-    refuse_os_error,
-    run,
-    say,
-)
-from lab.pki.errors import PkiError
+from lab.cli.run import complete, refuse, refuse_os_error, run, say
 from lab.pki.files import pem
-from lab.pki.files.ca_files import ensure_revocation_lists, load_authority
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
-from lab.pki.lab_ca import LabAuthority, new_lab_authority
-from lab.probing.attempt import Approach, NotLoaded
-from lab.probing.preflight import NotProbable
-from lab.probing.probe_server import (
-    Extent,
-    explain,
-    probe_own,
-    probe_target,
-)
-from lab.probing.results import Report
-from lab.probing.runner import NothingSelected, selection
-from lab.probing.scenarios.catalogue_order import SCENARIOS, UnknownScenario
-from lab.probing.verdict import lesson
 from lab.show.documents.junit import junit
 from lab.show.documents.probe_json import probe_document
 from lab.show.text.explanation import print_explanation
 from lab.show.text.probe_table import print_list, print_report
 from lab.show.text.progress import progress
 from lab.stream.contexts import TlsVersion
-from lab.tracing.connection import NoConnection
-from lab.tracing.target import (
-    Target,
-    TargetError,
-    parse_target,
-    requested_path,
-)
-from lab.tracing.trace_server import NoTrace, PlanRefused
+from lab.tracing.target import TargetError, parse_target
 
 DOOR = "lab.probe"
 LAB = SetPaths(directory=DEFAULT_DIRECTORY)
-LIMIT = 5.0
 STDOUT = Path("-")
 
 NOTES = (
@@ -188,7 +169,7 @@ def _add_extent(made: CommandLine) -> None:
             f"--tls{version.value}",
             dest="versions",
             action="append_const",
-            const=version,
+            const=version.value,
             help=f"in TLS {version.value} (default: in both versions)",
         )
     add("--repeat", type=_count, default=1, metavar="N", help="try each N times (default: 1)")
@@ -212,27 +193,17 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
     """Run it; returns the exit code."""
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     if options.list:
-        print_list([lesson(scenario) for scenario in SCENARIOS], sys.stdout)
+        print_list(list_scenarios(), sys.stdout)
         return 0
     if problem := _misfit(options):
         return refuse(DOOR, problem)
     try:
         return _run(options)
-    except (
-        TargetError,
-        PlanRefused,
-        PkiError,
-        NoConnection,
-        NoTrace,
-        NotLoaded,
-        NotProbable,
-    ) as error:
-        return refuse(DOOR, str(error))
-    except (UnknownScenario, NothingSelected) as error:
+    except ScenarioError as error:
         return refuse(DOOR, f"{error}; --list shows all")
-    except ssl.SSLError as error:
-        return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
-    except OSError as error:
+    except (TargetError, LabError) as error:
+        return refuse(DOOR, str(error))
+    except OSError as error:  # of a report
         return refuse_os_error(DOOR, error)
     except KeyboardInterrupt:
         return 130
@@ -252,47 +223,53 @@ def _misfit(options: argparse.Namespace) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    own = options.target is None
     only = [options.explain] if options.explain else options.only
-    extent = Extent(
-        scenarios=selection(only, [] if options.explain else options.skip, own=own),
-        versions=options.versions or list(TlsVersion),
-        repeat=options.repeat,
-        concurrency=options.concurrency,
-    )
-    target = None if own else parse_target(options.target)
-    shop = _shop(options)
-    approach = _approach(options, target) if target else None
-    prepared = options.crl is not None
-    if prepared and ensure_revocation_lists(options.crl, shop):
+    skip = [] if options.explain else options.skip
+    list_scenarios(only=only, skip=skip, elsewhere=options.target is not None)
+    if options.target is not None:
+        parse_target(options.target)
+    ca = LabCA() if options.target is None else _named_ca(options)
+    if options.crl is not None and ca.ensure_crl_file(options.crl):
         print(f"{DOOR}: wrote {options.crl}: let the server load it", file=sys.stderr)
+    server: dict[str, Any] = {
+        "ca": ca,
+        "trust": options.server_ca,
+        "verify": not options.insecure,
+        "versions": options.versions or BOTH_VERSIONS,
+        "sni": options.sni,
+        "request": options.request,
+    }
     if options.explain:
-        shown, traces = complete(explain(extent, approach, shop))
-        print_explanation(shown, traces, sys.stdout)
+        explanation = complete(explain_scenario_async(options.explain, options.target, **server))
+        print_explanation(explanation.scenario, explanation.traces, sys.stdout)
         return 0
     with progress(sys.stderr) as begin:
-        if approach is None:
-            report = complete(probe_own(extent, shop, begin))
-        else:
-            probing = probe_target(extent, approach, shop, begin, prepared=prepared)
-            report = complete(probing)
+        probing = probe_server_async(
+            options.target,
+            only=only,
+            skip=skip,
+            crl_loaded=options.crl is not None,
+            repeat=options.repeat,
+            concurrency=options.concurrency,
+            progress=begin,
+            **server,
+        )
+        report = complete(probing)
     _report(report, options)
     if report.passed:
         return 0
     return 1 if report.faulty else 2
 
 
-def _shop(options: argparse.Namespace) -> LabAuthority:
-    now = datetime.now(timezone.utc)
-    if options.target is None:
-        return new_lab_authority(now)
+def _named_ca(options: argparse.Namespace) -> LabCA:
     certificate = options.ca_cert or LAB.certificate(Role.CA)
     key = options.ca_key or LAB.key(Role.CA)
-    password: pem.Password = _ask_password if sys.stdin.isatty() else None
+    password: Password = _ask_password if sys.stdin.isatty() else None
     if options.ca_key_password_file:
-        data = pem.read_input(options.ca_key_password_file, remedy="Name a file that is there")
+        with library_errors():
+            data = pem.read_input(options.ca_key_password_file, remedy="Name a file that is there")
         password = data.rstrip(b"\r\n")
-    return LabAuthority(authority=load_authority(certificate, key, password, now=now), now=now)
+    return LabCA.load(certificate, key, password)
 
 
 def _ask_password() -> bytes:
@@ -300,22 +277,6 @@ def _ask_password() -> bytes:
         return getpass.getpass("Password of the CA's key: ").encode()
     except EOFError:  # Ctrl+D: there is none
         return b""
-
-
-def _approach(options: argparse.Namespace, target: Target) -> Approach:
-    approach = Approach(
-        target=target,
-        server_ca=None,
-        sni=options.sni,
-        request=options.request or requested_path(options.target) or "/",
-        limit=LIMIT,
-    )
-    if options.insecure:
-        return approach
-    trusted = options.server_ca or options.ca_cert or LAB.certificate(Role.CA)
-    # Read here first: OpenSSL would not say which file it is that it cannot read.
-    pem.certificates_in(pem.read_file(trusted, remedy="Name a file that is there"), trusted)
-    return replace(approach, server_ca=trusted)
 
 
 def _report(report: Report, options: argparse.Namespace) -> None:

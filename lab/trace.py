@@ -3,68 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
-import ssl
 import sys
-import tempfile
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from lab.api import (
+    BOTH_VERSIONS,
+    LabCA,
+    LabError,
+    LabIdentity,
+    LabServer,
+    Trace,
+    Trust,
+    trace_server_async,
+)
 from lab.cli.command_line import CommandLine, Example, seconds
-from lab.cli.identity_options import (
-    ADDRESS_HELP,
-    CERT_HELP,
-    KEY_HELP,
-    named_authorities,
-    named_identity,
-)
-from lab.cli.run import (
-    complete,
-    refuse,
-    refuse_os_error,
-    run,
-    say,
-)
+from lab.cli.identity_options import ADDRESS_HELP, CERT_HELP, KEY_HELP, identity_of
+from lab.cli.run import complete, refuse, run, say
 from lab.pki.errors import PkiError
-from lab.pki.files.lab_set import (
-    DEFAULT_DIRECTORY,
-    Role,
-    SetPaths,
-    load_role,
-)
-from lab.pki.files.set_writing import ensure_set
-from lab.pki.requests import KeyType, SetPlan
-from lab.serving.temporary_server import HOST, temporary_server
+from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.show.documents.trace_json import document
 from lab.show.text.comparison import print_comparison
 from lab.show.text.sequence import print_trace
-from lab.stream.contexts import (
-    ClientTls,
-    IdentityFiles,
-    ServerTls,
-    TlsVersion,
-)
-from lab.tracing.connection import NoConnection
-from lab.tracing.results import Trace
-from lab.tracing.target import (
-    Target,
-    TargetError,
-    default_target,
-    parse_target,
-    requested_path,
-)
-from lab.tracing.trace_server import (
-    NoTrace,
-    Plan,
-    PlanRefused,
-    conclude,
-    listens,
-    watch,
-)
+from lab.stream.contexts import TlsVersion
+from lab.tracing.target import LOOPBACK, TargetError, default_target, parse_target
+from lab.tracing.trace_server import listens
 
 DOOR = "lab.trace"
 
@@ -111,7 +80,7 @@ def parser(prog: str = "python -m lab.trace") -> CommandLine:
             f"--tls{version.value}",
             dest="versions",
             action="append_const",
-            const=version,
+            const=version.value,
             help=f"trace TLS {version.value} (default: both versions, and compare them)",
         )
     _add_certificates(made)
@@ -141,7 +110,7 @@ def _add_requests(made: CommandLine) -> None:
     made.add_argument(
         "--json",
         action="store_true",
-        help="print one JSON document, as lab/show/trace.schema.json describes it",
+        help="print one JSON document, as lab/show/documents/trace.schema.json describes it",
     )
     made.add_argument(
         "--keylog",
@@ -180,13 +149,15 @@ def _add_certificates(made: CommandLine) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TraceOptions:
-    """Where to trace: a server that runs, or the lab's own to start here (``own``)."""
+class _Subject:
+    """What to trace: a server that runs, or the lab's own, to be started here.
 
-    target: Target
-    own: ServerTls | None
-    trust: ClientTls
-    certs: Path
+    ``trust`` is the default CA of the server, ``client`` the identity of ``--with-cert``.
+    """
+
+    server: str | LabServer
+    trust: Trust | None
+    client: Callable[[], LabIdentity]
     notice: str
 
 
@@ -194,104 +165,68 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.trace"
     """Run it; returns the exit code."""
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     try:
-        with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
-            setting = _setting(options, Path(scratch))
-            plan = _plan(options, setting)
-            if not options.json:
-                say([textwrap.fill(setting.notice, 80), ""])
-            traces = complete(_traces(plan, setting.own, options.versions or list(TlsVersion)))
-        _report(traces, as_json=options.json)
-    except (TargetError, PlanRefused, PkiError, NoConnection, NoTrace) as error:
+        subject = _subject(options.target)
+        if not options.json:
+            say([textwrap.fill(subject.notice, 80), ""])
+        traces = complete(_traces(subject, options))
+    except (TargetError, PkiError, LabError) as error:
         return refuse(DOOR, str(error))
-    except ssl.SSLError as error:
-        return refuse(DOOR, f"OpenSSL cannot use the certificates given: {error}")
-    except OSError as error:
-        return refuse_os_error(DOOR, error)
     except KeyboardInterrupt:
         return 130
+    _report(traces, as_json=options.json)
     return 0
 
 
-def _setting(options: argparse.Namespace, scratch: Path) -> TraceOptions:
-    """The target, and for the lab's own servers the CA that they use."""
+def _subject(named: str | None) -> _Subject:
     lab_ca = DEFAULT_DIRECTORY / "ca.crt"
-    known = lab_ca if lab_ca.exists() else None
-    if options.target is not None:
-        target = parse_target(options.target)
-        trust = ClientTls(server_ca=known, system_trust=True)
-        notice = f"Tracing {target.authority}."
-        return TraceOptions(
-            target=target, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice
-        )
+    trust = lab_ca if lab_ca.exists() else None
+    if named is not None:
+        notice = f"Tracing {parse_target(named).authority}."
+        return _Subject(server=named, trust=trust, client=_lab_client, notice=notice)
     lab = default_target(os.environ)
-    if lab.host != HOST or listens(lab.host, lab.port):
-        trust = ClientTls(server_ca=known)
+    if lab.host != LOOPBACK:
+        notice = f"Tracing {lab.authority}, which MTLS_SERVER_HOST names."
+        return _Subject(server=lab.authority, trust=trust, client=_lab_client, notice=notice)
+    if listens(lab.host, lab.port):
         notice = f"Tracing the server that listens at {lab.authority}."
-        if lab.host != HOST:
-            notice = f"Tracing {lab.authority}, which MTLS_SERVER_HOST names."
-        return TraceOptions(
-            target=lab, own=None, trust=trust, certs=DEFAULT_DIRECTORY, notice=notice
-        )
-    certs = DEFAULT_DIRECTORY if SetPaths(directory=DEFAULT_DIRECTORY).existing() else scratch
-    now = datetime.now(timezone.utc)
-    ensure_set(certs, now=now, plan=SetPlan(key_type=KeyType.EC))
-    files = load_role(certs, Role.SERVER, now=now)
-    own = ServerTls(
-        identity=IdentityFiles(certificate=files.certificate_path, key=files.key_path),
-        client_ca=files.ca_path,
-    )
-    made = "certificates made for the occasion" if certs == scratch else f"those in {certs}"
+        return _Subject(server=lab.authority, trust=trust, client=_lab_client, notice=notice)
     notice = (
         f"Nothing listens at {lab.authority}: tracing the lab's own server, started in this "
-        f"process, with {made}. Both ends are shown."
+        "process, with {}. Both ends are shown."
     )
-    trust = ClientTls(server_ca=files.ca_path)
-    return TraceOptions(target=lab, own=own, trust=trust, certs=certs, notice=notice)
+    if not SetPaths(directory=DEFAULT_DIRECTORY).existing():
+        ca = LabCA()
+        notice = notice.format("certificates made for the occasion")
+        return _Subject(server=LabServer(trust=ca), trust=ca, client=ca.client, notice=notice)
+    files = load_role(DEFAULT_DIRECTORY, Role.SERVER, now=datetime.now(timezone.utc))
+    own = LabServer(trust=files.ca_path, identity=LabIdentity(identity=files.identity))
+    notice = notice.format(f"those in {DEFAULT_DIRECTORY}")
+    return _Subject(server=own, trust=files.ca_path, client=_lab_client, notice=notice)
 
 
-def _plan(options: argparse.Namespace, setting: TraceOptions) -> Plan:
-    tls = setting.trust
-    if options.insecure:
-        tls = ClientTls(verify_server=False)
-    elif options.ca:
-        tls = ClientTls(server_ca=named_authorities(options.ca))
-    if options.alpn is not None:
-        tls = replace(tls, alpn=tuple(options.alpn.split(",")))
-    identity = named_identity(options.cert, options.key)
-    if options.with_cert:
-        now = datetime.now(timezone.utc)
-        identity = load_role(setting.certs, Role.CLIENT, now=now).identity
-    return Plan(
-        target=setting.target,
-        tls=tls,
-        identity=identity,
-        sni=options.sni,
-        request=_request(options),
-        write_first=options.write_first,
-        limit=options.timeout,
-        key_log=options.keylog,
-    )
+def _lab_client() -> LabIdentity:
+    files = load_role(DEFAULT_DIRECTORY, Role.CLIENT, now=datetime.now(timezone.utc))
+    return LabIdentity(identity=files.identity)
 
 
-def _request(options: argparse.Namespace) -> str:
-    if options.request is not None:
-        return str(options.request)
-    return "/todo" if options.target is None else requested_path(options.target) or "/"
-
-
-async def _traces(plan: Plan, own: ServerTls | None, versions: Sequence[TlsVersion]) -> list[Trace]:
-    traces = []
-    for version in versions:
-        one = replace(plan, tls=replace(plan.tls, minimum=version, maximum=version))
-        if own is None:
-            traces.append(conclude(one, await watch(one)))
-            continue
-        async with temporary_server(own) as server:
-            one = replace(one, target=Target(host=HOST, port=server.port))
-            seen = await watch(one)
-        # Behind the block the server has closed its connection, so its view is whole.
-        traces.append(conclude(one, seen, server.events[0]))
-    return traces
+async def _traces(subject: _Subject, options: argparse.Namespace) -> tuple[Trace, ...]:
+    identity = subject.client() if options.with_cert else identity_of(options.cert, options.key)
+    own = subject.server if isinstance(subject.server, LabServer) else contextlib.nullcontext()
+    async with own:
+        return await trace_server_async(
+            subject.server,
+            identity=identity,
+            trust=options.ca or subject.trust,
+            system_trust=options.target is not None and not options.ca,
+            verify=not options.insecure,
+            versions=options.versions or BOTH_VERSIONS,
+            sni=options.sni,
+            alpn=() if options.alpn is None else options.alpn.split(","),
+            request=options.request,
+            write_first=options.write_first,
+            timeout=options.timeout,
+            key_log=options.keylog,
+        )
 
 
 def _report(traces: Sequence[Trace], *, as_json: bool) -> None:

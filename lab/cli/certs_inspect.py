@@ -5,15 +5,13 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
+from lab.api import LabError, inspect_files
 from lab.cli.command_line import CommandLine, Example, plain_text
 from lab.cli.run import refuse
-from lab.inspecting.inspect_files import inspect
 from lab.inspecting.results import TlsRole
-from lab.pki.errors import PkiError
-from lab.pki.files.file_contents import AskPassword, read_contents
+from lab.pki.files.file_contents import AskPassword
 from lab.show.text.inspection_text import print_inspection
 
 DOOR = "lab.certs inspect"
@@ -68,26 +66,19 @@ def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
 def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> int:
     """Run it; returns the exit code."""
     options = parser(prog).read(argv)
-    ask = _asking(options.password)
     try:
-        contents = [read_contents(path, ask) for path in options.files]
-    except PkiError as error:
+        inspection = inspect_files(
+            options.files, role=options.role, password=_asking(options.password)
+        )
+    except LabError as error:
         return refuse(DOOR, str(error))
     except KeyboardInterrupt:
         return 130
-    inspection = inspect(
-        contents,
-        now=datetime.now(timezone.utc),
-        role=TlsRole(options.role) if options.role else None,
-    )
     print_inspection(inspection, sys.stdout)
     return 1 if any(inspection.problems()) else 0
 
 
-def _asking(password: str | None) -> AskPassword:
-    if password is not None:
-        given = password.encode()
-        return lambda _: given
-    if sys.stdin.isatty():
+def _asking(password: str | None) -> str | AskPassword | None:
+    if password is None and sys.stdin.isatty():
         return lambda path: getpass.getpass(f"Password of {path}: ").encode()
-    return lambda _: None
+    return password

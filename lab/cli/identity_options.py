@@ -10,12 +10,11 @@ import getpass
 import sys
 from pathlib import Path
 
+from lab.api import ArgumentError, LabIdentity, load_identity
 from lab.cli.command_line import did_you_mean
 from lab.pki.errors import MissingFileError
 from lab.pki.files import pem
-from lab.pki.files.identity_files import load_identity
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SetPaths
-from lab.pki.identity import Identity
 
 CERT_HELP = (
     "the client's certificate: PEM with its chain (the key in the same file or in --key), or "
@@ -28,17 +27,15 @@ ADDRESS_HELP = (
 )
 
 
-def named_identity(certificate: Path | None, key: Path | None) -> Identity | None:
-    """The identity in the files of ``--cert`` and ``--key``, None where neither is given.
+def identity_of(certificate: Path | None, key: Path | None) -> LabIdentity | None:
+    """Return the identity in the files of ``--cert`` and ``--key``, None where neither is given.
 
-    Raises a :class:`~lab.pki.errors.PkiError`.
+    Raises a ``LabError``.
     """
     if certificate is not None:
         return load_identity(certificate, key, _ask if sys.stdin.isatty() else None)
     if key is not None:
-        raise MissingFileError(
-            "--key goes with --cert", remedy="Give the certificate that it belongs to"
-        )
+        raise ArgumentError("--key goes with --cert. Give the certificate that it belongs to.")
     return None
 
 

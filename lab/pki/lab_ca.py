@@ -1,9 +1,9 @@
-"""The workshop in which a catalogue's identities are made: a CA, the present, and keys at hand.
+"""The lab's CA as an issuer of test identities, good and broken.
 
-Rules: everything is relative to ``now``, so that nothing rots. Keys come from the cache, since a
-catalogue makes dozens of identities that nobody is meant to trust; an RSA key is asked for only
-where it matters that it is one. The keys of intermediate CAs follow from the CA's, so that what
-they have signed, a revocation list among it, still holds for the next process.
+Rules: everything is relative to ``now``, so that no identity depends on the date. Keys of
+identities come from the cache, since a catalogue makes dozens that nobody is meant to trust; an RSA
+key is asked for only where it matters that it is one. The keys of intermediate CAs are derived from
+the CA's, so that what they have signed, a CRL among it, still verifies in the next process.
 
 This module must not know which identities are good and which are broken.
 """
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from lab.pki import malformed_certificates, profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.identity import Identity
-from lab.pki.keys import KeyKind, PrivateKey, cached
+from lab.pki.keys import KeyKind, PrivateKey, cached, generate
 from lab.pki.profiles import Profile
 from lab.pki.requests import DEFAULT_HOSTNAMES, general_name
 from lab.pki.signing import KeyTerms
@@ -32,7 +32,7 @@ OTHER_ROOT_NAME = "Another Root CA"
 CLIENT_SPIFFE_ID = "spiffe://mtls-lab.example/client"
 
 # Keys of one kind are told apart by number; each role has its own, so that no two share a key.
-_CLIENT, _SERVER, _ROOT, _OTHER_ROOT = 1000, 1001, 1002, 1003
+_CLIENT, _SERVER, _OTHER_ROOT = 1000, 1001, 1003
 # The order of P-256's group (FIPS 186-5 via SP 800-186, 3.2.1.3): private keys lie below it.
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -58,7 +58,7 @@ class LabAuthority:
         return self.authority.identity.certificate
 
     def leaf_kind(self, usual: KeyKind = KeyKind.EC_P256) -> KeyKind:
-        """The kind of key of a leaf: ``usual``, unless the other end is known to want another."""
+        """Return ``usual``, or the kind of key that the other end is known to want instead."""
         return self.terms.kind or usual
 
     def client(
@@ -69,7 +69,7 @@ class LabAuthority:
         kind: KeyKind | None = None,
         **changes: Any,
     ) -> Identity:
-        """A TLS client's identity, issued by the CA or by ``issuer``.
+        """Issue a TLS client's identity, by the CA or by ``issuer``.
 
         Without ``key`` it has the clients' key of ``kind``, or of one that the other end takes.
         """
@@ -80,14 +80,14 @@ class LabAuthority:
         return self.client_of(kind or self.leaf_kind(), profile, issuer)
 
     def client_of(self, kind: KeyKind, profile: Profile, issuer: Authority) -> Identity:
-        """The clients' key of ``kind``, certified by ``issuer`` as ``profile`` says."""
+        """Certify the clients' key of ``kind``, by ``issuer`` as ``profile`` says."""
         identity = self._issued(profile, issuer, client_key(kind))
         if kind is KeyKind.RSA_PSS_2048:
             return malformed_certificates.with_pss_key(identity, issuer.identity.key)
         return identity
 
     def self_signed_client(self) -> Identity:
-        """A client that is its own issuer."""
+        """Make a client that is its own issuer."""
         kind = self.leaf_kind()
         key, is_pss = client_key(kind), kind is KeyKind.RSA_PSS_2048
         profile = self.terms.signed_by(key, self.client_profile)
@@ -97,12 +97,12 @@ class LabAuthority:
         return malformed_certificates.with_pss_key(identity, key) if is_pss else identity
 
     def server(self, *, issuer: Authority | None = None, **changes: Any) -> Identity:
-        """A TLS server's identity for localhost, issued by the CA or by ``issuer``."""
+        """Issue a TLS server's identity for localhost, by the CA or by ``issuer``."""
         key = cached(KeyKind.EC_P256, _SERVER)
         return self._issued(self.server_profile(**changes), issuer or self.authority, key)
 
     def server_profile(self, **changes: Any) -> Profile:
-        """The profile of a server for localhost."""
+        """Return the profile of a server for localhost."""
         names = tuple(general_name(name) for name in DEFAULT_HOSTNAMES)
         profile: Profile = replace(profiles.server(names), **changes)
         return profile
@@ -115,14 +115,14 @@ class LabAuthority:
         number: int = 0,
         **changes: Any,
     ) -> Authority:
-        """A CA under the CA or under ``issuer``; those of different numbers have different keys."""
+        """Make a CA under the CA or ``issuer``; those of different numbers have different keys."""
         profile: Profile = replace(profiles.intermediate_ca(name), **changes)
         above = issuer or self.authority
         key = intermediate_key(self.authority, number)
         return Authority(identity=self._issued(profile, above, key), serials=above.serials)
 
     def other_root(self, subject: x509.Name | None = None) -> Authority:
-        """A root with a key of its own, and with another CA's name where one is given."""
+        """Make a root with another key, and with another CA's name where one is given."""
         profile = profiles.root_ca(OTHER_ROOT_NAME)
         return Authority(
             identity=self_signed(
@@ -138,18 +138,18 @@ class LabAuthority:
 
 
 def new_lab_authority(now: datetime) -> LabAuthority:
-    """A workshop with a CA of its own, which nothing outside this process trusts."""
-    root = self_signed(profiles.root_ca(), cached(KeyKind.EC_P256, _ROOT), now=now)
+    """Make a CA with a new key, which nothing outside this process trusts."""
+    root = self_signed(profiles.root_ca(), generate(KeyKind.EC_P256), now=now)
     return LabAuthority(authority=Authority(identity=root), now=now)
 
 
 def client_key(kind: KeyKind = KeyKind.EC_P256) -> PrivateKey:
-    """The key of clients, one for each kind; an RSA key is marked for PSS by its certificate."""
+    """Return the clients' key of ``kind``; its certificate marks an RSA key for PSS."""
     return cached(KeyKind.RSA_2048 if kind is KeyKind.RSA_PSS_2048 else kind, _CLIENT)
 
 
 def intermediate_key(authority: Authority, number: int = 0) -> ec.EllipticCurvePrivateKey:
-    """The key of an intermediate CA, derived from that of ``authority`` and as secret as that."""
+    """Derive the key of an intermediate CA from that of ``authority``, as secret as that."""
     secret = authority.identity.key.private_bytes(
         serialization.Encoding.DER,
         serialization.PrivateFormat.PKCS8,

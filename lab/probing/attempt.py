@@ -31,7 +31,7 @@ from lab.tracing.client_hello_edit import changed_hello
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.results import Trace
 from lab.tracing.target import Target
-from lab.tracing.trace_server import Plan, trace_of, watch
+from lab.tracing.trace_server import Plan, record, trace_of
 
 
 class NotLoaded(Exception):
@@ -83,7 +83,7 @@ class PreparedAttempt:
         client = self.scenario.client
         if isinstance(client, TlsClient):
             try:
-                return await watch(self.plan)
+                return (await record(self.plan)).events
             except ssl.SSLError as error:
                 client_context(
                     self.plan.tls

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from lab.http.limits import Limits
-from lab.pki.files.secret_files import write_private, write_public
+from lab.pki.files.secret_files import write_public
 from lab.pki.identity import certificates_pem
 from lab.pki.lab_ca import LabAuthority
 from lab.pki.revocation import revocation_lists_pem
@@ -23,8 +23,13 @@ from lab.probing.scenarios.scenario import (
     TlsClient,
     lab_root,
 )
-from lab.serving.temporary_server import HOST, TemporaryServer, temporary_server
-from lab.stream.contexts import IdentityFiles, ServerTls, TlsVersion
+from lab.serving.temporary_server import (
+    HOST,
+    TemporaryServer,
+    temporary_server,
+    write_server_tls,
+)
+from lab.stream.contexts import ServerTls, TlsVersion
 from lab.todo.access import Policy
 from lab.todo.allow_list import AllowList
 from lab.tracing.target import Target
@@ -64,16 +69,13 @@ async def at_home(host: Host, shop: LabAuthority, folder: Path) -> AsyncIterator
 
 
 def _server_tls(host: Host, shop: LabAuthority, folder: Path) -> ServerTls:
-    identity, pem, ca = host.identity(shop), folder / "server.pem", folder / "client-ca.crt"
-    write_private(pem, identity.chain_pem() + identity.key_pem(), lasting=False)
-    write_public(ca, certificates_pem(host.trusts(shop)), lasting=False)
-    crl: Path | None = None
+    crl: bytes | None = None
     if host.revocation_lists is not None:
-        crl = folder / "crl.pem"
-        write_public(crl, revocation_lists_pem(host.revocation_lists(shop)), lasting=False)
-    return ServerTls(
-        identity=IdentityFiles(certificate=pem, key=pem),
-        client_ca=ca,
+        crl = revocation_lists_pem(host.revocation_lists(shop))
+    return write_server_tls(
+        folder,
+        host.identity(shop),
+        client_ca=certificates_pem(host.trusts(shop)),
         crl=crl,
         client_auth=host.client_auth,
     )

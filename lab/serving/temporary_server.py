@@ -1,45 +1,106 @@
-"""A server of the lab's for a while: in this process, on a free port of loopback, and watched."""
+"""A lab server in this process for a limited time: on a free port of loopback, fully observed."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lab.http.limits import Limits
+from lab.pki.files.secret_files import write_private, write_public
+from lab.pki.identity import Identity
 from lab.serving.lab_server import TodoServer
-from lab.stream.contexts import ServerTls
-from lab.tls.events import Event
+from lab.stream.contexts import ClientAuth, IdentityFiles, ServerTls, TlsVersion
+from lab.tls.events import Event, Fact, LocalFact
 from lab.todo.access import Policy
+from lab.tracing.event_buffer import EventBuffer
 
 HOST = "127.0.0.1"
 
 
+@dataclass(slots=True, eq=False)
+class ObservedConnection:
+    """One connection as the server saw it; an event sink.
+
+    ``peer`` is the client's ``host:port``, ``buffer`` holds the events so far, ``closed`` is set
+    once the server has closed the connection.
+    """
+
+    peer: str
+    buffer: EventBuffer = field(default_factory=EventBuffer)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __call__(self, event: Event) -> None:
+        """Take one more event."""
+        self.buffer(event)
+        if isinstance(event, LocalFact) and event.fact is Fact.CLOSED:
+            self.closed.set()
+
+
 @dataclass(slots=True)
 class TemporaryServer:
-    """A server that runs; ``events`` has one list for each connection, in order of arrival."""
+    """A running server and its connections, in order of arrival."""
 
     port: int = 0
-    events: list[list[Event]] = field(default_factory=list)
+    connections: list[ObservedConnection] = field(default_factory=list)
 
-    def sink(self, peer: str) -> Callable[[Event], None]:
-        """Where the events of the next connection go."""
-        self.events.append([])
-        return self.events[-1].append
+    @property
+    def events(self) -> list[list[Event]]:
+        """The events of each connection."""
+        return [connection.buffer.events for connection in self.connections]
+
+    def sink(self, peer: str) -> ObservedConnection:
+        """Return where the events of the next connection go."""
+        self.connections.append(ObservedConnection(peer))
+        return self.connections[-1]
 
 
 @contextlib.asynccontextmanager
 async def temporary_server(
     tls: ServerTls, *, limits: Limits | None = None, policy: Policy | None = None
 ) -> AsyncIterator[TemporaryServer]:
-    """A server that listens inside the block. Behind it, all its connections are closed.
+    """Run a server that listens inside the block. Behind it, all its connections are closed.
 
     Arguments and errors are those of ``TodoServer``.
     """
-    own = TemporaryServer()
-    server = TodoServer(tls, limits=limits, sink=own.sink, policy=policy)
-    _, own.port = await server.open(HOST, 0)
+    running = TemporaryServer()
+    server = TodoServer(tls, limits=limits, sink=running.sink, policy=policy)
+    _, running.port = await server.open(HOST, 0)
     try:
-        yield own
+        yield running
     finally:
         await server.close()
+
+
+def write_server_tls(
+    folder: Path,
+    identity: Identity,
+    *,
+    client_ca: bytes,
+    crl: bytes | None = None,
+    client_auth: ClientAuth = ClientAuth.REQUIRED,
+    minimum: TlsVersion = TlsVersion.TLS12,
+    maximum: TlsVersion = TlsVersion.TLS13,
+) -> ServerTls:
+    """Write the files of a server into ``folder``, and return its settings. Raises OSError.
+
+    ``client_ca`` and ``crl`` are PEM. OpenSSL reads the files when the server's context is made;
+    they may be removed afterwards.
+    """
+    pem, ca = folder / "server.pem", folder / "client-ca.crt"
+    write_private(pem, identity.chain_pem() + identity.key_pem(), lasting=False)
+    write_public(ca, client_ca, lasting=False)
+    crl_path: Path | None = None
+    if crl is not None:
+        crl_path = folder / "crl.pem"
+        write_public(crl_path, crl, lasting=False)
+    return ServerTls(
+        identity=IdentityFiles(certificate=pem, key=pem),
+        client_ca=ca,
+        crl=crl_path,
+        client_auth=client_auth,
+        minimum=minimum,
+        maximum=maximum,
+    )

@@ -136,6 +136,12 @@ class DialledWire:
         self._loop = asyncio.get_running_loop()
         self._receiving: asyncio.Task[bytes] | None = None
 
+    @property
+    def local_address(self) -> str:
+        """This end's ``host:port``, by which the other end knows the connection."""
+        host, port = self._socket.getsockname()[:2]
+        return address_text(host, port)
+
     async def receive(self) -> bytes:  # noqa: D102 - see Wire
         if self._receiving is None:
             receiving = self._loop.sock_recv(self._socket, CHUNK)

@@ -1,4 +1,4 @@
-"""One watched connection to a server: dial, shake hands, let its events be recorded.
+"""One observed connection to a server: dial it, and collect its events.
 
 The events outlive the connection: they are what a probe or a trace is about.
 """
@@ -17,12 +17,12 @@ from pathlib import Path
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import ObserverFeed
 from lab.stream.tls_stream import Linger, TlsStream
-from lab.stream.wire import Wire, dial
+from lab.stream.wire import DialledWire, dial
 from lab.tls.events import Endpoint
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.target import Target
 
-# A client has nothing to wait for once it has said goodbye.
+# A client has nothing to wait for once it has sent close_notify.
 _LINGER = Linger(seconds=0.5)
 
 
@@ -34,32 +34,34 @@ class NoConnection(Exception):
 async def connected(
     target: Target,
     context: ssl.SSLContext,
-    recording: EventBuffer,
+    buffer: EventBuffer,
     *,
     sni: str | None = None,
     limit: float,
     key_log: Path | None = None,
 ) -> AsyncIterator[TlsStream]:
-    """A stream to ``target`` with its handshake still to do, closed at the end.
+    """Open a stream to ``target`` whose handshake is still to do; close it at the end.
 
-    ``sni`` is the name to ask for and to find in the server's certificate, the target's host if it
-    is None. ``limit`` bounds the dialling, in seconds. ``key_log`` is a file to add the secrets to.
+    Its events go to ``buffer``. ``sni`` is the name to ask for and to find in the server's
+    certificate, the target's host if it is None. ``limit`` bounds the dialling, in seconds.
+    ``key_log`` is a file to add the secrets to.
     Raises NoConnection, and OSError where that file cannot be written.
     """
     with KeyLogSource(context, key_log) as source:
         wire = await reach(target, limit)
-        eyes = ObserverFeed(Endpoint.CLIENT, recording, key_log=source)
+        buffer.local_address = wire.local_address
+        feed = ObserverFeed(Endpoint.CLIENT, buffer, key_log=source)
         name = sni or target.host
-        stream = TlsStream(wire, context, Endpoint.CLIENT, server_hostname=name, watch=eyes)
+        stream = TlsStream(wire, context, Endpoint.CLIENT, server_hostname=name, watch=feed)
         try:
             yield stream
         finally:
-            eyes.unfinished()
+            feed.unfinished()
             await stream.close(_LINGER)
 
 
-async def reach(target: Target, limit: float) -> Wire:
-    """A TCP connection within ``limit`` seconds. Raises NoConnection."""
+async def reach(target: Target, limit: float) -> DialledWire:
+    """Open a TCP connection within ``limit`` seconds. Raises NoConnection."""
     try:
         return await asyncio.wait_for(dial(target.host, target.port), limit)
     except (asyncio.TimeoutError, TimeoutError):
@@ -72,7 +74,7 @@ async def reach(target: Target, limit: float) -> Wire:
 
 
 def _reason(error: OSError) -> str:
-    # asyncio puts words of its own in strerror; the system's say more with less.
+    # asyncio writes a longer text into strerror than the system's.
     if error.errno is None or isinstance(error, socket.gaierror) or sys.platform == "win32":
         return error.strerror or str(error)
     return os.strerror(error.errno)

@@ -1,11 +1,9 @@
-"""The recording of one connection: its events, in order, and never more than a person could want.
+"""The events of one connection, in order, bounded in number and size.
 
-Rules: a server that floods may not fill our memory, so from some number or size on events are
+Rules: a peer that floods may not fill our memory, so from some number or size on events are
 counted instead of kept. Kept even then: what an endpoint reports of itself, how TCP ended, bytes
 that are no TLS, and the first of each kind of message and alert, since any of these may be what
-decides. All of those are few, whatever a server sends.
-
-This module must not know how events come about, nor what is concluded from them.
+decides. All of those are few, whatever a peer sends.
 """
 
 from __future__ import annotations
@@ -42,9 +40,13 @@ class _Surplus:
 
 
 class EventBuffer:
-    """What one connection showed; grows while it lasts, within bounds. It is an event sink."""
+    """The events of one connection so far. It is an event sink.
+
+    ``local_address`` is this end's ``host:port`` once it is connected, "" before.
+    """
 
     def __init__(self) -> None:
+        self.local_address = ""
         self._kept: list[Event] = []
         self._kinds: set[Hashable] = set()
         self._count = self._octets = 0
@@ -74,8 +76,8 @@ class EventBuffer:
     def events(self) -> list[Event]:
         """The events, in the order in which they happened; a LeftOut stands for what is missing."""
         left_out = [
-            LeftOut(time=each.since, endpoint=sender, count=each.count, octets=each.octets)
-            for sender, each in self._surplus.items()
+            LeftOut(time=surplus.since, endpoint=sender, count=surplus.count, octets=surplus.octets)
+            for sender, surplus in self._surplus.items()
         ]
         return sorted((*self._kept, *left_out), key=lambda event: event.time)
 

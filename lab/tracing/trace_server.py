@@ -1,8 +1,7 @@
-"""Tracing: one connection to a server, watched from its first byte to its end, and concluded.
+"""Tracing: one connection to a server, observed from its first byte to its end, and explained.
 
-Rules: whatever the server does becomes events; only a server that cannot be reached, or that says
-nothing in TLS, makes no trace. A TLS 1.3 client is not believed to be in until the server has
-answered it.
+Rules: whatever the server does becomes events; only a server that cannot be reached, or that sends
+no TLS, makes no trace. A TLS 1.3 client counts as accepted only once the server has answered it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import re
 import socket
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -48,20 +47,23 @@ from lab.tracing.http_client import ExchangeError, HttpClient
 from lab.tracing.results import Trace
 from lab.tracing.target import Target
 
-# How long a client that does not write first waits for the server's first word, in seconds. Most
-# servers send a ticket or their alert at once; some say nothing until they are asked something.
-_FIRST_WORD = 1.0
+# How long a client that does not write first waits for the server to send something, in seconds.
+# Most servers send a ticket or their alert at once; some send nothing until they get a request.
+_FIRST_BYTES = 1.0
 
 VERSIONS = {
     TlsVersion.TLS12: ProtocolVersion.TLS_1_2,
     TlsVersion.TLS13: ProtocolVersion.TLS_1_3,
 }
 
-
-# The protocols in which the request can be made; None: no ALPN, where HTTP/1.1 is the custom.
+# The protocols in which the request can be made; None: no ALPN, which means HTTP/1.1.
 _HTTP_1 = (None, "http/1.1", "http/1.0")
 
 _PATH = re.compile(r"/[!-~]*")
+
+
+ServerView = Callable[[str], Awaitable[Sequence[Event]]]
+"""Gives the events of a server in this process: those of the connection from a ``host:port``."""
 
 
 class PlanRefused(ValueError):
@@ -69,7 +71,7 @@ class PlanRefused(ValueError):
 
 
 class NoTrace(Exception):
-    """The target says nothing in TLS. Its message tells what it does instead."""
+    """The target sends no TLS. Its message says what it does instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,39 +114,56 @@ def _is_host_name(text: str) -> bool:
         return False
 
 
-async def watch(plan: Plan) -> list[Event]:
-    """Connect, shake hands, ask, and close; returns what happened.
+async def trace_versions(
+    plan: Plan, versions: Sequence[TlsVersion], server_view: ServerView | None = None
+) -> tuple[Trace, ...]:
+    """Trace the plan's target once in each of ``versions``, one after the other.
+
+    ``server_view`` gives the events of the server itself, where it runs in this process. Raises
+    NoTrace, and what :func:`record` raises.
+    """
+    traces = []
+    for version in versions:
+        single = replace(plan, tls=replace(plan.tls, minimum=version, maximum=version))
+        buffer = await record(single)
+        server_events = await server_view(buffer.local_address) if server_view else None
+        traces.append(conclude(single, buffer.events, server_events))
+    return tuple(traces)
+
+
+async def record(plan: Plan) -> EventBuffer:
+    """Connect, do the handshake, send the request, and close; return the events.
 
     Raises NoConnection; ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use a file of the
     plan, or the key log cannot be written.
     """
-    recording = EventBuffer()
+    buffer = EventBuffer()
     async with connected(
         plan.target,
         presenting(plan.tls, plan.identity),
-        recording,
+        buffer,
         sni=plan.sni,
         limit=plan.limit,
         key_log=plan.key_log,
     ) as stream:
-        # Whatever goes wrong has been recorded where it happened.
+        # Whatever goes wrong is among the events already.
         with contextlib.suppress(StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError):
-            await _visit(stream, plan)
-    return recording.events
+            await _request(stream, plan)
+    return buffer
 
 
-async def _visit(stream: TlsStream, plan: Plan) -> None:
+async def _request(stream: TlsStream, plan: Plan) -> None:
     await stream.handshake(plan.limit)
     if not plan.write_first and stream.ssl_object.version() == "TLSv1.3":
-        await _first_word(stream)
-    # Else this client cannot ask in what they agreed to speak.
+        await _first_bytes(stream)
+    # This client has no other protocol to send a request in.
     if stream.ssl_object.selected_alpn_protocol() in _HTTP_1:
         http = HttpClient(stream, plan.target.authority)
         await asyncio.wait_for(http.request("GET", plan.request), plan.limit)
 
 
 def presenting(tls: ClientTls, identity: Identity | None) -> ssl.SSLContext:
-    """A client's context with ``identity`` in the place of the one that ``tls`` names.
+    """Return a client's context with ``identity`` instead of the one that ``tls`` names.
 
     Raises as :func:`~lab.stream.contexts.client_context` does.
     """
@@ -155,34 +174,38 @@ def presenting(tls: ClientTls, identity: Identity | None) -> ssl.SSLContext:
         return client_context(replace(tls, identity=files))
 
 
-async def _first_word(stream: TlsStream) -> None:
+async def _first_bytes(stream: TlsStream) -> None:
     with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
-        await asyncio.wait_for(stream.hear(), _FIRST_WORD)
+        await asyncio.wait_for(stream.hear(), _FIRST_BYTES)
 
 
-def conclude(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | None = None) -> Trace:
-    """What the client's events come to; with the server's own facts, where there are any.
+def conclude(
+    plan: Plan, events: Sequence[Event], server_events: Sequence[Event] | None = None
+) -> Trace:
+    """Explain the client's events; with the server's own facts, where there are any.
 
-    Raises NoTrace where the server said nothing in TLS.
+    Raises NoTrace where the server sent no TLS.
     """
-    trace = trace_of(plan, seen, server_saw)
-    heard = any(
+    trace = trace_of(plan, events, server_events)
+    sent_tls = any(
         isinstance(event, WireEvent | Unfinished) and event.endpoint is Endpoint.SERVER
         for event in trace.events
     )
-    if trace.outcome.result is Result.FAILED and not heard:
+    if trace.outcome.result is Result.FAILED and not sent_tls:
         first = trace.causes[0]
         raise NoTrace(f"{trace.target}: {first.summary} ({'; '.join(first.evidence)}); {first.fix}")
     return trace
 
 
-def trace_of(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | None = None) -> Trace:
-    """The same, even where the server said nothing in TLS. ``seen`` must not be empty."""
-    facts = [event for event in server_saw or () if isinstance(event, LocalFact)]
-    events = tuple(sorted((*seen, *facts), key=lambda event: event.time))
-    outcome = judge(events)
+def trace_of(
+    plan: Plan, events: Sequence[Event], server_events: Sequence[Event] | None = None
+) -> Trace:
+    """Do the same, even where the server sent no TLS. ``events`` must not be empty."""
+    facts = [event for event in server_events or () if isinstance(event, LocalFact)]
+    merged = tuple(sorted((*events, *facts), key=lambda event: event.time))
+    outcome = judge(merged)
     causes = diagnose(
-        events,
+        merged,
         outcome,
         now=datetime.now(timezone.utc),
         client_has_certificate=plan.identity is not None,
@@ -192,27 +215,27 @@ def trace_of(plan: Plan, seen: Sequence[Event], server_saw: Sequence[Event] | No
     return Trace(
         target=plan.target.authority,
         requested_version=VERSIONS[single] if single else None,
-        negotiated_version=summarize(events).version,
+        negotiated_version=summarize(merged).version,
         client_certificate=certificate.public_bytes(Encoding.DER) if certificate else None,
-        start=events[0].time,
-        events=events,
-        both_ends=server_saw is not None,
+        start=merged[0].time,
+        events=merged,
+        both_ends=server_events is not None,
         outcome=outcome,
         causes=causes,
     )
 
 
 def listens(host: str, port: int) -> bool:
-    """Whether something of this machine listens there, found out without connecting to it.
+    """Tell whether a socket of this machine is bound there, without connecting to it.
 
-    A connection, however short, would stand in the log of the server that is to be looked at.
+    A connection, however short, would appear in the log of the server that is to be traced.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as candidate:
         if sys.platform != "win32":
-            # Else a connection that ended a minute ago would look like a listener.
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # Otherwise a connection that ended a minute ago would look like a listener.
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trial.bind((host, port))
+            candidate.bind((host, port))
         except OSError:
             return True
     return False

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lab import client
+from lab.api import ArgumentError
 from lab.cli import identity_options
-from lab.pki.errors import MissingFileError
 from lab.pki.files.lab_set import Role, SetPaths, load_set
 from tests.support.doors import ServerProcess, run, served
 from tests.support.pki_fixtures import utc_now
@@ -162,6 +162,6 @@ def test_a_folder_that_is_not_whole(
 
 
 def test_no_options_no_identity() -> None:
-    assert identity_options.named_identity(None, None) is None
-    with pytest.raises(MissingFileError):
-        identity_options.named_identity(None, Path("key"))
+    assert identity_options.identity_of(None, None) is None
+    with pytest.raises(ArgumentError):
+        identity_options.identity_of(None, Path("key"))

@@ -35,7 +35,7 @@ from lab.tracing.trace_server import (
     PlanRefused,
     conclude,
     listens,
-    watch,
+    record,
 )
 from tests.support.peers import (
     MAKES,
@@ -61,7 +61,7 @@ def plan(certs: Path, port: int, version: TlsVersion, identity: Identity | None 
 
 
 async def traced(plan: Plan) -> Trace:
-    return conclude(plan, await watch(plan))
+    return conclude(plan, (await record(plan)).events)
 
 
 def good(certs: Path) -> Identity:
@@ -287,7 +287,7 @@ async def test_a_port_that_speaks_no_tls(certs: Path, data: bytes | None, says: 
     async with answering(data) as port:
         patience = 0.3 if data is None else PATIENCE
         asked = replace(plan(certs, port, TlsVersion.TLS13), limit=patience)
-        seen = await watch(asked)
+        seen = (await record(asked)).events
     with pytest.raises(NoTrace, match=says) as error:
         conclude(asked, seen)
     assert "\n" not in str(error.value)
@@ -307,13 +307,13 @@ async def test_a_server_that_hangs_up_on_the_hello_is_traced(certs: Path) -> Non
 async def test_nothing_listens(certs: Path) -> None:
     port = free_port()
     with pytest.raises(NoConnection, match=f"cannot connect to 127.0.0.1:{port}: "):
-        await watch(plan(certs, port, TlsVersion.TLS13))
+        await record(plan(certs, port, TlsVersion.TLS13))
 
 
 async def test_no_such_name(certs: Path) -> None:
     asked = plan(certs, 443, TlsVersion.TLS13)
     with pytest.raises(NoConnection, match=r"cannot connect to no-such-host\.invalid:443: "):
-        await watch(replace(asked, target=Target(host="no-such-host.invalid", port=443)))
+        await record(replace(asked, target=Target(host="no-such-host.invalid", port=443)))
 
 
 async def test_the_moment_of_return_stands_where_it_happened(certs: Path, tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""The lab as a library, for tests of your own.
+
+    from lab.api import LabCA, LabServer, trace_server
+
+    ca = LabCA()
+    with LabServer(trust=ca) as server:
+        trace = trace_server(server.address, identity=ca.client(scenario="expired"))[0]
+        assert trace.outcome.rejected and trace.causes[0].code == "client-certificate-expired"
+
+``trace_server``, ``probe_server``, ``explain_scenario`` and ``inspect_files`` block; each has a
+coroutine function of the same name with ``_async`` behind it. ``LabServer`` is a context manager of
+both kinds. A blocking call works with or without a running event loop, and blocks that loop as any
+blocking call does. Results are frozen; errors are ``LabError``.
+"""
+
+from __future__ import annotations
+
+from lab.api.calls import (
+    BOTH_VERSIONS,
+    Explanation,
+    explain_scenario,
+    explain_scenario_async,
+    inspect_files,
+    inspect_files_async,
+    list_scenarios,
+    probe_server,
+    probe_server_async,
+    trace_server,
+    trace_server_async,
+)
+from lab.api.lab_errors import (
+    ArgumentError,
+    ConnectionFailedError,
+    FileError,
+    LabError,
+    NoTlsError,
+    NotProbableError,
+    ScenarioError,
+)
+from lab.api.lab_identities import LabCA, LabIdentity, Password, Trust, load_identity
+from lab.api.server_in_thread import LabServer
+from lab.diagnosis.results import Cause, Outcome, Result, Signal
+from lab.http.limits import Limits
+from lab.inspecting.results import Inspection
+from lab.probing.results import Finding, Report, ScenarioDescription, Verdict
+from lab.tracing.results import Trace
+
+__all__ = [
+    "BOTH_VERSIONS",
+    "ArgumentError",
+    "Cause",
+    "ConnectionFailedError",
+    "Explanation",
+    "FileError",
+    "Finding",
+    "Inspection",
+    "LabCA",
+    "LabError",
+    "LabIdentity",
+    "LabServer",
+    "Limits",
+    "NoTlsError",
+    "NotProbableError",
+    "Outcome",
+    "Password",
+    "Report",
+    "Result",
+    "ScenarioDescription",
+    "ScenarioError",
+    "Signal",
+    "Trace",
+    "Trust",
+    "Verdict",
+    "explain_scenario",
+    "explain_scenario_async",
+    "inspect_files",
+    "inspect_files_async",
+    "list_scenarios",
+    "load_identity",
+    "probe_server",
+    "probe_server_async",
+    "trace_server",
+    "trace_server_async",
+]

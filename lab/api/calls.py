@@ -1,0 +1,310 @@
+"""What the library does: trace a server, probe one, explain a scenario, inspect files.
+
+Each function is there twice: ``name_async`` is a coroutine function, ``name`` its blocking form,
+which may be called with or without a running event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from lab.api.lab_errors import ArgumentError, library_errors
+from lab.api.lab_identities import FilePath, LabCA, LabIdentity, Trust, authorities_pem
+from lab.api.loop_thread import blocking
+from lab.api.server_in_thread import LabServer
+from lab.api.tls_versions import versions_of
+from lab.inspecting.inspect_files import inspect
+from lab.inspecting.results import Inspection, TlsRole
+from lab.pki.files.file_contents import AskPassword, read_contents
+from lab.pki.files.secret_files import write_public
+from lab.probing.attempt import Approach
+from lab.probing.probe_server import Extent, Progress, explain, probe_own, probe_target
+from lab.probing.results import Report, ScenarioDescription
+from lab.probing.runner import selection
+from lab.probing.verdict import lesson
+from lab.stream.contexts import ClientTls
+from lab.todo import application
+from lab.tracing.results import Trace
+from lab.tracing.target import parse_target, requested_path
+from lab.tracing.trace_server import Plan, trace_versions
+
+BOTH_VERSIONS = ("1.2", "1.3")
+
+
+async def trace_server_async(
+    server: str | LabServer,
+    *,
+    identity: LabIdentity | None = None,
+    trust: Trust | None = None,
+    system_trust: bool = False,
+    verify: bool = True,
+    versions: Sequence[str] = BOTH_VERSIONS,
+    sni: str | None = None,
+    alpn: Sequence[str] = (),
+    request: str | None = None,
+    write_first: bool = False,
+    timeout: float = 10.0,
+    key_log: FilePath | None = None,
+) -> tuple[Trace, ...]:
+    """Connect once in each TLS version, and explain how the server answered the client.
+
+    * ``server`` is "host:port", "host" (port 8443), "port" (of 127.0.0.1) or an https URL; or a
+      ``LabServer``, whose own view is then part of the trace.
+    * ``identity`` is what the client presents; None: no certificate.
+    * ``trust`` is the CA of the server: a ``LabCA`` or a PEM file. By default it is the CA that
+      issued the certificate of ``server`` or of ``identity``, where it is known, else the CAs of
+      the system. ``system_trust`` adds those; without ``verify`` any certificate is accepted.
+    * ``versions`` are "1.2" and "1.3", or one of them.
+    * ``sni`` is the name to ask for and to find in the server's certificate, by default the host;
+      ``alpn`` are the protocols to offer.
+    * ``request`` is the path to GET after the handshake, by default that of the URL, or ``/``; of a
+      ``LabServer``, ``/todo``. ``write_first`` sends it without waiting for the server's verdict.
+    * ``timeout`` bounds each step (connect, handshake, answer), in seconds.
+    * ``key_log`` is a file to append the TLS secrets to, as Wireshark reads them.
+
+    Returns one trace for each version, in their order: ``outcome`` tells how it ended (RFC 9846
+    section 6), ``causes`` explain that, best first.
+
+    Raises ``ArgumentError``, ``FileError``, ``ConnectionFailedError`` or ``NoTlsError``.
+    """
+    chosen = versions_of(versions)
+    trusted = _server_authorities(server, identity, trust) if verify else b""
+    with library_errors(), _client_tls(trusted, verify, system_trust, alpn) as tls:
+        plan = _plan(server, tls, identity, sni, request, write_first, timeout, key_log)
+        view = None if isinstance(server, str) else server.events_of
+        return await trace_versions(plan, chosen, view)
+
+
+@contextlib.contextmanager
+def _client_tls(
+    authorities: bytes, verify: bool, system_trust: bool, alpn: Sequence[str]
+) -> Iterator[ClientTls]:
+    with _authorities_file(authorities) as file:
+        yield ClientTls(
+            server_ca=file,
+            system_trust=verify and (system_trust or file is None),
+            verify_server=verify,
+            alpn=tuple(alpn),
+        )
+
+
+def _plan(
+    server: str | LabServer,
+    tls: ClientTls,
+    identity: LabIdentity | None,
+    sni: str | None,
+    request: str | None,
+    write_first: bool,
+    timeout: float,
+    key_log: FilePath | None,
+) -> Plan:
+    if isinstance(server, str):
+        target, default_request = parse_target(server), requested_path(server) or "/"
+    else:
+        target, default_request = parse_target(server.address), application.PATH
+    return Plan(
+        target=target,
+        tls=tls,
+        identity=identity.identity if identity else None,
+        sni=sni,
+        request=default_request if request is None else request,
+        write_first=write_first,
+        limit=timeout,
+        key_log=None if key_log is None else Path(key_log),
+    )
+
+
+def _server_authorities(
+    server: str | LabServer, identity: LabIdentity | None, trust: Trust | None
+) -> bytes:
+    if trust is not None:
+        return authorities_pem(trust)
+    if isinstance(server, LabServer) and server.authorities_pem:
+        return server.authorities_pem
+    return identity.authorities_pem if identity else b""
+
+
+@contextlib.contextmanager
+def _authorities_file(certificates: bytes) -> Iterator[Path | None]:
+    """Write PEM certificates to a file that exists inside the block; None where there are none."""
+    if not certificates:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
+        path = Path(folder, "server-ca.crt")
+        write_public(path, certificates, lasting=False)
+        yield path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A scenario, and the traces of it, one for each TLS version."""
+
+    scenario: ScenarioDescription
+    traces: tuple[Trace, ...]
+
+
+async def probe_server_async(
+    server: str | None = None,
+    *,
+    ca: LabCA | None = None,
+    trust: Trust | None = None,
+    verify: bool = True,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    versions: Sequence[str] = BOTH_VERSIONS,
+    sni: str | None = None,
+    request: str | None = None,
+    crl_loaded: bool = False,
+    repeat: int = 1,
+    concurrency: int = 4,
+    timeout: float = 5.0,
+    progress: Progress = lambda _: lambda _: None,
+) -> Report:
+    """Check that a server refuses every client certificate that it should refuse.
+
+    * ``server`` is as for ``trace_server``; None: the lab's own, started for each attempt.
+    * ``ca`` is the CA that the server trusts, to issue the clients' certificates; a server that is
+      named needs it. ``trust`` is the CA of the server's certificate, by default ``ca``.
+    * ``only`` and ``skip`` are names of scenarios, as ``lab.probe --list`` shows them.
+    * ``versions``, ``verify``, ``sni``, ``request`` and ``timeout`` are as for ``trace_server``.
+    * ``crl_loaded``: the server has loaded ``ca.crl_pem``, and must refuse what it revokes.
+    * The worst of ``repeat`` attempts counts; ``concurrency`` are made at a time.
+    * ``progress`` is called with their number; what it returns, with the name of each one done.
+
+    Returns a verdict for each scenario and version; ``report.passed``: all is as it should be.
+    Raises ``ScenarioError``, ``NotProbableError``, and what ``trace_server`` raises.
+    """
+    chosen = versions_of(versions)
+    with library_errors():
+        scenarios = selection(only, skip, own=server is None)
+        extent = Extent(
+            scenarios=scenarios, versions=chosen, repeat=repeat, concurrency=concurrency
+        )
+        if server is None:
+            return await probe_own(extent, (ca or LabCA()).authority, progress)
+        issuer = _issuer(ca)
+        with _approach(server, issuer, trust, verify, sni, request, timeout) as approach:
+            authority = issuer.authority
+            return await probe_target(extent, approach, authority, progress, prepared=crl_loaded)
+
+
+def list_scenarios(
+    *, only: Sequence[str] = (), skip: Sequence[str] = (), elsewhere: bool = False
+) -> tuple[ScenarioDescription, ...]:
+    """Return the scenarios that ``probe_server`` tries with these names, in its order.
+
+    With ``elsewhere``, those that can be tried against a server that is named. Raises
+    ``ScenarioError``: a name is unknown, or no scenario is left.
+    """
+    with library_errors():
+        return tuple(map(lesson, selection(only, skip, own=not elsewhere)))
+
+
+async def explain_scenario_async(
+    scenario: str,
+    server: str | None = None,
+    *,
+    ca: LabCA | None = None,
+    trust: Trust | None = None,
+    verify: bool = True,
+    versions: Sequence[str] = BOTH_VERSIONS,
+    sni: str | None = None,
+    request: str | None = None,
+    timeout: float = 5.0,
+) -> Explanation:
+    """Try one scenario, and return its description with the traces of it.
+
+    Arguments and errors are those of ``probe_server``.
+    """
+    with library_errors():
+        extent = Extent(
+            scenarios=selection([scenario], [], own=server is None),
+            versions=versions_of(versions),
+        )
+        if server is None:
+            described, traces = await explain(extent, None, (ca or LabCA()).authority)
+        else:
+            issuer = _issuer(ca)
+            with _approach(server, issuer, trust, verify, sni, request, timeout) as approach:
+                described, traces = await explain(extent, approach, issuer.authority)
+    return Explanation(scenario=described, traces=tuple(traces))
+
+
+def _issuer(ca: LabCA | None) -> LabCA:
+    if ca is None:
+        raise ArgumentError("a server that is named needs ca, the CA of its clients")
+    return ca
+
+
+@contextlib.contextmanager
+def _approach(
+    server: str,
+    ca: LabCA,
+    trust: Trust | None,
+    verify: bool,
+    sni: str | None,
+    request: str | None,
+    timeout: float,
+) -> Iterator[Approach]:
+    trusted = authorities_pem(ca if trust is None else trust) if verify else b""
+    with _authorities_file(trusted) as file:
+        yield Approach(
+            target=parse_target(server),
+            server_ca=file,
+            sni=sni,
+            request=request or requested_path(server) or "/",
+            limit=timeout,
+        )
+
+
+def inspect_files(
+    files: Sequence[FilePath],
+    *,
+    role: str | None = None,
+    password: str | AskPassword | None = None,
+) -> Inspection:
+    """Read certificates, keys, requests and CRLs, and report what is wrong with them.
+
+    * ``files`` are PEM, DER or PKCS#12; those given together are checked against each other.
+    * ``role`` is what the certificates are meant for, "client" or "server"; None: whatever they
+      are fit for.
+    * ``password`` opens PKCS#12 files and encrypted keys; a function is called with the path.
+
+    Raises ``ArgumentError`` and ``FileError``; what is wrong inside a file is in the result.
+    """
+    roles = {known.value: known for known in TlsRole}
+    if role is not None and role not in roles:
+        raise ArgumentError(f"role is {role!r}; give {' or '.join(roles)}")
+    with library_errors():
+        contents = [read_contents(Path(file), _asking(password)) for file in files]
+        now = datetime.now(timezone.utc)
+        return inspect(contents, now=now, role=roles[role] if role else None)
+
+
+def _asking(password: str | AskPassword | None) -> AskPassword:
+    if callable(password):
+        return password
+    given = None if password is None else password.encode()
+    return lambda _: given
+
+
+async def inspect_files_async(
+    files: Sequence[FilePath],
+    *,
+    role: str | None = None,
+    password: str | AskPassword | None = None,
+) -> Inspection:
+    """Do what ``inspect_files`` does, in a thread."""
+    return await asyncio.to_thread(inspect_files, files, role=role, password=password)
+
+
+trace_server = blocking(trace_server_async)
+probe_server = blocking(probe_server_async)
+explain_scenario = blocking(explain_scenario_async)

@@ -1,0 +1,196 @@
+"""The lab's server for tests: on a free port of loopback, in a thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from lab.api.lab_errors import ArgumentError, library_errors
+from lab.api.lab_identities import FilePath, LabCA, LabIdentity, Trust, authorities_pem
+from lab.api.loop_thread import LoopThread
+from lab.api.tls_versions import bounds_of
+from lab.http.limits import Limits
+from lab.pki.files import pem
+from lab.pki.files.crl_files import LISTS, lists_in
+from lab.serving.temporary_server import (
+    HOST,
+    TemporaryServer,
+    temporary_server,
+    write_server_tls,
+)
+from lab.stream.contexts import ClientAuth
+from lab.tls.events import Event
+from lab.todo.allow_list import AllowList
+from lab.tracing.target import Target
+
+# How long a trace waits for the server to close its end of the traced connection, in seconds.
+_CLOSE_TIMEOUT = 5.0
+
+
+class LabServer:
+    """A server over mutual TLS that runs inside a ``with`` or an ``async with`` block.
+
+    It runs on an event loop in a thread of its own, in both forms: a client may block, or be async
+    on the caller's loop. It serves a TODO list at ``/todo``.
+
+    * ``trust`` is the CA of its clients: a ``LabCA`` or a PEM file.
+    * ``identity`` is its certificate and key; by default ``trust`` issues it, for localhost,
+      127.0.0.1 and ::1.
+    * ``client_auth`` is "required", "optional" or "none".
+    * ``crl`` are CRLs as PEM, or a file of them; with them, each CA of a client's chain needs one.
+    * ``versions`` are "1.2" and "1.3", or one of them.
+    * ``allow_cn`` and ``allow_san`` name the clients that HTTP serves, as for ``lab.server``
+      (``DNS:name``, ``URI:...``); all others get 403. Without them every client is served.
+    * ``limits`` are its limits, in seconds and bytes.
+
+    Arguments are checked when the block is entered, which raises ``ArgumentError`` or
+    ``FileError``. An object runs once at a time, and may run again.
+    """
+
+    def __init__(
+        self,
+        *,
+        trust: Trust,
+        identity: LabIdentity | None = None,
+        client_auth: str = "required",
+        crl: bytes | FilePath | None = None,
+        versions: Sequence[str] = ("1.2", "1.3"),
+        allow_cn: Sequence[str] = (),
+        allow_san: Sequence[str] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        self._trust = trust
+        self._identity = identity
+        self._client_auth = client_auth
+        self._crl = crl
+        self._versions = tuple(versions)
+        self._allow_cn = tuple(allow_cn)
+        self._allow_san = tuple(allow_san)
+        self._limits = limits
+        self._thread: LoopThread | None = None
+        self._stack = contextlib.AsyncExitStack()
+        self._server = TemporaryServer()
+
+    @property
+    def address(self) -> str:
+        """``host:port``, while the server runs. Raises ``RuntimeError`` otherwise."""
+        if self._thread is None or not self._server.port:
+            raise RuntimeError("the server does not run: use it as a context manager")
+        return Target(host=HOST, port=self._server.port).authority
+
+    @property
+    def authorities_pem(self) -> bytes:
+        """The CA that issued the server's certificate (PEM), b"" where it is not known."""
+        if self._identity is not None:
+            return self._identity.authorities_pem
+        return self._trust.certificate_pem if isinstance(self._trust, LabCA) else b""
+
+    def __enter__(self) -> LabServer:
+        thread = self._start_thread()
+        try:
+            thread.call(self._open()).result()
+        except BaseException:
+            self._close(thread)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread is not None:
+            self._close(self._thread)
+
+    async def __aenter__(self) -> LabServer:
+        thread = self._start_thread()
+        try:
+            await asyncio.wrap_future(thread.call(self._open()))
+        except BaseException:
+            self._close(thread)
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # The caller's loop goes on meanwhile: clients on it may have connections to close.
+        if self._thread is not None:
+            await asyncio.to_thread(self._close, self._thread)
+
+    async def events_of(self, peer: str) -> Sequence[Event]:
+        """Return what the server saw of the connection from ``peer``, the client's ``host:port``.
+
+        Waits until the server has closed its end, for at most a few seconds.
+        """
+        if self._thread is None:
+            raise RuntimeError("the server does not run: use it as a context manager")
+        return await asyncio.wrap_future(self._thread.call(self._closed_events(peer)))
+
+    def _start_thread(self) -> LoopThread:
+        if self._thread is not None:
+            raise RuntimeError("the server runs already")
+        with library_errors():
+            self._thread = LoopThread()
+        return self._thread
+
+    def _close(self, thread: LoopThread) -> None:
+        try:
+            thread.call(self._stack.aclose()).result()
+        finally:
+            thread.stop()
+            self._thread = None
+
+    async def _open(self) -> None:
+        with library_errors():
+            self._server = await self._stack.enter_async_context(self._running())
+
+    @contextlib.asynccontextmanager
+    async def _running(self) -> AsyncIterator[TemporaryServer]:
+        minimum, maximum = bounds_of(self._versions)
+        with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
+            tls = write_server_tls(
+                Path(folder),
+                self._own_identity().identity,
+                client_ca=authorities_pem(self._trust),
+                crl=self._crl_pem(),
+                client_auth=self._client_auth_mode(),
+                minimum=minimum,
+                maximum=maximum,
+            )
+            policy = None
+            if self._allow_cn or self._allow_san:
+                policy = AllowList.of(
+                    common_names=self._allow_cn, alternative_names=self._allow_san
+                )
+            async with temporary_server(tls, limits=self._limits, policy=policy) as server:
+                yield server
+
+    def _own_identity(self) -> LabIdentity:
+        if self._identity is not None:
+            return self._identity
+        if isinstance(self._trust, LabCA):
+            return self._trust.server()
+        raise ArgumentError("a server whose clients' CA is a file needs an identity of its own")
+
+    def _client_auth_mode(self) -> ClientAuth:
+        try:
+            return ClientAuth(self._client_auth)
+        except ValueError:
+            raise ArgumentError(
+                f"client_auth is {self._client_auth!r}; give required, optional or none"
+            ) from None
+
+    def _crl_pem(self) -> bytes | None:
+        if self._crl is None or isinstance(self._crl, bytes):
+            return self._crl
+        path = Path(self._crl)
+        remedy = "Name a file with CRLs in it"
+        data = pem.read_file(path, remedy=remedy, bound=LISTS)
+        lists_in(data, path, remedy=remedy)
+        return data
+
+    async def _closed_events(self, peer: str) -> Sequence[Event]:
+        for connection in reversed(self._server.connections):
+            if connection.peer == peer:
+                with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+                    await asyncio.wait_for(connection.closed.wait(), _CLOSE_TIMEOUT)
+                return connection.buffer.events
+        return ()
