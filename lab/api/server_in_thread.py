@@ -145,11 +145,12 @@ class LabServer:
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncIterator[TemporaryServer]:
         minimum, maximum = bounds_of(self._versions)
+        client_ca = authorities_pem(self._trust)
         with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
             tls = write_server_tls(
                 Path(folder),
                 self._own_identity().identity,
-                client_ca=authorities_pem(self._trust),
+                client_ca=client_ca,
                 crl=self._crl_pem(),
                 client_auth=self._client_auth_mode(),
                 minimum=minimum,
