@@ -135,7 +135,7 @@ def test_one_scenario_is_explained_in_both_versions(tmp_path: Path) -> None:
         "── Cause and fix ──",
         "should refuse it",
         "nobody renewed it, or the server's clock is ahead",
-        "issue a new one",
+        "issue a new certificate; check the clock of the server",
         "openssl verify -purpose sslclient",
     ]
     at = 0

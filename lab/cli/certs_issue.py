@@ -17,9 +17,9 @@ from lab.pki.errors import PkiError
 from lab.pki.files.issue_client import (
     ClientPaths,
     ClientPlan,
-    departures,
+    deviations,
     good_client,
-    workshop_for,
+    lab_authority_for,
     write_client,
 )
 from lab.pki.files.lab_set import (
@@ -147,13 +147,13 @@ def _issue(options: argparse.Namespace) -> None:
         paths = ClientPaths(stem=options.out)
     named_folder(options.dir)
     now = datetime.now(timezone.utc)
-    shop = workshop_for(plan, load_role(options.dir, Role.CA, now=now).identity, now=now)
+    ca = lab_authority_for(plan, load_role(options.dir, Role.CA, now=now).identity, now=now)
     identity = write_client(
         paths,
         recipe,
-        shop,
+        ca,
         pfx_password=plan.pfx_password,
-        lists=make_lists(shop) if make_lists else (),
+        lists=make_lists(ca) if make_lists else (),
         replace=options.force,
     )
     say([f"Wrote {len(paths.existing())} files to {paths.directory}:", ""])
@@ -182,7 +182,7 @@ def _remarks(
 ) -> Iterator[str]:
     if scenario is not None:
         yield f"{scenario.name}: {scenario.sentence}."
-        for each in departures(plan, identity.certificate):
+        for each in deviations(plan, identity.certificate):
             yield f"As {scenario.name} is made, {escaped(each)}."
     if paths.lists.exists():
         yield f"{paths.lists.name} has the revocation lists that go with it."

@@ -1,6 +1,6 @@
 """The catalogue of identities: good ones, and others that are broken in one named way.
 
-Rules: a recipe is a function from a workshop to an identity, and differs from a good one in
+Rules: a recipe is a function from a lab CA to an identity, and differs from a good one in
 nothing but what its name says. What a server makes of it is not written here.
 
 This module must not know of networks, nor of what is expected.
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lab.pki import malformed_certificates, profiles
+from lab.pki.authority import self_signed
 from lab.pki.identity import Identity
 from lab.pki.keys import KeyKind
 from lab.pki.lab_ca import (
@@ -54,6 +55,7 @@ OVER_OPENSSL_LIMIT = 110_000
 """Octets of ballast: OpenSSL takes Certificate messages of 102,400 unless told otherwise."""
 
 _DAY = timedelta(days=1)
+_EXPIRED: dict[str, Any] = {"starts": -30 * _DAY, "lifetime": 29 * _DAY}
 
 
 def client(kind: KeyKind | None = None, **changes: Any) -> Recipe:
@@ -61,18 +63,18 @@ def client(kind: KeyKind | None = None, **changes: Any) -> Recipe:
 
     ``kind`` is that of its key where it matters; else it is one that the other end takes.
     """
-    return lambda shop: shop.client(kind=kind, **changes)
+    return lambda ca: ca.client(kind=kind, **changes)
 
 
 def client_under(**changes: Any) -> Recipe:
     """A good client, sent with the intermediate that issued it; that one's profile is changed."""
-    return lambda shop: shop.client(issuer=shop.intermediate(**changes))
+    return lambda ca: ca.client(issuer=ca.intermediate(**changes))
 
 
 good_ec = client(KeyKind.EC_P256)
 good_ed25519 = client(KeyKind.ED25519)
 through_intermediate = client_under()
-expired = client(starts=-30 * _DAY, lifetime=29 * _DAY)
+expired = client(**_EXPIRED)
 not_yet_valid = client(starts=_DAY)
 eku_server_only = client(extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,))
 eku_missing = client(extended_key_usage=())
@@ -94,7 +96,7 @@ spiffe = client(
 )
 intermediate_eku_server_only = client_under(extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,))
 intermediate_not_a_ca = client_under(basic_constraints=profiles.NOT_A_CA)
-intermediate_expired = client_under(starts=-30 * _DAY, lifetime=29 * _DAY)
+intermediate_expired = client_under(**_EXPIRED)
 intermediate_revoked = client_under(serial=REVOKED_SERIAL)
 
 
@@ -107,79 +109,79 @@ over_one_record = client(extensions=_ballast(OVER_ONE_RECORD))
 over_openssl_limit = client(extensions=_ballast(OVER_OPENSSL_LIMIT))
 
 
-def good(shop: LabAuthority) -> Identity:
+def _with_leaf(identity: Identity, leaf: x509.Certificate) -> Identity:
+    return replace(identity, chain=(leaf, *identity.chain[1:]))
+
+
+def good(ca: LabAuthority) -> Identity:
     """A good client, whose key is RSA 2048 unless the other end is known to want another kind."""
-    return shop.client(kind=shop.leaf_kind(KeyKind.RSA_2048))
+    return ca.client(kind=ca.leaf_kind(KeyKind.RSA_2048))
 
 
-def intermediate_not_sent(shop: LabAuthority) -> Identity:
+def intermediate_not_sent(ca: LabAuthority) -> Identity:
     """The leaf alone, of a chain that needs the intermediate."""
-    whole = through_intermediate(shop)
+    whole = through_intermediate(ca)
     return replace(whole, chain=whole.chain[:1])
 
 
-def wrong_ca(shop: LabAuthority) -> Identity:
+def wrong_ca(ca: LabAuthority) -> Identity:
     """Issued by a root that nobody here trusts."""
-    return shop.client(issuer=shop.other_root())
+    return ca.client(issuer=ca.other_root())
 
 
-def wrong_ca_same_name(shop: LabAuthority) -> Identity:
+def wrong_ca_same_name(ca: LabAuthority) -> Identity:
     """Issued by a root of the trusted one's name and another key; the AKI tells them apart."""
-    return shop.client(issuer=shop.other_root(shop.root.subject))
+    return ca.client(issuer=ca.other_root(ca.root.subject))
 
 
-def wrong_ca_same_name_no_aki(shop: LabAuthority) -> Identity:
+def wrong_ca_same_name_no_aki(ca: LabAuthority) -> Identity:
     """The same, with nothing in the certificate but the name to find its issuer by."""
-    return shop.client(issuer=shop.other_root(shop.root.subject), authority_key_identifier=False)
+    return ca.client(issuer=ca.other_root(ca.root.subject), authority_key_identifier=False)
 
 
-def client_self_signed(shop: LabAuthority) -> Identity:
+def client_self_signed(ca: LabAuthority) -> Identity:
     """Issued by itself."""
-    return shop.self_signed_client()
+    return ca.self_signed_client()
 
 
-def path_length_exceeded(shop: LabAuthority) -> Identity:
+def path_length_exceeded(ca: LabAuthority) -> Identity:
     """A CA that may issue end entities only (pathlen 0) has issued a CA."""
-    upper = shop.intermediate("mTLS Lab Upper CA")
-    lower = shop.intermediate("mTLS Lab Lower CA", issuer=upper, number=1)
-    return shop.client(issuer=lower)
+    upper = ca.intermediate("mTLS Lab Upper CA")
+    lower = ca.intermediate("mTLS Lab Lower CA", issuer=upper, number=1)
+    return ca.client(issuer=lower)
 
 
-def name_constraints_violated(shop: LabAuthority) -> Identity:
+def name_constraints_violated(ca: LabAuthority) -> Identity:
     """A CA that may issue for one domain has issued for another."""
     constraints = x509.NameConstraints([x509.DNSName(PERMITTED_DOMAIN)], None)
-    constrained = shop.intermediate(
-        extensions=(x509.Extension(constraints.oid, True, constraints),)
-    )
-    return shop.client(issuer=constrained, names=(x509.DNSName(f"client.{FOREIGN_DOMAIN}"),))
+    constrained = ca.intermediate(extensions=(x509.Extension(constraints.oid, True, constraints),))
+    return ca.client(issuer=constrained, names=(x509.DNSName(f"client.{FOREIGN_DOMAIN}"),))
 
 
-def tampered_signature(shop: LabAuthority) -> Identity:
+def tampered_signature(ca: LabAuthority) -> Identity:
     """One bit of the signature is wrong."""
-    whole = shop.client()
-    return replace(
-        whole, chain=(malformed_certificates.tampered(whole.certificate), *whole.chain[1:])
-    )
+    whole = ca.client()
+    return _with_leaf(whole, malformed_certificates.tampered(whole.certificate))
 
 
-def sha1_signature(shop: LabAuthority) -> Identity:
+def sha1_signature(ca: LabAuthority) -> Identity:
     """Signed with SHA-1, by an intermediate, so that it can be done under a CA with any key."""
-    issuer_key = intermediate_key(shop.authority)
-    whole = through_intermediate(shop)
+    issuer_key = intermediate_key(ca.authority)
+    whole = through_intermediate(ca)
     leaf = malformed_certificates.with_sha1(whole.certificate, issuer_key)
-    return replace(whole, chain=(leaf, *whole.chain[1:]))
+    return _with_leaf(whole, leaf)
 
 
-def version_1(shop: LabAuthority) -> Identity:
+def version_1(ca: LabAuthority) -> Identity:
     """X.509 version 1: no extensions at all."""
-    whole = shop.client()
-    leaf = malformed_certificates.as_version_1(whole.certificate, shop.authority.identity.key)
-    return replace(whole, chain=(leaf, *whole.chain[1:]))
+    whole = ca.client()
+    leaf = malformed_certificates.as_version_1(whole.certificate, ca.authority.identity.key)
+    return _with_leaf(whole, leaf)
 
 
-def rsa_pss(shop: LabAuthority) -> Identity:
+def rsa_pss(ca: LabAuthority) -> Identity:
     """An RSA key that may sign by RSASSA-PSS only."""
-    return shop.client(kind=KeyKind.RSA_PSS_2048)
+    return ca.client(kind=KeyKind.RSA_PSS_2048)
 
 
 @functools.cache
@@ -187,79 +189,105 @@ def _secp256k1_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256K1())
 
 
-def secp256k1(shop: LabAuthority) -> Identity:
+def secp256k1(ca: LabAuthority) -> Identity:
     """A key on a curve for which TLS 1.3 has no signature algorithm (RFC 9846, 4.3.3)."""
-    return shop.client(key=_secp256k1_key())
+    return ca.client(key=_secp256k1_key())
 
 
-def chain_of_ten(shop: LabAuthority) -> Identity:
+def chain_of_ten(ca: LabAuthority) -> Identity:
     """Ten certificates to send: the leaf and nine intermediates, each issued by the one above."""
-    issuer = shop.authority
+    issuer = ca.authority
     for number in range(9):
         name = f"mTLS Lab Intermediate CA {number + 1}"
-        issuer = shop.intermediate(
+        issuer = ca.intermediate(
             name,
             issuer=issuer,
             number=number,
             basic_constraints=x509.BasicConstraints(ca=True, path_length=None),
         )
-    return shop.client(issuer=issuer)
+    return ca.client(issuer=issuer)
 
 
-def duplicate_certificates(shop: LabAuthority) -> Identity:
+def duplicate_certificates(ca: LabAuthority) -> Identity:
     """Leaf and intermediate, each twice."""
-    whole = through_intermediate(shop)
+    whole = through_intermediate(ca)
     return replace(whole, chain=(*whole.chain, *whole.chain))
 
 
-def superfluous_certificates(shop: LabAuthority) -> Identity:
+def superfluous_certificates(ca: LabAuthority) -> Identity:
     """A whole chain, its root, and a root that has nothing to do with it."""
-    whole = through_intermediate(shop)
-    return replace(whole, chain=(*whole.chain, shop.root, shop.other_root().identity.certificate))
+    whole = through_intermediate(ca)
+    return replace(whole, chain=(*whole.chain, ca.root, ca.other_root().identity.certificate))
 
 
-def wrong_order(shop: LabAuthority) -> Identity:
+def wrong_order(ca: LabAuthority) -> Identity:
     """Leaf first, and the two intermediates behind it the wrong way round."""
-    upper = shop.intermediate(
+    upper = ca.intermediate(
         "mTLS Lab Upper CA", basic_constraints=x509.BasicConstraints(ca=True, path_length=1)
     )
-    lower = shop.intermediate("mTLS Lab Lower CA", issuer=upper, number=1)
-    whole = shop.client(issuer=lower)
+    lower = ca.intermediate("mTLS Lab Lower CA", issuer=upper, number=1)
+    whole = ca.client(issuer=lower)
     leaf, first, second = whole.chain
     return replace(whole, chain=(leaf, second, first))
 
 
-def server_certificate(shop: LabAuthority) -> Identity:
+def server_certificate(ca: LabAuthority) -> Identity:
     """The server's own kind of certificate."""
-    return shop.client_of(shop.leaf_kind(), shop.server_profile(), shop.authority)
+    return ca.client_of(ca.leaf_kind(), ca.server_profile(), ca.authority)
 
 
-def ca_as_leaf(shop: LabAuthority) -> Identity:
+def ca_as_leaf(ca: LabAuthority) -> Identity:
     """An intermediate CA that presents itself as the client."""
-    return shop.client_of(
-        shop.leaf_kind(), profiles.intermediate_ca(INTERMEDIATE_NAME), shop.authority
-    )
+    return ca.client_of(ca.leaf_kind(), profiles.intermediate_ca(INTERMEDIATE_NAME), ca.authority)
 
 
-def fresh_crl(shop: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:
+def server(**changes: Any) -> Recipe:
+    """A server under the CA, with these fields of its profile changed."""
+    return lambda ca: ca.server(**changes)
+
+
+good_server = server()
+server_expired = server(**_EXPIRED)
+server_wrong_name = server(names=(x509.DNSName(FOREIGN_DOMAIN),))
+server_common_name_only = server(names=())
+server_eku_missing = server(extended_key_usage=())
+server_eku_client_only = server(extended_key_usage=(ExtendedKeyUsageOID.CLIENT_AUTH,))
+
+
+def server_extensions_lost(ca: LabAuthority) -> Identity:
+    """Version 1, without extensions: what ``openssl x509 -req`` makes without ``-extfile``."""
+    whole = ca.server()
+    leaf = malformed_certificates.as_version_1(whole.certificate, ca.authority.identity.key)
+    return _with_leaf(whole, leaf)
+
+
+def server_untrusted_ca(ca: LabAuthority) -> Identity:
+    """Issued by a root that the client does not trust."""
+    return ca.server(issuer=ca.other_root())
+
+
+def server_self_signed(ca: LabAuthority) -> Identity:
+    """Issued by itself."""
+    return self_signed(ca.server_profile(), ca.server().key, now=ca.now)
+
+
+def server_intermediate_not_sent(ca: LabAuthority) -> Identity:
+    """The leaf alone, of a chain that needs the intermediate."""
+    whole = ca.server(issuer=ca.intermediate())
+    return replace(whole, chain=whole.chain[:1])
+
+
+def fresh_crl(ca: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:
     """The CA's list and the intermediate's, both with the revoked serial number on them."""
-    authorities = (shop.authority, shop.intermediate())
-    return tuple(revocation_list(each, (REVOKED_SERIAL,), now=shop.now) for each in authorities)
+    authorities = (ca.authority, ca.intermediate())
+    return tuple(revocation_list(each, (REVOKED_SERIAL,), now=ca.now) for each in authorities)
 
 
-def expired_crl(shop: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:
+def expired_crl(ca: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:
     """The CA's list, whose nextUpdate has passed."""
-    return (
-        revocation_list(
-            shop.authority,
-            (REVOKED_SERIAL,),
-            now=shop.now,
-            starts=-30 * _DAY,
-            lifetime=29 * _DAY,
-        ),
-    )
+    return (revocation_list(ca.authority, (REVOKED_SERIAL,), now=ca.now, **_EXPIRED),)
 
 
-def root_crl_only(shop: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:
+def root_crl_only(ca: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:
     """The CA's list, and none of the intermediate."""
-    return fresh_crl(shop)[:1]
+    return fresh_crl(ca)[:1]

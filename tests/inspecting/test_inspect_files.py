@@ -144,11 +144,11 @@ UNTOLD = {"crl-missing"}
     ids=lambda each: each.name,
 )
 def test_the_catalogue(scenario: Scenario) -> None:
-    shop = new_lab_authority(NOW)
+    ca = new_lab_authority(NOW)
     assert isinstance(scenario.client, TlsClient) and scenario.client.identity
-    files = files_of(scenario.client.identity(shop), shop.root)
+    files = files_of(scenario.client.identity(ca), ca.root)
     if scenario.host.revocation_lists:
-        files.append(held("lists.crl", *scenario.host.revocation_lists(shop)))
+        files.append(held("lists.crl", *scenario.host.revocation_lists(ca)))
     inspection = looked_at(files, NOW, TlsRole.CLIENT)
     expected = {PROBLEMS[scenario.name]} if scenario.name in PROBLEMS else set()
     assert codes_of(inspection) == expected | BESIDES.get(scenario.name, set())

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.pki import catalogue, profiles, server_catalogue
+from lab.pki import catalogue, profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.catalogue import REVOKED_SERIAL, CrlRecipe, Recipe
 from lab.pki.keys import KeyKind, cached, public_bytes
@@ -31,11 +31,11 @@ View = dict[str, object]
 
 
 @pytest.fixture(scope="module")
-def shop() -> LabAuthority:
+def ca() -> LabAuthority:
     return new_lab_authority(NOW)
 
 
-def view(certificate: x509.Certificate, shop: LabAuthority) -> View:
+def view(certificate: x509.Certificate, ca: LabAuthority) -> View:
     """What a certificate says, in words; what changes from one making to the next left out."""
     seen = describe(certificate.public_bytes(Encoding.DER))
     assert not seen.problem
@@ -46,7 +46,7 @@ def view(certificate: x509.Certificate, shop: LabAuthority) -> View:
         "version": certificate.version.name,
         "subject": seen.subject,
         "issuer": seen.issuer,
-        "signed by": signer(certificate, shop),
+        "signed by": signer(certificate, ca),
         "signature": seen.signature_algorithm,
         "validity": "past" if after < NOW else "future" if before > NOW else "present",
         "key": f"{seen.key_type} {seen.key_bits or ''}".strip(),
@@ -66,13 +66,13 @@ def view(certificate: x509.Certificate, shop: LabAuthority) -> View:
     }
 
 
-def signer(certificate: x509.Certificate, shop: LabAuthority) -> str:
+def signer(certificate: x509.Certificate, ca: LabAuthority) -> str:
     """Whose key verifies the signature, whatever the issuer's name is."""
     candidates = {
-        "root": shop.authority.identity.key.public_key(),
-        "other root": shop.other_root().identity.key.public_key(),
+        "root": ca.authority.identity.key.public_key(),
+        "other root": ca.other_root().identity.key.public_key(),
         "itself": certificate.public_key(),
-        **{f"intermediate {n}": intermediate_key(shop.authority, n).public_key() for n in range(9)},
+        **{f"intermediate {n}": intermediate_key(ca.authority, n).public_key() for n in range(9)},
     }
     return next((name for name, key in candidates.items() if verifies(key, certificate)), "nobody")
 
@@ -169,14 +169,14 @@ LEAVES: list[tuple[Recipe, View]] = [
     (catalogue.superfluous_certificates, UNDER_INTERMEDIATE),
 ]
 SERVERS: list[tuple[Recipe, View]] = [
-    (server_catalogue.good_server, {}),
-    (server_catalogue.expired, {"validity": "past"}),
-    (server_catalogue.wrong_name, {"names": ("DNS:elsewhere.example",)}),
-    (server_catalogue.common_name_only, {"names": ()}),
-    (server_catalogue.eku_missing, {"purposes": None}),
-    (server_catalogue.eku_client_only, {"purposes": ("clientAuth",)}),
+    (catalogue.good_server, {}),
+    (catalogue.server_expired, {"validity": "past"}),
+    (catalogue.server_wrong_name, {"names": ("DNS:elsewhere.example",)}),
+    (catalogue.server_common_name_only, {"names": ()}),
+    (catalogue.server_eku_missing, {"purposes": None}),
+    (catalogue.server_eku_client_only, {"purposes": ("clientAuth",)}),
     (
-        server_catalogue.request_extensions_lost,
+        catalogue.server_extensions_lost,
         {
             "version": "v1",
             "purposes": None,
@@ -186,9 +186,9 @@ SERVERS: list[tuple[Recipe, View]] = [
             "key identifiers": (False, False),
         },
     ),
-    (server_catalogue.untrusted_ca, {"issuer": OTHER_ROOT, "signed by": "other root"}),
-    (server_catalogue.server_self_signed, {"issuer": "CN=localhost", "signed by": "itself"}),
-    (server_catalogue.intermediate_not_sent, UNDER_INTERMEDIATE),
+    (catalogue.server_untrusted_ca, {"issuer": OTHER_ROOT, "signed by": "other root"}),
+    (catalogue.server_self_signed, {"issuer": "CN=localhost", "signed by": "itself"}),
+    (catalogue.server_intermediate_not_sent, UNDER_INTERMEDIATE),
 ]
 
 
@@ -197,15 +197,15 @@ def difference(good: Mapping[str, object], other: Mapping[str, object]) -> View:
 
 
 @pytest.mark.parametrize(("recipe", "flaw"), LEAVES)
-def test_a_client_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: LabAuthority) -> None:
-    good = view(catalogue.good_ec(shop).certificate, shop)
-    assert difference(good, view(recipe(shop).certificate, shop)) == flaw
+def test_a_client_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, ca: LabAuthority) -> None:
+    good = view(catalogue.good_ec(ca).certificate, ca)
+    assert difference(good, view(recipe(ca).certificate, ca)) == flaw
 
 
 @pytest.mark.parametrize(("recipe", "flaw"), SERVERS)
-def test_a_server_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: LabAuthority) -> None:
-    good = view(server_catalogue.good_server(shop).certificate, shop)
-    assert difference(good, view(recipe(shop).certificate, shop)) == flaw
+def test_a_server_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, ca: LabAuthority) -> None:
+    good = view(catalogue.good_server(ca).certificate, ca)
+    assert difference(good, view(recipe(ca).certificate, ca)) == flaw
 
 
 @pytest.mark.parametrize(
@@ -220,10 +220,10 @@ def test_a_server_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, shop: La
     ],
 )
 def test_an_intermediate_has_its_flaw_and_no_other(
-    recipe: Recipe, flaw: View, shop: LabAuthority
+    recipe: Recipe, flaw: View, ca: LabAuthority
 ) -> None:
-    good = view(shop.intermediate().identity.certificate, shop)
-    assert difference(good, view(recipe(shop).chain[1], shop)) == flaw
+    good = view(ca.intermediate().identity.certificate, ca)
+    assert difference(good, view(recipe(ca).chain[1], ca)) == flaw
 
 
 @pytest.mark.parametrize(
@@ -238,11 +238,11 @@ def test_an_intermediate_has_its_flaw_and_no_other(
         (catalogue.duplicate_certificates, [INTERMEDIATE, "CN=mtls-client", INTERMEDIATE]),
         (catalogue.superfluous_certificates, [INTERMEDIATE, ROOT, OTHER_ROOT]),
         (catalogue.chain_of_ten, [f"{INTERMEDIATE} {number}" for number in range(9, 0, -1)]),
-        (server_catalogue.intermediate_not_sent, []),
+        (catalogue.server_intermediate_not_sent, []),
     ],
 )
-def test_what_is_sent_with_the_leaf(recipe: Recipe, above: list[str], shop: LabAuthority) -> None:
-    sent = recipe(shop).chain[1:]
+def test_what_is_sent_with_the_leaf(recipe: Recipe, above: list[str], ca: LabAuthority) -> None:
+    sent = recipe(ca).chain[1:]
     assert [each.subject.rfc4514_string() for each in sent] == above
 
 
@@ -255,20 +255,20 @@ def test_what_is_sent_with_the_leaf(recipe: Recipe, above: list[str], shop: LabA
     ],
 )
 def test_only_one_chain_breaks_a_path_length(
-    recipe: Recipe, lengths: list[int | None], shop: LabAuthority
+    recipe: Recipe, lengths: list[int | None], ca: LabAuthority
 ) -> None:
     def length(certificate: x509.Certificate) -> int | None:
         found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
         return found.value.path_length
 
-    assert [length(each) for each in recipe(shop).chain[1:]] == lengths
+    assert [length(each) for each in recipe(ca).chain[1:]] == lengths
 
 
 @pytest.mark.parametrize("recipe", [catalogue.chain_of_ten, catalogue.path_length_exceeded])
 def test_each_certificate_of_a_long_chain_issues_the_one_before(
-    recipe: Recipe, shop: LabAuthority
+    recipe: Recipe, ca: LabAuthority
 ) -> None:
-    chain = (*recipe(shop).chain, shop.root)
+    chain = (*recipe(ca).chain, ca.root)
     for lower, upper in itertools.pairwise(chain):
         lower.verify_directly_issued_by(upper)
 
@@ -282,10 +282,10 @@ def test_each_certificate_of_a_long_chain_issues_the_one_before(
     ],
 )
 def test_lists_revoke_the_one_serial_number(
-    recipe: CrlRecipe, issuers: list[str], past: bool, shop: LabAuthority
+    recipe: CrlRecipe, issuers: list[str], past: bool, ca: LabAuthority
 ) -> None:
-    lists = recipe(shop)
-    keys = [shop.authority.identity.key, intermediate_key(shop.authority)]
+    lists = recipe(ca)
+    keys = [ca.authority.identity.key, intermediate_key(ca.authority)]
     assert [each.issuer.rfc4514_string() for each in lists] == issuers
     for each, key in zip(lists, keys, strict=False):
         assert each.is_signature_valid(key.public_key())
@@ -297,11 +297,11 @@ def test_lists_revoke_the_one_serial_number(
 @pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.ED25519])
 def test_all_can_be_made_under_a_ca_with_another_key(kind: KeyKind) -> None:
     root = self_signed(profiles.root_ca(), cached(kind, 300), now=NOW)
-    shop = LabAuthority(authority=Authority(identity=root), now=NOW)
+    ca = LabAuthority(authority=Authority(identity=root), now=NOW)
     for recipe, _ in (*LEAVES, *SERVERS):
-        assert recipe(shop).chain
+        assert recipe(ca).chain
     for lists in (catalogue.fresh_crl, catalogue.expired_crl):
-        assert lists(shop)
+        assert lists(ca)
 
 
 # The recipes whose key is their point have it whatever the other end takes.
@@ -340,9 +340,9 @@ def test_a_leaf_has_the_key_that_the_other_end_takes(kind: KeyKind) -> None:
             assert set(changed) <= allowed
 
 
-def test_keys_fit_their_certificates(shop: LabAuthority) -> None:
+def test_keys_fit_their_certificates(ca: LabAuthority) -> None:
     for recipe, _ in (*LEAVES, *SERVERS):
-        identity = recipe(shop)
+        identity = recipe(ca)
         assert public_bytes(identity.key.public_key()) == public_bytes(
             identity.certificate.public_key()  # type: ignore[arg-type]
         )
@@ -351,13 +351,12 @@ def test_keys_fit_their_certificates(shop: LabAuthority) -> None:
 def test_every_recipe_of_the_catalogue_is_in_these_tables() -> None:
     listed = {id(recipe) for recipe, _ in (*LEAVES, *SERVERS)}
     lists = {catalogue.fresh_crl, catalogue.root_crl_only, catalogue.expired_crl}
-    makers = {catalogue.client, catalogue.client_under, server_catalogue.server}
+    makers = {catalogue.client, catalogue.client_under, catalogue.server}
     missing = [
         name
-        for module in (catalogue, server_catalogue)
-        for name, value in vars(module).items()
+        for name, value in vars(catalogue).items()
         if callable(value)
-        and getattr(value, "__module__", "") == module.__name__
+        and getattr(value, "__module__", "") == catalogue.__name__
         and not name.startswith("_")
         and value not in lists | makers
         and id(value) not in listed

@@ -59,7 +59,7 @@ def _is_ca(certificate: x509.Certificate) -> bool:
     return False
 
 
-def ensure_revocation_lists(path: Path, shop: LabAuthority) -> bool:
+def ensure_revocation_lists(path: Path, ca: LabAuthority) -> bool:
     """Make sure that ``path`` has the CA's CRLs; return whether they were made just now.
 
     Raises a :class:`~lab.pki.errors.PkiError` where the file holds something else, or lists of
@@ -67,7 +67,7 @@ def ensure_revocation_lists(path: Path, shop: LabAuthority) -> bool:
     """
     if not path.exists():
         try:
-            write_public(path, revocation_lists_pem(fresh_crl(shop)))
+            write_public(path, revocation_lists_pem(fresh_crl(ca)))
         except OSError as error:
             raise UnreadableFileError(
                 f"cannot be written: {error.strerror}", remedy="Name another file", path=path
@@ -78,7 +78,7 @@ def ensure_revocation_lists(path: Path, shop: LabAuthority) -> bool:
         path,
         remedy="Name a file with -----BEGIN X509 CRL----- in it, or one that does not exist",
     )
-    own = [each for each in lists if each.issuer == shop.root.subject]
+    own = [each for each in lists if each.issuer == ca.root.subject]
     remedy = "Name a file that does not exist, to have it made; then load it into the server"
     if not any(each.get_revoked_certificate_by_serial_number(REVOKED_SERIAL) for each in own):
         raise WrongFormatError(
@@ -87,7 +87,7 @@ def ensure_revocation_lists(path: Path, shop: LabAuthority) -> bool:
             path=path,
         )
     for each in own:
-        if each.next_update_utc is not None and each.next_update_utc < shop.now:
+        if each.next_update_utc is not None and each.next_update_utc < ca.now:
             raise ExpiredError(
                 f"the CRL expired at {moment(each.next_update_utc)}", remedy=remedy, path=path
             )

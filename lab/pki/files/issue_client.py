@@ -142,19 +142,19 @@ def _check_file_name(name: str) -> None:
         )
 
 
-def workshop_for(plan: ClientPlan, ca: Identity, *, now: datetime) -> LabAuthority:
-    """A workshop whose clients are of this plan. Raises ``PlanError``."""
-    profile = plan.profile(ca.certificate, now=now)
-    return LabAuthority(authority=Authority(identity=ca), now=now, client_profile=profile)
+def lab_authority_for(plan: ClientPlan, identity: Identity, *, now: datetime) -> LabAuthority:
+    """Return a CA whose good clients are of this plan. Raises ``PlanError``."""
+    profile = plan.profile(identity.certificate, now=now)
+    return LabAuthority(authority=Authority(identity=identity), now=now, client_profile=profile)
 
 
-def good_client(shop: LabAuthority) -> Identity:
+def good_client(ca: LabAuthority) -> Identity:
     """A client with nothing wrong, and a new key of the CA's kind."""
-    is_rsa = isinstance(shop.authority.identity.key, rsa.RSAPrivateKey)
-    return shop.client(key=generate(KeyKind.RSA_2048 if is_rsa else KeyKind.EC_P256))
+    is_rsa = isinstance(ca.authority.identity.key, rsa.RSAPrivateKey)
+    return ca.client(key=generate(KeyKind.RSA_2048 if is_rsa else KeyKind.EC_P256))
 
 
-def departures(plan: ClientPlan, certificate: x509.Certificate) -> tuple[str, ...]:
+def deviations(plan: ClientPlan, certificate: x509.Certificate) -> tuple[str, ...]:
     """What a recipe did not keep of the plan, because what it makes is about just that."""
     names = describe.extension(certificate, x509.SubjectAlternativeName)
     seen = describe.described(certificate)
@@ -173,7 +173,7 @@ def departures(plan: ClientPlan, certificate: x509.Certificate) -> tuple[str, ..
 def write_client(
     paths: ClientPaths,
     make: Recipe,
-    shop: LabAuthority,
+    ca: LabAuthority,
     *,
     pfx_password: str,
     lists: Sequence[x509.CertificateRevocationList] = (),
@@ -185,13 +185,13 @@ def write_client(
     """
     try:
         refuse(paths, replace=replace)
-        identity = make(shop)
+        identity = make(ca)
         with staging_folder(paths.directory) as staging:
             staged = ClientPaths(stem=staging / paths.stem.name)
             write_public(staged.certificate, identity.chain_pem())
             write_private(staged.key, identity.key_pem())
             if not isinstance(identity, PssIdentity):
-                write_private(staged.pfx, _packed(identity, shop.root, pfx_password))
+                write_private(staged.pfx, _packed(identity, ca.root, pfx_password))
             if lists:
                 write_public(staged.lists, revocation_lists_pem(lists))
             _prove(staged, identity, pfx_password)

@@ -9,6 +9,8 @@ from lab.probing.scenarios.expectations import accepted, refused
 from lab.probing.scenarios.leaf import VERIFY, identity
 from lab.probing.scenarios.scenario import Host, Norm
 from lab.tls.code_points import AlertDescription as Alert
+from lab.x509 import problems
+from lab.x509.verify_codes import VerifyCode
 
 WITH_CRL = VERIFY.replace("-CAfile", "-crl_check_all -CRLfile {crl} -CAfile")
 
@@ -20,36 +22,31 @@ _CHAINS = (
         sentence="A good certificate under an intermediate CA, sent with it",
         made="the CA issues an intermediate, that one the client's; both are sent, leaf first",
         cause="nothing is wrong: this is how most CAs issue",
-        fix="none needed",
         norm=Norm.ACCEPT,
     ),
     identity(
         "intermediate-not-sent",
         catalogue.intermediate_not_sent,
-        refused(Alert.UNKNOWN_CA, code=20),
-        "client-intermediate-missing",
-        sentence="The intermediate CA's certificate is not sent",
+        refused(Alert.UNKNOWN_CA, code=VerifyCode.UNABLE_TO_GET_ISSUER_CERT_LOCALLY),
+        problems.INTERMEDIATE_MISSING,
         made="the chain of through-intermediate without its second certificate",
         cause="the file has the leaf alone; it works wherever the peer has the intermediate by "
         "chance",
-        fix="put the intermediates behind the leaf in the client's file",
         control="through-intermediate",
     ),
     identity(
         "wrong-ca",
         catalogue.wrong_ca,
-        refused(Alert.UNKNOWN_CA, code=20),
-        "client-ca-not-trusted",
-        sentence="The certificate is from a CA that the server does not trust",
+        refused(Alert.UNKNOWN_CA, code=VerifyCode.UNABLE_TO_GET_ISSUER_CERT_LOCALLY),
+        problems.UNTRUSTED_CA,
         made="another root issues it",
         cause="the wrong environment, a CA that was replaced, or the wrong trust store",
-        fix="issue it from the CA that the server trusts, or let the server trust this one",
     ),
     identity(
         "wrong-ca-same-name",
         catalogue.wrong_ca_same_name,
-        refused(Alert.UNKNOWN_CA, code=20),
-        "client-ca-not-trusted",
+        refused(Alert.UNKNOWN_CA, code=VerifyCode.UNABLE_TO_GET_ISSUER_CERT_LOCALLY),
+        problems.UNTRUSTED_CA,
         sentence="The CA has the trusted CA's name, and is another one",
         made="another root with the same subject; the client's AKI names that root's key",
         cause="the CA was made again, and some certificates are from before",
@@ -58,8 +55,8 @@ _CHAINS = (
     identity(
         "wrong-ca-same-name-no-aki",
         catalogue.wrong_ca_same_name_no_aki,
-        refused(Alert.DECRYPT_ERROR, code=7),
-        "client-bad-certificate-signature",
+        refused(Alert.DECRYPT_ERROR, code=VerifyCode.CERT_SIGNATURE_FAILURE),
+        problems.BAD_SIGNATURE,
         sentence="The same, and nothing but the signature tells the two CAs apart",
         made="as wrong-ca-same-name, without an authority key identifier",
         cause="as above; without the identifier OpenSSL tries the CA that it has, and the "
@@ -69,8 +66,8 @@ _CHAINS = (
     identity(
         "intermediate-expired",
         catalogue.intermediate_expired,
-        refused(Alert.CERTIFICATE_EXPIRED, code=10),
-        "client-certificate-expired",
+        refused(Alert.CERTIFICATE_EXPIRED, code=VerifyCode.CERT_HAS_EXPIRED),
+        problems.EXPIRED,
         sentence="The intermediate CA has expired; the client's certificate has not",
         made="the intermediate's validity ended yesterday",
         cause="leaf renewal is automated, CA renewal is not",
@@ -80,20 +77,19 @@ _CHAINS = (
     identity(
         "intermediate-eku-server-only",
         catalogue.intermediate_eku_server_only,
-        refused(Alert.UNSUPPORTED_CERTIFICATE, code=26),
-        "client-wrong-extended-key-usage",
+        refused(Alert.UNSUPPORTED_CERTIFICATE, code=VerifyCode.INVALID_PURPOSE),
+        problems.WRONG_PURPOSE,
         sentence="The intermediate CA may issue for servers only",
         made="the intermediate has extendedKeyUsage serverAuth",
         cause="a CA meant for web servers; most stacks apply its extendedKeyUsage to all below it",
-        fix="issue from an intermediate that allows clientAuth",
         norm=Norm.EITHER,
         control="through-intermediate",
     ),
     identity(
         "intermediate-not-a-ca",
         catalogue.intermediate_not_a_ca,
-        refused(Alert.UNKNOWN_CA, code=79),
-        "client-issuer-is-no-ca",
+        refused(Alert.UNKNOWN_CA, code=VerifyCode.INVALID_CA),
+        problems.NOT_A_CA,
         sentence="The intermediate is no CA",
         made="the intermediate has basicConstraints CA:FALSE",
         cause="a leaf issued it; if it were accepted, any client could issue certificates",
@@ -103,23 +99,20 @@ _CHAINS = (
     identity(
         "path-length-exceeded",
         catalogue.path_length_exceeded,
-        refused(Alert.UNKNOWN_CA, code=25),
-        "client-path-length-exceeded",
+        refused(Alert.UNKNOWN_CA, code=VerifyCode.PATH_LENGTH_EXCEEDED),
+        problems.PATH_LENGTH,
         sentence="There is one CA too many in the chain",
         made="an intermediate with pathlen 0 issues another CA, and that one the client's",
         cause="a CA for end entities was used to make a CA",
-        fix="issue from a CA higher up, or raise pathlen there",
         control="through-intermediate",
     ),
     identity(
         "name-constraints-violated",
         catalogue.name_constraints_violated,
-        refused(Alert.CERTIFICATE_UNKNOWN, code=47),
-        "client-name-constraints-violated",
-        sentence="The intermediate CA may not issue for this name",
+        refused(Alert.CERTIFICATE_UNKNOWN, code=VerifyCode.PERMITTED_VIOLATION),
+        problems.NAME_CONSTRAINTS,
         made="the intermediate is permitted lab.example; the client is in elsewhere.example",
         cause="a department's CA issued outside its domain",
-        fix="issue for a permitted name, or from another CA",
         control="through-intermediate",
     ),
     identity(
@@ -179,12 +172,11 @@ _REVOCATION = (
         identity(
             "revoked",
             catalogue.revoked,
-            refused(Alert.CERTIFICATE_REVOKED, code=23),
-            "client-certificate-revoked",
+            refused(Alert.CERTIFICATE_REVOKED, code=VerifyCode.CERT_REVOKED),
+            problems.REVOKED,
             sentence="The certificate is revoked, and the server has the list",
             made="its serial number is on the CA's CRL, which the server has loaded",
             cause="the key was lost, stolen or committed to a repository",
-            fix="issue a new certificate with a new key",
             command=WITH_CRL,
         ),
         host=_CURRENT,
@@ -212,7 +204,6 @@ _REVOCATION = (
             sentence="Revocation is checked, and nothing is revoked",
             made="through-intermediate, and the server has current lists of both CAs",
             cause="nothing is wrong; the other revocation scenarios are compared with it",
-            fix="none needed",
             norm=Norm.ACCEPT,
             command=WITH_CRL,
         ),
@@ -223,8 +214,8 @@ _REVOCATION = (
         identity(
             "intermediate-revoked",
             catalogue.intermediate_revoked,
-            refused(Alert.CERTIFICATE_REVOKED, code=23),
-            "client-certificate-revoked",
+            refused(Alert.CERTIFICATE_REVOKED, code=VerifyCode.CERT_REVOKED),
+            problems.REVOKED,
             sentence="The intermediate CA is revoked",
             made="the intermediate's serial number is on the root's CRL",
             cause="the CA was compromised: nothing that it issued can be trusted",
@@ -239,8 +230,8 @@ _REVOCATION = (
         identity(
             "crl-expired",
             catalogue.good,
-            refused(Alert.CERTIFICATE_EXPIRED, code=12),
-            "client-crl-unusable",
+            refused(Alert.CERTIFICATE_EXPIRED, code=VerifyCode.CRL_HAS_EXPIRED),
+            problems.CRL_UNUSABLE,
             sentence="The server's CRL has expired; the certificate has not",
             made="the list's nextUpdate was yesterday",
             cause="the list was loaded once and never again; the alert blames the client, whose "
@@ -255,13 +246,12 @@ _REVOCATION = (
         identity(
             "crl-missing",
             catalogue.through_intermediate,
-            refused(Alert.UNKNOWN_CA, code=3),
-            "client-crl-unusable",
+            refused(Alert.UNKNOWN_CA, code=VerifyCode.UNABLE_TO_GET_CRL),
+            problems.CRL_UNUSABLE,
             sentence="The server lacks the CRL of one of the CAs",
             made="the root's list is loaded, the intermediate's is not",
             cause="the check covers the whole chain, and so must the lists; the alert is the one "
             "for a CA that is not trusted",
-            fix="load a list of every CA in the chain",
             command=WITH_CRL,
         ),
         host=Host(revocation_lists=catalogue.root_crl_only),

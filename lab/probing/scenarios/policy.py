@@ -23,6 +23,8 @@ from lab.probing.scenarios.scenario import (
 )
 from lab.stream.contexts import ClientAuth
 from lab.tls.code_points import AlertDescription as Alert
+from lab.x509 import problems
+from lab.x509.verify_codes import VerifyCode
 
 _ASK = r"printf 'GET /todo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' | "
 _LISTED = Host(allow_cn=(CLIENT_NAME,), allow_san=(f"URI:{CLIENT_SPIFFE_ID}",))
@@ -38,7 +40,7 @@ def _policy(
     sentence: str,
     made: str,
     cause: str,
-    fix: str,
+    fix: str = "none needed",
 ) -> Scenario:
     connect = CONNECT if recipe else CONNECT_WITHOUT
     return Scenario(
@@ -80,7 +82,6 @@ POLICY_SCENARIOS = (
         sentence="The client's CN is on the allow-list",
         made=f"CN {CLIENT_NAME}; the server runs with --allow-cn {CLIENT_NAME}",
         cause="nothing is wrong",
-        fix="none needed",
     ),
     _policy(
         "on-the-list-by-spiffe-id",
@@ -90,7 +91,6 @@ POLICY_SCENARIOS = (
         sentence="The client has no CN; its SPIFFE ID is on the allow-list",
         made=f"subjectAltName URI:{CLIENT_SPIFFE_ID}; the server runs with --allow-san for it",
         cause="nothing is wrong: workloads are known by URI",
-        fix="none needed",
     ),
     _policy(
         "optional-without-certificate",
@@ -108,8 +108,8 @@ POLICY_SCENARIOS = (
         "optional-expired",
         catalogue.expired,
         _OPTIONAL,
-        refused(Alert.CERTIFICATE_EXPIRED, code=10),
-        "client-certificate-expired",
+        refused(Alert.CERTIFICATE_EXPIRED, code=VerifyCode.CERT_HAS_EXPIRED),
+        f"client-{problems.EXPIRED.code}",
         sentence="The server's certificate request is optional, and the client's has expired",
         made="as expired; the server runs with --client-auth optional",
         cause="optional means that none is needed, not that a bad one is taken",

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cryptography import x509
 
 from lab.diagnosis.results import Result, Signal
-from lab.pki import server_catalogue
+from lab.pki import catalogue
 from lab.pki.catalogue import CrlRecipe, Recipe
 from lab.pki.lab_ca import LabAuthority
 from lab.stream.contexts import ClientAuth, TlsVersion
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import Endpoint
 from lab.tracing.client_hello_edit import HelloChange
+from lab.x509.problems import Problem, chain_wording
 
 MEASURED_WITH = frozenset({(3, 0), (3, 3), (3, 5)})
 """The OpenSSL versions, major and minor, that the expectations were measured with: 3.0.19, 3.3.1,
@@ -53,14 +54,42 @@ class Norm(enum.Enum):
     EITHER = "either"
 
 
-def lab_root(shop: LabAuthority) -> tuple[x509.Certificate, ...]:
+def lab_root(ca: LabAuthority) -> tuple[x509.Certificate, ...]:
     """The CA alone, as it should be."""
-    return (shop.root,)
+    return (ca.root,)
 
 
-def many_roots(shop: LabAuthority) -> tuple[x509.Certificate, ...]:
+def many_roots(ca: LabAuthority) -> tuple[x509.Certificate, ...]:
     """The CA among others, as in a system's store."""
-    return (shop.root, shop.other_root().identity.certificate)
+    return (ca.root, ca.other_root().identity.certificate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioTexts:
+    """The texts of a scenario that its certificate's problem gives, and the codes of its causes."""
+
+    sentence: str
+    fix: str
+    codes: frozenset[str]
+
+
+def texts_of(problem: Problem | None, role: Endpoint, sentence: str, fix: str) -> ScenarioTexts:
+    """Return the texts for a certificate of ``role``; those that are "" are the problem's.
+
+    Without a problem the certificate is good.
+    """
+    if problem is None:
+        return ScenarioTexts(
+            sentence=sentence, fix=fix or "none needed", codes=frozenset({"mutual-tls"})
+        )
+    leaf = "the certificate" if role is Endpoint.CLIENT else "the server's certificate"
+    wording = replace(chain_wording(role.value, role.other.value), leaf=leaf, certificate=leaf)
+    summary = problem.summary_in(wording)
+    return ScenarioTexts(
+        sentence=sentence or summary[0].upper() + summary[1:],
+        fix=fix or problem.fix_in(wording),
+        codes=frozenset({f"{role.value}-{problem.code}"}),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +133,7 @@ class Host:
     ``handshake_timeout`` is in seconds.
     """
 
-    identity: Recipe = server_catalogue.good_server
+    identity: Recipe = catalogue.good_server
     trusts: TrustRecipe = lab_root
     revocation_lists: CrlRecipe | None = None
     client_auth: ClientAuth = ClientAuth.REQUIRED

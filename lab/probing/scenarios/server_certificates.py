@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.pki import catalogue, server_catalogue
+from lab.pki import catalogue
 from lab.pki.catalogue import Recipe
 from lab.probing.scenarios.expectations import Expectations, accepted, refused_by_client
 from lab.probing.scenarios.leaf import CONNECT
@@ -15,8 +15,13 @@ from lab.probing.scenarios.scenario import (
     TrustRecipe,
     lab_root,
     many_roots,
+    texts_of,
 )
 from lab.tls.code_points import AlertDescription as Alert
+from lab.tls.events import Endpoint
+from lab.x509 import problems
+from lab.x509.problems import Problem
+from lab.x509.verify_codes import VerifyCode
 
 _BY_NAME = f"{CONNECT} -verify_return_error -verify_hostname localhost"
 _BY_ADDRESS = f"{CONNECT} -verify_return_error -verify_ip 127.0.0.1"
@@ -26,22 +31,24 @@ def _server(
     name: str,
     recipe: Recipe,
     expectations: Expectations,
-    *codes: str,
-    sentence: str,
+    problem: Problem | None = None,
+    *,
+    sentence: str = "",
     made: str,
     cause: str,
-    fix: str,
+    fix: str = "",
     norm: Norm = Norm.REFUSE,
     by_address: bool = False,
     trusts: TrustRecipe = lab_root,
 ) -> Scenario:
+    texts = texts_of(problem, Endpoint.SERVER, sentence, fix)
     return Scenario(
         name=name,
         family=ScenarioFamily.SERVER,
-        sentence=sentence,
+        sentence=texts.sentence,
         made=made,
         cause=cause,
-        fix=fix,
+        fix=texts.fix,
         command=_BY_ADDRESS if by_address else _BY_NAME,
         norm=norm,
         # The client judges here, so it has its usual settings, and a good identity.
@@ -52,7 +59,7 @@ def _server(
             security_level=None,
         ),
         expectations=expectations,
-        codes=frozenset(codes or ("mutual-tls",)),
+        codes=texts.codes,
         host=Host(identity=recipe),
         anywhere=False,
     )
@@ -61,27 +68,23 @@ def _server(
 SERVER_SCENARIOS = (
     _server(
         "server-expired",
-        server_catalogue.expired,
-        refused_by_client(Alert.CERTIFICATE_EXPIRED, code=10),
-        "server-certificate-expired",
-        sentence="The server's certificate has expired",
+        catalogue.server_expired,
+        refused_by_client(Alert.CERTIFICATE_EXPIRED, code=VerifyCode.CERT_HAS_EXPIRED),
+        problems.EXPIRED,
         made="valid from 30 days ago until yesterday",
         cause="nobody renewed it, or the client's clock is ahead",
-        fix="issue a new one, and automate renewal",
     ),
     _server(
         "server-wrong-name",
-        server_catalogue.wrong_name,
-        refused_by_client(Alert.BAD_CERTIFICATE, code=62),
-        "server-name-mismatch",
-        sentence="The server's certificate is for another host",
+        catalogue.server_wrong_name,
+        refused_by_client(Alert.BAD_CERTIFICATE, code=VerifyCode.HOSTNAME_MISMATCH),
+        problems.WRONG_NAME,
         made="subjectAltName has elsewhere.example; the client wants localhost",
         cause="the wrong address, the wrong certificate, or somebody in between",
-        fix="issue it with every name that clients use",
     ),
     _server(
         "server-cn-only",
-        server_catalogue.common_name_only,
+        catalogue.server_common_name_only,
         accepted(),
         sentence="The host is in the server's CN, and there is no subjectAltName",
         made="CN localhost, no subjectAltName; the client wants localhost",
@@ -92,20 +95,19 @@ SERVER_SCENARIOS = (
     ),
     _server(
         "server-cn-only-by-address",
-        server_catalogue.common_name_only,
-        refused_by_client(Alert.BAD_CERTIFICATE, code=64),
-        "server-name-mismatch",
+        catalogue.server_common_name_only,
+        refused_by_client(Alert.BAD_CERTIFICATE, code=VerifyCode.IP_ADDRESS_MISMATCH),
+        problems.WRONG_NAME,
         sentence="The same server, and the client connects to its address",
         made="CN localhost, no subjectAltName; the client wants 127.0.0.1",
         cause="an address must be in subjectAltName; for it the CN never counts",
-        fix="put name and address into subjectAltName",
         by_address=True,
     ),
     _server(
         "server-extensions-lost",
-        server_catalogue.request_extensions_lost,
-        refused_by_client(Alert.BAD_CERTIFICATE, code=64),
-        "server-name-mismatch",
+        catalogue.server_extensions_lost,
+        refused_by_client(Alert.BAD_CERTIFICATE, code=VerifyCode.IP_ADDRESS_MISMATCH),
+        problems.WRONG_NAME,
         sentence="What the request asked for is not in the server's certificate",
         made="X.509 version 1, as openssl x509 -req makes it without -extfile; the client wants "
         "127.0.0.1",
@@ -115,7 +117,7 @@ SERVER_SCENARIOS = (
     ),
     _server(
         "server-eku-missing",
-        server_catalogue.eku_missing,
+        catalogue.server_eku_missing,
         accepted(),
         sentence="The server's certificate has no extendedKeyUsage",
         made="as a good server, without the extension",
@@ -126,47 +128,41 @@ SERVER_SCENARIOS = (
     ),
     _server(
         "server-eku-client-only",
-        server_catalogue.eku_client_only,
-        refused_by_client(Alert.UNSUPPORTED_CERTIFICATE, code=26),
-        "server-wrong-extended-key-usage",
+        catalogue.server_eku_client_only,
+        refused_by_client(Alert.UNSUPPORTED_CERTIFICATE, code=VerifyCode.INVALID_PURPOSE),
+        problems.WRONG_PURPOSE,
         sentence="The server presents a certificate that is meant for clients",
         made="as a good server, with clientAuth in place of serverAuth",
         cause="issued from the template for clients",
-        fix="issue it with serverAuth",
     ),
     _server(
         "server-untrusted-ca",
-        server_catalogue.untrusted_ca,
-        refused_by_client(Alert.UNKNOWN_CA, code=20),
-        "server-ca-not-trusted",
-        sentence="The server's certificate is from a CA that the client does not trust",
+        catalogue.server_untrusted_ca,
+        refused_by_client(Alert.UNKNOWN_CA, code=VerifyCode.UNABLE_TO_GET_ISSUER_CERT_LOCALLY),
+        problems.UNTRUSTED_CA,
         made="another root issues it, with the right name",
         cause="the client's trust store lacks the CA, or the server is an impostor",
         fix="give the client the CA's certificate, over a trusted channel",
     ),
     _server(
         "server-self-signed",
-        server_catalogue.server_self_signed,
-        refused_by_client(Alert.UNKNOWN_CA, code=18),
-        "server-certificate-self-signed",
-        sentence="The server's certificate is its own issuer",
+        catalogue.server_self_signed,
+        refused_by_client(Alert.UNKNOWN_CA, code=VerifyCode.DEPTH_ZERO_SELF_SIGNED_CERT),
+        problems.SELF_SIGNED,
         made="signed with its own key, with the right name",
         cause="made by the server when it was installed",
-        fix="have it issued by the CA that the clients trust",
     ),
     _server(
         "server-intermediate-not-sent",
-        server_catalogue.intermediate_not_sent,
-        refused_by_client(Alert.UNKNOWN_CA, code=20),
-        "server-intermediate-missing",
-        sentence="The server does not send the intermediate CA's certificate",
+        catalogue.server_intermediate_not_sent,
+        refused_by_client(Alert.UNKNOWN_CA, code=VerifyCode.UNABLE_TO_GET_ISSUER_CERT_LOCALLY),
+        problems.INTERMEDIATE_MISSING,
         made="issued by an intermediate; the leaf alone is sent",
         cause="the server's file has the leaf alone; browsers may hide this by fetching the other",
-        fix="put the intermediates behind the leaf in the server's file",
     ),
     _server(
         "server-of-another-trusted-ca",
-        server_catalogue.untrusted_ca,
+        catalogue.server_untrusted_ca,
         accepted(),
         sentence="The client trusts many CAs, and one of the others issued this server's",
         made="the client's trust store has another root besides the lab's, and that one issued",

@@ -39,6 +39,7 @@ from lab.tls.code_points import (
 )
 from lab.tls.events import Endpoint
 from lab.tracing.client_hello_edit import HelloChange
+from lab.x509 import problems
 
 PATIENCE = 0.3
 """Seconds that the lab's own server waits for a client that says nothing, in its scenario."""
@@ -184,7 +185,7 @@ SETTING_SCENARIOS = (
             refused(Alert.CERTIFICATE_REQUIRED, reason="peer did not return a certificate"),
         ),
         "no-fitting-client-certificate",
-        "client-key-type-not-taken",
+        f"client-{problems.KEY_TYPE.code}",
         sentence="The client's key cannot sign in a way that the server takes",
         made="a good certificate with a key on secp256k1, for which TLS 1.3 has no algorithm",
         cause="an unusual curve or a smart card; in TLS 1.3 the client sends an empty "

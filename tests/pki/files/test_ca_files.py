@@ -95,11 +95,11 @@ def test_what_is_wrong_with_a_ca_is_one_line(
 
 
 def test_a_list_is_made_once(tmp_path: Path) -> None:
-    path, shop = tmp_path / "lab.crl", new_lab_authority(NOW)
-    assert ensure_revocation_lists(path, shop)
+    path, ca = tmp_path / "lab.crl", new_lab_authority(NOW)
+    assert ensure_revocation_lists(path, ca)
     made = path.read_bytes()
-    assert made.count(b"BEGIN X509 CRL") == len(fresh_crl(shop)) == 2
-    assert not ensure_revocation_lists(path, shop)
+    assert made.count(b"BEGIN X509 CRL") == len(fresh_crl(ca)) == 2
+    assert not ensure_revocation_lists(path, ca)
     assert path.read_bytes() == made
 
 
@@ -123,24 +123,24 @@ def test_a_list_outlives_the_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (lambda shop: b"", "contains no PEM CRL but nothing"),
+        (lambda ca: b"", "contains no PEM CRL but nothing"),
         (
-            lambda shop: b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
+            lambda ca: b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
             "contains a damaged CRL",
         ),
         (
-            lambda shop: revocation_list(shop.authority, (1,), now=NOW).public_bytes(Encoding.PEM),
+            lambda ca: revocation_list(ca.authority, (1,), now=NOW).public_bytes(Encoding.PEM),
             f"does not revoke the serial number {REVOKED_SERIAL:#x}",
         ),
         (
-            lambda shop: revocation_list(
-                shop.other_root(), (REVOKED_SERIAL,), now=NOW
-            ).public_bytes(Encoding.PEM),
+            lambda ca: revocation_list(ca.other_root(), (REVOKED_SERIAL,), now=NOW).public_bytes(
+                Encoding.PEM
+            ),
             "does not revoke the serial number",
         ),
         (
-            lambda shop: revocation_list(
-                shop.authority, (REVOKED_SERIAL,), now=NOW - timedelta(days=60)
+            lambda ca: revocation_list(
+                ca.authority, (REVOKED_SERIAL,), now=NOW - timedelta(days=60)
             ).public_bytes(Encoding.PEM),
             "the CRL expired at",
         ),
@@ -164,7 +164,7 @@ def test_a_list_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_derived_keys_are_apart() -> None:
     """What is derived from the CA's key is no key that a client has."""
-    shop = new_lab_authority(NOW)
-    keys = {public_bytes(shop.intermediate(number=n).identity.key.public_key()) for n in (0, 1)}
+    ca = new_lab_authority(NOW)
+    keys = {public_bytes(ca.intermediate(number=n).identity.key.public_key()) for n in (0, 1)}
     assert len(keys) == 2
     assert public_bytes(client_key().public_key()) not in keys

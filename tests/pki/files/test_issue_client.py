@@ -25,9 +25,9 @@ from lab.pki.files.identity_files import load_identity
 from lab.pki.files.issue_client import (
     ClientPaths,
     ClientPlan,
-    departures,
+    deviations,
     good_client,
-    workshop_for,
+    lab_authority_for,
     write_client,
 )
 from lab.pki.identity import Identity
@@ -38,11 +38,11 @@ NOW = utc_now()
 CA = new_authority(NOW).identity
 SPIFFE = x509.UniformResourceIdentifier("spiffe://lab.example/client")
 PLAN = ClientPlan(cn="alice", names=(SPIFFE,), days=7)
-SHOP = workshop_for(PLAN, CA, now=NOW)
+LAB_CA = lab_authority_for(PLAN, CA, now=NOW)
 
 
 def write(stem: Path, make: Any = good_client, **more: Any) -> Identity:
-    return write_client(ClientPaths(stem=stem), make, SHOP, pfx_password="secret", **more)
+    return write_client(ClientPaths(stem=stem), make, LAB_CA, pfx_password="secret", **more)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -63,7 +63,7 @@ def test_the_files_hold_what_was_asked_for(tmp_path: Path) -> None:
     pfx = pkcs12.load_pkcs12((folder / "alice.pfx").read_bytes(), b"secret")
     assert pfx.cert is not None and pfx.cert.certificate == leaf
     assert [each.certificate for each in pfx.additional_certs] == [CA.certificate]
-    assert departures(PLAN, leaf) == ()
+    assert deviations(PLAN, leaf) == ()
 
 
 def test_the_chain_is_in_the_file(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_failing_move_leaves_the_old_ones(
 def test_files_that_hold_something_else_are_thrown_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = good_client(SHOP)
+    other = good_client(LAB_CA)
 
     def wrong(*_: object) -> Identity:
         return other
@@ -129,7 +129,7 @@ def test_files_that_hold_something_else_are_thrown_away(
 
 
 def test_revocation_lists_go_with_it(tmp_path: Path) -> None:
-    lists = catalogue.fresh_crl(SHOP)
+    lists = catalogue.fresh_crl(LAB_CA)
     made = write(tmp_path / "alice", catalogue.revoked, lists=lists)
     crl = x509.load_pem_x509_crl((tmp_path / "alice.crl").read_bytes())
     entry = crl.get_revoked_certificate_by_serial_number(made.certificate.serial_number)
@@ -146,7 +146,7 @@ def test_a_key_that_pkcs12_cannot_hold(tmp_path: Path) -> None:
 
 
 def test_every_file_has_its_own_key() -> None:
-    assert good_client(SHOP).key_pem() != good_client(SHOP).key_pem()
+    assert good_client(LAB_CA).key_pem() != good_client(LAB_CA).key_pem()
 
 
 @pytest.mark.parametrize(
@@ -170,18 +170,18 @@ def test_every_file_has_its_own_key() -> None:
     ],
 )
 def test_what_a_recipe_does_not_keep(make: catalogue.Recipe, words: list[str]) -> None:
-    assert list(departures(PLAN, make(SHOP).certificate)) == words
+    assert list(deviations(PLAN, make(LAB_CA).certificate)) == words
 
 
 @pytest.mark.parametrize("days", [0, -1, 3651, 10**9])
 def test_nothing_outlives_its_ca(days: int) -> None:
     with pytest.raises(PlanError, match="no certificate outlives its CA"):
-        workshop_for(replace(PLAN, days=days), CA, now=NOW)
+        lab_authority_for(replace(PLAN, days=days), CA, now=NOW)
 
 
 def test_the_longest_life() -> None:
     most = (CA.certificate.not_valid_after_utc - NOW).days
-    leaf = good_client(workshop_for(replace(PLAN, days=most), CA, now=NOW)).certificate
+    leaf = good_client(lab_authority_for(replace(PLAN, days=most), CA, now=NOW)).certificate
     assert leaf.not_valid_after_utc <= CA.certificate.not_valid_after_utc
 
 
@@ -218,6 +218,6 @@ def test_names_that_no_files_should_have(tmp_path: Path, name: str) -> None:
             ClientPaths(stem=Path(name))
 
 
-def test_a_workshop_makes_lab_clients_unless_told_otherwise() -> None:
-    shop = LabAuthority(authority=SHOP.authority, now=NOW)
-    assert shop.client().certificate.subject == profiles.common_name(profiles.CLIENT_NAME)
+def test_a_lab_authority_makes_lab_clients_unless_told_otherwise() -> None:
+    ca = LabAuthority(authority=LAB_CA.authority, now=NOW)
+    assert ca.client().certificate.subject == profiles.common_name(profiles.CLIENT_NAME)

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from lab.diagnosis.results import Outcome, Result, Signal
-from lab.pki import catalogue, server_catalogue
+from lab.pki import catalogue
 from lab.probing.attempt import keeps
 from lab.probing.scenarios.catalogue_order import SCENARIOS, UnknownScenario, find_scenario
 from lab.probing.scenarios.scenario import (
@@ -98,7 +98,7 @@ def test_an_expectation_agrees_with_the_norm(scenario: Scenario) -> None:
 def test_what_can_be_tried_anywhere_needs_no_server_of_ours(scenario: Scenario) -> None:
     if scenario.anywhere:
         host = scenario.host
-        assert host.identity is server_catalogue.good_server
+        assert host.identity is catalogue.good_server
         assert host.trusts is Host().trusts
         assert not (host.allow_cn or host.allow_san)
         assert (host.revocation_lists is not None) is bool(scenario.needs)
@@ -141,14 +141,13 @@ def test_every_client_recipe_of_the_catalogue_is_used() -> None:
         scenario.client.identity for scenario in SCENARIOS if isinstance(scenario.client, TlsClient)
     }
     used |= {scenario.host.identity for scenario in SCENARIOS}
-    makers = {catalogue.client, catalogue.client_under, server_catalogue.server}
+    makers = {catalogue.client, catalogue.client_under, catalogue.server}
     lists = {scenario.host.revocation_lists for scenario in SCENARIOS}
     recipes = {
         value
-        for module in (catalogue, server_catalogue)
-        for name, value in vars(module).items()
+        for name, value in vars(catalogue).items()
         if callable(value)
-        and getattr(value, "__module__", "") == module.__name__
+        and getattr(value, "__module__", "") == catalogue.__name__
         and not name.startswith("_")
     }
     assert recipes - makers <= used | lists
