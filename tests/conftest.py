@@ -14,8 +14,10 @@ from lab.pki.requests import KeyType, SetPlan
 from tests.support.harness import Identities, make_identities
 
 # How fast the machine makes examples is no property of what is tested.
-settings.register_profile("lab", suppress_health_check=[HealthCheck.too_slow], deadline=None)
-settings.load_profile("lab")
+COMMON = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.register_profile("plain", COMMON, max_examples=25)
+settings.register_profile("all", COMMON, max_examples=200)  # scripts/test.py --all
+settings.load_profile("plain")
 
 # What CI's machine cannot have. Everything else that is skipped there is a defect.
 CAUSES = (

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.http.limits import Limits
@@ -731,7 +731,6 @@ def pieces() -> Iterator[bytes]:
     yield from (GET, POST, b"\r\n", b"\r\n\r\n", b"0\r\n\r\n", b"HTTP/1.1", b"\x00", b"\xff")
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.lists(
         st.one_of(st.binary(max_size=40), st.sampled_from(list(pieces()))), min_size=1, max_size=8

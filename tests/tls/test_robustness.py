@@ -8,7 +8,7 @@ import sys
 import tracemalloc
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.tls.events import Endpoint, Event, StreamEnd
@@ -85,7 +85,6 @@ def test_random_bytes(pieces: list[tuple[Endpoint, bytes]]) -> None:
         max_size=12,
     )
 )
-@settings(max_examples=300)
 def test_random_records(records: list[tuple[Endpoint, int, bytes, bool]]) -> None:
     tls = Tls13()
     tls.hellos()
