@@ -28,8 +28,8 @@ _WEAK_DIGESTS = ("md5", "sha1")
 _USUAL_CURVES = ("EC secp256r1", "EC secp384r1", "EC secp521r1")
 _MAX_CHAIN = 102_400  # OpenSSL's SSL_MAX_CERT_LIST_DEFAULT, in bytes
 
-# Problems that the chain itself cannot show.
-_INVISIBLE = (problems.REVOKED, problems.EXPIRED, problems.WRONG_PURPOSE, problems.UNTRUSTED_CA)
+# Problems that what was sent need not show: of an intermediate that was not sent, for example.
+_INVISIBLE = (problems.REVOKED, problems.EXPIRED, problems.WRONG_PURPOSE)
 # Alerts that are in use for almost everything, so that they speak for nothing.
 _BROAD_ALERTS = frozenset(
     {

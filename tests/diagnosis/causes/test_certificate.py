@@ -1,0 +1,481 @@
+"""Which problems a refused chain is likely to have: each from what it takes, and from no less."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from lab.diagnosis.causes.alerts_in_use import ALERTS
+from lab.diagnosis.causes.certificate import (
+    Basis,
+    LikelyProblem,
+    ReceivedChain,
+    likely_problems,
+)
+from lab.pki import catalogue
+from lab.pki.identity import Identity
+from lab.pki.keys import KeyKind
+from lab.pki.lab_ca import new_lab_authority
+from lab.pki.profiles import KeyUsageBit
+from lab.tls.code_points import AlertDescription as Alert
+from lab.tls.events import Endpoint, Fact, LocalFact
+from lab.x509 import problems
+from lab.x509.problems import Problem
+from lab.x509.verify_codes import VerifyCode
+
+NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
+CA = new_lab_authority(NOW)
+CLIENT, SERVER = Endpoint.CLIENT, Endpoint.SERVER
+DAY = timedelta(days=1)
+ROOT_NAME = CA.root.subject.public_bytes()
+OTHER_NAME = x509.Name.from_rfc4514_string("CN=Somebody Else").public_bytes()
+# An alert that is in use for no problem of a certificate at all.
+ODD = Alert.NO_APPLICATION_PROTOCOL
+
+GOOD = catalogue.good_ec(CA)
+DEEP = catalogue.through_intermediate(CA)
+
+
+def ders(*certificates: x509.Certificate) -> tuple[bytes, ...]:
+    return tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
+
+
+def received(identity: Identity | None, sender: Endpoint = CLIENT, **changes: Any) -> ReceivedChain:
+    """A chain that was received with an alert that says nothing, unless ``changes`` say more."""
+    chain = ReceivedChain(
+        sender=sender,
+        chain=ders(*identity.chain) if identity else (),
+        authorities=(),
+        server_name="",
+        alert=ODD,
+        verdict=None,
+        now=NOW,
+    )
+    return replace(chain, **changes)
+
+
+def verdict(code: int | None, reason: str = "words") -> LocalFact:
+    return LocalFact(
+        time=0.0, endpoint=SERVER, fact=Fact.CERTIFICATE_REFUSED, reason=reason, code=code
+    )
+
+
+def codes(chain: ReceivedChain) -> list[str]:
+    return [likely.problem.code for likely in likely_problems(chain)]
+
+
+def only(chain: ReceivedChain) -> LikelyProblem:
+    (likely,) = likely_problems(chain)
+    return likely
+
+
+def under(**changes: Any) -> Identity:
+    """A good client under an intermediate with these changes."""
+    return catalogue.client_under(**changes)(CA)
+
+
+# What the certificates show
+
+NEVER_SHOWN = received(GOOD), received(DEEP), received(CA.server(), SERVER, server_name="localhost")
+
+
+@pytest.mark.parametrize("chain", NEVER_SHOWN)
+def test_a_good_chain_shows_nothing(chain: ReceivedChain) -> None:
+    assert codes(chain) == []
+    assert codes(received(None)) == []
+
+
+SHOWN: list[tuple[Callable[[], Identity], Problem, str]] = [
+    (
+        lambda: catalogue.expired(CA),
+        problems.EXPIRED,
+        "the client's certificate was valid until 2031-05-05 07:08:09 UTC",
+    ),
+    (
+        lambda: catalogue.intermediate_expired(CA),
+        problems.EXPIRED,
+        "the certificate of CN=mTLS Lab Intermediate CA, number 2 in the chain, was valid until "
+        "2031-05-05 07:08:09 UTC",
+    ),
+    (
+        lambda: catalogue.not_yet_valid(CA),
+        problems.NOT_YET_VALID,
+        "the client's certificate is valid from 2031-05-07 07:08:09 UTC",
+    ),
+    (
+        lambda: catalogue.eku_server_only(CA),
+        problems.WRONG_PURPOSE,
+        "the client's certificate has the extendedKeyUsage serverAuth, without clientAuth",
+    ),
+    (
+        lambda: catalogue.eku_any(CA),
+        problems.WRONG_PURPOSE,
+        "the client's certificate has the extendedKeyUsage anyExtendedKeyUsage, without "
+        "clientAuth; not every implementation accepts anyExtendedKeyUsage instead",
+    ),
+    (
+        lambda: catalogue.intermediate_eku_server_only(CA),
+        problems.WRONG_PURPOSE,
+        "the certificate of CN=mTLS Lab Intermediate CA, number 2 in the chain, has the "
+        "extendedKeyUsage serverAuth, without clientAuth",
+    ),
+    (
+        lambda: CA.client(
+            key_usage=frozenset({KeyUsageBit.KEY_ENCIPHERMENT, KeyUsageBit.KEY_AGREEMENT})
+        ),
+        problems.WRONG_KEY_USAGE,
+        "the client's certificate has the keyUsage keyEncipherment, keyAgreement, without "
+        "digitalSignature",
+    ),
+    (
+        lambda: catalogue.intermediate_not_a_ca(CA),
+        problems.NOT_A_CA,
+        "the certificate of CN=mTLS Lab Intermediate CA, number 2 in the chain, is not a CA "
+        "certificate",
+    ),
+    (
+        lambda: under(basic_constraints=None),
+        problems.NOT_A_CA,
+        "the certificate of CN=mTLS Lab Intermediate CA, number 2 in the chain, is not a CA "
+        "certificate",
+    ),
+    (
+        lambda: catalogue.sha1_signature(CA),
+        problems.WEAK,
+        "the client's certificate has a signature with ecdsa-with-SHA1",
+    ),
+    (
+        lambda: catalogue.secp256k1(CA),
+        problems.KEY_TYPE,
+        "the client's key is on the curve secp256k1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "problem", "evidence"), SHOWN)
+def test_the_certificates_show_it(
+    make: Callable[[], Identity], problem: Problem, evidence: str
+) -> None:
+    likely = only(received(make()))
+    assert (likely.problem, likely.evidence) == (problem, (evidence,))
+    assert likely.basis is Basis.SHOWN
+
+
+def test_validity_is_compared_with_the_present_only() -> None:
+    assert codes(received(catalogue.expired(CA), now=None)) == []
+    assert codes(received(catalogue.not_yet_valid(CA), now=None)) == []
+    certificate = GOOD.certificate
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    second = timedelta(seconds=1)
+    assert codes(received(GOOD, now=begin)) == codes(received(GOOD, now=end)) == []
+    assert codes(received(GOOD, now=end + second)) == ["certificate-expired"]
+    assert codes(received(GOOD, now=begin - second)) == ["certificate-not-yet-valid"]
+
+
+@pytest.mark.parametrize(("bits", "weak"), [(1024, True), (2040, True), (2048, False)])
+def test_rsa_keys_below_2048_bits_are_weak(bits: int, weak: bool) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    found = likely_problems(received(CA.client(key=key)))
+    evidence = f"the client's certificate has an RSA key of {bits} bits"
+    assert [likely.evidence for likely in found] == ([(evidence,)] if weak else [])
+
+
+def test_a_weak_intermediate_counts() -> None:
+    strong, weak = DEEP.chain[0], catalogue.rsa_1024(CA).certificate
+    found = likely_problems(received(None, chain=ders(strong, weak)))
+    assert [likely.problem for likely in found] == [problems.NOT_A_CA, problems.WEAK]
+
+
+def test_the_signature_of_a_root_does_not_count() -> None:
+    """It is trusted as it stands, whatever it was signed with."""
+    leaf = catalogue.sha1_signature(CA).certificate
+    assert codes(received(None, chain=ders(leaf))) == ["key-or-digest-too-weak"]
+    # The name that tells a root: subject and issuer are one.
+    as_root = catalogue.sha1_signature(
+        replace(CA, client_profile=replace(CA.client_profile, subject=DEEP.chain[1].subject))
+    ).certificate
+    assert codes(received(None, chain=ders(as_root))) == []
+
+
+def test_the_leaf_again_is_no_issuer() -> None:
+    leaf = GOOD.certificate
+    assert codes(received(None, chain=ders(leaf, leaf))) == []
+    assert codes(received(None, chain=ders(leaf, DEEP.certificate))) == ["issuer-is-no-ca"]
+
+
+def test_the_key_usage_of_an_intermediate_is_another_matter() -> None:
+    """A CA signs certificates, not handshakes."""
+    assert codes(received(under(key_usage=frozenset({KeyUsageBit.KEY_CERT_SIGN})))) == []
+    assert codes(received(CA.client(key_usage=frozenset()))) == []
+
+
+@pytest.mark.parametrize(
+    ("sender", "purpose"),
+    [(CLIENT, ExtendedKeyUsageOID.SERVER_AUTH), (SERVER, ExtendedKeyUsageOID.CLIENT_AUTH)],
+)
+def test_each_end_needs_its_own_purpose(sender: Endpoint, purpose: x509.ObjectIdentifier) -> None:
+    make = CA.client if sender is CLIENT else CA.server
+    both = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)
+    assert codes(received(make(extended_key_usage=(purpose,)), sender)) == [
+        "wrong-extended-key-usage"
+    ]
+    assert codes(received(make(extended_key_usage=both), sender)) == []
+    assert codes(received(make(extended_key_usage=()), sender)) == []
+
+
+def test_the_size_is_that_of_the_whole_chain() -> None:
+    def padded(octets: int) -> ReceivedChain:
+        value = x509.UnrecognizedExtension(catalogue.BULK_EXTENSION, b"\x04" * octets)
+        bulk = x509.Extension(catalogue.BULK_EXTENSION, False, value)
+        return received(catalogue.client_under(extensions=(bulk,))(CA))
+
+    size = sum(map(len, padded(100_000).chain)) - 100_000
+    likely = only(padded(102_500 - size))
+    assert likely.problem is problems.TOO_LARGE
+    assert "OpenSSL accepts 102400 by default" in likely.evidence[0]
+    # Signatures differ by a few bytes, so the limit is met within them.
+    assert codes(padded(102_300 - size)) == []
+
+
+@pytest.mark.parametrize(
+    "kind", [KeyKind.EC_P256, KeyKind.EC_P384, KeyKind.EC_P521, KeyKind.ED25519]
+)
+def test_usual_keys(kind: KeyKind) -> None:
+    assert codes(received(CA.client(kind=kind))) == []
+
+
+def test_the_curve_of_an_issuer_is_no_matter_of_the_handshake() -> None:
+    odd = ec.generate_private_key(ec.SECP256K1())
+    ca = CA.intermediate().issue(
+        replace(CA.client_profile, basic_constraints=x509.BasicConstraints(True, None)),
+        odd,
+        now=NOW,
+    )
+    assert codes(received(None, chain=ders(DEEP.certificate, ca.certificate))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "matches"),
+    [
+        ("host.test", ("host.test",), True),
+        ("HOST.test", ("other.test", "Host.TEST"), True),
+        ("a.host.test", ("*.host.test",), True),
+        ("a.host.test", ("host.test",), False),
+        ("b.a.host.test", ("*.host.test",), False),
+        ("host.test", ("*.host.test",), False),
+        ("host.test", (), False),
+    ],
+)
+def test_the_name_that_the_client_asked_for(
+    name: str, names: tuple[str, ...], matches: bool
+) -> None:
+    server = CA.server(names=tuple(map(x509.DNSName, names)))
+    found = likely_problems(received(server, SERVER, server_name=name))
+    assert [likely.problem for likely in found] == ([] if matches else [problems.WRONG_NAME])
+    if not matches:
+        has = ", ".join(f"DNS:{name}" for name in names) or "no names"
+        assert found[0].evidence == (f"the client asked for {name}; subjectAltName has {has}",)
+
+
+def test_a_name_is_asked_of_servers_only() -> None:
+    assert codes(received(GOOD, CLIENT, server_name="host.test")) == []
+    assert codes(received(CA.server(), SERVER)) == []
+    # A name of another type does not match, whatever its text.
+    uri = CA.server(names=(x509.UniformResourceIdentifier("host.test"),))
+    assert codes(received(uri, SERVER, server_name="host.test")) == ["name-mismatch"]
+
+
+def test_what_the_alert_supports_comes_first() -> None:
+    both = CA.client(
+        lifetime=DAY, starts=-2 * DAY, extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,)
+    )
+    expired, purpose = "certificate-expired", "wrong-extended-key-usage"
+    assert codes(received(both, alert=None)) == [expired, purpose]
+    assert codes(received(both, alert=Alert.CERTIFICATE_EXPIRED)) == [expired, purpose]
+    assert codes(received(both, alert=Alert.UNSUPPORTED_CERTIFICATE)) == [purpose, expired]
+
+
+# Chains that lead to nothing known
+
+
+@pytest.mark.parametrize("alert", [Alert.UNKNOWN_CA, Alert.BAD_CERTIFICATE])
+def test_an_untrusted_ca_and_a_missing_intermediate_look_alike(alert: Alert) -> None:
+    untrusted, missing = likely_problems(received(GOOD, alert=alert))
+    ends = (
+        "the chain ends with a certificate issued by CN=mTLS Lab Root CA, and the server names no "
+        "CAs"
+    )
+    alike = "an untrusted CA and a missing intermediate look the same on the wire"
+    assert (untrusted.problem, untrusted.evidence) == (problems.UNTRUSTED_CA, (ends, alike))
+    assert missing.problem is problems.INTERMEDIATE_MISSING
+    assert missing.evidence == ("the client sent one certificate, and no root", ends, alike)
+    assert {untrusted.basis, missing.basis} == {Basis.AMBIGUOUS}
+
+
+def test_the_evidence_for_a_servers_chain() -> None:
+    whole = CA.server(issuer=CA.intermediate())
+    untrusted, missing = likely_problems(received(whole, SERVER, alert=Alert.UNKNOWN_CA))
+    assert (
+        untrusted.evidence[0] == "the chain ends with a certificate issued by CN=mTLS Lab Root CA"
+    )
+    assert missing.evidence[0] == "the server sent 2 certificates, and no root"
+
+
+def test_nothing_is_missing_where_a_root_was_sent() -> None:
+    chain = ders(GOOD.certificate, CA.root)
+    assert codes(received(None, chain=chain, alert=Alert.UNKNOWN_CA)) == ["ca-not-trusted"]
+
+
+def test_an_alert_for_something_else_suspects_no_issuer() -> None:
+    assert codes(received(GOOD, alert=ODD)) == []
+    assert codes(received(GOOD, alert=None)) == []
+    assert codes(received(catalogue.client_self_signed(CA), alert=None)) == []
+
+
+def test_names_of_authorities_that_do_not_match_suffice() -> None:
+    for alert in (ODD, None):
+        untrusted, missing = likely_problems(received(GOOD, alert=alert, authorities=(OTHER_NAME,)))
+        assert untrusted.problem is problems.UNTRUSTED_CA
+        assert missing.problem is problems.INTERMEDIATE_MISSING
+        assert untrusted.evidence[0] == (
+            "the chain ends with a certificate issued by CN=mTLS Lab Root CA, "
+            "and the server names CN=Somebody Else"
+        )
+
+
+def test_names_of_authorities_that_match() -> None:
+    authorities = (OTHER_NAME, ROOT_NAME)
+    assert codes(received(GOOD, authorities=authorities)) == []
+    likely = only(received(GOOD, authorities=authorities, alert=Alert.UNKNOWN_CA))
+    assert likely.problem is problems.UNTRUSTED_CA
+    assert likely.evidence == (
+        "the server names CN=mTLS Lab Root CA; its CA may be another one of the same name",
+    )
+    # A CA that was sent itself is known by its own name.
+    named = (DEEP.chain[1].subject.public_bytes(),)
+    assert codes(received(DEEP, authorities=named, alert=ODD)) == []
+
+
+def test_a_self_signed_certificate() -> None:
+    alone = catalogue.client_self_signed(CA)
+    likely = only(received(alone, alert=Alert.UNKNOWN_CA))
+    assert (likely.problem, likely.basis) == (problems.SELF_SIGNED, Basis.AMBIGUOUS)
+    assert likely.evidence == ("subject and issuer are both CN=mtls-client",)
+    assert codes(received(alone)) == []
+    assert codes(received(alone, authorities=(ROOT_NAME,))) == ["certificate-self-signed"]
+    own = alone.certificate.subject.public_bytes()
+    assert codes(received(alone, authorities=(own,))) == []
+    # With others behind it, it is one of a chain.
+    several = ders(alone.certificate, DEEP.chain[1])
+    found = codes(received(None, chain=several, alert=Alert.UNKNOWN_CA))
+    assert found == ["ca-not-trusted", "intermediate-missing"]
+
+
+# What the verifying end's library said
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        (VerifyCode.CERT_HAS_EXPIRED, ["certificate-expired"]),
+        (VerifyCode.CERT_REVOKED, ["certificate-revoked"]),
+        (VerifyCode.INVALID_PURPOSE, ["wrong-extended-key-usage", "wrong-key-usage"]),
+        (VerifyCode.MISSING_AUTHORITY_KEY_IDENTIFIER, ["aki-missing"]),
+        (VerifyCode.UNABLE_TO_DECRYPT_CERT_SIGNATURE, ["bad-certificate-signature"]),
+        (VerifyCode.UNABLE_TO_DECRYPT_CRL_SIGNATURE, ["crl-unusable"]),
+        (VerifyCode.DIFFERENT_CRL_SCOPE, ["crl-unusable"]),
+        (41, []),  # invalid extension: OpenSSL's own words must do
+    ],
+)
+def test_a_verify_result_names_its_problems(code: int, found: list[str]) -> None:
+    assert codes(received(GOOD, verdict=verdict(code))) == found
+
+
+def test_a_verify_result_and_what_shows() -> None:
+    likely = only(received(catalogue.eku_server_only(CA), verdict=verdict(26, "bad\n purpose")))
+    assert (likely.problem, likely.basis) == (problems.WRONG_PURPOSE, Basis.VERDICT)
+    assert likely.evidence == (
+        "the server's OpenSSL says: bad\\n purpose (verify code 26)",
+        "the client's certificate has the extendedKeyUsage serverAuth, without clientAuth",
+    )
+
+
+def test_the_first_certificate_that_shows_a_problem_is_its_evidence() -> None:
+    expired: dict[str, Any] = {"starts": -2 * DAY, "lifetime": DAY}
+    both = CA.client(issuer=CA.intermediate(**expired), **expired)
+    likely = only(received(both, verdict=verdict(VerifyCode.CERT_HAS_EXPIRED)))
+    assert likely.evidence[1].startswith("the client's certificate was valid until")
+    assert len(likely.evidence) == 2
+
+
+def test_what_shows_stays_beside_a_verify_result() -> None:
+    """The first problem that OpenSSL meets is the one that it reports."""
+    found = codes(received(catalogue.expired(CA), verdict=verdict(VerifyCode.CERT_REVOKED)))
+    assert found == ["certificate-revoked", "certificate-expired"]
+    # The look of the chain does not, and neither does the alert.
+    chain = received(GOOD, alert=Alert.UNKNOWN_CA, verdict=verdict(VerifyCode.CERT_REVOKED))
+    assert codes(chain) == ["certificate-revoked"]
+
+
+def test_a_missing_issuer_is_either_of_two() -> None:
+    found = likely_problems(received(GOOD, verdict=verdict(20)))
+    assert [likely.problem.code for likely in found] == ["ca-not-trusted", "intermediate-missing"]
+    assert all("look the same" in likely.evidence[-1] for likely in found)
+    assert all("verify code 20" in likely.evidence[0] for likely in found)
+
+
+def test_a_refusal_without_a_code_leaves_what_the_chain_says() -> None:
+    found = likely_problems(received(GOOD, alert=None, verdict=verdict(None)))
+    assert [likely.basis for likely in found] == [Basis.AMBIGUOUS, Basis.AMBIGUOUS]
+
+
+# The alert alone
+
+
+@pytest.mark.parametrize(
+    ("alert", "found"),
+    [
+        (Alert.CERTIFICATE_REVOKED, ["certificate-revoked"]),
+        (Alert.CERTIFICATE_EXPIRED, ["certificate-expired"]),
+        (Alert.UNSUPPORTED_CERTIFICATE, ["wrong-extended-key-usage"]),
+    ],
+)
+def test_an_alert_that_is_in_use_for_little_else(alert: Alert, found: list[str]) -> None:
+    chain = received(GOOD, alert=alert)
+    assert codes(chain) == found
+    likely = only(chain)
+    assert likely.basis is Basis.ALERT
+    assert likely.evidence == (f"inferred from the alert alone: {alert} ({alert.value})",)
+
+
+@pytest.mark.parametrize(
+    "alert",
+    [
+        Alert.HANDSHAKE_FAILURE,
+        Alert.BAD_CERTIFICATE,
+        Alert.CERTIFICATE_UNKNOWN,
+        Alert.ILLEGAL_PARAMETER,
+        Alert.ACCESS_DENIED,
+        Alert.DECODE_ERROR,
+        Alert.DECRYPT_ERROR,
+        Alert.INTERNAL_ERROR,
+        None,
+    ],
+)
+def test_an_alert_that_is_in_use_for_much_says_nothing(alert: Alert | None) -> None:
+    assert codes(received(None, alert=alert)) == []
+
+
+def test_alerts_are_known_for_all_that_shows_or_is_inferred() -> None:
+    missing = {problem.code for problem in problems.PROBLEMS} - ALERTS.keys()
+    shown = {problem for _, problem, _ in SHOWN}
+    assert not missing & {problem.code for problem in shown}
+    assert ALERTS.keys() <= {problem.code for problem in problems.PROBLEMS}
