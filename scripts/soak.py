@@ -108,7 +108,6 @@ class Soak:
             aim=self.aim,
             rng=self.rng,
             refusals=report.refusals,
-            pid=self.server.process.pid,
         )
         draws: list[Callable[[], str]] = [deck.draw] * ATTACKERS
         # Two do nothing else: refusals come in a row, whatever else there is.

@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lab.stream.contexts import TlsVersion
 from tests.faults import attacks, greed
@@ -25,12 +25,9 @@ from tests.faults.peer import (
     are_whole_records,
     post,
 )
-from tests.faults.processes import short_of_descriptors
 
 CROWD = 120  # connections of one address at once, more than it may have without a handshake
 _OTHERS = "127.0.0.2"  # where crowds come from; honest clients do not
-_FREE = 5  # descriptors that the server is left, and
-_SHORT = 1.5  # for how many seconds: more than the one for which it makes a pause
 _VERSIONS = list(TlsVersion)
 
 Refusals = Counter[str]
@@ -38,13 +35,11 @@ Refusals = Counter[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What the faults of a mix are given. ``pid`` is the server's process."""
+    """What the faults of a mix are given."""
 
     aim: Target
     rng: random.Random
     refusals: Refusals
-    pid: int
-    shortage: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def version(self) -> TlsVersion:
@@ -56,8 +51,7 @@ class Setting:
 class Problem:
     """An attack with its judgement.
 
-    ``told`` is what the server's log must then say; ``weight`` how often it comes beside others,
-    0 for once in each mix.
+    ``told`` is what the server's log must then say; ``weight`` how often it comes beside others.
     """
 
     attack: Callable[[Setting], Awaitable[None]]
@@ -183,19 +177,6 @@ async def _no_reading(here: Setting) -> None:
     assert taken is not None, "it went on with a client that reads nothing"
 
 
-async def _no_descriptors(here: Setting) -> None:
-    async with here.shortage:
-        with short_of_descriptors(here.pid, _FREE):
-            peers = await asyncio.gather(
-                *[Peer.connect(here.aim.port, source=_OTHERS) for _ in range(CROWD)]
-            )
-            await asyncio.sleep(_SHORT)
-            for peer in peers:
-                peer.close()
-    answer = await attacks.hello_in_pieces(here.aim, here.version, as_records=False)
-    assert answer.status == 200, str(answer.status)
-
-
 async def full_house(aim: Target, places: int) -> None:
     """All places taken: who has one is served, and who comes is told 503. For a mix's end only."""
     house = await greed.fill_the_house(aim, places=places, newcomers=10)
@@ -227,7 +208,6 @@ FAULTS: dict[str, Problem] = {
     "no further request": Problem(attack=_idle, told="--idle-timeout", weight=1),
     "no answer to close_notify": Problem(attack=_no_goodbye, weight=1),
     "no reading": Problem(attack=_no_reading, told="--write-timeout", weight=1),
-    "no descriptors": Problem(attack=_no_descriptors, told="NOT ACCEPTING", weight=0),
 }
 FULL_HOUSE_TOLD = "--max-connections"
 

@@ -34,7 +34,7 @@ _COUNTS = {
     "max_body": ("BYTES", "in the body of a request", "413 and a close"),
     "max_connections": (
         "N",
-        "connections at a time",
+        "connections at a time, fewer where the limit of open files (ulimit -n) asks for that",
         "503 with Retry-After; from the 51st such client on: a close",
     ),
     "max_handshakes_per_peer": (

@@ -78,7 +78,7 @@ class Limits:
     max_header_fields: int = 100
     max_body: int = 64 * 1024
     max_discard: int = 4 * 1024 * 1024
-    max_connections: int = 1000
+    max_connections: int = 800
     max_surplus: int = 50
     max_handshakes_per_peer: int = 500
     max_pipelined: int = 100

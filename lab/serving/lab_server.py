@@ -103,9 +103,9 @@ class TodoServer:
             self._key_log.attach(context)
         self._listener.use(context)
 
-    async def open(self, host: str, port: int, *, shared: bool = False) -> tuple[str, int]:
+    async def open(self, host: str, port: int, *, reuse_port: bool = False) -> tuple[str, int]:
         """Listen, as ``Listener.open`` does. Returns the address bound. Raises OSError."""
-        return await self._listener.open(host, port, shared=shared)
+        return await self._listener.open(host, port, reuse_port=reuse_port)
 
     @property
     def connections(self) -> int:

@@ -10,8 +10,9 @@ This module knows no route and no log format.
 from __future__ import annotations
 
 import asyncio
+import selectors
+import socket
 import ssl
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -19,7 +20,6 @@ from lab.http import log_entries
 from lab.http.connection_hooks import LimitHooks
 from lab.http.limits import Limit, Limits
 from lab.http.shutdown_signal import ShutdownSignal
-from lab.serving.accepting import Acceptor
 from lab.serving.connection_slots import ConnectionSlots, Place
 from lab.stream.observed_wire import ObserverFeed
 from lab.stream.stream_errors import HandshakeTimedOut
@@ -27,7 +27,10 @@ from lab.stream.tls_stream import Linger, TlsStream
 from lab.stream.wire import AcceptedWire, address_text
 from lab.tls.events import Endpoint
 
-_GONE = Linger(seconds=0.001, octets=1)
+_AT_ONCE = 8  # connections that asyncio accepts before the loop does something else
+_QUEUE = 1024  # who may wait to be accepted; beyond it, Linux loses connections without a word
+_TURNS = 3  # of the loop, in which asyncio hands on whom it has accepted
+_NO_LINGER = Linger(seconds=0.001, octets=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,7 @@ WatchFactory = Callable[[str], ObserverFeed]
 
 @dataclass(slots=True, eq=False)
 class _OpenConnection:
-    """A connection as a guest of the crowd, and its task."""
+    """A connection that takes a slot, and its task."""
 
     wire: AcceptedWire
     peer: str
@@ -86,14 +89,45 @@ class Listener:
         self._limits = limits
         self._watch = watch
         self._observer = observer
-        self._crowd = ConnectionSlots(limits)
+        self._slots = ConnectionSlots(limits)
         self._closing = ShutdownSignal()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._acceptor = Acceptor(self._accepted)
+        self._server: asyncio.Server | None = None
 
-    async def open(self, host: str, port: int, *, shared: bool = False) -> tuple[str, int]:
-        """Listen, as ``Acceptor.open`` does. Returns the address bound. Raises OSError."""
-        return await self._acceptor.open(host, port, shared=shared)
+    async def open(self, host: str, port: int, *, reuse_port: bool = False) -> tuple[str, int]:
+        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError.
+
+        With ``reuse_port``, several processes of this user can listen on the port (SO_REUSEPORT).
+        Where ``host`` has several addresses, the port is the same at all of them.
+        """
+        server = await self._bind(host, port, reuse_port)
+        address = server.sockets[0].getsockname()
+        if any(bound.getsockname()[1] != address[1] for bound in server.sockets):
+            server.close()
+            server = await self._bind(host, address[1], reuse_port)
+        self._server = server
+        await server.start_serving()
+        for bound in server.sockets:
+            # asyncio's ``backlog`` is both the queue of the system and what is accepted at once.
+            with socket.fromfd(bound.fileno(), bound.family, bound.type) as listening:
+                listening.listen(_QUEUE)
+        return address[0], address[1]
+
+    async def _bind(self, host: str, port: int, reuse_port: bool) -> asyncio.Server:
+        try:
+            server = await asyncio.start_server(
+                self._connected,
+                host,
+                port,
+                backlog=_AT_ONCE,
+                reuse_port=reuse_port or None,
+                start_serving=False,
+            )
+        except UnicodeError as error:  # the resolver's, for what cannot be a host name
+            raise OSError(f"{host!r} is no host name") from error
+        if not server.sockets:  # before Python 3.12, for an address family that the system lacks
+            raise OSError(f"the system has no socket for {host}")
+        return server
 
     def use(self, context: ssl.SSLContext) -> None:
         """Take ``context`` for connections from now on; those there are keep theirs."""
@@ -102,67 +136,82 @@ class Listener:
     @property
     def connections(self) -> int:
         """How many there are now."""
-        return self._crowd.inside
+        return self._slots.inside
 
     @property
     def accepting(self) -> bool:
         """Whether it listens."""
-        return self._acceptor.accepting
+        return self._server is not None and self._server.is_serving()
 
     async def close(self, grace: float) -> None:
         """Stop accepting, let what is in flight finish within ``grace`` seconds, then cut."""
+        if self._server is None:
+            return
+        loop = asyncio.get_running_loop()
+        end = loop.time() + grace
         self._closing.set()
-        end = asyncio.get_running_loop().time() + grace
-        await self._acceptor.close(grace)
+        await self._empty_queue(self._server, end)
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=end - asyncio.get_running_loop().time())
+            await asyncio.wait(self._tasks, timeout=end - loop.time())
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def _empty_queue(self, server: asyncio.Server, end: float) -> None:
+        """Close the server once nobody waits to be accepted, or at ``end``.
+
+        Who waits has been told by the system that it is connected, and would be reset. So would
+        those be whom asyncio has accepted in the last turns and not handed on.
+        """
+        empty = 0
+        while empty < _TURNS and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0)
+            empty = 0 if any(map(_has_queue, server.sockets)) else empty + 1
+        server.close()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection, which asyncio has accepted, in a task of its own."""
+        task = asyncio.get_running_loop().create_task(self._accepted(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
         peername = writer.get_extra_info("peername")
+        if peername is None:  # gone before it could be asked
+            writer.close()
+            return
+        peer, port = peername[:2]
+        connection = _OpenConnection(AcceptedWire(reader, writer), peer, port, task)
         try:
-            if peername is None:  # gone before it could be asked
-                writer.close()
-            else:
-                host, number = peername[:2]
-                await self._place(_OpenConnection(AcceptedWire(reader, writer), host, number, task))
+            await self._place(connection)
         except asyncio.CancelledError:
-            # Only close() cancels, and it has waited; there is nobody left to tell.
+            # By eviction, or by close(), which has waited: there is nobody left to tell.
             writer.transport.abort()
-        finally:
-            self._tasks.discard(task)
+            if connection.evicted:
+                self._struck(
+                    Limit.MAX_HANDSHAKES_PER_PEER, peer, f"closed: too many handshakes from {peer}"
+                )
 
     async def _place(self, connection: _OpenConnection) -> None:
         """Let a connection in if there is a place for it, and serve it to its end."""
-        peer = connection.peer
-        place = self._crowd.enter(connection)
+        place = self._slots.enter(connection)
         if place is not Place.SERVED:
-            self._struck(Limit.MAX_CONNECTIONS, peer, place.value)
+            self._struck(Limit.MAX_CONNECTIONS, connection.peer, place.value)
         if place is Place.NONE:
             await connection.wire.close(0)
             return
         try:
-            visit = AcceptedConnection(
-                peer=peer, surplus=place is Place.SURPLUS, closing=self._closing
-            )
-            await self._serve(connection, visit)
-        except asyncio.CancelledError:
-            if not connection.evicted or not _taken_back(connection.task):
-                raise
-            connection.wire.abort()
-            self._struck(
-                Limit.MAX_HANDSHAKES_PER_PEER, peer, f"closed: too many handshakes from {peer}"
-            )
+            await self._serve(connection, surplus=place is Place.SURPLUS)
         finally:
-            self._crowd.leave(connection)
+            self._slots.leave(connection)
 
-    async def _serve(self, connection: _OpenConnection, visit: AcceptedConnection) -> None:
-        peer = visit.peer
+    async def _serve(self, connection: _OpenConnection, *, surplus: bool) -> None:
+        peer = connection.peer
         stream = TlsStream(
             connection.wire,
             self._context,
@@ -171,9 +220,11 @@ class Listener:
         )
         try:
             await stream.handshake(self._limits.handshake_timeout)
-            # One that failed stays on probation until it is gone: it may linger for a while.
-            self._crowd.known(connection)
-            await self._converse(stream, visit)
+            # One that failed is evicted first until it is gone: it may linger for a while.
+            self._slots.known(connection)
+            await self._converse(
+                stream, AcceptedConnection(peer=peer, surplus=surplus, closing=self._closing)
+            )
         except HandshakeTimedOut:
             self._struck(
                 Limit.HANDSHAKE_TIMEOUT, peer, "closed: the handshake was not completed in time"
@@ -183,8 +234,8 @@ class Listener:
         except Exception as error:
             log_entries.write(log_entries.connection_failed(peer=peer), error=error)
         finally:
-            gone = connection.evicted
-            await stream.close(_GONE if gone else Linger(seconds=self._limits.discard_timeout))
+            linger = Linger(seconds=self._limits.discard_timeout)
+            await stream.close(_NO_LINGER if connection.evicted else linger)
 
     def _struck(self, limit: Limit, peer: str, done: str) -> None:
         if self._observer is not None:
@@ -195,6 +246,8 @@ class Listener:
         log_entries.write(entry)
 
 
-def _taken_back(task: asyncio.Task[None]) -> bool:
-    """Take one cancellation back; tells whether it was the only one (as far as Python knows)."""
-    return sys.version_info < (3, 11) or task.uncancel() == 0
+def _has_queue(listening: socket.socket) -> bool:
+    """Whether somebody waits to be accepted."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(listening, selectors.EVENT_READ)
+        return bool(selector.select(0))

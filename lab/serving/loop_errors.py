@@ -1,4 +1,4 @@
-"""Whose an exception is that no task waits for: the loop's, told in the journal as a bug.
+"""What reaches the event loop's exception handler: a bug, or a shortage of the system.
 
 This module must not know what the tasks do.
 """
@@ -6,16 +6,23 @@ This module must not know what the tasks do.
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Any
 
 from lab.http import log_entries
 
+# Of the whole system, or of memory: the limit of this process is not reached, see ``process``.
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
 
 def log_loop_errors(loop: asyncio.AbstractEventLoop) -> None:
-    """Let the journal tell what reaches ``loop``'s exception handler, with its traceback."""
-    loop.set_exception_handler(_tell)
+    """Log what reaches ``loop``'s exception handler, a bug with its traceback."""
+    loop.set_exception_handler(_log)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    entry = log_entries.task_failed(what=str(context.get("message")))
-    log_entries.write(entry, error=context.get("exception"))
+def _log(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    if isinstance(error, OSError) and error.errno in _SHORTAGES and "socket" in context:
+        log_entries.write(log_entries.not_accepting(reason=error.strerror or str(error)))
+        return
+    log_entries.write(log_entries.task_failed(what=str(context.get("message"))), error=error)

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import errno
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ from lab.todo.access import Policy
 from lab.todo.store import StoreUnavailable, TodoStore
 from lab.todo.store_urls import StoreChoice
 
+if sys.platform != "win32":
+    import resource
+
 if TYPE_CHECKING:
     from lab.serving.metrics.recorder import Metrics
 
@@ -38,6 +42,9 @@ _ASKS = {
 }
 _STOPPING = "Stopping: no new connections; finishing requests in progress ..."
 _STOPPED = "Stopped."
+# Descriptors for all but counted connections: the store, files, the monitor and its clients, and
+# connections that have just been accepted, or are just being closed.
+_RESERVED = 128
 
 
 class CannotServe(Exception):
@@ -70,6 +77,7 @@ async def serve(settings: Serving) -> None:
     log_loop_errors(asyncio.get_running_loop())
     if settings.reuse_port:
         _check_sharing(settings.store)
+    settings = replace(settings, limits=_within_descriptors(settings.limits))
     metrics = None if settings.monitor_port is None else _metrics()
     reloader = Reloader(settings.files)
     loaded = _load(reloader)
@@ -85,6 +93,30 @@ def _check_sharing(store: StoreChoice) -> None:
         raise CannotServe(
             "--reuse-port needs items that all processes can reach; add --store sqlite:PATH"
         )
+
+
+def _within_descriptors(limits: Limits) -> Limits:
+    """Return ``limits``, with fewer connections where the system allows fewer descriptors.
+
+    Running out of descriptors must not happen: asyncio could accept nobody, and not load a file.
+    Raises CannotServe where hardly any are left.
+    """
+    if sys.platform == "win32":
+        return limits
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = soft - _RESERVED - limits.max_surplus
+    if soft == resource.RLIM_INFINITY or limits.max_connections <= allowed:
+        return limits
+    if allowed < 1:
+        raise CannotServe(
+            f"the limit of open files is {soft}, and a server needs "
+            f"{_RESERVED + limits.max_surplus + 1} or more; raise it (ulimit -n)"
+        )
+    _say(
+        f"Limiting connections to {allowed} instead of {limits.max_connections}: the limit of "
+        f"open files is {soft} (ulimit -n)"
+    )
+    return replace(limits, max_connections=allowed)
 
 
 def _metrics() -> Metrics:
@@ -168,7 +200,7 @@ def _nowhere(certificates: Iterable[Expiration]) -> None:
 
 async def _open(server: TodoServer, settings: Serving) -> tuple[str, int]:
     with _listening_errors(settings.host, settings.port, "--port"):
-        return await server.open(settings.host, settings.port, shared=settings.reuse_port)
+        return await server.open(settings.host, settings.port, reuse_port=settings.reuse_port)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

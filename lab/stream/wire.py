@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import select
 import socket
-from collections.abc import Iterable
-from typing import Protocol, SupportsIndex
+from typing import Protocol
 
 CHUNK = 65536
 
@@ -41,31 +39,8 @@ class Wire(Protocol):
         ...
 
 
-class CountingReader(asyncio.StreamReader):
-    """A reader that knows whether anything has come, be it read or not."""
-
-    came = False
-
-    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
-        """Called by asyncio with what has come."""
-        self.came = True
-        super().feed_data(data)
-
-
-def _waits(writer: asyncio.StreamWriter) -> bool:
-    """Whether the system has bytes of the peer that asyncio has not fetched yet."""
-    connection = writer.get_extra_info("socket")
-    if connection is None or connection.fileno() < 0:
-        return False
-    if not hasattr(select, "poll"):  # Windows, whose select() takes any number
-        return bool(select.select([connection.fileno()], [], [], 0)[0])
-    poller = select.poll()
-    poller.register(connection.fileno(), select.POLLIN)
-    return bool(poller.poll(0))
-
-
 class AcceptedWire:
-    """A connection from ``asyncio.start_server``, or made like one with a ``CountingReader``."""
+    """A connection from ``asyncio.start_server``."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -74,14 +49,8 @@ class AcceptedWire:
 
     @property
     def silent(self) -> bool:
-        """Whether the peer has sent nothing so far."""
-        # What has come may still be in asyncio's buffer, or in the system's.
-        came = isinstance(self._reader, CountingReader) and self._reader.came
-        return not (self._heard or came or _waits(self._writer))
-
-    def abort(self) -> None:
-        """Let go of the connection at once, whatever is still unsent."""
-        self._writer.transport.abort()
+        """Whether nothing of the peer has been received so far."""
+        return not self._heard
 
     async def receive(self) -> bytes:  # noqa: D102 - see Wire
         try:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,6 +104,16 @@ class Observed:
         found = re.search(rf"^{key}:\s+(\d+) kB$", text, re.MULTILINE)
         assert found is not None
         return int(found[1]) * 1024
+
+
+@contextlib.contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """A process that does nothing inside the block: who connects is in the queue of its socket."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager

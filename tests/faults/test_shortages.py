@@ -6,132 +6,122 @@ The server is a process of its own; what it holds and what it costs is seen from
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
+import contextlib
 import sys
-import time
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lab.http.limits import Limits
 from lab.stream.contexts import TlsVersion
-from tests.faults.attacks import REFUSED, told
 from tests.faults.greed import never_read
 from tests.faults.honest import Honest, honest_beside
-from tests.faults.peer import GET, Peer, target
-from tests.faults.processes import Observed, short_of_descriptors
-from tests.support.doors import ServerProcess, served
+from tests.faults.peer import Peer, target
+from tests.faults.processes import Observed, short_of_descriptors, standing_still
+from tests.support.doors import ServerProcess, run, served
+
+if sys.platform != "win32":
+    import resource
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 
+FILES = 256  # descriptors that the server may have
+PLACES = FILES - 128 - Limits().max_surplus
+TOO_MANY = 400
 FREE = 10  # descriptors that are left to the server
-TOO_MANY = 40
-WAITING = 5  # of each version
-LOOK = 2.5  # seconds
 GREEDY = 6
 MIB = 1024 * 1024
 
 
-async def crowd_out(server: ServerProcess) -> list[Peer]:
-    """Take the last descriptors of the server, and wait until it has told; those who hold them."""
-    crowd = [await Peer.connect(server.port) for _ in range(TOO_MANY)]
-    await asyncio.to_thread(server.until, "NOT ACCEPTING")
-    return crowd
+@contextlib.contextmanager
+def soft_limit(files: int) -> Iterator[None]:
+    """Inside the block, programs that are started may have so many descriptors."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-async def use_up_descriptors(server: ServerProcess, certs: Path) -> float:
-    """Leave the server none for a while; for how many seconds."""
-    observed, aim = Observed(server.process.pid), target(server.port, certs)
+async def take_all_places(server: ServerProcess, certs: Path) -> int:
+    """Far more clients than descriptors come in one moment; the most that the server held."""
+    aim, observed = target(server.port, certs), Observed(server.process.pid)
+    most = 0
+    with standing_still(observed.pid):
+        crowd = [await Peer.connect(aim.port, source="127.0.0.2") for _ in range(TOO_MANY)]
+    ends = [asyncio.ensure_future(peer.everything()) for peer in crowd]
+    while sum(end.done() for end in ends) < TOO_MANY - PLACES - Limits().max_surplus:
+        most = max(most, observed.descriptors())
+        await asyncio.sleep(0)
+    peer = await Peer.connect(aim.port, aim.trusted[TlsVersion.TLS13])
+    assert (await peer.everything())[0] == b""  # there is no place for it
+    peer.close()
+    for peer in crowd:
+        peer.close()
+    await asyncio.gather(*ends, return_exceptions=True)
+    await observed.descriptors_at_rest()
     honest = Honest(aim)
     await honest.one_round()
-    early = await Peer.connect(server.port, aim.trusted[TlsVersion.TLS13])
-    await early.handshake()
-    assert (await early.ask(GET)).status == 200
-    began = time.monotonic()
-    with short_of_descriptors(observed.pid, FREE):
-        crowd = await crowd_out(server)
-
-        cpu, looked = observed.cpu(), time.monotonic()
-        while time.monotonic() - looked < LOOK:
-            # Who is in is served as ever.
-            assert (await early.ask(GET)).status == 200
-            await asyncio.sleep(0.1)
-        assert observed.cpu() - cpu < (time.monotonic() - looked) / 2, "it spins"
-
-        for peer in crowd:
-            peer.close()
-        # Whoever comes now waits until the server tries again, and is served.
-        await honest.one_round()
     assert not honest.wrong, honest.wrong
-    await early.leave()
-    return time.monotonic() - began
+    return most
 
 
-def test_a_limit_of_descriptors_is_told_and_outlived(certs: Path) -> None:
+def test_connections_are_limited_to_what_descriptors_allow(certs: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        with soft_limit(FILES):
+            server = stack.enter_context(served("--certs", certs, "--port", "0"))
+        assert server.lines[0] == (
+            f"[SERVER] Limiting connections to {PLACES} instead of 800: "
+            f"the limit of open files is {FILES} (ulimit -n)"
+        )
+        assert asyncio.run(take_all_places(server, certs)) < FILES
+        assert server.stop() == 0
+    struck = [line for line in server.lines if "| LIMIT |" in line]
+    assert all(f"--max-connections {PLACES} " in line for line in struck)
+    forbidden = ("Traceback", "INTERNAL ERROR", "NOT ACCEPTING")
+    assert not [line for line in server.lines if any(word in line for word in forbidden)]
+
+
+def test_too_few_descriptors_keep_it_from_starting(certs: Path) -> None:
+    with soft_limit(100):
+        done = run("lab.server", "--certs", certs, "--port", "0")
+    assert (done.code, done.err) == (
+        2,
+        "lab.server: the limit of open files is 100, and a server needs 179 or more; "
+        "raise it (ulimit -n)\n",
+    )
+
+
+def test_the_default_limit_of_connections_fits_the_usual_limit_of_files(certs: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        with soft_limit(1024):
+            server = stack.enter_context(served("--certs", certs, "--port", "0"))
+        assert len(server.lines) == 1
+
+
+async def use_up_descriptors(server: ServerProcess, certs: Path) -> None:
+    """Leave a server that runs none for a while, as a shortage of the whole system does."""
+    aim = target(server.port, certs)
+    honest = Honest(aim)
+    await honest.one_round()
+    with short_of_descriptors(server.process.pid, FREE):
+        crowd = [await Peer.connect(server.port) for _ in range(2 * FREE)]
+        await asyncio.to_thread(server.until, "NOT ACCEPTING")
+    for peer in crowd:
+        peer.close()
+    # Whoever comes now waits until the server tries again, and is served.
+    await honest.one_round()
+    assert not honest.wrong, honest.wrong
+
+
+def test_a_shortage_from_outside_is_told_and_outlived(certs: Path) -> None:
     with served("--certs", certs, "--port", "0") as server:
-        passed = asyncio.run(use_up_descriptors(server, certs))
+        asyncio.run(use_up_descriptors(server, certs))
         assert server.stop() == 0
     told = [line for line in server.lines if "NOT ACCEPTING" in line]
-    assert 2 <= len(told) <= passed + 1, "it tells again, but not for each connection"
     assert all("ulimit -n" in line for line in told)
-    assert not [line for line in server.lines if "Traceback" in line]
-
-
-async def reset_in_a_shortage(port: int, pid: int) -> None:
-    """Connections that take the last descriptor of a server's process, and end by RST."""
-    with short_of_descriptors(pid, 1):
-        for _ in range(2 * FREE):
-            peer = await Peer.connect(port)
-            await peer.send(b"\x16\x03\x01")
-            peer.reset()
-        await Observed(pid).descriptors_at_rest()
-
-
-def test_who_counts_needs_no_descriptor_for_it(certs: Path) -> None:
-    """What has no count yet may come at a bad time."""
-    with served("--certs", certs, "--port", "0", "--monitor-port", "0") as server:
-        server.until("Ctrl")
-        asyncio.run(reset_in_a_shortage(server.port, server.process.pid))
-        assert server.stop() == 0
-    assert not [line for line in server.lines if "Traceback" in line or "INTERNAL ERROR" in line]
-
-
-def test_it_stops_in_order_while_there_are_no_descriptors(certs: Path) -> None:
-    with served("--certs", certs, "--port", "0", "--handshake-timeout", "1") as server:
-        with short_of_descriptors(server.process.pid, FREE):
-            crowd = asyncio.run(crowd_out(server))
-            code = server.stop()
-        for peer in crowd:
-            peer.close()
-    assert code == 0
-    assert server.lines[-1] == "[SERVER] Stopped."
-    assert not [line for line in server.lines if "Traceback" in line]
-
-
-async def stop_short_of_descriptors(server: ServerProcess, certs: Path) -> Counter[str]:
-    """Clients without a certificate that wait for a descriptor when the server is told to stop."""
-    aim, pid = target(server.port, certs), server.process.pid
-    with short_of_descriptors(pid, FREE):
-        crowd = await crowd_out(server)
-        waiting = [
-            await Peer.connect(aim.port, aim.nameless[version])
-            for version in TlsVersion
-            for _ in range(WAITING)
-        ]
-        os.kill(pid, signal.SIGTERM)
-        await asyncio.to_thread(server.until, "Stopping")
-        for peer in crowd:
-            peer.close()
-        return Counter(await asyncio.gather(*map(told, waiting)))
-
-
-def test_who_waits_for_a_descriptor_at_the_end_gets_one_as_others_leave(certs: Path) -> None:
-    with served("--certs", certs, "--port", "0") as server:
-        server.until("Ctrl")
-        found = asyncio.run(stop_short_of_descriptors(server, certs))
-        assert found == dict.fromkeys(REFUSED.values(), WAITING)
-        assert server.process.wait(30) == 0
     assert not [line for line in server.lines if "Traceback" in line]
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from tests.faults.peer import (
     Peer,
     target,
 )
+from tests.faults.processes import standing_still
 from tests.faults.rig import LOOPS
 from tests.support.doors import ServerProcess, served
 from tests.support.serving import PATIENCE, server_tls
@@ -57,16 +56,6 @@ def in_order(server: ServerProcess) -> bool:
     return server.process.wait(30) == 0 and not [
         line for line in server.lines if "Traceback" in line or "INTERNAL ERROR" in line
     ]
-
-
-@contextlib.contextmanager
-def standing_still(pid: int) -> Iterator[None]:
-    """A process that does nothing inside the block: who connects is in the queue of its socket."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 async def refused_from_the_queue(port: int, certs: Path, pid: int) -> Counter[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
+import os
 import select
 import socket
 import ssl
@@ -210,6 +212,34 @@ async def test_a_refusal_while_stopping_is_not_silent(certs: Path) -> None:
         assert await in_thread(shake) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
         tls.close()
         await closing
+
+
+async def test_all_addresses_of_a_host_have_the_same_port(
+    certs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def two(host: str, port: int, **_: object) -> list[object]:
+        found = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(*found, (address, port)) for address in ("127.0.0.1", "127.0.0.2")]
+
+    server = TodoServer(server_tls(certs))
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio.get_running_loop(), "getaddrinfo", two)
+        _, port = await server.open("two.test", 0)
+    for address in ("127.0.0.1", "127.0.0.2"):
+        socket.create_connection((address, port), PATIENCE).close()
+    await server.close()
+
+
+async def test_a_host_without_a_socket_is_an_error(
+    certs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(*_: object, **__: object) -> socket.socket:
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+
+    server = TodoServer(server_tls(certs))
+    monkeypatch.setattr(socket, "socket", lacking)
+    with pytest.raises(OSError):  # in words of the system's, or from Python 3.12 on of asyncio's
+        await server.open("127.0.0.1", 0)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class Monitoring:
         self._exposition.use_certificates(certificates)
 
     async def open(self, port: int) -> tuple[str, int]:
-        """Listen, as ``Monitor.open`` does. Returns the address bound. Raises OSError."""
+        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError."""
         return await self._monitor.open(port)
 
     async def close(self) -> None:

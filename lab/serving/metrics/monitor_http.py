@@ -33,7 +33,6 @@ from lab.http.message import (
 )
 from lab.http.server_connection import serve_http
 from lab.http.shutdown_signal import ShutdownSignal
-from lab.serving.accepting import Acceptor
 from lab.serving.health import HealthCheck, HealthStatus
 from lab.stream.waiting import within
 from lab.stream.wire import AcceptedWire
@@ -111,16 +110,19 @@ class Monitor:
         self._guests: set[_Guest] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._told_until = 0.0
-        self._acceptor = Acceptor(self._accepted)
+        self._server: asyncio.Server | None = None
 
     async def open(self, port: int) -> tuple[str, int]:
-        """Listen, as ``Acceptor.open`` does. Returns the address bound. Raises OSError."""
-        return await self._acceptor.open(HOST, port)
+        """Listen; port 0 takes a free one. Returns the address bound. Raises OSError."""
+        self._server = await asyncio.start_server(self._accepted, HOST, port)
+        address = self._server.sockets[0].getsockname()
+        return address[0], address[1]
 
     async def close(self) -> None:
         """Stop accepting, let answers in flight finish, and let go of everything."""
         self._closing.set()
-        await self._acceptor.close(_GRACE)
+        if self._server is not None:
+            self._server.close()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_GRACE)
         for task in self._tasks:
