@@ -18,8 +18,8 @@ from lab.pki.keys import KeyKind, cached
 from lab.pki.profiles import NOT_A_CA, KeyUsageBit
 from tests.support.inspecting import (
     files_of,
-    graded,
-    looked_at,
+    grades_of,
+    inspected,
     problems_of,
 )
 from tests.support.pki_fixtures import (
@@ -125,8 +125,8 @@ def test_refused_where_checks_are_strict(
     client, ca = made
     assert verdict(client, SERVER, (ca,), strict=False) == 0
     assert verdict(client, SERVER, (ca,), strict=True) == code
-    inspection = looked_at(files_of(client, ca), NOW)
-    assert graded(inspection) == {(expected, Grade.STRICT)}
+    inspection = inspected(files_of(client, ca), NOW)
+    assert grades_of(inspection) == {(expected, Grade.STRICT)}
     (problem,) = problems_of(inspection)
     assert f"({code})" in problem.evidence[0]
 
@@ -147,13 +147,13 @@ def test_refused_where_checks_are_strict(
 def test_taken_where_checks_are_strict(made: tuple[Identity, x509.Certificate]) -> None:
     client, ca = made
     assert verdict(client, SERVER, (ca,), strict=True) == 0
-    assert problems_of(looked_at(files_of(client, ca), NOW)) == []
+    assert problems_of(inspected(files_of(client, ca), NOW)) == []
 
 
 def test_strict_checks_leave_version_1_alone() -> None:
     client, ca = old_leaf()
     assert verdict(client, SERVER, (ca,), strict=True) == 0
-    assert graded(looked_at(files_of(client, ca), NOW)) == {("eku-missing", Grade.ACCEPTED)}
+    assert grades_of(inspected(files_of(client, ca), NOW)) == {("eku-missing", Grade.ACCEPTED)}
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_critical_key_identifiers_are_refused_by_all(value: x509.ExtensionType) 
     client, ca = leaf(**absent, **extension(value, critical=True))
     assert verdict(client, SERVER, (ca,), strict=False) == 34
     expected = {("unknown-critical-extension", Grade.REFUSED)}
-    assert graded(looked_at(files_of(client, ca), NOW)) == expected
+    assert grades_of(inspected(files_of(client, ca), NOW)) == expected
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="needs Python 3.13")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -17,32 +19,41 @@ from lab.inspecting.results import (
     Inspection,
     TlsRole,
 )
+from lab.pki import profiles
+from lab.pki.authority import Authority
 from lab.pki.files.file_contents import Contents, Item, StoredKey
 from lab.pki.identity import Identity
 from lab.pki.keys import PrivateKey
+from tests.support.pki_fixtures import (
+    client_under,
+    leaf_key,
+    new_authority,
+    server_under,
+    utc_now,
+)
 
 
-def stored(key: PrivateKey) -> StoredKey:
+def stored_key(key: PrivateKey) -> StoredKey:
     public = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     return StoredKey(kind="some", encrypted=False, public=public)
 
 
-def held(name: str, *items: Item, form: str = "PEM") -> Contents:
+def contents_of(name: str, *items: Item, form: str = "PEM") -> Contents:
     return Contents(path=Path(name), form=form, items=items)
 
 
 def files_of(identity: Identity, *others: x509.Certificate) -> list[Contents]:
     """An identity as two files, and each of ``others`` as one."""
     return [
-        held("c.crt", *identity.chain),
-        held("c.key", stored(identity.key)),
-        *(held(f"ca{number}.crt", each) for number, each in enumerate(others)),
+        contents_of("c.crt", *identity.chain),
+        contents_of("c.key", stored_key(identity.key)),
+        *(contents_of(f"ca{number}.crt", each) for number, each in enumerate(others)),
     ]
 
 
-def looked_at(files: Iterable[Contents], now: datetime, role: TlsRole | None = None) -> Inspection:
+def inspected(files: Iterable[Contents], now: datetime, role: TlsRole | None = None) -> Inspection:
     return inspect(list(files), now=now, role=role)
 
 
@@ -54,7 +65,7 @@ def codes_of(inspection: Inspection) -> set[str]:
     return {problem.code for problem in problems_of(inspection)}
 
 
-def graded(inspection: Inspection) -> set[tuple[str, Grade]]:
+def grades_of(inspection: Inspection) -> set[tuple[str, Grade]]:
     return {(problem.code, problem.grade) for problem in problems_of(inspection)}
 
 
@@ -62,3 +73,23 @@ def first(inspection: Inspection) -> InspectedCertificate:
     entry = inspection.files[0].entries[0]
     assert isinstance(entry, InspectedCertificate)
     return entry
+
+
+NOW = utc_now()
+DAY = timedelta(days=1)
+ROOT = new_authority(NOW)
+CA = ROOT.identity.certificate
+MIDDLE = Authority(identity=ROOT.issue(profiles.intermediate_ca("Middle"), leaf_key(9), now=NOW))
+CLIENT = client_under(ROOT, NOW)
+DEEP = client_under(MIDDLE, NOW)
+SERVER = server_under(ROOT, NOW)
+ACCEPTED, REFUSED, UNUSABLE = Grade.ACCEPTED, Grade.REFUSED, Grade.UNUSABLE
+
+
+def issued_client(**changes: Any) -> Identity:
+    return ROOT.issue(replace(profiles.client(), **changes), leaf_key(2), now=NOW)
+
+
+def issued_server(**changes: Any) -> Identity:
+    profile = profiles.server((x509.DNSName("localhost"),))
+    return ROOT.issue(replace(profile, **changes), leaf_key(1), now=NOW)
