@@ -215,9 +215,7 @@ async def _negative(target: Target, context: ssl.SSLContext, limit: float) -> in
         return 1
     if attempt.admission is Admission.UNTOLD:
         return refuse(DOOR, f"inconclusive: {target.authority}: {attempt.error}")
-    how = client_text.moment(
-        attempt.alert, attempt.version, handshake_returned=attempt.handshake_returned
-    )
+    how = client_text.moment(attempt.outcome, attempt.version)
     say(client_text.refused(attempt.error, how))
     return 0
 

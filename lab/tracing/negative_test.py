@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.outcome import judge
-from lab.diagnosis.results import Result
+from lab.diagnosis.results import Outcome, Result
 from lab.stream.stream_errors import StreamError
 from lab.tls.code_points import ProtocolVersion
-from lab.tls.events import AlertSeen, Endpoint
+from lab.tls.events import Endpoint
 from lab.tracing.connection import connected
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.http_client import ClientResponse, ExchangeError, HttpClient
@@ -35,16 +35,15 @@ class Admission(enum.Enum):
 class UnauthenticatedAttempt:
     """A client's attempt without a certificate.
 
-    ``error`` is what the client's own library said, "" where it said nothing; ``alert`` is the
-    server's, where one came; ``response`` is what HTTP answered, where TLS let the client in;
+    ``outcome`` is how the connection ended; ``error`` is what the client's own library said, ""
+    where it said nothing; ``response`` is what HTTP answered, where TLS let the client in;
     ``version`` is None where none was agreed on.
     """
 
     admission: Admission
-    handshake_returned: bool
+    outcome: Outcome
     version: ProtocolVersion | None
     error: str = ""
-    alert: AlertSeen | None = None
     response: ClientResponse | None = None
 
 
@@ -77,10 +76,9 @@ async def attempt_without_certificate(
         admission = Admission.UNTOLD
     return UnauthenticatedAttempt(
         admission=admission,
-        handshake_returned=outcome.client_handshake_returned is True,
+        outcome=outcome,
         version=summary.version,
         error=_wording(error),
-        alert=outcome.alert if by_server else None,
         response=response,
     )
 

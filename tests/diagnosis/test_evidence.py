@@ -120,7 +120,8 @@ def test_what_the_ends_said() -> None:
     refused = fact(CLIENT, Fact.CERTIFICATE_REFUSED, "expired", 10)
     by_client = fact(CLIENT, Fact.HANDSHAKE_FAILED, "client's words")
     first, second = (fact(SERVER, Fact.HANDSHAKE_FAILED, word) for word in ("first", "second"))
-    evidence = summarize([by_client, refused, first, second])
+    other = fact(SERVER, Fact.READ_FAILED, "another failure")
+    evidence = summarize([by_client, refused, other, first, second])
     assert evidence.server_failure == "first"
     assert evidence.refusals == (refused,)
     assert evidence.refusal_by(CLIENT) is refused
@@ -130,6 +131,7 @@ def test_what_the_ends_said() -> None:
 @pytest.mark.parametrize(("sender", "wrote"), [(CLIENT, True), (SERVER, False)])
 def test_whether_the_client_wrote_data(sender: Endpoint, wrote: bool) -> None:
     assert summarize([data(sender, b"x")]).client_wrote_data is wrote
+    assert not summarize([hello()]).client_wrote_data
 
 
 def test_what_stayed_closed_is_told() -> None:

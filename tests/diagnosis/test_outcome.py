@@ -379,3 +379,34 @@ def test_what_a_sealed_record_can_only_be_is_its_name(inference: str) -> None:
     named = inference.startswith(("a ", "an "))
     assert outcome.after == (inference if named else "an encrypted record of 99 bytes")
     assert outcome.sealed
+
+
+@pytest.mark.parametrize(
+    ("changes", "accepted"),
+    [
+        ([], False),
+        ([CLIENT], False),
+        ([SERVER], False),
+        ([SERVER, SERVER], False),
+        ([CLIENT, SERVER], True),
+        ([SERVER, CLIENT], True),
+    ],
+)
+def test_both_ends_change_cipher_spec_is_acceptance_in_tls12(
+    changes: list[Endpoint], accepted: bool
+) -> None:
+    version = ProtocolVersion.TLS_1_2
+    outcome = judge([hello(version), answer(version), *map(change, changes)])
+    assert outcome.handshake_accepted is accepted
+    assert not judge([hello(), answer(), *map(change, changes)]).handshake_accepted
+
+
+def test_the_exception_is_a_failures_and_not_what_was_said_of_a_certificate() -> None:
+    failed = fact(SERVER, Fact.HANDSHAKE_FAILED, "its words")
+    assert judge([*TLS13, REFUSED, failed]).exception == "its words"
+
+
+def test_a_handshake_call_that_returned_has_returned_for_good() -> None:
+    outcome = judge([RETURNED, fact(CLIENT, Fact.READ_FAILED), fact(SERVER, Fact.CONNECTED)])
+    assert outcome.client_handshake_returned is True
+    assert outcome.server_handshake_returned is False
