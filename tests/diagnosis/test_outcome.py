@@ -315,7 +315,9 @@ def test_the_event_that_decided() -> None:
     assert outcome.decided_by is answered[1]
     assert outcome.after == "Finished"
     fine = data(SERVER, b"HTTP/1.1 200 OK\r\n")
-    assert judge([*before, fine, data(SERVER, b"x")]).decided_by is fine
+    outcome = judge([*before, fine, data(SERVER, b"x")])
+    assert outcome.decided_by is fine
+    assert outcome.after == ""  # nobody ended it
     assert judge([*before, TICKET, TICKET]).decided_by is TICKET
     assert judge([*before, TICKET, SERVER_RETURNED]).decided_by is TICKET
     bye = alert(SERVER, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
