@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lab.diagnosis.causes.alerts_in_use import ALERTS
+from lab.diagnosis.causes.alerts_in_use import ALERTS, GENERAL_ALERTS
 from lab.tls.code_points import AlertDescription
 from lab.tls.escape import escaped
 from lab.tls.events import Endpoint, LocalFact
@@ -30,19 +30,6 @@ _MAX_CHAIN = 102_400  # OpenSSL's SSL_MAX_CERT_LIST_DEFAULT, in bytes
 
 # Problems that what was sent need not show: of an intermediate that was not sent, for example.
 _INVISIBLE = (problems.REVOKED, problems.EXPIRED, problems.WRONG_PURPOSE)
-# Alerts that are in use for almost everything, so that they speak for nothing.
-_BROAD_ALERTS = frozenset(
-    {
-        AlertDescription.HANDSHAKE_FAILURE,
-        AlertDescription.BAD_CERTIFICATE,
-        AlertDescription.CERTIFICATE_UNKNOWN,
-        AlertDescription.ILLEGAL_PARAMETER,
-        AlertDescription.ACCESS_DENIED,
-        AlertDescription.DECODE_ERROR,
-        AlertDescription.DECRYPT_ERROR,
-        AlertDescription.INTERNAL_ERROR,
-    }
-)
 
 
 class Basis(enum.Enum):
@@ -223,7 +210,7 @@ def _untrusted_or_incomplete(
 def _by_alert(received: ReceivedChain) -> Iterator[LikelyProblem]:
     """Yield invisible problems for which an alert that is in use for little else was sent."""
     alert = received.alert
-    if alert is None or alert in _BROAD_ALERTS:
+    if alert is None or alert in GENERAL_ALERTS:
         return
     for problem in _INVISIBLE:
         if _supports(alert, problem):
