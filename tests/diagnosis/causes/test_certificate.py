@@ -185,7 +185,7 @@ def test_validity_is_compared_with_the_present_only() -> None:
 def test_rsa_keys_below_2048_bits_are_weak(bits: int, weak: bool) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     found = likely_problems(received(CA.client(key=key)))
-    evidence = f"the client's certificate has an RSA key of {bits} bits"
+    evidence = f"the client's certificate has a key of {bits} bits (RSA)"
     assert [likely.evidence for likely in found] == ([(evidence,)] if weak else [])
 
 
