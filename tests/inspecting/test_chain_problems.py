@@ -11,12 +11,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lab.inspecting.results import FoundProblem, Inspection, TlsRole
 from lab.pki import profiles
-from lab.pki.authority import Authority
+from lab.pki.authority import Authority, self_signed
 from lab.pki.profiles import KeyUsageBit
 from tests.support.inspecting import (
     CA,
     CLIENT,
     DEEP,
+    MIDDLE,
     NOW,
     REFUSED,
     ROOT,
@@ -250,3 +251,21 @@ def test_the_chain_of_a_ca_is_not_checked() -> None:
     other = new_authority(NOW, name="Other", number=1).identity.certificate
     files = [contents_of("m.crt", DEEP.chain[1]), contents_of("ca.crt", other)]
     assert problems_of(inspected(files, NOW)) == []
+
+
+def test_a_root_needs_no_basic_constraints() -> None:
+    """Strict checks refuse it, and say so of the root itself."""
+    profile = replace(profiles.root_ca("Old"), basic_constraints=None)
+    root = Authority(identity=self_signed(profile, leaf_key(20), now=NOW))
+    identity = client_under(root, NOW)
+    assert verdict(identity, SERVER, (root.identity.certificate,)) == 0
+    inspection = inspected(files_of(identity, root.identity.certificate), NOW)
+    assert first(inspection).problems == ()
+    assert codes_of(inspection) == {"root-without-basic-constraints"}
+
+
+def test_the_chain_is_not_blamed_for_the_purposes_of_the_leaf() -> None:
+    profile = replace(profiles.client(), extended_key_usage=(ExtendedKeyUsageOID.CODE_SIGNING,))
+    identity = MIDDLE.issue(profile, leaf_key(2), now=NOW)
+    found = only_problem(inspected(files_of(identity, CA), NOW), "wrong-extended-key-usage")
+    assert found.evidence == ("extendedKeyUsage: codeSigning",)
