@@ -77,8 +77,8 @@ EXAMPLES = (
 
 
 def parser(prog: str = "python -m lab.probe") -> CommandLine:
-    """The command line."""
-    made = CommandLine(
+    """Return the command line."""
+    command_line = CommandLine(
         door=DOOR,
         prog=prog,
         operands="[HOST:PORT]",
@@ -88,10 +88,10 @@ def parser(prog: str = "python -m lab.probe") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
-    made.add_argument("target", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
-    _add_server(made)
-    _add_extent(made)
-    add = made.add_argument
+    command_line.add_argument("target", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
+    _add_server(command_line)
+    _add_extent(command_line)
+    add = command_line.add_argument
     add(
         "--json",
         type=Path,
@@ -105,11 +105,11 @@ def parser(prog: str = "python -m lab.probe") -> CommandLine:
         metavar="NAME",
         help="show one scenario: its traces, the cause, the fix, and an openssl command",
     )
-    return made
+    return command_line
 
 
-def _add_server(made: CommandLine) -> None:
-    add = made.add_argument
+def _add_server(command_line: CommandLine) -> None:
+    add = command_line.add_argument
     ca, key = LAB.certificate(Role.CA), LAB.key(Role.CA)
     add(
         "--ca-cert",
@@ -125,7 +125,7 @@ def _add_server(made: CommandLine) -> None:
         metavar="FILE",
         help="file with the password of --ca-key (default: ask, on a terminal)",
     )
-    trust = made.add_mutually_exclusive_group()
+    trust = command_line.add_mutually_exclusive_group()
     trust.add_argument(
         "--server-ca",
         type=Path,
@@ -155,9 +155,9 @@ def _add_server(made: CommandLine) -> None:
     )
 
 
-def _add_extent(made: CommandLine) -> None:
-    add = made.add_argument
-    which = made.add_mutually_exclusive_group()
+def _add_extent(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    which = command_line.add_mutually_exclusive_group()
     which.add_argument(
         "--only", type=_names, default=[], metavar="NAME,...", help="these scenarios only"
     )
@@ -190,7 +190,7 @@ def _count(text: str) -> int:
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe") -> int:
-    """Run it; returns the exit code."""
+    """Run the command; return its exit code."""
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     if options.list:
         print_list(list_scenarios(), sys.stdout)

@@ -34,8 +34,8 @@ EXAMPLES = (
 
 
 def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
-    """The command line."""
-    made = CommandLine(
+    """Return the command line."""
+    command_line = CommandLine(
         door=DOOR,
         prog=prog,
         operands="FILE ...",
@@ -45,26 +45,26 @@ def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
-    made.add_argument(
+    command_line.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="a file of any of these kinds"
     )
-    made.add_argument(
+    command_line.add_argument(
         "--as",
         dest="role",
         choices=[role.value for role in TlsRole],
         help="what the certificates are meant for (default: whatever they are fit for)",
     )
-    made.add_argument(
+    command_line.add_argument(
         "--password",
         type=plain_text,
         metavar="TEXT",
         help="the password of PKCS#12 files and encrypted keys (default: ask, on a terminal)",
     )
-    return made
+    return command_line
 
 
 def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> int:
-    """Run it; returns the exit code."""
+    """Run the command; return its exit code."""
     options = parser(prog).read(argv)
     try:
         inspection = inspect_files(

@@ -216,7 +216,7 @@ class Listener:
             connection.wire,
             self._context,
             Endpoint.SERVER,
-            watch=self._watch(address_text(peer, connection.port)) if self._watch else None,
+            feed=self._watch(address_text(peer, connection.port)) if self._watch else None,
         )
         try:
             await stream.handshake(self._limits.handshake_timeout)

@@ -1,6 +1,6 @@
-"""The negative test: a client without a certificate must not get in.
+"""The negative test: a client without a certificate must be rejected.
 
-It asks nothing of the alert's number: servers differ. It looks at whether the server asked for a
+It does not depend on the alert's number: servers differ. It looks at whether the server asked for a
 certificate, who ended the connection, and when.
 """
 
@@ -28,7 +28,7 @@ class Admission(enum.Enum):
 
     REFUSED = "refused"
     ADMITTED = "admitted"
-    UNTOLD = "cannot tell"
+    UNKNOWN = "cannot tell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +50,14 @@ class UnauthenticatedAttempt:
 async def attempt_without_certificate(
     target: Target, context: ssl.SSLContext, *, limit: float
 ) -> UnauthenticatedAttempt:
-    """Connect, shake hands, and ask for the TODO list at once, with no certificate to show.
+    """Connect, do the handshake without a certificate, and ask for the TODO list at once.
 
     ``limit`` bounds each of the three, in seconds. Raises NoConnection.
     """
-    recording = EventBuffer()
+    buffer = EventBuffer()
     error: Exception | None = None
     response: ClientResponse | None = None
-    async with connected(target, context, recording, limit=limit) as stream:
+    async with connected(target, context, buffer, limit=limit) as stream:
         try:
             await stream.handshake(limit)
             # Written before anything is read: in TLS 1.3 the verdict may still be on its way.
@@ -65,7 +65,7 @@ async def attempt_without_certificate(
             response = await asyncio.wait_for(request, limit)
         except (StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError) as caught:
             error = caught
-    outcome, summary = judge(recording.events), summarize(recording.events)
+    outcome, summary = judge(buffer.events), summarize(buffer.events)
     by_server = outcome.result is Result.REJECTED and outcome.by is Endpoint.SERVER
     if error is None:
         admission = Admission.ADMITTED
@@ -73,7 +73,7 @@ async def attempt_without_certificate(
         admission = Admission.REFUSED
     else:
         # Among others: refused before it asked. That was about something else.
-        admission = Admission.UNTOLD
+        admission = Admission.UNKNOWN
     return UnauthenticatedAttempt(
         admission=admission,
         outcome=outcome,
