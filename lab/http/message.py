@@ -49,6 +49,7 @@ _COPIED = 65536  # bytes of content that are copied, to travel in one write with
 _SHOWN = 200  # characters of a peer's text in an error message
 _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w.:%~-]+\])(?::\d*)?", re.ASCII)
 _ABSOLUTE = re.compile(r"https?://[^/?#]+(?P<path>/[^?]*)?(?:\?.*)?", re.IGNORECASE)
+_END = h11.EndOfMessage()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False)
 
 
@@ -187,9 +188,25 @@ def _path(target: str) -> str:
     return match["path"] or "/"
 
 
-@lru_cache(maxsize=1)
-def _date(second: int) -> bytes:
-    return formatdate(second, usegmt=True).encode("ascii")
+@lru_cache(maxsize=128)
+def _status_and_headers(
+    status: int,
+    media_type: bytes,
+    length: int,
+    headers: tuple[tuple[bytes, bytes], ...],
+    keep: bool,
+    second: int,
+) -> h11.Response:
+    """Return what is in front of a response's content; much of it repeats within a second."""
+    date = formatdate(second, usegmt=True).encode("ascii")
+    fields = [(b"Date", date)]
+    if status != 204:  # RFC 9110 section 8.6: no Content-Length there
+        fields += [(b"Content-Type", media_type), (b"Content-Length", b"%d" % length)]
+    fields += headers
+    if not keep:
+        fields.append((b"Connection", b"close"))
+    reason = PHRASES[status].encode("ascii")
+    return h11.Response(status_code=status, headers=fields, reason=reason)
 
 
 def encode(
@@ -202,19 +219,16 @@ def encode(
     """
     content = (response.body, *response.rest)
     length = sum(map(len, content))
-    headers = [(b"Date", _date(int(time.time())))]
-    if response.status != 204:  # RFC 9110 section 8.6: no Content-Length there
-        headers += [
-            (b"Content-Type", response.media_type),
-            (b"Content-Length", b"%d" % length),
-        ]
-    headers += response.headers
-    if not keep:
-        headers.append((b"Connection", b"close"))
-    reason = PHRASES[response.status].encode("ascii")
-    status = h11.Response(status_code=response.status, headers=headers, reason=reason)
-    pieces = [connection.send(status)]
+    now = int(time.time())
+    pieces = [
+        connection.send(
+            _status_and_headers(
+                response.status, response.media_type, length, response.headers, keep, now
+            )
+        )
+    ]
     if not bodiless:
-        pieces += [connection.send(h11.Data(data=piece)) for piece in content]
-    connection.send(h11.EndOfMessage())  # no bytes, where the length was announced
+        parts = content if length > _COPIED else (b"".join(content),)
+        pieces += [connection.send(h11.Data(data=part)) for part in parts]
+    connection.send(_END)  # no bytes, where the length was announced
     return pieces if length > _COPIED else [b"".join(pieces)]

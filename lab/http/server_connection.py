@@ -19,7 +19,7 @@ import h11
 from lab.http import log_entries
 from lab.http.connection_hooks import AnsweredRequest, RequestHooks
 from lab.http.framing import BodyCutter, Unparsed
-from lab.http.limits import Interruption, Limit, Limits, WaitInterrupted, wait_until
+from lab.http.limits import Interruption, Limit, Limits, WaitInterrupted, WaitTimer
 from lab.http.message import (
     Refused,
     RequestHead,
@@ -95,14 +95,25 @@ async def serve_http(
     the app does raises out of here. ``observer`` is told of every answer; ``request_level`` is the
     level of the log line for a request.
     """
+    shortest = min(
+        limits.header_timeout,
+        limits.body_timeout,
+        limits.idle_timeout,
+        limits.write_timeout,
+        limits.discard_timeout,
+        limits.farewell_timeout,
+    )
+    timer = WaitTimer(closing=closing, tick=shortest)
     connection = _HttpConnection(
-        stream, client, peer, app, limits, closing, observer, request_level
+        stream, client, peer, app, limits, closing, timer, observer, request_level
     )
     try:
         while await connection.exchange():
             pass
     except (_Abandoned, WaitInterrupted, OSError) as error:
         connection.ended_by(error)
+    finally:
+        timer.stop()
 
 
 class _HttpConnection:
@@ -116,6 +127,7 @@ class _HttpConnection:
         app: App,
         limits: Limits,
         closing: ShutdownSignal,
+        timer: WaitTimer,
         observer: RequestHooks | None,
         request_level: int,
     ) -> None:
@@ -126,9 +138,9 @@ class _HttpConnection:
         self._app = app
         self._limits = limits
         self._closing = closing
+        self._timer = timer
         self._observer = observer
         self._request_level = request_level
-        self._clock = asyncio.get_running_loop().time
         self._http = h11.Connection(h11.SERVER)
         self._unparsed = Unparsed(limits)
         self._raw_head = b""  # of the request in hand, once it is all here
@@ -144,7 +156,7 @@ class _HttpConnection:
         try:
             if not await self._read_head():
                 return False
-            began = self._clock()
+            began = self._timer.after(0)
             request = next_event(self._http)
             assert isinstance(request, h11.Request), "a whole head is a request or an error"
             head = self._accept(request)
@@ -157,7 +169,7 @@ class _HttpConnection:
         keep = keep and not self._closing.is_set()
         self._log_request(response)
         if self._observer is not None:
-            seconds = None if began is None else self._clock() - began
+            seconds = None if began is None else self._timer.after(0) - began
             self._observer.request_answered(
                 AnsweredRequest(head=head, status=response.status, seconds=seconds)
             )
@@ -219,7 +231,7 @@ class _HttpConnection:
         while not (head := self._unparsed.cut_head()):
             self._busy = bool(self._unparsed)
             if self._busy:
-                deadline = deadline or self._clock() + self._limits.header_timeout
+                deadline = deadline or self._timer.after(self._limits.header_timeout)
                 await self._read_more(deadline, Limit.HEADER_TIMEOUT)
             elif data := await self._read_idle():
                 self._unparsed.append(data)
@@ -232,11 +244,11 @@ class _HttpConnection:
 
     async def _read_idle(self) -> bytes:
         """Read while no request has begun; ``b""`` where none will."""
-        limits = self._limits
+        timer, limits = self._timer, self._limits
         if not self._closing.is_set():
-            deadline = self._clock() + limits.idle_timeout
+            deadline = timer.after(limits.idle_timeout)
             try:
-                return await wait_until(deadline, self._stream.read(), closing=self._closing)
+                return await timer.wait(self._stream.read(), deadline=deadline, idle=True)
             except WaitInterrupted as interrupted:
                 if interrupted.cause is Interruption.TIMED_OUT:
                     self._limit_reached(Limit.IDLE_TIMEOUT, "closed: no request in time")
@@ -245,8 +257,9 @@ class _HttpConnection:
             return b""
         # What has come is answered, and so is the first request of a client that was just let in:
         # it is on its way.
+        deadline = timer.after(limits.farewell_timeout)
         try:
-            return await wait_until(self._clock() + limits.farewell_timeout, self._stream.read())
+            return await timer.wait(self._stream.read(), deadline=deadline)
         except WaitInterrupted:
             return b""
 
@@ -255,7 +268,7 @@ class _HttpConnection:
         part = "head" if limit is Limit.HEADER_TIMEOUT else "body"
         await self._take_turns()
         try:
-            data = await wait_until(deadline, self._stream.read())
+            data = await self._timer.wait(self._stream.read(), deadline=deadline)
         except WaitInterrupted:
             message = f"the request {part} was not received in time"
             raise Refused(error_response(408, message), limit=limit) from None
@@ -311,7 +324,7 @@ class _HttpConnection:
         cutter = BodyCutter(unparsed, head.headers, self._limits, waiting=waiting)
         if waiting and not unparsed:
             await self._write([http.send(_CONTINUE)])
-        deadline = self._clock() + self._limits.body_timeout
+        deadline = self._timer.after(self._limits.body_timeout)
         content = bytearray()
         while not isinstance(event := next_event(http), h11.EndOfMessage):
             if isinstance(event, h11.Data):
@@ -349,16 +362,16 @@ class _HttpConnection:
         )
 
     async def _write(self, pieces: list[bytes]) -> None:
-        deadline = self._clock() + self._limits.write_timeout
+        deadline = self._timer.after(self._limits.write_timeout)
         for piece in pieces:
-            await wait_until(deadline, self._stream.write(piece))
+            await self._timer.wait(self._stream.write(piece), deadline=deadline)
 
     async def _discard(self, pending: int) -> None:
         """Read away what a refused client still sends, so that it gets to reading the answer."""
-        deadline = self._clock() + self._limits.discard_timeout
+        deadline = self._timer.after(self._limits.discard_timeout)
         pending = min(pending, self._limits.max_discard)
         while pending > 0:
-            data = await wait_until(deadline, self._stream.read(), closing=self._closing)
+            data = await self._timer.wait(self._stream.read(), deadline=deadline, idle=True)
             if not data:
                 break
             pending -= len(data)

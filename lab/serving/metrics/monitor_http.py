@@ -23,7 +23,7 @@ from lab.http.limits import (
     Interruption,
     Limits,
     WaitInterrupted,
-    wait_until,
+    WaitTimer,
 )
 from lab.http.message import (
     RequestHead,
@@ -176,15 +176,17 @@ class Monitor:
 
     async def _begun(self, stream: _Plain) -> bool:
         """Whether the peer has something to say; once the monitor closes, HTTP finds that out."""
-        deadline = asyncio.get_running_loop().time() + _FIRST
+        timer = WaitTimer(closing=self._closing, tick=_FIRST)
         try:
-            return self._closing.is_set() or await wait_until(
-                deadline, stream.begin(), closing=self._closing
+            return self._closing.is_set() or await timer.wait(
+                stream.begin(), deadline=timer.after(_FIRST), idle=True
             )
         except WaitInterrupted as interrupted:
             return interrupted.cause is Interruption.CLOSING
         except ConnectionError:
             return False
+        finally:
+            timer.stop()
 
 
 class _Plain:
