@@ -108,12 +108,9 @@ class TodoApp:
         if items is not self._listed:
             listing = json_bytes([asdict(item) for item in items]).decode()
             self._listed, self._listing = items, listing.replace("\n", "\n  ").encode()
-        name = json.dumps(_name(client), ensure_ascii=False)
-        return Response(
-            status=200,
-            body=f'{{\n  "client": {name},\n  "todos": '.encode(),
-            rest=(self._listing, b"\n}"),
-        )
+        name = json_bytes(_name(client))
+        body = b'{\n  "client": %s,\n  "todos": ' % name
+        return Response(status=200, body=body, rest=(self._listing, b"\n}"))
 
     async def _create(self, client: ClientIdentity | None, body: bytes) -> Response:
         name = _name(client)
