@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Limit(enum.Enum):
-    """The limits that a client can strike; each value is the name of its field in ``Limits``."""
+    """The limits that a client can meet; each value is the name of its field in ``Limits``."""
 
     HANDSHAKE_TIMEOUT = "handshake_timeout"
     HEADER_TIMEOUT = "header_timeout"
@@ -36,7 +36,7 @@ class Limit(enum.Enum):
 
     @property
     def flag(self) -> str:
-        """The option by which a user sets it."""
+        """The command-line option that sets it."""
         return "--" + self.value.replace("_", "-")
 
 
@@ -89,19 +89,19 @@ class Limits:
                 raise ValueError(f"limit {field.name} must be greater than zero")
 
     def of(self, limit: Limit) -> float:
-        """The value of one limit, in its unit."""
+        """Return the value of one limit, in its unit."""
         return float(getattr(self, limit.value))
 
 
 class Interruption(enum.Enum):
-    """Why a wait was ended before its time."""
+    """Why a wait was ended early."""
 
     TIMED_OUT = "timed out"
     CLOSING = "server closing"
 
 
 class WaitInterrupted(Exception):
-    """A wait was ended before its time. ``cause`` says why."""
+    """A wait was ended early. ``cause`` says why."""
 
     def __init__(self, cause: Interruption) -> None:
         super().__init__(cause.value)

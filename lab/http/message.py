@@ -1,8 +1,7 @@
 """HTTP/1.1 messages: what a request head must be, and how an answer is written.
 
-Rules: h11 parses; what is refused on top of it names the section that asks for it. A message is
-bytes or a value here, never a stream: nothing waits. Every refusal is a ``Refused`` with the
-answer that it draws, and all errors have one shape.
+Rules: h11 parses and writes; what is refused on top of it names the section that asks for it.
+Nothing waits here. Every refusal is a ``Refused`` with its answer, and all errors have one shape.
 
 This module must not know connections, time-outs or routes.
 """
@@ -69,11 +68,6 @@ class RequestHead:
     headers: Mapping[bytes, bytes]
     client: ClientIdentity | None
 
-    @property
-    def is_head(self) -> bool:
-        """Whether the answer must come without its body (RFC 9110 section 9.3.2)."""
-        return self.method == "HEAD"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
@@ -93,7 +87,7 @@ class Response:
 
 
 def json_bytes(value: object) -> bytes:
-    """A JSON document, indented by two, in UTF-8."""
+    """Return a JSON document, indented by two, in UTF-8."""
     return _ENCODER.encode(value).encode()
 
 
@@ -105,7 +99,7 @@ def error_response(
     headers: tuple[tuple[bytes, bytes], ...] = (),
     last: bool = False,
 ) -> Response:
-    """An error, in the one shape that all of them have.
+    """Return an error, in the one shape that all of them have.
 
     ``error`` is the status code's name in snake case, ``field`` the part of the request that is
     at fault, where it is one, and ``message`` a sentence for a person.
@@ -116,10 +110,10 @@ def error_response(
 
 
 class Refused(Exception):
-    """A request is answered without more ado, and its connection ends.
+    """A request is answered at once, and its connection ends.
 
-    ``pending`` counts the bytes of its body that the client may still be sending, ``limit`` is the
-    one that it struck, if that is why.
+    ``pending`` counts the bytes of its body that the client may still be sending; ``limit`` is the
+    one that it met, if that is why.
     """
 
     def __init__(self, response: Response, *, pending: int = 0, limit: Limit | None = None) -> None:
@@ -147,7 +141,7 @@ def next_event(
 
 
 def head_of(request: h11.Request, client: ClientIdentity | None) -> RequestHead:
-    """A head for the app; refuses what h11 lets pass and this server does not serve."""
+    """Return a head for the app; refuse what h11 lets pass and this server does not serve."""
     version = request.http_version
     if version[:2] != b"1.":
         raise Refused(error_response(505, "only HTTP/1.0 and HTTP/1.1 are supported"))
@@ -177,7 +171,7 @@ def head_of(request: h11.Request, client: ClientIdentity | None) -> RequestHead:
 
 
 def _path(target: str) -> str:
-    """The path of a request target in origin, absolute or asterisk form (RFC 9112 section 3.2)."""
+    """Return the path of a target in origin, absolute or asterisk form (RFC 9112 section 3.2)."""
     if target.startswith("/"):
         return target.partition("?")[0]
     if target == "*":

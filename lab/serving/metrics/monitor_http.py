@@ -33,6 +33,7 @@ from lab.http.message import (
 )
 from lab.http.server_connection import serve_http
 from lab.http.shutdown_signal import ShutdownSignal
+from lab.serving import server_log_entries
 from lab.serving.health import HealthCheck, HealthStatus
 from lab.stream.waiting import within
 from lab.stream.wire import AcceptedWire
@@ -153,7 +154,7 @@ class Monitor:
         now = asyncio.get_running_loop().time()
         if now >= self._told_until:
             self._told_until = now + _TOLD_FOR
-            log_entries.write(log_entries.monitor_full(most=_MOST))
+            log_entries.write(server_log_entries.monitor_full(most=_MOST))
 
     async def _serve(self, stream: _Plain, wire: AcceptedWire) -> None:
         try:
