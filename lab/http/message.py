@@ -56,15 +56,13 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False)
 class RequestHead:
     """A request without its body, valid by RFC 9112.
 
-    ``target`` is as sent, ``path`` the target's path without query, still percent-encoded, or
-    ``*`` (RFC 9112 section 3.2.4). ``version`` is ``1.0`` or ``1.1``. ``headers`` have lower-case
-    names; the values of a repeated field are joined by ``, `` (RFC 9110 section 5.3).
+    ``path`` is the target's path without query, still percent-encoded, or ``*`` (RFC 9112 section
+    3.2.4). ``headers`` have lower-case names; the values of a repeated field are joined by ``, ``
+    (RFC 9110 section 5.3).
     """
 
     method: str
-    target: str
     path: str
-    version: str
     headers: Mapping[bytes, bytes]
     client: ClientIdentity | None
 
@@ -140,8 +138,11 @@ def next_event(
         ) from None
 
 
-def head_of(request: h11.Request, client: ClientIdentity | None) -> RequestHead:
+def head_of(request: h11.Request, client: ClientIdentity | None, *, max_fields: int) -> RequestHead:
     """Return a head for the app; refuse what h11 lets pass and this server does not serve."""
+    if len(request.headers) > max_fields:
+        response = error_response(431, f"the request has more than {max_fields} header fields")
+        raise Refused(response, limit=Limit.MAX_HEADER_FIELDS)
     version = request.http_version
     if version[:2] != b"1.":
         raise Refused(error_response(505, "only HTTP/1.0 and HTTP/1.1 are supported"))
@@ -159,12 +160,9 @@ def head_of(request: h11.Request, client: ClientIdentity | None) -> RequestHead:
     expectation = headers.get(b"expect", b"100-continue")
     if expectation.lower() != b"100-continue" and version != b"1.0":
         raise Refused(error_response(417, "the only supported expectation is 100-continue"))
-    target = request.target.decode("ascii")
     return RequestHead(
         method=request.method.decode("ascii"),
-        target=target,
-        path=_path(target),
-        version="1.0" if version == b"1.0" else "1.1",
+        path=_path(request.target.decode("ascii")),
         headers=headers,
         client=client,
     )
