@@ -18,6 +18,7 @@ from lab.diagnosis.outcome import OutcomeJudge
 from lab.http import log_entries
 from lab.pki.errors import PkiError
 from lab.pki.files.set_writing import ensure_set
+from lab.serving import server_log_entries
 from lab.serving.process import CannotServe, Serving, runner, serve
 from lab.serving.server_files import ServerFiles
 from lab.show.text.handshake_log import StageLog
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.server
 def log_to_stderr(log_format: str, *, verbose: bool) -> None:
     """Let the journal, and all else that is logged, come out on stderr."""
     handler = stderr_handler(
-        lambda count: log_entries.record_of(log_entries.lines_dropped(count=count))
+        lambda count: log_entries.record_of(server_log_entries.lines_dropped(count=count))
     )
     handler.setFormatter(_formatter(log_format))
     # What no line of ours shows need not be looked up for each.

@@ -25,6 +25,7 @@ from functools import partial
 
 from lab.http import log_entries
 from lab.pki.errors import PkiError
+from lab.serving import server_log_entries
 from lab.serving.apart import Apart
 from lab.serving.expirations import Kind
 from lab.serving.server_files import (
@@ -184,13 +185,15 @@ class Reloader:
         self._failure = failure
         known = isinstance(error, (PkiError, OSError))
         log_entries.write(
-            log_entries.certificates_kept(reason=str(error)), error=None if known else error
+            server_log_entries.certificates_kept(reason=str(error)), error=None if known else error
         )
 
     def _watch_list_end(self) -> None:
         if self._list_end is not None and self._clock() > self._list_end:
             log_entries.write(
-                log_entries.revocation_expired(path=str(self._files.crl), until=self._list_end)
+                server_log_entries.revocation_expired(
+                    path=str(self._files.crl), until=self._list_end
+                )
             )
             self._list_end = None
 
@@ -198,7 +201,7 @@ class Reloader:
 def in_use(loaded: Loaded) -> log_entries.Entry:
     """The journal's entry for what was loaded and is used from now on."""
     certificate, revocation = loaded.certificate, loaded.revocation
-    return log_entries.certificates_in_use(
+    return server_log_entries.certificates_in_use(
         subject=distinguished(certificate.subject),
         serial=certificate.serial_number,
         not_after=certificate.not_valid_after_utc,

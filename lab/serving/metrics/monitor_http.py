@@ -23,7 +23,7 @@ from lab.http.limits import (
     Interruption,
     Limits,
     WaitInterrupted,
-    wait_until,
+    WaitTimer,
 )
 from lab.http.message import (
     RequestHead,
@@ -33,6 +33,7 @@ from lab.http.message import (
 )
 from lab.http.server_connection import serve_http
 from lab.http.shutdown_signal import ShutdownSignal
+from lab.serving import server_log_entries
 from lab.serving.health import HealthCheck, HealthStatus
 from lab.stream.waiting import within
 from lab.stream.wire import AcceptedWire
@@ -153,7 +154,7 @@ class Monitor:
         now = asyncio.get_running_loop().time()
         if now >= self._told_until:
             self._told_until = now + _TOLD_FOR
-            log_entries.write(log_entries.monitor_full(most=_MOST))
+            log_entries.write(server_log_entries.monitor_full(most=_MOST))
 
     async def _serve(self, stream: _Plain, wire: AcceptedWire) -> None:
         try:
@@ -176,15 +177,17 @@ class Monitor:
 
     async def _begun(self, stream: _Plain) -> bool:
         """Whether the peer has something to say; once the monitor closes, HTTP finds that out."""
-        deadline = asyncio.get_running_loop().time() + _FIRST
+        timer = WaitTimer(closing=self._closing, tick=_FIRST)
         try:
-            return self._closing.is_set() or await wait_until(
-                deadline, stream.begin(), closing=self._closing
+            return self._closing.is_set() or await timer.wait(
+                stream.begin(), deadline=timer.after(_FIRST), idle=True
             )
         except WaitInterrupted as interrupted:
             return interrupted.cause is Interruption.CLOSING
         except ConnectionError:
             return False
+        finally:
+            timer.stop()
 
 
 class _Plain:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from lab.http import log_entries
 from lab.http.connection_hooks import AnsweredRequest
 from lab.http.limits import Limit
+from lab.serving import server_log_entries
 from lab.serving.metrics.server_hooks import ServerHooks
 from lab.stream.observed_wire import EventSink
 from lab.tls.events import Event
@@ -57,7 +58,9 @@ class GuardedHooks:
         if not self._told:
             self._told = True
             log_entries.write(
-                log_entries.task_failed(what="updating the metrics failed; they may be inaccurate"),
+                server_log_entries.task_failed(
+                    what="updating the metrics failed; they may be inaccurate"
+                ),
                 error=error,
             )
 

@@ -42,9 +42,7 @@ def answered(
     method: str = "GET", path: str = "/todo", *, status: int = 200, seconds: float = 0.003
 ) -> AnsweredRequest:
     headers: Mapping[bytes, bytes] = {}
-    head = RequestHead(
-        method=method, target=path, path=path, version="1.1", headers=headers, client=None
-    )
+    head = RequestHead(method=method, path=path, headers=headers, client=None)
     return AnsweredRequest(head=head, status=status, seconds=seconds)
 
 
