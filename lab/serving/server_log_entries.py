@@ -97,7 +97,7 @@ def monitor_full(*, most: int) -> Entry:
         parts=(
             "MONITOR FULL",
             f"{most} connections are open",
-            "closing the longest-idle connection",
+            "closing the new one",
         ),
         fields={"event": "monitor_full", "most": most},
     )
