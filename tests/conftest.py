@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from lab.pki.files.set_writing import write_set
 from lab.pki.requests import KeyType, SetPlan
-from tests.support import doors
+from tests.support.extent import Extent
 from tests.support.harness import Identities, make_identities
 
 # How fast the machine makes examples is no property of what is tested.
@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """With --all: run tests marked slow, more examples, and each command as a process."""
     everything = config.getoption("--all")
     settings.load_profile("all" if everything else "plain")
-    doors.always_a_process = everything
+    Extent.full = everything
     if everything and config.option.markexpr == "not slow":
         config.option.markexpr = ""
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+from tests.support.extent import Extent
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 30.0
 
@@ -35,13 +37,12 @@ class Done:
     err: str
 
 
-always_a_process = False
-"""Whether :func:`run` starts Python for each call, which takes half a second (pytest --all)."""
-
-
 def run(*words: str | Path, cwd: Path | None = None, **env: str) -> Done:
-    """Run ``python -m words`` to its end: in this process, where that makes no difference."""
-    if always_a_process or words[0] == "lab.server" or not _can_run_here():
+    """Run ``python -m words`` to its end: in this process where possible, unless with --all.
+
+    Starting Python and importing the lab takes half a second.
+    """
+    if Extent.full or words[0] == "lab.server" or not _can_run_here():
         return run_process(*words, cwd=cwd, **env)
     return _run_here([str(word) for word in words], cwd, environment(**env))
 
