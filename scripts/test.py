@@ -32,13 +32,11 @@ def command(python: Path, words: Sequence[str]) -> list[str]:
     """Return the pytest command; what the user gives comes last, so that it overrides ours."""
     interpreter = [str(python), "-bb"]
     options: list[str] = []
-    if "--all" in words:
-        options += ["-m", "", "--hypothesis-profile=all"]
     if not names_tests(words):
         # xdist's own workers (-n) would run without -bb.
         worker = f"{os.cpu_count() or 1}*popen//python={shlex.join(interpreter)}"
         options += ["--dist", "worksteal", "--tx", worker]
-    return [*interpreter, "-m", "pytest", *options, *(word for word in words if word != "--all")]
+    return [*interpreter, "-m", "pytest", *options, *words]
 
 
 def names_tests(words: Sequence[str]) -> bool:

@@ -11,13 +11,27 @@ from hypothesis import HealthCheck, settings
 
 from lab.pki.files.set_writing import write_set
 from lab.pki.requests import KeyType, SetPlan
+from tests.support.extent import Extent
 from tests.support.harness import Identities, make_identities
 
 # How fast the machine makes examples is no property of what is tested.
 COMMON = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 settings.register_profile("plain", COMMON, max_examples=25)
-settings.register_profile("all", COMMON, max_examples=200)  # scripts/test.py --all
-settings.load_profile("plain")
+settings.register_profile("all", COMMON, max_examples=200)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run slow tests, and more of each kind")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With --all: run tests marked slow, more examples, and each command as a process."""
+    everything = config.getoption("--all")
+    settings.load_profile("all" if everything else "plain")
+    Extent.full = everything
+    if everything and config.option.markexpr == "not slow":
+        config.option.markexpr = ""
+
 
 # What CI's machine cannot have. Everything else that is skipped there is a defect.
 CAUSES = (

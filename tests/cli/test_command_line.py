@@ -19,7 +19,7 @@ from lab.__main__ import DOORS
 from lab.__main__ import EXAMPLES as MAIN_EXAMPLES
 from lab.cli import certs_inspect, certs_issue, server_options
 from lab.cli.command_line import CommandLine
-from tests.support.doors import run
+from tests.support.doors import run, run_process
 
 PARSERS = {
     "certs": certs.parser,
@@ -171,7 +171,7 @@ def test_what_was_typed_cannot_make_a_line(tmp_path: Path) -> None:
 
 
 def test_help_is_written_in_any_encoding() -> None:
-    done = run("lab.client", "--help", PYTHONIOENCODING="ascii")
+    done = run_process("lab.client", "--help", PYTHONIOENCODING="ascii")
     assert (done.code, done.err) == (0, "")
     assert "A\\xf1adir" in done.out
 

@@ -30,6 +30,7 @@ from tests.faults.peer import (
 )
 from tests.faults.processes import Observed
 from tests.support.doors import served
+from tests.support.extent import amount
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 
@@ -82,7 +83,7 @@ def test_whatever_comes_the_next_client_is_served(certs: Path) -> None:
         asyncio.run(serves(aim))
         held = asyncio.run(server.descriptors_at_rest())
 
-        @settings(max_examples=200, deadline=None, database=None)
+        @settings(max_examples=amount(40, 200), deadline=None, database=None)
         @given(
             st.one_of(
                 st.binary(max_size=300),
@@ -97,7 +98,7 @@ def test_whatever_comes_the_next_client_is_served(certs: Path) -> None:
         def at_first(data: bytes, places: list[int]) -> None:
             asyncio.run(throw(aim.port, cut(data, places)))
 
-        @settings(max_examples=60, deadline=None, database=None)
+        @settings(max_examples=amount(12, 60), deadline=None, database=None)
         @given(st.sampled_from(TlsVersion), st.binary(max_size=300), st.lists(st.integers(0, 300)))
         def behind_a_handshake(version: TlsVersion, data: bytes, places: list[int]) -> None:
             asyncio.run(throw_later(aim, version, cut(data, places)))

@@ -26,8 +26,9 @@ from tests.faults.attacks import (
 from tests.faults.hostile_records import FIRST, LATER, TOO_LONG
 from tests.faults.peer import End
 from tests.faults.rig import BOTH, besieged
+from tests.support.extent import amount
 
-RESETS = 20
+RESETS = amount(4, 20)
 
 
 @BOTH

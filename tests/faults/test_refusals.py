@@ -1,4 +1,4 @@
-"""Ten thousand handshakes refused in a row, each with its alert.
+"""Thousands of handshakes refused in a row, each with its alert.
 
 The server is a process of its own, with its log, as a user starts it: what it holds is counted from
 outside.
@@ -19,12 +19,13 @@ from tests.faults.honest import honest_beside
 from tests.faults.peer import Target, target
 from tests.faults.processes import Observed
 from tests.support.doors import served
+from tests.support.extent import amount
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 
-REFUSALS = 10_000
+REFUSALS = amount(400, 10_000)
 AT_ONCE = 24
-WARM = 1_000  # handshakes until allocators and caches have what they will keep
+WARM = amount(100, 1_000)  # handshakes until allocators and caches have what they will keep
 GROWTH = 12 * 1024 * 1024  # bytes: of each refusal, not even a task may be kept
 
 
@@ -54,7 +55,7 @@ async def refused_beside_an_honest_client(port: int, certs: Path, pid: int) -> C
     return verdicts
 
 
-def test_10000_refused_handshakes_each_with_its_alert(certs: Path) -> None:
+def test_many_refused_handshakes_each_with_its_alert(certs: Path) -> None:
     with served("--certs", certs, "--port", "0") as server:
         found = asyncio.run(refused_beside_an_honest_client(server.port, certs, server.process.pid))
         assert found == dict.fromkeys(REFUSED.values(), REFUSALS // 2)

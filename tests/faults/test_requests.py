@@ -13,10 +13,11 @@ from tests.faults.attacks import request
 from tests.faults.hostile_requests import REQUESTS, SMUGGLED
 from tests.faults.peer import GET, post
 from tests.faults.rig import BOTH, Siege, besieged
+from tests.support.extent import amount
 
 _ENDLESS = {name: each for name, each in REQUESTS.items() if each[1] == 408}
 _WHOLE = {name: each for name, each in REQUESTS.items() if name not in _ENDLESS}
-_SHORT = {name: each for name, each in _WHOLE.items() if len(each[0]) < 2_000}
+_SHORT = {name: each for name, each in _WHOLE.items() if len(each[0]) < amount(250, 2_000)}
 
 
 async def answered_once(
@@ -75,7 +76,7 @@ class Buggy(MemoryStore):
         return await super().add(task=task, done=done)
 
 
-@pytest.mark.parametrize("times", [1, 50])
+@pytest.mark.parametrize("times", [1, amount(5, 50)])
 async def test_a_bug_is_a_500_with_its_traceback_in_the_log(certs: Path, times: int) -> None:
     async with besieged(certs, store=Buggy()) as siege:
         for _ in range(times):

@@ -24,11 +24,12 @@ from tests.faults.peer import (
 )
 from tests.faults.rig import BOTH, besieged
 from tests.support.doors import served
+from tests.support.extent import amount
 
-PLACES = 100
-FEW = 40
-BURST = 300
-AHEAD = 2000  # requests
+PLACES = amount(30, 100)
+FEW = amount(12, 40)
+BURST = amount(60, 300)
+AHEAD = amount(400, 2000)  # requests
 
 on_linux = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="needs Linux, where all of 127.0.0.0/8 is loopback"

@@ -68,6 +68,7 @@ async def take_all_places(server: ServerProcess, certs: Path) -> int:
     return most
 
 
+@pytest.mark.slow
 def test_connections_are_limited_to_what_descriptors_allow(certs: Path) -> None:
     with contextlib.ExitStack() as stack:
         with soft_limit(FILES):
@@ -142,6 +143,7 @@ async def take_no_answer(port: int, certs: Path, pid: int) -> int:
     return sum(number or 0 for number in taken)
 
 
+@pytest.mark.slow
 def test_clients_that_never_read_take_no_memory(certs: Path) -> None:
     """Their answers alone would be a multiple of it, if they were kept for them."""
     words = ("--write-timeout", "2", "--max-pipelined", "1000000000")

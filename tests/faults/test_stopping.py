@@ -24,9 +24,10 @@ from tests.faults.peer import (
 from tests.faults.processes import standing_still
 from tests.faults.rig import LOOPS
 from tests.support.doors import ServerProcess, served
+from tests.support.extent import amount
 from tests.support.serving import PATIENCE, server_tls
 
-EACH = 30  # clients of each version
+EACH = amount(8, 30)  # clients of each version
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a system with POSIX signals")
 

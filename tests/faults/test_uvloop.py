@@ -27,14 +27,15 @@ from tests.faults.honest import Honest, honest_beside
 from tests.faults.peer import End, Target, target
 from tests.faults.processes import Observed
 from tests.support.doors import served
+from tests.support.extent import amount
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc"),
     pytest.mark.skipif(find_spec("uvloop") is None, reason="needs uvloop"),
 ]
 
-MANY = 300
-EACH = 10
+MANY = amount(50, 300)
+EACH = amount(2, 10)
 AT_ONCE = 20
 WORDS = ("--port", "0", "--handshake-timeout", "2", "--max-handshakes-per-peer", "1000")
 
