@@ -12,6 +12,7 @@ import functools
 import hmac
 from dataclasses import dataclass
 
+from lab.tls.frozen_values import constructor
 from lab.tls.suite_parts import Cipher, Suite
 
 _MAC_LENGTHS = {"": 0, "sha1": 20, "sha256": 32, "sha384": 48}
@@ -24,6 +25,9 @@ class DirectionKeys:
     mac_key: bytes
     key: bytes
     iv: bytes
+
+
+_direction_keys = constructor(DirectionKeys)
 
 
 def expand_label(secret: bytes, label: str, length: int, hash_name: str) -> bytes:
@@ -44,7 +48,7 @@ def _hkdf_label(label: str, length: int) -> bytes:
 
 def traffic_keys(secret: bytes, suite: Suite) -> DirectionKeys:
     """The keys of a TLS 1.3 traffic secret (RFC 9846 section 7.3)."""
-    return DirectionKeys(
+    return _direction_keys(
         mac_key=b"",
         key=expand_label(secret, "key", suite.key_length, suite.hash_name),
         iv=expand_label(secret, "iv", 12, suite.hash_name),
@@ -70,8 +74,8 @@ def connection_keys(
         parts.append(block[:length])
         block = block[length:]
     return (
-        DirectionKeys(mac_key=parts[0], key=parts[2], iv=parts[4]),
-        DirectionKeys(mac_key=parts[1], key=parts[3], iv=parts[5]),
+        _direction_keys(mac_key=parts[0], key=parts[2], iv=parts[4]),
+        _direction_keys(mac_key=parts[1], key=parts[3], iv=parts[5]),
     )
 
 
