@@ -37,13 +37,14 @@ def expand_label(secret: bytes, label: str, length: int, hash_name: str) -> byte
     2.3), which is a single HMAC: several times quicker than the library's general form, and eight
     of them are due in each handshake.
     """
-    return hmac.digest(secret, _hkdf_label(label, length) + b"\x01", hash_name)[:length]
+    return hmac.digest(secret, _expansion_input(label, length), hash_name)[:length]
 
 
 @functools.cache
-def _hkdf_label(label: str, length: int) -> bytes:
+def _expansion_input(label: str, length: int) -> bytes:
+    """HkdfLabel, and the number of the first block."""
     name = b"tls13 " + label.encode("ascii")
-    return length.to_bytes(2, "big") + bytes([len(name)]) + name + b"\0"
+    return length.to_bytes(2, "big") + bytes([len(name)]) + name + b"\0\1"
 
 
 def traffic_keys(secret: bytes, suite: Suite) -> DirectionKeys:

@@ -176,7 +176,8 @@ class Observer:
         try:
             kind, _, data, span = record
             # Whether it is protected rather than in the clear.
-            if kind is ContentType.APPLICATION_DATA or decryption.stage is Stage.CONNECTION:
+            encrypted = kind is ContentType.APPLICATION_DATA or decryption.stage is Stage.CONNECTION
+            if encrypted:
                 opened = decryption.open(record)
                 if opened is None:
                     if self._patient():
@@ -184,10 +185,15 @@ class Observer:
                     opened = decryption.give_up(record)
                 if isinstance(opened, Sealed):
                     self._sealed(direction, record, opened, time)
-                else:
-                    self._content(direction, span, opened[0], opened[1], time, True)
+                    return True
+                kind, data = opened
+            if len(data) > MAX_PLAINTEXT:
+                problem = f"{len(data)} where {MAX_PLAINTEXT} is the most"
+                raise WireError("TLSPlaintext.length", problem)
+            if kind is ContentType.HANDSHAKE:
+                self._handshake(direction, span, data, time, encrypted)
             else:
-                self._content(direction, span, kind, data, time, False)
+                self._content(direction, span, kind, data, time, encrypted)
         except WireError as error:
             self._stop(direction, direction.malformed(time, record.span.offset, error))
         except BeyondLimit as error:
@@ -221,12 +227,8 @@ class Observer:
         time: float,
         encrypted: bool,
     ) -> None:
-        """Read the content of a record, in the clear or opened."""
-        if len(data) > MAX_PLAINTEXT:
-            raise WireError("TLSPlaintext.length", f"{len(data)} where {MAX_PLAINTEXT} is the most")
-        if kind is ContentType.HANDSHAKE:
-            self._handshake(direction, span, data, time, encrypted)
-        elif kind is ContentType.ALERT:
+        """Read the content of a record that is no handshake's, in the clear or opened."""
+        if kind is ContentType.ALERT:
             self._alert(direction, span, data, time, encrypted)
         elif direction.assembler.unfinished:
             # RFC 9846 section 5.1: no other records between those of one message. An alert is
@@ -292,9 +294,10 @@ class Observer:
         if not data:  # RFC 9846 section 5.1
             raise WireError("Handshake", "an empty fragment")
         assembler, decryption = direction.assembler, direction.decryption
+        if assembler.is_whole(data):  # as most are
+            self._message(direction, data, (span,), time, encrypted)
+            return
         for raw, records in assembler.add(data, span):
-            if direction.budget is not None:
-                direction.count_message(direction.budget)
             epoch = decryption.epoch
             self._message(direction, raw, records, time, encrypted)
             if decryption.epoch != epoch and assembler.unfinished:
@@ -309,6 +312,8 @@ class Observer:
         time: float,
         encrypted: bool,
     ) -> None:
+        if direction.budget is not None:
+            direction.count_message(direction.budget)
         sender, msg_type = direction.sender, _TYPES[raw[0]]
         try:
             message, items = parse_message(msg_type, raw[4:], self._connection.context)
@@ -360,21 +365,21 @@ class Observer:
 
     def _change_keys(self, direction: Direction, message: msg.HandshakeMessage) -> None:
         """Let a message have its effect on the keys of what follows it."""
-        from_client = direction.sender is Endpoint.CLIENT
-        if isinstance(message, msg.ClientHello) and from_client:
-            self._ring.adopt(message.random)
-            early = message.has(ExtensionType.EARLY_DATA)
-            direction.decryption.client_hello(early_data=early)
-        elif type(message) is msg.ServerHello and not from_client:
-            if self._connection.is_tls13:
+        decryption = direction.decryption
+        if isinstance(message, msg.Finished):
+            decryption.finished()
+        elif isinstance(message, msg.ClientHello):
+            if direction.sender is Endpoint.CLIENT:
+                self._ring.adopt(message.random)
+                decryption.client_hello(early_data=message.has(ExtensionType.EARLY_DATA))
+        elif type(message) is msg.ServerHello:
+            if direction.sender is Endpoint.SERVER and self._connection.is_tls13:
                 for either in self._directions.values():
                     either.decryption.server_hello()
         elif isinstance(message, msg.EndOfEarlyData):
-            direction.decryption.end_of_early_data()
-        elif isinstance(message, msg.Finished):
-            direction.decryption.finished()
+            decryption.end_of_early_data()
         elif isinstance(message, msg.KeyUpdate):
-            direction.decryption.key_update()
+            decryption.key_update()
 
 
 _TYPES = code_table(HandshakeType)

@@ -74,24 +74,26 @@ class RecordReader:
         buffer, at = self._buffer, self._at
         have = len(buffer)
         while have >= (start := at + HEADER):
-            header = bytes(buffer[at:start])
-            content_type = _TYPES.get(header[0])
-            length = header[3] << 8 | header[4]
-            if content_type is None or header[1] != 3 or length > MAX_FRAGMENT:
-                raise _header_error(header, length)
+            content_type = _TYPES.get(buffer[at])
+            length = buffer[at + 3] << 8 | buffer[at + 4]
+            if content_type is None or buffer[at + 1] != 3 or length > MAX_FRAGMENT:
+                raise _header_error(buffer[at:start], length)
             end = start + length
             if have < end:
                 break
+            if not isinstance(buffer, bytes):
+                self._buffer = buffer = bytes(buffer)
             self._at = end
             span = _record_span(offset=self.offset, length=end - at)
             self.offset += end - at
-            yield Record(content_type, header, bytes(buffer[start:end]), span)
+            # As ``Record(...)``, which is Python code around this call.
+            yield _new(Record, (content_type, buffer[at:start], buffer[start:end], span))
             at = end
         if at == have:
             self._buffer, self._at = b"", 0  # what is read is not kept
 
 
-def _header_error(header: bytes, length: int) -> WireError:
+def _header_error(header: bytes | bytearray, length: int) -> WireError:
     if header[0] not in _TYPES:
         return WireError("TLSPlaintext.type", f"{ContentType(header[0])} is no record of TLS")
     if header[1] != 3:
@@ -112,3 +114,4 @@ _TYPES = {
     )
 }
 _record_span = constructor(RecordSpan)
+_new = tuple.__new__
