@@ -60,7 +60,7 @@ class TrafficOpener(Opener):
         keys = traffic_keys(secret, suite)
         self._suite = suite
         self._secret = secret
-        self._aead = _aead(suite, keys.key)
+        self._decrypt = _aead(suite, keys.key).decrypt
         self._iv = int.from_bytes(keys.iv, "big")
 
     def updated(self) -> TrafficOpener:
@@ -71,15 +71,15 @@ class TrafficOpener(Opener):
         """See ``Opener``; the content's type is the last byte that is not zero."""
         nonce = (self._iv ^ self.sequence).to_bytes(12, "big")  # RFC 9846 section 5.3
         try:
-            inner = self._aead.decrypt(nonce, record.fragment, record.header)
+            inner = self._decrypt(nonce, record.fragment, record.header)
         except (InvalidTag, ValueError) as error:
             raise SealBroken from error
-        # RFC 9846 section 5.4: zeros may follow the type.
-        content = inner.rstrip(b"\0") if inner.endswith(b"\0") else inner
-        if not content:
-            raise SealBroken
+        if not inner or not inner[-1]:  # RFC 9846 section 5.4: zeros may follow the type
+            inner = inner.rstrip(b"\0")
+            if not inner:
+                raise SealBroken
         self.sequence += 1
-        return _CONTENT_TYPES[content[-1]], content[:-1]
+        return _CONTENT_TYPES[inner[-1]], inner[:-1]
 
 
 class AeadOpener(Opener):
