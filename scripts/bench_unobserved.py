@@ -10,10 +10,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from lab.cli.server_options import parser
-from lab.server import log_to_stderr, serving
+from lab.server import server_log, serving
 from lab.serving.process import serve
 
 if __name__ == "__main__":
     options = parser().parse_args()
-    log_to_stderr("text", verbose=False)
-    asyncio.run(serve(replace(serving(options), handshake_log=None)))
+    with server_log("text", verbose=False):
+        asyncio.run(serve(replace(serving(options), handshake_log=None)))
