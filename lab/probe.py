@@ -24,7 +24,7 @@ from lab.api import (
 from lab.api.lab_errors import library_errors
 from lab.cli.command_line import CommandLine, Example, plain_text
 from lab.cli.identity_options import ADDRESS_HELP
-from lab.cli.run import complete, refuse, refuse_os_error, run, say
+from lab.cli.run import complete, output, refuse, refuse_os_error, run, say
 from lab.pki.files import pem
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
 from lab.show.documents.junit import junit
@@ -193,7 +193,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
     """Run the command; return its exit code."""
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     if options.list:
-        print_list(list_scenarios(), sys.stdout)
+        with output() as file:
+            print_list(list_scenarios(), file)
         return 0
     if problem := _misfit(options):
         return refuse(DOOR, problem)
@@ -241,7 +242,8 @@ def _run(options: argparse.Namespace) -> int:
     }
     if options.explain:
         explanation = complete(explain_scenario_async(options.explain, options.target, **server))
-        print_explanation(explanation.scenario, explanation.traces, sys.stdout)
+        with output() as file:
+            print_explanation(explanation.scenario, explanation.traces, file)
         return 0
     with progress(sys.stderr) as begin:
         probing = probe_server_async(
@@ -283,8 +285,8 @@ def _report(report: Report, options: argparse.Namespace) -> None:
     if options.json == STDOUT:
         say([json.dumps(probe_document(report), indent=2)])
     else:
-        say([])
-        print_report(report, sys.stdout)
+        with output() as file:
+            print_report(report, file)
     if options.json and options.json != STDOUT:
         text = json.dumps(probe_document(report), indent=2) + "\n"
         options.json.write_text(text, encoding="utf-8")

@@ -25,7 +25,7 @@ from lab.api import (
 )
 from lab.cli.command_line import CommandLine, Example, seconds
 from lab.cli.identity_options import ADDRESS_HELP, CERT_HELP, KEY_HELP, identity_of
-from lab.cli.run import complete, refuse, run, say
+from lab.cli.run import complete, output, refuse, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.show.documents.trace_json import document
@@ -235,11 +235,12 @@ def _report(traces: Sequence[Trace], *, as_json: bool) -> None:
     if as_json:
         say([json.dumps(document(traces), indent=2)])
         return
-    for trace in traces:
-        print_trace(trace, sys.stdout)
-        print()
-    if len(traces) > 1:
-        print_comparison(traces, sys.stdout)
+    with output() as file:
+        for trace in traces:
+            print_trace(trace, file)
+            print(file=file)
+        if len(traces) > 1:
+            print_comparison(traces, file)
 
 
 if __name__ == "__main__":

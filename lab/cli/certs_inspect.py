@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.api import LabError, inspect_files
 from lab.cli.command_line import CommandLine, Example, plain_text
-from lab.cli.run import refuse
+from lab.cli.run import output, refuse
 from lab.inspecting.results import TlsRole
 from lab.pki.files.file_contents import AskPassword
 from lab.show.text.inspection_text import print_inspection
@@ -74,7 +74,8 @@ def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> i
         return refuse(DOOR, str(error))
     except KeyboardInterrupt:
         return 130
-    print_inspection(inspection, sys.stdout)
+    with output() as file:
+        print_inspection(inspection, file)
     return 1 if any(inspection.problems()) else 0
 
 

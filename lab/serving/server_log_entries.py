@@ -103,12 +103,12 @@ def monitor_full(*, most: int) -> Entry:
     )
 
 
-def lines_dropped(*, count: int) -> Entry:
-    """``count`` lines before this one are not in the log, as nobody read stderr in time."""
+def lines_dropped(*, count: int, reason: str) -> Entry:
+    """``count`` lines before this one are not in the log; ``reason`` is our own text."""
     return Entry(
         level=logging.WARNING,
-        parts=("LOG", f"{count} line{'s'[: count != 1]} dropped: stderr is read too slowly"),
-        fields={"event": "lines_dropped", "count": count},
+        parts=("LOG", f"{count} line{'s'[: count != 1]} dropped: {reason}"),
+        fields={"event": "lines_dropped", "count": count, "reason": reason},
     )
 
 
