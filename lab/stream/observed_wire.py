@@ -25,33 +25,33 @@ from lab.tls.events import (
 from lab.tls.observer import Observer
 
 EventSink = Callable[[Event], None]
-# Something to tell the observer, which makes events of it: a method and its arguments.
-_Told = tuple[Callable[..., Iterable[Event]], tuple[object, ...]]
+# A call of the observer, which returns events: a method and its arguments.
+_Call = tuple[Callable[..., Iterable[Event]], tuple[object, ...]]
 
-# What a handshake may be before it is told in parts: then it is not held back any longer.
+# What is held back of a handshake at most; beyond it the observer decodes at once.
 _HELD_BYTES = 65536
-_HELD_PIECES = 256
+_HELD_ITEMS = 256
 _DECIDING = (Fact.HANDSHAKE_RETURNED, Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT, Fact.CLOSED)
 
 
 class ObserverFeed:
-    """Feeds a connection's bytes and secrets to an observer and hands its events to ``sink``.
+    """Feed a connection's bytes and secrets to an observer, and hand its events to ``sink``.
 
-    ``endpoint`` is the end that watches, ``key_log`` the source of its secrets (None: the handshake
-    is seen as far as it is in the clear), ``clock`` gives seconds.
+    ``endpoint`` is this end, ``key_log`` the source of its secrets (None: the handshake is decoded
+    as far as it is in the clear), ``clock`` gives seconds.
 
-    A handshake is told in one go, when its call returns or fails, with the times at which things
-    happened; from then on everything is told at once. Between the steps of a handshake the
-    processor does other things, and an observer that is called for each anew costs twice as much.
-    With ``live`` nothing is held back.
+    A handshake is decoded in one go, when its call returns or fails, with the times at which things
+    happened; from then on everything is decoded at once. Between the steps of a handshake the
+    processor does other things, and decoding each step by itself costs twice as much. With ``live``
+    nothing is held back.
 
     With an ``allowance`` the watch is over once the handshake was accepted, and an accepted
     handshake is decoded only while the allowance lasts: after that, its facts are told without its
     bytes. One that fails is always told, and costs the allowance nothing: or whoever is refused
     could keep others from being told.
 
-    With a ``budget`` no more than that is decoded of either end: behind it, the handshake is told
-    by its facts and by what the other end sends.
+    With a ``budget`` no more than that is decoded of either end; beyond it, events are the local
+    facts and what the other end sends.
     """
 
     def __init__(
@@ -73,36 +73,36 @@ class ObserverFeed:
         self._allowance = allowance
         self._budget = budget
         self._observer: Observer | None = None
-        self._held: list[_Told | Event] | None = None if live else []
+        self._held: list[_Call | Event] | None = None if live else []
         self._held_bytes = 0
         self._closed = False
         if key_log is None:
             self.no_more_secrets()
 
     def received(self, data: bytes, at: float) -> None:
-        """Bytes came from the peer."""
+        """Take bytes that came from the peer."""
         self._bytes(self.endpoint.other, data, at)
 
     def sent(self, data: bytes, at: float) -> None:
-        """Bytes are on their way to the peer."""
+        """Take bytes that are on their way to the peer."""
         self._bytes(self.endpoint, data, at)
 
     def learn(self) -> None:
-        """OpenSSL has worked: fetch the secrets that it may have made."""
+        """Fetch the secrets that OpenSSL may have made in its last step."""
         if self._key_log is not None and (lines := self._key_log.read()):
-            self._tell((Observer.learn, (lines,)))
+            self._take((Observer.learn, (lines,)))
 
     def no_more_secrets(self) -> None:
-        """OpenSSL has come to an end with the handshake: what is still sealed stays sealed."""
-        self._tell((Observer.finish, ()))
+        """Take that no secrets follow: what cannot be decrypted now stays encrypted."""
+        self._take((Observer.finish, ()))
 
     def unfinished(self) -> None:
-        """This end waits no longer: let what has come in part be told of."""
-        self._tell((Observer.unfinished, (self.clock(),)))
+        """Take that this end waits no longer: records that came in part become events."""
+        self._take((Observer.unfinished, (self.clock(),)))
 
     def ended(self, sender: Endpoint, end: StreamEnd) -> None:
-        """One direction of TCP is over."""
-        self._tell((Observer.end, (sender, end, self.clock())))
+        """Take that one direction of TCP has ended."""
+        self._take((Observer.end, (sender, end, self.clock())))
 
     def fact(
         self,
@@ -113,7 +113,7 @@ class ObserverFeed:
         certificate: bytes | None = None,
         version: ProtocolVersion | None = None,
     ) -> None:
-        """Something happened here that no byte shows."""
+        """Report something that happened at this end and that no byte shows."""
         event = LocalFact(
             time=self.clock(),
             endpoint=self.endpoint,
@@ -126,7 +126,7 @@ class ObserverFeed:
         if fact is Fact.HANDSHAKE_RETURNED and self._allowance is not None:
             self._accepted(event, self._allowance)
             return
-        self._tell(event)
+        self._take(event)
         if fact in _DECIDING:
             self._release()
 
@@ -138,42 +138,42 @@ class ObserverFeed:
             # The facts alone, and that the bytes were not looked at.
             self._held = [told for told in self._held or () if isinstance(told, Event)]
             self.fact(Fact.NOT_DECODED)
-        self._tell(event)
+        self._take(event)
         with allowance.spent() if decoded else contextlib.nullcontext():
             self._release()
 
     def closed(self) -> None:
-        """The connection is let go of. Later calls do nothing."""
+        """Report that the connection is closed. Later calls do nothing."""
         if not self._closed:
             self._closed = True
             self.no_more_secrets()
             self.fact(Fact.CLOSED)
 
     def _bytes(self, sender: Endpoint, data: bytes, at: float) -> None:
-        self._tell((Observer.feed, (sender, data, at)))
+        self._take((Observer.feed, (sender, data, at)))
         if self._held is not None:
             self._held_bytes += len(data)
-            if self._held_bytes > _HELD_BYTES or len(self._held) > _HELD_PIECES:
+            if self._held_bytes > _HELD_BYTES or len(self._held) > _HELD_ITEMS:
                 self._release()
 
-    def _tell(self, told: _Told | Event) -> None:
-        """Let the sink have an event, or what the observer makes of something, now or later."""
+    def _take(self, item: _Call | Event) -> None:
+        """Hand an event, or those that a call of the observer returns, to the sink, now or later."""
         if self._held is not None:
-            self._held.append(told)
-        elif isinstance(told, Event):
-            self._sink(told)
+            self._held.append(item)
+        elif isinstance(item, Event):
+            self._sink(item)
         else:
-            make, arguments = told
+            method, arguments = item
             if self._observer is None:
                 self._observer = Observer(self._budget)
-            for event in make(self._observer, *arguments):
+            for event in method(self._observer, *arguments):
                 self._sink(event)
 
     def _release(self) -> None:
-        """Tell what was held back, and hold back nothing from here on."""
+        """Process what was held back, and hold back nothing from here on."""
         held, self._held = self._held, None
-        for told in held or ():
-            self._tell(told)
+        for item in held or ():
+            self._take(item)
 
 
 class ObservedWire:
