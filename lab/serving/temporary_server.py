@@ -18,6 +18,8 @@ from lab.todo.access import Policy
 from lab.tracing.event_buffer import EventBuffer
 
 HOST = "127.0.0.1"
+MOST_CONNECTIONS = 1000
+"""How many connections a server keeps the events of."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +43,7 @@ class ObservedConnection:
 
 @dataclass(slots=True)
 class TemporaryServer:
-    """A running server and its connections, in order of arrival."""
+    """A running server and its connections, in order of arrival: the last ones, if they are many."""
 
     port: int = 0
     connections: list[ObservedConnection] = field(default_factory=list)
@@ -53,6 +55,7 @@ class TemporaryServer:
 
     def sink(self, peer: str) -> ObservedConnection:
         """Return where the events of the next connection go."""
+        del self.connections[: 1 - MOST_CONNECTIONS]
         self.connections.append(ObservedConnection(peer))
         return self.connections[-1]
 

@@ -157,7 +157,7 @@ class ObserverFeed:
                 self._release()
 
     def _take(self, item: _Call | Event) -> None:
-        """Hand an event, or those that a call of the observer returns, to the sink, now or later."""
+        """Hand an event, or those that a call of the observer returns, to the sink or hold it."""
         if self._held is not None:
             self._held.append(item)
         elif isinstance(item, Event):
