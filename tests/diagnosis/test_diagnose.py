@@ -331,6 +331,15 @@ def test_a_chain_that_shows_no_cause() -> None:
     assert "the server refused the client" in causes[0].summary
 
 
+def test_an_alert_about_the_protocol_makes_no_problem_of_a_certificate_likely() -> None:
+    """record_overflow is in use for chains that are too large, and this one is not."""
+    trusted = x509.Name.from_rfc4514_string(describe(client_chain()).issuer).public_bytes()
+    asks = said(SERVER, CertificateRequest(certificate_authorities=(trusted,)))
+    events = [hello(), answer(), asks, *PRESENTED[len(TLS13) :]]
+    refusal = alert(SERVER, AlertDescription.RECORD_OVERFLOW)
+    assert codes([*events, refusal]) == ["protocol-failure"]
+
+
 def test_a_client_without_a_certificate_by_what_the_server_says() -> None:
     events = [*TLS13, EMPTY, finished(CLIENT)]
     refused = fact(SERVER, Fact.CERTIFICATE_REFUSED, "peer did not return a certificate")

@@ -412,3 +412,18 @@ def test_a_handshake_call_that_returned_has_returned_for_good() -> None:
     outcome = judge([RETURNED, fact(CLIENT, Fact.READ_FAILED), fact(SERVER, Fact.CONNECTED)])
     assert outcome.client_handshake_returned is True
     assert outcome.server_handshake_returned is False
+
+
+def test_the_first_alert_decides_and_what_follows_is_an_echo() -> None:
+    first, second = (alert(SERVER, AlertDescription(number)) for number in (42, 80))
+    outcome = judge([*TLS13, first, second])
+    assert (outcome.alert, outcome.echoes) == (first, (second,))
+    # Of a connection that ended otherwise, later alerts are not told.
+    for last in (fact(CLIENT, Fact.TIMED_OUT), data(SERVER, b"HTTP/1.1 403 Forbidden\r\n")):
+        outcome = judge([*TLS13, last, first])
+        assert (outcome.decided_by, outcome.echoes) == (last, ())
+
+
+def test_the_first_report_of_a_rejection_decides() -> None:
+    second = fact(CLIENT, Fact.CERTIFICATE_REFUSED)
+    assert judge([*TLS13, REFUSED, second]).decided_by is REFUSED

@@ -161,7 +161,7 @@ def _flood(heard: Sequence[Event], number: int, by: Endpoint) -> Cause:
 def _silence(heard: Sequence[Event], summary: Evidence, by: Endpoint) -> Cause:
     if heard:
         nothing = f"nothing arrived after the {by.value}'s {_last(heard)}"
-    elif by is Endpoint.CLIENT or summary.client_hello is None:
+    elif summary.client_hello is None:
         nothing = "no message arrived"
     else:
         nothing = "no answer to ClientHello"
@@ -210,7 +210,8 @@ def _not_decoded(event: Undecoded) -> Cause:
 
 
 def _broken_off(outcome: Outcome, whose: str) -> Cause:
-    how = outcome.signal.value if outcome.signal else "nothing more"
+    assert outcome.signal is not None
+    how = outcome.signal.value
     if outcome.alert is not None:
         how = f"the alert {outcome.alert.description} ({outcome.alert.description.value})"
     return Cause(

@@ -234,12 +234,18 @@ def test_a_client_that_left_had_sent_something(seen: Event) -> None:
     assert [cause.code for cause in both([ended(CLIENT)])[1]] == ["closed-at-once"]
     _, causes = both([ended(CLIENT)])
     assert causes[0].summary == "the client closed the connection before any TLS message"
+    assert causes[0].evidence == (
+        "the TCP connection was established, and ended without a TLS record from the other end",
+    )
 
 
 def test_a_client_that_says_goodbye_has_heard_no_verdict() -> None:
     bye = alert(CLIENT, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
     _, causes = both([*TLS13, EMPTY, finished(CLIENT), bye, ended(CLIENT)])
     assert [cause.code for cause in causes] == ["no-verdict"]
+    assert causes[0].evidence == (
+        "the server sent no application data, no session ticket and no alert",
+    )
 
 
 @pytest.mark.parametrize(
@@ -277,3 +283,11 @@ def test_only_32_bytes_of_what_is_no_tls_are_shown(sender: Endpoint) -> None:
     _, causes = both([alien])
     assert causes[0].evidence == (f'its first bytes are "{"x" * 32}"',)
     assert causes[0].summary.startswith(f"the {sender.value}'s first bytes")
+
+
+def test_what_an_end_reports_of_itself_is_nothing_that_it_sent() -> None:
+    reports = [fact(end, Fact.CONNECTED) for end in Endpoint]
+    _, causes = both([*reports, hello(), *reports, TIMED_OUT])
+    assert causes[0].evidence == ("no answer to ClientHello",)
+    _, causes = both([*reports, hello(), answer(), TIMED_OUT])
+    assert causes[0].evidence == ("nothing arrived after the server's ServerHello",)

@@ -187,6 +187,7 @@ def test_before_any_server_hello_no_certificate_is_the_cause(
 ) -> None:
     _, causes = both([hello(), alert(SERVER, description)])
     assert causes[0].code == first
+    assert "refused-at-hello" not in [cause.code for cause in causes]
     assert causes[0].evidence[0].startswith("the server sent the alert")
     assert "client certificates are not the cause" in causes[0].evidence[1]
     assert causes[0].evidence[2].startswith("the client ")
