@@ -2,8 +2,6 @@
 
 Rules: each check is a generator of problems. What OpenSSL does with each problem was measured, at
 its security level 2, with and without X509_V_FLAG_X509_STRICT.
-
-This module must not know chains, files or keys.
 """
 
 from __future__ import annotations

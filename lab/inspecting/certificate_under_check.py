@@ -1,7 +1,4 @@
-"""A certificate under inspection, with what several checks ask of it.
-
-This module must not know what is wrong with a certificate.
-"""
+"""A certificate under inspection, with what several checks ask of it."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 Rules: a chain is checked from its end-entity certificate upwards. The files do not show whether a
 CA is trusted; that a chain reaches no root is reported if there is a root in the files.
-
-This module must not know the checks of a single certificate, nor how files are read.
 """
 
 from __future__ import annotations
@@ -42,10 +40,10 @@ class Chain:
 
 def chain_of(leaf: Holder, pool: Sequence[Holder], roots: Sequence[x509.Certificate]) -> Chain:
     """Return the chain of ``leaf``; an issuer in several files is taken from the leaf's own."""
-    path = path_of(leaf.certificate, [each.certificate for each in pool])
+    path = path_of(leaf.certificate, [holder.certificate for holder in pool])
     return Chain(
         leaf=leaf,
-        above=tuple(_nearest(each, leaf.file, pool) for each in path.above),
+        above=tuple(_nearest(certificate, leaf.file, pool) for certificate in path.above),
         end=path.end,
         roots=tuple(roots),
     )
@@ -55,7 +53,7 @@ def _nearest(certificate: x509.Certificate, file: str, pool: Sequence[Holder]) -
     own = Holder(certificate=certificate, file=file)
     if own in pool:
         return own
-    return next(each for each in pool if each.certificate == certificate)
+    return next(holder for holder in pool if holder.certificate == certificate)
 
 
 def chain_problems(

@@ -2,8 +2,6 @@
 
 Rules: the first certificate of a PEM file is the one that the key is for, and the file is sent as
 it is. A PKCS#12 file has no order, and a file of CAs alone is for trusting, not for sending.
-
-This module must not know how files are read.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 Rules: the present comes in as ``now``. Files that are given together are checked together: which
 key belongs to which certificate, which chain is complete, which certificate is on which CRL. The
 contents of a file never raise: what cannot be parsed further is a problem.
-
-This module must not know how files are read or problems shown.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Name constraints of a CA (RFC 5280, 4.2.1.10), for host names and addresses.
 
-Names of other forms are taken as permitted. This module must not know certificates.
+Names of other forms are taken as permitted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from cryptography import x509
 
 def permits(constraints: x509.NameConstraints, name: x509.GeneralName) -> bool:
     """Return whether a CA with these constraints may issue for ``name``."""
-    permitted = [each for each in constraints.permitted_subtrees or () if type(each) is type(name)]
+    permitted = [
+        subtree for subtree in constraints.permitted_subtrees or () if type(subtree) is type(name)
+    ]
     excluded = constraints.excluded_subtrees or ()
     return (not permitted or _within(name, permitted)) and not _within(name, excluded)
 

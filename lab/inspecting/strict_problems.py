@@ -2,8 +2,6 @@
 
 Rules: for each problem a test shows that OpenSSL refuses it with the flag, with a verify code of
 its entry in the table, and accepts it without.
-
-This module must not know chains, files or keys.
 """
 
 from __future__ import annotations

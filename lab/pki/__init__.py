@@ -1,1 +1,4 @@
-"""Keys and certificates: making them, keeping them on disk. Knows nothing of networks."""
+"""Keys and certificates: making them, and keeping them on disk.
+
+This room must not know networks.
+"""

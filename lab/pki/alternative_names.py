@@ -1,6 +1,6 @@
 """subjectAltName entries as a user writes them: ``DNS:``, ``IP:``, ``URI:`` and ``email:``.
 
-This module must not know certificates; names and limits are those of RFC 5280, 4.2.1.6.
+Rules: names and limits are those of RFC 5280, 4.2.1.6.
 """
 
 from __future__ import annotations

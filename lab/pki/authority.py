@@ -1,10 +1,8 @@
 """A certificate authority: profiles and keys in, certificates out.
 
 Rules: the present comes in as ``now`` (aware, UTC) and serial numbers come from a source that the
-caller may replace; an authority reads no clock and no file. It signs what the profile says, sense
-or nonsense.
-
-This module must not know which certificates the lab wants, nor where they are kept.
+caller may replace; an authority reads no clock and no file. It signs whatever the
+profile says.
 """
 
 from __future__ import annotations
@@ -56,7 +54,11 @@ class Authority:
             serial=self.serials() if profile.serial is None else profile.serial,
             now=now,
         )
-        above = (each for each in self.identity.chain if each.subject != each.issuer)
+        above = (
+            certificate
+            for certificate in self.identity.chain
+            if certificate.subject != certificate.issuer
+        )
         return Identity(chain=(certificate, *above), key=key)
 
 

@@ -2,8 +2,6 @@
 
 Rules: a recipe is a function from a lab CA to an identity, and differs from a good one in
 nothing but what its name says. What a server makes of it is not written here.
-
-This module must not know of networks, nor of what is expected.
 """
 
 from __future__ import annotations
@@ -280,7 +278,9 @@ def server_intermediate_not_sent(ca: LabAuthority) -> Identity:
 def fresh_crl(ca: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:
     """The CA's list and the intermediate's, both with the revoked serial number on them."""
     authorities = (ca.authority, ca.intermediate())
-    return tuple(revocation_list(each, (REVOKED_SERIAL,), now=ca.now) for each in authorities)
+    return tuple(
+        revocation_list(authority, (REVOKED_SERIAL,), now=ca.now) for authority in authorities
+    )
 
 
 def expired_crl(ca: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:

@@ -1,7 +1,7 @@
 """An identity: a chain of certificates with the key of the first, and its forms as bytes.
 
 Rules: the chain is what a TLS peer would send (RFC 9846, 4.5.1), leaf first, in whatever order
-and number the maker wanted. This module must not know where identities come from or go to.
+and number the maker wanted.
 """
 
 from __future__ import annotations

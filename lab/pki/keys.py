@@ -1,7 +1,6 @@
 """Private keys: the kinds the lab uses, how they are made, and a cache for those who make many.
 
 Rules: a key kind is an enum member, so that a profile or a scenario can name one as data.
-This module must not know what a key is for.
 """
 
 from __future__ import annotations

@@ -1,11 +1,8 @@
 """What a certificate shall say: profiles, as data.
 
 Rules: a profile is complete and frozen; a certificate that is broken in one way is a good profile
-with one field changed by :func:`dataclasses.replace`. Nothing here checks that a profile makes
-sense, because some exist in order not to.
-
-This module must not know keys, signatures, or what time it is: validity is relative to the moment
-of issue.
+with one field changed by :func:`dataclasses.replace`. Profiles are not checked, since some
+are wrong on purpose.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A lab's set of identities: what may be asked for, and making it, in memory.
 
-Rules: a plan is checked when it is made, so that a refusal comes before any key is generated.
-This module must not know files or arguments; names and limits are RFC 5280's and RFC 1123's.
+Rules: a plan is checked when it is made, so that a refusal comes before any key is generated. Names
+and limits are those of RFC 5280 and RFC 1123.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class SetPlan:
 
     def server_names(self) -> tuple[x509.GeneralName, ...]:
         """Return the server's subjectAltName, without repetitions."""
-        names = (general_name(each) for each in (*DEFAULT_HOSTNAMES, *self.hostnames))
+        names = (general_name(name) for name in (*DEFAULT_HOSTNAMES, *self.hostnames))
         return tuple(dict.fromkeys(names))
 
 

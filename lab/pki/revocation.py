@@ -1,7 +1,4 @@
-"""Certificate revocation lists (RFC 5280, 5): made by an authority, with an explicit ``now``.
-
-This module must not know what was revoked, or who reads the list.
-"""
+"""Certificate revocation lists (RFC 5280, 5): made by an authority, with an explicit ``now``."""
 
 from __future__ import annotations
 
@@ -59,4 +56,4 @@ def revocation_list(
 
 def revocation_lists_pem(lists: Iterable[x509.CertificateRevocationList]) -> bytes:
     """Return lists as PEM, one behind the other."""
-    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in lists)
+    return b"".join(crl.public_bytes(serialization.Encoding.PEM) for crl in lists)

@@ -1,7 +1,4 @@
-"""What a TLS peer takes: the kind of a leaf's key, and how certificates are to be signed.
-
-This module must not know how a peer says what it takes.
-"""
+"""What a TLS peer takes: the kind of a leaf's key, and how certificates are to be signed."""
 
 from __future__ import annotations
 
@@ -55,7 +52,7 @@ class KeyTerms:
         taken = self.certificate_schemes
         if isinstance(issuer_key, ec.EllipticCurvePrivateKey):
             own = _OF_CURVE.get(issuer_key.curve.name)
-            fitting = [own] if own in taken else [each for each in _ECDSA if each in taken]
+            fitting = [own] if own in taken else [scheme for scheme in _ECDSA if scheme in taken]
             if fitting and fitting[0] is not None:
                 return replace(profile, signature_hash=_ECDSA[fitting[0]])
         if isinstance(issuer_key, rsa.RSAPrivateKey):

@@ -2,14 +2,12 @@
 
 Rules: nothing raises, whatever the DER; what cannot be read stays empty, and ``problem`` says why.
 Text of a certificate is given as it stands: whoever shows it escapes it.
-
-This module must not know whether a certificate is good.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
@@ -45,6 +43,13 @@ _USAGES = (
     ("keyCertSign", "key_cert_sign"),
     ("cRLSign", "crl_sign"),
 )
+# OpenSSL's names of the kinds of subjectAltName whose value is a text or an address.
+_NAME_KINDS: dict[type[x509.GeneralName], str] = {
+    x509.DNSName: "DNS",
+    x509.IPAddress: "IP",
+    x509.UniformResourceIdentifier: "URI",
+    x509.RFC822Name: "email",
+}
 # OpenSSL's names.
 _SIGNATURES = {
     SignatureAlgorithmOID.RSA_WITH_MD5: "md5WithRSAEncryption",
@@ -157,51 +162,38 @@ def describe_request(der: bytes) -> CertificateDescription:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _describe_request(x509.load_der_x509_csr(der))
+            return _describe(x509.load_der_x509_csr(der))
         except Exception as error:  # see _described
             return CertificateDescription(problem=f"not a readable request: {error}")
 
 
-def _describe_request(request: x509.CertificateSigningRequest) -> CertificateDescription:
-    key_type, key_bits = _key(request)
-    extensions, problem = _extensions(request)
+def _describe(item: _Signed) -> CertificateDescription:
+    key_type, key_bits = _key(item)
+    extensions, problem = _extensions(item)
     constraints = _find(extensions, x509.BasicConstraints)
-    return CertificateDescription(
-        subject=distinguished(request.subject),
+    description = CertificateDescription(
+        subject=distinguished(item.subject),
         subject_alt_names=_alternative_names(extensions),
         extended_key_usage=_purposes(extensions),
         key_usage=_usages(extensions),
         is_ca=constraints.ca if constraints else None,
         key_type=key_type,
         key_bits=key_bits,
-        signature_algorithm=_signature(request),
+        signature_algorithm=_signature(item),
         problem=problem,
     )
-
-
-def _describe(certificate: x509.Certificate) -> CertificateDescription:
-    subject, issuer = distinguished(certificate.subject), distinguished(certificate.issuer)
-    key_type, key_bits = _key(certificate)
-    extensions, problem = _extensions(certificate)
+    if isinstance(item, x509.CertificateSigningRequest):
+        return description
     identifier = _find(extensions, x509.SubjectKeyIdentifier)
     authority = _find(extensions, x509.AuthorityKeyIdentifier)
-    constraints = _find(extensions, x509.BasicConstraints)
-    return CertificateDescription(
-        subject=subject,
-        issuer=issuer,
-        serial=certificate.serial_number,
-        not_valid_before=certificate.not_valid_before_utc,
-        not_valid_after=certificate.not_valid_after_utc,
-        subject_alt_names=_alternative_names(extensions),
-        extended_key_usage=_purposes(extensions),
-        key_usage=_usages(extensions),
-        is_ca=constraints.ca if constraints else None,
-        key_type=key_type,
-        key_bits=key_bits,
-        signature_algorithm=_signature(certificate),
+    return replace(
+        description,
+        issuer=distinguished(item.issuer),
+        serial=item.serial_number,
+        not_valid_before=item.not_valid_before_utc,
+        not_valid_after=item.not_valid_after_utc,
         subject_key_identifier=identifier.digest if identifier else None,
         authority_key_identifier=authority.key_identifier if authority else None,
-        problem=problem,
     )
 
 
@@ -280,16 +272,9 @@ def _usages(extensions: x509.Extensions | None) -> tuple[str, ...] | None:
 
 
 def _general_name(name: x509.GeneralName) -> str:
-    if isinstance(name, x509.DNSName):
-        return f"DNS:{name.value}"
-    if isinstance(name, x509.IPAddress):
-        return f"IP:{name.value}"
-    if isinstance(name, x509.UniformResourceIdentifier):
-        return f"URI:{name.value}"
-    if isinstance(name, x509.RFC822Name):
-        return f"email:{name.value}"
     if isinstance(name, x509.DirectoryName):
         return f"dirName:{distinguished(name.value)}"
     if isinstance(name, x509.RegisteredID):
         return f"RID:{name.value.dotted_string}"
-    return "otherName"
+    kind = _NAME_KINDS.get(type(name))
+    return f"{kind}:{name.value}" if kind else "otherName"

@@ -2,8 +2,6 @@
 
 Rules: who issued a certificate is settled by the issuer's name and by the signature, never by the
 order of certificates in a file. What comes from a file is hostile: every path is bounded.
-
-This module must not know files, nor what makes a certificate good.
 """
 
 from __future__ import annotations
@@ -51,8 +49,10 @@ def path_of(leaf: x509.Certificate, pool: Sequence[x509.Certificate]) -> Path:
         current = found[-1]
         if issued(current, current):
             return Path(certificates=tuple(found), end=End.ROOT)
-        same_name = [each for each in pool if each.subject == current.issuer][:_MAX_SAME_NAME]
-        issuer = next((each for each in same_name if issued(each, current)), None)
+        same_name = [candidate for candidate in pool if candidate.subject == current.issuer][
+            :_MAX_SAME_NAME
+        ]
+        issuer = next((candidate for candidate in same_name if issued(candidate, current)), None)
         if issuer is None or issuer in found:
             end = End.WRONG_KEY if same_name and issuer is None else End.MISSING
             return Path(certificates=tuple(found), end=end)

@@ -3,8 +3,6 @@
 Rules: definite lengths and one-byte tags only, which is all that a certificate's own frame has.
 What is taken apart here was made by this process: a peer's bytes never come here, so anything
 unexpected is a bug and raises :class:`ValueError`.
-
-This module must not know what the elements mean.
 """
 
 from __future__ import annotations
@@ -50,7 +48,7 @@ def parts(data: bytes) -> list[Element]:
 
 def sequence(*inside: Element) -> Element:
     """Return a SEQUENCE of these elements."""
-    return Element(tag=SEQUENCE, content=b"".join(each.encode() for each in inside))
+    return Element(tag=SEQUENCE, content=b"".join(element.encode() for element in inside))
 
 
 def bit_string(data: bytes) -> Element:

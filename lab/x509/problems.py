@@ -3,8 +3,6 @@
 One entry for each problem: its code, its words, the section that it is about, the fix, and the
 results of OpenSSL that report it. Diagnosis, inspection and scenarios take their words from here.
 The words in braces are those of :class:`Wording`.
-
-This module must not know how a problem is found.
 """
 
 from __future__ import annotations

@@ -377,14 +377,25 @@ def test_only_a_server_needs_names(
 
 
 def test_the_limit_for_one_certificate_is_openssls_for_the_message() -> None:
+    # Ed25519 signatures and these serial numbers are of one length.
+    key = cached(KeyKind.ED25519, 310)
+    root = Authority(identity=self_signed(profiles.root_ca(), key, now=NOW))
+
     def padded(octets: int) -> Identity:
         value = x509.UnrecognizedExtension(catalogue.BULK_EXTENSION, b"\4" * octets)
-        return issued_client(extensions=(x509.Extension(value.oid, False, value),))
+        bulk = x509.Extension(value.oid, False, value)
+        profile = replace(profiles.client(), serial=7, extensions=(bulk,))
+        return root.issue(profile, leaf_key(2), now=NOW)
 
     overhead = len(padded(100_000).certificate.public_bytes(Encoding.DER)) - 100_000
-    assert codes_of(inspected(files_of(padded(102_390 - overhead), CA), NOW)) == set()
-    (seen,) = evidence(padded(102_410 - overhead), "message-too-large")
-    assert seen.endswith("bytes; OpenSSL's default limit for the Certificate message is 102,400")
+    files = files_of(padded(102_400 - overhead), root.identity.certificate)
+    assert codes_of(inspected(files, NOW)) == set()
+    files = files_of(padded(102_401 - overhead), root.identity.certificate)
+    (problem,) = problems_of(inspected(files, NOW))
+    assert problem.code == "message-too-large"
+    assert problem.evidence == (
+        "102401 bytes; OpenSSL's default limit for the Certificate message is 102,400",
+    )
 
 
 def test_a_ca_is_checked_as_a_leaf_where_it_is_to_be_presented() -> None:

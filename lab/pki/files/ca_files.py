@@ -1,9 +1,7 @@
 """A user's CA from files, to issue with; and the file of revocation lists that goes with it.
 
-Rules: every fault is found here, before anything is issued. The list revokes one serial number,
+Rules: every error is found here, before anything is issued. The list revokes one serial number,
 that of the catalogue, and is made once: whoever has loaded it into a server finds it unchanged.
-
-This module must not know who is tried with what is issued.
 """
 
 from __future__ import annotations
@@ -68,17 +66,17 @@ def ensure_revocation_lists(path: Path, ca: LabAuthority) -> bool:
         path,
         remedy="Name a file with -----BEGIN X509 CRL----- in it, or one that does not exist",
     )
-    own = [each for each in lists if each.issuer == ca.root.subject]
+    own = [crl for crl in lists if crl.issuer == ca.root.subject]
     remedy = "Name a file that does not exist, to have it made; then load it into the server"
-    if not any(each.get_revoked_certificate_by_serial_number(REVOKED_SERIAL) for each in own):
+    if not any(crl.get_revoked_certificate_by_serial_number(REVOKED_SERIAL) for crl in own):
         raise WrongFormatError(
             f"does not revoke the serial number {REVOKED_SERIAL:#x} of this CA",
             remedy=remedy,
             path=path,
         )
-    for each in own:
-        if each.next_update_utc is not None and each.next_update_utc < ca.now:
+    for crl in own:
+        if crl.next_update_utc is not None and crl.next_update_utc < ca.now:
             raise ExpiredError(
-                f"the CRL expired at {moment(each.next_update_utc)}", remedy=remedy, path=path
+                f"the CRL expired at {moment(crl.next_update_utc)}", remedy=remedy, path=path
             )
     return False

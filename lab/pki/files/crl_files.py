@@ -5,8 +5,6 @@ nextUpdate (RFC 5280, 6.3.3). With revocation checks, OpenSSL refuses every clie
 no valid CRL. So a file without a valid CRL for any of the CAs is refused: no client could connect.
 If only some of the CAs have none, they are reported instead: a new CRL of one CA must not have to
 wait for another's.
-
-This module must not know which certificates are revoked, nor what TLS does with a CRL.
 """
 
 from __future__ import annotations
@@ -84,27 +82,25 @@ def load_coverage(
             remedy="Remove the certificate",
             path=path,
         )
-    valid = [
-        each for each in authorities if each.not_valid_before_utc <= now <= each.not_valid_after_utc
-    ]
-    own = {ca: [each for each in lists if signed_by(each, ca)] for ca in valid}
+    valid = [ca for ca in authorities if ca.not_valid_before_utc <= now <= ca.not_valid_after_utc]
+    own = {ca: [crl for crl in lists if signed_by(crl, ca)] for ca in valid}
     current = {
-        ca: max(those, key=lambda each: each.last_update_utc)
+        ca: max(those, key=lambda crl: crl.last_update_utc)
         for ca, signed in own.items()
-        if (those := [each for each in signed if _counts(each, now)])
+        if (those := [crl for crl in signed if _counts(crl, now)])
     }
     if not current:
-        signed_lists = [each for signed in own.values() for each in signed]
+        signed_lists = [crl for signed in own.values() for crl in signed]
         raise _no_use(path, lists, signed_lists, now)
-    ends = [each.next_update_utc for each in current.values() if each.next_update_utc is not None]
+    ends = [crl.next_update_utc for crl in current.values() if crl.next_update_utc is not None]
     return Coverage(
         until=min(ends, default=None),
-        revoked=sum(len(each) for each in current.values()),
+        revoked=sum(len(crl) for crl in current.values()),
         uncovered=tuple(ca for ca in valid if ca not in current),
         ends=tuple(
-            ListEnd(issuer=each.issuer, number=_number(each), at=each.next_update_utc)
-            for each in lists
-            if each.next_update_utc is not None
+            ListEnd(issuer=crl.issuer, number=_number(crl), at=crl.next_update_utc)
+            for crl in lists
+            if crl.next_update_utc is not None
         ),
     )
 
@@ -173,7 +169,7 @@ def _no_use(
             remedy="Use the CRL of the trusted CA",
             path=path,
         )
-    latest = max(own, key=lambda each: each.last_update_utc)
+    latest = max(own, key=lambda crl: crl.last_update_utc)
     if latest.last_update_utc > now:
         return NotYetValidError(
             f"the CRL is not valid before {moment(latest.last_update_utc)}; with it, every client "

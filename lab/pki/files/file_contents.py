@@ -1,9 +1,7 @@
 """What is in a user's file: certificates, keys, requests and lists, in PEM, DER or PKCS#12.
 
 Rules: everything in the file is taken up, in its order; nothing is judged. Errors of libraries end
-here, as in :mod:`lab.pki.pem`. A password is asked for only where one is needed.
-
-This module must not know what any of it is for.
+here, as in :mod:`lab.pki.files.pem`. A password is asked for only where one is needed.
 """
 
 from __future__ import annotations
@@ -70,7 +68,7 @@ class Contents:
 
     def certificates(self) -> tuple[x509.Certificate, ...]:
         """Return the certificates in it."""
-        return tuple(each for each in self.items if isinstance(each, x509.Certificate))
+        return tuple(item for item in self.items if isinstance(item, x509.Certificate))
 
 
 def read_contents(path: Path, ask: AskPassword) -> Contents:
@@ -114,8 +112,8 @@ def _in_pkcs12(data: bytes, path: Path, ask: AskPassword) -> Iterator[Item]:
         yield _key(content.key, encrypted=encrypted)
     if content.cert is not None:
         yield content.cert.certificate
-    for each in content.additional_certs:
-        yield each.certificate
+    for other in content.additional_certs:
+        yield other.certificate
 
 
 def _block(label: str, block: bytes, path: Path, ask: AskPassword) -> Item:

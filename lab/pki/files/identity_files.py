@@ -2,7 +2,6 @@
 
 Rules: the certificates of a PEM file are sent in the order of the file, so that the effect of a
 wrong order can be seen; a PKCS#12 file has no order, so its chain is sorted.
-This module must not know the lab's own set, nor how a password is asked for.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ def _from_pkcs12(data: bytes, path: Path, password: Password) -> Identity:
             remedy="Export it again, with the certificate",
             path=path,
         )
-    others = [each.certificate for each in content.additional_certs]
+    others = [other.certificate for other in content.additional_certs]
     return _fit(_ordered(content.cert.certificate, others), content.key, path, path)
 
 

@@ -3,8 +3,6 @@
 Rules: as for a set, nothing is generated before the plan is checked, and the files come all or
 none, read back before they take their place. How the client is broken, if it is, comes in as a
 recipe.
-
-This module must not know scenarios, nor arguments.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """The lab's set of certificates on disk: its files, and loading them.
 
-Rules: every fault of a set is reported here, before OpenSSL would report a code or ask for a
+Rules: every error in a set is reported here, before OpenSSL would report a code or ask for a
 password on the terminal. Loading changes nothing on disk.
-
-This module must not know how a set is made or written, nor what TLS does with it.
 """
 
 from __future__ import annotations
@@ -116,7 +114,8 @@ def load_authorities(directory: Path, *, now: datetime) -> tuple[x509.Certificat
     path = paths.certificate(Role.CA)
     certificates = pem.certificates_in(pem.read_file(path, remedy=_missing(paths)), path)
     if not any(
-        each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in certificates
+        certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+        for certificate in certificates
     ):
         pem.check_time(certificates[0], now=now, path=path, remedy=_renew(paths))
     return certificates

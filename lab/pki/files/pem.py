@@ -1,7 +1,7 @@
 """Reading certificates and keys from files: bytes in, objects or typed errors out.
 
 Rules: errors of libraries end here; what leaves is a :class:`~lab.pki.errors.PkiError` that names
-the file and says what it holds instead. This module must not know which files the lab has.
+the file and says what it holds instead.
 """
 
 from __future__ import annotations

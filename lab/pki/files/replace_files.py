@@ -8,7 +8,7 @@ one to its end. No portable call swaps several files at once; this makes every s
 visible.
 
 Rules: two replacements of the same set at the same moment are the caller's to avoid; two first
-writings are told apart. This module must not know what is in the files.
+writings are told apart.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def staging_folder(directory: Path) -> Iterator[Path]:
 
 def _make_folders(directory: Path) -> list[Path]:
     """Make ``directory`` and what is missing above it; tell which were made, deepest first."""
-    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     directory.mkdir(parents=True, exist_ok=True)
     return missing
 

@@ -2,7 +2,7 @@
 
 Rules: a file has its mode from the start (a chmod afterwards leaves a gap);
 an existing file is never written into. Windows knows no such modes: there the folder's access list
-decides. This module must not know what it writes.
+decides.
 """
 
 from __future__ import annotations

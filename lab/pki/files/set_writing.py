@@ -4,7 +4,6 @@ A set is written into a folder of its own inside the target folder, read back an
 then moved into place (:mod:`lab.pki.files.replace_files`).
 
 Rules: existing files are not changed before the new set has been tested.
-This module must not know arguments, nor how a set is shown.
 """
 
 from __future__ import annotations

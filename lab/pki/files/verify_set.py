@@ -3,8 +3,6 @@
 Rules: what is verified is what lies on disk. Both ends check as
 strictly as Python 3.13's ``ssl.create_default_context`` does, on every Python. Time is judged by
 the caller's ``now``, so OpenSSL is told to leave its own clock out.
-
-This module must not know how the set was made. It opens no socket.
 """
 
 from __future__ import annotations
@@ -103,7 +101,7 @@ def _verify_pfx(paths: SetPaths, loaded: LabSet, password: str) -> None:
         content.cert is not None
         and content.cert.certificate == loaded.client.certificate
         and content.key is not None
-        and [each.certificate for each in content.additional_certs] == [loaded.ca.certificate]
+        and [other.certificate for other in content.additional_certs] == [loaded.ca.certificate]
     )
     if not whole:
         raise _faulty_pfx(path, "lacks the client's certificate, its key, or the CA's certificate")

@@ -1,7 +1,4 @@
-"""All scenarios, by name and in the order in which they are best read.
-
-This module must not know how one is tried or shown.
-"""
+"""All scenarios, by name and in the order in which they are best read."""
 
 from __future__ import annotations
 

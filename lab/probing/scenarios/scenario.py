@@ -3,8 +3,6 @@
 Rules: a scenario is data. What a server *should* do (``norm``) holds for every server; what the
 lab's own server does, to the letter (``expectations``), was measured, and holds for the OpenSSL
 that it was measured with.
-
-This module must not know the scenarios, nor how one is tried.
 """
 
 from __future__ import annotations
@@ -144,7 +142,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """How one connection must end; the fields are those of :class:`~lab.tls.outcome.Outcome`.
+    """How one connection must end; the fields are those of :class:`~lab.diagnosis.results.Outcome`.
 
     ``alerts`` is the set of which one must be seen, empty for none. ``verify_code`` is the verdict
     of the refusing end's OpenSSL (X509_V_ERR_…), ``reason`` its wording; None and "" where it
