@@ -11,7 +11,6 @@ This module must not know TLS, sockets, routes or what a body means.
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -84,8 +83,7 @@ async def serve_http(
     app: App,
     limits: Limits,
     closing: ShutdownSignal,
-    observer: RequestHooks | None = None,
-    request_level: int = logging.INFO,
+    hooks: RequestHooks | None = None,
 ) -> None:
     """Answer the requests of one connection until either side ends it.
 
@@ -93,8 +91,7 @@ async def serve_http(
     flight is finished with ``Connection: close``, and an idle connection ends at once. The stream
     is left open: the caller shuts its write side, drains what may still come, and closes it
     (RFC 9112 section 9.6), or the last answer can be lost to a reset. Nothing that the client or
-    the app does raises out of here. ``observer`` is told of every answer; ``request_level`` is the
-    level of the log line for a request.
+    the app does raises out of here. ``hooks`` are told of every answer.
     """
     shortest = min(
         limits.header_timeout,
@@ -105,9 +102,7 @@ async def serve_http(
         limits.farewell_timeout,
     )
     timer = WaitTimer(closing=closing, tick=shortest)
-    connection = _HttpConnection(
-        stream, client, peer, app, limits, closing, timer, observer, request_level
-    )
+    connection = _HttpConnection(stream, client, peer, app, limits, closing, timer, hooks)
     try:
         while await connection.exchange():
             pass
@@ -128,8 +123,7 @@ class _HttpConnection:
     limits: Limits
     closing: ShutdownSignal
     timer: WaitTimer
-    observer: RequestHooks | None
-    request_level: int
+    hooks: RequestHooks | None
     http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.SERVER))
     unparsed: Unparsed = field(init=False)
     raw_head: bytes = b""  # of the request in hand, once it is all here
@@ -165,9 +159,9 @@ class _HttpConnection:
                 self._limit_reached(refused.limit, f"answered with HTTP {response.status}")
         keep = keep and not self.closing.is_set()
         self._log_request(response)
-        if self.observer is not None:
+        if self.hooks is not None:
             seconds = None if began is None else self.timer.after(0) - began
-            self.observer.request_answered(
+            self.hooks.request_answered(
                 AnsweredRequest(head=head, status=response.status, seconds=seconds)
             )
         bodiless = isinstance(request, h11.Request) and request.method == b"HEAD"
@@ -200,8 +194,8 @@ class _HttpConnection:
 
     def _limit_reached(self, limit: Limit, done: str) -> None:
         """Note that the client met a limit, and what is done about it."""
-        if self.observer is not None:
-            self.observer.limit_struck(limit)
+        if self.hooks is not None:
+            self.hooks.limit_struck(limit)
         entry = log_entries.limit_struck(
             peer=self.peer, limit=limit.flag, value=self.limits.of(limit), done=done
         )
@@ -346,7 +340,6 @@ class _HttpConnection:
                 common_name=self.common_name,
                 request_line=self._request_line(),
                 status=response.status,
-                level=self.request_level,
             )
         )
 

@@ -48,7 +48,7 @@ class TodoServer:
     ``allowance``, those of the handshake, within that (see ``ObserverFeed``); as they come where
     ``live``.
     ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in, and where a
-    certificate is optional, everyone with one. ``observer`` is told what the server does.
+    certificate is optional, everyone with one. ``hooks`` are told what the server does.
     ``clock`` gives Unix time in seconds.
 
     OpenSSL judges a certificate in a full handshake only: one that has expired since comes in by
@@ -67,7 +67,7 @@ class TodoServer:
         policy: Policy | None = None,
         allowance: Allowance | None = None,
         live: bool = False,
-        observer: ServerHooks | None = None,
+        hooks: ServerHooks | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         context = context or server_context(tls)
@@ -78,9 +78,9 @@ class TodoServer:
         self._allowance = allowance
         self._live = live
         self._clock = clock
-        self._observer = observer
+        self._hooks = hooks
         self._stopping = False
-        watched = sink is not None or observer is not None
+        watched = sink is not None or hooks is not None
         self._key_log = KeyLogSource(context) if watched else None
         default = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
         self._store = store or MemoryStore()
@@ -90,7 +90,7 @@ class TodoServer:
             self._converse,
             limits=self._limits,
             watch=self._watch if watched else None,
-            observer=observer,
+            hooks=hooks,
         )
 
     def renew(self, context: ssl.SSLContext) -> None:
@@ -129,8 +129,8 @@ class TodoServer:
 
     def _watch(self, peer: str) -> ObserverFeed:
         sinks = [self._sink(peer)] if self._sink else []
-        if self._observer is not None:
-            sinks.append(self._observer.handshake_sink())
+        if self._hooks is not None:
+            sinks.append(self._hooks.handshake_sink())
         sink = sinks[0] if len(sinks) == 1 else in_turn(*sinks)
         return ObserverFeed(
             Endpoint.SERVER,
@@ -157,7 +157,7 @@ class TodoServer:
             app=self._app_for(client, surplus=visit.surplus),
             limits=self._surplus_limits if visit.surplus else self._limits,
             closing=visit.closing,
-            observer=self._observer,
+            hooks=self._hooks,
         )
 
     def _app_for(self, client: ClientIdentity | None, *, surplus: bool) -> App:

@@ -83,13 +83,13 @@ class Listener:
         *,
         limits: Limits,
         watch: WatchFactory | None = None,
-        observer: LimitHooks | None = None,
+        hooks: LimitHooks | None = None,
     ) -> None:
         self._context = context
         self._converse = converse
         self._limits = limits
         self._watch = watch
-        self._observer = observer
+        self._hooks = hooks
         self._slots = ConnectionSlots(limits)
         self._closing = ShutdownSignal()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -239,8 +239,8 @@ class Listener:
             await stream.close(_NO_LINGER if connection.evicted else linger)
 
     def _struck(self, limit: Limit, peer: str, done: str) -> None:
-        if self._observer is not None:
-            self._observer.limit_struck(limit)
+        if self._hooks is not None:
+            self._hooks.limit_struck(limit)
         entry = log_entries.limit_struck(
             peer=peer, limit=limit.flag, value=self._limits.of(limit), done=done
         )

@@ -257,7 +257,7 @@ def _todo_server(
             policy=settings.policy,
             allowance=None if share is None else Allowance(share),
             live=share is None,
-            observer=metrics,
+            hooks=metrics,
         )
     except OSError as error:  # the files were found in order just now
         raise CannotServe(f"TLS cannot be set up: {error}; try again") from error

@@ -91,7 +91,7 @@ async def monitored(
         limits=limits,
         store=store,
         allowance=Allowance(share),
-        observer=metrics,
+        hooks=metrics,
     )
     metrics.watch(connections=lambda: server.connections, tasks=lambda: len(asyncio.all_tasks()))
     loaded = ServerFiles(directory=certs).load(now=datetime.now(timezone.utc))
