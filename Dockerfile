@@ -1,7 +1,7 @@
 # The package as a wheel, so that no folder of the image holds a second copy of it.
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY lab ./lab
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel .
 

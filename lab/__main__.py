@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import lab
 from lab.cli.command_line import did_you_mean
-from lab.cli.run import refuse, run
+from lab.cli.run import refuse, run, say
 
 DOORS = {
     "certs": "make the certificates: a CA, a server, a client; inspect and issue more",
@@ -32,13 +32,15 @@ def main(argv: Sequence[str], *, prog: str = _NAME) -> int:
         command = importlib.import_module(f"lab.{word}")
         return int(command.main(argv[1:], prog=f"{prog} {word}"))
     if word == "--version":
-        print(
-            f"{_NAME} {lab.__version__} (Python {platform.python_version()}, {ssl.OPENSSL_VERSION})"
-        )
+        python = platform.python_version()
+        say([f"{_NAME} {lab.__version__} (Python {python}, {ssl.OPENSSL_VERSION})"])
         return 0
-    if not argv or word in _FLAGS:
-        print("\n".join(_help(prog)), file=sys.stdout if argv else sys.stderr)
-        return 0 if argv else 2
+    if word in _FLAGS:
+        say(_help(prog))
+        return 0
+    if not argv:
+        print("\n".join(_help(prog)), file=sys.stderr)
+        return 2
     kind = "option" if word.startswith("-") else "command"
     near = did_you_mean(word, (*DOORS, *_FLAGS))
     return refuse(_NAME, f"there is no {kind} {shlex.quote(word)}{near}; see {prog} --help")

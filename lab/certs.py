@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab.cli import certs_inspect, certs_issue
 from lab.cli.command_line import CommandLine, Example, did_you_mean
-from lab.cli.run import refuse, run, say
+from lab.cli.run import output, refuse, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import (
     DEFAULT_DIRECTORY,
@@ -136,7 +136,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.certs"
         return 130
     paths = SetPaths(directory=options.dir)
     say([f"Wrote {len(paths.files())} files to {paths.directory}:", ""])
-    print_table(SET_HEADERS, set_rows(paths, written), sys.stdout)
+    with output() as file:
+        print_table(SET_HEADERS, set_rows(paths, written), file)
     say(["", "Verified: read back; server and client shook hands in TLS 1.2 and in TLS 1.3."])
     say(["Keep secret: " + ", ".join(path.name for path in paths.secret_files()) + "."])
     if plan.pfx_password == DEFAULT_PFX_PASSWORD:

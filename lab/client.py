@@ -82,8 +82,8 @@ EXAMPLES = (
 
 
 def parser(prog: str = "python -m lab.client") -> CommandLine:
-    """The command line."""
-    made = CommandLine(
+    """Return the command line."""
+    command_line = CommandLine(
         door=DOOR,
         prog=prog,
         operands="[HOST:PORT]",
@@ -92,39 +92,39 @@ def parser(prog: str = "python -m lab.client") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
-    made.add_argument("server", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
-    made.add_argument(
+    command_line.add_argument("server", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
+    command_line.add_argument(
         "--certs",
         type=Path,
         default=DEFAULT_DIRECTORY,
         metavar="DIR",
         help="the folder of client.crt, client.key and ca.crt (default: %(default)s)",
     )
-    who = made.add_mutually_exclusive_group()
+    who = command_line.add_mutually_exclusive_group()
     who.add_argument("--cert", type=Path, metavar="FILE", help=CERT_HELP)
     who.add_argument(
         "--no-cert", action="store_true", help="the negative test: present no certificate"
     )
-    made.add_argument("--key", type=Path, metavar="FILE", help=KEY_HELP)
-    made.add_argument(
+    command_line.add_argument("--key", type=Path, metavar="FILE", help=KEY_HELP)
+    command_line.add_argument(
         "--ca",
         type=Path,
         metavar="FILE",
         help="CA file (PEM) to verify the server with (default: ca.crt in --certs)",
     )
-    _add_requests(made)
-    return made
+    _add_requests(command_line)
+    return command_line
 
 
-def _add_requests(made: CommandLine) -> None:
-    made.add_argument(
+def _add_requests(command_line: CommandLine) -> None:
+    command_line.add_argument(
         "--task",
         type=plain_text,
         default=DEFAULT_TASK,
         metavar="TEXT",
         help="the task of the item to create (default: %(default)s)",
     )
-    version = made.add_mutually_exclusive_group()
+    version = command_line.add_mutually_exclusive_group()
     for name in TlsVersion:
         version.add_argument(
             f"--tls{name.value}",
@@ -133,7 +133,7 @@ def _add_requests(made: CommandLine) -> None:
             const=name,
             help=f"TLS {name.value} only (default: the highest that both have)",
         )
-    made.add_argument(
+    command_line.add_argument(
         "--timeout",
         type=seconds,
         default=10.0,
@@ -143,7 +143,7 @@ def _add_requests(made: CommandLine) -> None:
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.client") -> int:
-    """Run it; returns the exit code."""
+    """Run the command; return its exit code."""
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     named = options.server
     try:
@@ -213,11 +213,9 @@ async def _negative(target: Target, context: ssl.SSLContext, limit: float) -> in
     if attempt.response is not None:
         say(client_text.admitted(attempt.response.status, attempt.response.body))
         return 1
-    if attempt.admission is Admission.UNTOLD:
+    if attempt.admission is Admission.UNKNOWN:
         return refuse(DOOR, f"inconclusive: {target.authority}: {attempt.error}")
-    how = client_text.moment(
-        attempt.alert, attempt.version, handshake_returned=attempt.handshake_returned
-    )
+    how = client_text.moment(attempt.outcome, attempt.version)
     say(client_text.refused(attempt.error, how))
     return 0
 

@@ -24,7 +24,7 @@ from lab.api import (
 from lab.api.lab_errors import library_errors
 from lab.cli.command_line import CommandLine, Example, plain_text
 from lab.cli.identity_options import ADDRESS_HELP
-from lab.cli.run import complete, refuse, refuse_os_error, run, say
+from lab.cli.run import complete, output, refuse, refuse_os_error, run, say
 from lab.pki.files import pem
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
 from lab.show.documents.junit import junit
@@ -77,8 +77,8 @@ EXAMPLES = (
 
 
 def parser(prog: str = "python -m lab.probe") -> CommandLine:
-    """The command line."""
-    made = CommandLine(
+    """Return the command line."""
+    command_line = CommandLine(
         door=DOOR,
         prog=prog,
         operands="[HOST:PORT]",
@@ -88,10 +88,10 @@ def parser(prog: str = "python -m lab.probe") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
-    made.add_argument("target", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
-    _add_server(made)
-    _add_extent(made)
-    add = made.add_argument
+    command_line.add_argument("target", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
+    _add_server(command_line)
+    _add_extent(command_line)
+    add = command_line.add_argument
     add(
         "--json",
         type=Path,
@@ -105,11 +105,11 @@ def parser(prog: str = "python -m lab.probe") -> CommandLine:
         metavar="NAME",
         help="show one scenario: its traces, the cause, the fix, and an openssl command",
     )
-    return made
+    return command_line
 
 
-def _add_server(made: CommandLine) -> None:
-    add = made.add_argument
+def _add_server(command_line: CommandLine) -> None:
+    add = command_line.add_argument
     ca, key = LAB.certificate(Role.CA), LAB.key(Role.CA)
     add(
         "--ca-cert",
@@ -125,7 +125,7 @@ def _add_server(made: CommandLine) -> None:
         metavar="FILE",
         help="file with the password of --ca-key (default: ask, on a terminal)",
     )
-    trust = made.add_mutually_exclusive_group()
+    trust = command_line.add_mutually_exclusive_group()
     trust.add_argument(
         "--server-ca",
         type=Path,
@@ -155,9 +155,9 @@ def _add_server(made: CommandLine) -> None:
     )
 
 
-def _add_extent(made: CommandLine) -> None:
-    add = made.add_argument
-    which = made.add_mutually_exclusive_group()
+def _add_extent(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    which = command_line.add_mutually_exclusive_group()
     which.add_argument(
         "--only", type=_names, default=[], metavar="NAME,...", help="these scenarios only"
     )
@@ -190,10 +190,11 @@ def _count(text: str) -> int:
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe") -> int:
-    """Run it; returns the exit code."""
+    """Run the command; return its exit code."""
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     if options.list:
-        print_list(list_scenarios(), sys.stdout)
+        with output() as file:
+            print_list(list_scenarios(), file)
         return 0
     if problem := _misfit(options):
         return refuse(DOOR, problem)
@@ -241,7 +242,8 @@ def _run(options: argparse.Namespace) -> int:
     }
     if options.explain:
         explanation = complete(explain_scenario_async(options.explain, options.target, **server))
-        print_explanation(explanation.scenario, explanation.traces, sys.stdout)
+        with output() as file:
+            print_explanation(explanation.scenario, explanation.traces, file)
         return 0
     with progress(sys.stderr) as begin:
         probing = probe_server_async(
@@ -283,8 +285,8 @@ def _report(report: Report, options: argparse.Namespace) -> None:
     if options.json == STDOUT:
         say([json.dumps(probe_document(report), indent=2)])
     else:
-        say([])
-        print_report(report, sys.stdout)
+        with output() as file:
+            print_report(report, file)
     if options.json and options.json != STDOUT:
         text = json.dumps(probe_document(report), indent=2) + "\n"
         options.json.write_text(text, encoding="utf-8")

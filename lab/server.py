@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import sys
@@ -11,13 +12,14 @@ from datetime import datetime, timezone
 
 from lab.cli.command_line import port_number
 from lab.cli.identity_options import named_folder
-from lab.cli.log_output import stderr_handler
+from lab.cli.log_output import logging_to_stderr
 from lab.cli.run import refuse, run
 from lab.cli.server_options import limits_of, parser
 from lab.diagnosis.outcome import OutcomeJudge
 from lab.http import log_entries
 from lab.pki.errors import PkiError
 from lab.pki.files.set_writing import ensure_set
+from lab.serving import server_log_entries
 from lab.serving.process import CannotServe, Serving, runner, serve
 from lab.serving.server_files import ServerFiles
 from lab.show.text.handshake_log import StageLog
@@ -40,10 +42,10 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.server
         return refuse(DOOR, "--host is empty; name an address, 0.0.0.0 for all of IPv4")
     if options.min_tls > options.max_tls:
         return refuse(DOOR, f"--min-tls {options.min_tls} is above --max-tls {options.max_tls}")
-    log_to_stderr(options.log_format, verbose=options.verbose)
     try:
         run_loop = runner(options.loop)
-        run_loop(serve(serving(options)))
+        with server_log(options.log_format, verbose=options.verbose):
+            run_loop(serve(serving(options)))
     except (NotAName, PkiError, CannotServe) as error:
         return refuse(DOOR, str(error))
     except KeyboardInterrupt:  # before the handlers were in place
@@ -51,17 +53,17 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.server
     return 0
 
 
-def log_to_stderr(log_format: str, *, verbose: bool) -> None:
-    """Let the journal, and all else that is logged, come out on stderr."""
-    handler = stderr_handler(
-        lambda count: log_entries.record_of(log_entries.lines_dropped(count=count))
-    )
-    handler.setFormatter(_formatter(log_format))
+def server_log(log_format: str, *, verbose: bool) -> contextlib.AbstractContextManager[None]:
+    """Return a block inside which the server's log, and all else that is logged, is on stderr."""
     # What no line of ours shows need not be looked up for each.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    # The root, so that what asyncio has to say comes in the same form.
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     log_entries.LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
+    return logging_to_stderr(
+        _formatter(log_format),
+        lambda count, reason: log_entries.record_of(
+            server_log_entries.lines_dropped(count=count, reason=reason)
+        ),
+    )
 
 
 def _formatter(log_format: str) -> logging.Formatter:

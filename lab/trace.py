@@ -25,7 +25,7 @@ from lab.api import (
 )
 from lab.cli.command_line import CommandLine, Example, seconds
 from lab.cli.identity_options import ADDRESS_HELP, CERT_HELP, KEY_HELP, identity_of
-from lab.cli.run import complete, refuse, run, say
+from lab.cli.run import complete, output, refuse, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.show.documents.trace_json import document
@@ -64,8 +64,8 @@ EXAMPLES = (
 
 
 def parser(prog: str = "python -m lab.trace") -> CommandLine:
-    """The command line."""
-    made = CommandLine(
+    """Return the command line."""
+    command_line = CommandLine(
         door=DOOR,
         prog=prog,
         operands="[HOST:PORT]",
@@ -74,52 +74,54 @@ def parser(prog: str = "python -m lab.trace") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
-    made.add_argument("target", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
+    command_line.add_argument("target", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
     for version in TlsVersion:
-        made.add_argument(
+        command_line.add_argument(
             f"--tls{version.value}",
             dest="versions",
             action="append_const",
             const=version.value,
             help=f"trace TLS {version.value} (default: both versions, and compare them)",
         )
-    _add_certificates(made)
-    _add_requests(made)
-    return made
+    _add_certificates(command_line)
+    _add_requests(command_line)
+    return command_line
 
 
-def _add_requests(made: CommandLine) -> None:
-    made.add_argument(
+def _add_requests(command_line: CommandLine) -> None:
+    command_line.add_argument(
         "--sni",
         metavar="NAME",
         help="the name to ask for and to find in the server's certificate (default: HOST)",
     )
-    made.add_argument("--alpn", metavar="LIST", help="protocols to offer, such as h2,http/1.1")
-    made.add_argument(
+    command_line.add_argument(
+        "--alpn", metavar="LIST", help="protocols to offer, such as h2,http/1.1"
+    )
+    command_line.add_argument(
         "--request",
         metavar="PATH",
         help="what to GET after the handshake (default: the path of the URL, else /; of the lab's "
         "own server: /todo)",
     )
-    made.add_argument(
+    command_line.add_argument(
         "--write-first",
         action="store_true",
         help="send the request without waiting for what the server has to say first; a client "
         "that does so may lose the alert",
     )
-    made.add_argument(
+    command_line.add_argument(
         "--json",
         action="store_true",
         help="print one JSON document, as lab/show/documents/trace.schema.json describes it",
     )
-    made.add_argument(
+    command_line.add_argument(
         "--keylog",
         type=Path,
         metavar="FILE",
         help="append the TLS secrets to FILE, for Wireshark (default: on Linux they stay in "
         "memory)",
     )
-    made.add_argument(
+    command_line.add_argument(
         "--timeout",
         type=seconds,
         default=10.0,
@@ -128,16 +130,16 @@ def _add_requests(made: CommandLine) -> None:
     )
 
 
-def _add_certificates(made: CommandLine) -> None:
-    who = made.add_mutually_exclusive_group()
+def _add_certificates(command_line: CommandLine) -> None:
+    who = command_line.add_mutually_exclusive_group()
     who.add_argument("--cert", type=Path, metavar="FILE", help=CERT_HELP)
     who.add_argument(
         "--with-cert",
         action="store_true",
         help="present the lab's client certificate, certs/client.crt (default: none)",
     )
-    made.add_argument("--key", type=Path, metavar="FILE", help=KEY_HELP)
-    trust = made.add_mutually_exclusive_group()
+    command_line.add_argument("--key", type=Path, metavar="FILE", help=KEY_HELP)
+    trust = command_line.add_mutually_exclusive_group()
     trust.add_argument(
         "--ca",
         type=Path,
@@ -162,7 +164,7 @@ class _Subject:
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.trace") -> int:
-    """Run it; returns the exit code."""
+    """Run the command; return its exit code."""
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     try:
         subject = _subject(options.target)
@@ -233,11 +235,12 @@ def _report(traces: Sequence[Trace], *, as_json: bool) -> None:
     if as_json:
         say([json.dumps(document(traces), indent=2)])
         return
-    for trace in traces:
-        print_trace(trace, sys.stdout)
-        print()
-    if len(traces) > 1:
-        print_comparison(traces, sys.stdout)
+    with output() as file:
+        for trace in traces:
+            print_trace(trace, file)
+            print(file=file)
+        if len(traces) > 1:
+            print_comparison(traces, file)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from lab.pki.files.identity_files import load_identity
 from lab.probe import main
 from lab.probing.scenarios.catalogue_order import SCENARIOS
+from lab.show.documents.schemas import SCHEMA_VERSION, schema_of
 from lab.stream.contexts import TlsVersion
 from tests.support.doors import (
     PATIENCE,
@@ -82,6 +84,8 @@ def test_the_table_has_every_scenario_in_both_versions(whole: tuple[Done, Path])
 
 def test_the_document(whole: tuple[Done, Path]) -> None:
     found: dict[str, Any] = json.loads((whole[1] / "probe.json").read_text("utf-8"))
+    jsonschema.validate(found, schema_of("probe"))
+    assert found["schema_version"] == SCHEMA_VERSION
     assert found["passed"] is True
     assert found["connections"] >= 2 * len(SCENARIOS)
     keys = {(each["scenario"], each["version"]) for each in found["findings"]}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.api import LabError, inspect_files
 from lab.cli.command_line import CommandLine, Example, plain_text
-from lab.cli.run import refuse
+from lab.cli.run import output, refuse
 from lab.inspecting.results import TlsRole
 from lab.pki.files.file_contents import AskPassword
 from lab.show.text.inspection_text import print_inspection
@@ -34,8 +34,8 @@ EXAMPLES = (
 
 
 def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
-    """The command line."""
-    made = CommandLine(
+    """Return the command line."""
+    command_line = CommandLine(
         door=DOOR,
         prog=prog,
         operands="FILE ...",
@@ -45,26 +45,26 @@ def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
-    made.add_argument(
+    command_line.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="a file of any of these kinds"
     )
-    made.add_argument(
+    command_line.add_argument(
         "--as",
         dest="role",
         choices=[role.value for role in TlsRole],
         help="what the certificates are meant for (default: whatever they are fit for)",
     )
-    made.add_argument(
+    command_line.add_argument(
         "--password",
         type=plain_text,
         metavar="TEXT",
         help="the password of PKCS#12 files and encrypted keys (default: ask, on a terminal)",
     )
-    return made
+    return command_line
 
 
 def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> int:
-    """Run it; returns the exit code."""
+    """Run the command; return its exit code."""
     options = parser(prog).read(argv)
     try:
         inspection = inspect_files(
@@ -74,7 +74,8 @@ def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> i
         return refuse(DOOR, str(error))
     except KeyboardInterrupt:
         return 130
-    print_inspection(inspection, sys.stdout)
+    with output() as file:
+        print_inspection(inspection, file)
     return 1 if any(inspection.problems()) else 0
 
 

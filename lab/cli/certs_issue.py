@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from lab.cli.command_line import CommandLine, Example
 from lab.cli.identity_options import named_folder
-from lab.cli.run import refuse, say
+from lab.cli.run import output, refuse, say
 from lab.pki.alternative_names import alternative_name
 from lab.pki.catalogue import Recipe
 from lab.pki.errors import PkiError
@@ -158,7 +157,8 @@ def _issue(options: argparse.Namespace) -> None:
     )
     say([f"Wrote {len(paths.existing())} files to {paths.directory}:", ""])
     cells = (paths.certificate.name, *row(identity.certificate))
-    print_table(SET_HEADERS, [cells], sys.stdout)
+    with output() as file:
+        print_table(SET_HEADERS, [cells], file)
     say(["", *_remarks(scenario, plan, paths, identity)])
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from lab.cli.run import refuse
+from lab.cli.run import refuse, say
 
 WIDTH = 79
 _UNRECOGNIZED = "unrecognized arguments: "
@@ -64,6 +64,10 @@ class CommandLine(argparse.ArgumentParser):
         """Parse ``words``; an error is one line on stderr and exit code 2."""
         self._words = words
         return self.parse_args(words)
+
+    def print_help(self, file: object = None) -> None:
+        """Print the help on stdout. Raises OutputError."""
+        say([self.format_help().rstrip()])
 
     def error(self, message: str) -> NoReturn:
         """End with code 2: one line says what is wrong, and which option was perhaps meant."""

@@ -1,9 +1,9 @@
 """What all doors share: how they speak on stdout, how they refuse, and how they end.
 
-Rules: whatever keeps stdout from being written to ends a door here, and nowhere else; so no door
-takes it for an error of a file or a socket of its own. A signal to end becomes an exception, or on
-an event loop a cancellation, so that what was made for the time being (folders with keys in them)
-goes with its block.
+Rules: what is printed is printed inside ``output``, so that no door takes an error of stdout for
+one of a file or a socket of its own. A signal to end becomes an exception, or on an event loop a
+cancellation, so that what was made for the time being (folders with keys in them) goes with its
+block.
 
 This module must not know what any door does.
 """
@@ -11,11 +11,12 @@ This module must not know what any door does.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from types import FrameType
 from typing import Any, NoReturn, TextIO, TypeVar
 
@@ -38,28 +39,12 @@ class Ended(SystemExit):
         super().__init__(_BY_SIGNAL + number)
 
 
-class _Unsaid(Exception):
+class OutputError(Exception):
     """Stdout cannot be written to. It is no OSError, lest a door take it for one of its own."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or str(error))
         self.reader_gone = isinstance(error, BrokenPipeError)
-
-
-class _Stdout(io.TextIOWrapper):
-    """Stdout whose errors are told apart from all others."""
-
-    def write(self, text: str) -> int:
-        try:
-            return super().write(text)
-        except OSError as error:
-            raise _Unsaid(error) from error
-
-    def flush(self) -> None:
-        try:
-            super().flush()
-        except OSError as error:
-            raise _Unsaid(error) from error
 
 
 def run(main: Callable[[], int], door: str) -> int:
@@ -68,52 +53,41 @@ def run(main: Callable[[], int], door: str) -> int:
     Output that cannot be written for another reason is refused in the name of ``door``. SIGTERM,
     and SIGHUP where nobody wants it ignored, raise Ended in ``main``.
     """
-    _open_what_is_closed()
+    _prepare_standard_files()
     _end_in_order()
-    _own_stdout()
     try:
-        try:
-            code = main()
-        except SystemExit:  # argparse has shown its help, or a signal came
-            sys.stdout.flush()
-            raise
-        sys.stdout.flush()
-    except _Unsaid as unsaid:
+        return main()
+    except OutputError as error:
         _give_up(sys.stdout)
-        if unsaid.reader_gone:
+        if error.reader_gone:
             return _READER_GONE
-        return refuse(door, f"the output cannot be written: {unsaid}; send it somewhere else")
-    return code
+        return refuse(door, f"the output cannot be written: {error}; send it somewhere else")
 
 
-def _open_what_is_closed() -> None:
-    """Let stdin, stdout and stderr be there, if only as a place where nothing comes or goes.
-
-    What is opened next would get the number of one that is closed, and be written to in its stead.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            # The system gives the lowest number that is free, and those below are taken.
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+def _prepare_standard_files() -> None:
+    """Have files for all three, and escapes for characters that their encoding lacks."""
     # Python has None for what was closed before it came.
-    if sys.stdin is None:
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the end
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 - until the end
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for file in (sys.stdout, sys.stderr):
+        if isinstance(file, io.TextIOWrapper):
+            file.reconfigure(errors="backslashreplace")
 
 
-def _own_stdout() -> None:
-    out = sys.stdout
-    if isinstance(out, io.TextIOWrapper):
-        encoding, errors = out.encoding, "backslashreplace"  # help has letters that it may lack
-        by_line, at_once = out.line_buffering, out.write_through
-        sys.stdout = _Stdout(
-            out.detach(), encoding, errors, line_buffering=by_line, write_through=at_once
-        )
+@contextlib.contextmanager
+def output() -> Iterator[TextIO]:
+    """Stdout, to be printed to inside the block. Raises OutputError."""
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except OSError as error:
+        raise OutputError(error) from error
+    except SystemExit as error:
+        if isinstance(error, Ended):
+            raise
+        # rich ends the process where the reader of its output has gone.
+        raise OutputError(BrokenPipeError()) from error
 
 
 def _end_in_order() -> None:
@@ -173,19 +147,14 @@ def _give_up(stream: TextIO) -> None:
 
 
 def say(lines: Iterable[str]) -> None:
-    """Print lines at once, whatever the terminal's encoding lacks written as escapes."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    for line in lines:
-        print(line, flush=True)
+    """Print lines at once. Raises OutputError."""
+    with output() as file:
+        for line in lines:
+            print(line, file=file, flush=True)
 
 
 def refuse(door: str, message: str) -> int:
     """Print one line on stderr that says what is wrong; return the exit code for it."""
-    if sys.stderr is None:  # for which print would take stdout
-        return CANNOT
-    if isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr.reconfigure(errors="backslashreplace")
     try:
         print(f"{door}: {printable(message)}", file=sys.stderr, flush=True)
     except OSError:

@@ -114,8 +114,10 @@ def _causes(view: _View) -> Iterator[Cause]:
         suspected = likely_problems(view.case(Endpoint.CLIENT)) if summary.client_chain else []
         yield from accepted.accepted(view.events, summary, outcome, suspected)
     elif outcome.signal is Signal.HTTP_STATUS:
-        if summary.client_chain:
-            yield from _visible(view, Endpoint.CLIENT, f"HTTP answered {outcome.http_status}")
+        case, status = view.case(Endpoint.CLIENT), f"HTTP answered {outcome.http_status}"
+        for likely in likely_problems(case) if summary.client_chain else []:
+            if _is_visible(likely, case):
+                yield _of(likely, case.sender, status)
         yield accepted.refused_by_http(summary, outcome)
     elif outcome.result is Result.FAILED:
         cause = failure(view.events, summary, outcome)
@@ -131,8 +133,8 @@ def _causes(view: _View) -> Iterator[Cause]:
 
 
 def _unknown(outcome: Outcome) -> Cause:
-    ended = outcome.by and outcome.signal
-    seen = what_was_seen(outcome) if ended else "no end of the connection was observed"
+    nothing = "no end of the connection was observed"
+    seen = what_was_seen(outcome) if outcome.by else nothing
     return Cause(
         code="unknown",
         summary="inconclusive: what was observed does not show why the connection ended",
@@ -166,14 +168,14 @@ def _certificate_refused(view: _View, seen: str) -> Iterator[Cause]:
     case = view.case(Endpoint.CLIENT)
     watched = view.outcome.server_handshake_returned is not None
     found = likely_problems(case)
-    if case.verdict is None and view.alert is None:
-        # Silence speaks for nothing; only what shows comes before saying so.
-        yield from _visible(view, Endpoint.CLIENT, seen)
-        yield _unexplained(view, seen)
-        yield from (_of(each, case.sender, seen) for each in found)
-    elif case.verdict is None and (watched or view.alert in _PROTOCOL):
-        yield from _visible(view, Endpoint.CLIENT, seen)
-        yield _protocol_failure(view, seen, view.summary.server_failure)
+    unheard = watched or view.alert is None or view.alert in _PROTOCOL
+    if case.verdict is None and unheard:
+        # Only what shows: neither silence nor such an alert speaks of a certificate.
+        yield from (_of(likely, case.sender, seen) for likely in found if _is_visible(likely, case))
+        if view.alert is None:
+            yield _unexplained(view, seen)
+        else:
+            yield _protocol_failure(view, seen, view.summary.server_failure)
     else:
         yield from _about_certificate(case, found, seen)
     unproved = (Alert.DECRYPT_ERROR, Alert.HANDSHAKE_FAILURE)
@@ -181,26 +183,24 @@ def _certificate_refused(view: _View, seen: str) -> Iterator[Cause]:
         yield _unproved(seen)
 
 
-def _visible(view: _View, owner: Endpoint, seen: str) -> Iterator[Cause]:
-    """What the certificates themselves show, and names that do not match."""
-    case = view.case(owner)
-    for each in likely_problems(case):
-        if each.basis is Basis.SHOWN or (each.basis is Basis.AMBIGUOUS and case.authorities):
-            yield _of(each, owner, seen)
+def _is_visible(likely: LikelyProblem, case: ReceivedChain) -> bool:
+    """Return whether the certificates themselves show it, or names that do not match."""
+    by_name = likely.basis is Basis.AMBIGUOUS and bool(case.authorities)
+    return likely.basis is Basis.SHOWN or by_name
 
 
 def _unnegotiated(view: _View, seen: str) -> Iterator[Cause]:
     early = "no ServerHello or CertificateRequest was sent: client certificates are not the cause"
-    if view.alert is None:
+    if view.silent:
         yield _unexplained(view, seen)
     found = mismatches(view.summary, view.alert)
-    for each in found:
+    for mismatch in found:
         yield Cause(
-            code=each.code,
-            summary=each.summary,
-            evidence=(seen, early, each.offer),
-            reference=each.reference,
-            fix=each.fix,
+            code=mismatch.code,
+            summary=mismatch.summary,
+            evidence=(seen, early, mismatch.offer),
+            reference=mismatch.reference,
+            fix=mismatch.fix,
         )
     if not found and view.alert is not None:
         yield Cause(
@@ -249,8 +249,8 @@ def _no_fitting_certificate(summary: Evidence, seen: str) -> Cause:
 def _about_certificate(
     case: ReceivedChain, found: Sequence[LikelyProblem], seen: str
 ) -> Iterator[Cause]:
-    for each in found:
-        yield _of(each, case.sender, seen)
+    for likely in found:
+        yield _of(likely, case.sender, seen)
     if not found:
         verdict = (
             (f"the {case.sender.other.value}'s OpenSSL says: {escaped(case.verdict.reason)}",)

@@ -1,6 +1,6 @@
-"""The answers to clients whom nobody serves, whatever they ask: no place, or no valid certificate.
+"""Answers that do not depend on the request: no free connection slot, or an expired certificate.
 
-This module must not know how many places there are, nor what the time is.
+This module must not know how many connection slots there are, nor what the time is.
 """
 
 from __future__ import annotations
@@ -8,25 +8,25 @@ from __future__ import annotations
 from lab.http.message import RequestHead, Response, error_response
 
 RETRY_AFTER = (b"Retry-After", b"5")
-"""When to come back, in seconds (RFC 9110 section 10.2.3)."""
+"""When to try again, in seconds (RFC 9110 section 10.2.3)."""
 
 
-class _Refusing:
-    """Refuses every request, by its head alone."""
+class _CannedRefusal:
+    """An app that refuses every request with one answer."""
 
     def __init__(self, response: Response) -> None:
         self._response = response
 
     def refuse(self, head: RequestHead) -> Response:
-        """The one answer."""
+        """Return the one answer."""
         return self._response
 
     async def answer(self, head: RequestHead, body: bytes) -> Response:
-        """Never asked, as every request is refused."""
+        """Return the one answer, though no request gets here."""
         return self._response
 
 
-FULL = _Refusing(
+FULL = _CannedRefusal(
     error_response(
         503,
         "the server is at its connection limit; try again later",
@@ -35,7 +35,7 @@ FULL = _Refusing(
     )
 )
 
-EXPIRED = _Refusing(
+EXPIRED = _CannedRefusal(
     error_response(
         401,
         "the client certificate has expired since this TLS session was established; "

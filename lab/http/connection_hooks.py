@@ -1,4 +1,4 @@
-"""What a connection reports to whoever counts its requests and limits.
+"""What an HTTP connection reports: answered requests, and limits that were reached.
 
 Rules: reporting costs nothing where nobody listens, and never waits.
 """
@@ -17,8 +17,8 @@ class AnsweredRequest:
     """A request whose answer is ready to be sent.
 
     ``head`` is None where no valid one came, ``status`` the answer's code. ``seconds`` run from
-    the last byte of the head (so the body's way here is in them, and the answer's way there is
-    not); None where the head never came whole.
+    the last byte of the head, so that receiving the body is in them, and sending the answer is
+    not; None where the head never came whole.
     """
 
     head: RequestHead | None

@@ -10,7 +10,7 @@ This module must not know where bytes come from, nor what a request means.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from lab.http.limits import Limit, Limits
 from lab.http.message import Refused, error_response
@@ -112,75 +112,58 @@ def _check_lines(data: bytearray, part: str, checked: int, size: int) -> None:
     raise Refused(error_response(400, message))
 
 
-class BodyCutter:
-    """Takes the bytes of one request's body out of those that have come.
+def body_pieces(
+    unparsed: Unparsed, headers: Mapping[bytes, bytes], limits: Limits, *, waiting: bool
+) -> Iterator[bytes]:
+    """Take a request's body out of ``unparsed``: yield what is here of it, ``b""`` for nothing.
 
-    Raises Refused: at once where the declared length is too much (413), and from ``cut`` for
-    chunks that are too much (413), trailers that are (431), and framing that is not RFC 9112's
+    Raises Refused: at once where the declared length is too much (413), and in the course of it
+    for chunks that are too much (413), trailers that are (431), and framing that is not RFC 9112's
     (400). ``waiting`` says that the client waits for 100 (Continue) before it sends the body.
     """
+    if b"transfer-encoding" in headers:
+        return _chunked_body(unparsed, limits)
+    length = int(headers[b"content-length"])
+    if length > limits.max_body:
+        raise _too_large(limits.max_body, "", pending=0 if waiting else length - len(unparsed))
+    return _counted_bytes(unparsed, length)
 
-    def __init__(
-        self, unparsed: Unparsed, headers: Mapping[bytes, bytes], limits: Limits, *, waiting: bool
-    ) -> None:
-        self._unparsed = unparsed
-        self._limits = limits
-        self._chunked = b"transfer-encoding" in headers
-        self._in_trailers = False
-        self._framed = 0  # bytes with their chunk framing
-        self._content = self._left = 0  # bytes without it; bytes until the next line
-        if not self._chunked:
-            self._left = int(headers[b"content-length"])
-            if self._left > limits.max_body:
-                raise _too_large(
-                    f"the body is longer than {limits.max_body} bytes",
-                    pending=0 if waiting else self._left - len(unparsed),
-                )
 
-    def cut(self) -> bytes:
-        """Take out what is here, of one chunk at most; ``b""`` where nothing is."""
-        if self._left:
-            piece = self._unparsed.cut(self._left)
-            self._left -= len(piece)
-        elif self._in_trailers:
-            piece = self._cut_trailers()
-        else:
-            piece = self._cut_chunk()
-        self._framed += len(piece)
-        limit = self._limits.max_body + self._limits.max_header
-        if self._framed > limit:
-            message = f"the body is longer than {limit} bytes with its chunk framing"
-            raise _too_large(message, pending=self._limits.max_discard)
-        return piece
+def _counted_bytes(unparsed: Unparsed, count: int) -> Iterator[bytes]:
+    while count:
+        piece = unparsed.cut(count)
+        count -= len(piece)
+        yield piece
 
-    def _cut_chunk(self) -> bytes:
-        line = self._unparsed.cut_lines(_LINE_END, "chunk framing")
-        if not line:
-            return b""
+
+def _chunked_body(unparsed: Unparsed, limits: Limits) -> Iterator[bytes]:
+    content = framed = 0  # bytes without the chunk framing, and with it
+    size = 1
+    while size:
+        while not (line := unparsed.cut_lines(_LINE_END, "chunk framing")):
+            yield b""
         fields = _CHUNK_LINE.fullmatch(line)
         if fields is None:
             raise Refused(error_response(400, "a chunk of the body does not begin with its size"))
         size = int(fields[1], 16)
-        self._in_trailers = size == 0
-        if self._in_trailers:
-            return line
-        self._content += size
-        limit = self._limits.max_body
-        if self._content > limit:
-            message = f"the body is longer than {limit} bytes"
-            raise _too_large(message, pending=self._limits.max_discard)
-        data = self._unparsed.cut(size + 2)
-        self._left = size + 2 - len(data)
-        return line + data
-
-    def _cut_trailers(self) -> bytes:
-        piece = self._unparsed.cut_trailers()
-        limit = self._limits.max_header_fields
-        if piece.count(_LINE_END) > limit + 1:
-            message = f"there are more than {limit} trailer fields"
-            raise Refused(error_response(431, message), limit=Limit.MAX_HEADER_FIELDS)
-        return piece
+        content += size
+        framed += len(line) + size
+        if content > limits.max_body:
+            raise _too_large(limits.max_body, "", pending=limits.max_discard)
+        if framed > (most := limits.max_body + limits.max_header):
+            raise _too_large(most, " with its chunk framing", pending=limits.max_discard)
+        end = size + 2 if size else 0  # the last chunk has no data, and no line end of its own
+        data = unparsed.cut(end)
+        yield line + data
+        yield from _counted_bytes(unparsed, end - len(data))
+    while not (trailers := unparsed.cut_trailers()):
+        yield b""
+    if trailers.count(_LINE_END) > limits.max_header_fields + 1:
+        message = f"there are more than {limits.max_header_fields} trailer fields"
+        raise Refused(error_response(431, message), limit=Limit.MAX_HEADER_FIELDS)
+    yield trailers
 
 
-def _too_large(message: str, *, pending: int) -> Refused:
+def _too_large(limit: int, how: str, *, pending: int) -> Refused:
+    message = f"the body is longer than {limit} bytes{how}"
     return Refused(error_response(413, message), pending=pending, limit=Limit.MAX_BODY)

@@ -1,8 +1,7 @@
 """HTTP/1.1 messages: what a request head must be, and how an answer is written.
 
-Rules: h11 parses; what is refused on top of it names the section that asks for it. A message is
-bytes or a value here, never a stream: nothing waits. Every refusal is a ``Refused`` with the
-answer that it draws, and all errors have one shape.
+Rules: h11 parses and writes; what is refused on top of it names the section that asks for it.
+Nothing waits here. Every refusal is a ``Refused`` with its answer, and all errors have one shape.
 
 This module must not know connections, time-outs or routes.
 """
@@ -49,6 +48,7 @@ _COPIED = 65536  # bytes of content that are copied, to travel in one write with
 _SHOWN = 200  # characters of a peer's text in an error message
 _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w.:%~-]+\])(?::\d*)?", re.ASCII)
 _ABSOLUTE = re.compile(r"https?://[^/?#]+(?P<path>/[^?]*)?(?:\?.*)?", re.IGNORECASE)
+_END = h11.EndOfMessage()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False)
 
 
@@ -56,22 +56,15 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False)
 class RequestHead:
     """A request without its body, valid by RFC 9112.
 
-    ``target`` is as sent, ``path`` the target's path without query, still percent-encoded, or
-    ``*`` (RFC 9112 section 3.2.4). ``version`` is ``1.0`` or ``1.1``. ``headers`` have lower-case
-    names; the values of a repeated field are joined by ``, `` (RFC 9110 section 5.3).
+    ``path`` is the target's path without query, still percent-encoded, or ``*`` (RFC 9112 section
+    3.2.4). ``headers`` have lower-case names; the values of a repeated field are joined by ``, ``
+    (RFC 9110 section 5.3).
     """
 
     method: str
-    target: str
     path: str
-    version: str
     headers: Mapping[bytes, bytes]
     client: ClientIdentity | None
-
-    @property
-    def is_head(self) -> bool:
-        """Whether the answer must come without its body (RFC 9110 section 9.3.2)."""
-        return self.method == "HEAD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +85,7 @@ class Response:
 
 
 def json_bytes(value: object) -> bytes:
-    """A JSON document, indented by two, in UTF-8."""
+    """Return a JSON document, indented by two, in UTF-8."""
     return _ENCODER.encode(value).encode()
 
 
@@ -104,7 +97,7 @@ def error_response(
     headers: tuple[tuple[bytes, bytes], ...] = (),
     last: bool = False,
 ) -> Response:
-    """An error, in the one shape that all of them have.
+    """Return an error, in the one shape that all of them have.
 
     ``error`` is the status code's name in snake case, ``field`` the part of the request that is
     at fault, where it is one, and ``message`` a sentence for a person.
@@ -115,10 +108,10 @@ def error_response(
 
 
 class Refused(Exception):
-    """A request is answered without more ado, and its connection ends.
+    """A request is answered at once, and its connection ends.
 
-    ``pending`` counts the bytes of its body that the client may still be sending, ``limit`` is the
-    one that it struck, if that is why.
+    ``pending`` counts the bytes of its body that the client may still be sending; ``limit`` is the
+    one that it met, if that is why.
     """
 
     def __init__(self, response: Response, *, pending: int = 0, limit: Limit | None = None) -> None:
@@ -145,8 +138,11 @@ def next_event(
         ) from None
 
 
-def head_of(request: h11.Request, client: ClientIdentity | None) -> RequestHead:
-    """A head for the app; refuses what h11 lets pass and this server does not serve."""
+def head_of(request: h11.Request, client: ClientIdentity | None, *, max_fields: int) -> RequestHead:
+    """Return a head for the app; refuse what h11 lets pass and this server does not serve."""
+    if len(request.headers) > max_fields:
+        response = error_response(431, f"the request has more than {max_fields} header fields")
+        raise Refused(response, limit=Limit.MAX_HEADER_FIELDS)
     version = request.http_version
     if version[:2] != b"1.":
         raise Refused(error_response(505, "only HTTP/1.0 and HTTP/1.1 are supported"))
@@ -164,19 +160,16 @@ def head_of(request: h11.Request, client: ClientIdentity | None) -> RequestHead:
     expectation = headers.get(b"expect", b"100-continue")
     if expectation.lower() != b"100-continue" and version != b"1.0":
         raise Refused(error_response(417, "the only supported expectation is 100-continue"))
-    target = request.target.decode("ascii")
     return RequestHead(
         method=request.method.decode("ascii"),
-        target=target,
-        path=_path(target),
-        version="1.0" if version == b"1.0" else "1.1",
+        path=_path(request.target.decode("ascii")),
         headers=headers,
         client=client,
     )
 
 
 def _path(target: str) -> str:
-    """The path of a request target in origin, absolute or asterisk form (RFC 9112 section 3.2)."""
+    """Return the path of a target in origin, absolute or asterisk form (RFC 9112 section 3.2)."""
     if target.startswith("/"):
         return target.partition("?")[0]
     if target == "*":
@@ -187,9 +180,25 @@ def _path(target: str) -> str:
     return match["path"] or "/"
 
 
-@lru_cache(maxsize=1)
-def _date(second: int) -> bytes:
-    return formatdate(second, usegmt=True).encode("ascii")
+@lru_cache(maxsize=128)
+def _status_and_headers(
+    status: int,
+    media_type: bytes,
+    length: int,
+    headers: tuple[tuple[bytes, bytes], ...],
+    keep: bool,
+    second: int,
+) -> h11.Response:
+    """Return what is in front of a response's content; much of it repeats within a second."""
+    date = formatdate(second, usegmt=True).encode("ascii")
+    fields = [(b"Date", date)]
+    if status != 204:  # RFC 9110 section 8.6: no Content-Length there
+        fields += [(b"Content-Type", media_type), (b"Content-Length", b"%d" % length)]
+    fields += headers
+    if not keep:
+        fields.append((b"Connection", b"close"))
+    reason = PHRASES[status].encode("ascii")
+    return h11.Response(status_code=status, headers=fields, reason=reason)
 
 
 def encode(
@@ -202,19 +211,16 @@ def encode(
     """
     content = (response.body, *response.rest)
     length = sum(map(len, content))
-    headers = [(b"Date", _date(int(time.time())))]
-    if response.status != 204:  # RFC 9110 section 8.6: no Content-Length there
-        headers += [
-            (b"Content-Type", response.media_type),
-            (b"Content-Length", b"%d" % length),
-        ]
-    headers += response.headers
-    if not keep:
-        headers.append((b"Connection", b"close"))
-    reason = PHRASES[response.status].encode("ascii")
-    status = h11.Response(status_code=response.status, headers=headers, reason=reason)
-    pieces = [connection.send(status)]
+    now = int(time.time())
+    pieces = [
+        connection.send(
+            _status_and_headers(
+                response.status, response.media_type, length, response.headers, keep, now
+            )
+        )
+    ]
     if not bodiless:
-        pieces += [connection.send(h11.Data(data=piece)) for piece in content]
-    connection.send(h11.EndOfMessage())  # no bytes, where the length was announced
+        parts = content if length > _COPIED else (b"".join(content),)
+        pieces += [connection.send(h11.Data(data=part)) for part in parts]
+    connection.send(_END)  # no bytes, where the length was announced
     return pieces if length > _COPIED else [b"".join(pieces)]

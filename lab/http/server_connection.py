@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import h11
 
 from lab.http import log_entries
 from lab.http.connection_hooks import AnsweredRequest, RequestHooks
-from lab.http.framing import BodyCutter, Unparsed
-from lab.http.limits import Interruption, Limit, Limits, WaitInterrupted, wait_until
+from lab.http.framing import Unparsed, body_pieces
+from lab.http.limits import Interruption, Limit, Limits, WaitInterrupted, WaitTimer
 from lab.http.message import (
     Refused,
     RequestHead,
@@ -95,81 +96,89 @@ async def serve_http(
     the app does raises out of here. ``observer`` is told of every answer; ``request_level`` is the
     level of the log line for a request.
     """
+    shortest = min(
+        limits.header_timeout,
+        limits.body_timeout,
+        limits.idle_timeout,
+        limits.write_timeout,
+        limits.discard_timeout,
+        limits.farewell_timeout,
+    )
+    timer = WaitTimer(closing=closing, tick=shortest)
     connection = _HttpConnection(
-        stream, client, peer, app, limits, closing, observer, request_level
+        stream, client, peer, app, limits, closing, timer, observer, request_level
     )
     try:
         while await connection.exchange():
             pass
     except (_Abandoned, WaitInterrupted, OSError) as error:
         connection.ended_by(error)
+    finally:
+        timer.stop()
 
 
+@dataclass(slots=True)
 class _HttpConnection:
     """One client's connection: its unparsed bytes, and the request being served."""
 
-    def __init__(
-        self,
-        stream: ByteStream,
-        client: ClientIdentity | None,
-        peer: str,
-        app: App,
-        limits: Limits,
-        closing: ShutdownSignal,
-        observer: RequestHooks | None,
-        request_level: int,
-    ) -> None:
-        self._stream = stream
-        self._client = client
-        self._common_name = client.common_name if client else None
-        self._peer = peer
-        self._app = app
-        self._limits = limits
-        self._closing = closing
-        self._observer = observer
-        self._request_level = request_level
-        self._clock = asyncio.get_running_loop().time
-        self._http = h11.Connection(h11.SERVER)
-        self._unparsed = Unparsed(limits)
-        self._raw_head = b""  # of the request in hand, once it is all here
-        self._served = False  # has had an answer
-        self._busy = False  # between a request's first byte and its answer's last
-        self._pipelined = 0  # requests in a row that did not wait for the answer before them
-        self._steps = 0  # reads and chunks of the requests so far
+    stream: ByteStream
+    client: ClientIdentity | None
+    peer: str
+    app: App
+    limits: Limits
+    closing: ShutdownSignal
+    timer: WaitTimer
+    observer: RequestHooks | None
+    request_level: int
+    http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.SERVER))
+    unparsed: Unparsed = field(init=False)
+    raw_head: bytes = b""  # of the request in hand, once it is all here
+    served: bool = False  # has had an answer
+    busy: bool = False  # between a request's first byte and its answer's last
+    pipelined: int = 0  # requests in a row that did not wait for the answer before them
+    steps: int = 0  # reads and pieces of bodies so far
+
+    def __post_init__(self) -> None:
+        self.unparsed = Unparsed(self.limits)
+
+    @property
+    def common_name(self) -> str | None:
+        """The client's name for the log."""
+        return self.client.common_name if self.client else None
 
     async def exchange(self) -> bool:
         """Read one request and answer it; return whether another one may follow."""
         request, head, pending, began = None, None, 0, None
-        self._raw_head = b""
+        self.raw_head = b""
         try:
             if not await self._read_head():
                 return False
-            began = self._clock()
-            request = next_event(self._http)
+            began = self.timer.after(0)
+            request = next_event(self.http)
             assert isinstance(request, h11.Request), "a whole head is a request or an error"
-            head = self._accept(request)
+            head = head_of(request, self.client, max_fields=self.limits.max_header_fields)
             response = await self._respond(head)
             keep = not response.last and self._may_follow()
         except Refused as refused:
             response, keep, pending = refused.response, False, refused.pending
             if refused.limit is not None:
                 self._limit_reached(refused.limit, f"answered with HTTP {response.status}")
-        keep = keep and not self._closing.is_set()
+        keep = keep and not self.closing.is_set()
         self._log_request(response)
-        if self._observer is not None:
-            seconds = None if began is None else self._clock() - began
-            self._observer.request_answered(
+        if self.observer is not None:
+            seconds = None if began is None else self.timer.after(0) - began
+            self.observer.request_answered(
                 AnsweredRequest(head=head, status=response.status, seconds=seconds)
             )
         bodiless = isinstance(request, h11.Request) and request.method == b"HEAD"
-        await self._write(encode(self._http, response, keep=keep, bodiless=bodiless))
-        self._busy = False
+        await self._write(encode(self.http, response, keep=keep, bodiless=bodiless))
+        self.busy = False
         if pending:
             await self._discard(pending)
-        self._served = True
-        if not keep or self._http.our_state is not h11.DONE:
+        self.served = True
+        if not keep or self.http.our_state is not h11.DONE:
             return False
-        self._http.start_next_cycle()
+        self.http.start_next_cycle()
         if self._has_more:
             await asyncio.sleep(0)  # pipelined requests do not hold up other clients
         return True
@@ -177,30 +186,30 @@ class _HttpConnection:
     @property
     def _has_more(self) -> bool:
         """Whether there is something of what comes next."""
-        return bool(self._unparsed) or self._stream.pending
+        return bool(self.unparsed) or self.stream.pending
 
     def _may_follow(self) -> bool:
         """Return whether the next request may be looked at; the client may have sent it already."""
-        if self._http.their_state is h11.MUST_CLOSE:  # as the client wants it, or HTTP/1.0
+        if self.http.their_state is h11.MUST_CLOSE:  # as the client wants it, or HTTP/1.0
             return False
-        self._pipelined = self._pipelined + 1 if self._has_more else 0
-        if self._pipelined <= self._limits.max_pipelined:
+        self.pipelined = self.pipelined + 1 if self._has_more else 0
+        if self.pipelined <= self.limits.max_pipelined:
             return True
         self._limit_reached(Limit.MAX_PIPELINED, "closed: too many pipelined requests")
         return False
 
     def _limit_reached(self, limit: Limit, done: str) -> None:
         """Note that the client met a limit, and what is done about it."""
-        if self._observer is not None:
-            self._observer.limit_struck(limit)
+        if self.observer is not None:
+            self.observer.limit_struck(limit)
         entry = log_entries.limit_struck(
-            peer=self._peer, limit=limit.flag, value=self._limits.of(limit), done=done
+            peer=self.peer, limit=limit.flag, value=self.limits.of(limit), done=done
         )
         log_entries.write(entry)
 
     def ended_by(self, error: Exception) -> None:
         """Note the end of a connection, unless a client just left between two requests."""
-        if not self._busy and isinstance(error, (ConnectionResetError, WaitInterrupted)):
+        if not self.busy and isinstance(error, (ConnectionResetError, WaitInterrupted)):
             return
         # A stream that gave up has its reason, and nobody else tells it.
         reason = str(error)
@@ -210,43 +219,44 @@ class _HttpConnection:
             reason = "the client did not read the response in time"
             self._limit_reached(Limit.WRITE_TIMEOUT, "closed: response not read in time")
         log_entries.write(
-            log_entries.aborted(peer=self._peer, common_name=self._common_name, reason=reason)
+            log_entries.aborted(peer=self.peer, common_name=self.common_name, reason=reason)
         )
 
     async def _read_head(self) -> bool:
         """Hand a request's head to h11; return False where none will come."""
         deadline: float | None = None
-        while not (head := self._unparsed.cut_head()):
-            self._busy = bool(self._unparsed)
-            if self._busy:
-                deadline = deadline or self._clock() + self._limits.header_timeout
+        while not (head := self.unparsed.cut_head()):
+            self.busy = bool(self.unparsed)
+            if self.busy:
+                deadline = deadline or self.timer.after(self.limits.header_timeout)
                 await self._read_more(deadline, Limit.HEADER_TIMEOUT)
             elif data := await self._read_idle():
-                self._unparsed.append(data)
+                self.unparsed.append(data)
             else:
                 return False
-        self._busy = True
-        self._raw_head = head
-        self._http.receive_data(head)
+        self.busy = True
+        self.raw_head = head
+        self.http.receive_data(head)
         return True
 
     async def _read_idle(self) -> bytes:
         """Read while no request has begun; ``b""`` where none will."""
-        limits = self._limits
-        if not self._closing.is_set():
-            deadline = self._clock() + limits.idle_timeout
+        timer, limits = self.timer, self.limits
+        if not self.closing.is_set():
+            deadline = timer.after(limits.idle_timeout)
             try:
-                return await wait_until(deadline, self._stream.read(), closing=self._closing)
+                return await timer.wait(self.stream.read(), deadline=deadline, idle=True)
             except WaitInterrupted as interrupted:
                 if interrupted.cause is Interruption.TIMED_OUT:
                     self._limit_reached(Limit.IDLE_TIMEOUT, "closed: no request in time")
                     return b""
-        if self._served and not self._stream.pending:
+        if self.served and not self.stream.pending:
             return b""
         # What has come is answered, and so is the first request of a client that was just let in:
         # it is on its way.
+        deadline = timer.after(limits.farewell_timeout)
         try:
-            return await wait_until(self._clock() + limits.farewell_timeout, self._stream.read())
+            return await timer.wait(self.stream.read(), deadline=deadline)
         except WaitInterrupted:
             return b""
 
@@ -255,7 +265,7 @@ class _HttpConnection:
         part = "head" if limit is Limit.HEADER_TIMEOUT else "body"
         await self._take_turns()
         try:
-            data = await wait_until(deadline, self._stream.read())
+            data = await self.timer.wait(self.stream.read(), deadline=deadline)
         except WaitInterrupted:
             message = f"the request {part} was not received in time"
             raise Refused(error_response(408, message), limit=limit) from None
@@ -263,33 +273,25 @@ class _HttpConnection:
             raise _Abandoned(
                 f"the client closed the connection before the end of the request {part}"
             )
-        self._unparsed.append(data)
+        self.unparsed.append(data)
 
     async def _take_turns(self) -> None:
         """Let other connections run now and then, as reading waits only where nothing is here."""
-        self._steps += 1
-        if self._steps % _STEPS_PER_TURN == 0:
+        self.steps += 1
+        if self.steps % _STEPS_PER_TURN == 0:
             await asyncio.sleep(0)
-
-    def _accept(self, request: h11.Request) -> RequestHead:
-        """Return a valid head; raise Refused for one that has too many fields, or is not valid."""
-        limit = self._limits.max_header_fields
-        if len(request.headers) > limit:
-            response = error_response(431, f"the request has more than {limit} header fields")
-            raise Refused(response, limit=Limit.MAX_HEADER_FIELDS)
-        return head_of(request, self._client)
 
     async def _respond(self, head: RequestHead) -> Response:
         """Return the app's answer to a request; read its body on the way."""
         try:
-            refusal = self._app.refuse(head)
+            refusal = self.app.refuse(head)
         except Exception as error:
             raise self._bug(error) from None
         body = b""
-        if next_event(self._http) is h11.NEED_DATA:  # else it is the end of a request without body
+        if next_event(self.http) is h11.NEED_DATA:  # else it is the end of a request without body
             # RFC 9110 section 10.1.1: a final answer in place of 100. Whether the client sends its
             # body after that is its choice, so the connection cannot go on.
-            waiting = self._http.they_are_waiting_for_100_continue
+            waiting = self.http.they_are_waiting_for_100_continue
             if refusal is not None and (refusal.last or waiting):
                 raise Refused(refusal)
             try:
@@ -300,65 +302,65 @@ class _HttpConnection:
         if refusal is not None:
             return refusal
         try:
-            return await self._app.answer(head, body)
+            return await self.app.answer(head, body)
         except Exception as error:
             raise self._bug(error) from None
 
     async def _read_body(self, head: RequestHead) -> bytes:
         """Return a request's whole body, without its trailers."""
-        http, unparsed = self._http, self._unparsed
-        waiting = http.they_are_waiting_for_100_continue
-        cutter = BodyCutter(unparsed, head.headers, self._limits, waiting=waiting)
-        if waiting and not unparsed:
+        http, waiting = self.http, self.http.they_are_waiting_for_100_continue
+        pieces = body_pieces(self.unparsed, head.headers, self.limits, waiting=waiting)
+        if waiting and not self.unparsed:
             await self._write([http.send(_CONTINUE)])
-        deadline = self._clock() + self._limits.body_timeout
+        deadline = self.timer.after(self.limits.body_timeout)
         content = bytearray()
-        while not isinstance(event := next_event(http), h11.EndOfMessage):
-            if isinstance(event, h11.Data):
-                content += event.data
-                continue
-            while not (piece := cutter.cut()):
+        for piece in pieces:
+            if not piece:
                 await self._read_more(deadline, Limit.BODY_TIMEOUT)
+                continue
             http.receive_data(piece)
+            while isinstance(event := next_event(http), h11.Data):
+                content += event.data
             await self._take_turns()
+        assert isinstance(event, h11.EndOfMessage), "a whole body has an end"
         return bytes(content)
 
     def _bug(self, error: Exception) -> Refused:
         """Note an exception of the app, and return the answer to it."""
         entry = log_entries.request_failed(
-            peer=self._peer, common_name=self._common_name, request_line=self._request_line()
+            peer=self.peer, common_name=self.common_name, request_line=self._request_line()
         )
         log_entries.write(entry, error=error)
         return Refused(error_response(500, "internal server error; the server log has the details"))
 
     def _request_line(self) -> str:
         """Return the request's first line, or what is here of it, cut to a length for the log."""
-        raw = self._raw_head.partition(b"\r\n")[0] or self._unparsed.first_line()
+        raw = self.raw_head.partition(b"\r\n")[0] or self.unparsed.first_line()
         line = raw[: _SHOWN + 1].decode("latin-1")
         return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
 
     def _log_request(self, response: Response) -> None:
         log_entries.write(
             log_entries.request(
-                peer=self._peer,
-                common_name=self._common_name,
+                peer=self.peer,
+                common_name=self.common_name,
                 request_line=self._request_line(),
                 status=response.status,
-                level=self._request_level,
+                level=self.request_level,
             )
         )
 
     async def _write(self, pieces: list[bytes]) -> None:
-        deadline = self._clock() + self._limits.write_timeout
+        deadline = self.timer.after(self.limits.write_timeout)
         for piece in pieces:
-            await wait_until(deadline, self._stream.write(piece))
+            await self.timer.wait(self.stream.write(piece), deadline=deadline)
 
     async def _discard(self, pending: int) -> None:
         """Read away what a refused client still sends, so that it gets to reading the answer."""
-        deadline = self._clock() + self._limits.discard_timeout
-        pending = min(pending, self._limits.max_discard)
+        deadline = self.timer.after(self.limits.discard_timeout)
+        pending = min(pending, self.limits.max_discard)
         while pending > 0:
-            data = await wait_until(deadline, self._stream.read(), closing=self._closing)
+            data = await self.timer.wait(self.stream.read(), deadline=deadline, idle=True)
             if not data:
                 break
             pending -= len(data)

@@ -73,7 +73,7 @@ def chain_problems(
 def _end(chain: Chain, wording: Wording) -> Iterator[FoundProblem]:
     last = (chain.above or (chain.leaf,))[-1].certificate
     subject, issuer = distinguished(last.subject), distinguished(last.issuer)
-    if chain.end is End.IMPOSTOR:
+    if chain.end is End.WRONG_KEY:
         yield FoundProblem.of(
             problems.BAD_SIGNATURE,
             Grade.REFUSED,

@@ -12,7 +12,7 @@ from cryptography import x509
 
 
 def permits(constraints: x509.NameConstraints, name: x509.GeneralName) -> bool:
-    """Whether a CA with these constraints may issue for ``name``."""
+    """Return whether a CA with these constraints may issue for ``name``."""
     permitted = [each for each in constraints.permitted_subtrees or () if type(each) is type(name)]
     excluded = constraints.excluded_subtrees or ()
     return (not permitted or _within(name, permitted)) and not _within(name, excluded)

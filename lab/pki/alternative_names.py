@@ -20,7 +20,7 @@ _SPIFFE = re.compile(r"spiffe://[a-z0-9._-]{1,255}(/(?!\.{1,2}(/|$))[A-Za-z0-9._
 
 
 def alternative_name(text: str) -> x509.GeneralName:
-    """An entry from ``TYPE:NAME``. Raises :class:`~lab.pki.errors.PlanError`."""
+    """Parse an entry of the form ``TYPE:NAME``. Raises :class:`~lab.pki.errors.PlanError`."""
     kind, _, name = text.partition(":")
     if kind in ("DNS", "IP"):
         made = general_name(name)

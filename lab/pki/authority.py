@@ -67,7 +67,7 @@ def self_signed(
     now: datetime,
     serials: SerialSource = x509.random_serial_number,
 ) -> Identity:
-    """A certificate signed with its own key: a root, or a leaf that nobody vouches for."""
+    """Return a certificate signed with its own key: a root, or a leaf."""
     certificate = _sign(
         profile,
         key.public_key(),
@@ -136,14 +136,5 @@ def _extension(value: x509.ExtensionType, *, critical: bool) -> x509.Extension[x
 
 
 def _key_usage(bits: frozenset[KeyUsageBit]) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=KeyUsageBit.DIGITAL_SIGNATURE in bits,
-        content_commitment=KeyUsageBit.CONTENT_COMMITMENT in bits,
-        key_encipherment=KeyUsageBit.KEY_ENCIPHERMENT in bits,
-        data_encipherment=KeyUsageBit.DATA_ENCIPHERMENT in bits,
-        key_agreement=KeyUsageBit.KEY_AGREEMENT in bits,
-        key_cert_sign=KeyUsageBit.KEY_CERT_SIGN in bits,
-        crl_sign=KeyUsageBit.CRL_SIGN in bits,
-        encipher_only=KeyUsageBit.ENCIPHER_ONLY in bits,
-        decipher_only=KeyUsageBit.DECIPHER_ONLY in bits,
-    )
+    # The library's parameters have the names of the enum's members.
+    return x509.KeyUsage(**{bit.name.lower(): bit in bits for bit in KeyUsageBit})

@@ -34,11 +34,11 @@ class Identity:
         return self.chain[0]
 
     def chain_pem(self) -> bytes:
-        """The chain as PEM, in the order in which it is sent."""
+        """Return the chain as PEM, in the order in which it is sent."""
         return certificates_pem(self.chain)
 
     def key_pem(self, password: bytes | None = None) -> bytes:
-        """The key as PEM PKCS#8, encrypted where a password is given."""
+        """Return the key as PEM PKCS#8, encrypted where a password is given."""
         return self.key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -50,7 +50,7 @@ class Identity:
     def pkcs12(
         self, password: bytes, *, friendly_name: str, authorities: Iterable[x509.Certificate] = ()
     ) -> bytes:
-        """Key, chain and ``authorities`` in one PKCS#12 file (RFC 7292), for browsers too.
+        """Return key, chain and ``authorities`` in one PKCS#12 file (RFC 7292).
 
         Key and certificates are encrypted by PBES2 with AES-256-CBC, and the file is protected by
         an HMAC with SHA-256: OpenSSL 3 opens it without its legacy provider. The password must
@@ -80,7 +80,7 @@ class PssIdentity(Identity):
     """
 
     def key_pem(self, password: bytes | None = None) -> bytes:
-        """The key as PEM PKCS#8. Raises :class:`ValueError` for a password: it stays plain."""
+        """Return the key as PEM PKCS#8. Raises ValueError for a password: it stays plain."""
         if password is not None:
             raise ValueError("a key of the kind id-RSASSA-PSS is written unencrypted only")
         plain = self.key.private_bytes(
@@ -95,12 +95,12 @@ class PssIdentity(Identity):
     def pkcs12(
         self, password: bytes, *, friendly_name: str, authorities: Iterable[x509.Certificate] = ()
     ) -> bytes:
-        """Raises :class:`ValueError`: the library would pack the key as a plain one."""
+        """Raise :class:`ValueError`: the library would pack the key as a plain one."""
         raise ValueError("a key of the kind id-RSASSA-PSS is not written as PKCS#12")
 
 
 def certificates_pem(certificates: Iterable[x509.Certificate]) -> bytes:
-    """Certificates as PEM, one behind the other."""
+    """Return certificates as PEM, one behind the other."""
     return b"".join(
         certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates
     )

@@ -75,7 +75,7 @@ KeySource = Callable[[KeyKind], PrivateKey]
 
 @functools.cache
 def cached(kind: KeyKind, number: int = 0) -> PrivateKey:
-    """The same key for the same arguments, as long as the process lives.
+    """Return the same key for the same arguments, as long as the process lives.
 
     For tests and for catalogues of certificates that nobody is meant to trust: making an RSA key
     costs more than everything else that a certificate needs. ``number`` tells apart keys of one
@@ -86,7 +86,7 @@ def cached(kind: KeyKind, number: int = 0) -> PrivateKey:
 
 
 def public_bytes(key: PublicKey) -> bytes:
-    """The DER SubjectPublicKeyInfo (RFC 5280, 4.1.2.7): equal for equal keys."""
+    """Return the DER SubjectPublicKeyInfo (RFC 5280, 4.1.2.7): equal for equal keys."""
     return key.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )

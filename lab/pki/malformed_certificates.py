@@ -1,9 +1,8 @@
-"""Certificates that no honest library makes: a finished one is taken apart, changed, signed again.
+"""Certificates that the library does not make: a finished one is parsed, changed, signed again.
 
-Rules: one function a defect, and nothing else about the certificate changes. The issuer's key
-signs as it did before, except where the signature itself is the defect.
+Rules: each function changes one thing. The issuer's key signs as it did before, except where the
+signature itself is what changes.
 
-This module must not know why anyone would want such a certificate.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ _Edit = Callable[[list[Element]], list[Element]]
 
 
 def tampered(certificate: x509.Certificate) -> x509.Certificate:
-    """The same with one bit of its signature the other way round."""
+    """Return the same with the last bit of its signature flipped."""
     tbs, algorithm, signature = der.parts(_encoded(certificate))
     flipped = signature.content[:-1] + bytes((signature.content[-1] ^ 1,))
     return _load(der.sequence(tbs, algorithm, replace(signature, content=flipped)))
 
 
 def as_version_1(certificate: x509.Certificate, issuer_key: PrivateKey) -> x509.Certificate:
-    """The same as X.509 version 1, which has no extensions (RFC 5280, 4.1.2.1)."""
+    """Return the same as X.509 version 1, which has no extensions (RFC 5280, 4.1.2.1)."""
     return _signed_again(
         certificate,
         issuer_key,
@@ -49,7 +48,7 @@ def as_version_1(certificate: x509.Certificate, issuer_key: PrivateKey) -> x509.
 def with_sha1(
     certificate: x509.Certificate, issuer_key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    """The same, signed by ECDSA with SHA-1."""
+    """Return the same, signed by ECDSA with SHA-1."""
     (algorithm,) = der.elements(_ECDSA_WITH_SHA1)
     fields = der.parts(certificate.tbs_certificate_bytes)
     tbs = der.sequence(*fields[:_SIGNATURE], algorithm, *fields[_SIGNATURE + 1 :])
@@ -58,7 +57,7 @@ def with_sha1(
 
 
 def with_pss_key(identity: Identity, issuer_key: PrivateKey) -> PssIdentity:
-    """The same with its RSA key marked as one that signs by RSASSA-PSS only (RFC 4055, 3.1)."""
+    """Return the same with its RSA key marked for RSASSA-PSS only (RFC 4055, 3.1)."""
 
     def mark(fields: list[Element]) -> list[Element]:
         _, key = der.elements(fields[_PUBLIC_KEY].content)

@@ -82,7 +82,7 @@ class Profile:
 
 
 def common_name(text: str) -> x509.Name:
-    """A name that is one commonName, as UTF8String.
+    """Return a name that is one commonName, as UTF8String.
 
     Raises :class:`ValueError` where ``text`` is empty or longer than 64 bytes in UTF-8.
     """
@@ -90,7 +90,7 @@ def common_name(text: str) -> x509.Name:
 
 
 def root_ca(name: str = CA_NAME, *, days: int = CA_DAYS) -> Profile:
-    """A self-signed root. It has no AKI, which a root may leave out (RFC 5280, 4.2.1.1)."""
+    """Return a self-signed root. It has no AKI, which a root may leave out (RFC 5280, 4.2.1.1)."""
     return Profile(
         subject=common_name(name),
         lifetime=timedelta(days=days),
@@ -101,7 +101,7 @@ def root_ca(name: str = CA_NAME, *, days: int = CA_DAYS) -> Profile:
 
 
 def intermediate_ca(name: str, *, path_length: int | None = 0, days: int = CA_DAYS) -> Profile:
-    """An authority under another; ``path_length`` of 0 lets it issue end entities only."""
+    """Return an authority under another; ``path_length`` of 0 lets it issue end entities only."""
     return Profile(
         subject=common_name(name),
         lifetime=timedelta(days=days),
@@ -113,7 +113,7 @@ def intermediate_ca(name: str, *, path_length: int | None = 0, days: int = CA_DA
 def server(
     names: tuple[x509.GeneralName, ...], *, cn: str = SERVER_NAME, days: int = LEAF_DAYS
 ) -> Profile:
-    """A TLS server. Clients look for it in ``names`` (RFC 9525, 6.3), never in its commonName.
+    """Return a TLS server, which clients know by ``names`` (RFC 9525, 6.3), not its commonName.
 
     The key only signs: TLS 1.3 and the (EC)DHE cipher suites of TLS 1.2 ask for nothing else
     (RFC 5246, 7.4.2), so one profile serves RSA and EC keys.
@@ -127,7 +127,7 @@ def server(
 
 
 def client(cn: str = CLIENT_NAME, *, days: int = LEAF_DAYS) -> Profile:
-    """A TLS client, known by its commonName."""
+    """Return a TLS client, known by its commonName."""
     return Profile(
         subject=common_name(cn),
         lifetime=timedelta(days=days),

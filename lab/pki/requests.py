@@ -70,13 +70,13 @@ class SetPlan:
         check_pfx_password(self.pfx_password)
 
     def server_names(self) -> tuple[x509.GeneralName, ...]:
-        """The server's subjectAltName, without repetitions."""
+        """Return the server's subjectAltName, without repetitions."""
         names = (general_name(each) for each in (*DEFAULT_HOSTNAMES, *self.hostnames))
         return tuple(dict.fromkeys(names))
 
 
 def make_set(plan: SetPlan, *, now: datetime, new_key: KeySource = generate) -> LabSet:
-    """A new CA, and a server and a client under it."""
+    """Make a new CA, and a server and a client under it."""
     ca_kind, leaf_kind = _KINDS[plan.key_type]
     ca = self_signed(profiles.root_ca(), new_key(ca_kind), now=now)
     authority = Authority(identity=ca)
@@ -90,7 +90,7 @@ def make_set(plan: SetPlan, *, now: datetime, new_key: KeySource = generate) -> 
 
 
 def general_name(text: str) -> x509.GeneralName:
-    """A subjectAltName entry for a host name or an IP address (RFC 5280, 4.2.1.6).
+    """Return a subjectAltName entry for a host name or an IP address (RFC 5280, 4.2.1.6).
 
     Host names are lower-cased. Raises :class:`~lab.pki.errors.PlanError` for what is neither: a
     wildcard, a name that is not in its A-label form (RFC 5890), an address with a zone.
@@ -152,5 +152,5 @@ def check_client_name(text: str) -> None:
 
 
 def _is_text(text: str) -> bool:
-    """Whether no character is a control, a surrogate or unassigned (Unicode categories C*)."""
+    """Return whether it has no control, surrogate or unassigned characters (Unicode C*)."""
     return not any(unicodedata.category(character).startswith("C") for character in text)

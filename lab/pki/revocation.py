@@ -26,7 +26,7 @@ def revocation_list(
     starts: timedelta = -CLOCK_SKEW,
     lifetime: timedelta = LIFETIME,
 ) -> x509.CertificateRevocationList:
-    """The list of ``authority`` with these serial numbers on it.
+    """Return the list of ``authority`` with these serial numbers on it.
 
     ``starts`` is where thisUpdate lies as seen from ``now``, ``lifetime`` the time from there to
     nextUpdate, after which the list counts no more.
@@ -58,5 +58,5 @@ def revocation_list(
 
 
 def revocation_lists_pem(lists: Iterable[x509.CertificateRevocationList]) -> bytes:
-    """Lists as PEM, one behind the other."""
+    """Return lists as PEM, one behind the other."""
     return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in lists)

@@ -48,7 +48,7 @@ class KeyTerms:
     certificate_schemes: tuple[Scheme, ...] = ()
 
     def signed_by(self, issuer_key: PrivateKey, profile: Profile) -> Profile:
-        """The profile with the signature algorithm, of those of this key, that the peer takes.
+        """Return the profile with a signature algorithm of this key that the peer takes.
 
         Where it takes none of them, the profile is left as it is.
         """

@@ -93,7 +93,7 @@ class PreparedAttempt:
                 ) from error
         recording = EventBuffer()
         data = client.data if isinstance(client, BareClient) else self._hello(client)
-        await raw_client.say(self.plan.target, data, recording, limit=self.plan.limit)
+        await raw_client.send_bytes(self.plan.target, data, recording, limit=self.plan.limit)
         return recording.events
 
     def _hello(self, client: HelloClient) -> bytes:

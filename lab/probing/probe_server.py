@@ -1,7 +1,7 @@
-"""A whole probe: the lab's own server at home, or anybody's by a CA that it trusts.
+"""Probe a server: the lab's own, or any other with a CA that it trusts.
 
-At home every trial has a server of its own, held against what was measured; away there is one
-server, held against the norm.
+Each attempt on the lab's own has a new server, and is compared with what was measured; another
+server is compared with the norm.
 """
 
 from __future__ import annotations
@@ -73,37 +73,41 @@ class Extent:
     concurrency: int = 4
 
 
-async def probe_own(extent: Extent, shop: LabAuthority, progress: Progress) -> Report:
-    """Try the lab's own server, started anew for each trial."""
+async def probe_own(extent: Extent, ca: LabAuthority, progress: Progress) -> Report:
+    """Probe the lab's own server, started anew for each attempt."""
     openssl = ssl.OPENSSL_VERSION_INFO[:2]
 
-    def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> Awaitable[ScenarioTrace]:
-        return run_scenario(scenario, version, shop, early)
+    def attempt(
+        scenario: Scenario, version: TlsVersion, write_first: bool
+    ) -> Awaitable[ScenarioTrace]:
+        return run_scenario(scenario, version, ca, write_first)
 
     async def rules(attempts: Sequence[ScenarioAttempts]) -> _Rule:
         return partial(rule_own, openssl=openssl)
 
-    run = _Run(attempt=attempt, extent=extent, shop=shop)
+    run = _Run(attempt=attempt, extent=extent, ca=ca)
     return await run.report(OWN_SERVER, progress, dict.fromkeys(extent.versions, rules))
 
 
 async def probe_target(
-    extent: Extent, approach: Approach, shop: LabAuthority, progress: Progress, *, prepared: bool
+    extent: Extent, approach: Approach, ca: LabAuthority, progress: Progress, *, prepared: bool
 ) -> Report:
-    """Try the server at ``approach``, in those of the versions that it speaks.
+    """Probe the server at ``approach``, in those of the versions that it speaks.
 
     ``prepared`` tells that the server has what scenarios need of it. Raises what
-    :func:`~lab.probing.survey.survey` raises.
+    :func:`~lab.probing.preflight.survey` raises.
     """
-    found = await survey(approach, extent.versions, shop)
+    found = await survey(approach, extent.versions, ca)
 
-    def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> Awaitable[ScenarioTrace]:
-        return visit(approach, found.shops[version], scenario, version, early)
+    def attempt(
+        scenario: Scenario, version: TlsVersion, write_first: bool
+    ) -> Awaitable[ScenarioTrace]:
+        return _attempt(approach, found.shops[version], scenario, version, write_first)
 
     run = _Run(
         attempt=attempt,
         extent=replace(extent, versions=found.versions),
-        shop=shop,
+        ca=ca,
         connections=found.connections,
     )
     rules = {
@@ -111,12 +115,13 @@ async def probe_target(
         for version in found.versions
     }
     report = await run.report(approach.target.authority, progress, rules)
-    unspoken = [each for each in extent.versions if each not in found.versions]
+    unspoken = [version for version in extent.versions if version not in found.versions]
     return replace(
         report,
-        skipped=tuple(VERSIONS[each] for each in unspoken if each not in found.silent),
+        skipped=tuple(VERSIONS[version] for version in unspoken if version not in found.silent),
         silent=tuple(
-            SilentVersion(version=VERSIONS[each], ending=how) for each, how in found.silent.items()
+            SilentVersion(version=VERSIONS[version], ending=how)
+            for version, how in found.silent.items()
         ),
     )
 
@@ -128,25 +133,25 @@ async def _rule_elsewhere(
     prepared: bool,
     attempts: Sequence[ScenarioAttempts],
 ) -> _Rule:
-    """The rule for a server elsewhere: what is refused is held against the good scenarios.
+    """Return the rule for a server elsewhere, which compares refusals with the good scenarios.
 
-    The good client is tried once more at the end. If it does not get in any more, the server has
-    changed meanwhile, and its refusals say nothing.
+    The good client is tried once more at the end. If it is not accepted any more, the server has
+    changed meanwhile, and its refusals prove nothing.
     """
     last = await run.again("good", version)
     known = {"good": circumstances(good, prepared=prepared)}
     chain = next(
-        each.trials
-        for each in attempts
-        if each.version is version and each.scenario.name == "through-intermediate"
+        tried.trials
+        for tried in attempts
+        if tried.version is version and tried.scenario.name == "through-intermediate"
     )
     if chain:
         known["through-intermediate"] = circumstances(chain[0], prepared=prepared)
     if last is None or circumstances(last, prepared=prepared).good_refused:
         how = "no connection" if last is None else f"{ending(last)}"
         known = {
-            name: replace(each, good_refused=each.good_refused or f"{how}, at the end of the probe")
-            for name, each in known.items()
+            name: replace(fact, good_refused=fact.good_refused or f"{how}, at the end of the probe")
+            for name, fact in known.items()
         }
 
     def judge(trial: ScenarioTrace) -> Ruling:
@@ -155,12 +160,16 @@ async def _rule_elsewhere(
     return judge
 
 
-async def visit(
-    approach: Approach, shop: LabAuthority, scenario: Scenario, version: TlsVersion, early: bool
+async def _attempt(
+    approach: Approach,
+    ca: LabAuthority,
+    scenario: Scenario,
+    version: TlsVersion,
+    write_first: bool = False,
 ) -> ScenarioTrace:
     """Try a scenario against a server elsewhere. Raises NoConnection, and NotLoaded."""
-    made = prepare(scenario, version, replace(approach, write_first=early), shop)
-    return made.conclude(await made.run())
+    attempt = prepare(scenario, version, replace(approach, write_first=write_first), ca)
+    return attempt.conclude(await attempt.run())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -169,7 +178,7 @@ class _Run:
 
     attempt: Try
     extent: Extent
-    shop: LabAuthority
+    ca: LabAuthority
     connections: int = 0
 
     async def report(
@@ -184,8 +193,8 @@ class _Run:
         others = await self._all(more, 1, done)
         rule_in = {version: await rules[version]([*attempts, *others]) for version in versions}
         findings = tuple(
-            finding(each, [rule_in[each.version](trial) for trial in each.trials])
-            for each in attempts
+            finding(tried, [rule_in[tried.version](trial) for trial in tried.trials])
+            for tried in attempts
         )
         return Report(
             target=target,
@@ -208,9 +217,11 @@ class _Run:
             done=done,
         )
 
-    async def _counted(self, scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
+    async def _counted(
+        self, scenario: Scenario, version: TlsVersion, write_first: bool
+    ) -> ScenarioTrace:
         self.connections += 1
-        return await self.attempt(scenario, version, early)
+        return await self.attempt(scenario, version, write_first)
 
     async def again(self, name: str, version: TlsVersion) -> ScenarioTrace | None:
         """Try a scenario once more; None: there was no connection."""
@@ -225,9 +236,9 @@ class _Run:
         grounds = {}
         for version in self.extent.versions:
             trials = {
-                each.scenario.name: each.trials[0]
-                for each in attempts
-                if each.version is version and each.trials
+                tried.scenario.name: tried.trials[0]
+                for tried in attempts
+                if tried.version is version and tried.trials
             }
             if all(name in trials for name in NEEDED):
                 grounds[version] = await self._ground(version, trials, rules[version])
@@ -252,27 +263,28 @@ class _Run:
         return Observations(
             trials=trials,
             rulings=rulings,
-            early=[trial for each in early for trial in each.trials],
+            early=[trial for tried in early for trial in tried.trials],
             late=trials[name] if name else None,
-            ca=self.shop.root.subject.public_bytes(),
+            ca=self.ca.root.subject.public_bytes(),
         )
 
 
 async def explain(
-    extent: Extent, approach: Approach | None, shop: LabAuthority
+    extent: Extent, approach: Approach | None, ca: LabAuthority
 ) -> tuple[ScenarioDescription, list[Trace]]:
-    """The first scenario of ``extent`` as a lesson, and its runs: at home without ``approach``.
+    """Describe the first scenario of ``extent``, and trace it in each version.
 
-    Raises NoConnection, NotLoaded, and what :func:`~lab.probing.survey.survey` raises.
+    Without ``approach`` the server is the lab's own. Raises NoConnection, NotLoaded, and what
+    :func:`~lab.probing.preflight.survey` raises.
     """
     scenario = extent.scenarios[0]
     traces = []
-    found = await survey(approach, extent.versions, shop) if approach else None
+    found = await survey(approach, extent.versions, ca) if approach else None
     for version in found.versions if found else extent.versions:
         if approach is None or found is None:
-            trial = await run_scenario(scenario, version, shop)
+            trial = await run_scenario(scenario, version, ca)
         else:
-            trial = await visit(approach, found.shops[version], scenario, version, False)
+            trial = await _attempt(approach, found.shops[version], scenario, version)
         traces.append(trial.trace)
     address = approach.target.authority if approach else "localhost:8443"
     command = scenario.command.format(

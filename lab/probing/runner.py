@@ -1,7 +1,7 @@
-"""A campaign: many scenarios in their versions, some at a time, each as often as is wanted.
+"""Run many scenarios in their versions, some at a time, each as often as is wanted.
 
-Rules: a server that serves one client at a time is not to be held up: clients that say nothing come
-last. A connection that fails is told of and stops nobody else.
+Rules: a server that serves one client at a time must not be blocked: clients that send nothing come
+last. An attempt whose connection fails is reported, and ends no other.
 
 This module must not know where the server is, nor what its answers are worth.
 """
@@ -33,24 +33,24 @@ class NothingSelected(ValueError):
 
 
 def selection(only: Sequence[str], skip: Sequence[str], *, own: bool) -> list[Scenario]:
-    """The scenarios to run, in the catalogue's order.
+    """Return the scenarios to run, in the catalogue's order.
 
     ``only`` and ``skip`` are names, empty for no choice; with ``own`` the server is the lab's.
     Raises UnknownScenario, and NothingSelected.
     """
     wanted, unwanted = ({find_scenario(name).name for name in names} for names in (only, skip))
     chosen = [
-        each
-        for each in SCENARIOS
-        if (not wanted or each.name in wanted) and each.name not in unwanted
+        scenario
+        for scenario in SCENARIOS
+        if (not wanted or scenario.name in wanted) and scenario.name not in unwanted
     ]
     if not own:
-        for each in chosen:
-            if wanted and not each.anywhere:
+        for scenario in chosen:
+            if wanted and not scenario.anywhere:
                 raise NothingSelected(
-                    f"{each.name} is about the lab's own server; leave HOST:PORT out to try it"
+                    f"{scenario.name} is about the lab's own server; leave HOST:PORT out to try it"
                 )
-        chosen = [each for each in chosen if each.anywhere]
+        chosen = [scenario for scenario in chosen if scenario.anywhere]
     if not chosen:
         raise NothingSelected("no scenario is left to try; see --list for their names")
     return chosen
@@ -65,14 +65,14 @@ async def run(
     concurrency: int,
     done: Callable[[str], None],
 ) -> list[ScenarioAttempts]:
-    """All attempts, in the scenarios' order and then the versions'.
+    """Make all attempts; return them in the scenarios' order and then the versions'.
 
-    Of each, ``repeat`` trials are made; ``concurrency`` attempts are under way at any time.
-    ``done`` is told the name of each that is over. Cancelled, it lets those under way end, for a
+    Each is tried ``repeat`` times; ``concurrency`` attempts run at a time. ``done`` is called with
+    the name of each that has ended. Where this is cancelled, those that run may end within a
     second.
     """
     places = [(scenario, version) for scenario in scenarios for version in versions]
-    order = sorted(range(len(places)), key=lambda each: _holds_up(places[each][0]))
+    order = sorted(range(len(places)), key=lambda number: _blocks(places[number][0]))
     waiting = deque(order)
     attempts: dict[int, ScenarioAttempts] = {}
 
@@ -85,11 +85,11 @@ async def run(
 
     workers = [asyncio.ensure_future(work()) for _ in range(concurrency)]
     try:
-        over, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
-        for worker in over:
+        ended, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+        for worker in ended:
             worker.result()
     except asyncio.CancelledError:
-        # What is under way may end in order; nothing new is begun.
+        # Attempts that run may end in order; no other is begun.
         waiting.clear()
         await asyncio.wait(workers, timeout=_GRACE)
         raise
@@ -100,7 +100,7 @@ async def run(
     return [attempts[number] for number in range(len(places))]
 
 
-def _holds_up(scenario: Scenario) -> bool:
+def _blocks(scenario: Scenario) -> bool:
     return isinstance(scenario.client, BareClient)
 
 

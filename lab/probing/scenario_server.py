@@ -1,6 +1,6 @@
-"""Rehearsing a scenario: its client against a server of the lab's own that is made for it.
+"""Run a scenario against a server of the lab's own, started for it alone.
 
-Every rehearsal has its own server, so that both ends' events are those of one connection, and no
+Each run has its own server, so that both ends' events are those of one connection, and no
 session, limit or certificate of another one plays a part.
 """
 
@@ -38,54 +38,56 @@ SERVER_NAME = "localhost"
 
 
 async def run_scenario(
-    scenario: Scenario, version: TlsVersion, shop: LabAuthority, write_first: bool = False
+    scenario: Scenario, version: TlsVersion, ca: LabAuthority, write_first: bool = False
 ) -> ScenarioTrace:
-    """Try a scenario at home; the trace has both ends.
+    """Run a scenario's client against the server that it needs; the trace has both ends.
 
     With ``write_first`` the client sends its request before it can know the server's verdict.
     """
     with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
         folder = Path(scratch)
-        async with at_home(scenario.host, shop, folder) as server:
+        async with scenario_server(scenario.host, ca, folder) as server:
             approach = Approach(
                 target=Target(host=HOST, port=server.port),
-                server_ca=trust_file(scenario, shop, folder),
+                server_ca=trust_file(scenario, ca, folder),
                 sni=SERVER_NAME,
                 write_first=write_first,
             )
-            visit = prepare(scenario, version, approach, shop)
-            seen = await visit.run()
+            attempt = prepare(scenario, version, approach, ca)
+            events = await attempt.run()
     # Behind the block the server has closed its connection, so its view is whole.
-    return visit.conclude(seen, server.events[0])
+    return attempt.conclude(events, server.events[0])
 
 
 @contextlib.asynccontextmanager
-async def at_home(host: Host, shop: LabAuthority, folder: Path) -> AsyncIterator[TemporaryServer]:
-    """The lab's server as a scenario needs it; its files go to ``folder``."""
-    tls = _server_tls(host, shop, folder)
+async def scenario_server(
+    host: Host, ca: LabAuthority, folder: Path
+) -> AsyncIterator[TemporaryServer]:
+    """Run the lab's server as a scenario needs it; its files go to ``folder``."""
+    tls = _server_tls(host, ca, folder)
     limits = Limits(handshake_timeout=host.handshake_timeout)
     async with temporary_server(tls, limits=limits, policy=_policy(host)) as server:
         yield server
 
 
-def _server_tls(host: Host, shop: LabAuthority, folder: Path) -> ServerTls:
+def _server_tls(host: Host, ca: LabAuthority, folder: Path) -> ServerTls:
     crl: bytes | None = None
     if host.revocation_lists is not None:
-        crl = revocation_lists_pem(host.revocation_lists(shop))
+        crl = revocation_lists_pem(host.revocation_lists(ca))
     return write_server_tls(
         folder,
-        host.identity(shop),
-        client_ca=certificates_pem(host.trusts(shop)),
+        host.identity(ca),
+        client_ca=certificates_pem(host.trusts(ca)),
         crl=crl,
         client_auth=host.client_auth,
     )
 
 
-def trust_file(scenario: Scenario, shop: LabAuthority, folder: Path) -> Path:
-    """A file in ``folder`` of the CAs that the scenario's client trusts."""
+def trust_file(scenario: Scenario, ca: LabAuthority, folder: Path) -> Path:
+    """Write the CAs that the scenario's client trusts to a file in ``folder``; return it."""
     trusts = scenario.client.trusts if isinstance(scenario.client, TlsClient) else lab_root
     path = folder / "server-ca.crt"
-    write_public(path, certificates_pem(trusts(shop)), lasting=False)
+    write_public(path, certificates_pem(trusts(ca)), lasting=False)
     return path
 
 

@@ -23,7 +23,6 @@ from lab.serving.health import (
 from lab.serving.listener import AcceptedConnection, Listener
 from lab.serving.metrics.handshake_counts import in_turn
 from lab.serving.metrics.server_hooks import ServerHooks
-from lab.serving.metrics.shield import GuardedHooks
 from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth, ServerTls, server_context
 from lab.stream.key_log_source import KeyLogSource
@@ -79,7 +78,7 @@ class TodoServer:
         self._allowance = allowance
         self._live = live
         self._clock = clock
-        self._observer = observer = None if observer is None else GuardedHooks(observer)
+        self._observer = observer
         self._stopping = False
         watched = sink is not None or observer is not None
         self._key_log = KeyLogSource(context) if watched else None

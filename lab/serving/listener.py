@@ -20,6 +20,7 @@ from lab.http import log_entries
 from lab.http.connection_hooks import LimitHooks
 from lab.http.limits import Limit, Limits
 from lab.http.shutdown_signal import ShutdownSignal
+from lab.serving import server_log_entries
 from lab.serving.connection_slots import ConnectionSlots, Place
 from lab.stream.observed_wire import ObserverFeed
 from lab.stream.stream_errors import HandshakeTimedOut
@@ -216,7 +217,7 @@ class Listener:
             connection.wire,
             self._context,
             Endpoint.SERVER,
-            watch=self._watch(address_text(peer, connection.port)) if self._watch else None,
+            feed=self._watch(address_text(peer, connection.port)) if self._watch else None,
         )
         try:
             await stream.handshake(self._limits.handshake_timeout)
@@ -232,7 +233,7 @@ class Listener:
         except ConnectionError:
             pass  # whoever watches the stream was told
         except Exception as error:
-            log_entries.write(log_entries.connection_failed(peer=peer), error=error)
+            log_entries.write(server_log_entries.connection_failed(peer=peer), error=error)
         finally:
             linger = Linger(seconds=self._limits.discard_timeout)
             await stream.close(_NO_LINGER if connection.evicted else linger)

@@ -10,6 +10,7 @@ import errno
 from typing import Any
 
 from lab.http import log_entries
+from lab.serving import server_log_entries
 
 # Of the whole system, or of memory: the limit of this process is not reached, see ``process``.
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -23,6 +24,6 @@ def log_loop_errors(loop: asyncio.AbstractEventLoop) -> None:
 def _log(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     error = context.get("exception")
     if isinstance(error, OSError) and error.errno in _SHORTAGES and "socket" in context:
-        log_entries.write(log_entries.not_accepting(reason=error.strerror or str(error)))
+        log_entries.write(server_log_entries.not_accepting(reason=error.strerror or str(error)))
         return
-    log_entries.write(log_entries.task_failed(what=str(context.get("message"))), error=error)
+    log_entries.write(server_log_entries.task_failed(what=str(context.get("message"))), error=error)

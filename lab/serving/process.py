@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lab.http import log_entries
 from lab.http.limits import Limits
-from lab.serving.expirations import Expiration
 from lab.serving.lab_server import SinkFactory, TodoServer
 from lab.serving.loop_errors import log_loop_errors
-from lab.serving.metrics.monitor_http import HEALTH, METRICS
+from lab.serving.metrics.monitor_http import HEALTH, METRICS, Monitor
 from lab.serving.metrics.monitor_http import HOST as MONITOR_HOST
 from lab.serving.reload import Reloader, in_use
 from lab.serving.server_files import Loaded, ServerFiles
@@ -78,9 +78,9 @@ async def serve(settings: Serving) -> None:
     if settings.reuse_port:
         _check_sharing(settings.store)
     settings = replace(settings, limits=_within_descriptors(settings.limits))
-    metrics = None if settings.monitor_port is None else _metrics()
     reloader = Reloader(settings.files)
     loaded = _load(reloader)
+    metrics = None if settings.monitor_port is None else _metrics(loaded)
     await _serve(settings, metrics, reloader, loaded)
     _say(_STOPPED)
 
@@ -119,12 +119,15 @@ def _within_descriptors(limits: Limits) -> Limits:
     return replace(limits, max_connections=allowed)
 
 
-def _metrics() -> Metrics:
-    """Counters for a monitor. Imported only here: their library takes time to load, and memory."""
-    from lab.serving.metrics.counts import Row
+def _metrics(loaded: Loaded) -> Metrics:
+    """Return new metrics. Imported only here: their library takes time to load, and memory."""
+    for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+        os.environ.pop(name, None)  # with another program's variable it would count in files
     from lab.serving.metrics.recorder import Metrics
 
-    return Metrics(Row())
+    metrics = Metrics()
+    metrics.use_certificates(loaded.expiries)
+    return metrics
 
 
 async def _serve(
@@ -132,15 +135,15 @@ async def _serve(
 ) -> None:
     async with (
         _server(settings, loaded, metrics) as server,
-        _monitored(settings, server, metrics, loaded) as monitor,
+        _monitored(settings, server, metrics) as monitor,
     ):
         address = await _open(server, settings)
         with (
             stop_signals() as stop,
             hangup_signal(reloader.ask, stop),
-            reloader.running(partial(_renew, server, monitor.use)),
+            reloader.running(partial(_renew, server, metrics)),
         ):
-            announce(settings, *address, monitor=monitor.address)
+            announce(settings, *address, monitor=monitor)
             await stop.wait()
             _say(_STOPPING)
             await server.close()
@@ -187,15 +190,10 @@ def _load(reloader: Reloader) -> Loaded:
     return loaded
 
 
-def _renew(
-    server: TodoServer, monitor: Callable[[Iterable[Expiration]], None], loaded: Loaded
-) -> None:
-    monitor(loaded.expiries)
+def _renew(server: TodoServer, metrics: Metrics | None, loaded: Loaded) -> None:
     server.renew(loaded.context)
-
-
-def _nowhere(certificates: Iterable[Expiration]) -> None:
-    """The monitor of a server that has none, told of its certificates."""
+    if metrics is not None:
+        metrics.use_certificates(loaded.expiries)
 
 
 async def _open(server: TodoServer, settings: Serving) -> tuple[str, int]:
@@ -203,32 +201,22 @@ async def _open(server: TodoServer, settings: Serving) -> tuple[str, int]:
         return await server.open(settings.host, settings.port, reuse_port=settings.reuse_port)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Monitor:
-    """Where a monitor listens, if there is one, and how it is told of certificates."""
-
-    address: tuple[str, int] | None = None
-    use: Callable[[Iterable[Expiration]], None] = _nowhere
-
-
 @contextlib.asynccontextmanager
 async def _monitored(
-    settings: Serving, server: TodoServer, metrics: Metrics | None, loaded: Loaded
-) -> AsyncIterator[_Monitor]:
-    """The monitor that runs inside the block, if there is to be one."""
+    settings: Serving, server: TodoServer, metrics: Metrics | None
+) -> AsyncIterator[tuple[str, int] | None]:
+    """Run the monitor, if there is to be one, inside the block, which gets its address."""
     if settings.monitor_port is None or metrics is None:
-        yield _Monitor()
+        yield None
         return
-    from lab.serving.metrics.monitor import beside_server
-
-    monitoring = beside_server(server, metrics.row)
-    monitoring.use(loaded.expiries)
+    metrics.watch(connections=lambda: server.connections, tasks=lambda: len(asyncio.all_tasks()))
+    monitor = Monitor(health=server.health, metrics=metrics.text)
     try:
         with _listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"):
-            address = await monitoring.open(settings.monitor_port)
-        yield _Monitor(address=address, use=monitoring.use)
+            address = await monitor.open(settings.monitor_port)
+        yield address
     finally:
-        await monitoring.close()
+        await monitor.close()
 
 
 @contextlib.contextmanager

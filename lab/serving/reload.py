@@ -21,11 +21,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
-from functools import partial
 
 from lab.http import log_entries
 from lab.pki.errors import PkiError
-from lab.serving.apart import Apart
+from lab.serving import server_log_entries
 from lab.serving.expirations import Kind
 from lab.serving.server_files import (
     Loaded,
@@ -65,8 +64,6 @@ class Reloader:
         self._files = files
         self._clock = clock
         self._interval = interval
-        # One thread, and its own: a file system that hangs holds up nothing but this.
-        self._thread = Apart("renewal")
         self._wake = asyncio.Event()
         self._asked = False
         self._seen: Stamps | None = None  # at the last look
@@ -102,17 +99,14 @@ class Reloader:
 
     async def _run(self, use: Use) -> None:
         loop = asyncio.get_running_loop()
-        try:
-            while True:
-                timer = loop.call_later(self._interval, self._wake.set)
-                try:
-                    await self._wake.wait()
-                finally:
-                    timer.cancel()
-                self._wake.clear()
-                await self.look(use)
-        finally:
-            self._thread.stop()
+        while True:
+            timer = loop.call_later(self._interval, self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
+            self._wake.clear()
+            await self.look(use)
 
     async def look(self, use: Use) -> None:
         """Look at the files once, and load them if that is due."""
@@ -120,7 +114,7 @@ class Reloader:
         if asked:
             self._failure = None
         try:
-            stamps = await self._thread.run(self._files.stamps)
+            stamps = await asyncio.to_thread(self._files.stamps)
             still, self._seen = stamps == self._seen, stamps
             if asked or (still and (stamps != self._in_use or self._failure)):
                 await self._renew(stamps, use)
@@ -130,7 +124,7 @@ class Reloader:
         self._watch_list_end()
 
     async def _renew(self, stamps: Stamps, use: Use) -> None:
-        found = await self._thread.run(partial(self._read, stamps))
+        found = await asyncio.to_thread(self._read, stamps)
         if found is None:
             return  # they are being replaced just now: the next looks see to that
         if isinstance(found, PkiError):
@@ -148,8 +142,8 @@ class Reloader:
         # Other files, if they are any good, come with a context of their own.
         if used is None or stamps != self._in_use or all(now <= end for end in self._ends):
             return
-        context = await self._thread.run(partial(context_of, used.tls))
-        if await self._thread.run(self._files.stamps) != stamps:
+        context = await asyncio.to_thread(context_of, used.tls)
+        if await asyncio.to_thread(self._files.stamps) != stamps:
             return
         again = replace(used, context=context)
         use(again)
@@ -184,13 +178,15 @@ class Reloader:
         self._failure = failure
         known = isinstance(error, (PkiError, OSError))
         log_entries.write(
-            log_entries.certificates_kept(reason=str(error)), error=None if known else error
+            server_log_entries.certificates_kept(reason=str(error)), error=None if known else error
         )
 
     def _watch_list_end(self) -> None:
         if self._list_end is not None and self._clock() > self._list_end:
             log_entries.write(
-                log_entries.revocation_expired(path=str(self._files.crl), until=self._list_end)
+                server_log_entries.revocation_expired(
+                    path=str(self._files.crl), until=self._list_end
+                )
             )
             self._list_end = None
 
@@ -198,7 +194,7 @@ class Reloader:
 def in_use(loaded: Loaded) -> log_entries.Entry:
     """The journal's entry for what was loaded and is used from now on."""
     certificate, revocation = loaded.certificate, loaded.revocation
-    return log_entries.certificates_in_use(
+    return server_log_entries.certificates_in_use(
         subject=distinguished(certificate.subject),
         serial=certificate.serial_number,
         not_after=certificate.not_valid_after_utc,

@@ -1,7 +1,7 @@
-"""What a stream tells the observer, and whom the observer's events reach.
+"""The one place that feeds an observer: a wire that shows what passes over it.
 
-A watch belongs to one connection, as one of its ends sees it. A stream without a watch does the
-same work and tells nobody.
+``ObservedWire`` carries bytes and shows them, ``ObserverFeed`` decides when the observer decodes
+them and hands its events to a sink. Both belong to one connection, as one of its ends sees it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from lab.stream.allowance import Allowance
 from lab.stream.key_log_source import KeyLogSource
+from lab.stream.wire import Wire
 from lab.tls.bounds import Budget
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import (
@@ -173,3 +174,82 @@ class ObserverFeed:
         held, self._held = self._held, None
         for told in held or ():
             self._tell(told)
+
+
+class ObservedWire:
+    """A wire whose bytes and whose end go to ``feed``; with None, nobody observes it.
+
+    Bytes that are sent are shown as they are sent. Bytes that are received are shown by
+    ``show_received``, once OpenSSL has worked on them: the secret that opens a message exists only
+    then. ``peer_end`` is how the peer's direction of TCP ended, None while it is open.
+    """
+
+    def __init__(self, wire: Wire, endpoint: Endpoint, feed: ObserverFeed | None) -> None:
+        self.feed = feed
+        self.peer_end: StreamEnd | None = None
+        self._wire = wire
+        self._endpoint = endpoint
+        self._unseen: tuple[bytes, float] | None = None
+        self.fact(Fact.CONNECTED)
+
+    @property
+    def has_unseen(self) -> bool:
+        """Whether received bytes are still to be shown."""
+        return self._unseen is not None
+
+    def fact(self, fact: Fact, reason: str = "") -> None:
+        """Report what no byte shows."""
+        if self.feed is not None:
+            self.feed.fact(fact, reason)
+
+    async def receive(self) -> bytes:
+        """Return some bytes, b"" once the peer has sent FIN. Raises ConnectionError on RST."""
+        try:
+            data = await self._wire.receive()
+        except ConnectionError:
+            self._peer_ended(StreamEnd.RESET)
+            raise
+        if data:
+            if self.feed is not None:
+                self._unseen = (data, self.feed.clock())
+        elif self.peer_end is None:
+            self._peer_ended(StreamEnd.FIN)
+        return data
+
+    def show_received(self, *, learn: bool) -> None:
+        """Show what was received last; with ``learn``, first the secrets that may open it."""
+        if self.feed is None or self._unseen is None:
+            return
+        if learn:
+            self.feed.learn()
+        (data, at), self._unseen = self._unseen, None
+        self.feed.received(data, at)
+
+    async def send(self, data: bytes) -> None:
+        """Show ``data`` and send it. Raises ConnectionError."""
+        if self.feed is not None:
+            self.feed.sent(data, self.feed.clock())
+        try:
+            await self._wire.send(data)
+        except ConnectionError as error:
+            self.fact(Fact.WRITE_FAILED, error.strerror or str(error))
+            raise
+
+    def finish_sending(self) -> None:
+        """Send FIN and keep reading."""
+        self._wire.finish_sending()
+        if self.feed is not None:
+            self.feed.ended(self._endpoint, StreamEnd.FIN)
+
+    async def close(self, limit: float) -> None:
+        """Let go of the connection, after ``limit`` seconds at the latest."""
+        try:
+            await self._wire.close(limit)
+        finally:  # a server that stops may cancel this
+            if self.feed is not None:
+                self.feed.closed()
+
+    def _peer_ended(self, end: StreamEnd) -> None:
+        self.peer_end = end
+        if self.feed is not None:
+            self.feed.ended(self._endpoint.other, end)

@@ -7,9 +7,9 @@ writes is sent, whatever the state of the connection, and a close leaves the pee
 
 The rules:
 - after each step of OpenSSL, first its secrets, then the bytes received, then the bytes to send are
-  shown to the watch: so each message is seen with the secret that opens it, in the wire's order;
+  shown to the observer: so it sees each message with the secret that opens it, in the wire's order;
 - only ``_settle`` sends, only ``_receive`` receives;
-- a write that fails is followed by one more read: what the peer said last explains it.
+- a write that fails is followed by one more read: what the peer sent last explains it.
 
 This module does not parse TLS, and knows nothing of HTTP, logs or accepting.
 """
@@ -21,7 +21,7 @@ import ssl
 from dataclasses import dataclass
 from typing import NoReturn
 
-from lab.stream.observed_wire import ObserverFeed
+from lab.stream.observed_wire import ObservedWire, ObserverFeed
 from lab.stream.stream_errors import (
     ConnectionLost,
     HandshakeTimedOut,
@@ -56,7 +56,7 @@ class TlsStream:
 
     ``server_hostname`` is for clients: the name to send as SNI and to find in the certificate.
     ``read`` and ``write`` raise ``StreamError`` (a ``ConnectionError``), and so does ``handshake``.
-    Not for concurrent readers, nor concurrent writers.
+    Not for concurrent readers, nor concurrent writers. ``feed`` is that of an observer.
     """
 
     def __init__(
@@ -66,11 +66,10 @@ class TlsStream:
         endpoint: Endpoint,
         *,
         server_hostname: str | None = None,
-        watch: ObserverFeed | None = None,
+        feed: ObserverFeed | None = None,
     ) -> None:
-        self._wire = wire
+        self._wire = ObservedWire(wire, endpoint, feed)
         self._endpoint = endpoint
-        self._watch = watch
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(
@@ -79,16 +78,11 @@ class TlsStream:
             server_side=endpoint is Endpoint.SERVER,
             server_hostname=server_hostname,
         )
-        self._unseen: tuple[bytes, float] | None = None
         self._ahead = b""
         self._in_handshake = True
-        self._peer_is_done = False  # with TLS, and
-        self._peer_ended = False  # with TCP
-        self._reset = False  # by the peer
+        self._close_notify_received = False
         self._failed = False
         self._closed = False
-        if watch is not None:
-            watch.fact(Fact.CONNECTED)
 
     @property
     def ssl_object(self) -> ssl.SSLObject:
@@ -107,18 +101,18 @@ class TlsStream:
         alert is on its way when it does; ``close`` then gives the peer time to read it.
         """
         try:
-            await within(limit, self._shake_hands())
+            await within(limit, self._do_handshake())
         except TimeoutError:
             assert limit is not None
             self._failed = True
-            self._tell(Fact.TIMED_OUT, f"no complete handshake within {limit:g} s")
+            self._wire.fact(Fact.TIMED_OUT, f"no complete handshake within {limit:g} s")
             raise HandshakeTimedOut(limit) from None
         except StreamError as error:
             self._failed = True
-            self._tell(Fact.HANDSHAKE_FAILED, error.brief)
+            self._wire.fact(Fact.HANDSHAKE_FAILED, error.brief)
             raise
 
-    async def _shake_hands(self) -> None:
+    async def _do_handshake(self) -> None:
         if self._endpoint is Endpoint.SERVER:
             await self._receive()  # the client speaks first
         while True:
@@ -131,15 +125,14 @@ class TlsStream:
                 await self._give_up(error)
             else:
                 break
-        self._tell_verdict(None)
+        self._report_verdict(None)
         await self._settle()
         self._in_handshake = False
-        if self._watch is not None:
-            self._watch.fact(
-                Fact.HANDSHAKE_RETURNED, version=_VERSIONS.get(self._tls.version() or "")
-            )
-            if self._watch.over:
-                self._watch = None
+        if (feed := self._wire.feed) is not None:
+            version = _VERSIONS.get(self._tls.version() or "")
+            feed.fact(Fact.HANDSHAKE_RETURNED, version=version)
+            if feed.over:
+                self._wire.feed = None
 
     async def hear(self) -> None:
         """Take in what the peer sends next, be it data or not; data is kept for ``read``.
@@ -163,12 +156,12 @@ class TlsStream:
         return bool(self._ahead or self._incoming.pending or self._tls.pending())
 
     async def read(self, max_bytes: int = 65536) -> bytes:
-        """Up to ``max_bytes`` of plaintext; b"" once the peer has sent close_notify."""
+        """Return up to ``max_bytes`` of plaintext; b"" once the peer has sent close_notify."""
         if self._ahead:
             data, self._ahead = self._ahead[:max_bytes], self._ahead[max_bytes:]
             return data
         if self._is_drained:
-            await self._receive()  # OpenSSL could only say so, and its saying so is dear
+            await self._receive()  # asking OpenSSL would only cost an exception
         while True:
             try:
                 data = self._tls.read(max_bytes)
@@ -176,27 +169,29 @@ class TlsStream:
                 await self._settle()
                 await self._receive()
             except ssl.SSLZeroReturnError:
-                self._peer_is_done = True
-                self._show_unseen()
+                self._close_notify_received = True
+                self._show_received()
                 return b""
             except ssl.SSLError as error:
                 await self._give_up(error)
             else:
-                self._peer_is_done = not data  # Python's way to say close_notify, as a rule
-                if self._unseen is not None or self._outgoing.pending:
+                self._close_notify_received = (
+                    not data
+                )  # Python's way to say close_notify, as a rule
+                if self._wire.has_unseen or self._outgoing.pending:
                     await self._settle()
                 return data
 
     @property
     def _is_drained(self) -> bool:
-        """Whether OpenSSL can have nothing to read until more bytes come, nor an end to tell of."""
+        """Whether OpenSSL has nothing to read, and no end to report, until more bytes come."""
         return not (
             self._incoming.pending
             or self._tls.pending()
             or self._outgoing.pending
-            or self._unseen is not None
-            or self._peer_is_done
-            or self._peer_ended
+            or self._wire.has_unseen
+            or self._close_notify_received
+            or self._wire.peer_end is not None
             or self._failed
         )
 
@@ -226,18 +221,14 @@ class TlsStream:
         bounds = linger or Linger()
         try:
             with contextlib.suppress(TimeoutError):
-                await within(bounds.seconds, self._part(bounds.octets))
+                await within(bounds.seconds, self._shut_down(bounds.octets))
         finally:
-            try:
-                await self._wire.close(bounds.seconds)
-            finally:  # a server that stops may cancel this
-                if self._watch is not None:
-                    self._watch.closed()
+            await self._wire.close(bounds.seconds)
 
-    async def _part(self, octets: int) -> None:
-        """Say goodbye, and read on until the peer has ended or sent ``octets`` bytes."""
-        if self._reset:
-            return  # there is nobody to say it to
+    async def _shut_down(self, octets: int) -> None:
+        """Send close_notify and FIN; read on until the peer ends or has sent ``octets`` bytes."""
+        if self._wire.peer_end is StreamEnd.RESET:
+            return
         if not self._in_handshake and not self._failed:
             # RFC 9846 section 6.1: each side announces the end of what it writes. OpenSSL wants to
             # read the peer's own announcement next; that is done below.
@@ -246,32 +237,22 @@ class TlsStream:
         with contextlib.suppress(StreamError):
             await self._settle()
         self._wire.finish_sending()
-        self._tell_end(self._endpoint, StreamEnd.FIN)
         left = octets
-        while left > 0 and not self._peer_ended:
+        while left > 0 and self._wire.peer_end is None:
             with contextlib.suppress(ConnectionLost):
                 left -= len(await self._next_bytes())
-                self._show_unseen()
+                self._show_received()
 
     async def _next_bytes(self) -> bytes:
-        """What the wire brings, remembered for the watch; b"" at FIN. Raises ConnectionLost."""
+        """Return what the wire brings, b"" at FIN. Raises ConnectionLost."""
         try:
-            data = await self._wire.receive()
+            return await self._wire.receive()
         except ConnectionError as error:
-            self._peer_ended = self._reset = True
-            self._tell_end(self._endpoint.other, StreamEnd.RESET)
             raise ConnectionLost(StreamEnd.RESET, in_handshake=self._in_handshake) from error
-        if data:
-            if self._watch is not None:
-                self._unseen = (data, self._watch.clock())
-        elif not self._peer_ended:
-            self._peer_ended = True
-            self._tell_end(self._endpoint.other, StreamEnd.FIN)
-        return data
 
     async def _receive(self) -> None:
         """Give OpenSSL more bytes, or the end of them. Raises ConnectionLost on RST."""
-        if self._peer_ended:
+        if self._wire.peer_end is not None:
             raise ConnectionLost(StreamEnd.FIN, in_handshake=self._in_handshake)
         data = await self._next_bytes()
         if data:
@@ -280,73 +261,60 @@ class TlsStream:
             self._incoming.write_eof()
 
     async def _settle(self) -> None:
-        """Show the watch what the last step was about, and send what OpenSSL left."""
-        self._show_unseen()
+        """Show the observer what the last step was about, and send what OpenSSL left."""
+        self._show_received()
         data = self._outgoing.read()
         if not data:
             return
-        if self._watch is not None:
-            self._watch.sent(data, self._watch.clock())
         try:
             await self._wire.send(data)
         except ConnectionError as error:
-            self._tell(Fact.WRITE_FAILED, error.strerror or str(error))
             if self._failed:
                 return
-            await self._last_words()
+            await self._read_after_failed_write()
             raise ConnectionLost(StreamEnd.RESET, in_handshake=self._in_handshake) from error
 
-    def _show_unseen(self) -> None:
-        if self._watch is None or self._unseen is None:  # no news, no secrets
-            return
-        if self._in_handshake or self._endpoint is Endpoint.CLIENT:
-            # A server of ours never renegotiates, so it has no secrets later on.
-            self._watch.learn()
-        (data, at), self._unseen = self._unseen, None
-        self._watch.received(data, at)
+    def _show_received(self) -> None:
+        # A server of ours never renegotiates, so it has no new secrets after its handshake.
+        learn = self._in_handshake or self._endpoint is Endpoint.CLIENT
+        self._wire.show_received(learn=learn)
 
-    async def _last_words(self) -> None:
-        """After a failed write: raise what the peer had said of it; return if that was nothing."""
-        while not self._peer_ended:
+    async def _read_after_failed_write(self) -> None:
+        """Raise what the peer's last bytes say of a failed write; return if they say nothing."""
+        while self._wire.peer_end is None:
             await self._receive()
             try:
                 while self._tls.read(_RECORD):
                     pass
             except ssl.SSLWantReadError:
-                self._show_unseen()
+                self._show_received()
             except ssl.SSLError as error:
                 await self._give_up(error)
 
     async def _give_up(self, error: ssl.SSLError) -> NoReturn:
-        """OpenSSL failed: send the alert that it left, tell what it said, and raise that."""
+        """Send the alert that OpenSSL left when it failed, report its error, and raise it."""
         self._failed = True
         in_handshake = self._in_handshake
-        self._tell_verdict(error)
+        self._report_verdict(error)
         await self._settle()
         failure: StreamError = TlsFailed(error, in_handshake=in_handshake)
         if isinstance(error, ssl.SSLEOFError):
             failure = ConnectionLost(StreamEnd.FIN, in_handshake=in_handshake)
         if not in_handshake:
-            self._tell(Fact.READ_FAILED, failure.brief)
+            self._wire.fact(Fact.READ_FAILED, failure.brief)
         raise failure from error
 
-    def _tell(self, fact: Fact, reason: str = "") -> None:
-        if self._watch is not None:
-            self._watch.fact(fact, reason)
+    def _report_verdict(self, error: ssl.SSLError | None) -> None:
+        """Report how OpenSSL judged the peer's certificate, if it did.
 
-    def _tell_end(self, sender: Endpoint, end: StreamEnd) -> None:
-        if self._watch is not None:
-            self._watch.ended(sender, end)
-
-    def _tell_verdict(self, error: ssl.SSLError | None) -> None:
-        """What OpenSSL made of the peer's certificate, if it came to that.
-
-        Must be told between the certificate's arrival and the alert or Finished that answers it.
+        The place of this event is between the certificate's arrival and the alert or Finished that
+        answers it.
         """
-        if self._watch is None:
+        feed = self._wire.feed
+        if feed is None:
             return
-        self._show_unseen()
-        self._watch.no_more_secrets()
+        self._show_received()
+        feed.no_more_secrets()
         if error is None:
             certificate = self.peer_certificate
             # A server that does not verify does not ask for a certificate either.
@@ -357,8 +325,8 @@ class TlsStream:
                 # A resumed session brings the certificate of an earlier handshake, and no proof.
                 resumed = self._tls.session_reused
                 fact = Fact.SESSION_RESUMED if resumed else Fact.CERTIFICATE_VERIFIED
-                self._watch.fact(fact, certificate=certificate)
+                feed.fact(fact, certificate=certificate)
         elif isinstance(error, ssl.SSLCertVerificationError):
-            self._watch.fact(Fact.CERTIFICATE_REFUSED, error.verify_message, code=error.verify_code)
+            feed.fact(Fact.CERTIFICATE_REFUSED, error.verify_message, code=error.verify_code)
         elif error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
-            self._watch.fact(Fact.CERTIFICATE_REFUSED, "peer did not return a certificate")
+            feed.fact(Fact.CERTIFICATE_REFUSED, "peer did not return a certificate")

@@ -17,7 +17,6 @@ from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import ContentType, ProtocolVersion
 from lab.tls.events import Endpoint
 from lab.tls.key_log import KeyRing, SecretLabel
-from lab.tls.key_schedule import connection_keys
 from lab.tls.negotiated import Negotiated
 from lab.tls.protection import (
     Opener,
@@ -157,20 +156,14 @@ class RecordDecryption:
 
     # Opening.
 
-    def protects(self, record: Record) -> bool:
-        """Whether the fragment of ``record`` is protected rather than in the clear."""
-        if self.stage is Stage.CONNECTION:
-            return True
-        return record.content_type is ContentType.APPLICATION_DATA
-
-    def unseal(self, record: Record) -> Opened | Sealed | None:
+    def open(self, record: Record) -> Opened | Sealed | None:
         """Open ``record``: what is in it, or what can be told of it, or None for "wait".
 
         None means that a secret is missing which may still be learned. Raises ``WireError`` for
         application data where the version allows none.
         """
         if self._opener is None or self.stage is Stage.EARLY:
-            return self._unseal_first(record)
+            return self._open_first(record)
         try:
             return self._opener.open(record)
         except SealBroken:
@@ -178,7 +171,7 @@ class RecordDecryption:
             return Sealed(sealed_guess.BROKEN)
 
     def give_up(self, record: Record) -> Sealed:
-        """Let go of ``record``, which ``unseal`` would have wait: no secret will come in time."""
+        """Let go of ``record``, which ``open`` would have wait: no secret will come in time."""
         if self.stage is Stage.EARLY:
             if self._connection.server_hello is None:
                 return self._unopened_early()
@@ -196,21 +189,21 @@ class RecordDecryption:
             in (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC),
         )
 
-    def _unseal_first(self, record: Record) -> Opened | Sealed | None:
+    def _open_first(self, record: Record) -> Opened | Sealed | None:
         """Open a record that needs a key first."""
         if self.stage is Stage.PLAIN:
             if self._connection.version is None or self._connection.is_tls13:
                 return Sealed(sealed_guess.BEFORE_KEYS)
             raise WireError("TLSPlaintext.type", "application_data before the handshake has ended")
         if self.stage is Stage.EARLY:
-            return self._unseal_early(record)
+            return self._open_early_or_next(record)
         if self._blind or not self._openable():
             return self.give_up(record)
         secret = self._secret()
         if secret is None:
             return None
         self._opener = self._new_opener(secret)
-        return self.unseal(record) if self._opener else self.give_up(record)
+        return self.open(record) if self._opener else self.give_up(record)
 
     def _openable(self) -> bool:
         """Whether any secret could open what comes now."""
@@ -224,7 +217,7 @@ class RecordDecryption:
         return self._connection_opener(self._state, secret)
 
     def _connection_opener(self, state: _ConnectionState, master_secret: bytes) -> Opener | None:
-        client, server = connection_keys(
+        client, server = self._ring.connection_keys(
             master_secret, state.client_random, state.server_random, state.suite
         )
         opener = connection_opener(
@@ -236,7 +229,7 @@ class RecordDecryption:
             opener.sequence = self._skipped  # records that were given up count too
         return opener
 
-    def _unseal_early(self, record: Record) -> Opened | Sealed | None:
+    def _open_early_or_next(self, record: Record) -> Opened | Sealed | None:
         """Early data, or what follows it: EndOfEarlyData is missing where it was refused.
 
         RFC 9846 section 4.3.10: a client whose early data was refused goes on under handshake
@@ -274,10 +267,10 @@ class RecordDecryption:
                 parts_of(suite) for suite in _TLS13_SUITES if offered is None or suite in offered
             }
             fitting = [suite for suite in suites if _hash_length(suite) == len(secret)]
-            made = (traffic_opener(suite, secret) for suite in fitting)
-            self._early_openers = [opener for opener in made if opener]
-        openers = [self._opener] if self._opener else self._early_openers
-        for candidate in openers:
+            openers = (traffic_opener(suite, secret) for suite in fitting)
+            self._early_openers = [opener for opener in openers if opener]
+        candidates = [self._opener] if self._opener else self._early_openers
+        for candidate in candidates:
             try:
                 opened = candidate.open(record)
             except SealBroken:

@@ -46,39 +46,30 @@ class Direction:
         self.sender = sender
         self.reader = RecordReader()
         self.assembler = MessageReassembler()
-        self.unsealer = RecordDecryption(sender, connection, ring)
+        self.decryption = RecordDecryption(sender, connection, ring)
         self.recognised = False  # the first bytes are TLS
         self.cut = False  # no more records are cut from its bytes
         self.stopped = False  # no more records of it are read
         self.ended = False  # TCP has
-        self._budget = budget
-        self._records = self._messages = self._items = 0
+        self.budget = budget
+        self.items = 0  # of all lists in messages so far
+        self._records = self._messages = 0
 
-    def count_record(self) -> None:
-        """One more record was cut from the bytes. Raises ``BeyondLimit``: it is not to be read."""
-        budget = self._budget
-        if budget is None:
-            return
+    def count_record(self, budget: Budget) -> None:
+        """Count a record. Raises ``BeyondLimit`` where it is not to be read."""
         self._records += 1
         if self._records > budget.records:
             raise BeyondLimit("stream", f"more than {budget.records} records")
         if self.reader.offset > budget.octets:
             raise BeyondLimit("stream", f"more than {budget.octets} bytes")
 
-    def count_message(self) -> None:
-        """One more message is whole. Raises ``BeyondLimit``: it is not to be decoded."""
-        budget = self._budget
-        if budget is None:
-            return
+    def count_message(self, budget: Budget) -> None:
+        """Count a message. Raises ``BeyondLimit`` where it is not to be decoded."""
         self._messages += 1
         if self._messages > budget.messages:
             raise BeyondLimit("Handshake", f"more than {budget.messages} messages")
-        if self._items > budget.items:
+        if self.items > budget.items:
             raise BeyondLimit("Handshake", f"more than {budget.items} items in lists")
-
-    def count_items(self, items: int) -> None:
-        """The lists of a message had so many items."""
-        self._items += items
 
     def malformed(self, time: float, offset: int, error: WireError) -> Malformed:
         """What breaks the syntax at ``offset`` of the stream."""

@@ -25,6 +25,7 @@ from lab.tls.code_points import (
     PskKeyExchangeMode,
     SignatureScheme,
 )
+from lab.tls.frozen_values import constructor
 from lab.tls.reader import BeyondLimit, Reader, WireError
 
 _TYPES = code_table(ExtensionType)
@@ -36,7 +37,7 @@ _MOST = bounds.MAX_EXTENSIONS
 # it can serve again; how many are kept, and how long they may be, is bounded.
 _REMEMBERED = 256
 _REMEMBERED_BYTES = 256
-_REPEATED = frozenset(
+_REPEATED = frozenset[int](
     {
         ExtensionType.SERVER_NAME,
         ExtensionType.STATUS_REQUEST,
@@ -57,8 +58,12 @@ _REPEATED = frozenset(
     }
 )
 
+_new_key_share_entry = constructor(ext.KeyShareEntry)
+_new_client_shares = constructor(ext.KeyShareClientHello)
+_new_server_share = constructor(ext.KeyShareServerHello)
+
 Parser = Callable[[Reader, ExtensionType], ext.Extension]
-Table = Mapping[ExtensionType, Parser]
+Table = Mapping[int, Parser]
 
 
 def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
@@ -66,44 +71,42 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
 
     ``table`` holds the extensions that are defined for the message.
     """
-
-    found: dict[ExtensionType, ext.Extension] = {}
+    found: dict[int, ext.Extension] = {}
     extensions = reader.inner(2, "extensions")
-    while extensions.remaining:
+    for number, body in extensions.typed_vectors("extension_type", _TYPES):
         if len(found) == _MOST:
             extensions.pass_limit(_MOST)
-        extension_type = _TYPES[extensions.uint16("extension_type")]
-        if extension_type in found:
-            extensions.fail(extension_type, "a second extension of this type")
-        body = extensions.opaque(2, extension_type)
-        parser = table.get(extension_type, _opaque)
+        if number in found:
+            extensions.fail(_TYPES[number], "a second extension of this type")
+        parser = table.get(number, _opaque)
         try:
-            if len(body) <= _REMEMBERED_BYTES and extension_type in _REPEATED:
-                found[extension_type] = _remembered(parser, body, extension_type)
+            if number in _REPEATED and len(body) <= _REMEMBERED_BYTES:
+                found[number] = _remembered(parser, body, number)
                 continue
-            found[extension_type], made = _read(parser, body, extension_type)
+            found[number], item_count = _read(parser, body, number)
         except WireError as error:
-            where = f"{extensions.path()}.{extension_type}{error.where}"
+            where = f"{extensions.path()}.{_TYPES[number]}{error.where}"
             raise WireError(where, error.problem) from None
         except BeyondLimit as error:
-            where = f"{extensions.path()}.{extension_type}{error.where}"
+            where = f"{extensions.path()}.{_TYPES[number]}{error.where}"
             raise BeyondLimit(where, error.limit) from None
-        reader.count(made)
+        if item_count:
+            reader.count(item_count)
     reader.count(len(found))
     return tuple(found.values())
 
 
-def _read(parser: Parser, body: bytes, extension_type: ExtensionType) -> tuple[ext.Extension, int]:
+def _read(parser: Parser, body: bytes, number: int) -> tuple[ext.Extension, int]:
     """The extension, and how many items its lists have. Errors say where from its body on."""
     reader = Reader(body, "")
-    extension = parser(reader, extension_type)
+    extension = parser(reader, _TYPES[number])
     reader.finish()
-    return extension, reader.made
+    return extension, reader.item_count
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _remembered(parser: Parser, body: bytes, extension_type: ExtensionType) -> ext.Extension:
-    return _read(parser, body, extension_type)[0]
+def _remembered(parser: Parser, body: bytes, number: int) -> ext.Extension:
+    return _read(parser, body, number)[0]
 
 
 def _opaque(reader: Reader, extension_type: ExtensionType) -> ext.Extension:
@@ -273,18 +276,18 @@ def _oid_filter(reader: Reader) -> ext.OidFilter:
 
 
 def _key_share_entry(reader: Reader) -> ext.KeyShareEntry:
-    return ext.KeyShareEntry(
+    return _new_key_share_entry(
         group=_GROUPS[reader.uint16("group")], key_exchange=reader.opaque(2, "key_exchange", 1)
     )
 
 
 def _client_shares(reader: Reader, _: ExtensionType) -> ext.Extension:
     shares = reader.items(2, "client_shares", _key_share_entry, most=bounds.MAX_KEY_SHARES)
-    return ext.KeyShareClientHello(client_shares=shares)
+    return _new_client_shares(client_shares=shares)
 
 
 def _server_share(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.KeyShareServerHello(server_share=_key_share_entry(reader))
+    return _new_server_share(server_share=_key_share_entry(reader))
 
 
 def _selected_group(reader: Reader, _: ExtensionType) -> ext.Extension:

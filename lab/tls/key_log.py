@@ -13,10 +13,14 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.tls.frozen_values import constructor
+from lab.tls.key_schedule import DirectionKeys, connection_keys
+from lab.tls.suite_parts import Suite
+
 MAX_LINE = 512
 """The longest line in characters that can hold a secret: 31 + 64 + 2 * 64 and spaces."""
 MAX_STRANGERS = 1024
-"""How many secrets are kept whose ClientHello has not been seen."""
+"""How many connections have their secrets kept before their ClientHello is seen."""
 MAX_HANDSHAKES = 4
 """How many handshakes of one connection have their secrets kept: TLS 1.2 may renegotiate."""
 
@@ -43,6 +47,7 @@ class Secret:
     secret: bytes
 
 
+_secret = constructor(Secret)
 _LABELS = {label.value: label for label in SecretLabel}
 
 
@@ -59,7 +64,7 @@ def parse_key_log(text: str) -> Iterator[Secret]:
             continue
         # RFC 9846 section 7.1: as long as the hash; RFC 5246 section 8.1: 48 bytes.
         if len(client_random) == 32 and len(secret) in (32, 48, 64):
-            yield Secret(label=label, client_random=client_random, secret=secret)
+            yield _secret(label=label, client_random=client_random, secret=secret)
 
 
 class KeyRing:
@@ -67,7 +72,8 @@ class KeyRing:
 
     def __init__(self) -> None:
         self._own: dict[bytes, dict[SecretLabel, bytes]] = {}
-        self._strangers: dict[tuple[SecretLabel, bytes], bytes] = {}
+        self._strangers: dict[bytes, dict[SecretLabel, bytes]] = {}
+        self._derived: dict[tuple[bytes, bytes, Suite], tuple[DirectionKeys, DirectionKeys]] = {}
 
     def adopt(self, client_random: bytes) -> None:
         """Make the secrets of ``client_random`` this connection's own.
@@ -76,25 +82,35 @@ class KeyRing:
         """
         if client_random in self._own:
             return
-        found = [key for key in self._strangers if key[1] == client_random]
-        self._own[client_random] = {key[0]: self._strangers.pop(key) for key in found}
+        self._own[client_random] = self._strangers.pop(client_random, {})
         if len(self._own) > MAX_HANDSHAKES:
             del self._own[next(iter(self._own))]
 
     def learn(self, key_log: str) -> bool:
         """Keep the secrets in ``key_log``; tell whether one of them is this connection's own."""
         found = False
-        for secret in parse_key_log(key_log):
-            own = self._own.get(secret.client_random)
-            if own is not None:
-                own[secret.label] = secret.secret
+        for line in parse_key_log(key_log):
+            secrets = self._own.get(line.client_random)
+            if secrets is not None:
                 found = True
-                continue
-            self._strangers[secret.label, secret.client_random] = secret.secret
-            if len(self._strangers) > MAX_STRANGERS:
-                del self._strangers[next(iter(self._strangers))]
+            else:
+                secrets = self._strangers.setdefault(line.client_random, {})
+                if len(self._strangers) > MAX_STRANGERS:
+                    del self._strangers[next(iter(self._strangers))]
+            secrets[line.label] = line.secret
         return found
 
     def get(self, label: SecretLabel, client_random: bytes) -> bytes | None:
         """The secret of this connection with ``label``, or None while it is not known."""
         return self._own.get(client_random, {}).get(label)
+
+    def connection_keys(
+        self, master_secret: bytes, client_random: bytes, server_random: bytes, suite: Suite
+    ) -> tuple[DirectionKeys, DirectionKeys]:
+        """Derive the keys of both directions of TLS 1.2, once for the two that ask."""
+        inputs = master_secret, client_random + server_random, suite
+        keys = self._derived.get(inputs)
+        if keys is None:
+            keys = connection_keys(master_secret, client_random, server_random, suite)
+            self._derived = {inputs: keys}
+        return keys

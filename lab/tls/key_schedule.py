@@ -12,6 +12,7 @@ import functools
 import hmac
 from dataclasses import dataclass
 
+from lab.tls.frozen_values import constructor
 from lab.tls.suite_parts import Cipher, Suite
 
 _MAC_LENGTHS = {"": 0, "sha1": 20, "sha256": 32, "sha384": 48}
@@ -26,6 +27,9 @@ class DirectionKeys:
     iv: bytes
 
 
+_direction_keys = constructor(DirectionKeys)
+
+
 def expand_label(secret: bytes, label: str, length: int, hash_name: str) -> bytes:
     """HKDF-Expand-Label with an empty context, for at most one block (RFC 9846 section 7.1).
 
@@ -33,18 +37,19 @@ def expand_label(secret: bytes, label: str, length: int, hash_name: str) -> byte
     2.3), which is a single HMAC: several times quicker than the library's general form, and eight
     of them are due in each handshake.
     """
-    return hmac.digest(secret, _hkdf_label(label, length) + b"\x01", hash_name)[:length]
+    return hmac.digest(secret, _expansion_input(label, length), hash_name)[:length]
 
 
 @functools.cache
-def _hkdf_label(label: str, length: int) -> bytes:
+def _expansion_input(label: str, length: int) -> bytes:
+    """HkdfLabel, and the number of the first block."""
     name = b"tls13 " + label.encode("ascii")
-    return length.to_bytes(2, "big") + bytes([len(name)]) + name + b"\0"
+    return length.to_bytes(2, "big") + bytes([len(name)]) + name + b"\0\1"
 
 
 def traffic_keys(secret: bytes, suite: Suite) -> DirectionKeys:
     """The keys of a TLS 1.3 traffic secret (RFC 9846 section 7.3)."""
-    return DirectionKeys(
+    return _direction_keys(
         mac_key=b"",
         key=expand_label(secret, "key", suite.key_length, suite.hash_name),
         iv=expand_label(secret, "iv", 12, suite.hash_name),
@@ -70,8 +75,8 @@ def connection_keys(
         parts.append(block[:length])
         block = block[length:]
     return (
-        DirectionKeys(mac_key=parts[0], key=parts[2], iv=parts[4]),
-        DirectionKeys(mac_key=parts[1], key=parts[3], iv=parts[5]),
+        _direction_keys(mac_key=parts[0], key=parts[2], iv=parts[4]),
+        _direction_keys(mac_key=parts[1], key=parts[3], iv=parts[5]),
     )
 
 

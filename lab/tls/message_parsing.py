@@ -32,6 +32,7 @@ from lab.tls.code_points import (
     SignatureScheme,
 )
 from lab.tls.extensions import CertificateAuthorities, SignatureAlgorithms
+from lab.tls.frozen_values import constructor
 from lab.tls.reader import BeyondLimit, Reader
 from lab.tls.suite_parts import KeyExchange
 
@@ -65,6 +66,16 @@ _GROUPS = code_table(NamedGroup)
 
 Parser = Callable[[Reader, ParsingContext], msg.HandshakeMessage]
 
+_new_client_hello = constructor(msg.ClientHello)
+_new_server_hello = constructor(msg.ServerHello)
+_new_retry_request = constructor(msg.HelloRetryRequest)
+_new_server_key_exchange = constructor(msg.ServerKeyExchange)
+_new_ecdh_params = constructor(msg.ServerECDHParams)
+_new_client_key_exchange = constructor(msg.ClientKeyExchange)
+_new_certificate_verify = constructor(msg.CertificateVerify)
+_new_finished = constructor(msg.Finished)
+_new_ticket = constructor(msg.NewSessionTicket)
+
 # Messages that one end sends again and again to the letter, and that are long. What was made of
 # them is frozen, so it can serve again; how many are kept, how long they may be, and of how many
 # items, is bounded.
@@ -83,7 +94,7 @@ Parsed = tuple[msg.HandshakeMessage, int]
 """A message, and how many items its lists have."""
 
 
-def parse_message(msg_type: HandshakeType, body: bytes, setting: ParsingContext) -> Parsed:
+def parse_message(msg_type: HandshakeType, body: bytes, context: ParsingContext) -> Parsed:
     """The message of type ``msg_type`` with ``body``, the bytes after its four-byte header.
 
     Raises ``WireError`` where the body breaks the syntax of its RFC, ``BeyondLimit`` where it may
@@ -91,10 +102,10 @@ def parse_message(msg_type: HandshakeType, body: bytes, setting: ParsingContext)
     """
     if msg_type in _REPEATED and len(body) <= _REMEMBERED_BYTES:
         try:
-            return _remembered(msg_type, body, setting)
+            return _remembered(msg_type, body, context)
         except _NotKept as large:
             return large.parsed
-    return _parse(msg_type, body, setting)
+    return _parse(msg_type, body, context)
 
 
 class _NotKept(Exception):
@@ -106,30 +117,30 @@ class _NotKept(Exception):
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _remembered(msg_type: HandshakeType, body: bytes, setting: ParsingContext) -> Parsed:
-    parsed = _parse(msg_type, body, setting)
+def _remembered(msg_type: HandshakeType, body: bytes, context: ParsingContext) -> Parsed:
+    parsed = _parse(msg_type, body, context)
     if parsed[1] > _REMEMBERED_ITEMS:
         raise _NotKept(parsed)
     return parsed
 
 
-def _parse(msg_type: HandshakeType, body: bytes, setting: ParsingContext) -> Parsed:
+def _parse(msg_type: HandshakeType, body: bytes, context: ParsingContext) -> Parsed:
     name, parser = _PARSERS.get(msg_type, _UNKNOWN)
     if parser is None:
         return msg.UnknownMessage(msg_type=msg_type, body=body), 0
     reader = Reader(body, name)
-    message = parser(reader, setting)
+    message = parser(reader, context)
     reader.finish()
-    return message, reader.made
+    return message, reader.item_count
 
 
-def _client_hello(reader: Reader, setting: ParsingContext) -> msg.ClientHello:
+def _client_hello(reader: Reader, context: ParsingContext) -> msg.ClientHello:
     version = _VERSIONS[reader.uint16("legacy_version")]
     random = reader.fixed(32, "random")
     session_id = reader.opaque(1, "legacy_session_id", 0, 32)
     suites = CodePoints(CipherSuite, reader.uint16s(2, "cipher_suites"))
     methods = CodePoints(CompressionMethod, reader.uint8s(1, "legacy_compression_methods"))
-    return msg.ClientHello(
+    return _new_client_hello(
         legacy_version=version,
         random=random,
         legacy_session_id=session_id,
@@ -140,7 +151,7 @@ def _client_hello(reader: Reader, setting: ParsingContext) -> msg.ClientHello:
     )
 
 
-def _server_hello(reader: Reader, setting: ParsingContext) -> msg.ServerHello:
+def _server_hello(reader: Reader, context: ParsingContext) -> msg.ServerHello:
     version = _VERSIONS[reader.uint16("legacy_version")]
     random = reader.fixed(32, "random")
     retry = random == HELLO_RETRY_RANDOM
@@ -148,8 +159,8 @@ def _server_hello(reader: Reader, setting: ParsingContext) -> msg.ServerHello:
     suite = _SUITES[reader.uint16("cipher_suite")]
     method = CompressionMethod(reader.uint8("legacy_compression_method"))
     table = ext.HELLO_RETRY_REQUEST if retry else ext.SERVER_HELLO
-    kind = msg.HelloRetryRequest if retry else msg.ServerHello
-    return kind(
+    new = _new_retry_request if retry else _new_server_hello
+    return new(
         legacy_version=version,
         random=random,
         legacy_session_id_echo=session_id,
@@ -159,16 +170,18 @@ def _server_hello(reader: Reader, setting: ParsingContext) -> msg.ServerHello:
     )
 
 
-def _encrypted_extensions(reader: Reader, setting: ParsingContext) -> msg.EncryptedExtensions:
+def _encrypted_extensions(reader: Reader, context: ParsingContext) -> msg.EncryptedExtensions:
     extensions = ext.parse_extensions(reader, ext.ENCRYPTED_EXTENSIONS)
     return msg.EncryptedExtensions(extensions=extensions)
 
 
-def _certificate(reader: Reader, setting: ParsingContext) -> msg.Certificate:
-    context = reader.opaque(1, "certificate_request_context") if setting.is_tls13 else b""
-    parse = _entry_tls13 if setting.is_tls13 else _entry_tls12
+def _certificate(reader: Reader, context: ParsingContext) -> msg.Certificate:
+    tls13 = context.is_tls13
+    parse = _entry_tls13 if tls13 else _entry_tls12
     return msg.Certificate(
-        certificate_request_context=context,
+        certificate_request_context=reader.opaque(1, "certificate_request_context")
+        if tls13
+        else b"",
         certificate_list=reader.items(3, "certificate_list", parse, most=bounds.MAX_CERTIFICATES),
     )
 
@@ -183,7 +196,7 @@ def _entry_tls13(reader: Reader) -> msg.CertificateEntry:
     return msg.CertificateEntry(cert_data=cert_data, extensions=extensions)
 
 
-def _compressed_certificate(reader: Reader, setting: ParsingContext) -> msg.CompressedCertificate:
+def _compressed_certificate(reader: Reader, context: ParsingContext) -> msg.CompressedCertificate:
     algorithm = CertificateCompressionAlgorithm(reader.uint16("algorithm"))
     length = reader.uint(3, "uncompressed_length")
     compressed = reader.opaque(3, "compressed_certificate_message", 1)
@@ -199,9 +212,9 @@ def _compressed_certificate(reader: Reader, setting: ParsingContext) -> msg.Comp
         if len(body) != length:  # RFC 8879 section 4: bad_certificate
             reader.fail("uncompressed_length", f"{length} told, {len(body)} or more found")
         inner = Reader(body, "CompressedCertificate.Certificate")
-        certificate = _certificate(inner, setting)
+        certificate = _certificate(inner, context)
         inner.finish()
-        reader.count(inner.made)
+        reader.count(inner.item_count)
     return msg.CompressedCertificate(
         algorithm=algorithm,
         uncompressed_length=length,
@@ -210,30 +223,30 @@ def _compressed_certificate(reader: Reader, setting: ParsingContext) -> msg.Comp
     )
 
 
-def _certificate_status(reader: Reader, setting: ParsingContext) -> msg.CertificateStatus:
+def _certificate_status(reader: Reader, context: ParsingContext) -> msg.CertificateStatus:
     status_type = CertificateStatusType(reader.uint8("status_type"))
     known = status_type == CertificateStatusType.OCSP
     response = reader.opaque(3, "response", 1) if known else reader.rest()
     return msg.CertificateStatus(status_type=status_type, response=response)
 
 
-def _server_key_exchange(reader: Reader, setting: ParsingContext) -> msg.ServerKeyExchange:
+def _server_key_exchange(reader: Reader, context: ParsingContext) -> msg.ServerKeyExchange:
     params: msg.ServerDHParams | msg.ServerECDHParams | None = None
-    if setting.key_exchange is KeyExchange.DHE:
+    if context.key_exchange is KeyExchange.DHE:
         params = msg.ServerDHParams(
             dh_p=reader.opaque(2, "dh_p", 1),
             dh_g=reader.opaque(2, "dh_g", 1),
             dh_ys=reader.opaque(2, "dh_Ys", 1),
         )
-    elif setting.key_exchange is KeyExchange.ECDHE:
+    elif context.key_exchange is KeyExchange.ECDHE:
         params = _ecdh_params(reader)
     if params is None:
-        return msg.ServerKeyExchange(params=msg.OpaqueParams(body=reader.rest()))
-    if not setting.signed:
-        return msg.ServerKeyExchange(params=params)
-    algorithm = _signature_algorithm(reader, setting)
+        return _new_server_key_exchange(params=msg.OpaqueParams(body=reader.rest()))
+    if not context.signed:
+        return _new_server_key_exchange(params=params)
+    algorithm = _signature_algorithm(reader, context)
     signature = reader.opaque(2, "signature")
-    return msg.ServerKeyExchange(params=params, algorithm=algorithm, signature=signature)
+    return _new_server_key_exchange(params=params, algorithm=algorithm, signature=signature)
 
 
 def _ecdh_params(reader: Reader) -> msg.ServerECDHParams:
@@ -241,20 +254,20 @@ def _ecdh_params(reader: Reader) -> msg.ServerECDHParams:
     if curve_type != ECCurveType.NAMED_CURVE:  # RFC 8422 section 5.4 leaves no other
         reader.fail("curve_type", f"{curve_type} where only named_curve is allowed")
     group = _GROUPS[reader.uint16("namedcurve")]
-    return msg.ServerECDHParams(named_group=group, public=reader.opaque(1, "public", 1))
+    return _new_ecdh_params(named_group=group, public=reader.opaque(1, "public", 1))
 
 
-def _signature_algorithm(reader: Reader, setting: ParsingContext) -> SignatureScheme | None:
+def _signature_algorithm(reader: Reader, context: ParsingContext) -> SignatureScheme | None:
     # RFC 5246 section 4.7 puts the algorithm in front; TLS 1.0 and 1.1 know it from the key.
-    if setting.version < ProtocolVersion.TLS_1_2:
+    if context.version < ProtocolVersion.TLS_1_2:
         return None
     return _SCHEMES[reader.uint16("algorithm")]
 
 
-def _certificate_request(reader: Reader, setting: ParsingContext) -> msg.CertificateRequest:
-    if not setting.is_tls13:
-        return _certificate_request_tls12(reader, setting)
-    context = reader.opaque(1, "certificate_request_context")
+def _certificate_request(reader: Reader, context: ParsingContext) -> msg.CertificateRequest:
+    if not context.is_tls13:
+        return _certificate_request_tls12(reader, context)
+    request_context = reader.opaque(1, "certificate_request_context")
     extensions = ext.parse_extensions(reader, ext.CERTIFICATE_REQUEST)
     algorithms: Sequence[SignatureScheme] = ()
     authorities: tuple[bytes, ...] = ()
@@ -267,17 +280,17 @@ def _certificate_request(reader: Reader, setting: ParsingContext) -> msg.Certifi
         ):
             algorithms = extension.supported_signature_algorithms
     return msg.CertificateRequest(
-        certificate_request_context=context,
+        certificate_request_context=request_context,
         supported_signature_algorithms=algorithms,
         certificate_authorities=authorities,
         extensions=extensions,
     )
 
 
-def _certificate_request_tls12(reader: Reader, setting: ParsingContext) -> msg.CertificateRequest:
+def _certificate_request_tls12(reader: Reader, context: ParsingContext) -> msg.CertificateRequest:
     types = CodePoints(ClientCertificateType, reader.uint8s(1, "certificate_types"))
     algorithms: Sequence[SignatureScheme] = ()
-    if setting.version >= ProtocolVersion.TLS_1_2:
+    if context.version >= ProtocolVersion.TLS_1_2:
         numbers = reader.uint16s(2, "supported_signature_algorithms")
         algorithms = CodePoints(SignatureScheme, numbers)
     return msg.CertificateRequest(
@@ -292,31 +305,31 @@ def _certificate_request_tls12(reader: Reader, setting: ParsingContext) -> msg.C
     )
 
 
-def _certificate_verify(reader: Reader, setting: ParsingContext) -> msg.CertificateVerify:
-    return msg.CertificateVerify(
-        algorithm=_signature_algorithm(reader, setting), signature=reader.opaque(2, "signature")
+def _certificate_verify(reader: Reader, context: ParsingContext) -> msg.CertificateVerify:
+    return _new_certificate_verify(
+        algorithm=_signature_algorithm(reader, context), signature=reader.opaque(2, "signature")
     )
 
 
-def _client_key_exchange(reader: Reader, setting: ParsingContext) -> msg.ClientKeyExchange:
-    size = {KeyExchange.RSA: 2, KeyExchange.DHE: 2, KeyExchange.ECDHE: 1}.get(setting.key_exchange)
+def _client_key_exchange(reader: Reader, context: ParsingContext) -> msg.ClientKeyExchange:
+    size = {KeyExchange.RSA: 2, KeyExchange.DHE: 2, KeyExchange.ECDHE: 1}.get(context.key_exchange)
     # SSL 3.0 has no length in front of the encrypted secret (RFC 6101 section 5.6.7.1).
-    if size is None or setting.version < ProtocolVersion.TLS_1_0:
-        return msg.ClientKeyExchange(exchange_keys=reader.rest())
-    return msg.ClientKeyExchange(exchange_keys=reader.opaque(size, "exchange_keys", 1))
+    if size is None or context.version < ProtocolVersion.TLS_1_0:
+        return _new_client_key_exchange(exchange_keys=reader.rest())
+    return _new_client_key_exchange(exchange_keys=reader.opaque(size, "exchange_keys", 1))
 
 
-def _finished(reader: Reader, setting: ParsingContext) -> msg.Finished:
+def _finished(reader: Reader, context: ParsingContext) -> msg.Finished:
     if not reader.remaining:
         reader.fail("verify_data", "empty")
-    return msg.Finished(verify_data=reader.rest())
+    return _new_finished(verify_data=reader.rest())
 
 
-def _new_session_ticket(reader: Reader, setting: ParsingContext) -> msg.NewSessionTicket:
+def _new_session_ticket(reader: Reader, context: ParsingContext) -> msg.NewSessionTicket:
     lifetime = reader.uint(4, "ticket_lifetime")
-    if not setting.is_tls13:
-        return msg.NewSessionTicket(ticket_lifetime=lifetime, ticket=reader.opaque(2, "ticket"))
-    return msg.NewSessionTicket(
+    if not context.is_tls13:
+        return _new_ticket(ticket_lifetime=lifetime, ticket=reader.opaque(2, "ticket"))
+    return _new_ticket(
         ticket_lifetime=lifetime,
         ticket_age_add=reader.uint(4, "ticket_age_add"),
         ticket_nonce=reader.opaque(1, "ticket_nonce"),
@@ -325,27 +338,25 @@ def _new_session_ticket(reader: Reader, setting: ParsingContext) -> msg.NewSessi
     )
 
 
-def _key_update(reader: Reader, setting: ParsingContext) -> msg.KeyUpdate:
+def _key_update(reader: Reader, context: ParsingContext) -> msg.KeyUpdate:
     return msg.KeyUpdate(request_update=KeyUpdateRequest(reader.uint8("request_update")))
 
 
-def _empty(
-    kind: Callable[[], msg.HandshakeMessage], _: Reader, __: ParsingContext
-) -> msg.HandshakeMessage:
-    return kind()
+def _empty(message: msg.HandshakeMessage, _: Reader, __: ParsingContext) -> msg.HandshakeMessage:
+    return message
 
 
 _PARSERS: dict[HandshakeType, tuple[str, Parser | None]] = {
-    HandshakeType.HELLO_REQUEST: ("HelloRequest", partial(_empty, msg.HelloRequest)),
+    HandshakeType.HELLO_REQUEST: ("HelloRequest", partial(_empty, msg.HelloRequest())),
     HandshakeType.CLIENT_HELLO: ("ClientHello", _client_hello),
     HandshakeType.SERVER_HELLO: ("ServerHello", _server_hello),
     HandshakeType.NEW_SESSION_TICKET: ("NewSessionTicket", _new_session_ticket),
-    HandshakeType.END_OF_EARLY_DATA: ("EndOfEarlyData", partial(_empty, msg.EndOfEarlyData)),
+    HandshakeType.END_OF_EARLY_DATA: ("EndOfEarlyData", partial(_empty, msg.EndOfEarlyData())),
     HandshakeType.ENCRYPTED_EXTENSIONS: ("EncryptedExtensions", _encrypted_extensions),
     HandshakeType.CERTIFICATE: ("Certificate", _certificate),
     HandshakeType.SERVER_KEY_EXCHANGE: ("ServerKeyExchange", _server_key_exchange),
     HandshakeType.CERTIFICATE_REQUEST: ("CertificateRequest", _certificate_request),
-    HandshakeType.SERVER_HELLO_DONE: ("ServerHelloDone", partial(_empty, msg.ServerHelloDone)),
+    HandshakeType.SERVER_HELLO_DONE: ("ServerHelloDone", partial(_empty, msg.ServerHelloDone())),
     HandshakeType.CERTIFICATE_VERIFY: ("CertificateVerify", _certificate_verify),
     HandshakeType.CLIENT_KEY_EXCHANGE: ("ClientKeyExchange", _client_key_exchange),
     HandshakeType.FINISHED: ("Finished", _finished),

@@ -28,7 +28,7 @@ from lab.tls.code_points import (
     ProtocolVersion,
     SignatureScheme,
 )
-from lab.tls.extensions import Extension, SelectedVersion, SupportedVersions
+from lab.tls.extensions import Extension, SelectedVersion, SignatureAlgorithms, SupportedVersions
 
 E = TypeVar("E", bound=Extension)
 
@@ -294,3 +294,17 @@ def offered_versions(hello: ClientHello) -> Sequence[ProtocolVersion]:
     """The versions that a ClientHello offers; before TLS 1.3, all up to the one it names."""
     offered = hello.find(SupportedVersions)
     return (hello.legacy_version,) if offered is None else offered.versions
+
+
+def accepted_signatures(hello: ClientHello) -> Sequence[SignatureScheme] | None:
+    """The signature algorithms that a client accepts in handshakes; None where it names none.
+
+    Not those of signature_algorithms_cert, which are about certificates alone.
+    """
+    for extension in hello.extensions:
+        if (
+            isinstance(extension, SignatureAlgorithms)
+            and extension.extension_type == ExtensionType.SIGNATURE_ALGORITHMS
+        ):
+            return extension.supported_signature_algorithms
+    return None

@@ -23,7 +23,7 @@ class Negotiated:
     """Follows the messages of one connection.
 
     ``client_random``, ``offered_suites`` and ``server_hello`` are the newest handshake's, ``suite``
-    is what the server's cipher suite means; ``version`` is what the server chose last, ``setting``
+    is what the server's cipher suite means; ``version`` is what the server chose last, ``context``
     what a parser must know, and ``is_tls13`` whether that is TLS 1.3 or later.
     """
 
@@ -32,7 +32,7 @@ class Negotiated:
         self.offered_suites: Sequence[CipherSuite] | None = None
         self.server_hello: msg.ServerHello | None = None
         self.suite = UNKNOWN_SUITE
-        self.setting = _UNSETTLED
+        self.context = _UNSETTLED
         self.version: ProtocolVersion | None = None
         self.is_tls13 = False
 
@@ -67,8 +67,8 @@ class Negotiated:
 
     def _server_hello(self, message: msg.ServerHello) -> None:
         self.version = message.negotiated_version
-        self.setting = _setting(self.version, message.cipher_suite)
-        self.is_tls13 = self.setting.is_tls13
+        self.context = _context(self.version, message.cipher_suite)
+        self.is_tls13 = self.context.is_tls13
         # A retry settles the version (RFC 9846 section 4.2.4), and is not yet the answer.
         if not isinstance(message, msg.HelloRetryRequest):
             self.server_hello = message
@@ -79,6 +79,6 @@ _UNSETTLED = ParsingContext(version=ProtocolVersion.TLS_1_2, key_exchange=KeyExc
 
 
 @functools.lru_cache(maxsize=64)
-def _setting(version: ProtocolVersion, cipher_suite: CipherSuite) -> ParsingContext:
+def _context(version: ProtocolVersion, cipher_suite: CipherSuite) -> ParsingContext:
     suite = parts_of(cipher_suite)
     return ParsingContext(version=version, key_exchange=suite.key_exchange, signed=suite.signed)

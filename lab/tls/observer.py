@@ -35,6 +35,7 @@ from lab.tls.events import (
     RecordSpan,
     StreamEnd,
 )
+from lab.tls.frozen_values import constructor
 from lab.tls.key_log import KeyRing
 from lab.tls.message_parsing import parse_message
 from lab.tls.negotiated import Negotiated
@@ -122,11 +123,13 @@ class Observer:
                     self._not_tls(direction, first, time)
                 return
             direction.recognised = len(first) > 1
+        waiting = self._waiting
         try:
-            while (record := direction.reader.next()) is not None:
-                direction.count_record()
-                if self._waiting or not self._read(direction, record, time):
-                    self._waiting.append((time, direction, record))
+            for record in direction.reader.records():
+                if direction.budget is not None:
+                    direction.count_record(direction.budget)
+                if waiting or not self._read(direction, record, time):
+                    waiting.append((time, direction, record))
                     self._waiting_bytes += len(record.fragment)
         except WireError as error:
             direction.cut = True
@@ -169,21 +172,28 @@ class Observer:
         """Turn a record into events; False where it must wait for a secret."""
         if direction.stopped:
             return True
-        unsealer = direction.unsealer
+        decryption = direction.decryption
         try:
-            if unsealer.protects(record):
-                opened = unsealer.unseal(record)
+            kind, _, data, span = record
+            # Whether it is protected rather than in the clear.
+            encrypted = kind is ContentType.APPLICATION_DATA or decryption.stage is Stage.CONNECTION
+            if encrypted:
+                opened = decryption.open(record)
                 if opened is None:
                     if self._patient():
                         return False
-                    opened = unsealer.give_up(record)
+                    opened = decryption.give_up(record)
                 if isinstance(opened, Sealed):
                     self._sealed(direction, record, opened, time)
-                else:
-                    self._content(direction, record.span, opened[0], opened[1], time, True)
+                    return True
+                kind, data = opened
+            if len(data) > MAX_PLAINTEXT:
+                problem = f"{len(data)} where {MAX_PLAINTEXT} is the most"
+                raise WireError("TLSPlaintext.length", problem)
+            if kind is ContentType.HANDSHAKE:
+                self._handshake(direction, span, data, time, encrypted)
             else:
-                fragment = record.fragment
-                self._content(direction, record.span, record.content_type, fragment, time, False)
+                self._content(direction, span, kind, data, time, encrypted)
         except WireError as error:
             self._stop(direction, direction.malformed(time, record.span.offset, error))
         except BeyondLimit as error:
@@ -217,12 +227,8 @@ class Observer:
         time: float,
         encrypted: bool,
     ) -> None:
-        """Read the content of a record, in the clear or opened."""
-        if len(data) > MAX_PLAINTEXT:
-            raise WireError("TLSPlaintext.length", f"{len(data)} where {MAX_PLAINTEXT} is the most")
-        if kind is ContentType.HANDSHAKE:
-            self._handshake(direction, span, data, time, encrypted)
-        elif kind is ContentType.ALERT:
+        """Read the content of a record that is no handshake's, in the clear or opened."""
+        if kind is ContentType.ALERT:
             self._alert(direction, span, data, time, encrypted)
         elif direction.assembler.unfinished:
             # RFC 9846 section 5.1: no other records between those of one message. An alert is
@@ -264,12 +270,12 @@ class Observer:
     ) -> None:
         if data != b"\x01":
             raise WireError("ChangeCipherSpec", "not the one byte 1 that it must be")
-        tls13 = self._connection.is_tls13 or direction.unsealer.stage in _TLS13_STAGES
+        tls13 = self._connection.is_tls13 or direction.decryption.stage in _TLS13_STAGES
         if tls13 and encrypted:  # RFC 9846 section 5: never protected
             raise WireError("TLSInnerPlaintext.type", "change_cipher_spec is protected")
         legal = self._order.take(direction.sender, Step.CHANGE_CIPHER_SPEC)
         if not tls13 and self._connection.version is not None:
-            direction.unsealer.change_cipher_spec()
+            direction.decryption.change_cipher_spec()
         self._events.append(
             ChangeCipherSpecSeen(
                 time=time,
@@ -287,12 +293,14 @@ class Observer:
     ) -> None:
         if not data:  # RFC 9846 section 5.1
             raise WireError("Handshake", "an empty fragment")
-        assembler, unsealer = direction.assembler, direction.unsealer
+        assembler, decryption = direction.assembler, direction.decryption
+        if assembler.is_whole(data):  # as most are
+            self._message(direction, data, (span,), time, encrypted)
+            return
         for raw, records in assembler.add(data, span):
-            direction.count_message()
-            epoch = unsealer.epoch
+            epoch = decryption.epoch
             self._message(direction, raw, records, time, encrypted)
-            if unsealer.epoch != epoch and assembler.unfinished:
+            if decryption.epoch != epoch and assembler.unfinished:
                 # RFC 9846 section 5.1: a message before a change of keys ends its record.
                 raise WireError("Handshake", "a message goes on over a change of keys")
 
@@ -304,24 +312,28 @@ class Observer:
         time: float,
         encrypted: bool,
     ) -> None:
+        if direction.budget is not None:
+            direction.count_message(direction.budget)
         sender, msg_type = direction.sender, _TYPES[raw[0]]
         try:
-            message, items = parse_message(msg_type, raw[4:], self._connection.setting)
+            message, items = parse_message(msg_type, raw[4:], self._connection.context)
         except BeyondLimit as error:
             self._events.append(direction.undecoded(time, records, error, msg_type))
             self._pass_over(direction, msg_type, raw, time)
             return
-        direction.count_items(items)
+        direction.items += items
         # RFC 9846 section 2: once there are keys, every message is protected.
-        exposed = not encrypted and direction.unsealer.stage in _TLS13_STAGES
-        self._connection.take(sender, message)
-        if isinstance(message, msg.ServerHello):
-            self._order.choose(tls13=self._connection.is_tls13)
+        exposed = not encrypted and direction.decryption.stage in _TLS13_STAGES
+        changes_keys = type(message) in _KEY_CHANGES
+        if changes_keys:
+            self._connection.take(sender, message)
+            if isinstance(message, msg.ServerHello):
+                self._order.choose(tls13=self._connection.is_tls13)
         legal = self._order.take(sender, step_of(message))
-        if type(message) in _KEY_CHANGES:
+        if changes_keys:
             self._change_keys(direction, message)
         self._events.append(
-            MessageSeen(
+            _message_seen(
                 time=time,
                 endpoint=sender,
                 records=records,
@@ -336,13 +348,13 @@ class Observer:
         self, direction: Direction, msg_type: HandshakeType, raw: bytes, time: float
     ) -> None:
         """Go on behind a message that is not decoded, with what is known of it all the same."""
-        direction.count_items(MAX_ITEMS)
+        direction.items += MAX_ITEMS
         self._order.suspend()
         if direction.sender is Endpoint.CLIENT and msg_type is HandshakeType.CLIENT_HELLO:
             random = raw[_RANDOM]
             self._ring.adopt(random)
             self._connection.client_hello(random, None)
-            direction.unsealer.client_hello(early_data=None)
+            direction.decryption.client_hello(early_data=None)
         elif direction.sender is Endpoint.SERVER and msg_type is HandshakeType.SERVER_HELLO:
             # Neither end's messages can be understood without the version and the suite.
             error = BeyondLimit("ServerHello", "what follows depends on it, and it is not decoded")
@@ -353,28 +365,30 @@ class Observer:
 
     def _change_keys(self, direction: Direction, message: msg.HandshakeMessage) -> None:
         """Let a message have its effect on the keys of what follows it."""
-        from_client = direction.sender is Endpoint.CLIENT
-        if isinstance(message, msg.ClientHello) and from_client:
-            self._ring.adopt(message.random)
-            early = message.has(ExtensionType.EARLY_DATA)
-            direction.unsealer.client_hello(early_data=early)
-        elif isinstance(message, msg.ServerHello) and not from_client:
-            if self._connection.is_tls13:
+        decryption = direction.decryption
+        if isinstance(message, msg.Finished):
+            decryption.finished()
+        elif isinstance(message, msg.ClientHello):
+            if direction.sender is Endpoint.CLIENT:
+                self._ring.adopt(message.random)
+                decryption.client_hello(early_data=message.has(ExtensionType.EARLY_DATA))
+        elif type(message) is msg.ServerHello:
+            if direction.sender is Endpoint.SERVER and self._connection.is_tls13:
                 for either in self._directions.values():
-                    either.unsealer.server_hello()
+                    either.decryption.server_hello()
         elif isinstance(message, msg.EndOfEarlyData):
-            direction.unsealer.end_of_early_data()
-        elif isinstance(message, msg.Finished):
-            direction.unsealer.finished()
+            decryption.end_of_early_data()
         elif isinstance(message, msg.KeyUpdate):
-            direction.unsealer.key_update()
+            decryption.key_update()
 
 
 _TYPES = code_table(HandshakeType)
 _RANDOM = slice(6, 38)  # of a hello, behind its header and its version
+_message_seen = constructor(MessageSeen)
 _KEY_CHANGES = {
     msg.ClientHello,
     msg.ServerHello,
+    msg.HelloRetryRequest,
     msg.EndOfEarlyData,
     msg.Finished,
     msg.KeyUpdate,

@@ -323,11 +323,13 @@ class Order:
         client, server = self._rules
         if sender is Endpoint.CLIENT:
             following = client.sends[self._client].get(step)
-            self._server = server.hears[self._server].get(step, self._server)
+            if heard := server.hears[self._server].get(step):
+                self._server = heard
             self._client = following or client.after_fault(self._client, step)
         else:
             following = server.sends[self._server].get(step)
-            self._client = client.hears[self._client].get(step, self._client)
+            if heard := client.hears[self._client].get(step):
+                self._client = heard
             self._server = following or server.after_fault(self._server, step)
         return following is not None
 

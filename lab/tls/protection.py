@@ -32,10 +32,9 @@ class SealBroken(Exception):
 
 
 class Opener(abc.ABC):
-    """Opens one direction's records, in their order."""
+    """Opens one direction's records, in their order; ``sequence`` is the number of the next one."""
 
-    def __init__(self) -> None:
-        self.sequence = 0
+    sequence = 0
 
     @abc.abstractmethod
     def open(self, record: Record) -> tuple[ContentType, bytes]:
@@ -58,11 +57,10 @@ class TrafficOpener(Opener):
     """Opens the records of a TLS 1.3 traffic secret (RFC 9846 section 5.2)."""
 
     def __init__(self, suite: Suite, secret: bytes) -> None:
-        super().__init__()
         keys = traffic_keys(secret, suite)
         self._suite = suite
         self._secret = secret
-        self._aead = _aead(suite, keys.key)
+        self._decrypt = _aead(suite, keys.key).decrypt
         self._iv = int.from_bytes(keys.iv, "big")
 
     def updated(self) -> TrafficOpener:
@@ -73,22 +71,21 @@ class TrafficOpener(Opener):
         """See ``Opener``; the content's type is the last byte that is not zero."""
         nonce = (self._iv ^ self.sequence).to_bytes(12, "big")  # RFC 9846 section 5.3
         try:
-            inner = self._aead.decrypt(nonce, record.fragment, record.header)
+            inner = self._decrypt(nonce, record.fragment, record.header)
         except (InvalidTag, ValueError) as error:
             raise SealBroken from error
-        # RFC 9846 section 5.4: zeros may follow the type.
-        content = inner.rstrip(b"\0") if inner.endswith(b"\0") else inner
-        if not content:
-            raise SealBroken
+        if not inner or not inner[-1]:  # RFC 9846 section 5.4: zeros may follow the type
+            inner = inner.rstrip(b"\0")
+            if not inner:
+                raise SealBroken
         self.sequence += 1
-        return _CONTENT_TYPES[content[-1]], content[:-1]
+        return _CONTENT_TYPES[inner[-1]], inner[:-1]
 
 
 class AeadOpener(Opener):
     """Opens TLS 1.2 records under GCM, CCM (RFC 5288, RFC 6655) or ChaCha20 (RFC 7905)."""
 
     def __init__(self, suite: Suite, keys: DirectionKeys) -> None:
-        super().__init__()
         assert suite.cipher is not None
         self._aead = _aead(suite, keys.key)
         self._iv = keys.iv
@@ -123,7 +120,6 @@ class CbcOpener(Opener):
     """Opens TLS 1.2 records under AES-CBC (RFC 5246 section 6.2.3.2, RFC 7366)."""
 
     def __init__(self, suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool) -> None:
-        super().__init__()
         self._cipher = algorithms.AES(keys.key)
         self._mac_key = keys.mac_key
         self._mac_name = suite.mac_name
@@ -162,7 +158,7 @@ class CbcOpener(Opener):
 
 def traffic_opener(suite: Suite, secret: bytes) -> TrafficOpener | None:
     """An opener for a TLS 1.3 traffic secret, or None where the cipher is not to be had."""
-    if suite.cipher in (None, Cipher.AES_CBC):
+    if suite.cipher is None or suite.cipher is Cipher.AES_CBC:
         return None
     try:
         return TrafficOpener(suite, secret)

@@ -10,7 +10,7 @@ This module must not know any message.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import NoReturn, TypeVar
 
 from lab.tls.bounds import MAX_ITEMS
@@ -42,11 +42,12 @@ class BeyondLimit(Exception):
 class Reader:
     """Reads ``data`` from its start; ``name`` is what the bytes are, for errors.
 
-    Numbers are big-endian, as all of TLS (RFC 9846 section 3.3). Every method raises
+    ``item_count`` is how many items the lists had that were read so far, lists inside of lists
+    included. Numbers are big-endian, as all of TLS (RFC 9846 section 3.3). Every method raises
     ``WireError`` where the bytes are too few or a bound of the RFC's notation is broken.
     """
 
-    __slots__ = ("_at", "_data", "_end", "_made", "_name", "_parent")
+    __slots__ = ("_at", "_data", "_end", "_name", "_parent", "item_count")
 
     def __init__(self, data: bytes, name: object) -> None:
         self._data = data
@@ -54,12 +55,7 @@ class Reader:
         self._end = len(data)
         self._name = name
         self._parent: Reader | None = None
-        self._made = 0
-
-    @property
-    def made(self) -> int:
-        """How many items the lists had that were read so far, lists inside of lists included."""
-        return self._made
+        self.item_count = 0
 
     @property
     def remaining(self) -> int:
@@ -129,7 +125,7 @@ class Reader:
         inner = self.inner(size, name, minimum)
         value = parse(inner)
         inner.finish()
-        self._made += inner._made
+        self.item_count += inner.item_count
         return value
 
     def items(
@@ -145,13 +141,27 @@ class Reader:
             if len(values) == most:
                 inner.pass_limit(most)
             values.append(parse(inner))
-        self.count(inner._made + len(values))
+        self.count(inner.item_count + len(values))
         return tuple(values)
+
+    def typed_vectors(self, name: str, types: Mapping[int, object]) -> Iterator[tuple[int, bytes]]:
+        """Yield the items up to the end: a type of two bytes, and a vector of at most 2^16-1 bytes.
+
+        ``name`` is that of the type's field; ``types`` has the name of a vector by its type.
+        """
+        data, end = self._data, self._end
+        while (at := self._at) < end:
+            start = at + 4
+            if start > end or (stop := start + (data[at + 2] << 8 | data[at + 3])) > end:
+                self.opaque(2, types[self.uint16(name)])  # raises the error that fits
+            else:
+                self._at = stop
+                yield data[at] << 8 | data[at + 1], data[start:stop]
 
     def count(self, items: int) -> None:
         """Count ``items`` of a list; raise ``BeyondLimit`` where all lists have too many."""
-        self._made += items
-        if self._made > MAX_ITEMS:
+        self.item_count += items
+        if self.item_count > MAX_ITEMS:
             whole = self.path().partition(".")[0]
             raise BeyondLimit(whole, f"more than {MAX_ITEMS} items in its lists")
 
@@ -175,7 +185,7 @@ class Reader:
         inner._end = self._at = end
         inner._name = name
         inner._parent = self
-        inner._made = 0
+        inner.item_count = 0
         return inner
 
     def finish(self) -> None:

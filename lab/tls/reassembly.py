@@ -42,17 +42,20 @@ class MessageReassembler:
             return came, None
         return came, _HEADER + int.from_bytes(self._data[at + 1 : at + _HEADER], "big")
 
+    def is_whole(self, fragment: bytes) -> bool:
+        """Whether ``fragment`` is one message from start to end, and nothing came before it."""
+        length = len(fragment) - _HEADER
+        return (
+            length >= 0
+            and not self._data
+            and fragment[1] << 16 | fragment[2] << 8 | fragment[3] == length
+        )
+
     def add(self, fragment: bytes, span: RecordSpan) -> Iterator[Reassembled]:
         """Add the content of the record at ``span``: the messages that it completes.
 
         Raises ``BeyondLimit`` where the next message passes the bounds.
         """
-        if not self._data and int.from_bytes(fragment[1:_HEADER], "big") == len(fragment) - _HEADER:
-            # One message from start to end, as most records have it: nothing to collect.
-            return iter(((fragment, (span,)),))
-        return self._collect(fragment, span)
-
-    def _collect(self, fragment: bytes, span: RecordSpan) -> Iterator[Reassembled]:
         if self._at < len(self._data):
             if not isinstance(self._data, bytearray) or self._at:
                 self._data = bytearray(self._data[self._at :])

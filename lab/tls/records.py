@@ -1,16 +1,18 @@
 """Records: cutting one direction's bytes into TLSPlaintext and TLSCiphertext units.
 
-Rules: bytes go in at any split; ``next()`` gives a record, or None for "need more", or raises
+Rules: bytes go in at any split; ``records()`` yields those that are whole, or raises
 ``WireError``. Nothing beyond one record and the last piece fed is kept. What is inside a record
 is not looked at.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from lab.tls.code_points import ContentType, ProtocolVersion
 from lab.tls.events import RecordSpan
+from lab.tls.frozen_values import constructor
 from lab.tls.reader import WireError
 
 HEADER = 5
@@ -31,17 +33,15 @@ class Record(NamedTuple):
 
 
 class RecordReader:
-    """Cuts the bytes of one direction into records."""
+    """Cuts the bytes of one direction into records.
+
+    ``offset`` is how many bytes of the stream have been given out as records.
+    """
 
     def __init__(self) -> None:
         self._buffer: bytes | bytearray = b""
         self._at = 0
-        self._offset = 0
-
-    @property
-    def offset(self) -> int:
-        """How many bytes of the stream have been given out as records."""
-        return self._offset
+        self.offset = 0
 
     @property
     def pending(self) -> bytes:
@@ -66,34 +66,34 @@ class RecordReader:
             self._buffer = bytearray(self._buffer[self._at :]) + data
         self._at = 0
 
-    def next(self) -> Record | None:
-        """The next record, or None until more bytes come.
+    def records(self) -> Iterator[Record]:
+        """Yield the records that are whole, each once.
 
         Raises ``WireError`` for a header that no TLS record has.
         """
         buffer, at = self._buffer, self._at
         have = len(buffer)
-        if have == at:
+        while have >= (start := at + HEADER):
+            content_type = _TYPES.get(buffer[at])
+            length = buffer[at + 3] << 8 | buffer[at + 4]
+            if content_type is None or buffer[at + 1] != 3 or length > MAX_FRAGMENT:
+                raise _header_error(buffer[at:start], length)
+            end = start + length
+            if have < end:
+                break
+            if not isinstance(buffer, bytes):
+                self._buffer = buffer = bytes(buffer)
+            self._at = end
+            span = _record_span(offset=self.offset, length=end - at)
+            self.offset += end - at
+            # As ``Record(...)``, which is Python code around this call.
+            yield _new(Record, (content_type, buffer[at:start], buffer[start:end], span))
+            at = end
+        if at == have:
             self._buffer, self._at = b"", 0  # what is read is not kept
-            return None
-        start = at + HEADER
-        if have < start:
-            return None
-        header = bytes(buffer[at:start])
-        content_type = _TYPES.get(header[0])
-        length = header[3] << 8 | header[4]
-        if content_type is None or header[1] != 3 or length > MAX_FRAGMENT:
-            raise _header_error(header, length)
-        end = start + length
-        if have < end:
-            return None
-        self._at = end
-        span = RecordSpan(offset=self._offset, length=end - at)
-        self._offset += end - at
-        return Record(content_type, header, bytes(buffer[start:end]), span)
 
 
-def _header_error(header: bytes, length: int) -> WireError:
+def _header_error(header: bytes | bytearray, length: int) -> WireError:
     if header[0] not in _TYPES:
         return WireError("TLSPlaintext.type", f"{ContentType(header[0])} is no record of TLS")
     if header[1] != 3:
@@ -113,3 +113,5 @@ _TYPES = {
         ContentType.APPLICATION_DATA,
     )
 }
+_record_span = constructor(RecordSpan)
+_new = tuple.__new__

@@ -1,4 +1,4 @@
-"""Who is let in: policies that judge a client by the names of its certificate.
+"""Access: policies that let a client in, or not, by the names of its certificate.
 
 Rules: a policy judges the identity alone and knows neither request nor route.
 """
@@ -24,7 +24,7 @@ Policy = Callable[[ClientIdentity | None], Denial | None]
 
 
 def certificate_required(client: ClientIdentity | None) -> Denial | None:
-    """The policy that lets in every client with a verified certificate."""
+    """Let in every client with a verified certificate."""
     if client is None:
         return Denial(
             status=401,
@@ -34,5 +34,5 @@ def certificate_required(client: ClientIdentity | None) -> Denial | None:
 
 
 def anyone(client: ClientIdentity | None) -> Denial | None:
-    """The policy of a server that asks for no certificate: every client is let in."""
+    """Let in every client, as a server does that asks for no certificate."""
     return None

@@ -43,7 +43,7 @@ class AllowList:
 
     @classmethod
     def of(cls, *, common_names: Iterable[str], alternative_names: Iterable[str]) -> AllowList:
-        """A list of these names; the alternative ones as ``TYPE:NAME``. Raises NotAName."""
+        """Return a list of these names, alternative ones as ``TYPE:NAME``. Raises NotAName."""
         common = frozenset(common_names)
         if "" in common:
             raise NotAName("--allow-cn: the name is empty; give the commonName of a client")
@@ -52,7 +52,7 @@ class AllowList:
         )
 
     def __call__(self, client: ClientIdentity | None) -> Denial | None:
-        """Judge a client, as a :data:`~lab.service.access.Policy` does."""
+        """Judge a client, as a ``Policy`` does."""
         if client is None:
             return certificate_required(client)
         if client.common_name in self.common_names or self._knows(client.alternative_names):
@@ -73,27 +73,27 @@ class AllowList:
 
 
 def _checked(text: str) -> str:
-    """``TYPE:NAME`` in the form in which it is compared. Raises NotAName."""
+    """Return ``TYPE:NAME`` in the form in which it is compared. Raises NotAName."""
     kind, _, name = text.partition(":")
     if kind == "DNS" and not _HOST.fullmatch(name):
-        raise _bad(text, "DNS: needs a host name in ASCII, such as DNS:client.example")
+        raise _invalid(text, "DNS: needs a host name in ASCII, such as DNS:client.example")
     if kind == "email" and not (name.isascii() and re.fullmatch(r"[^@\s]+@[^@\s]+", name)):
-        raise _bad(text, "email: needs an address in ASCII, such as email:ops@client.example")
+        raise _invalid(text, "email: needs an address in ASCII, such as email:ops@client.example")
     if kind == "URI":
         _check_uri(text, name)
     if kind not in ("DNS", "email", "URI"):
-        raise _bad(text, "write DNS:HOST, URI:URI or email:ADDRESS")
+        raise _invalid(text, "write DNS:HOST, URI:URI or email:ADDRESS")
     return _comparable(text)
 
 
 def _check_uri(text: str, uri: str) -> None:
     if not uri.isascii() or not uri.isprintable() or " " in uri or not _URI.fullmatch(uri):
-        raise _bad(
+        raise _invalid(
             text, "URI: needs an absolute URI in ASCII, such as URI:spiffe://lab.example/client"
         )
     spiffe = uri.lower().startswith("spiffe:")
     if spiffe and (not _SPIFFE.fullmatch(uri) or len(uri) > _MAX_SPIFFE):
-        raise _bad(
+        raise _invalid(
             text,
             "a SPIFFE ID is spiffe://TRUST-DOMAIN/PATH, the trust domain in lower case, "
             "without port, query, fragment or trailing slash",
@@ -101,20 +101,20 @@ def _check_uri(text: str, uri: str) -> None:
 
 
 def _comparable(text: str) -> str:
-    """A typed name with its case removed where case does not count (RFC 5280, 7.2, 7.4, 7.5)."""
+    """Return a typed name in lower case where case does not count (RFC 5280, 7.2, 7.4, 7.5)."""
     kind, _, name = text.partition(":")
     if kind == "DNS":
         return f"DNS:{name.lower()}"
     if kind == "email":
         local, _, domain = name.rpartition("@")
         return f"email:{local}@{domain.lower()}"
-    found = _URI.fullmatch(name) if kind == "URI" else None
-    if found is None:
+    uri = _URI.fullmatch(name) if kind == "URI" else None
+    if uri is None:
         return text
-    user, at, host = (found["host"] or "").rpartition("@")
-    slashes = "" if found["host"] is None else "//"
-    return f"URI:{found['scheme'].lower()}:{slashes}{user}{at}{host.lower()}{found['rest']}"
+    user, at, host = (uri["host"] or "").rpartition("@")
+    slashes = "" if uri["host"] is None else "//"
+    return f"URI:{uri['scheme'].lower()}:{slashes}{user}{at}{host.lower()}{uri['rest']}"
 
 
-def _bad(text: str, remedy: str) -> NotAName:
+def _invalid(text: str, remedy: str) -> NotAName:
     return NotAName(f"--allow-san: {text!r} is not a valid name; {remedy}")

@@ -1,4 +1,4 @@
-"""The TODO service's routes and their validation: a request in, an answer out.
+"""The TODO application: routes and validation; a request in, an answer out.
 
 Rules: ``/todo`` is the only resource. ``task`` must be a string with more than white space in it,
 and is kept as it was sent; ``done`` may be left out, and must be true or false. Other members are
@@ -23,9 +23,9 @@ from lab.http.message import (
     error_response,
     json_bytes,
 )
+from lab.todo import todo_log_entries
 from lab.todo.access import Policy
 from lab.todo.store import StoreUnavailable, TodoItem, TodoStore
-from lab.x509.client_identity import ClientIdentity
 
 PATH = "/todo"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
@@ -38,7 +38,7 @@ _CHALLENGE = ((b"WWW-Authenticate", b'ClientCertificate realm="mtls-lab"'),)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTodo:
-    """What a client asks to be kept."""
+    """An item as a client asks to store it."""
 
     task: str
     done: bool
@@ -53,7 +53,7 @@ class InvalidTodo(ValueError):
 
 
 class TodoApp:
-    """Answers requests from a store, to those clients that the policy lets in."""
+    """Answers requests from a store, for clients that the policy lets in."""
 
     def __init__(self, *, store: TodoStore, policy: Policy) -> None:
         self._store = store
@@ -62,7 +62,7 @@ class TodoApp:
         self._listing = b"[]"
 
     def refuse(self, head: RequestHead) -> Response | None:
-        """Refuses for the client (401, 403), path (404), method (405) or type of body (415)."""
+        """Refuse for the client (401, 403), path (404), method (405) or type of body (415)."""
         denial = self._policy(head.client)
         if denial is not None:
             challenge = _CHALLENGE if denial.status == 401 else ()
@@ -77,52 +77,48 @@ class TodoApp:
         return None
 
     async def answer(self, head: RequestHead, body: bytes) -> Response:
-        """Answers a request that was not refused: 200, 201, 204, 400 or 503.
+        """Answer a request that was not refused: 200, 201, 204, 400 or 503.
 
         400 is for an invalid item, 503 for a store that cannot serve now.
         """
         if head.method == "OPTIONS":
             return Response(status=204, headers=_ALLOW)
+        name = head.client.common_name if head.client else None
         creating = head.method == "POST"
         log_entries.write(
-            log_entries.admitted(
-                common_name=_name(head.client),
+            todo_log_entries.admitted(
+                common_name=name,
                 authenticated=head.client is not None,
                 doing="creating TODO" if creating else f"serving {PATH}",
             )
         )
         try:
-            return await (self._create(head.client, body) if creating else self._list(head.client))
+            return await (self._create(name, body) if creating else self._list(name))
         except StoreUnavailable as error:
-            log_entries.write(
-                log_entries.store_unavailable(common_name=_name(head.client), reason=str(error))
+            # The reason is for the operator: it names paths.
+            entry = todo_log_entries.store_unavailable(common_name=name, reason=str(error))
+            log_entries.write(entry)
+            return error_response(
+                503,
+                "the store is unavailable, and nothing was changed; the server log has the details",
+                headers=(RETRY_AFTER,),
             )
-            # The reason names paths, so the client does not get it.
-            message = (
-                "the store is unavailable, and nothing was changed; the server log has the details"
-            )
-            return error_response(503, message, headers=(RETRY_AFTER,))
 
-    async def _list(self, client: ClientIdentity | None) -> Response:
+    async def _list(self, name: str | None) -> Response:
         items = await self._store.list()
         if items is not self._listed:
             listing = json_bytes([asdict(item) for item in items]).decode()
             self._listed, self._listing = items, listing.replace("\n", "\n  ").encode()
-        name = json.dumps(_name(client), ensure_ascii=False)
-        return Response(
-            status=200,
-            body=f'{{\n  "client": {name},\n  "todos": '.encode(),
-            rest=(self._listing, b"\n}"),
-        )
+        body = b'{\n  "client": %s,\n  "todos": ' % json_bytes(name)
+        return Response(status=200, body=body, rest=(self._listing, b"\n}"))
 
-    async def _create(self, client: ClientIdentity | None, body: bytes) -> Response:
-        name = _name(client)
+    async def _create(self, name: str | None, body: bytes) -> Response:
         try:
             new = parse_todo(body)
         except InvalidTodo as error:
             return error_response(400, str(error), field=error.field)
         item = asdict(await self._store.add(task=new.task, done=new.done))
-        log_entries.write(log_entries.todo_created(common_name=name, item=item))
+        log_entries.write(todo_log_entries.todo_created(common_name=name, item=item))
         return Response(
             status=201,
             body=json_bytes({"client": name, "message": "TODO item created", "todo": item}),
@@ -130,7 +126,7 @@ class TodoApp:
 
 
 def parse_todo(body: bytes) -> NewTodo:
-    """Reads the body of a POST; raises InvalidTodo."""
+    """Return the item in the body of a POST; raise InvalidTodo."""
     try:
         value = _DECODER.decode(body.decode("utf-8-sig"))
     except InvalidTodo:
@@ -158,7 +154,7 @@ def parse_todo(body: bytes) -> NewTodo:
 
 
 def _is_text(text: str) -> bool:
-    """Whether ``text`` can be written in UTF-8: half a surrogate pair cannot."""
+    """Return whether ``text`` can be written in UTF-8: half a surrogate pair cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -167,7 +163,7 @@ def _is_text(text: str) -> bool:
 
 
 def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make a JSON object of its members; raises InvalidTodo where a name comes twice."""
+    """Return a JSON object of its members; raise InvalidTodo where a name comes twice."""
     members = dict(pairs)
     if len(members) != len(pairs):
         raise InvalidTodo("this member comes twice in the body's JSON", field=_repeated(pairs))
@@ -175,13 +171,13 @@ def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _repeated(pairs: list[tuple[str, Any]]) -> str:
-    """The first name that comes a second time, fit to be sent back."""
-    seen: set[str] = set()
+    """Return the first name that comes a second time, in characters that UTF-8 has."""
+    names: set[str] = set()
     for name, _ in pairs:
-        if name in seen:
+        if name in names:
             # JSON's escapes can spell half a surrogate pair, which UTF-8 cannot.
             return name.encode("utf-8", "backslashreplace").decode()
-        seen.add(name)
+        names.add(name)
     raise AssertionError("no name is repeated")
 
 
@@ -193,7 +189,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=unique_members, parse_constant=_re
 
 
 def _refuse_content(head: RequestHead) -> Response | None:
-    """Refuses a POST by the declared type and coding of its body."""
+    """Refuse a POST for the declared type or coding of its body."""
     declared = head.headers.get(b"content-type", b"").decode("latin-1")
     if declared.partition(";")[0].strip().lower() != "application/json":
         message = (
@@ -205,7 +201,3 @@ def _refuse_content(head: RequestHead) -> Response | None:
         message = "the body must come without Content-Encoding"
         return error_response(415, message, field="Content-Encoding")
     return None
-
-
-def _name(client: ClientIdentity | None) -> str | None:
-    return client.common_name if client else None

@@ -2,8 +2,6 @@
 
 Rules: OpenSSL writes the message, and only what a change names is different. A server can answer
 such a ClientHello; the handshake cannot go on, since OpenSSL remembers what it wrote itself.
-
-This module must not know why a ClientHello is changed, nor how it is sent.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ class HelloChange:
 
 
 def changed_hello(context: ssl.SSLContext, server_name: str, change: HelloChange) -> bytes:
-    """The record with the ClientHello that ``context`` sends to ``server_name``, changed."""
+    """Return the record with the ClientHello that ``context`` sends to ``server_name``, changed."""
     outgoing = ssl.MemoryBIO()
     tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=server_name)
     with contextlib.suppress(ssl.SSLWantReadError):
@@ -81,7 +79,7 @@ def _extensions(data: bytes, bodies: dict[ExtensionType, bytes | None]) -> Itera
 
 
 def _vector(data: bytes, width: int) -> tuple[bytes, bytes]:
-    """A vector whose length takes ``width`` bytes, and what lies behind it."""
+    """Return a vector whose length takes ``width`` bytes, and what lies behind it."""
     end = width + int.from_bytes(data[:width], "big")
     return data[width:end], data[end:]
 

@@ -52,7 +52,7 @@ async def connected(
         buffer.local_address = wire.local_address
         feed = ObserverFeed(Endpoint.CLIENT, buffer, key_log=source)
         name = sni or target.host
-        stream = TlsStream(wire, context, Endpoint.CLIENT, server_hostname=name, watch=feed)
+        stream = TlsStream(wire, context, Endpoint.CLIENT, server_hostname=name, feed=feed)
         try:
             yield stream
         finally:

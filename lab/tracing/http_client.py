@@ -8,7 +8,7 @@ import h11
 
 from lab.stream.tls_stream import TlsStream
 
-# A server is a peer too: it may not fill our memory.
+# In bytes: a hostile server must not fill our memory.
 MAX_BODY = 1 << 20
 
 

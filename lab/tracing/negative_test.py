@@ -1,6 +1,6 @@
-"""The negative test: a client without a certificate must not get in.
+"""The negative test: a client without a certificate must be rejected.
 
-It asks nothing of the alert's number: servers differ. It looks at whether the server asked for a
+It does not depend on the alert's number: servers differ. It looks at whether the server asked for a
 certificate, who ended the connection, and when.
 """
 
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.outcome import judge
-from lab.diagnosis.results import Result
+from lab.diagnosis.results import Outcome, Result
 from lab.stream.stream_errors import StreamError
 from lab.tls.code_points import ProtocolVersion
-from lab.tls.events import AlertSeen, Endpoint
+from lab.tls.events import Endpoint
 from lab.tracing.connection import connected
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.http_client import ClientResponse, ExchangeError, HttpClient
@@ -28,37 +28,36 @@ class Admission(enum.Enum):
 
     REFUSED = "refused"
     ADMITTED = "admitted"
-    UNTOLD = "cannot tell"
+    UNKNOWN = "cannot tell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnauthenticatedAttempt:
     """A client's attempt without a certificate.
 
-    ``error`` is what the client's own library said, "" where it said nothing; ``alert`` is the
-    server's, where one came; ``response`` is what HTTP answered, where TLS let the client in;
+    ``outcome`` is how the connection ended; ``error`` is what the client's own library said, ""
+    where it said nothing; ``response`` is what HTTP answered, where TLS let the client in;
     ``version`` is None where none was agreed on.
     """
 
     admission: Admission
-    handshake_returned: bool
+    outcome: Outcome
     version: ProtocolVersion | None
     error: str = ""
-    alert: AlertSeen | None = None
     response: ClientResponse | None = None
 
 
 async def attempt_without_certificate(
     target: Target, context: ssl.SSLContext, *, limit: float
 ) -> UnauthenticatedAttempt:
-    """Connect, shake hands, and ask for the TODO list at once, with no certificate to show.
+    """Connect, do the handshake without a certificate, and ask for the TODO list at once.
 
     ``limit`` bounds each of the three, in seconds. Raises NoConnection.
     """
-    recording = EventBuffer()
+    buffer = EventBuffer()
     error: Exception | None = None
     response: ClientResponse | None = None
-    async with connected(target, context, recording, limit=limit) as stream:
+    async with connected(target, context, buffer, limit=limit) as stream:
         try:
             await stream.handshake(limit)
             # Written before anything is read: in TLS 1.3 the verdict may still be on its way.
@@ -66,7 +65,7 @@ async def attempt_without_certificate(
             response = await asyncio.wait_for(request, limit)
         except (StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError) as caught:
             error = caught
-    outcome, summary = judge(recording.events), summarize(recording.events)
+    outcome, summary = judge(buffer.events), summarize(buffer.events)
     by_server = outcome.result is Result.REJECTED and outcome.by is Endpoint.SERVER
     if error is None:
         admission = Admission.ADMITTED
@@ -74,13 +73,12 @@ async def attempt_without_certificate(
         admission = Admission.REFUSED
     else:
         # Among others: refused before it asked. That was about something else.
-        admission = Admission.UNTOLD
+        admission = Admission.UNKNOWN
     return UnauthenticatedAttempt(
         admission=admission,
-        handshake_returned=outcome.client_handshake_returned is True,
+        outcome=outcome,
         version=summary.version,
         error=_wording(error),
-        alert=outcome.alert if by_server else None,
         response=response,
     )
 

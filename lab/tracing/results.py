@@ -1,4 +1,4 @@
-"""A trace: one watched connection, whole, as the faces get it."""
+"""A trace: one observed connection and its explanation."""
 
 from __future__ import annotations
 

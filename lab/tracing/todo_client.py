@@ -18,7 +18,7 @@ PATH = "/todo"
 async def post_then_get(
     target: Target, context: ssl.SSLContext, task: str, *, limit: float
 ) -> AsyncIterator[ClientResponse]:
-    """The response to POST, then that to GET, each as soon as it is there.
+    """Yield the response to POST, then that to GET, each as soon as it is there.
 
     Both go over one connection, unless the server ends it after the first. ``limit`` bounds each
     step, in seconds. Raises NoConnection, StreamError, ExchangeError, and TimeoutError.

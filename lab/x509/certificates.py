@@ -1,4 +1,4 @@
-"""Certificates in words: from the DER of a Certificate message to what a person looks at.
+"""Descriptions of certificates and requests, from their DER.
 
 Rules: nothing raises, whatever the DER; what cannot be read stays empty, and ``problem`` says why.
 Text of a certificate is given as it stands: whoever shows it escapes it.
@@ -22,7 +22,7 @@ E = TypeVar("E", bound=x509.ExtensionType)
 _Signed = x509.Certificate | x509.CertificateSigningRequest
 
 # A certificate of 90 KB with 30,000 names takes 150 ms to describe, and 2 MB when it is kept.
-_REMEMBERED_BYTES = 4096
+_CACHED_BYTES = 4096
 _MOST_NAMES = 4096
 
 # The names of RFC 5280 section 4.2.1.12.
@@ -93,8 +93,8 @@ class CertificateDescription:
 
 
 def describe(der: bytes) -> CertificateDescription:
-    """Describe a certificate in DER. The same few come again and again: short ones are kept."""
-    return _remembered(der) if len(der) <= _REMEMBERED_BYTES else _described(der)
+    """Describe a certificate in DER. Descriptions of short ones are cached."""
+    return _described_cached(der) if len(der) <= _CACHED_BYTES else _described(der)
 
 
 def describe_names(der: bytes) -> CertificateDescription:
@@ -102,8 +102,8 @@ def describe_names(der: bytes) -> CertificateDescription:
 
     Where they are longer than in any certificate of use, they stay empty, and ``problem`` says so.
     """
-    if len(der) <= _REMEMBERED_BYTES:
-        return _remembered(der)
+    if len(der) <= _CACHED_BYTES:
+        return _described_cached(der)
     if _names_end(der) > _MOST_NAMES:
         problem = f"not described: serial number and names take more than {_MOST_NAMES} bytes"
         return CertificateDescription(problem=problem)
@@ -121,7 +121,7 @@ def describe_names(der: bytes) -> CertificateDescription:
 
 
 def _names_end(der: bytes) -> int:
-    """Where the subject ends, which lies behind all that names a certificate (RFC 5280 4.1)."""
+    """Return where the subject ends, the last of what names a certificate (RFC 5280, 4.1)."""
     at = _content(der, _content(der, 0)[0])[0]
     elements = 7 if der[at : at + 1] == b"\xa0" else 6  # the version may be left out
     for _ in range(elements - 1):
@@ -130,7 +130,7 @@ def _names_end(der: bytes) -> int:
 
 
 def _content(der: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the DER element at ``at`` begins, and how many bytes it has."""
+    """Return where the content of the DER element at ``at`` begins, and how many bytes it has."""
     size = der[at + 1 : at + 2]
     length = size[0] if size else 0
     if length < 0x80:
@@ -149,11 +149,11 @@ def _described(der: bytes) -> CertificateDescription:
             return CertificateDescription(problem=f"not a readable certificate: {error}")
 
 
-_remembered = lru_cache(maxsize=64)(_described)
+_described_cached = lru_cache(maxsize=64)(_described)
 
 
 def describe_request(der: bytes) -> CertificateDescription:
-    """What a certificate signing request in DER (RFC 2986) asks for; the rest stays empty."""
+    """Describe what a certificate signing request in DER (RFC 2986) asks for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -206,12 +206,12 @@ def _describe(certificate: x509.Certificate) -> CertificateDescription:
 
 
 def distinguished(name: x509.Name) -> str:
-    """A name in the form of RFC 4514, such as ``CN=mtls-client``."""
+    """Return a name in the form of RFC 4514, such as ``CN=mtls-client``."""
     return name.rfc4514_string()
 
 
 def distinguished_name(der: bytes) -> str:
-    """The same from DER, as CertificateRequest has it; the DER in hex where it cannot be read."""
+    """Return the same from DER, or the DER in hex where it cannot be read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -244,7 +244,7 @@ def _key(certificate: _Signed) -> tuple[str, int | None]:
 
 
 def key_type(key: object) -> tuple[str, int | None]:
-    """The type of a public key of ``cryptography``, and its size in bits where that varies."""
+    """Return the type of a public key, and its size in bits where that varies."""
     if isinstance(key, rsa.RSAPublicKey):
         return "RSA", key.key_size
     if isinstance(key, dsa.DSAPublicKey):

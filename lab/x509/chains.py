@@ -1,7 +1,7 @@
-"""Chains: from a certificate up to the root, through whatever certificates are at hand.
+"""Paths: from a certificate up to the root, through the certificates of a pool.
 
 Rules: who issued a certificate is settled by the issuer's name and by the signature, never by the
-order in which certificates lie in a file. What comes from a file is hostile: every walk ends.
+order of certificates in a file. What comes from a file is hostile: every path is bounded.
 
 This module must not know files, nor what makes a certificate good.
 """
@@ -18,22 +18,22 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 MAX_DEPTH = 100
-"""How far OpenSSL goes, unless told otherwise."""
+"""OpenSSL's default limit."""
 
-_MAX_NAMESAKES = 8  # a signature costs time, and any number of certificates may share a name
+_MAX_SAME_NAME = 8  # a signature costs time, and any number of certificates may share a name
 
 
 class End(enum.Enum):
-    """How a walk ended."""
+    """How a path ends."""
 
     ROOT = "at a certificate that signed itself"
-    MISSING = "where the issuer is not at hand"
-    IMPOSTOR = "where whoever has the issuer's name did not sign"
+    MISSING = "where the issuer is not in the pool"
+    WRONG_KEY = "where those with the issuer's name did not sign"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """The certificate that was started from and those above it, each behind the one it issued."""
+    """A certificate and those above it, each behind the one it issued."""
 
     certificates: tuple[x509.Certificate, ...]
     end: End
@@ -45,23 +45,23 @@ class Path:
 
 
 def path_of(leaf: x509.Certificate, pool: Sequence[x509.Certificate]) -> Path:
-    """The way up from ``leaf`` through ``pool``."""
+    """Return the path from ``leaf`` upwards through ``pool``."""
     found = [leaf]
     while len(found) <= MAX_DEPTH:
         current = found[-1]
         if issued(current, current):
             return Path(certificates=tuple(found), end=End.ROOT)
-        namesakes = [each for each in pool if each.subject == current.issuer][:_MAX_NAMESAKES]
-        issuer = next((each for each in namesakes if issued(each, current)), None)
+        same_name = [each for each in pool if each.subject == current.issuer][:_MAX_SAME_NAME]
+        issuer = next((each for each in same_name if issued(each, current)), None)
         if issuer is None or issuer in found:
-            end = End.IMPOSTOR if namesakes and issuer is None else End.MISSING
+            end = End.WRONG_KEY if same_name and issuer is None else End.MISSING
             return Path(certificates=tuple(found), end=end)
         found.append(issuer)
     return Path(certificates=tuple(found), end=End.MISSING)
 
 
 def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Whether ``issuer`` has the name and the key that ``certificate`` was signed with."""
+    """Return whether ``issuer`` has the name and the key that ``certificate`` was signed with."""
     try:
         if certificate.issuer != issuer.subject:
             return False
@@ -78,7 +78,7 @@ def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
 def _verify_old(
     key: object, certificate: x509.Certificate, digest: hashes.SHA1 | hashes.MD5
 ) -> None:
-    """Verify what the library refuses to; raises where it does not verify."""
+    """Verify a digest that the library refuses to verify; raise InvalidSignature if it is wrong."""
     signature, data = certificate.signature, certificate.tbs_certificate_bytes
     if isinstance(key, rsa.RSAPublicKey):
         key.verify(signature, data, padding.PKCS1v15(), digest)

@@ -42,7 +42,7 @@ class ClientIdentity:
     @classmethod
     @functools.lru_cache(maxsize=256)  # clients come again, and may have many connections
     def from_der(cls, certificate: bytes) -> ClientIdentity:
-        """Reads a verified certificate; raises UnreadableCertificate."""
+        """Read a verified certificate; raise UnreadableCertificate if it cannot be decoded."""
         try:
             parsed = x509.load_der_x509_certificate(certificate)
             names = parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME)

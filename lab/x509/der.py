@@ -1,4 +1,4 @@
-"""DER, as much of it as it takes to change a finished certificate (X.690, 8.1 and 10.1).
+"""DER elements, as far as needed to change a finished certificate (X.690, 8.1 and 10.1).
 
 Rules: definite lengths and one-byte tags only, which is all that a certificate's own frame has.
 What is taken apart here was made by this process: a peer's bytes never come here, so anything
@@ -23,7 +23,7 @@ class Element:
     content: bytes
 
     def encode(self) -> bytes:
-        """The element with its identifier and its length, in the shortest form."""
+        """Return the element with its identifier and its length, in the shortest form."""
         size = len(self.content)
         if size < 0x80:
             return bytes((self.tag, size)) + self.content
@@ -32,7 +32,7 @@ class Element:
 
 
 def elements(data: bytes) -> list[Element]:
-    """The elements that lie one behind the other in ``data``, to its very end."""
+    """Return all elements of ``data``, which holds nothing else."""
     found = []
     while data:
         element, data = _first(data)
@@ -41,7 +41,7 @@ def elements(data: bytes) -> list[Element]:
 
 
 def parts(data: bytes) -> list[Element]:
-    """The elements inside the one SEQUENCE that ``data`` is."""
+    """Return the elements inside the one SEQUENCE that ``data`` is."""
     (whole,) = elements(data)
     if whole.tag != SEQUENCE:
         raise ValueError(f"tag {whole.tag:#04x} where a SEQUENCE was expected")
@@ -49,12 +49,12 @@ def parts(data: bytes) -> list[Element]:
 
 
 def sequence(*inside: Element) -> Element:
-    """A SEQUENCE of these elements."""
+    """Return a SEQUENCE of these elements."""
     return Element(tag=SEQUENCE, content=b"".join(each.encode() for each in inside))
 
 
 def bit_string(data: bytes) -> Element:
-    """A BIT STRING of whole octets."""
+    """Return a BIT STRING of whole octets."""
     return Element(tag=BIT_STRING, content=b"\0" + data)
 
 

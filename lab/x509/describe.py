@@ -1,7 +1,6 @@
-"""Certificates in words: the few things a person looks at first.
+"""Short descriptions of certificates that are parsed already, and their parts.
 
 Rules: text of a certificate is given as it stands; whoever shows it escapes it.
-This module must not know whether a certificate is good.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
 def row(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The cells under :data:`HEADERS`; what a certificate does not say is ``-``."""
+    """Return the cells under :data:`HEADERS`; what a certificate does not say is ``-``."""
     seen = described(certificate)
     return (
         seen.subject,
@@ -32,12 +31,12 @@ def row(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def described(certificate: x509.Certificate) -> CertificateDescription:
-    """The core's description of a certificate that is parsed already."""
+    """Describe a certificate that is parsed already."""
     return describe(certificate.public_bytes(DER))
 
 
 def moment(time: datetime) -> str:
-    """A moment of UTC to the second."""
+    """Return a time of UTC in words, to the second."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import shlex
 from pathlib import Path
@@ -144,7 +145,7 @@ def test_a_wrong_command_line_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(server, "log_to_stderr", lambda *_, **__: None)
+    monkeypatch.setattr(server, "server_log", lambda *_, **__: contextlib.nullcontext())
     (tmp_path / "certs").symlink_to(certs)
     (tmp_path / "ca.crt").touch()
     door, *words = shlex.split(line)

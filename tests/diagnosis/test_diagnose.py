@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -11,14 +12,21 @@ from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Signal
 from lab.pki import profiles
+from lab.pki.profiles import KeyUsageBit
 from lab.tls.code_points import (
     AlertDescription,
+    NameType,
+    ProtocolVersion,
+    SignatureScheme,
 )
 from lab.tls.events import (
     Endpoint,
+    Event,
     Fact,
+    Malformed,
     StreamEnd,
 )
+from lab.tls.extensions import ServerName, ServerNameList
 from lab.tls.messages import (
     CertificateRequest,
 )
@@ -29,6 +37,7 @@ from tests.support.events import (
     NOW,
     REQUEST,
     RETURNED,
+    SEALED,
     SERVER,
     TICKET,
     TLS13,
@@ -90,7 +99,7 @@ def test_one_alert_for_two_causes() -> None:
     assert describe(der).issuer == "CN=mTLS Lab Root CA"
     refusal = alert(SERVER, AlertDescription.UNKNOWN_CA)
     _, causes = both([*TLS13, chain(CLIENT, der), finished(CLIENT), refusal])
-    assert {cause.code for cause in causes[:2]} == {
+    assert {cause.code for cause in causes} == {
         "client-ca-not-trusted",
         "client-intermediate-missing",
     }
@@ -185,3 +194,235 @@ def test_a_verdict_ends_speculation() -> None:
     codes = [cause.code for cause in causes]
     assert codes[0] == "server-name-mismatch"
     assert not {"server-ca-not-trusted", "server-intermediate-missing"} & set(codes)
+
+
+def codes(events: Sequence[Event], *, has: bool | None = None) -> list[str]:
+    causes = diagnose(events, judge(events), now=NOW, client_has_certificate=has)
+    return [cause.code for cause in causes]
+
+
+PRESENTED = [*TLS13, chain(CLIENT, client_chain()), finished(CLIENT)]
+EXPIRED = [*TLS13, chain(CLIENT, client_chain(lifetime=timedelta(seconds=1))), finished(CLIENT)]
+# About the protocol's own rules, and nobody's certificate.
+PROTOCOL = {
+    AlertDescription.UNEXPECTED_MESSAGE,
+    AlertDescription.BAD_RECORD_MAC,
+    AlertDescription.RECORD_OVERFLOW,
+    AlertDescription.DECOMPRESSION_FAILURE,
+    AlertDescription.DECODE_ERROR,
+    AlertDescription.PROTOCOL_VERSION,
+    AlertDescription.INAPPROPRIATE_FALLBACK,
+    AlertDescription.NO_RENEGOTIATION,
+    AlertDescription.MISSING_EXTENSION,
+    AlertDescription.UNSUPPORTED_EXTENSION,
+    AlertDescription.UNRECOGNIZED_NAME,
+    AlertDescription.NO_APPLICATION_PROTOCOL,
+}
+ENDING_NOTHING = {AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED}
+ALERTS = sorted(set(AlertDescription) - ENDING_NOTHING, key=int)
+
+
+@pytest.mark.parametrize("description", ALERTS, ids=str)
+@pytest.mark.parametrize("by", list(Endpoint))
+def test_which_alerts_are_about_the_protocol(by: Endpoint, description: AlertDescription) -> None:
+    """Of an end that nobody watches; what it received was a certificate of the other."""
+    events = [*TLS13, chain(SERVER, client_chain()), *PRESENTED[len(TLS13) :]]
+    found = codes([*events, alert(by, description)])
+    assert (found == ["protocol-failure"]) is (description in PROTOCOL)
+    if description not in PROTOCOL:
+        assert all(code.startswith(f"{by.other.value}-") for code in found)
+
+
+@pytest.mark.parametrize("description", ALERTS, ids=str)
+def test_which_alerts_may_be_about_the_proof(description: AlertDescription) -> None:
+    about = (AlertDescription.DECRYPT_ERROR, AlertDescription.HANDSHAKE_FAILURE)
+    events = [*TLS13, chain(CLIENT, client_chain()), VERIFY, finished(CLIENT)]
+    refusal = alert(SERVER, description)
+    assert ("client-key-not-proved" in codes([*events, refusal])) is (description in about)
+    # The server's own word ends that speculation.
+    refused = fact(SERVER, Fact.CERTIFICATE_REFUSED, "certificate has expired", 10)
+    assert "client-key-not-proved" not in codes([*events, refused, refusal])
+
+
+@pytest.mark.parametrize("by", list(Endpoint))
+def test_an_end_that_is_watched_would_say_if_it_were_the_certificate(by: Endpoint) -> None:
+    words = "[SSL: DH_KEY_TOO_SMALL] dh key too small"
+    refusal = alert(by, AlertDescription.BAD_CERTIFICATE)
+    failed = fact(by, Fact.HANDSHAKE_FAILED, words)
+    events = [*TLS13, chain(SERVER, client_chain()), *PRESENTED[len(TLS13) :]]
+    _, causes = both([*events, failed, refusal])
+    assert [cause.code for cause in causes] == ["protocol-failure"]
+    assert causes[0].evidence[1] == f"the {by.value}'s TLS library says: {words}"
+    _, causes = both([*events, fact(by, Fact.CONNECTED), refusal])
+    assert [cause.code for cause in causes] == ["protocol-failure"]
+    assert len(causes[0].evidence) == 1
+    refused = fact(by, Fact.CERTIFICATE_REFUSED, "certificate has expired", 10)
+    assert codes([*events, refused, refusal])[0] == f"{by.other.value}-certificate-expired"
+
+
+def test_what_shows_comes_before_a_failure_of_the_protocol() -> None:
+    refusal = alert(SERVER, AlertDescription.DECODE_ERROR)
+    assert codes([*EXPIRED, refusal]) == ["client-certificate-expired", "protocol-failure"]
+    other = x509.Name.from_rfc4514_string("CN=Somebody Else").public_bytes()
+    asks = said(SERVER, CertificateRequest(certificate_authorities=(other,)))
+    events = [hello(), answer(), asks, *PRESENTED[len(TLS13) :]]
+    assert codes([*events, refusal])[0] == "client-ca-not-trusted"
+    assert codes([*PRESENTED, refusal]) == ["protocol-failure"]
+
+
+def test_malformed_bytes_are_evidence_of_a_failure_of_the_protocol() -> None:
+    broken = Malformed(time=0.0, endpoint=CLIENT, offset=0, where="Finished", problem="short")
+    _, causes = both([*PRESENTED, broken, alert(SERVER, AlertDescription.DECODE_ERROR)])
+    assert causes[0].evidence[-1] == "the client's Finished is malformed: short"
+    assert causes[0].summary.startswith("the server aborted the handshake for a reason other than")
+    assert causes[0].summary.endswith("the client's certificate")
+
+
+def test_each_cause_is_named_once_and_what_shows_before_silence() -> None:
+    assert codes([*EXPIRED, ended(SERVER)])[:2] == [
+        "client-certificate-expired",
+        "refused-without-alert",
+    ]
+    for events in ([*EXPIRED, ended(SERVER)], [*PRESENTED, ended(SERVER)]):
+        found = codes(events)
+        assert len(set(found)) == len(found)
+    assert codes([*PRESENTED, ended(SERVER)]) == ["refused-without-alert"]
+
+
+def test_five_causes_are_named_at_most() -> None:
+    server_only = profiles.server(()).extended_key_usage
+    flawed = client_chain(
+        lifetime=timedelta(seconds=1),
+        extended_key_usage=server_only,
+        key_usage=frozenset({KeyUsageBit.CRL_SIGN}),
+    )
+    refusal = alert(SERVER, AlertDescription.HANDSHAKE_FAILURE)
+    other = x509.Name.from_rfc4514_string("CN=Somebody Else").public_bytes()
+    asks = said(SERVER, CertificateRequest(certificate_authorities=(other,)))
+    events = [hello(), answer(), asks, chain(CLIENT, flawed), VERIFY, finished(CLIENT), refusal]
+    assert codes(events) == [
+        "client-certificate-expired",
+        "client-wrong-extended-key-usage",
+        "client-wrong-key-usage",
+        "client-ca-not-trusted",
+        "client-intermediate-missing",
+    ]
+
+
+def test_validity_is_compared_with_a_present_that_is_given_only() -> None:
+    events = [*EXPIRED, alert(SERVER, AlertDescription.BAD_CERTIFICATE)]
+    assert codes(events)[0] == "client-certificate-expired"
+    causes = diagnose(events, judge(events))
+    assert "client-certificate-expired" not in [cause.code for cause in causes]
+
+
+def test_a_chain_that_shows_no_cause() -> None:
+    trusted = x509.Name.from_rfc4514_string(describe(client_chain()).issuer).public_bytes()
+    asks = said(SERVER, CertificateRequest(certificate_authorities=(trusted,)))
+    events = [hello(), answer(), asks, *PRESENTED[len(TLS13) :]]
+    odd = alert(SERVER, AlertDescription.ACCESS_DENIED)
+    _, causes = both([*events, odd])
+    assert [cause.code for cause in causes] == ["client-certificate-refused"]
+    assert causes[0].evidence[1:] == ("the certificates themselves show no cause",)
+    refused = fact(SERVER, Fact.CERTIFICATE_REFUSED, "out of \x1b memory", 17)
+    _, causes = both([*events, refused, odd])
+    assert [cause.code for cause in causes] == ["client-certificate-refused"]
+    assert causes[0].evidence[1] == r"the server's OpenSSL says: out of \x1b memory"
+    assert "the server refused the client" in causes[0].summary
+
+
+def test_a_client_without_a_certificate_by_what_the_server_says() -> None:
+    events = [*TLS13, EMPTY, finished(CLIENT)]
+    refused = fact(SERVER, Fact.CERTIFICATE_REFUSED, "peer did not return a certificate")
+    for more, words, last in (
+        ([refused, ended(SERVER)], "requires", "the server's OpenSSL says: peer did not"),
+        ([alert(SERVER, AlertDescription.BAD_CERTIFICATE)], "requires", "the server sent the"),
+        ([ended(SERVER)], "seems to require", "the server ended the connection"),
+    ):
+        _, causes = both([*events, *more])
+        assert causes[0].summary.startswith(f"the server {words} a client certificate")
+        assert causes[0].evidence[-1].startswith(last)
+
+
+@pytest.mark.parametrize(("number", "more"), [(20, False), (21, True)])
+def test_twenty_of_the_names_that_a_server_asks_for_are_given(number: int, more: bool) -> None:
+    names = [x509.Name.from_rfc4514_string(f"CN=ca-{at}").public_bytes() for at in range(number)]
+    asks = said(SERVER, CertificateRequest(certificate_authorities=tuple(names)))
+    events = [hello(), answer(), asks, EMPTY, alert(SERVER, AlertDescription.BAD_CERTIFICATE)]
+    (cause,) = diagnose(events, judge(events), client_has_certificate=True)
+    assert "CN=ca-19" in cause.evidence[1] and "CN=ca-20" not in cause.evidence[1]
+    assert cause.evidence[1].endswith(" and 1 more") is more
+    assert len(cause.evidence) == 3  # no word of signature algorithms
+
+
+@pytest.mark.parametrize(("number", "more"), [(6, False), (7, True)])
+def test_six_of_the_signature_algorithms_that_a_server_accepts_are_given(
+    number: int, more: bool
+) -> None:
+    schemes = list(SignatureScheme)[:number]
+    asks = said(SERVER, CertificateRequest(supported_signature_algorithms=tuple(schemes)))
+    events = [hello(), answer(), asks, EMPTY, alert(SERVER, AlertDescription.BAD_CERTIFICATE)]
+    (cause,) = diagnose(events, judge(events), client_has_certificate=True)
+    assert str(schemes[5]) in cause.evidence[1]
+    assert cause.evidence[1].endswith(", among others") is more
+    assert len(cause.evidence) == 3  # no word of CAs
+
+
+def test_a_server_that_ends_the_handshake_before_a_certificate_was_seen() -> None:
+    broken = alert(SERVER, AlertDescription.INTERNAL_ERROR)
+    unasked = [hello(), answer(), EMPTY, broken]
+    for events in ([*TLS13, broken], [hello(), answer(), broken], unasked):
+        _, causes = both(events)
+        assert [cause.code for cause in causes] == ["refused-in-handshake"]
+        assert len(causes[0].evidence) == 1
+    _, causes = both([*TLS13, SEALED, broken])
+    assert causes[0].evidence[1] == "some records could not be decrypted"
+    assert codes([*TLS13, ended(SERVER)]) == ["refused-without-alert"]
+    assert codes([hello(), answer(), EMPTY, ended(SERVER)]) == ["refused-without-alert"]
+
+
+def test_a_rejection_that_is_reported_before_anything_was_seen() -> None:
+    _, causes = both([fact(SERVER, Fact.CERTIFICATE_REFUSED, "expired", 10)])
+    assert [cause.code for cause in causes] == ["unknown"]
+    assert causes[0].evidence == ("the server reported that it rejected the client's certificate",)
+
+
+def test_the_clients_rejection_by_what_was_seen_of_the_server() -> None:
+    refusal = alert(CLIENT, AlertDescription.BAD_CERTIFICATE)
+    presented = [hello(), answer(), chain(SERVER, client_chain())]
+    assert codes([*presented, refusal])[0].startswith("server-")
+    assert codes([hello(), answer(), refusal]) == ["protocol-failure"]
+    refused = fact(CLIENT, Fact.CERTIFICATE_REFUSED, "certificate has expired", 10)
+    assert codes([*presented, refused, ended(CLIENT)])[0] == "server-certificate-expired"
+    assert codes([hello(), answer(), refused, ended(CLIENT)]) == ["client-left"]
+    assert codes([hello(), answer(), refused]) == ["client-left"]
+
+
+def test_a_server_is_held_to_the_name_and_a_client_to_the_authorities() -> None:
+    """And not the other way round."""
+    names = ServerNameList(
+        server_name_list=(ServerName(name_type=NameType.HOST_NAME, name=b"other.example"),)
+    )
+    other = x509.Name.from_rfc4514_string("CN=Somebody Else").public_bytes()
+    asks = said(SERVER, CertificateRequest(certificate_authorities=(other,)))
+    events = [hello(ProtocolVersion.TLS_1_3, names), answer(), chain(SERVER, client_chain()), asks]
+    assert "server-name-mismatch" in codes([*events, alert(CLIENT, AlertDescription.UNKNOWN_CA)])
+    presented = [*events, chain(CLIENT, client_chain()), finished(CLIENT)]
+    _, causes = both([*presented, alert(SERVER, AlertDescription.UNKNOWN_CA)])
+    assert causes[0].code == "client-ca-not-trusted"
+    assert "Somebody Else" in " ".join(causes[0].evidence)
+    assert not any("name" in cause.code for cause in causes)
+    _, causes = both([*events, alert(CLIENT, AlertDescription.UNKNOWN_CA)])
+    assert "Somebody Else" not in " ".join(line for cause in causes for line in cause.evidence)
+
+
+def test_a_client_that_loses_an_alert_wrote_before_it_read() -> None:
+    before = [*TLS13, EMPTY, finished(CLIENT), RETURNED]
+    for more, lost in (
+        ([data(CLIENT, b"GET"), ended(SERVER, StreamEnd.RESET)], True),
+        ([data(CLIENT, b"GET"), ended(SERVER)], False),
+        ([ended(SERVER, StreamEnd.RESET)], False),
+    ):
+        _, causes = both([*before, *more])
+        silent = next(cause for cause in causes if cause.code == "refused-without-alert")
+        assert (len(silent.evidence) == 2) is lost

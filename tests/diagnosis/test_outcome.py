@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lab.diagnosis.outcome import judge
@@ -10,19 +12,23 @@ from lab.tls.code_points import (
     AlertDescription,
     AlertLevel,
     ContentType,
+    HandshakeType,
     ProtocolVersion,
 )
 from lab.tls.events import (
+    Endpoint,
     Fact,
     Malformed,
     SealedSeen,
     StreamEnd,
+    Undecoded,
 )
 from tests.support.events import (
     CLIENT,
     EMPTY,
     REQUEST,
     RETURNED,
+    SEALED,
     SERVER,
     TICKET,
     TLS13,
@@ -31,6 +37,7 @@ from tests.support.events import (
     both,
     chain,
     change,
+    client_chain,
     data,
     ended,
     fact,
@@ -219,3 +226,189 @@ def test_the_first_failure_is_the_exception() -> None:
     server = fact(SERVER, Fact.HANDSHAKE_FAILED, "no certificate")
     assert judge([*TLS13, EMPTY, server, second]).exception == "Connection reset"
     assert judge([*TLS13, EMPTY, server]).exception == "no certificate"
+
+
+SERVER_RETURNED = fact(SERVER, Fact.HANDSHAKE_RETURNED)
+REFUSED = fact(SERVER, Fact.CERTIFICATE_REFUSED, "certificate has expired", 10)
+
+
+@pytest.mark.parametrize("end", list(StreamEnd))
+def test_a_client_that_leaves_in_mid_handshake_has_rejected_nobody(end: StreamEnd) -> None:
+    """A port scanner, a health check, a crash: what it means is not known."""
+    left = ended(CLIENT, end)
+    outcome, causes = both([*TLS13, left])
+    assert (outcome.result, outcome.by) == (Result.FAILED, CLIENT)
+    assert outcome.signal is {StreamEnd.FIN: Signal.FIN, StreamEnd.RESET: Signal.RST}[end]
+    assert outcome.decided_by is left
+    assert outcome.after == "Finished"
+    assert [cause.code for cause in causes] == ["client-left"]
+    assert causes[0].evidence == (
+        f"the client ended the connection with {end.value} and no alert after the server's "
+        "Finished",
+    )
+
+
+@pytest.mark.parametrize("which", [Fact.CERTIFICATE_REFUSED, Fact.HANDSHAKE_FAILED])
+@pytest.mark.parametrize("by", list(Endpoint))
+def test_an_end_that_says_so_has_rejected_the_other_even_without_an_alert(
+    by: Endpoint, which: Fact
+) -> None:
+    outcome = judge([*TLS13, fact(by, Fact.CONNECTED), fact(by, which), ended(by)])
+    assert (outcome.result, outcome.by, outcome.signal) == (Result.REJECTED, by, Signal.FIN)
+    # The other end's word about itself says nothing of this one.
+    watched = fact(by, Fact.CONNECTED)
+    outcome = judge([*TLS13, watched, fact(by.other, which), ended(by)])
+    assert (outcome.result, outcome.by) == (Result.FAILED, by)
+
+
+def test_a_watched_server_that_stops_has_rejected_nobody() -> None:
+    outcome, causes = both([fact(SERVER, Fact.CONNECTED), hello(), ended(SERVER)])
+    assert (outcome.result, outcome.by, outcome.signal) == (Result.FAILED, SERVER, Signal.FIN)
+    assert [cause.code for cause in causes] == ["server-left"]
+    # Of one that nobody watches, the end of TCP is all that it says.
+    assert judge([hello(), ended(SERVER)]).result is Result.REJECTED
+
+
+def test_a_server_that_ends_the_connection_when_it_has_asked_again_rejects_the_client() -> None:
+    accepted = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), SERVER_RETURNED]
+    for more, result in (([], Result.FAILED), ([REQUEST], Result.REJECTED)):
+        outcome = judge([*accepted, *more, ended(SERVER)])
+        assert (outcome.result, outcome.by) == (result, SERVER)
+    # What was asked in the handshake itself was answered in it.
+    assert judge([*accepted, REQUEST, ended(CLIENT)]).result is Result.FAILED
+
+
+def test_a_rejection_whose_alert_stayed_sealed() -> None:
+    """The server's own report is all there is."""
+    events = [*TLS13, chain(CLIENT, client_chain()), finished(CLIENT), REFUSED, SEALED]
+    outcome, causes = both(events)
+    assert (outcome.result, outcome.by, outcome.signal) == (Result.REJECTED, SERVER, None)
+    assert outcome.decided_by is REFUSED
+    assert outcome.after == "Finished"
+    assert causes[0].code == "client-certificate-expired"
+    assert causes[0].evidence[-1] == (
+        "the server reported that it rejected the client's certificate after the client's Finished"
+    )
+    # Acceptance afterwards would be a new handshake's; malformed bytes decide less.
+    broken = Malformed(time=0.0, endpoint=SERVER, offset=0, where="ServerHello", problem="short")
+    assert judge([hello(), broken, REFUSED]).decided_by is REFUSED
+
+
+def test_a_rejection_that_is_only_reported_is_not_called_silent() -> None:
+    for sent in ([EMPTY], []):
+        _, causes = both([*TLS13, *sent, REFUSED])
+        assert "refused-without-alert" not in [cause.code for cause in causes]
+
+
+def test_an_alert_is_read_by_the_version_that_was_known_when_it_came() -> None:
+    """A warning to which the other end pays no heed, before TLS 1.3 was agreed on."""
+    warning = alert(SERVER, AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING)
+    outcome = judge([hello(), warning, answer(), REQUEST, finished(SERVER), ended(CLIENT)])
+    assert (outcome.by, outcome.signal) == (CLIENT, Signal.FIN)
+    assert outcome.warnings == (warning,)
+
+
+def test_the_event_that_decided() -> None:
+    answered = [data(SERVER, b"HTTP/1.1 "), data(SERVER, b"403 Forbidden\r\n"), data(SERVER, b"x")]
+    before = [*TLS13, EMPTY, finished(CLIENT)]
+    outcome = judge([*before, *answered])
+    assert outcome.decided_by is answered[1]
+    assert outcome.after == "Finished"
+    fine = data(SERVER, b"HTTP/1.1 200 OK\r\n")
+    outcome = judge([*before, fine, data(SERVER, b"x")])
+    assert outcome.decided_by is fine
+    assert outcome.after == ""  # nobody ended it
+    assert judge([*before, TICKET, TICKET]).decided_by is TICKET
+    assert judge([*before, TICKET, SERVER_RETURNED]).decided_by is TICKET
+    bye = alert(SERVER, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
+    assert judge([*before, TICKET, bye, ended(SERVER)]).decided_by is bye
+    assert judge(before).decided_by is None
+
+
+def test_what_was_accepted_before_it_broke() -> None:
+    before = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT)]
+    assert not judge([*before, ended(SERVER)]).handshake_accepted
+    assert judge([*before, TICKET, ended(SERVER)]).handshake_accepted
+    assert judge([*before, data(SERVER, b"HTTP/1.1 403 No\r\n")]).handshake_accepted
+    assert not judge([*before, data(CLIENT, b"GET")]).handshake_accepted
+
+
+def test_nothing_can_have_been_refused_before_a_message_passed() -> None:
+    """But an alert says so, even if it comes behind the reset that overtook it."""
+    reset, refusal = ended(SERVER, StreamEnd.RESET), alert(SERVER, AlertDescription.INTERNAL_ERROR)
+    assert judge([reset]).result is Result.FAILED
+    outcome = judge([reset, refusal])
+    assert (outcome.result, outcome.decided_by) == (Result.REJECTED, refusal)
+    # An end that was only closing sends none: another one's alert is an echo.
+    other = alert(CLIENT, AlertDescription.INTERNAL_ERROR)
+    assert judge([reset, other, refusal]).echoes == (other,)
+
+
+def test_what_follows_the_decision_changes_nothing() -> None:
+    refusal = alert(SERVER, AlertDescription.BAD_CERTIFICATE)
+    timed_out = fact(CLIENT, Fact.TIMED_OUT)
+    answered = data(SERVER, b"HTTP/1.1 403 Forbidden\r\n")
+    broken = Malformed(time=0.0, endpoint=CLIENT, offset=0, where="x", problem="y")
+    for first in (refusal, timed_out, ended(SERVER), answered):
+        events = [*TLS13, EMPTY, finished(CLIENT), first]
+        outcome = judge(events)
+        later = judge([*events, broken, ended(CLIENT), answered, timed_out])
+        assert (later.decided_by, later.result, later.http_status) == (
+            first,
+            outcome.result,
+            outcome.http_status,
+        )
+
+
+def test_what_is_undecoded_is_named_as_far_as_it_is_known() -> None:
+    passed_over = Undecoded(
+        time=0.0,
+        endpoint=CLIENT,
+        records=(),
+        where="Certificate.certificate_list",
+        limit="more than 99 items",
+        message=HandshakeType.CERTIFICATE,
+    )
+    rest = replace(passed_over, where="stream", message=None)
+    for undecoded, name in ((passed_over, "Certificate"), (rest, "bytes, not decoded here")):
+        outcome = judge([*TLS13, undecoded, ended(SERVER)])
+        assert (outcome.result, outcome.after, outcome.sealed) == (Result.REJECTED, name, False)
+
+
+@pytest.mark.parametrize("inference", ["a Finished", "an alert", "likely nothing", ""])
+def test_what_a_sealed_record_can_only_be_is_its_name(inference: str) -> None:
+    outcome = judge([replace(SEALED, endpoint=CLIENT, inference=inference), ended(SERVER)])
+    named = inference.startswith(("a ", "an "))
+    assert outcome.after == (inference if named else "an encrypted record of 99 bytes")
+    assert outcome.sealed
+
+
+@pytest.mark.parametrize(
+    ("changes", "accepted"),
+    [
+        ([], False),
+        ([CLIENT], False),
+        ([SERVER], False),
+        ([SERVER, SERVER], False),
+        ([CLIENT, SERVER], True),
+        ([SERVER, CLIENT], True),
+    ],
+)
+def test_both_ends_change_cipher_spec_is_acceptance_in_tls12(
+    changes: list[Endpoint], accepted: bool
+) -> None:
+    version = ProtocolVersion.TLS_1_2
+    outcome = judge([hello(version), answer(version), *map(change, changes)])
+    assert outcome.handshake_accepted is accepted
+    assert not judge([hello(), answer(), *map(change, changes)]).handshake_accepted
+
+
+def test_the_exception_is_a_failures_and_not_what_was_said_of_a_certificate() -> None:
+    failed = fact(SERVER, Fact.HANDSHAKE_FAILED, "its words")
+    assert judge([*TLS13, REFUSED, failed]).exception == "its words"
+
+
+def test_a_handshake_call_that_returned_has_returned_for_good() -> None:
+    outcome = judge([RETURNED, fact(CLIENT, Fact.READ_FAILED), fact(SERVER, Fact.CONNECTED)])
+    assert outcome.client_handshake_returned is True
+    assert outcome.server_handshake_returned is False

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.http import framing
-from lab.http.framing import BodyCutter, Unparsed
+from lab.http.framing import Unparsed, body_pieces
 from lab.http.limits import Limits
 from lab.http.message import Refused, next_event
 
@@ -93,11 +93,11 @@ def test_each_byte_of_a_head_and_of_trailers_is_searched_once(
     assert head == request
     assert sum(searched) <= 3 * len(request)
     searched.clear()
-    cutter = BodyCutter(unparsed, CHUNKED, Limits(), waiting=False)
     body = b"0\r\nX: " + b"x" * 3000 + b"\r\n\r\n"
+    pieces = body_pieces(unparsed, CHUNKED, Limits(), waiting=False)
     for byte in body:
         unparsed.append(bytes([byte]))
-        cutter.cut()
+        next(pieces)
     assert not unparsed
     assert sum(searched) <= 3 * len(body)
 
@@ -109,19 +109,17 @@ def cut_body(headers: dict[bytes, bytes], *pieces: bytes) -> tuple[bytes, bytes]
     http.receive_data(b"POST / HTTP/1.1\r\nHost: x\r\n")
     http.receive_data(b"".join(b"%s: %s\r\n" % field for field in headers.items()) + b"\r\n")
     assert isinstance(next_event(http), h11.Request)
-    cutter = BodyCutter(unparsed, headers, LIMITS, waiting=False)
+    coming = iter(pieces)
     content = b""
-    for piece in pieces:
-        unparsed.append(piece)
-        while cut := cutter.cut():
-            http.receive_data(cut)
-            while (event := next_event(http)) is not h11.NEED_DATA:
-                if isinstance(event, h11.EndOfMessage):
-                    assert piece is pieces[-1]
-                    return content, unparsed.cut(1000)
-                assert isinstance(event, h11.Data)
-                content += event.data
-    raise AssertionError("the body has no end")
+    for piece in body_pieces(unparsed, headers, LIMITS, waiting=False):
+        if not piece:
+            unparsed.append(next(coming))
+            continue
+        http.receive_data(piece)
+        while isinstance(event := next_event(http), h11.Data):
+            content += event.data
+    assert isinstance(event, h11.EndOfMessage)
+    return content, unparsed.cut(1000)
 
 
 def test_a_body_of_a_length_is_cut_to_it() -> None:
@@ -166,5 +164,5 @@ def test_a_body_is_refused(
 
 def test_a_body_that_was_not_called_for_is_not_pending() -> None:
     with pytest.raises(Refused) as caught:
-        BodyCutter(Unparsed(LIMITS), {b"content-length": b"51"}, LIMITS, waiting=True)
+        body_pieces(Unparsed(LIMITS), {b"content-length": b"51"}, LIMITS, waiting=True)
     assert caught.value.pending == 0

@@ -1,40 +1,25 @@
 from __future__ import annotations
 
-import dataclasses
 import logging
 
 import pytest
 
 from lab.http import log_entries
 from tests.support.http_rig import (
-    ALICE,
+    HOSTILE_TEXTS,
     ScriptedStream,
     post,
     serve_script,
 )
 
-HOSTILE = {
-    "line end": "a\r\n[SERVER] FORGED",
-    "ANSI": "\x1b[2J\x1b[31mred",
-    "C1 control": "\x9b31m",
-    "line separator": "a\u2028b\u2029c\x85d",
-    "right to left": "a\u202eb\u2066c",
-    "quotes": "\"' 200 - \\",
-    "lone surrogate": "a\udcffb",
-    "NUL and DEL": "a\x00b\x7fc",
-}
 
-
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS)
 def test_a_peers_text_stays_on_its_line_and_between_its_quotes(text: str) -> None:
     shown = log_entries.quotable(text)
     assert shown.isprintable()
     assert '"' not in shown.replace("\\\\", "").replace('\\"', "")
     for entry in (
         log_entries.request(peer=text, common_name=text, request_line=text, status=400),
-        log_entries.admitted(common_name=text, authenticated=True, doing="serving /todo"),
-        log_entries.todo_created(common_name=text, item={"task": text}),
-        log_entries.store_unavailable(common_name=text, reason=text),
         log_entries.aborted(peer=text, common_name=text, reason="x"),
         log_entries.request_failed(peer=text, common_name=text, request_line=text),
     ):
@@ -46,7 +31,7 @@ def test_plain_text_is_shown_as_it_is() -> None:
     assert log_entries.quotable('"\\\n\u202e') == '\\"\\\\\\n\\u202e'
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS)
 async def test_no_request_can_forge_a_line(text: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "lab.server")
     line = text.encode("utf-8", "surrogatepass")
@@ -64,18 +49,6 @@ async def test_no_request_can_forge_a_line(text: str, caplog: pytest.LogCaptureF
             ("REQUEST | peer=192.0.2.1 | cert-CN='mtls-client' | \"", "ABORTED")
         )
         assert not any(message.startswith("[SERVER]") for message in caplog.messages)
-
-
-async def test_neither_a_name_nor_a_task_can_forge_a_line(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.set_level(logging.INFO, "lab.server")
-    mallory = dataclasses.replace(ALICE, common_name="x' | \n[SERVER] FORGED\u202e")
-    request = post(b'{"task": "a\\n[SERVER] FORGED \\u202e \\u001b[31m"}')
-    assert await serve_script(ScriptedStream([request]), client=mallory) == [201]
-    assert len(caplog.messages) == 3
-    assert all(message.isprintable() for message in caplog.messages)
-    assert 'cert-CN="x\' | \\n[SERVER] FORGED\\u202e" |' in caplog.messages[-1]
 
 
 async def test_a_long_line_is_cut(caplog: pytest.LogCaptureFixture) -> None:

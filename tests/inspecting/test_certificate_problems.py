@@ -8,18 +8,18 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
-from lab.inspecting.results import (
-    Grade,
-    TlsRole,
-)
-from lab.pki import profiles
-from lab.pki.authority import self_signed
+from lab.inspecting.results import Grade, TlsRole
+from lab.pki import catalogue, malformed_certificates, profiles
+from lab.pki.authority import Authority, self_signed
 from lab.pki.identity import Identity
 from lab.pki.keys import KeyKind, cached
 from lab.pki.profiles import KeyUsageBit
+from lab.x509.describe import moment
 from tests.support.inspecting import (
     ACCEPTED,
     CA,
@@ -37,11 +37,16 @@ from tests.support.inspecting import (
     inspected,
     issued_client,
     issued_server,
+    problems_of,
+    stored_key,
 )
-from tests.support.pki_fixtures import (
-    leaf_key,
-)
+from tests.support.pki_fixtures import client_under, leaf_key, with_digest
 from tests.support.verdicts import verdict
+
+SECOND = timedelta(seconds=1)
+CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
+SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
+CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING
 
 
 @pytest.mark.parametrize(
@@ -132,3 +137,284 @@ def test_a_self_signed_server_that_is_a_ca_too() -> None:
         "eku-missing",
         "wrong-key-usage",
     } == found
+
+
+def evidence(identity: Identity, code: str, role: TlsRole | None = None) -> tuple[str, ...]:
+    """What was seen of the problem with this code."""
+    found = problems_of(inspected(files_of(identity, CA), NOW, role))
+    (one,) = (problem for problem in found if problem.code == code)
+    return one.evidence
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "left", "soon"),
+    [
+        (90 * DAY, 30 * DAY, False),
+        (90 * DAY, 30 * DAY - SECOND, True),
+        (30 * DAY, 10 * DAY, False),
+        (30 * DAY, 10 * DAY - SECOND, True),
+        (900 * DAY, 30 * DAY, False),
+        (900 * DAY, 30 * DAY - SECOND, True),
+    ],
+)
+def test_soon_is_less_than_30_days_and_than_a_third(
+    lifetime: timedelta, left: timedelta, soon: bool
+) -> None:
+    identity = issued_client(lifetime=lifetime, starts=timedelta(0))
+    now = identity.certificate.not_valid_after_utc - left
+    found = grades_of(inspected([contents_of("c.crt", identity.certificate)], now))
+    assert found == ({("expires-soon", ACCEPTED)} if soon else set())
+
+
+def test_the_dates_are_the_evidence() -> None:
+    expired = issued_client(starts=-3 * DAY, lifetime=DAY)
+    (seen,) = evidence(expired, "certificate-expired")
+    assert seen == f"notAfter is {moment(expired.certificate.not_valid_after_utc)}, 2 days ago"
+    late = issued_client(starts=DAY + 5 * SECOND)
+    (seen,) = evidence(late, "certificate-not-yet-valid")
+    begin = moment(late.certificate.not_valid_before_utc)
+    assert seen == (f"notBefore is {begin}, in 1 day; this machine's clock says {moment(NOW)}")
+    soon = issued_client(starts=-10 * DAY, lifetime=10 * DAY + 5 * SECOND)
+    (seen,) = evidence(soon, "expires-soon")
+    end = moment(soon.certificate.not_valid_after_utc)
+    assert seen == f"notAfter is {end}, in less than a day"
+
+
+def test_the_words_name_the_role_that_is_meant() -> None:
+    (problem,) = problems_of(inspected(files_of(issued_client(starts=-3 * DAY, lifetime=DAY)), NOW))
+    assert problem.summary == "the certificate has expired"
+    assert problem.fix == "issue a new certificate; check the clock of the server"
+    both = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)
+    either = issued_client(starts=-3 * DAY, lifetime=DAY, extended_key_usage=both)
+    for role, other in (
+        (None, "other end"),
+        (TlsRole.CLIENT, "server"),
+        (TlsRole.SERVER, "client"),
+    ):
+        inspection = inspected(files_of(either), NOW, role)
+        problem = next(one for one in problems_of(inspection) if one.code == "certificate-expired")
+        assert problem.fix.endswith(f"check the clock of the {other}")
+
+
+@pytest.mark.parametrize(("bits", "weak"), [(2047, True), (2048, False)])
+def test_rsa_keys_below_2048_bits_are_weak(bits: int, weak: bool) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    identity = ROOT.issue(profiles.client(), key, now=NOW)
+    found = inspected(files_of(identity, CA), NOW)
+    assert grades_of(found) == ({("key-or-digest-too-weak", REFUSED)} if weak else set())
+    if weak:
+        assert evidence(identity, "key-or-digest-too-weak") == (
+            "the key is RSA 2047; OpenSSL's security level 2 requires 112 bits of security",
+        )
+
+
+def with_dsa_key(bits: int) -> x509.Certificate:
+    """A client with a DSA key, with which no handshake signs."""
+    key = dsa.generate_private_key(bits)
+    builder = x509.CertificateBuilder(
+        issuer_name=CA.subject,
+        subject_name=profiles.common_name("dsa"),
+        public_key=key.public_key(),
+        serial_number=7,
+        not_valid_before=NOW - DAY,
+        not_valid_after=NOW + 400 * DAY,
+        extensions=[
+            x509.Extension(
+                ExtensionOID.EXTENDED_KEY_USAGE,
+                False,
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]),
+            ),
+            x509.Extension(
+                ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+                False,
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(ROOT.identity.key.public_key()),
+            ),
+        ],
+    )
+    return builder.sign(ROOT.identity.key, hashes.SHA256())
+
+
+@pytest.mark.parametrize(
+    ("bits", "code"), [(1024, "key-or-digest-too-weak"), (2048, "key-type-not-taken")]
+)
+def test_dsa_keys(bits: int, code: str) -> None:
+    files = [contents_of("c.crt", with_dsa_key(bits)), contents_of("ca.crt", CA)]
+    assert grades_of(inspected(files, NOW)) == {(code, REFUSED)}
+
+
+@pytest.mark.parametrize("kind", [KeyKind.EC_P384, KeyKind.EC_P521, KeyKind.ED25519, KeyKind.ED448])
+def test_keys_that_tls_1_3_signs_with(kind: KeyKind) -> None:
+    identity = ROOT.issue(profiles.client(), cached(kind, 300), now=NOW)
+    assert grades_of(inspected(files_of(identity, CA), NOW)) == set()
+
+
+def test_the_key_of_a_ca_signs_no_handshake() -> None:
+    authority = self_signed(profiles.root_ca(), ec.generate_private_key(ec.SECP256K1()), now=NOW)
+    assert grades_of(inspected([contents_of("ca.crt", authority.certificate)], NOW)) == set()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "words"),
+    [
+        ("300d06092a864886f70d0101040500", "md5WithRSAEncryption (md5)"),
+        ("300d06092a864886f70d0101050500", "sha1WithRSAEncryption (sha1)"),
+    ],
+)
+def test_broken_digests(algorithm: str, words: str) -> None:
+    weak = with_digest(CLIENT.certificate, algorithm)
+    (problem,) = problems_of(inspected([contents_of("c.crt", weak)], NOW))
+    assert (problem.code, problem.grade) == ("key-or-digest-too-weak", REFUSED)
+    assert problem.evidence == (f"the signature is {words}",)
+
+
+def test_the_digest_of_a_root_does_not_count() -> None:
+    """Nobody verifies the signature of a certificate that is trusted as it is."""
+    key = ec.derive_private_key(7, ec.SECP256R1())
+    root = self_signed(profiles.root_ca(), key, now=NOW).certificate
+    old = malformed_certificates.with_sha1(root, key)
+    assert codes_of(inspected([contents_of("ca.crt", old)], NOW)) == set()
+
+
+def test_critical_extensions_that_openssl_does_not_support() -> None:
+    extensions = tuple(
+        x509.Extension(oid, critical, x509.UnrecognizedExtension(oid, b"\5\0"))
+        for oid, critical in [
+            *((x509.ObjectIdentifier(f"2.999.{number}"), True) for number in range(1, 6)),
+            (x509.ObjectIdentifier("2.999.9"), False),
+        ]
+    )
+    unknown = issued_client(extensions=extensions)
+    assert evidence(unknown, "unknown-critical-extension") == tuple(
+        f"extension 2.999.{number}, which OpenSSL does not support" for number in (1, 2, 3)
+    )
+    assert codes_of(inspected(files_of(issued_client(extensions=extensions[5:]), CA), NOW)) == set()
+
+
+CRITICAL: list[x509.ExtensionType] = [
+    x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("2.999.1"), None)]),
+    x509.PolicyConstraints(0, None),
+    x509.InhibitAnyPolicy(0),
+    x509.CRLDistributionPoints(
+        [
+            x509.DistributionPoint(
+                [x509.UniformResourceIdentifier("http://c.test")], None, None, None
+            )
+        ]
+    ),
+    x509.OCSPNoCheck(),
+    x509.UnrecognizedExtension(
+        ExtensionOID.POLICY_MAPPINGS, bytes.fromhex("3010300e0605883703010106058837030102")
+    ),
+]
+
+
+@pytest.mark.parametrize("value", CRITICAL, ids=lambda value: type(value).__name__)
+def test_critical_extensions_that_openssl_supports(value: x509.ExtensionType) -> None:
+    identity = issued_client(extensions=(x509.Extension(value.oid, True, value),))
+    assert verdict(identity, SERVER, (CA,)) == 0
+    assert codes_of(inspected(files_of(identity, CA), NOW)) == set()
+
+
+@pytest.mark.parametrize(
+    ("purposes", "role", "found"),
+    [
+        ((CLIENT_AUTH,), TlsRole.CLIENT, set()),
+        ((CLIENT_AUTH, SERVER_AUTH), TlsRole.CLIENT, set()),
+        ((SERVER_AUTH,), TlsRole.CLIENT, {"wrong-extended-key-usage"}),
+        ((CODE_SIGNING, CLIENT_AUTH), None, set()),
+        ((CODE_SIGNING,), None, {"wrong-extended-key-usage"}),
+        ((), TlsRole.CLIENT, {"eku-missing"}),
+    ],
+)
+def test_purposes(
+    purposes: tuple[x509.ObjectIdentifier, ...], role: TlsRole | None, found: set[str]
+) -> None:
+    identity = issued_client(extended_key_usage=purposes)
+    assert codes_of(inspected(files_of(identity, CA), NOW, role)) == found
+
+
+def test_the_words_about_purposes() -> None:
+    identity = issued_client(extended_key_usage=(CODE_SIGNING,))
+    (problem,) = problems_of(inspected(files_of(identity, CA), NOW))
+    assert problem.summary == (
+        "the certificate has an extendedKeyUsage without clientAuth or serverAuth"
+    )
+    assert problem.evidence == ("extendedKeyUsage: codeSigning",)
+
+
+@pytest.mark.parametrize(
+    ("bits", "role", "grade"),
+    [
+        ({KeyUsageBit.KEY_ENCIPHERMENT}, TlsRole.CLIENT, REFUSED),
+        ({KeyUsageBit.KEY_ENCIPHERMENT}, TlsRole.SERVER, ACCEPTED),
+        ({KeyUsageBit.KEY_AGREEMENT}, TlsRole.SERVER, ACCEPTED),
+        ({KeyUsageBit.DIGITAL_SIGNATURE}, TlsRole.SERVER, None),
+    ],
+)
+def test_key_usages(bits: set[KeyUsageBit], role: TlsRole, grade: Grade | None) -> None:
+    identity = issued_server(
+        key_usage=frozenset(bits), extended_key_usage=(CLIENT_AUTH, SERVER_AUTH)
+    )
+    expected = {("wrong-key-usage", grade)} if grade else set()
+    assert grades_of(inspected(files_of(identity, CA), NOW, role)) == expected
+
+
+@pytest.mark.parametrize(
+    ("purposes", "role", "found"),
+    [
+        ((SERVER_AUTH,), None, {"san-missing"}),
+        ((CLIENT_AUTH, SERVER_AUTH), None, {"san-missing"}),
+        ((CLIENT_AUTH, SERVER_AUTH), TlsRole.SERVER, {"san-missing"}),
+        ((CLIENT_AUTH, SERVER_AUTH), TlsRole.CLIENT, set()),
+        ((CLIENT_AUTH,), None, set()),
+    ],
+)
+def test_only_a_server_needs_names(
+    purposes: tuple[x509.ObjectIdentifier, ...], role: TlsRole | None, found: set[str]
+) -> None:
+    identity = issued_client(extended_key_usage=purposes)
+    assert codes_of(inspected(files_of(identity, CA), NOW, role)) == found
+
+
+def test_the_limit_for_one_certificate_is_openssls_for_the_message() -> None:
+    def padded(octets: int) -> Identity:
+        value = x509.UnrecognizedExtension(catalogue.BULK_EXTENSION, b"\4" * octets)
+        return issued_client(extensions=(x509.Extension(value.oid, False, value),))
+
+    overhead = len(padded(100_000).certificate.public_bytes(Encoding.DER)) - 100_000
+    assert codes_of(inspected(files_of(padded(102_390 - overhead), CA), NOW)) == set()
+    (seen,) = evidence(padded(102_410 - overhead), "message-too-large")
+    assert seen.endswith("bytes; OpenSSL's default limit for the Certificate message is 102,400")
+
+
+def test_a_ca_is_checked_as_a_leaf_where_it_is_to_be_presented() -> None:
+    """With a role and its key, or with names of hosts."""
+    root = ROOT.identity
+    files = [contents_of("ca.crt", CA), contents_of("ca.key", stored_key(root.key))]
+    assert codes_of(inspected(files, NOW)) == set()
+    assert codes_of(inspected(files[:1], NOW, TlsRole.CLIENT)) == set()
+    as_client = inspected(files, NOW, TlsRole.CLIENT)
+    assert codes_of(as_client) == {"certificate-self-signed", "eku-missing", "wrong-key-usage"}
+    # One that has issued another of the files is a CA, whatever it names.
+    profile = replace(profiles.root_ca("localhost"), names=(x509.DNSName("localhost"),))
+    named = Authority(identity=self_signed(profile, cached(KeyKind.EC_P256, 301), now=NOW))
+    files = files_of(client_under(named, NOW), named.identity.certificate)
+    assert codes_of(inspected(files, NOW)) == set()
+
+
+def test_a_self_signed_client_is_no_ca() -> None:
+    """Without basicConstraints it would need the keyUsage of a CA, or be from before version 3."""
+    key = cached(KeyKind.EC_P256, 302)
+    profile = replace(profiles.client(), basic_constraints=None)
+    alone = self_signed(profile, key, now=NOW)
+    assert codes_of(inspected(files_of(alone), NOW)) == {"certificate-self-signed"}
+    may_sign = replace(
+        profile, key_usage=frozenset({KeyUsageBit.DIGITAL_SIGNATURE, KeyUsageBit.KEY_CERT_SIGN})
+    )
+    as_root = self_signed(may_sign, key, now=NOW)
+    assert "certificate-self-signed" not in codes_of(inspected(files_of(as_root), NOW))
+    old = malformed_certificates.as_version_1(alone.certificate, key)
+    assert "certificate-self-signed" not in codes_of(inspected([contents_of("c", old)], NOW))
+    # Issued by another, it is a client in any case.
+    issued = issued_client(basic_constraints=None, key_usage=may_sign.key_usage)
+    assert codes_of(inspected(files_of(issued, CA), NOW)) == {"leaf-may-sign-certificates"}

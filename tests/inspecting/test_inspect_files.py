@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lab.inspecting.results import (
+    InspectedCertificate,
     KeyEntry,
     OtherEntry,
     RequestEntry,
     RevocationListEntry,
     TlsRole,
 )
+from lab.pki import profiles
+from lab.pki.authority import Authority, self_signed
 from lab.pki.files.file_contents import OtherBlock, StoredKey
 from lab.pki.identity import Identity
 from lab.pki.lab_ca import new_lab_authority
@@ -29,9 +33,11 @@ from lab.probing.scenarios.scenario import (
     TlsClient,
 )
 from lab.x509 import der
+from lab.x509.describe import moment
 from tests.support.inspecting import (
     CA,
     CLIENT,
+    DAY,
     DEEP,
     NOW,
     REFUSED,
@@ -100,7 +106,7 @@ PROBLEMS = {
     "intermediate-revoked": "certificate-revoked",
     "crl-expired": "crl-unusable",
 }
-# Flaws that come with another one.
+# Problems that come with another one.
 BESIDES = {
     "ca-as-client": {"eku-missing"},
     "wrong-ca-same-name-no-aki": {"aki-missing"},
@@ -227,3 +233,83 @@ def test_many_namesakes_do_not_take_forever() -> None:
         [contents_of("c.crt", stranger.certificate), contents_of("many", *roots)], NOW
     )
     assert codes_of(inspection) == {"bad-certificate-signature"}
+
+
+def test_the_problems_of_all_files_with_their_places() -> None:
+    late = issued_client(starts=-3 * DAY, lifetime=DAY)
+    files = [
+        contents_of("a.pem", *reversed(DEEP.chain), late.certificate),
+        contents_of("k", stored_key(SERVER.key)),
+    ]
+    found = [(place, problem.code) for place, problem in inspected(files, NOW).problems()]
+    assert found == [
+        ("a.pem, no. 3", "certificate-expired"),
+        ("a.pem", "leaf-not-first"),
+        ("a.pem", "superfluous-certificate"),
+        ("k", "key-does-not-fit"),
+    ]
+
+
+def test_what_the_key_was_compared_with() -> None:
+    files = [
+        contents_of("c", CLIENT.certificate, request()),
+        contents_of("k", stored_key(SERVER.key)),
+    ]
+    (problem,) = problems_of(inspected(files, NOW))
+    assert problem.evidence == ("certificates and requests compared: 2",)
+
+
+def test_when_a_certificate_was_revoked() -> None:
+    crl = revocation_list(ROOT, [CLIENT.certificate.serial_number], now=NOW)
+    (problem,) = problems_of(inspected([*files_of(CLIENT, CA), contents_of("l", crl)], NOW))
+    since = moment(crl.last_update_utc)
+    assert problem.evidence == (
+        f"since {since}, by the CRL of {since}; a server without that CRL accepts it",
+    )
+    assert problem.grade is REFUSED
+
+
+def test_a_crl_ends_at_next_update() -> None:
+    crl = revocation_list(ROOT, [], now=NOW)
+    end = crl.next_update_utc
+    assert end is not None
+    assert problems_of(inspected([contents_of("l", crl)], end)) == []
+    (problem,) = problems_of(inspected([contents_of("l", crl)], end + timedelta(seconds=1)))
+    assert (problem.code, problem.grade) == ("crl-unusable", REFUSED)
+    assert problem.evidence[0].startswith(f"nextUpdate was {moment(end)}; ")
+
+
+def test_the_chain_and_the_time_that_is_left() -> None:
+    whole = first(inspected(files_of(DEEP, CA), NOW))
+    assert whole.chain == ("CN=Middle (c.crt)", "CN=mTLS Lab Root CA (ca0.crt)")
+    assert whole.chain_whole
+    assert whole.left == DEEP.certificate.not_valid_after_utc - NOW
+    part = first(inspected(files_of(DEEP), NOW))
+    assert (part.chain, part.chain_whole) == (("CN=Middle (c.crt)",), False)
+    # An issuer that is in several files is taken from the leaf's own.
+    files = [contents_of("m.crt", DEEP.chain[1]), *files_of(DEEP)]
+    (_, file, _) = inspected(files, NOW).files
+    entry = file.entries[0]
+    assert isinstance(entry, InspectedCertificate) and entry.chain == ("CN=Middle (c.crt)",)
+
+
+def test_a_root_is_a_ca_that_signed_itself() -> None:
+    """Neither a self-signed client nor an intermediate makes a chain incomplete."""
+    alone = self_signed(profiles.client("alone"), leaf_key(30), now=NOW).certificate
+    files = [*files_of(CLIENT), contents_of("x.crt", alone)]
+    assert "chain-incomplete" not in codes_of(inspected(files, NOW))
+    other = new_authority(NOW, name="Other", number=1).identity.certificate
+    assert codes_of(inspected(files_of(CLIENT, other), NOW)) == {"chain-incomplete"}
+
+
+def test_the_chain_is_checked_for_the_role_that_was_named() -> None:
+    """A leaf that is fit for both roles under a CA that is fit for one."""
+    both = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)
+    profile = replace(profiles.intermediate_ca("M"), extended_key_usage=both[1:])
+    middle = Authority(identity=ROOT.issue(profile, leaf_key(9), now=NOW))
+    leaf = replace(profiles.client(), extended_key_usage=both, names=(x509.DNSName("a.test"),))
+    files = files_of(middle.issue(leaf, leaf_key(2), now=NOW), CA)
+    assert (
+        codes_of(inspected(files, NOW)) == codes_of(inspected(files, NOW, TlsRole.SERVER)) == set()
+    )
+    assert codes_of(inspected(files, NOW, TlsRole.CLIENT)) == {"wrong-extended-key-usage"}

@@ -22,7 +22,7 @@ from lab.pki.files.lab_set import (
     load_set,
 )
 from lab.pki.files.set_writing import write_set
-from lab.pki.files.verify_set import prove_set
+from lab.pki.files.verify_set import load_verified_set
 from lab.pki.requests import DEFAULT_PFX_PASSWORD, SetPlan
 from tests.support.pki_fixtures import utc_now
 
@@ -132,7 +132,7 @@ def test_the_script_makes_a_whole_and_proved_set(theirs: tuple[Path, str]) -> No
     folder, printed = theirs
     assert {path.name for path in folder.iterdir()} == NAMES | BESIDE
     paths = SetPaths(directory=folder)
-    made = prove_set(paths, now=utc_now(), pfx_password=DEFAULT_PFX_PASSWORD)
+    made = load_verified_set(paths, now=utc_now(), pfx_password=DEFAULT_PFX_PASSWORD)
     assert key_links(made) == {True}
     serials = {made.identity(role).certificate.serial_number for role in Role}
     assert len(serials) == 3 and min(serials).bit_length() > 100

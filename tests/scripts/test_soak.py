@@ -22,8 +22,8 @@ from tests.support.doors import PATIENCE, ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from soak_report import Report
-from soak_server import MIB, Reading, Server, running
+from soak.report import Report
+from soak.server import MIB, Reading, Server, running
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from lab.stream.allowance import Allowance
 from lab.stream.contexts import server_context
 from lab.stream.key_log_source import KeyLogSource
-from lab.stream.observed_wire import ObserverFeed
+from lab.stream.observed_wire import ObservedWire, ObserverFeed
 from lab.tls.bounds import Budget
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import (
@@ -19,6 +21,8 @@ from lab.tls.events import (
     LocalFact,
     NotTls,
     Part,
+    StreamEnd,
+    StreamEnded,
     Undecoded,
     Unfinished,
 )
@@ -164,3 +168,94 @@ def test_beyond_a_budget_a_handshake_is_told_by_its_facts_and_by_the_other_end()
     assert str(alert.description) == "handshake_failure"
     assert isinstance(fact, LocalFact)
     assert fact.reason == "too many warn alerts"
+
+
+class ScriptedWire:
+    """Brings these bytes in turn, then FIN; or RST where an exception stands."""
+
+    def __init__(self, *script: bytes | ConnectionError, send_error: bool = False) -> None:
+        self.script = list(script)
+        self.send_error = send_error
+        self.calls: list[str] = []
+
+    async def receive(self) -> bytes:
+        step = self.script.pop(0) if self.script else b""
+        if isinstance(step, ConnectionError):
+            raise step
+        return step
+
+    async def send(self, data: bytes) -> None:
+        if self.send_error:
+            raise BrokenPipeError(32, "Broken pipe")
+        self.calls.append("send")
+
+    def finish_sending(self) -> None:
+        self.calls.append("finish")
+
+    async def close(self, limit: float) -> None:
+        self.calls.append(f"close {limit:g}")
+
+
+WARNING = b"\x15\x03\x03\x00\x02\x01\x5a"
+
+
+def observed(wire: ScriptedWire, events: list[Event]) -> ObservedWire:
+    feed = ObserverFeed(Endpoint.CLIENT, events.append, live=True)
+    return ObservedWire(wire, Endpoint.CLIENT, feed)
+
+
+async def test_received_bytes_are_shown_when_asked_and_sent_bytes_at_once() -> None:
+    events: list[Event] = []
+    wire = observed(ScriptedWire(WARNING), events)
+    assert await wire.receive() == WARNING
+    assert [type(event) for event in events] == [LocalFact]
+    before = wire.has_unseen
+    wire.show_received(learn=True)
+    assert (before, wire.has_unseen) == (True, False)
+    await wire.send(WARNING)
+    assert [type(event) for event in events] == [LocalFact, AlertSeen, AlertSeen]
+    assert [event.endpoint for event in events[1:]] == [Endpoint.SERVER, Endpoint.CLIENT]
+
+
+async def test_each_end_of_the_connection_is_an_event() -> None:
+    events: list[Event] = []
+    scripted = ScriptedWire()
+    wire = observed(scripted, events)
+    assert await wire.receive() == b""
+    assert await wire.receive() == b""  # once only
+    assert wire.peer_end is StreamEnd.FIN
+    wire.finish_sending()
+    await wire.close(2)
+    ends = [(event.endpoint, event.end) for event in events if isinstance(event, StreamEnded)]
+    assert ends == [(Endpoint.SERVER, StreamEnd.FIN), (Endpoint.CLIENT, StreamEnd.FIN)]
+    assert isinstance(events[-1], LocalFact)
+    assert events[-1].fact is Fact.CLOSED
+    assert scripted.calls == ["finish", "close 2"]
+
+
+async def test_a_reset_and_a_failed_write_are_events() -> None:
+    events: list[Event] = []
+    wire = observed(ScriptedWire(ConnectionResetError(), send_error=True), events)
+    with pytest.raises(BrokenPipeError):
+        await wire.send(WARNING)
+    with pytest.raises(ConnectionResetError):
+        await wire.receive()
+    assert wire.peer_end is StreamEnd.RESET
+    (failed,) = (
+        event
+        for event in events
+        if isinstance(event, LocalFact) and event.fact is Fact.WRITE_FAILED
+    )
+    assert failed.reason == "Broken pipe"
+    assert isinstance(events[-1], StreamEnded)
+    assert events[-1].end is StreamEnd.RESET
+
+
+async def test_without_a_feed_nothing_is_kept() -> None:
+    wire = ObservedWire(ScriptedWire(WARNING), Endpoint.SERVER, None)
+    assert await wire.receive() == WARNING
+    assert not wire.has_unseen
+    wire.show_received(learn=True)
+    await wire.send(WARNING)
+    wire.finish_sending()
+    await wire.close(1)

@@ -159,7 +159,7 @@ async def test_a_failed_write_is_followed_by_one_more_read(certs: Path) -> None:
         client_tls(certs, identity=False, version=TlsVersion.TLS13),
         Endpoint.CLIENT,
         server_hostname="localhost",
-        watch=ObserverFeed(Endpoint.CLIENT, events.append),
+        feed=ObserverFeed(Endpoint.CLIENT, events.append),
     )
     await stream.handshake(PATIENCE)
     await stream.write(b"x" * 4096)
@@ -182,7 +182,7 @@ async def test_a_silent_peer_is_given_up(certs: Path) -> None:
             client_tls(certs),
             Endpoint.CLIENT,
             server_hostname="localhost",
-            watch=ObserverFeed(Endpoint.CLIENT, events.append),
+            feed=ObserverFeed(Endpoint.CLIENT, events.append),
         )
         with pytest.raises(HandshakeTimedOut, match=r"0\.05 s"):
             await stream.handshake(0.05)
@@ -206,7 +206,7 @@ async def test_a_peer_that_hangs_up_is_no_tls_failure(certs: Path) -> None:
             client_tls(certs),
             Endpoint.CLIENT,
             server_hostname="localhost",
-            watch=ObserverFeed(Endpoint.CLIENT, events.append),
+            feed=ObserverFeed(Endpoint.CLIENT, events.append),
         )
         with pytest.raises(ConnectionLost) as lost:
             await stream.handshake(PATIENCE)
@@ -297,7 +297,7 @@ async def test_a_close_that_is_cut_short_is_told_too(certs: Path) -> None:
     wire = UnendingWire()
     watch = ObserverFeed(Endpoint.CLIENT, events.append)
     stream = TlsStream(
-        wire, client_tls(certs), Endpoint.CLIENT, server_hostname="localhost", watch=watch
+        wire, client_tls(certs), Endpoint.CLIENT, server_hostname="localhost", feed=watch
     )
     task = asyncio.create_task(stream.close())
     await wire.closing.wait()

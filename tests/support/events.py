@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Cause, Outcome
@@ -35,7 +37,7 @@ from lab.tls.events import (
     StreamEnded,
     Unfinished,
 )
-from lab.tls.extensions import SelectedVersion, SupportedVersions
+from lab.tls.extensions import Extension, SelectedVersion, SupportedVersions
 from lab.tls.messages import (
     Certificate,
     CertificateEntry,
@@ -92,31 +94,35 @@ def fact(endpoint: Endpoint, what: Fact, reason: str = "", code: int | None = No
     return LocalFact(time=0.0, endpoint=endpoint, fact=what, reason=reason, code=code)
 
 
-def hello(version: ProtocolVersion = ProtocolVersion.TLS_1_3) -> Event:
+def hello(
+    version: ProtocolVersion = ProtocolVersion.TLS_1_3, *more: Extension, session_id: bytes = b""
+) -> Event:
     return said(
         CLIENT,
         ClientHello(
             legacy_version=ProtocolVersion.TLS_1_2,
             random=bytes(32),
-            legacy_session_id=b"",
+            legacy_session_id=session_id,
             cipher_suites=(CipherSuite.TLS_AES_128_GCM_SHA256,),
             legacy_compression_methods=(),
-            extensions=(SupportedVersions(versions=(version,)),),
+            extensions=(SupportedVersions(versions=(version,)), *more),
         ),
     )
 
 
-def answer(version: ProtocolVersion = ProtocolVersion.TLS_1_3) -> Event:
+def answer(
+    version: ProtocolVersion = ProtocolVersion.TLS_1_3, *more: Extension, session_id: bytes = b""
+) -> Event:
     tls13 = version == ProtocolVersion.TLS_1_3
     return said(
         SERVER,
         ServerHello(
             legacy_version=ProtocolVersion.TLS_1_2,
             random=bytes(32),
-            legacy_session_id_echo=b"",
+            legacy_session_id_echo=session_id,
             cipher_suite=CipherSuite.TLS_AES_128_GCM_SHA256,
             legacy_compression_method=CompressionMethod.NULL,
-            extensions=(SelectedVersion(selected_version=version),) if tls13 else (),
+            extensions=(*([SelectedVersion(selected_version=version)] * tls13), *more),
         ),
     )
 
@@ -168,9 +174,6 @@ def begun(sender: Endpoint, came: int, expected: int | None, part: Part = Part.R
 
 
 def client_chain(**flaw: object) -> bytes:
-
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     ca = self_signed(profiles.root_ca(), cached(KeyKind.EC_P256, 1), now=NOW)
     profile = replace(profiles.client("somebody"), **flaw)  # type: ignore[arg-type]
     made = Authority(identity=ca).issue(profile, cached(KeyKind.EC_P256, 2), now=NOW)

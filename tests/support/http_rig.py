@@ -24,6 +24,17 @@ ALICE = ClientIdentity(
     certificate=b"\x30\x00",
     not_after=datetime.max,
 )
+HOSTILE_TEXTS = {
+    "line end": "a\r\n[SERVER] FORGED",
+    "ANSI": "\x1b[2J\x1b[31mred",
+    "C1 control": "\x9b31m",
+    "line separator": "a\u2028b\u2029c\x85d",
+    "right to left": "a\u202eb\u2066c",
+    "quotes": "\"' 200 - \\",
+    "lone surrogate": "a\udcffb",
+    "NUL and DEL": "a\x00b\x7fc",
+}
+"""What a peer may send to forge a line of the log."""
 GET = b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 

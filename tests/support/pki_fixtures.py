@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
@@ -22,6 +23,7 @@ from lab.pki.keys import (
 )
 from lab.pki.requests import KeyType, SetPlan, general_name
 from lab.pki.revocation import LIFETIME, revocation_list, revocation_lists_pem
+from lab.x509 import der
 
 EC_PLAN = SetPlan(key_type=KeyType.EC)
 LOCAL_NAMES = (general_name("localhost"), general_name("127.0.0.1"))
@@ -96,3 +98,12 @@ def large_list(authority: Authority, entries: int) -> bytes:
     key = authority.identity.key
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     return revocation_lists_pem((builder.sign(key, hashes.SHA256()),))
+
+
+def with_digest(certificate: x509.Certificate, algorithm: str) -> x509.Certificate:
+    """The same with the name of another signature algorithm; the signature does not fit."""
+    (named,) = der.elements(bytes.fromhex(algorithm))
+    _, _, signature = der.parts(certificate.public_bytes(Encoding.DER))
+    tbs = der.parts(certificate.tbs_certificate_bytes)
+    whole = der.sequence(der.sequence(*tbs[:2], named, *tbs[3:]), named, signature)
+    return x509.load_der_x509_certificate(whole.encode())

@@ -38,9 +38,7 @@ MASTER = b"m" * 48
 def one(data: bytes) -> Record:
     reader = RecordReader()
     reader.feed(data)
-    found = reader.next()
-    assert found is not None
-    return found
+    return next(reader.records())
 
 
 def pair12(suite: CipherSuite, encrypt_then_mac: bool = False) -> tuple[Sealer12, Opener]:

@@ -18,10 +18,7 @@ RECORDS = [
 
 def read(reader: RecordReader, data: bytes) -> list[Record]:
     reader.feed(data)
-    found = []
-    while (item := reader.next()) is not None:
-        found.append(item)
-    return found
+    return list(reader.records())
 
 
 @pytest.mark.parametrize("size", range(1, len(STREAM) + 1))
@@ -65,9 +62,9 @@ def test_the_longest_record() -> None:
 def test_a_header_that_no_record_has(header: bytes, message: str) -> None:
     reader = RecordReader()
     reader.feed(STREAM + header)
-    for _ in RECORDS:
-        reader.next()
+    records = reader.records()
+    assert [next(records) for _ in RECORDS] == RECORDS
     with pytest.raises(WireError) as caught:
-        reader.next()
+        next(records)
     assert str(caught.value) == message
     assert reader.offset == len(STREAM)

@@ -30,9 +30,7 @@ def head(method: str = "GET", path: str = "/todo", **headers: str) -> RequestHea
     fields = {"content_type": "application/json", **headers}
     return RequestHead(
         method=method,
-        target=path,
         path=path,
-        version="1.1",
         headers={
             name.replace("_", "-").encode(): value.encode()
             for name, value in fields.items()

@@ -47,7 +47,7 @@ async def test_a_server_that_breaks_off_after_letting_in(certs: Path, version: T
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         tried = await attempt(certs, server.sockets[0].getsockname()[1], version)
-    assert tried.admission is Admission.UNTOLD
+    assert tried.admission is Admission.UNKNOWN
 
 
 @VERSIONS

@@ -37,7 +37,7 @@ def test_ends() -> None:
     assert path_of(LEAF, (UPPER,)).end is End.MISSING
     twin = new_authority(NOW, number=1).identity.certificate
     path = path_of(LEAF, (UPPER, twin))
-    assert (path.certificates, path.end) == ((LEAF, UPPER), End.IMPOSTOR)
+    assert (path.certificates, path.end) == ((LEAF, UPPER), End.WRONG_KEY)
     assert path_of(LEAF, (UPPER, twin, CA)).end is End.ROOT
     assert path_of(CA, ()).end is End.ROOT
 

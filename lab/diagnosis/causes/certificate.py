@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lab.diagnosis.causes.alerts_in_use import ALERTS
+from lab.diagnosis.causes.alerts_in_use import ALERTS, GENERAL_ALERTS
 from lab.tls.code_points import AlertDescription
 from lab.tls.escape import escaped
 from lab.tls.events import Endpoint, LocalFact
@@ -23,26 +23,13 @@ from lab.x509.certificates import CertificateDescription, describe, distinguishe
 from lab.x509.problems import Problem
 
 _ANY_PURPOSE = "anyExtendedKeyUsage"
-_MIN_RSA_BITS = 2048
+_MIN_BITS = 2048  # of RSA and DSA keys
 _WEAK_DIGESTS = ("md5", "sha1")
 _USUAL_CURVES = ("EC secp256r1", "EC secp384r1", "EC secp521r1")
 _MAX_CHAIN = 102_400  # OpenSSL's SSL_MAX_CERT_LIST_DEFAULT, in bytes
 
 # Problems that what was sent need not show: of an intermediate that was not sent, for example.
 _INVISIBLE = (problems.REVOKED, problems.EXPIRED, problems.WRONG_PURPOSE)
-# Alerts that are in use for almost everything, so that they speak for nothing.
-_BROAD_ALERTS = frozenset(
-    {
-        AlertDescription.HANDSHAKE_FAILURE,
-        AlertDescription.BAD_CERTIFICATE,
-        AlertDescription.CERTIFICATE_UNKNOWN,
-        AlertDescription.ILLEGAL_PARAMETER,
-        AlertDescription.ACCESS_DENIED,
-        AlertDescription.DECODE_ERROR,
-        AlertDescription.DECRYPT_ERROR,
-        AlertDescription.INTERNAL_ERROR,
-    }
-)
 
 
 class Basis(enum.Enum):
@@ -183,9 +170,7 @@ def _ambiguous(
     if not chain:
         return
     leaf, top = chain[0], chain[-1]
-    indicated = received.verdict is not None or (
-        received.alert is not None and _supports(received.alert, problems.UNTRUSTED_CA)
-    )
+    indicated = received.verdict is not None or _supports(received.alert, problems.UNTRUSTED_CA)
     wanted = list(map(distinguished_name, received.authorities))
     known = top.issuer in wanted or top.subject in wanted
     issuer = escaped(top.issuer)
@@ -223,7 +208,7 @@ def _untrusted_or_incomplete(
 def _by_alert(received: ReceivedChain) -> Iterator[LikelyProblem]:
     """Yield invisible problems for which an alert that is in use for little else was sent."""
     alert = received.alert
-    if alert is None or alert in _BROAD_ALERTS:
+    if alert is None or alert in GENERAL_ALERTS:
         return
     for problem in _INVISIBLE:
         if _supports(alert, problem):
@@ -240,14 +225,14 @@ def _alike(problem: Problem, *evidence: str) -> LikelyProblem:
 
 
 def _supports(alert: AlertDescription | None, problem: Problem) -> bool:
-    """Return whether an alert speaks for a problem; none speaks neither for nor against."""
-    return alert is None or alert in ALERTS[problem.code]
+    """Return whether an alert is in use for a problem."""
+    return alert in ALERTS[problem.code]
 
 
 def _weakness(certificate: CertificateDescription) -> str:
     bits = certificate.key_bits
-    if certificate.key_type == "RSA" and bits is not None and bits < _MIN_RSA_BITS:
-        return f"an RSA key of {bits} bits"
+    if bits is not None and bits < _MIN_BITS:
+        return f"a key of {bits} bits ({certificate.key_type})"
     signature = certificate.signature_algorithm.lower().replace("-", "")
     is_root = certificate.subject == certificate.issuer
     if not is_root and any(digest in signature for digest in _WEAK_DIGESTS):

@@ -13,8 +13,8 @@ from lab.tls.code_point import sample
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.code_points import NamedGroup, SignatureScheme
 from lab.tls.escape import escaped
-from lab.tls.extensions import ApplicationLayerProtocols, SignatureAlgorithms, SupportedGroups
-from lab.tls.messages import ClientHello, offered_versions
+from lab.tls.extensions import ApplicationLayerProtocols, SupportedGroups
+from lab.tls.messages import ClientHello, accepted_signatures, offered_versions
 
 # What practically every TLS server of today takes one of.
 _USUAL_GROUPS = {NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.SECP384R1}
@@ -44,7 +44,7 @@ class Mismatch:
 
 
 def mismatches(summary: Evidence, alert: Alert | None) -> list[Mismatch]:
-    """What the ends may lack in common, the likeliest first; empty where nothing speaks for any.
+    """Return what the ends may lack in common, the likeliest first; nothing speaks for the rest.
 
     The server's own word and an offer that is narrow count most, then an alert that the RFCs have
     for it.
@@ -53,10 +53,16 @@ def mismatches(summary: Evidence, alert: Alert | None) -> list[Mismatch]:
     if hello is None:
         return []
     found = [*_versions(hello), *_parameters(hello), *_names(summary, hello)]
-    said = summary.server_failure
-    told = [each for each in found if each.narrow or any(word in said for word in each.reasons)]
-    fitting = [each for each in found if each not in told and alert in each.alerts]
-    return told + fitting
+    reason = summary.server_failure
+    likely = [
+        mismatch
+        for mismatch in found
+        if mismatch.narrow or any(word in reason for word in mismatch.reasons)
+    ]
+    fitting = [
+        mismatch for mismatch in found if mismatch not in likely and alert in mismatch.alerts
+    ]
+    return likely + fitting
 
 
 def _versions(hello: ClientHello) -> Iterator[Mismatch]:
@@ -64,7 +70,7 @@ def _versions(hello: ClientHello) -> Iterator[Mismatch]:
     yield Mismatch(
         code="no-common-version",
         summary="the server supports none of the TLS versions that the client offers",
-        offer=f"the client offers {_listed(versions)}",
+        offer=f"the client offers {_listed(versions) or 'no version that is known here'}",
         reference="RFC 9846 section 4.3.1; RFC 5246 appendix E.1",
         fix="offer a version that the server supports, or enable one of these on the server",
         alerts=frozenset({Alert.PROTOCOL_VERSION}),
@@ -94,19 +100,17 @@ def _parameters(hello: ClientHello) -> Iterator[Mismatch]:
             reasons=("NO_SUITABLE_GROUPS", "NO_SUITABLE_KEY_SHARE"),
             narrow=not any(group in groups.named_group_list for group in _USUAL_GROUPS),
         )
-    schemes = hello.find(SignatureAlgorithms)
+    schemes = accepted_signatures(hello)
     if schemes is not None:
         yield Mismatch(
             code="no-common-signature-algorithm",
             summary="the server's key cannot sign with any algorithm that the client accepts",
-            offer=f"the client accepts {_listed(schemes.supported_signature_algorithms)}",
+            offer=f"the client accepts {_listed(schemes)}",
             reference="RFC 9846 section 4.3.3; RFC 5246 section 7.4.1.4.1",
             fix="give the server a certificate with a key type that the client accepts",
             alerts=frozenset({Alert.HANDSHAKE_FAILURE}),
             reasons=("NO_SUITABLE_SIGNATURE_ALGORITHM", "NO_SHARED_SIGNATURE_ALGORITHMS"),
-            narrow=not any(
-                scheme in schemes.supported_signature_algorithms for scheme in _USUAL_SCHEMES
-            ),
+            narrow=not any(scheme in schemes for scheme in _USUAL_SCHEMES),
         )
 
 
@@ -126,7 +130,7 @@ def _names(summary: Evidence, hello: ClientHello) -> Iterator[Mismatch]:
     )
     protocols = hello.find(ApplicationLayerProtocols)
     if protocols is not None:
-        offered = [escaped(each.decode("latin-1")) for each in protocols.protocol_name_list]
+        offered = [escaped(name.decode("latin-1")) for name in protocols.protocol_name_list]
         yield Mismatch(
             code="no-common-application-protocol",
             summary="the server supports none of the application protocols that the client offers",

@@ -8,11 +8,8 @@ This module must not know who is tried with what is issued.
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime
 from pathlib import Path
-
-from cryptography import x509
 
 from lab.pki.authority import Authority
 from lab.pki.catalogue import REVOKED_SERIAL, fresh_crl
@@ -23,7 +20,7 @@ from lab.pki.files.pem import Password
 from lab.pki.files.secret_files import write_public
 from lab.pki.lab_ca import LabAuthority
 from lab.pki.revocation import revocation_lists_pem
-from lab.x509.describe import moment
+from lab.x509.describe import described, moment
 
 _NAME_IT = (
     "Make the lab's CA (python -m lab.certs), or name the one that the server trusts "
@@ -32,7 +29,7 @@ _NAME_IT = (
 
 
 def load_authority(certificate: Path, key: Path, password: Password, *, now: datetime) -> Authority:
-    """The CA in ``certificate`` (PEM, those above it behind it), with the ``key`` that it signs by.
+    """Load the CA in ``certificate`` (PEM, with those above it behind it) and its ``key``.
 
     Raises a :class:`~lab.pki.errors.PkiError`: a file that is missing, unreadable or of another
     kind, a key that is encrypted or of another certificate, a CA that is expired, or is none.
@@ -43,20 +40,13 @@ def load_authority(certificate: Path, key: Path, password: Password, *, now: dat
         chain, signing, path=certificate, key_path=key, remedy="Name the key of this CA"
     )
     pem.check_time(chain[0], now=now, path=certificate, remedy="Name a CA that is valid")
-    if not _is_ca(chain[0]):
+    if described(chain[0]).is_ca is not True:
         raise WrongFormatError(
             "the certificate is not a CA certificate (basicConstraints lacks CA:TRUE)",
             remedy="Name the CA's certificate, not one that it issued",
             path=certificate,
         )
     return Authority(identity=identity)
-
-
-def _is_ca(certificate: x509.Certificate) -> bool:
-    with contextlib.suppress(x509.ExtensionNotFound, ValueError):
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-        return constraints.value.ca
-    return False
 
 
 def ensure_revocation_lists(path: Path, ca: LabAuthority) -> bool:

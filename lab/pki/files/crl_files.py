@@ -71,7 +71,7 @@ class Coverage:
 def load_coverage(
     path: Path, authorities: Sequence[x509.Certificate], *, now: datetime
 ) -> Coverage:
-    """What the lists in ``path`` (PEM) do for ``authorities`` at ``now``.
+    """Load the lists in ``path`` (PEM), and check them against ``authorities`` at ``now``.
 
     Raises a :class:`~lab.pki.errors.PkiError`: a file that is missing, unreadable, of another kind,
     or with a certificate in it; lists of which none counts for any of ``authorities``.
@@ -110,7 +110,7 @@ def load_coverage(
 
 
 def lists_in(data: bytes, path: Path, *, remedy: str) -> tuple[x509.CertificateRevocationList, ...]:
-    """All lists of a PEM file, in its order; at least one, or an error.
+    """Return all lists of a PEM file, in its order; at least one, or an error.
 
     ``remedy`` is what to do where there is none.
     """
@@ -128,14 +128,14 @@ def lists_in(data: bytes, path: Path, *, remedy: str) -> tuple[x509.CertificateR
 
 
 def readable(crl: x509.CertificateRevocationList) -> x509.CertificateRevocationList:
-    """The same list. Raises ValueError where it cannot be read to its end."""
+    """Return the same list. Raises ValueError where it cannot be read to its end."""
     # The library parses these when they are asked for, and not before.
     _ = crl.issuer, crl.last_update_utc, crl.next_update_utc, len(crl)
     return crl
 
 
 def signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    """Whether ``crl`` has the name and the signature of ``issuer``."""
+    """Return whether ``crl`` has the name and the signature of ``issuer``."""
     try:
         key = issuer.public_key()
         return (
@@ -165,7 +165,7 @@ def _no_use(
     own: Sequence[x509.CertificateRevocationList],
     now: datetime,
 ) -> PkiError:
-    """The error for lists none of which counts; ``own`` are those signed by the CAs at hand."""
+    """Return the error for lists none of which counts; ``own`` are signed by the CAs."""
     if not own:
         return WrongFormatError(
             "contains no CRL signed by the CA (the first one is issued by "

@@ -69,7 +69,7 @@ class Contents:
     items: tuple[Item, ...]
 
     def certificates(self) -> tuple[x509.Certificate, ...]:
-        """The certificates in it."""
+        """Return the certificates in it."""
         return tuple(each for each in self.items if isinstance(each, x509.Certificate))
 
 

@@ -8,7 +8,7 @@ This module must not know the lab's own set, nor how a password is asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -19,7 +19,7 @@ from lab.pki.errors import PasswordNeededError, WrongFormatError, WrongPasswordE
 from lab.pki.files import pem
 from lab.pki.files.pem import Password
 from lab.pki.identity import Identity
-from lab.x509.chains import issued
+from lab.x509.chains import End, path_of
 
 # A PFX begins with SEQUENCE { INTEGER 3, SEQUENCE (RFC 7292, 4), unlike any certificate or key.
 _PFX = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...)\x02\x01\x03\x30", re.DOTALL)
@@ -31,7 +31,7 @@ _NO_KEY = "contains no private key"
 def load_identity(
     certificate: Path, key: Path | None = None, password: Password = None
 ) -> Identity:
-    """The identity in ``certificate``, with its key from the same file or from ``key``.
+    """Load the identity in ``certificate``, with its key from the same file or from ``key``.
 
     ``certificate`` is PEM (the leaf first, then what else is to be sent) or PKCS#12; ``key`` is
     PEM. ``password`` opens an encrypted key or a PKCS#12 file; where it can be called, it is called
@@ -59,7 +59,7 @@ def load_identity(
 
 
 def _fit(
-    chain: Iterable[x509.Certificate], key: object, certificate: Path, key_path: Path
+    chain: Sequence[x509.Certificate], key: object, certificate: Path, key_path: Path
 ) -> Identity:
     return pem.fit(
         tuple(chain),
@@ -85,12 +85,12 @@ def _from_pkcs12(data: bytes, path: Path, password: Password) -> Identity:
 
 
 def is_pkcs12(data: bytes) -> bool:
-    """Whether ``data`` begins as a PKCS#12 file does."""
+    """Return whether ``data`` begins as a PKCS#12 file does."""
     return _PFX.match(data) is not None
 
 
 def open_pkcs12(data: bytes, path: Path, password: Password) -> pkcs12.PKCS12KeyAndCertificates:
-    """What is in a PKCS#12 file. Raises ``PasswordNeededError`` and ``WrongPasswordError``."""
+    """Open a PKCS#12 file. Raises ``PasswordNeededError`` and ``WrongPasswordError``."""
     try:
         # Some files have an empty password, or none: then there is no need to ask.
         return pkcs12.load_pkcs12(data, None)
@@ -110,16 +110,13 @@ def open_pkcs12(data: bytes, path: Path, password: Password) -> pkcs12.PKCS12Key
         ) from error
 
 
-def _ordered(leaf: x509.Certificate, others: list[x509.Certificate]) -> Iterable[x509.Certificate]:
-    """The leaf and those above it, each behind the one it issued, without the root.
+def _ordered(
+    leaf: x509.Certificate, others: Sequence[x509.Certificate]
+) -> tuple[x509.Certificate, ...]:
+    """Return the leaf and those above it, each behind the one it issued, without the root.
 
     That is what a peer is to be sent (RFC 9846, 4.5.1); certificates beside that path stay out.
     """
-    current: x509.Certificate | None = leaf
-    while current is not None:
-        yield current
-        others = [each for each in others if each != current]
-        below = current
-        current = next((each for each in others if issued(each, below)), None)
-        if current is not None and current.subject == current.issuer:
-            return
+    path = path_of(leaf, others)
+    above = path.above[:-1] if path.end is End.ROOT else path.above
+    return (leaf, *above)

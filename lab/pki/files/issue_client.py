@@ -54,7 +54,7 @@ class ClientPlan:
         check_pfx_password(self.pfx_password)
 
     def profile(self, authority: x509.Certificate, *, now: datetime) -> profiles.Profile:
-        """A good client of this plan. Raises ``PlanError`` where it would outlive the CA."""
+        """Return a good client of this plan. Raises ``PlanError`` where it would outlive the CA."""
         days = profiles.LEAF_DAYS if self.days is None else self.days
         most = (authority.not_valid_after_utc - now) // timedelta(days=1)
         if not 1 <= days <= most:
@@ -74,12 +74,12 @@ class ClientPaths:
     stem: Path
 
     def __post_init__(self) -> None:
-        """Raises :class:`~lab.pki.errors.PlanError` for a name that no file should have."""
+        """Raise :class:`~lab.pki.errors.PlanError` for a name that no file should have."""
         _check_file_name(self.stem.name)
 
     @classmethod
     def of(cls, directory: Path, name: str) -> ClientPaths:
-        """Those of this name in a folder; the name may not lead out of it. Raises as above."""
+        """Return those of this name in ``directory``, which the name may not leave."""
         _check_file_name(name)
         return cls(stem=directory / name)
 
@@ -114,15 +114,15 @@ class ClientPaths:
         return self._with(".crl")
 
     def files(self) -> tuple[Path, ...]:
-        """All of them."""
+        """Return all of them."""
         return (self.certificate, self.key, self.pfx, self.lists)
 
     def existing(self) -> tuple[Path, ...]:
-        """Those that are there, even as a dangling link."""
+        """Return the files that exist, dangling links included."""
         return tuple(path for path in self.files() if path.exists() or path.is_symlink())
 
     def command(self) -> str:
-        """What to do in order to replace them."""
+        """Return what to do in order to replace them."""
         return "run it again with --force"
 
     def _with(self, ending: str) -> Path:
@@ -149,13 +149,13 @@ def lab_authority_for(plan: ClientPlan, identity: Identity, *, now: datetime) ->
 
 
 def good_client(ca: LabAuthority) -> Identity:
-    """A client with nothing wrong, and a new key of the CA's kind."""
+    """Return a client with nothing wrong, and a new key of the CA's kind."""
     is_rsa = isinstance(ca.authority.identity.key, rsa.RSAPrivateKey)
     return ca.client(key=generate(KeyKind.RSA_2048 if is_rsa else KeyKind.EC_P256))
 
 
 def deviations(plan: ClientPlan, certificate: x509.Certificate) -> tuple[str, ...]:
-    """What a recipe did not keep of the plan, because what it makes is about just that."""
+    """Return what a recipe did not keep of the plan, because what it makes is about just that."""
     names = describe.extension(certificate, x509.SubjectAlternativeName)
     seen = describe.described(certificate)
     lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc

@@ -39,11 +39,11 @@ class SetPaths:
     directory: Path
 
     def certificate(self, role: Role) -> Path:
-        """The PEM file with the certificate of ``role``, and what else it sends."""
+        """Return the PEM file with the certificate of ``role``, and what else it sends."""
         return self.directory / f"{role.value}.crt"
 
     def key(self, role: Role) -> Path:
-        """The PEM file with the private key of ``role``."""
+        """Return the PEM file with the private key of ``role``."""
         return self.directory / f"{role.value}.key"
 
     @property
@@ -57,7 +57,7 @@ class SetPaths:
         return self.directory / ".incoming"
 
     def files(self) -> tuple[Path, ...]:
-        """All files of a set."""
+        """Return all files of a set."""
         pairs = ((self.certificate(role), self.key(role)) for role in Role)
         return (*(path for pair in pairs for path in pair), self.client_pfx)
 
@@ -101,12 +101,12 @@ class LabSet:
     client: Identity
 
     def identity(self, role: Role) -> Identity:
-        """The one of ``role``."""
+        """Return the one of ``role``."""
         return {Role.CA: self.ca, Role.SERVER: self.server, Role.CLIENT: self.client}[role]
 
 
 def load_authorities(directory: Path, *, now: datetime) -> tuple[x509.Certificate, ...]:
-    """The certificates in ``ca.crt``, of which one at least is valid at ``now``.
+    """Return the certificates in ``ca.crt``, of which one at least is valid at ``now``.
 
     Raises a :class:`~lab.pki.errors.PkiError`: file missing, unreadable or of another kind,
     certificate expired or not yet valid, set half replaced.
@@ -123,7 +123,7 @@ def load_authorities(directory: Path, *, now: datetime) -> tuple[x509.Certificat
 
 
 def load_role(directory: Path, role: Role, *, now: datetime) -> RoleFiles:
-    """The files that ``role`` needs (``ca.crt``, its own certificate and key), checked.
+    """Return the files that ``role`` needs (``ca.crt``, its own certificate and key), checked.
 
     Raises what :func:`load_authorities` raises, and where the key is encrypted or does not belong
     to the certificate. The CA's own key is read for :attr:`Role.CA` only.
@@ -161,7 +161,7 @@ def load_role(directory: Path, role: Role, *, now: datetime) -> RoleFiles:
 
 
 def load_set(directory: Path, *, now: datetime) -> LabSet:
-    """Every identity of the set; raises as :func:`load_role` does."""
+    """Return every identity of the set; raises as :func:`load_role` does."""
     return LabSet(
         ca=load_role(directory, Role.CA, now=now).identity,
         server=load_role(directory, Role.SERVER, now=now).identity,
@@ -170,7 +170,7 @@ def load_set(directory: Path, *, now: datetime) -> LabSet:
 
 
 def set_rows(paths: SetPaths, lab_set: LabSet) -> list[tuple[str, ...]]:
-    """A row under :data:`SET_HEADERS` for each file of the set with certificates in it."""
+    """Return a row under :data:`SET_HEADERS` for each file of the set with certificates in it."""
     files = [(paths.certificate(role), lab_set.identity(role)) for role in Role]
     files.append((paths.client_pfx, lab_set.client))
     return [(path.name, *describe.row(identity.certificate)) for path, identity in files]

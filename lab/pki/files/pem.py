@@ -31,7 +31,7 @@ from lab.pki.errors import (
 )
 from lab.pki.identity import Identity, PssIdentity
 from lab.pki.keys import PrivateKey, public_bytes
-from lab.x509.describe import moment
+from lab.x509.describe import moment, public_key_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +105,12 @@ def _open_regular(path: str, flags: int) -> int:
 
 
 def blocks(data: bytes) -> list[tuple[str, bytes]]:
-    """The PEM blocks (RFC 7468) in ``data``: label, and the whole block. Other text is skipped."""
+    """Return the label and the whole text of each PEM block (RFC 7468) in ``data``."""
     return [(match[1].decode("ascii"), match[0]) for match in _BLOCK.finditer(data)]
 
 
 def certificates_in(data: bytes, path: Path) -> tuple[x509.Certificate, ...]:
-    """All certificates of a PEM file, in its order; at least one, or an error."""
+    """Return all certificates of a PEM file, in its order; at least one, or an error."""
     found = [block for label, block in blocks(data) if label == "CERTIFICATE"]
     if not found:
         raise WrongFormatError(
@@ -127,7 +127,7 @@ def certificates_in(data: bytes, path: Path) -> tuple[x509.Certificate, ...]:
 
 
 def key_in(data: bytes, path: Path, *, password: Password = None) -> PrivateKey:
-    """The private key of a PEM file; ``password`` is used only where the key is encrypted."""
+    """Return the private key of a PEM file; ``password`` opens an encrypted one."""
     block = next((block for label, block in blocks(data) if label.endswith("PRIVATE KEY")), None)
     if block is None:
         raise WrongFormatError(
@@ -154,7 +154,7 @@ def key_in(data: bytes, path: Path, *, password: Password = None) -> PrivateKey:
 
 
 def _password_for(block: bytes, path: Path, password: Password) -> bytes | None:
-    """The password for an encrypted key, asked for where need be; ``None`` for a plain key."""
+    """Return the password for an encrypted key, None for a plain one."""
     if not is_encrypted(block):
         return None
     if given := ask(password):
@@ -208,7 +208,7 @@ def fit(
 ) -> Identity:
     """Return chain (from ``path``) and key (from ``key_path``) as an identity if they match."""
     wanted = public_bytes(key.public_key())
-    fits = [_public_bytes_of(certificate) == wanted for certificate in chain]
+    fits = [public_key_bytes(certificate) == wanted for certificate in chain]
     if fits[0]:
         # The library reads a key that is for RSASSA-PSS only as a plain one.
         pss = chain[0].public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
@@ -224,12 +224,6 @@ def fit(
         f"the private key does not belong to the certificate {where}",
         remedy=remedy,
         path=key_path,
-    )
-
-
-def _public_bytes_of(certificate: x509.Certificate) -> bytes:
-    return certificate.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
 
 

@@ -40,15 +40,15 @@ class FileSet(Protocol):
         ...
 
     def files(self) -> tuple[Path, ...]:
-        """All of them, whether they exist or not."""
+        """Return all of them, whether they exist or not."""
         ...
 
     def existing(self) -> tuple[Path, ...]:
-        """Those that are there, even as a dangling link."""
+        """Return the files that exist, dangling links included."""
         ...
 
     def command(self) -> str:
-        """What to do in order to replace them."""
+        """Return what to do in order to replace them."""
         ...
 
 

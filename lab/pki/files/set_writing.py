@@ -1,7 +1,7 @@
 """Writing a set of certificates to disk: the whole set, or nothing.
 
 A set is written into a folder of its own inside the target folder, read back and tested there, and
-then moved into place (:mod:`lab.pki.replacing`).
+then moved into place (:mod:`lab.pki.files.replace_files`).
 
 Rules: existing files are not changed before the new set has been tested.
 This module must not know arguments, nor how a set is shown.
@@ -16,7 +16,7 @@ from lab.pki.errors import SetExistsError, SetWriteError
 from lab.pki.files.lab_set import LabSet, Role, SetPaths
 from lab.pki.files.replace_files import refuse, staging_folder, take_place
 from lab.pki.files.secret_files import write_private, write_public
-from lab.pki.files.verify_set import prove_set
+from lab.pki.files.verify_set import load_verified_set
 from lab.pki.keys import KeySource, generate
 from lab.pki.requests import SetPlan, make_set
 
@@ -29,7 +29,7 @@ def write_set(
     replace: bool = False,
     new_key: KeySource = generate,
 ) -> LabSet:
-    """Make a set, write it to ``directory`` (made where missing), and prove that it works.
+    """Make a set, write it to ``directory`` (made where missing), and verify that it works.
 
     With ``replace`` an old set is replaced, in the last step. What comes back was read from disk.
 
@@ -42,7 +42,9 @@ def write_set(
         made = make_set(plan, now=now, new_key=new_key)
         with staging_folder(directory) as staging:
             _write_files(SetPaths(directory=staging), made, plan.pfx_password)
-            proved = prove_set(SetPaths(directory=staging), now=now, pfx_password=plan.pfx_password)
+            verified = load_verified_set(
+                SetPaths(directory=staging), now=now, pfx_password=plan.pfx_password
+            )
             take_place(staging, paths, replace=replace)
     except OSError as error:
         raise SetWriteError(
@@ -50,7 +52,7 @@ def write_set(
             remedy="Name a writable directory, and close programs that use its files",
             path=directory,
         ) from error
-    return proved
+    return verified
 
 
 def ensure_set(

@@ -1,6 +1,6 @@
-"""Proving that a set on disk works: OpenSSL reads it and shakes hands with itself, in memory.
+"""Verifying a set on disk: OpenSSL reads it and completes handshakes with itself, in memory.
 
-Rules: what is proved is what lies on disk, not what the maker had in mind. Both ends check as
+Rules: what is verified is what lies on disk. Both ends check as
 strictly as Python 3.13's ``ssl.create_default_context`` does, on every Python. Time is judged by
 the caller's ``now``, so OpenSSL is told to leave its own clock out.
 
@@ -31,13 +31,13 @@ NO_CHECK_TIME = 0x200000
 _MAX_ROUNDS = 20
 
 
-def prove_set(paths: SetPaths, *, now: datetime, pfx_password: str) -> LabSet:
-    """Load the set and see it work; the server is reached by each of its names.
+def load_verified_set(paths: SetPaths, *, now: datetime, pfx_password: str) -> LabSet:
+    """Load the set and verify it by handshakes; the server is reached by each of its names.
 
     Raises :class:`~lab.pki.errors.PkiError` where anything is wrong with it.
     """
     loaded = load_set(paths.directory, now=now)
-    _prove_pfx(paths, loaded, pfx_password)
+    _verify_pfx(paths, loaded, pfx_password)
     try:
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             server = _context(paths, Role.SERVER, version)
@@ -54,7 +54,7 @@ def prove_set(paths: SetPaths, *, now: datetime, pfx_password: str) -> LabSet:
 
 
 def handshake(server: ssl.SSLContext, client: ssl.SSLContext, server_name: str | None) -> None:
-    """A handshake in memory, to its very end; raises :class:`ssl.SSLError` of the side that fails.
+    """Complete a handshake in memory; raise the :class:`ssl.SSLError` of the side that fails.
 
     After it the server has judged the client's certificate too, which in TLS 1.3 happens when the
     client is done already.
@@ -93,7 +93,7 @@ def _names(certificate: x509.Certificate) -> Sequence[str]:
     return [str(name.value) for name in names]
 
 
-def _prove_pfx(paths: SetPaths, loaded: LabSet, password: str) -> None:
+def _verify_pfx(paths: SetPaths, loaded: LabSet, password: str) -> None:
     path = paths.client_pfx
     try:
         content = pkcs12.load_pkcs12(path.read_bytes(), password.encode())

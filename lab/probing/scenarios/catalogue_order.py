@@ -30,7 +30,7 @@ class UnknownScenario(LookupError):
 
 
 def find_scenario(name: str) -> Scenario:
-    """The scenario of this name. Raises UnknownScenario."""
+    """Return the scenario of this name. Raises UnknownScenario."""
     try:
         return _BY_NAME[name]
     except KeyError:

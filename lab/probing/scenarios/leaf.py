@@ -46,7 +46,7 @@ def identity(
     about_algorithm: bool = False,
     control: str = "good",
 ) -> Scenario:
-    """A scenario of the client's identity, against the lab's server as it always is."""
+    """Return a scenario of the client's identity, against the lab's server as it always is."""
     texts = texts_of(problem, Endpoint.CLIENT, sentence, fix)
     return Scenario(
         name=name,

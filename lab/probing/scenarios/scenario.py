@@ -55,12 +55,12 @@ class Norm(enum.Enum):
 
 
 def lab_root(ca: LabAuthority) -> tuple[x509.Certificate, ...]:
-    """The CA alone, as it should be."""
+    """Return the CA alone, as it should be."""
     return (ca.root,)
 
 
 def many_roots(ca: LabAuthority) -> tuple[x509.Certificate, ...]:
-    """The CA among others, as in a system's store."""
+    """Return the CA among others, as in a system's store."""
     return (ca.root, ca.other_root().identity.certificate)
 
 
@@ -196,5 +196,5 @@ class Scenario:
     control: str = "good"
 
     def expectation(self, version: TlsVersion, openssl: tuple[int, int]) -> Expectation | None:
-        """What the lab's server does with this OpenSSL (major, minor); None: not measured."""
+        """Return what the lab's server does with this OpenSSL; None: not measured."""
         return self.expectations[version] if openssl in MEASURED_WITH else None

@@ -48,7 +48,7 @@ _REQUEST = b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def _list16(*codes: int) -> bytes:
-    """A vector of 16-bit code points with a length of two bytes."""
+    """Return a vector of 16-bit code points with a length of two bytes."""
     return struct.pack(f"!H{len(codes)}H", 2 * len(codes), *codes)
 
 

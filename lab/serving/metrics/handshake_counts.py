@@ -13,15 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.diagnosis.outcome import OutcomeJudge
-from lab.diagnosis.results import Outcome, Result, Signal
+from lab.diagnosis.results import Outcome, Signal
 from lab.stream.observed_wire import EventSink
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Event, Fact, LocalFact, MessageSeen
 from lab.tls.messages import ServerHello
 
 _TIMED_OUT = "timed_out"
-OUTCOMES = (*(result.value for result in Result), _TIMED_OUT)
-"""What ``HandshakeSummary.result`` may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +36,7 @@ class HandshakeSummary:
 
     @property
     def result(self) -> str:
-        """The outcome in one of the words of ``OUTCOMES``."""
+        """The outcome in a word: the judge's, or ``timed_out``."""
         timed_out = self.outcome.signal is Signal.TIME_OUT
         return _TIMED_OUT if timed_out else self.outcome.result.value
 

@@ -1,9 +1,4 @@
-"""What the server reports to whoever counts its work.
-
-Rules: reporting costs nothing where nobody listens, never waits and never raises (``shield``
-sees to that). What is reported is the server's own view; whoever counts it bounds what a peer
-chose.
-"""
+"""What a server reports of its work, to whoever counts it."""
 
 from __future__ import annotations
 
@@ -14,8 +9,8 @@ from lab.stream.observed_wire import EventSink
 
 
 class ServerHooks(RequestHooks, Protocol):
-    """Who is told of all that a server does."""
+    """Who is told of all that a server does. No method waits or raises, nor does the sink."""
 
     def handshake_sink(self) -> EventSink:
-        """Where the events of a new connection go."""
+        """Return where the events of a new connection go."""
         ...

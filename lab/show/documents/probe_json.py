@@ -1,14 +1,16 @@
-"""The JSON document of a probe, for machines. What there is none of is null."""
+"""The JSON document of a probe, under the schema "probe". What there is none of is null."""
 
 from __future__ import annotations
 
 from lab.probing.results import Finding, Report
+from lab.show.documents.schemas import SCHEMA_VERSION
 from lab.tls.events import AlertSeen
 
 
 def probe_document(report: Report) -> dict[str, object]:
-    """The report as one JSON value: findings in their order, then the insights."""
+    """Return the report as one JSON value: findings in their order, then the insights."""
     return {
+        "schema_version": SCHEMA_VERSION,
         "target": report.target,
         "passed": report.passed,
         "connections": report.connections,

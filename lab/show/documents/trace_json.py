@@ -1,4 +1,4 @@
-"""The JSON document of traces, and its schema.
+"""The JSON document of traces.
 
 Rules: the document is complete, the sequence diagram is not: every field of every message is in
 it, under its RFC's name. Bytes are hexadecimal; a code point is its number with the registry's
@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import singledispatch
-from importlib import resources
 
+from lab.show.documents.schemas import SCHEMA_VERSION
 from lab.show.text.details import start_line
 from lab.tls.code_point import CodePoint, CodePoints
 from lab.tls.events import (
@@ -39,20 +38,12 @@ from lab.x509.certificates import describe, distinguished_name
 FIRST_BYTES = 64
 """How many bytes of application data are in a document."""
 
-_SCHEMA = "trace.schema.json"
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def document(traces: Sequence[Trace]) -> dict[str, object]:
-    """Return the traces as one JSON value that is valid under ``schema``."""
-    return {"traces": [_trace(trace) for trace in traces]}
-
-
-def schema() -> dict[str, object]:
-    """Return the JSON Schema (draft 2020-12) of ``document``."""
-    text = resources.files(__package__).joinpath(_SCHEMA).read_text(encoding="utf-8")
-    loaded: dict[str, object] = json.loads(text)
-    return loaded
+    """Return the traces as one JSON value that is valid under the schema "trace"."""
+    return {"schema_version": SCHEMA_VERSION, "traces": [_trace(trace) for trace in traces]}
 
 
 def _trace(trace: Trace) -> dict[str, object]:

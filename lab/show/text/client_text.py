@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from lab.diagnosis.results import Outcome
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.escape import escaped
-from lab.tls.events import AlertSeen
 
 
 def heading(url: str, certificate: str, ca: str) -> Iterator[str]:
@@ -62,15 +62,14 @@ def negative_heading(url: str) -> Iterator[str]:
     yield ""
 
 
-def moment(
-    alert: AlertSeen | None, version: ProtocolVersion | None, *, handshake_returned: bool
-) -> str:
-    """How the refusal came, and when, as the client saw it."""
+def moment(outcome: Outcome, version: ProtocolVersion | None) -> str:
+    """How the server's refusal came, and when, as the client saw it."""
+    alert = outcome.alert
     if alert is None:
         how = "no alert before the end of the connection"
     else:
         how = f"{alert.description} ({alert.description.value})"
-    if handshake_returned:
+    if outcome.client_handshake_returned:
         when = "at the first read, after the handshake call had returned"
     else:
         when = "inside the handshake call"

@@ -33,7 +33,7 @@ from lab.tls.events import (
     Unfinished,
     WireEvent,
 )
-from lab.tls.messages import offered_versions
+from lab.tls.messages import accepted_signatures, offered_versions
 from lab.x509.certificates import describe, distinguished_name
 
 _MOST_TEXT = 240
@@ -196,9 +196,9 @@ def _client_hello(message: msg.ClientHello) -> Iterator[Detail]:
     shares = message.find(ext.KeyShareClientHello)
     if shares is not None:
         yield Detail("key shares", listed(each.group for each in shares.client_shares))
-    schemes = message.find(ext.SignatureAlgorithms)
+    schemes = accepted_signatures(message)
     if schemes is not None:
-        yield Detail("signatures", listed(schemes.supported_signature_algorithms, 2))
+        yield Detail("signatures", listed(schemes, 2))
     yield from _resumption(message)
 
 

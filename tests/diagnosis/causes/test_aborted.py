@@ -12,22 +12,34 @@ from lab.tls.code_points import (
     AlertLevel,
 )
 from lab.tls.events import (
+    Endpoint,
     Event,
+    Fact,
     LeftOut,
+    Malformed,
     NotTls,
     Part,
     Protocol,
+    StreamEnd,
+    Undecoded,
 )
 from tests.support.events import (
     CLIENT,
+    EMPTY,
     HELLO_REQUEST,
+    SEALED,
     SERVER,
+    TICKET,
     TIMED_OUT,
     TLS13,
     alert,
+    answer,
     begun,
     both,
+    change,
     ended,
+    fact,
+    finished,
     hello,
 )
 
@@ -122,3 +134,146 @@ def test_nothing_at_all() -> None:
     outcome, causes = both([ended(SERVER)])
     assert outcome.result is Result.FAILED
     assert [cause.code for cause in causes] == ["closed-at-once"]
+
+
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        (SEALED, "undecrypted record"),
+        (change(SERVER), "ChangeCipherSpec"),
+        (alert(SERVER, AlertDescription.USER_CANCELED), "alert user_canceled"),
+        (
+            Undecoded(time=0.0, endpoint=SERVER, records=(), where="stream", limit="too many"),
+            "the rest, not decoded here",
+        ),
+        (LeftOut(time=0.0, endpoint=SERVER, count=1, octets=9), "ServerHello"),
+    ],
+)
+def test_the_last_that_arrived_before_silence(last: Event, words: str) -> None:
+    _, causes = both([hello(), answer(), last, TIMED_OUT])
+    assert causes[0].code == "silence"
+    assert causes[0].evidence == (f"nothing arrived after the server's {words}",)
+
+
+def test_who_was_silent_is_the_other_end_of_the_one_that_waited() -> None:
+    waited = fact(SERVER, Fact.TIMED_OUT)
+    for events in ([hello(), waited], [waited]):
+        _, causes = both(events)
+        assert causes[0].summary == "timed out waiting for the client"
+    assert both([hello(), waited])[1][0].evidence == (
+        "nothing arrived after the client's ClientHello",
+    )
+    assert both([answer(), waited])[1][0].evidence == ("no message arrived",)
+
+
+@pytest.mark.parametrize(("number", "code"), [(100, "silence"), (101, "endless-handshake")])
+def test_more_than_a_hundred_is_more_than_a_handshake_has(number: int, code: str) -> None:
+    _, causes = both([hello(), *[HELLO_REQUEST] * number, TIMED_OUT])
+    assert causes[0].code == code
+    left_out = LeftOut(time=0.0, endpoint=SERVER, count=number - 1, octets=9)
+    _, causes = both([hello(), HELLO_REQUEST, left_out, TIMED_OUT])
+    assert causes[0].code == code
+
+
+def test_what_the_waiting_end_sent_itself_is_no_flood() -> None:
+    _, causes = both([*[hello()] * 200, TIMED_OUT, *[HELLO_REQUEST] * 200])
+    assert causes[0].code == "silence"
+
+
+def test_what_was_begun_counts_if_it_was_told_when_the_waiting_was_over() -> None:
+    assert both([hello(), begun(SERVER, 3, None), TIMED_OUT])[1][0].code == "silence"
+    # Another end than the one that was waited for, or another reason to wait no longer.
+    assert both([hello(), TIMED_OUT, begun(CLIENT, 3, 9)])[1][0].code == "silence"
+
+
+def test_malformed_bytes() -> None:
+    broken = Malformed(
+        time=0.0, endpoint=SERVER, offset=7, where="ServerHello.random", problem="3 bytes"
+    )
+    _, causes = both([hello(), broken])
+    assert causes[0].summary == "the server sent malformed data"
+    assert causes[0].evidence == ("ServerHello.random, at byte 7: 3 bytes",)
+
+
+PASSED_OVER = Undecoded(
+    time=0.0, endpoint=CLIENT, records=(), where="stream", limit="more than 9 records"
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "code"),
+    [
+        ([PASSED_OVER], "not-decoded"),
+        ([hello(), PASSED_OVER, ended(CLIENT)], "not-decoded"),
+        ([hello(), answer(), PASSED_OVER], "not-decoded"),
+        ([hello(), answer(), PASSED_OVER, ended(CLIENT)], "client-left"),
+    ],
+)
+def test_a_limit_of_ours_is_said_to_be_one(events: list[Event], code: str) -> None:
+    _, causes = both(events)
+    assert causes[0].code == code
+    if code == "not-decoded":
+        assert causes[0].evidence == (
+            "the rest of what the client sent: stream: more than 9 records",
+        )
+        assert "cannot be told" in causes[0].summary
+
+
+@pytest.mark.parametrize("events", [[], [hello()], [hello(), answer()], TLS13, [SEALED]])
+def test_a_connection_that_was_not_seen_to_end_is_not_explained(events: list[Event]) -> None:
+    outcome, causes = both(events)
+    assert (outcome.result, outcome.by) == (Result.FAILED, None)
+    assert [cause.code for cause in causes] == ["unknown"]
+    assert causes[0].summary.startswith("inconclusive: ")
+    assert causes[0].evidence == ("no end of the connection was observed",)
+
+
+@pytest.mark.parametrize("seen", [hello(), SEALED])
+def test_a_client_that_left_had_sent_something(seen: Event) -> None:
+    assert [cause.code for cause in both([seen, ended(CLIENT)])[1]] == ["client-left"]
+    assert [cause.code for cause in both([ended(CLIENT)])[1]] == ["closed-at-once"]
+    _, causes = both([ended(CLIENT)])
+    assert causes[0].summary == "the client closed the connection before any TLS message"
+
+
+def test_a_client_that_says_goodbye_has_heard_no_verdict() -> None:
+    bye = alert(CLIENT, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
+    _, causes = both([*TLS13, EMPTY, finished(CLIENT), bye, ended(CLIENT)])
+    assert [cause.code for cause in causes] == ["no-verdict"]
+
+
+@pytest.mark.parametrize(
+    ("last", "words", "whose"),
+    [
+        (ended(SERVER), "then came FIN, without a response or close_notify", "server"),
+        (
+            ended(CLIENT, StreamEnd.RESET),
+            "then came RST, without a response or close_notify",
+            "client",
+        ),
+        (
+            alert(SERVER, AlertDescription.INTERNAL_ERROR),
+            "then came the alert internal_error (80), without a response or close_notify",
+            "server",
+        ),
+    ],
+)
+def test_what_broke_the_connection_after_acceptance(last: Event, words: str, whose: str) -> None:
+    _, causes = both([*TLS13, EMPTY, finished(CLIENT), TICKET, last])
+    assert [cause.code for cause in causes] == ["broken-off-afterwards"]
+    assert causes[0].summary.endswith(f"the {whose} aborted the connection afterwards")
+    assert causes[0].evidence[1] == words
+    assert causes[0].fix.startswith(f"read the log of the {whose}")
+
+
+def test_a_time_out_after_acceptance_is_a_time_out() -> None:
+    _, causes = both([*TLS13, EMPTY, finished(CLIENT), TICKET, TIMED_OUT])
+    assert causes[0].code == "silence"
+
+
+@pytest.mark.parametrize("sender", list(Endpoint))
+def test_only_32_bytes_of_what_is_no_tls_are_shown(sender: Endpoint) -> None:
+    alien = NotTls(time=0.0, endpoint=sender, protocol=Protocol.UNKNOWN, sample=b"x" * 64)
+    _, causes = both([alien])
+    assert causes[0].evidence == (f'its first bytes are "{"x" * 32}"',)
+    assert causes[0].summary.startswith(f"the {sender.value}'s first bytes")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from lab.diagnosis.results import Result, Signal
-from lab.tls.events import (
-    Fact,
-)
+from lab.tls.code_points import AlertDescription, ProtocolVersion
+from lab.tls.events import Endpoint, Fact
+from lab.tls.extensions import SelectedPsk
 from tests.support.events import (
     CLIENT,
     EMPTY,
+    REQUEST,
     RETURNED,
     SEALED,
     SERVER,
+    TICKET,
     TLS13,
+    alert,
     answer,
     both,
     chain,
+    client_chain,
     data,
     fact,
     finished,
@@ -54,3 +60,122 @@ def test_what_is_sealed_is_not_said_to_be_missing() -> None:
     assert [cause.code for cause in causes] == ["accepted-unseen"]
     _, causes = both([*events, data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")])
     assert causes[-1].code == "http-wants-certificate"
+
+
+LONG_AGO = timedelta(seconds=1)
+DATA = data(SERVER, b"not HTTP")
+REFUSED_BY_HTTP = data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")
+VERIFIED = {end: fact(end, Fact.CERTIFICATE_VERIFIED) for end in Endpoint}
+FULL = [*TLS13, chain(CLIENT, client_chain()), finished(CLIENT)]
+
+
+def test_whose_certificate_was_verified_is_what_that_end_reports() -> None:
+    words = {
+        (): (
+            "the server accepted the client's certificate; the client did not verify the server's",
+            "only the server can report whether it verified the certificate",
+            "the client did not verify the server's certificate",
+        ),
+        (CLIENT,): (
+            "the server accepted the client's certificate; whether it verified it is not visible",
+            "only the server can report whether it verified the certificate",
+            "the client verified the server's certificate",
+        ),
+        (SERVER,): (
+            "the server accepted the client's certificate; the client did not verify the server's",
+            "the server's OpenSSL verified the client's certificate",
+            "the client did not verify the server's certificate",
+        ),
+        (CLIENT, SERVER): (
+            "mutual TLS works: both ends are authenticated",
+            "the server's OpenSSL verified the client's certificate",
+            "the client verified the server's certificate",
+        ),
+    }
+    for ends, (summary, by_server, by_client) in words.items():
+        _, causes = both([*FULL, *(VERIFIED[end] for end in ends), TICKET])
+        assert [cause.code for cause in causes] == ["mutual-tls"]
+        assert causes[0].summary == summary
+        assert causes[0].evidence[1:] == (by_server, by_client)
+    # That a certificate was refused is no verification.
+    _, causes = both([*FULL, fact(CLIENT, Fact.CERTIFICATE_REFUSED), TICKET])
+    assert "the client did not verify" in causes[0].evidence[2]
+
+
+def test_a_flaw_that_shows_is_told_unless_the_server_has_verified() -> None:
+    flawed = [*TLS13, chain(CLIENT, b"junk", b"junk"), finished(CLIENT)]
+    expired = [*TLS13, chain(CLIENT, client_chain(lifetime=LONG_AGO)), finished(CLIENT)]
+    _, causes = both([*expired, TICKET])
+    assert [cause.code for cause in causes] == ["mutual-tls", "taken-despite-flaw"]
+    assert len(set(causes[1].evidence)) == len(causes[1].evidence) > 0
+    _, causes = both([*expired, VERIFIED[SERVER], TICKET])
+    assert [cause.code for cause in causes] == ["mutual-tls"]
+    _, causes = both([*expired, VERIFIED[CLIENT], TICKET])
+    assert [cause.code for cause in causes] == ["mutual-tls", "taken-despite-flaw"]
+    both([*flawed, TICKET])  # what is no certificate breaks nothing
+
+
+def test_a_resumed_session_brings_the_identity_from_then() -> None:
+    events = [hello(), answer(ProtocolVersion.TLS_1_3, SelectedPsk(selected_identity=0)), DATA]
+    _, causes = both(events)
+    assert [cause.code for cause in causes] == ["resumed"]
+    assert causes[0].fix == ""
+    # It is that, whatever stayed sealed.
+    assert both([*events, SEALED])[1][0].code == "resumed"
+
+
+def test_a_server_that_asks_for_nothing() -> None:
+    _, causes = both([hello(), answer(), finished(SERVER), finished(CLIENT), DATA])
+    assert [cause.code for cause in causes] == ["not-mutual"]
+    assert causes[0].evidence == ("the server sent no CertificateRequest",)
+
+
+def test_a_client_without_a_certificate_was_accepted() -> None:
+    unanswered = "no HTTP response was read: HTTP may still refuse the client"
+    ok = data(SERVER, b"HTTP/1.1 200 OK\r\n\r\n")
+    for last, told in ((TICKET, True), (DATA, True), (ok, False)):
+        _, causes = both([*TLS13, EMPTY, finished(CLIENT), last])
+        assert [cause.code for cause in causes] == ["certificate-optional"]
+        assert (unanswered in causes[0].evidence) is told
+        assert causes[0].evidence[1] == "the client's Certificate message is empty"
+
+
+def test_http_refuses_a_client_whose_certificate_was_not_seen() -> None:
+    for sent, words in (
+        ([EMPTY], "the client's Certificate message is empty"),
+        ([], "no Certificate was seen"),
+    ):
+        _, causes = both([*TLS13, *sent, finished(CLIENT), REFUSED_BY_HTTP])
+        assert [cause.code for cause in causes] == ["http-wants-certificate"]
+        assert causes[0].evidence == (
+            "the handshake completed, and HTTP answered 403",
+            words,
+        )
+    _, causes = both([hello(), answer(), REFUSED_BY_HTTP])
+    assert [cause.code for cause in causes] == ["http-not-about-certificates"]
+    _, causes = both([hello(), answer(), REQUEST, SEALED, REFUSED_BY_HTTP])
+    assert [cause.code for cause in causes] == ["http-wants-certificate"]
+
+
+def test_what_http_refuses_may_be_about_a_flaw_that_shows() -> None:
+    expired = chain(CLIENT, client_chain(lifetime=LONG_AGO))
+    _, causes = both([*TLS13, expired, finished(CLIENT), REFUSED_BY_HTTP])
+    assert [cause.code for cause in causes] == [
+        "client-certificate-expired",
+        "http-refuses-identity",
+    ]
+    assert causes[0].evidence[-1] == "HTTP answered 403"
+    assert causes[1].evidence[1] == "the client presented a certificate"
+
+
+def test_a_connection_that_broke_later_was_not_mutual_only_if_nothing_hid_the_request() -> None:
+    broken = alert(SERVER, AlertDescription.INTERNAL_ERROR)
+    unasked = [hello(), answer(), finished(SERVER), finished(CLIENT), TICKET, broken]
+    assert [cause.code for cause in both(unasked)[1]] == ["broken-off-afterwards", "not-mutual"]
+    resumed = answer(ProtocolVersion.TLS_1_3, SelectedPsk(selected_identity=0))
+    for events in (
+        [*FULL, TICKET, broken],
+        [hello(), resumed, finished(SERVER), finished(CLIENT), TICKET, broken],
+        [hello(), answer(), SEALED, finished(CLIENT), TICKET, broken],
+    ):
+        assert [cause.code for cause in both(events)[1]] == ["broken-off-afterwards"]

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from lab.diagnosis.causes.alerts_in_use import ALERTS
+from lab.diagnosis.causes.alerts_in_use import ALERTS, GENERAL_ALERTS
 from lab.diagnosis.causes.certificate import (
     Basis,
     LikelyProblem,
@@ -30,6 +30,7 @@ from lab.tls.events import Endpoint, Fact, LocalFact
 from lab.x509 import problems
 from lab.x509.problems import Problem
 from lab.x509.verify_codes import VerifyCode
+from tests.support.pki_fixtures import with_digest
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 CA = new_lab_authority(NOW)
@@ -184,8 +185,23 @@ def test_validity_is_compared_with_the_present_only() -> None:
 def test_rsa_keys_below_2048_bits_are_weak(bits: int, weak: bool) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     found = likely_problems(received(CA.client(key=key)))
-    evidence = f"the client's certificate has an RSA key of {bits} bits"
+    evidence = f"the client's certificate has a key of {bits} bits (RSA)"
     assert [likely.evidence for likely in found] == ([(evidence,)] if weak else [])
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name"),
+    [
+        ("300d06092a864886f70d0101040500", "md5WithRSAEncryption"),
+        ("300d06092a864886f70d0101050500", "sha1WithRSAEncryption"),
+        ("300a06082a8648ce3d040302", ""),  # ecdsa-with-SHA256
+    ],
+)
+def test_broken_digests_are_weak(algorithm: str, name: str) -> None:
+    leaf = with_digest(GOOD.certificate, algorithm)
+    found = likely_problems(received(None, chain=ders(leaf)))
+    evidence = f"the client's certificate has a signature with {name}"
+    assert [likely.evidence for likely in found] == ([(evidence,)] if name else [])
 
 
 def test_a_weak_intermediate_counts() -> None:
@@ -231,18 +247,14 @@ def test_each_end_needs_its_own_purpose(sender: Endpoint, purpose: x509.ObjectId
     assert codes(received(make(extended_key_usage=()), sender)) == []
 
 
-def test_the_size_is_that_of_the_whole_chain() -> None:
-    def padded(octets: int) -> ReceivedChain:
-        value = x509.UnrecognizedExtension(catalogue.BULK_EXTENSION, b"\x04" * octets)
-        bulk = x509.Extension(catalogue.BULK_EXTENSION, False, value)
-        return received(catalogue.client_under(extensions=(bulk,))(CA))
-
-    size = sum(map(len, padded(100_000).chain)) - 100_000
-    likely = only(padded(102_500 - size))
-    assert likely.problem is problems.TOO_LARGE
-    assert "OpenSSL accepts 102400 by default" in likely.evidence[0]
-    # Signatures differ by a few bytes, so the limit is met within them.
-    assert codes(padded(102_300 - size)) == []
+@pytest.mark.parametrize(
+    ("sizes", "too_large"), [((2400, 100_000), False), ((2401, 100_000), True)]
+)
+def test_the_size_is_that_of_the_whole_chain(sizes: tuple[int, ...], too_large: bool) -> None:
+    found = likely_problems(received(None, chain=tuple(map(bytes, sizes))))
+    evidence = f"the chain has {sum(sizes)} bytes; OpenSSL accepts 102400 by default"
+    sized = [likely.evidence for likely in found if likely.problem is problems.TOO_LARGE]
+    assert sized == ([(evidence,)] if too_large else [])
 
 
 @pytest.mark.parametrize(
@@ -288,6 +300,7 @@ def test_the_name_that_the_client_asked_for(
 def test_a_name_is_asked_of_servers_only() -> None:
     assert codes(received(GOOD, CLIENT, server_name="host.test")) == []
     assert codes(received(CA.server(), SERVER)) == []
+    assert codes(received(None, SERVER, server_name="host.test")) == []
     # A name of another type does not match, whatever its text.
     uri = CA.server(names=(x509.UniformResourceIdentifier("host.test"),))
     assert codes(received(uri, SERVER, server_name="host.test")) == ["name-mismatch"]
@@ -474,8 +487,52 @@ def test_an_alert_that_is_in_use_for_much_says_nothing(alert: Alert | None) -> N
     assert codes(received(None, alert=alert)) == []
 
 
-def test_alerts_are_known_for_all_that_shows_or_is_inferred() -> None:
-    missing = {problem.code for problem in problems.PROBLEMS} - ALERTS.keys()
-    shown = {problem for _, problem, _ in SHOWN}
-    assert not missing & {problem.code for problem in shown}
-    assert ALERTS.keys() <= {problem.code for problem in problems.PROBLEMS}
+USES: list[tuple[Callable[[], Identity], set[Alert]]] = [
+    (lambda: catalogue.expired(CA), {Alert.CERTIFICATE_EXPIRED, *GENERAL_ALERTS}),
+    (lambda: catalogue.not_yet_valid(CA), {Alert.CERTIFICATE_EXPIRED, *GENERAL_ALERTS}),
+    (lambda: catalogue.eku_any(CA), {Alert.UNSUPPORTED_CERTIFICATE, *GENERAL_ALERTS}),
+    (
+        lambda: catalogue.key_usage_without_signature(CA),
+        {Alert.UNSUPPORTED_CERTIFICATE, *GENERAL_ALERTS},
+    ),
+    (lambda: catalogue.intermediate_not_a_ca(CA), {Alert.UNKNOWN_CA, *GENERAL_ALERTS}),
+    (
+        lambda: catalogue.rsa_1024(CA),
+        {
+            *(Alert.BAD_CERTIFICATE, Alert.HANDSHAKE_FAILURE, Alert.UNKNOWN_CA),
+            *(Alert.INSUFFICIENT_SECURITY, Alert.UNSUPPORTED_CERTIFICATE),
+        },
+    ),
+    (
+        lambda: catalogue.secp256k1(CA),
+        {
+            *(Alert.ILLEGAL_PARAMETER, Alert.HANDSHAKE_FAILURE),
+            *(Alert.UNSUPPORTED_CERTIFICATE, Alert.BAD_CERTIFICATE),
+        },
+    ),
+    (
+        lambda: catalogue.over_openssl_limit(CA),
+        {
+            *(Alert.ILLEGAL_PARAMETER, Alert.RECORD_OVERFLOW, Alert.DECODE_ERROR),
+            *(Alert.BAD_CERTIFICATE, Alert.INTERNAL_ERROR),
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "alerts"), USES)
+def test_the_alerts_in_use_for_what_shows(make: Callable[[], Identity], alerts: set[Alert]) -> None:
+    (problem,) = {likely.problem for likely in likely_problems(received(make()))}
+    assert ALERTS[problem.code] == alerts
+
+
+def test_the_alerts_in_use_for_what_else_there_is() -> None:
+    shown = {likely_problems(received(make()))[0].problem.code for make, _ in USES}
+    unknown_ca = {Alert.UNKNOWN_CA, *GENERAL_ALERTS}
+    assert {code: alerts for code, alerts in ALERTS.items() if code not in shown} == {
+        "certificate-self-signed": unknown_ca,
+        "intermediate-missing": unknown_ca,
+        "ca-not-trusted": unknown_ca,
+        "certificate-revoked": {Alert.CERTIFICATE_REVOKED, *GENERAL_ALERTS},
+        "name-mismatch": GENERAL_ALERTS,
+    }

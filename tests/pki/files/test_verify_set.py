@@ -14,7 +14,7 @@ from lab.pki import profiles
 from lab.pki.errors import ExpiredError, SetFaultyError, WrongFormatError
 from lab.pki.files import verify_set
 from lab.pki.files.lab_set import Role, SetPaths
-from lab.pki.files.verify_set import prove_set
+from lab.pki.files.verify_set import load_verified_set
 from lab.pki.identity import Identity
 from lab.pki.requests import DEFAULT_PFX_PASSWORD, general_name
 from tests.support.pki_fixtures import (
@@ -55,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def prove(folder: Path, password: str = DEFAULT_PFX_PASSWORD) -> None:
-    prove_set(SetPaths(directory=folder), now=NOW, pfx_password=password)
+    load_verified_set(SetPaths(directory=folder), now=NOW, pfx_password=password)
 
 
 def test_a_good_set(folder: Path) -> None:
@@ -64,9 +64,9 @@ def test_a_good_set(folder: Path) -> None:
 
 def test_time_is_the_callers(folder: Path) -> None:
     later = NOW + timedelta(days=364)
-    prove_set(SetPaths(directory=folder), now=later, pfx_password=DEFAULT_PFX_PASSWORD)
+    load_verified_set(SetPaths(directory=folder), now=later, pfx_password=DEFAULT_PFX_PASSWORD)
     with pytest.raises(ExpiredError):
-        prove_set(
+        load_verified_set(
             SetPaths(directory=folder),
             now=NOW + timedelta(days=366),
             pfx_password=DEFAULT_PFX_PASSWORD,
@@ -81,7 +81,7 @@ def test_a_set_of_the_past_is_proved_at_its_time(tmp_path: Path) -> None:
     put(tmp_path, Role.SERVER, root.issue(profiles.server(LOCAL_NAMES), leaf_key(1), now=then))
     put(tmp_path, Role.CLIENT, client)
     put_pfx(tmp_path, client, root.identity)
-    prove_set(SetPaths(directory=tmp_path), now=then, pfx_password=DEFAULT_PFX_PASSWORD)
+    load_verified_set(SetPaths(directory=tmp_path), now=then, pfx_password=DEFAULT_PFX_PASSWORD)
 
 
 def other_root(folder: Path) -> None:

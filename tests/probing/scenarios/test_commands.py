@@ -18,7 +18,7 @@ from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import certificates_pem
 from lab.pki.lab_ca import LabAuthority, new_lab_authority
 from lab.pki.revocation import revocation_lists_pem
-from lab.probing.scenario_server import at_home, trust_file
+from lab.probing.scenario_server import scenario_server, trust_file
 from lab.probing.scenarios.catalogue_order import SCENARIOS
 from lab.probing.scenarios.scenario import Scenario, ScenarioFamily, TlsClient
 from lab.serving.temporary_server import HOST
@@ -101,7 +101,7 @@ async def test_a_command_draws_the_same_from_the_server(
     version = TlsVersion.TLS12 if "-tls1_2" in scenario.command else TlsVersion.TLS13
     expected = scenario.expectations[version]
     words = files_of(scenario, shop, tmp_path)
-    async with at_home(scenario.host, shop, tmp_path) as server:
+    async with scenario_server(scenario.host, shop, tmp_path) as server:
         command = scenario.command.format(**words, address=f"{HOST}:{server.port}")
         done = await asyncio.to_thread(run, command)
     outcome = judge(server.events[0])

@@ -20,10 +20,9 @@ from lab.http.limits import Limits
 from lab.pki.files.lab_set import load_set
 from lab.pki.files.set_writing import write_set
 from lab.pki.requests import KeyType, SetPlan
+from lab.serving.health import HEALTHY, Health
 from lab.serving.lab_server import TodoServer
-from lab.serving.metrics.counts import Row
-from lab.serving.metrics.exposition import Exposition
-from lab.serving.metrics.monitor_http import Monitor, MonitorApp
+from lab.serving.metrics.monitor_http import Monitor
 from lab.serving.metrics.recorder import Metrics
 from lab.serving.server_files import ServerFiles
 from lab.stream.allowance import Allowance
@@ -86,7 +85,7 @@ async def monitored(
     closes: bool = True,
 ) -> AsyncIterator[Monitored]:
     """A server with its monitor. Unless it ``closes`` the server, the test must."""
-    metrics = Metrics(Row())
+    metrics = Metrics()
     server = TodoServer(
         server_tls(certs),
         limits=limits,
@@ -94,14 +93,10 @@ async def monitored(
         allowance=Allowance(share),
         observer=metrics,
     )
-    exposition = Exposition(
-        (metrics.row,),
-        connections=lambda: server.connections,
-        tasks=lambda: len(asyncio.all_tasks()),
-    )
+    metrics.watch(connections=lambda: server.connections, tasks=lambda: len(asyncio.all_tasks()))
     loaded = ServerFiles(directory=certs).load(now=datetime.now(timezone.utc))
-    exposition.use_certificates(loaded.expiries)
-    monitor = Monitor(MonitorApp(health=server.health, metrics=exposition.text))
+    metrics.use_certificates(loaded.expiries)
+    monitor = Monitor(health=server.health, metrics=metrics.text)
     _, port = await server.open("127.0.0.1", 0)
     host, monitor_port = await monitor.open(0)
     assert host == "127.0.0.1"
@@ -256,7 +251,7 @@ async def test_health_of_a_server_that_works_and_of_one_that_stops(certs: Path) 
 
 async def test_health_of_a_server_that_does_not_listen_yet(certs: Path) -> None:
     server = TodoServer(server_tls(certs))
-    monitor = Monitor(MonitorApp(health=server.health, metrics=bytes))
+    monitor = Monitor(health=server.health, metrics=bytes)
     _, port = await monitor.open(0)
     fetched = await in_thread(lambda: fetch(port, "/healthz"))
     assert (fetched.status, json.loads(fetched.body)["status"]) == (503, "not_accepting")
@@ -329,76 +324,74 @@ async def test_only_loopback_s_own_names_are_served(certs: Path, host: str, stat
     assert fetched.status == status
 
 
-async def test_a_scraper_that_keeps_its_connection(certs: Path) -> None:
-    async with monitored(certs) as running:
-        stream = await asyncio.open_connection("127.0.0.1", running.monitor)
-        for _ in range(3):
-            assert (await ask(stream)).startswith(b"HTTP/1.1 200 OK\r\n")
-    # It did not hold up the monitor's end, and learns of it in order.
-    assert await asyncio.wait_for(stream[0].read(), PATIENCE) == b""
-    stream[1].close()
-
-
 HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-async def ask(stream: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bytes:
-    """Ask how the server is on a connection that goes on; the head of the answer."""
-    reader, writer = stream
-    writer.write(HEALTHZ)
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
-    await reader.readexactly(int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]))
-    return head
+async def exchanged(port: int, data: bytes, *, half_close: bool = False) -> bytes:
+    """Send ``data`` to the monitor, and return all that it answers."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    if half_close:
+        writer.write_eof()
+    answer = await asyncio.wait_for(reader.read(), PATIENCE)
+    writer.close()
+    return answer
+
+
+async def test_a_connection_has_one_request(certs: Path) -> None:
+    async with monitored(certs) as running:
+        answer = await exchanged(running.monitor, HEALTHZ * 2)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"GET /metrics HTTP/1.0\r\n\r\n", 200),
+        (b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx", 405),
+        (b"GET /metrics HTTP/1.1\r\n\r\n", 400),
+        (b"GET /metrics HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
+        (b"HEAD /metrics HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+        (b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\r\n\r\n", 400),
+        (b"GET /" + b"x" * 200_000, 431),
+    ],
+    ids=["1.0", "body", "no host", "2.0", "odd host", "TLS", "long"],
+)
+@pytest.mark.parametrize("half_close", [False, True], ids=["", "half-closed"])
+async def test_what_is_no_request_for_it(
+    certs: Path, data: bytes, status: int, half_close: bool
+) -> None:
+    async with monitored(certs) as running:
+        answer = await exchanged(running.monitor, data, half_close=half_close)
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert (await running.health())[0] == 200
 
 
 async def ended(stream: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
     """Wait for the monitor to end a connection on which it says nothing."""
     with contextlib.suppress(ConnectionResetError):
         assert await asyncio.wait_for(stream[0].read(), PATIENCE) == b""
+    stream[1].close()
 
 
-async def test_silent_connections_do_not_keep_others_out(
+async def test_connections_have_a_limit_and_an_end(
     certs: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("lab.serving.metrics.monitor_http._MOST", 3)
+    monkeypatch.setattr("lab.serving.metrics.monitor_http._MAX_CONNECTIONS", 3)
+    monkeypatch.setattr("lab.serving.metrics.monitor_http._SECONDS", 0.5)
     async with monitored(certs) as running:
-
-        async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-            return await asyncio.open_connection("127.0.0.1", running.monitor)
-
-        scraper = await connect()
-        assert (await ask(scraper)).startswith(b"HTTP/1.1 200 ")
-        silent = [await connect() for _ in range(20)]
-        for each in silent[:-2]:
-            await ended(each)
-        # Two places for those who say nothing; the scraper has said something, and keeps its own.
-        assert (await ask(scraper)).startswith(b"HTTP/1.1 200 ")
+        silent = [await asyncio.open_connection("127.0.0.1", running.monitor) for _ in range(3)]
+        for _ in range(5):
+            await ended(await asyncio.open_connection("127.0.0.1", running.monitor))
+        for stream in silent:
+            await ended(stream)
         assert (await running.health())[0] == 200
-        # Of those who have, the one whose last word is oldest makes room.
-        others = []
-        for _ in range(3):
-            others.append(await connect())
-            await ask(others[-1])
-        await ended(scraper)
-        for _, writer in (scraper, *silent, *others):
-            writer.close()
     lines = [record.getMessage() for record in caplog.records]
-    assert len([line for line in lines if line.startswith("MONITOR FULL | 3 ")]) == 1
-
-
-async def test_who_asks_nothing_is_not_waited_for(
-    certs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lab.serving.metrics.monitor_http._FIRST", 0.05)
-    async with monitored(certs) as running:
-        asked = await asyncio.open_connection("127.0.0.1", running.monitor)
-        await ask(asked)
-        silent = await asyncio.open_connection("127.0.0.1", running.monitor)
-        await ended(silent)
-        # This one was silent for longer, but has asked: scrapers pause.
-        assert (await ask(asked)).startswith(b"HTTP/1.1 200 ")
-        for _, writer in (asked, silent):
-            writer.close()
+    assert [line for line in lines if line.startswith("MONITOR FULL")] == [
+        "MONITOR FULL | 3 connections are open | closing the new one"
+    ]
 
 
 async def test_silent_connections_do_not_hold_up_the_end(
@@ -406,15 +399,35 @@ async def test_silent_connections_do_not_hold_up_the_end(
 ) -> None:
     """Were they waited for, or for their time to come, this would take days."""
     monkeypatch.setattr("lab.serving.metrics.monitor_http._GRACE", 1e5)
-    monkeypatch.setattr("lab.serving.metrics.monitor_http._FIRST", 1e5)
+    monkeypatch.setattr("lab.serving.metrics.monitor_http._SECONDS", 1e5)
     async with monitored(certs) as running:
-        _, writer = await asyncio.open_connection("127.0.0.1", running.monitor)
+        silent = await asyncio.open_connection("127.0.0.1", running.monitor)
         await running.health()  # so that it is accepted
-    writer.close()
+    await ended(silent)
+
+
+async def test_a_request_in_flight_is_answered_before_the_end(certs: Path) -> None:
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> Health:
+        asked.set()
+        await may_answer.wait()
+        return HEALTHY
+
+    monitor = Monitor(health=slow, metrics=bytes)
+    _, port = await monitor.open(0)
+    asking = asyncio.create_task(exchanged(port, HEALTHZ))
+    await asked.wait()
+    closing = asyncio.create_task(monitor.close())
+    await asyncio.sleep(0)
+    may_answer.set()
+    assert (await asking).startswith(b"HTTP/1.1 200 ")
+    await closing
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 @pytest.mark.parametrize(("level", "shown"), [(logging.INFO, False), (logging.DEBUG, True)])
-async def test_scrapes_are_not_in_the_journal(
+async def test_scrapes_are_logged_at_debug_only(
     certs: Path,
     caplog: pytest.LogCaptureFixture,
     level: int,

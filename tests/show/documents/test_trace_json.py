@@ -12,7 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from lab.diagnosis.results import Cause, Result
-from lab.show.documents.trace_json import document, schema
+from lab.show.documents.schemas import SCHEMA_VERSION, schema_of
+from lab.show.documents.trace_json import document
 from lab.tls import messages as msg
 from lab.tls.code_points import AlertDescription, AlertLevel, ProtocolVersion
 from lab.tls.events import (
@@ -39,13 +40,13 @@ from tests.support.traces import (
 )
 
 CAUSE = Cause(code="a", summary="b", evidence=("c",), reference="d", fix="")
-DEFINITIONS: Mapping[str, Any] = schema()["$defs"]  # type: ignore[assignment]
+DEFINITIONS: Mapping[str, Any] = schema_of("trace")["$defs"]  # type: ignore[assignment]
 
 
 def written(*traces: Trace) -> Any:
     """The document as a reader of its JSON gets it, checked against the schema."""
     loaded = json.loads(json.dumps(document(traces), allow_nan=False))
-    Draft202012Validator(schema()).validate(loaded)
+    Draft202012Validator(schema_of("trace")).validate(loaded)
     return loaded
 
 
@@ -53,8 +54,10 @@ def events_of(trace: Trace, kind: str) -> list[Any]:
     return [each for each in written(trace)["traces"][0]["events"] if each["type"] == kind]
 
 
-def test_the_schema_is_one() -> None:
-    Draft202012Validator.check_schema(schema())
+def test_the_schema_is_one_and_has_the_version() -> None:
+    schema: Any = schema_of("trace")
+    Draft202012Validator.check_schema(schema)
+    assert schema["properties"]["schema_version"] == {"const": SCHEMA_VERSION}
 
 
 def test_a_refusal_in_each_version(refused12: Trace, refused13: Trace) -> None:
@@ -238,7 +241,7 @@ def test_the_schema_refuses_what_is_no_such_document(
         place = place[step]
     place[last] = value
     with pytest.raises(ValidationError):
-        Draft202012Validator(schema()).validate(broken)
+        Draft202012Validator(schema_of("trace")).validate(broken)
 
 
 def test_application_data_is_bounded_and_the_rest_is_not_cut() -> None:

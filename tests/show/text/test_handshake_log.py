@@ -137,3 +137,68 @@ def test_a_certificate_that_is_too_long_to_describe_is_told_so(
     line = told([refused, fact(Fact.CLOSED)], caplog).getMessage()
     assert "certificate rejected: self-signed certificate: not described: serial number" in line
     assert len(line) < 300
+
+
+def from_client(description: AlertDescription) -> AlertSeen:
+    return AlertSeen(
+        time=0.0,
+        endpoint=Endpoint.CLIENT,
+        records=SPAN,
+        encrypted=True,
+        level=AlertLevel.FATAL,
+        description=description,
+    )
+
+
+LEFT = StreamEnded(time=0.0, endpoint=Endpoint.CLIENT, end=StreamEnd.FIN)
+
+
+@pytest.mark.parametrize(
+    ("events", "result", "style"),
+    [
+        ([fact(Fact.HANDSHAKE_RETURNED)], "accepted", "green"),
+        (REFUSAL, "rejected", "red"),
+        (
+            [
+                from_client(AlertDescription.UNKNOWN_CA),
+                fact(Fact.HANDSHAKE_FAILED),
+                fact(Fact.CLOSED),
+            ],
+            "rejected by the client",
+            "red",
+        ),
+        ([LEFT, fact(Fact.HANDSHAKE_FAILED), fact(Fact.CLOSED)], "failed", "yellow"),
+        ([fact(Fact.TIMED_OUT), fact(Fact.CLOSED)], "failed", "yellow"),
+        ([fact(Fact.CLOSED)], "failed", "yellow"),
+    ],
+)
+def test_the_line_names_the_outcome_as_the_judge_does(
+    events: list[Event], result: str, style: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = told([fact(Fact.CONNECTED), sealed(), *events], caplog)
+    assert record.parts[2] == f"version unknown: {result}"  # type: ignore[attr-defined]
+    assert record.fields["result"] == result  # type: ignore[attr-defined]
+    assert record.style == (2, style)  # type: ignore[attr-defined]
+
+
+def test_an_echo_of_a_client_does_not_make_it_the_one_that_rejected(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    echo = from_client(AlertDescription.DECODE_ERROR)
+    record = told([*REFUSAL[:-1], echo, REFUSAL[-1]], caplog)
+    assert record.fields["result"] == "rejected"  # type: ignore[attr-defined]
+
+
+def test_events_are_taken_after_the_line_and_logged_only_if_each_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="lab.server")
+    log = StageLog("192.0.2.1:1", logging.getLogger("lab.server"), OutcomeJudge())
+    for event in (fact(Fact.HANDSHAKE_RETURNED), sealed(), fact(Fact.CLOSED)):
+        log(event)
+    assert [record.fields["event"] for record in caplog.records] == [  # type: ignore[attr-defined]
+        "stage",
+        "handshake",
+        "stage",
+        "stage",
+    ]

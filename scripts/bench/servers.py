@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench_processes import lab_server, s_server
+from bench.processes import lab_server, s_server
 
 AT_ONCE = 4  # clients, so that a server is busy and not woken up for each
 
@@ -40,8 +40,9 @@ class Server:
 def available() -> tuple[list[Server], list[str]]:
     """The servers that can run here, and a line for each thing that is left out."""
     all_of_them = [
-        _lab("lab"),
-        _lab("lab-uvloop", "--loop", "uvloop", needs=("uvloop",)),
+        _lab("lab", "--decode-share", "100"),
+        _lab("lab-refused", "--decode-share", "0"),
+        _lab("lab-uvloop", "--decode-share", "100", "--loop", "uvloop", needs=("uvloop",)),
         _peer("uvicorn-h11", needs=("uvicorn", "h11")),
         _peer("uvicorn-h11-uvloop", needs=("uvicorn", "h11", "uvloop")),
         _peer("hypercorn", needs=("hypercorn", "h11")),
@@ -89,7 +90,7 @@ def machine() -> dict[str, object]:
 
 
 def _peer(name: str, *, needs: tuple[str, ...] = (), at_once: int = AT_ONCE) -> Server:
-    script = str(Path(__file__).with_name("bench_peers.py"))
+    script = str(Path(__file__).with_name("peers.py"))
     return Server(
         name=name,
         words=lambda certs, port: [sys.executable, script, name, str(certs), str(port)],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 
-from soak_faults import FAULTS, FULL_HOUSE, FULL_HOUSE_TOLD, Refusals
-from soak_server import Reading
+from soak.faults import FAULTS, FULL_HOUSE, FULL_HOUSE_TOLD, Refusals
+from soak.server import Reading
 
 _SHOWN = 10  # wrong answers and troubles that the report quotes
 

@@ -13,9 +13,10 @@ import matplotlib
 
 matplotlib.use("Agg")  # files only: no display is looked for
 
-from bench_rows import Row
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+
+from bench.rows import Row
 
 _COLUMNS = 3
 _LAB, _OTHER = "#1f6f8b", "#b8c4cc"

@@ -15,9 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bench_processes import PATIENCE, ROOT, free_port, running, s_server
-from bench_rows import Row, row
-
+from bench.processes import PATIENCE, ROOT, free_port, running, s_server
+from bench.rows import Row, row
 from lab.pki.files.set_writing import write_set
 from lab.pki.requests import KeyType, SetPlan
 from lab.stream.contexts import TlsVersion

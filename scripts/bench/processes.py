@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 20.0
 
 
@@ -97,13 +96,10 @@ def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
     raise SystemExit(f"bench: {process.args!r} does not listen")
 
 
-def lab_server(
-    certs: Path, port: int, *, observed: bool = True, words: Sequence[str] = ()
-) -> list[str]:
-    """The lab's server; ``observed`` with its stage log on, else with no observer at all."""
-    script = str(Path(__file__).with_name("bench_unobserved.py"))
-    start = ["-m", "lab.server"] if observed else [script]
-    return [sys.executable, *start, "--certs", str(certs), "--port", str(port), *words]
+def lab_server(certs: Path, port: int, *, words: Sequence[str] = ()) -> list[str]:
+    """The lab's server, with ``words`` as further options."""
+    start = [sys.executable, "-m", "lab.server", "--certs", str(certs), "--port", str(port)]
+    return [*start, *words]
 
 
 def s_server(certs: Path, port: int) -> list[str]:
@@ -111,12 +107,3 @@ def s_server(certs: Path, port: int) -> list[str]:
     files = ["-cert", f"{certs}/server.crt", "-key", f"{certs}/server.key"]
     verify = ["-CAfile", f"{certs}/ca.crt", "-Verify", "5", "-verify_return_error", "-quiet"]
     return ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", *files, *verify]
-
-
-def handshake(port: int, context: ssl.SSLContext) -> None:
-    """One full handshake, ended by both sides' close_notify."""
-    with (
-        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection,
-        context.wrap_socket(connection, server_hostname="localhost") as tls,
-    ):
-        tls.unwrap().close()

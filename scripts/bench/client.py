@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from bench_processes import PATIENCE
+from bench.processes import PATIENCE
 
 _TARGET = b"/todo HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
 _TASK = json.dumps({"task": "Measure", "done": False}).encode()

@@ -1,4 +1,4 @@
-"""The peers of ``bench.py serve`` as programs: ``bench_peers.py NAME CERTS PORT``.
+"""The peers of ``bench.py serve`` as programs: ``peers.py NAME CERTS PORT``.
 
 The rules: a peer's own code serves TLS and HTTP, as it comes, but for three settings: a client
 certificate is required, each request is logged, and an idle connection is kept for two minutes.
@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, cast
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from lab.http.message import json_bytes
 from lab.pki.profiles import CLIENT_NAME

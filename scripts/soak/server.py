@@ -17,7 +17,7 @@ from typing import IO
 
 from tests.faults.processes import Observed
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0  # seconds for the server to start, and to stop
 SETTLING = 15.0  # seconds for it to come to rest: more than all of its time-outs
 _LOOK = 0.1  # seconds between two looks
