@@ -27,14 +27,14 @@ from lab.tls.events import (
     StreamEnded,
 )
 from lab.tls.messages import CertificateRequest
-from tests.probing.test_verdict import (
+from tests.support.trials import (
     ACCEPTED,
     LEAF,
     by_alert,
     by_server,
     sent,
 )
-from tests.probing.test_verdict import trial as trial_of
+from tests.support.trials import trial as trial_of
 
 # What was asked for is each test's own to say here.
 trial = partial(trial_of, asked=False)

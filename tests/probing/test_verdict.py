@@ -1,8 +1,7 @@
-"""Verdicts from what was seen, whatever the alert's number; and the campaign that gathers it."""
+"""Verdicts from what was seen, whatever the alert's number."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -12,11 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lab.diagnosis.results import Outcome, Result, Signal
 from lab.pki import catalogue
 from lab.pki.lab_ca import new_lab_authority
-from lab.probing.attempt import NotLoaded, ScenarioTrace
 from lab.probing.results import Verdict
-from lab.probing.runner import NothingSelected, run, selection
-from lab.probing.scenarios.catalogue_order import SCENARIOS, UnknownScenario, find_scenario
-from lab.probing.scenarios.scenario import Norm, Scenario, TlsClient
+from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.verdict import (
     Circumstances,
     Ruling,
@@ -27,119 +23,17 @@ from lab.probing.verdict import (
     rule_own,
 )
 from lab.stream.contexts import TlsVersion
-from lab.tls.cipher_suites import CipherSuite
-from lab.tls.code_points import (
-    AlertDescription,
-    AlertLevel,
-    CompressionMethod,
-    ProtocolVersion,
-)
 from lab.tls.events import (
-    AlertSeen,
     Endpoint,
     Event,
-    MessageSeen,
     NotTls,
     Protocol,
     StreamEnd,
     StreamEnded,
 )
-from lab.tls.messages import (
-    Certificate,
-    CertificateEntry,
-    CertificateRequest,
-    HandshakeMessage,
-    ServerHello,
-)
-from lab.tracing.connection import NoConnection
-from lab.tracing.results import Trace
+from tests.support.trials import ACCEPTED, alert, by_alert, by_server, trial
 
 NOTHING = Circumstances()
-ACCEPTED = Outcome(result=Result.ACCEPTED, http_status=200, client_handshake_returned=True)
-
-
-def alert(number: int) -> AlertSeen:
-    return AlertSeen(
-        time=0.0,
-        endpoint=Endpoint.SERVER,
-        records=(),
-        encrypted=True,
-        level=AlertLevel.FATAL,
-        description=AlertDescription(number),
-    )
-
-
-def by_server(signal: Signal, status: int | None = None) -> Outcome:
-    return Outcome(result=Result.REJECTED, by=Endpoint.SERVER, signal=signal, http_status=status)
-
-
-def by_alert(number: int) -> Outcome:
-    return replace(by_server(Signal.ALERT), alert=alert(number))
-
-
-# The server asked for a certificate; else nothing that it does can be about one.
-ASKED = MessageSeen(
-    time=0.0,
-    endpoint=Endpoint.SERVER,
-    records=(),
-    encrypted=True,
-    message=CertificateRequest(),
-    raw=b"",
-)
-
-
-LEAF = b"the scenario's certificate"
-
-
-def message(endpoint: Endpoint, content: HandshakeMessage) -> MessageSeen:
-    return MessageSeen(
-        time=0.0, endpoint=endpoint, records=(), encrypted=True, message=content, raw=b""
-    )
-
-
-HELLO = message(
-    Endpoint.SERVER,
-    ServerHello(
-        legacy_version=ProtocolVersion.TLS_1_2,
-        random=bytes(32),
-        legacy_session_id_echo=b"",
-        cipher_suite=CipherSuite.TLS_AES_128_GCM_SHA256,
-        legacy_compression_method=CompressionMethod.NULL,
-    ),
-)
-
-
-def sent(*certificates: bytes) -> MessageSeen:
-    """The client's Certificate message."""
-    entries = tuple(CertificateEntry(cert_data=each) for each in certificates)
-    return message(Endpoint.CLIENT, Certificate(certificate_list=entries))
-
-
-def trial(
-    name: str,
-    outcome: Outcome,
-    *events: Event,
-    asked: bool = True,
-    presented: bool = True,
-    leaf: bytes = LEAF,
-) -> ScenarioTrace:
-    """A trial that was answered; asked for a certificate, it sends its own."""
-    client = find_scenario(name).client
-    has_leaf = isinstance(client, TlsClient) and client.identity is not None
-    hello = (HELLO,) if isinstance(client, TlsClient) else ()
-    answer = (sent(*([leaf] if has_leaf and presented else [])),) if asked else ()
-    trace = Trace(
-        target="server.example:443",
-        requested_version=None,
-        negotiated_version=None,
-        client_certificate=leaf if has_leaf else None,
-        start=0.0,
-        events=(*hello, *((ASKED,) if asked else ()), *answer, *events),
-        both_ends=False,
-        outcome=outcome,
-        causes=(),
-    )
-    return ScenarioTrace(scenario=find_scenario(name), version=TlsVersion.TLS13, trace=trace)
 
 
 @pytest.mark.parametrize("number", [0, 10, 40, 42, 43, 45, 46, 48, 49, 50, 51, 80, 116, 200])
@@ -317,15 +211,6 @@ def test_a_certificate_that_was_not_presented_was_not_tried() -> None:
     assert own.verdict is Verdict.NOT_TRIED
 
 
-def test_another_certificate_than_the_scenarios_was_not_tried() -> None:
-    seen = trial("expired", by_alert(45), presented=False)
-    events = (*seen.trace.events[:-1], sent(b"another"))
-    other = replace(seen, trace=replace(seen.trace, events=events))
-    ruling = rule(other, NOTHING)
-    assert ruling.verdict is Verdict.NOT_TRIED
-    assert ruling.notes == ("the client sent another certificate",)
-
-
 def test_a_key_type_that_the_server_does_not_take_is_not_held_against_it() -> None:
     certificate = catalogue.good_ec(new_lab_authority(datetime.now(timezone.utc))).certificate
     leaf = certificate.public_bytes(Encoding.DER)
@@ -373,136 +258,3 @@ def test_http_is_compared_with_what_the_good_certificate_gets() -> None:
     assert "--request" in everybody.notes[0]
     # One that asks for nothing lets everybody in, whatever its pages are.
     assert rule(trial("expired", status(500), asked=False), broken).verdict is Verdict.LET_IN
-
-
-def test_which_verdicts_are_fine() -> None:
-    fine = {each for each in Verdict if each.fine}
-    assert {each for each in Verdict if each.faulty} == {
-        Verdict.UNEXPECTED,
-        Verdict.SHUT_OUT,
-        Verdict.LET_IN,
-    }
-    assert fine == {Verdict.RIGHT, Verdict.BY_HTTP, Verdict.SILENT, Verdict.UNPREPARED}
-    assert max(fine, key=lambda each: each.weight).weight < min(
-        each.weight for each in set(Verdict) - fine
-    )
-
-
-def test_a_selection() -> None:
-    assert selection([], [], own=True) == list(SCENARIOS)
-    names = [each.name for each in selection(["expired", "good"], [], own=True)]
-    assert names == ["good", "expired"]
-    away = selection([], ["silence"], own=False)
-    assert all(each.anywhere and each.name != "silence" for each in away)
-    assert any(each.norm is Norm.ACCEPT for each in away)
-    with pytest.raises(NothingSelected, match="server-expired is about the lab's own server"):
-        selection(["server-expired"], [], own=False)
-    with pytest.raises(NothingSelected, match="no scenario is left"):
-        selection([], [each.name for each in SCENARIOS], own=True)
-    with pytest.raises(UnknownScenario):
-        selection([], ["nonsense"], own=True)
-
-
-class Host:
-    """Stands in for a server: counts who is there at once, and refuses to be reached by some."""
-
-    def __init__(self) -> None:
-        self.there = 0
-        self.most = 0
-        self.order: list[str] = []
-
-    async def attempt(self, scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
-        assert not early
-        self.order.append(scenario.name)
-        self.there += 1
-        self.most = max(self.most, self.there)
-        await asyncio.sleep(0)
-        self.there -= 1
-        if scenario.name == "expired":
-            raise NoConnection("nobody there")
-        return trial(scenario.name, ACCEPTED)
-
-
-async def test_a_campaign_keeps_order_and_bounds() -> None:
-    host, done = Host(), list[str]()
-    scenarios = [find_scenario(name) for name in ("silence", "good", "expired", "wrong-ca")]
-    attempts = await run(
-        scenarios,
-        list(TlsVersion),
-        host.attempt,
-        repeat=2,
-        concurrency=3,
-        done=done.append,
-    )
-    assert [(each.scenario.name, each.version) for each in attempts] == [
-        (each.name, version) for each in scenarios for version in TlsVersion
-    ]
-    assert [len(each.trials) for each in attempts] == [2, 2, 2, 2, 0, 0, 2, 2]
-    assert {each.failure for each in attempts} == {"", "nobody there"}
-    assert host.most == 3
-    # Who says nothing holds up a server that serves one at a time.
-    assert set(host.order[-2:]) == {"silence"}
-    assert len(done) == len(attempts)
-
-
-async def test_a_certificate_that_cannot_be_loaded_stops_nobody_else() -> None:
-    async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
-        if scenario.name == "rsa-1024":
-            raise NotLoaded("too weak")
-        return trial(scenario.name, ACCEPTED)
-
-    attempts = await run(
-        [find_scenario("rsa-1024"), find_scenario("good")],
-        [TlsVersion.TLS13],
-        attempt,
-        repeat=1,
-        concurrency=1,
-        done=lambda name: None,
-    )
-    assert [each.failure for each in attempts] == ["too weak", ""]
-    found = finding(attempts[0], [])
-    assert (found.verdict, found.matters) == (Verdict.NOT_TRIED, True)
-
-
-async def test_a_defect_ends_a_campaign() -> None:
-    async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
-        raise RuntimeError("a defect of ours")
-
-    with pytest.raises(RuntimeError, match="a defect of ours"):
-        await run(
-            list(SCENARIOS),
-            list(TlsVersion),
-            attempt,
-            repeat=1,
-            concurrency=4,
-            done=lambda name: None,
-        )
-
-
-async def test_a_campaign_that_is_cancelled_begins_nothing_new() -> None:
-    begun, go_on = list[str](), asyncio.Event()
-
-    async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
-        begun.append(scenario.name)
-        await go_on.wait()
-        return trial(scenario.name, ACCEPTED)
-
-    done = list[str]()
-    running = asyncio.ensure_future(
-        run(
-            list(SCENARIOS),
-            list(TlsVersion),
-            attempt,
-            repeat=1,
-            concurrency=2,
-            done=done.append,
-        )
-    )
-    while len(begun) < 2:
-        await asyncio.sleep(0)
-    running.cancel()
-    await asyncio.sleep(0)
-    go_on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    assert len(begun) == len(done) == 2

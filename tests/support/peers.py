@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import http.server
+import secrets
 import socket
 import subprocess
 import threading
@@ -225,10 +226,15 @@ def served_by(
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-        assert isinstance(port, int)
-        return port
+    """Return a port that nothing listens on.
+
+    It is below those that systems give to connections and to servers that name none, of which
+    another test may get the same before a server binds it.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

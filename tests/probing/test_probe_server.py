@@ -1,0 +1,110 @@
+"""A whole probe, of the lab's own server and of one elsewhere, and a scenario explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from lab.pki.files.ca_files import load_authority
+from lab.pki.lab_ca import LabAuthority
+from lab.probing.attempt import Approach
+from lab.probing.probe_server import OWN_SERVER, Extent, explain, probe_own, probe_target
+from lab.probing.results import Report, Verdict
+from lab.probing.scenarios.catalogue_order import find_scenario
+from lab.probing.server_behaviour import EARLY_TRIES, NEEDED
+from lab.stream.contexts import ClientAuth, TlsVersion
+from lab.tls.code_points import ProtocolVersion
+from lab.tracing.target import Target
+from tests.support.serving import PATIENCE, running
+
+TLS13 = [TlsVersion.TLS13]
+
+
+@pytest.fixture(scope="module")
+def ca(certs: Path) -> LabAuthority:
+    now = datetime.now(timezone.utc)
+    authority = load_authority(certs / "ca.crt", certs / "ca.key", None, now=now)
+    return LabAuthority(authority=authority, now=now)
+
+
+def approach(port: int, certs: Path) -> Approach:
+    target = Target(host="127.0.0.1", port=port)
+    return Approach(target=target, server_ca=certs / "ca.crt", limit=PATIENCE)
+
+
+def extent(*names: str, repeat: int = 1) -> Extent:
+    scenarios = [find_scenario(name) for name in names]
+    return Extent(scenarios=scenarios, versions=TLS13, repeat=repeat)
+
+
+def unwatched(total: int) -> Callable[[str], None]:
+    return lambda name: None
+
+
+def summary(report: Report) -> list[tuple[str, Verdict, int]]:
+    return [(found.lesson.name, found.verdict, found.tries) for found in report.findings]
+
+
+async def test_the_labs_own_server(ca: LabAuthority) -> None:
+    totals, done = list[int](), list[str]()
+
+    def progress(total: int) -> Callable[[str], None]:
+        totals.append(total)
+        return done.append
+
+    report = await probe_own(extent("good", "server-expired", repeat=2), ca, progress)
+    assert report.target == OWN_SERVER
+    assert summary(report) == [("good", Verdict.RIGHT, 2), ("server-expired", Verdict.RIGHT, 2)]
+    # What insights stand on is tried too, once, unless it was chosen anyway.
+    others = len(NEEDED) - 1
+    assert totals == [len(done)] == [2 + others]
+    assert report.connections == 2 * 2 + others + EARLY_TRIES
+    assert {found.code for found in report.insights} == {
+        "client-certificate",
+        "ca-names",
+        "chain",
+        "reset",
+    }
+    assert report.seconds > 0
+
+
+async def test_a_server_elsewhere(certs: Path, ca: LabAuthority) -> None:
+    both = Extent(scenarios=extent("good", "expired").scenarios, versions=list(TlsVersion))
+    async with running(certs) as server:
+        where = approach(server.port, certs)
+        report = await probe_target(
+            both, where, ca, lambda total: lambda name: None, prepared=False
+        )
+    assert report.target == f"127.0.0.1:{server.port}"
+    assert report.passed
+    assert [found.version for found in report.findings] == [
+        ProtocolVersion.TLS_1_2,
+        ProtocolVersion.TLS_1_3,
+    ] * 2
+    assert report.bad_refused
+    assert (report.skipped, report.silent) == ((), ())
+
+
+async def test_one_that_asks_for_no_certificate_lets_the_expired_one_in(
+    certs: Path, ca: LabAuthority
+) -> None:
+    async with running(certs, client_auth=ClientAuth.NONE) as server:
+        where = approach(server.port, certs)
+        chosen = extent("good", "expired")
+        report = await probe_target(chosen, where, ca, unwatched, prepared=False)
+    assert summary(report) == [("good", Verdict.NOT_TRIED, 1), ("expired", Verdict.LET_IN, 1)]
+    assert report.faulty
+
+
+async def test_a_scenario_is_explained_at_home_and_elsewhere(certs: Path, ca: LabAuthority) -> None:
+    scenario, traces = await explain(extent("no-certificate"), None, ca)
+    assert scenario.name == "no-certificate"
+    assert "localhost:8443" in scenario.command and "{" not in scenario.command
+    assert [trace.both_ends for trace in traces] == [True]
+    async with running(certs) as server:
+        scenario, traces = await explain(extent("no-certificate"), approach(server.port, certs), ca)
+    assert f"127.0.0.1:{server.port}" in scenario.command
+    assert [trace.both_ends for trace in traces] == [False]

@@ -1,0 +1,139 @@
+"""Scenarios run beside each other: in order, within bounds, and to a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from lab.probing.attempt import NotLoaded, ScenarioTrace
+from lab.probing.results import Verdict
+from lab.probing.runner import NothingSelected, run, selection
+from lab.probing.scenarios.catalogue_order import SCENARIOS, UnknownScenario, find_scenario
+from lab.probing.scenarios.scenario import Norm, Scenario
+from lab.probing.verdict import (
+    finding,
+)
+from lab.stream.contexts import TlsVersion
+from lab.tracing.connection import NoConnection
+from tests.support.trials import ACCEPTED, trial
+
+
+def test_a_selection() -> None:
+    assert selection([], [], own=True) == list(SCENARIOS)
+    names = [each.name for each in selection(["expired", "good"], [], own=True)]
+    assert names == ["good", "expired"]
+    away = selection([], ["silence"], own=False)
+    assert all(each.anywhere and each.name != "silence" for each in away)
+    assert any(each.norm is Norm.ACCEPT for each in away)
+    with pytest.raises(NothingSelected, match="server-expired is about the lab's own server"):
+        selection(["server-expired"], [], own=False)
+    with pytest.raises(NothingSelected, match="no scenario is left"):
+        selection([], [each.name for each in SCENARIOS], own=True)
+    with pytest.raises(UnknownScenario):
+        selection([], ["nonsense"], own=True)
+
+
+class Host:
+    """Stands in for a server: counts who is there at once, and refuses to be reached by some."""
+
+    def __init__(self) -> None:
+        self.there = 0
+        self.most = 0
+        self.order: list[str] = []
+
+    async def attempt(self, scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
+        assert not early
+        self.order.append(scenario.name)
+        self.there += 1
+        self.most = max(self.most, self.there)
+        await asyncio.sleep(0)
+        self.there -= 1
+        if scenario.name == "expired":
+            raise NoConnection("nobody there")
+        return trial(scenario.name, ACCEPTED)
+
+
+async def test_a_campaign_keeps_order_and_bounds() -> None:
+    host, done = Host(), list[str]()
+    scenarios = [find_scenario(name) for name in ("silence", "good", "expired", "wrong-ca")]
+    attempts = await run(
+        scenarios,
+        list(TlsVersion),
+        host.attempt,
+        repeat=2,
+        concurrency=3,
+        done=done.append,
+    )
+    assert [(each.scenario.name, each.version) for each in attempts] == [
+        (each.name, version) for each in scenarios for version in TlsVersion
+    ]
+    assert [len(each.trials) for each in attempts] == [2, 2, 2, 2, 0, 0, 2, 2]
+    assert {each.failure for each in attempts} == {"", "nobody there"}
+    assert host.most == 3
+    # Who says nothing holds up a server that serves one at a time.
+    assert set(host.order[-2:]) == {"silence"}
+    assert len(done) == len(attempts)
+
+
+async def test_a_certificate_that_cannot_be_loaded_stops_nobody_else() -> None:
+    async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
+        if scenario.name == "rsa-1024":
+            raise NotLoaded("too weak")
+        return trial(scenario.name, ACCEPTED)
+
+    attempts = await run(
+        [find_scenario("rsa-1024"), find_scenario("good")],
+        [TlsVersion.TLS13],
+        attempt,
+        repeat=1,
+        concurrency=1,
+        done=lambda name: None,
+    )
+    assert [each.failure for each in attempts] == ["too weak", ""]
+    found = finding(attempts[0], [])
+    assert (found.verdict, found.matters) == (Verdict.NOT_TRIED, True)
+
+
+async def test_a_defect_ends_a_campaign() -> None:
+    async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
+        raise RuntimeError("a defect of ours")
+
+    with pytest.raises(RuntimeError, match="a defect of ours"):
+        await run(
+            list(SCENARIOS),
+            list(TlsVersion),
+            attempt,
+            repeat=1,
+            concurrency=4,
+            done=lambda name: None,
+        )
+
+
+async def test_a_campaign_that_is_cancelled_begins_nothing_new() -> None:
+    begun, go_on = list[str](), asyncio.Event()
+
+    async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
+        begun.append(scenario.name)
+        await go_on.wait()
+        return trial(scenario.name, ACCEPTED)
+
+    done = list[str]()
+    running = asyncio.ensure_future(
+        run(
+            list(SCENARIOS),
+            list(TlsVersion),
+            attempt,
+            repeat=1,
+            concurrency=2,
+            done=done.append,
+        )
+    )
+    while len(begun) < 2:
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert len(begun) == len(done) == 2

@@ -1,0 +1,107 @@
+"""Hold that tests mirror ``lab``: the tests of lab/a/b.py are tests/a/test_b.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Modules that are tested together with others, and the file that tests them.
+ELSEWHERE = {
+    "__main__": "test_main",
+    "api/lab_errors": "api/test_calls",
+    "api/loop_thread": "api/test_calls",
+    "api/tls_versions": "api/test_calls",
+    "cli/server_options": "cli/test_command_line",
+    "diagnosis/causes/alerts_in_use": "diagnosis/causes/test_certificate",
+    "diagnosis/evidence": "tls/test_openssl",
+    "diagnosis/http_status": "diagnosis/test_outcome",
+    "diagnosis/results": "diagnosis/test_outcome",
+    "http/canned_refusals": "http/test_server_connection",
+    "http/connection_hooks": "serving/metrics/test_recorder",
+    "http/message": "http/test_server_connection",
+    "inspecting/certificate_under_check": "inspecting/test_certificate_problems",
+    "inspecting/results": "inspecting/test_inspect_files",
+    "pki/errors": "pki/files/test_file_contents",
+    "pki/files/pem": "pki/files/test_file_contents",
+    "pki/files/replace_files": "pki/files/test_set_writing",
+    "pki/identity": "pki/test_authority",
+    "pki/lab_ca": "pki/test_catalogue",
+    "pki/profiles": "pki/test_authority",
+    "pki/signing": "pki/test_catalogue",
+    "probing/scenarios/chain": "probing/scenarios/test_catalogue_order",
+    "probing/scenarios/leaf": "probing/scenarios/test_catalogue_order",
+    "probing/scenarios/policy": "probing/scenarios/test_catalogue_order",
+    "probing/scenarios/scenario": "probing/scenarios/test_catalogue_order",
+    "probing/scenarios/server_certificates": "probing/scenarios/test_catalogue_order",
+    "probing/scenarios/settings": "probing/scenarios/test_catalogue_order",
+    "serving/health": "serving/metrics/test_monitor_http",
+    "serving/lab_server": "serving/test_listener",
+    "serving/loop_errors": "serving/test_listener",
+    "serving/metrics/counts": "serving/metrics/test_recorder",
+    "serving/metrics/exposition": "serving/metrics/test_monitor_http",
+    "serving/metrics/monitor": "serving/metrics/test_monitor_http",
+    "serving/metrics/server_hooks": "serving/metrics/test_recorder",
+    "serving/process": "test_server",
+    "serving/signals": "serving/test_reload_of_server",
+    "serving/temporary_server": "serving/test_server_files",
+    "show/documents/junit": "show/text/test_probe_table",
+    "show/documents/probe_json": "show/text/test_probe_table",
+    "show/text/canvas": "show/text/test_sequence",
+    "show/text/client_text": "test_client",
+    "show/text/event_text": "show/text/test_details",
+    "show/text/explanation": "show/text/test_probe_table",
+    "show/text/outcome_text": "show/text/test_details",
+    "show/text/paper": "show/text/test_sequence",
+    "show/text/progress": "show/text/test_probe_table",
+    "stream/contexts": "stream/test_tls_stream",
+    "stream/key_log_source": "stream/test_observed_wire",
+    "stream/stream_errors": "stream/test_tls_stream",
+    "stream/waiting": "stream/test_tls_stream",
+    "stream/wire": "stream/test_tls_stream",
+    "tls/cipher_suites": "tls/test_code_points",
+    "tls/code_point": "tls/test_code_points",
+    "tls/decryption": "tls/test_observer",
+    "tls/direction": "tls/test_observer",
+    "tls/escape": "tls/test_observer",
+    "tls/events": "tls/test_observer",
+    "tls/extension_parsing": "tls/test_message_parsing",
+    "tls/extensions": "tls/test_message_parsing",
+    "tls/key_schedule": "tls/test_protection",
+    "tls/messages": "tls/test_message_parsing",
+    "tls/negotiated": "tls/test_observer",
+    "tls/sealed_guess": "tls/test_observer",
+    "todo/sqlite_connection": "todo/test_sqlite_store",
+    "tracing/connection": "tracing/test_raw_client",
+    "tracing/http_client": "tracing/test_negative_test",
+    "tracing/results": "tracing/test_trace_server",
+    "tracing/todo_client": "tracing/test_negative_test",
+    "x509/client_identity": "todo/test_access",
+}
+
+
+def modules() -> list[str]:
+    """Return the names of all modules of ``lab`` below it, with slashes."""
+    folder = ROOT / "lab"
+    paths = (path.relative_to(folder) for path in folder.rglob("*.py"))
+    return sorted(path.with_suffix("").as_posix() for path in paths if path.name != "__init__.py")
+
+
+def mirror_of(module: str) -> Path:
+    """Return where the tests of a module are to be looked for."""
+    path = ROOT / "tests" / module
+    return path.with_name(f"test_{path.name}.py")
+
+
+def test_each_module_has_its_test_file_or_is_known_to_be_tested_elsewhere() -> None:
+    missing = [name for name in modules() if not mirror_of(name).is_file()]
+    assert [name for name in missing if name not in ELSEWHERE] == []
+
+
+@pytest.mark.parametrize(("module", "tests"), ELSEWHERE.items(), ids=ELSEWHERE)
+def test_an_exception_is_needed_and_names_a_file_of_tests(module: str, tests: str) -> None:
+    assert module in modules(), "the module has gone: remove its line"
+    assert not mirror_of(module).is_file(), "the module has its own tests: remove its line"
+    assert (ROOT / "tests" / f"{tests}.py").is_file()
