@@ -15,5 +15,5 @@ def printable(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return ``text`` made printable, its backslashes doubled, so that an escape cannot be faked."""
+    """Return ``text`` made printable, its backslashes doubled: no escape can be faked."""
     return printable(text.replace("\\", "\\\\"))
