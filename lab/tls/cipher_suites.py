@@ -1,7 +1,7 @@
 """The cipher suites of the IANA registry "TLS Cipher Suites", without the Kerberos ones.
 
 Rules: a member's name is the registry's name, letter for letter. What a suite means for the key
-schedule is told in ``suites.py``.
+schedule is told in ``suite_parts.py``.
 """
 
 from __future__ import annotations

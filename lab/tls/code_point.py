@@ -42,7 +42,7 @@ class CodePoint(enum.IntEnum):
 
     @classmethod
     def digits(cls) -> int:
-        """How many hexadecimal digits a number of this registry has."""
+        """Return how many hexadecimal digits a number of this registry has."""
         return 2
 
     @classmethod
@@ -67,7 +67,7 @@ class CodePoint(enum.IntEnum):
 
     @classmethod
     def grease(cls) -> frozenset[int]:
-        """The numbers of this registry that RFC 8701 reserves to be ignored."""
+        """Return the numbers of this registry that RFC 8701 reserves to be ignored."""
         return frozenset()
 
 
@@ -76,12 +76,12 @@ class CodePoint16(CodePoint):
 
     @classmethod
     def digits(cls) -> int:
-        """How many hexadecimal digits a number of this registry has."""
+        """Return how many hexadecimal digits a number of this registry has."""
         return 4
 
     @classmethod
     def grease(cls) -> frozenset[int]:
-        """0x0a0a, 0x1a1a, ..., 0xfafa (RFC 8701 section 2)."""
+        """Return 0x0a0a, 0x1a1a, ..., 0xfafa (RFC 8701 section 2)."""
         return _GREASE
 
 
@@ -103,7 +103,7 @@ _tables: dict[type[CodePoint], Mapping[int, CodePoint]] = {}
 
 
 def code_table(kind: type[C]) -> Mapping[int, C]:
-    """The code point of each number, as ``kind(number)`` gives it but several times as fast."""
+    """Return a table that is several times as fast as ``kind(number)``."""
     table = _tables.get(kind)
     if table is None:
         table = _tables[kind] = _Table(kind)
@@ -169,7 +169,7 @@ class CodePoints(Sequence[C]):
 
 
 def sample(values: Iterable[object], most: int) -> tuple[list[object], int]:
-    """The first ``most`` of ``values``, and how many more there are; GREASE does not count.
+    """Return the first ``most`` of ``values``, and how many more there are; GREASE does not count.
 
     Of a list of code points, no more than these are made.
     """

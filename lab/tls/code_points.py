@@ -2,7 +2,7 @@
 
 Rules: a member's Python name is the registry's name in capitals, its text form (``str``) is the
 registry's name as written there. How a number without a name is treated is told in
-``registry.py``; the cipher suites have a module of their own, ``ciphersuites.py``.
+``code_point.py``; the cipher suites have a module of their own, ``cipher_suites.py``.
 
 This module must not know how the numbers lie on the wire.
 """

@@ -1,6 +1,6 @@
 """Which key opens the next record of one direction.
 
-Rules: one ``RecordDecryption`` for each sender. The observer tells it what changes keys; it finds
+Rules: one ``RecordDecryption`` for each sender. The observer reports what changes keys; it finds
 the secrets in the key ring when a record needs them, says "wait" while a secret may still come, and
 says what can be told from outside where none will.
 
@@ -44,7 +44,7 @@ class Stage(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A record that will not be opened; ``inference`` is what can be told all the same.
+    """A record that will not be opened; ``inference`` is what can be said of it even so.
 
     ``hides_handshake`` tells that a handshake message may be in it.
     """
@@ -100,7 +100,7 @@ class RecordDecryption:
     # What changes keys.
 
     def client_hello(self, *, early_data: bool | None) -> None:
-        """The client's hello was sent; early data may follow it (RFC 9846 section 4.3.10).
+        """Follow the client's hello; early data may follow it (RFC 9846 section 4.3.10).
 
         ``early_data`` is None where the hello was not decoded, and nobody knows.
         """
@@ -109,28 +109,28 @@ class RecordDecryption:
             self._enter(Stage.PLAIN if early_data is False else Stage.EARLY)
 
     def server_hello(self) -> None:
-        """The server chose TLS 1.3: handshake keys from here on, or after the early data."""
+        """Use handshake keys from here on, or after the early data: the server chose TLS 1.3."""
         if self.stage is Stage.PLAIN:
             self._enter(Stage.HANDSHAKE)
 
     def end_of_early_data(self) -> None:
-        """The sender's EndOfEarlyData (RFC 9846 section 4.6)."""
+        """Follow the sender's EndOfEarlyData (RFC 9846 section 4.6)."""
         if self.stage is Stage.EARLY:
             self._enter(Stage.HANDSHAKE)
 
     def finished(self) -> None:
-        """The sender's Finished; in TLS 1.3 application keys follow the handshake's."""
+        """Follow the sender's Finished; in TLS 1.3 application keys follow the handshake's."""
         if self.stage is Stage.HANDSHAKE:
             self._enter(Stage.APPLICATION)
 
     def key_update(self) -> None:
-        """The sender's KeyUpdate (RFC 9846 section 4.7.3)."""
+        """Follow the sender's KeyUpdate (RFC 9846 section 4.7.3)."""
         if self.stage is Stage.APPLICATION and isinstance(self._opener, TrafficOpener):
             self._opener = self._opener.updated()
             self.epoch += 1
 
     def change_cipher_spec(self) -> None:
-        """The sender's ChangeCipherSpec of TLS 1.2 or before (RFC 5246 section 7.1)."""
+        """Follow the sender's ChangeCipherSpec of TLS 1.2 or before (RFC 5246 section 7.1)."""
         self._enter(Stage.CONNECTION)
         self._skipped = 0
         random, server = self._connection.client_random, self._connection.server_hello
@@ -157,7 +157,7 @@ class RecordDecryption:
     # Opening.
 
     def open(self, record: Record) -> Opened | Sealed | None:
-        """Open ``record``: what is in it, or what can be told of it, or None for "wait".
+        """Open ``record``: return its content, or what can be said of it, or None for "wait".
 
         None means that a secret is missing which may still be learned. Raises ``WireError`` for
         application data where the version allows none.
@@ -171,7 +171,7 @@ class RecordDecryption:
             return Sealed(sealed_guess.BROKEN)
 
     def give_up(self, record: Record) -> Sealed:
-        """Let go of ``record``, which ``open`` would have wait: no secret will come in time."""
+        """Leave ``record`` sealed, which ``open`` would have wait: no secret will come in time."""
         if self.stage is Stage.EARLY:
             if self._connection.server_hello is None:
                 return self._unopened_early()
@@ -230,7 +230,7 @@ class RecordDecryption:
         return opener
 
     def _open_early_or_next(self, record: Record) -> Opened | Sealed | None:
-        """Early data, or what follows it: EndOfEarlyData is missing where it was refused.
+        """Open early data, or what follows it: without EndOfEarlyData where it was refused.
 
         RFC 9846 section 4.3.10: a client whose early data was refused goes on under handshake
         keys, or with a second ClientHello, at once.
@@ -280,13 +280,13 @@ class RecordDecryption:
         return None
 
     def _unopened_early(self) -> Sealed:
-        """What can be told of a record before the server's answer counts."""
+        """Return what can be said of a record before the server's answer counts."""
         if self._early_data is None:
             return Sealed("")
         return Sealed(sealed_guess.EARLY_DATA, hides_handshake=False)
 
     def _secret(self, stage: Stage | None = None) -> bytes | None:
-        """The secret of ``stage``, or of the stage that this direction is in."""
+        """Return the secret of ``stage``, or of the stage that this direction is in."""
         if self._state is not None:
             return self._ring.get(SecretLabel.CLIENT_RANDOM, self._state.client_random)
         random = self._connection.client_random

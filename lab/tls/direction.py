@@ -72,7 +72,7 @@ class Direction:
             raise BeyondLimit("Handshake", f"more than {budget.items} items in lists")
 
     def malformed(self, time: float, offset: int, error: WireError) -> Malformed:
-        """What breaks the syntax at ``offset`` of the stream."""
+        """Return the event for what breaks the syntax at ``offset`` of the stream."""
         return Malformed(
             time=time,
             endpoint=self.sender,
@@ -88,7 +88,7 @@ class Direction:
         error: BeyondLimit,
         message: HandshakeType | None = None,
     ) -> Undecoded:
-        """What passes a limit of ours: one ``message``, or all from here on."""
+        """Return the event for what is beyond a limit: one ``message``, or all from here on."""
         return Undecoded(
             time=time,
             endpoint=self.sender,
@@ -99,7 +99,7 @@ class Direction:
         )
 
     def sealed(self, time: float, record: Record, sealed: Sealed) -> SealedSeen:
-        """A record that is not opened."""
+        """Return the event for a record that is not opened."""
         return SealedSeen(
             time=time,
             endpoint=self.sender,
@@ -111,19 +111,19 @@ class Direction:
         )
 
     def not_tls(self, time: float, first: bytes) -> NotTls:
-        """The sender's ``first`` bytes, which are no TLS."""
+        """Return the event for the sender's ``first`` bytes, which are no TLS."""
         protocol = sniff.sniff(first)
         return NotTls(time=time, endpoint=self.sender, protocol=protocol, sample=first[:SAMPLE])
 
     def stream_ended(self, time: float, end: StreamEnd) -> StreamEnded:
-        """TCP has ended, perhaps inside of something."""
+        """Return the event for the end of TCP, perhaps inside of a record or a message."""
         inside = bool(self.reader.pending) or self.assembler.unfinished
         return StreamEnded(
             time=time, endpoint=self.sender, end=end, truncated=inside and not self.stopped
         )
 
     def unfinished(self, time: float) -> Unfinished | None:
-        """What has begun and can still come to its end; None if nothing has."""
+        """Return the event for what has begun and could still be completed; None if nothing has."""
         if self.cut or self.stopped or self.ended:
             return None
         part, (came, expected) = Part.RECORD, self.reader.unfinished

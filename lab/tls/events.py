@@ -1,4 +1,4 @@
-"""The events: the only words in which the core tells what it saw.
+"""The events: the only form in which the core reports what it saw.
 
 Rules: an event is frozen and complete when it is made; nothing is filled in later. Times are
 seconds on whatever clock the caller feeds; the core has none of its own. Text that a peer chose
@@ -61,7 +61,7 @@ class WireEvent(Event):
     """Something that travelled in records.
 
     ``records`` are the records that carried it, in order; two messages may share one.
-    ``encrypted`` tells whether those records were protected on the wire.
+    ``encrypted`` says whether those records were protected on the wire.
     """
 
     records: tuple[RecordSpan, ...]
@@ -72,7 +72,7 @@ class WireEvent(Event):
 class MessageSeen(WireEvent):
     """A whole handshake message.
 
-    ``raw`` is the message with its four-byte header. ``out_of_order`` tells that neither RFC 9846
+    ``raw`` is the message with its four-byte header. ``out_of_order`` says that neither RFC 9846
     section 2 nor RFC 5246 section 7.3 allows this message at this point.
     """
 
@@ -93,7 +93,7 @@ class AlertSeen(WireEvent):
 class ChangeCipherSpecSeen(WireEvent):
     """A ChangeCipherSpec record: RFC 5246 section 7.1, or RFC 9846 appendix E.4's dummy record.
 
-    ``out_of_order`` tells that neither RFC allows it at this point.
+    ``out_of_order`` says that neither RFC allows it at this point.
     """
 
     out_of_order: bool = False
@@ -137,7 +137,7 @@ class Undecoded(Event):
     """What is more than is decoded here: it passes a limit of ours, and may be quite in order.
 
     ``where`` names the structure, ``limit`` says in words which limit. ``message`` is the type of
-    the handshake message that was passed over, and ``records`` are what carried it; None tells that
+    the handshake message that was passed over, and ``records`` are what carried it; None says that
     nothing that ``endpoint`` sends is decoded from here on.
     """
 
@@ -215,7 +215,7 @@ class StreamEnd(enum.Enum):
 class StreamEnded(Event):
     """TCP ended for the bytes that ``endpoint`` sends.
 
-    ``truncated`` tells that it ended inside a record or a handshake message.
+    ``truncated`` says that it ended inside a record or a handshake message.
     """
 
     end: StreamEnd

@@ -33,7 +33,7 @@ _VERSIONS = code_table(ProtocolVersion)
 _GROUPS = code_table(NamedGroup)
 _MOST = bounds.MAX_EXTENSIONS
 
-# Most clients of a server send the same lists to the letter. What was made of them is frozen, so
+# Most clients of a server send the same lists to the letter. What was parsed is frozen, so
 # it can serve again; how many are kept, and how long they may be, is bounded.
 _REMEMBERED = 256
 _REMEMBERED_BYTES = 256
@@ -97,7 +97,7 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
 
 
 def _read(parser: Parser, body: bytes, number: int) -> tuple[ext.Extension, int]:
-    """The extension, and how many items its lists have. Errors say where from its body on."""
+    """Parse one extension, and count the items of its lists. Errors say where from its body on."""
     reader = Reader(body, "")
     extension = parser(reader, _TYPES[number])
     reader.finish()

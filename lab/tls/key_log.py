@@ -19,7 +19,7 @@ from lab.tls.suite_parts import Suite
 
 MAX_LINE = 512
 """The longest line in characters that can hold a secret: 31 + 64 + 2 * 64 and spaces."""
-MAX_STRANGERS = 1024
+MAX_UNCLAIMED = 1024
 """How many connections have their secrets kept before their ClientHello is seen."""
 MAX_HANDSHAKES = 4
 """How many handshakes of one connection have their secrets kept: TLS 1.2 may renegotiate."""
@@ -52,7 +52,7 @@ _LABELS = {label.value: label for label in SecretLabel}
 
 
 def parse_key_log(text: str) -> Iterator[Secret]:
-    """The secrets in ``text``, in its order; lines of other labels and other text are skipped."""
+    """Yield the secrets in ``text``, in its order; other lines are skipped."""
     for line in text.splitlines():
         parts = line.split()
         label = _LABELS.get(parts[0]) if len(parts) == 3 and len(line) <= MAX_LINE else None
@@ -68,40 +68,40 @@ def parse_key_log(text: str) -> Iterator[Secret]:
 
 
 class KeyRing:
-    """The secrets of one connection, and for a while those of connections not yet known."""
+    """The secrets of one connection, and for a while those that may be of it."""
 
     def __init__(self) -> None:
         self._own: dict[bytes, dict[SecretLabel, bytes]] = {}
-        self._strangers: dict[bytes, dict[SecretLabel, bytes]] = {}
+        self._unclaimed: dict[bytes, dict[SecretLabel, bytes]] = {}
         self._derived: dict[tuple[bytes, bytes, Suite], tuple[DirectionKeys, DirectionKeys]] = {}
 
-    def adopt(self, client_random: bytes) -> None:
-        """Make the secrets of ``client_random`` this connection's own.
+    def claim(self, client_random: bytes) -> None:
+        """Take the secrets of ``client_random`` as this connection's.
 
         A connection has one, and TLS 1.2 a new one with each renegotiation: the newest stay.
         """
         if client_random in self._own:
             return
-        self._own[client_random] = self._strangers.pop(client_random, {})
+        self._own[client_random] = self._unclaimed.pop(client_random, {})
         if len(self._own) > MAX_HANDSHAKES:
             del self._own[next(iter(self._own))]
 
     def learn(self, key_log: str) -> bool:
-        """Keep the secrets in ``key_log``; tell whether one of them is this connection's own."""
+        """Keep the secrets in ``key_log``; return whether one of them is this connection's."""
         found = False
         for line in parse_key_log(key_log):
             secrets = self._own.get(line.client_random)
             if secrets is not None:
                 found = True
             else:
-                secrets = self._strangers.setdefault(line.client_random, {})
-                if len(self._strangers) > MAX_STRANGERS:
-                    del self._strangers[next(iter(self._strangers))]
+                secrets = self._unclaimed.setdefault(line.client_random, {})
+                if len(self._unclaimed) > MAX_UNCLAIMED:
+                    del self._unclaimed[next(iter(self._unclaimed))]
             secrets[line.label] = line.secret
         return found
 
     def get(self, label: SecretLabel, client_random: bytes) -> bytes | None:
-        """The secret of this connection with ``label``, or None while it is not known."""
+        """Return the secret of this connection with ``label``, or None while it is not known."""
         return self._own.get(client_random, {}).get(label)
 
     def connection_keys(

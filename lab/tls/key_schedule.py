@@ -31,7 +31,7 @@ _direction_keys = constructor(DirectionKeys)
 
 
 def expand_label(secret: bytes, label: str, length: int, hash_name: str) -> bytes:
-    """HKDF-Expand-Label with an empty context, for at most one block (RFC 9846 section 7.1).
+    """Compute HKDF-Expand-Label, the context empty, for at most one block (RFC 9846 section 7.1).
 
     Every length that TLS 1.3 derives fits into the first block of HKDF-Expand (RFC 5869 section
     2.3), which is a single HMAC: several times quicker than the library's general form, and eight
@@ -42,13 +42,13 @@ def expand_label(secret: bytes, label: str, length: int, hash_name: str) -> byte
 
 @functools.cache
 def _expansion_input(label: str, length: int) -> bytes:
-    """HkdfLabel, and the number of the first block."""
+    """Return HkdfLabel, and the number of the first block."""
     name = b"tls13 " + label.encode("ascii")
     return length.to_bytes(2, "big") + bytes([len(name)]) + name + b"\0\1"
 
 
 def traffic_keys(secret: bytes, suite: Suite) -> DirectionKeys:
-    """The keys of a TLS 1.3 traffic secret (RFC 9846 section 7.3)."""
+    """Derive the keys of a TLS 1.3 traffic secret (RFC 9846 section 7.3)."""
     return _direction_keys(
         mac_key=b"",
         key=expand_label(secret, "key", suite.key_length, suite.hash_name),
@@ -57,14 +57,14 @@ def traffic_keys(secret: bytes, suite: Suite) -> DirectionKeys:
 
 
 def next_traffic_secret(secret: bytes, suite: Suite) -> bytes:
-    """The traffic secret after a KeyUpdate (RFC 9846 section 7.2)."""
+    """Derive the traffic secret after a KeyUpdate (RFC 9846 section 7.2)."""
     return expand_label(secret, "traffic upd", len(secret), suite.hash_name)
 
 
 def connection_keys(
     master_secret: bytes, client_random: bytes, server_random: bytes, suite: Suite
 ) -> tuple[DirectionKeys, DirectionKeys]:
-    """The keys of the client's and of the server's direction in TLS 1.2 (RFC 5246 section 6.3)."""
+    """Derive the client's and the server's keys in TLS 1.2 (RFC 5246 section 6.3)."""
     mac_length = _MAC_LENGTHS[suite.mac_name]
     iv_length = _fixed_iv_length(suite.cipher)
     lengths = [mac_length, mac_length, suite.key_length, suite.key_length, iv_length, iv_length]
@@ -89,7 +89,7 @@ def _fixed_iv_length(cipher: Cipher | None) -> int:
 
 
 def _p_hash(secret: bytes, seed: bytes, length: int, hash_name: str) -> bytes:
-    """P_hash (RFC 5246 section 5)."""
+    """Compute P_hash (RFC 5246 section 5)."""
     a = seed
     output = b""
     while len(output) < length:

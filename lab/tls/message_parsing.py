@@ -76,8 +76,8 @@ _new_certificate_verify = constructor(msg.CertificateVerify)
 _new_finished = constructor(msg.Finished)
 _new_ticket = constructor(msg.NewSessionTicket)
 
-# Messages that one end sends again and again to the letter, and that are long. What was made of
-# them is frozen, so it can serve again; how many are kept, how long they may be, and of how many
+# Messages that one end sends again and again to the letter, and that are long. What was parsed
+# is frozen, so it can serve again; how many are kept, how long they may be, and of how many
 # items, is bounded.
 _REPEATED = frozenset(
     {
@@ -95,7 +95,7 @@ Parsed = tuple[msg.HandshakeMessage, int]
 
 
 def parse_message(msg_type: HandshakeType, body: bytes, context: ParsingContext) -> Parsed:
-    """The message of type ``msg_type`` with ``body``, the bytes after its four-byte header.
+    """Parse the message of type ``msg_type`` with ``body``, the bytes after its four-byte header.
 
     Raises ``WireError`` where the body breaks the syntax of its RFC, ``BeyondLimit`` where it may
     be in order and passes a limit of ours.

@@ -49,7 +49,7 @@ class Negotiated:
         return hello is not None and hello.has(ExtensionType.ENCRYPT_THEN_MAC)
 
     def take(self, sender: Endpoint, message: msg.HandshakeMessage) -> None:
-        """Follow ``message``, which ``sender`` sent; hellos of the wrong side settle nothing."""
+        """Follow ``message``, which ``sender`` sent; a hello of the wrong side settles nothing."""
         if isinstance(message, msg.ServerHello):
             if sender is Endpoint.SERVER:
                 self._server_hello(message)

@@ -50,7 +50,7 @@ MAX_WAITING_RECORDS = 1024
 
 
 class Observer:
-    """Watches one connection.
+    """Decodes one connection.
 
     Events come out in the order in which the bytes arrived that completed them: a protected
     record that waits for its secret holds back all that came after it, in both directions. So
@@ -74,7 +74,7 @@ class Observer:
         self._events: list[Event] = []
 
     def feed(self, sender: Endpoint, data: bytes, time: float) -> list[Event]:
-        """Take ``data``, the next bytes that ``sender`` sent, seen at ``time``."""
+        """Decode ``data``, the next bytes that ``sender`` sent, seen at ``time``."""
         direction = self._directions[sender]
         if not direction.cut:
             direction.reader.feed(data)
@@ -90,17 +90,17 @@ class Observer:
         return self._drain() if self._ring.learn(key_log) else []
 
     def end(self, sender: Endpoint, end: StreamEnd, time: float) -> list[Event]:
-        """TCP has ended for what ``sender`` sends."""
+        """Record that TCP has ended for what ``sender`` sends."""
         direction = self._directions[sender]
-        self._take_for_what_it_is(direction, time)
+        self._judge_first_bytes(direction, time)
         direction.ended = True
         self._waiting.append((time, direction, end))
         return self._drain()
 
     def unfinished(self, time: float) -> list[Event]:
-        """Nobody waits any longer for the end of what either side has begun: tell of that."""
+        """Report what either side has begun and not ended: nobody waits for the rest."""
         for direction in self._directions.values():
-            self._take_for_what_it_is(direction, time)
+            self._judge_first_bytes(direction, time)
         events = self.finish()
         return events + [
             event
@@ -109,7 +109,7 @@ class Observer:
         ]
 
     def finish(self) -> list[Event]:
-        """No more secrets will come: what waits comes out, sealed where it must."""
+        """Stop waiting for secrets: records that wait come out, sealed where none fits."""
         self._no_more_secrets = True
         return self._drain()
 
@@ -139,8 +139,8 @@ class Observer:
             direction.cut = True
             self._waiting.append((time, direction, direction.undecoded(time, (), error)))
 
-    def _take_for_what_it_is(self, direction: Direction, time: float) -> None:
-        """No more may come: first bytes that are no TLS, however few, tell what they are."""
+    def _judge_first_bytes(self, direction: Direction, time: float) -> None:
+        """Report first bytes that are no TLS, however few: no more may come."""
         first = direction.reader.pending
         unrecognised = not direction.recognised and not direction.cut
         if first and unrecognised and not sniff.looks_like_tls(first):
@@ -180,7 +180,7 @@ class Observer:
             if encrypted:
                 opened = decryption.open(record)
                 if opened is None:
-                    if self._patient():
+                    if self._may_wait():
                         return False
                     opened = decryption.give_up(record)
                 if isinstance(opened, Sealed):
@@ -201,12 +201,12 @@ class Observer:
         return True
 
     def _stop(self, direction: Direction, event: Event) -> None:
-        """Read no more of a direction; ``event`` says why. What comes in answer is not judged."""
+        """Read no more of a direction; ``event`` says why. Order is not judged from here on."""
         direction.stopped = direction.cut = True
         self._order.suspend()
         self._events.append(event)
 
-    def _patient(self) -> bool:
+    def _may_wait(self) -> bool:
         return not (
             self._no_more_secrets
             or self._waiting_bytes > MAX_WAITING_BYTES
@@ -232,7 +232,7 @@ class Observer:
             self._alert(direction, span, data, time, encrypted)
         elif direction.assembler.unfinished:
             # RFC 9846 section 5.1: no other records between those of one message. An alert is
-            # let through above: why a sender gave up is worth more than its manners.
+            # let through above: it tells why the sender gave up.
             raise WireError("Handshake", f"a message is interrupted by {kind}")
         elif kind is ContentType.APPLICATION_DATA:
             self._events.append(
@@ -277,7 +277,7 @@ class Observer:
         if not tls13 and self._connection.version is not None:
             direction.decryption.change_cipher_spec()
         self._events.append(
-            ChangeCipherSpecSeen(
+            _change_cipher_spec_seen(
                 time=time,
                 endpoint=direction.sender,
                 records=(span,),
@@ -347,12 +347,12 @@ class Observer:
     def _pass_over(
         self, direction: Direction, msg_type: HandshakeType, raw: bytes, time: float
     ) -> None:
-        """Go on behind a message that is not decoded, with what is known of it all the same."""
+        """Continue after a message that is not decoded, using what is known of it."""
         direction.items += MAX_ITEMS
         self._order.suspend()
         if direction.sender is Endpoint.CLIENT and msg_type is HandshakeType.CLIENT_HELLO:
             random = raw[_RANDOM]
-            self._ring.adopt(random)
+            self._ring.claim(random)
             self._connection.client_hello(random, None)
             direction.decryption.client_hello(early_data=None)
         elif direction.sender is Endpoint.SERVER and msg_type is HandshakeType.SERVER_HELLO:
@@ -364,13 +364,13 @@ class Observer:
             raise error
 
     def _change_keys(self, direction: Direction, message: msg.HandshakeMessage) -> None:
-        """Let a message have its effect on the keys of what follows it."""
+        """Change the keys of what follows ``message``."""
         decryption = direction.decryption
         if isinstance(message, msg.Finished):
             decryption.finished()
         elif isinstance(message, msg.ClientHello):
             if direction.sender is Endpoint.CLIENT:
-                self._ring.adopt(message.random)
+                self._ring.claim(message.random)
                 decryption.client_hello(early_data=message.has(ExtensionType.EARLY_DATA))
         elif type(message) is msg.ServerHello:
             if direction.sender is Endpoint.SERVER and self._connection.is_tls13:
@@ -385,6 +385,7 @@ class Observer:
 _TYPES = code_table(HandshakeType)
 _RANDOM = slice(6, 38)  # of a hello, behind its header and its version
 _message_seen = constructor(MessageSeen)
+_change_cipher_spec_seen = constructor(ChangeCipherSpecSeen)
 _KEY_CHANGES = {
     msg.ClientHello,
     msg.ServerHello,

@@ -1,8 +1,8 @@
 """The legal order of messages, as tables.
 
 Rules: each endpoint has a table for each family of versions; it names what the endpoint may send
-in a state, and what it may hear that changes what it may send. What it sends and the table does
-not name is out of order; what it hears and the table does not name changes nothing. The messages
+in a state, and what it may receive that changes what it may send. What it sends and the table does
+not name is out of order; what it receives and the table does not name changes nothing. The messages
 of both ends come here in the order in which they arrived.
 
 This module must not know records, keys or fields; see RFC 9846 section 2 and appendix A, and
@@ -84,14 +84,14 @@ class State(enum.Enum):
 
 
 class Move(enum.Enum):
-    """Whether an endpoint sends a message or hears one."""
+    """Whether an endpoint sends a message or receives one."""
 
     SENDS = "sends"
-    HEARS = "hears"
+    RECEIVES = "receives"
 
 
 class Transition(NamedTuple):
-    """In ``state``, the endpoint may send ``step``, or may hear it, and is ``following`` then."""
+    """In ``state``, an endpoint may send or receive ``step``, and is ``following`` then."""
 
     state: State
     move: Move
@@ -100,19 +100,19 @@ class Transition(NamedTuple):
 
 
 Table = tuple[Transition, ...]
-SENDS, HEARS = Move.SENDS, Move.HEARS
+SENDS, RECEIVES = Move.SENDS, Move.RECEIVES
 
 TLS13_CLIENT: Table = (
     Transition(State.START, SENDS, Step.CLIENT_HELLO, State.HELLO),
-    Transition(State.HELLO, HEARS, Step.HELLO_RETRY_REQUEST, State.RETRY),
-    Transition(State.HELLO, HEARS, Step.SERVER_HELLO, State.NEGOTIATED),
-    Transition(State.HELLO, HEARS, Step.SERVER_HELLO_WITH_PSK, State.NEGOTIATED),
+    Transition(State.HELLO, RECEIVES, Step.HELLO_RETRY_REQUEST, State.RETRY),
+    Transition(State.HELLO, RECEIVES, Step.SERVER_HELLO, State.NEGOTIATED),
+    Transition(State.HELLO, RECEIVES, Step.SERVER_HELLO_WITH_PSK, State.NEGOTIATED),
     Transition(State.RETRY, SENDS, Step.CLIENT_HELLO, State.HELLO_AGAIN),
-    Transition(State.HELLO_AGAIN, HEARS, Step.SERVER_HELLO, State.NEGOTIATED),
-    Transition(State.HELLO_AGAIN, HEARS, Step.SERVER_HELLO_WITH_PSK, State.NEGOTIATED),
-    Transition(State.NEGOTIATED, HEARS, Step.CERTIFICATE_REQUEST, State.ASKED),
-    Transition(State.NEGOTIATED, HEARS, Step.FINISHED, State.MAY_FINISH),
-    Transition(State.ASKED, HEARS, Step.FINISHED, State.MUST_CERTIFY),
+    Transition(State.HELLO_AGAIN, RECEIVES, Step.SERVER_HELLO, State.NEGOTIATED),
+    Transition(State.HELLO_AGAIN, RECEIVES, Step.SERVER_HELLO_WITH_PSK, State.NEGOTIATED),
+    Transition(State.NEGOTIATED, RECEIVES, Step.CERTIFICATE_REQUEST, State.ASKED),
+    Transition(State.NEGOTIATED, RECEIVES, Step.FINISHED, State.MAY_FINISH),
+    Transition(State.ASKED, RECEIVES, Step.FINISHED, State.MUST_CERTIFY),
     Transition(State.MAY_FINISH, SENDS, Step.END_OF_EARLY_DATA, State.EARLY_DATA_ENDED),
     Transition(State.MAY_FINISH, SENDS, Step.FINISHED, State.CONNECTED),
     Transition(State.EARLY_DATA_ENDED, SENDS, Step.FINISHED, State.CONNECTED),
@@ -122,7 +122,7 @@ TLS13_CLIENT: Table = (
     Transition(State.CERTIFIED_EMPTY, SENDS, Step.FINISHED, State.CONNECTED),
     Transition(State.VERIFIED, SENDS, Step.FINISHED, State.CONNECTED),
     Transition(State.CONNECTED, SENDS, Step.KEY_UPDATE, State.CONNECTED),
-    Transition(State.CONNECTED, HEARS, Step.CERTIFICATE_REQUEST, State.ASKED_AGAIN),
+    Transition(State.CONNECTED, RECEIVES, Step.CERTIFICATE_REQUEST, State.ASKED_AGAIN),
     Transition(State.ASKED_AGAIN, SENDS, Step.KEY_UPDATE, State.ASKED_AGAIN),
     Transition(State.ASKED_AGAIN, SENDS, Step.CERTIFICATE, State.CERTIFIED_AGAIN),
     Transition(State.ASKED_AGAIN, SENDS, Step.EMPTY_CERTIFICATE, State.CERTIFIED_EMPTY_AGAIN),
@@ -132,11 +132,11 @@ TLS13_CLIENT: Table = (
 )
 
 TLS13_SERVER: Table = (
-    Transition(State.START, HEARS, Step.CLIENT_HELLO, State.HELLO),
+    Transition(State.START, RECEIVES, Step.CLIENT_HELLO, State.HELLO),
     Transition(State.HELLO, SENDS, Step.HELLO_RETRY_REQUEST, State.RETRY),
     Transition(State.HELLO, SENDS, Step.SERVER_HELLO, State.NEGOTIATED),
     Transition(State.HELLO, SENDS, Step.SERVER_HELLO_WITH_PSK, State.RESUMED),
-    Transition(State.RETRY, HEARS, Step.CLIENT_HELLO, State.HELLO_AGAIN),
+    Transition(State.RETRY, RECEIVES, Step.CLIENT_HELLO, State.HELLO_AGAIN),
     Transition(State.HELLO_AGAIN, SENDS, Step.SERVER_HELLO, State.NEGOTIATED),
     Transition(State.HELLO_AGAIN, SENDS, Step.SERVER_HELLO_WITH_PSK, State.RESUMED),
     Transition(State.NEGOTIATED, SENDS, Step.ENCRYPTED_EXTENSIONS, State.EXTENSIONS),
@@ -151,7 +151,7 @@ TLS13_SERVER: Table = (
     # RFC 9846 section 4.7.1 lets a server send tickets before the client has finished.
     Transition(State.FINISHED, SENDS, Step.NEW_SESSION_TICKET, State.FINISHED),
     Transition(State.FINISHED, SENDS, Step.KEY_UPDATE, State.FINISHED),
-    Transition(State.FINISHED, HEARS, Step.FINISHED, State.CONNECTED),
+    Transition(State.FINISHED, RECEIVES, Step.FINISHED, State.CONNECTED),
     Transition(State.CONNECTED, SENDS, Step.NEW_SESSION_TICKET, State.CONNECTED),
     Transition(State.CONNECTED, SENDS, Step.KEY_UPDATE, State.CONNECTED),
     Transition(State.CONNECTED, SENDS, Step.CERTIFICATE_REQUEST, State.CONNECTED),
@@ -193,12 +193,12 @@ TLS13_SERVER += tuple(
 
 TLS12_CLIENT: Table = (
     Transition(State.START, SENDS, Step.CLIENT_HELLO, State.HELLO),
-    Transition(State.HELLO, HEARS, Step.SERVER_HELLO, State.NEGOTIATED),
-    Transition(State.NEGOTIATED, HEARS, Step.CERTIFICATE_REQUEST, State.ASKED),
-    Transition(State.NEGOTIATED, HEARS, Step.SERVER_HELLO_DONE, State.DONE),
+    Transition(State.HELLO, RECEIVES, Step.SERVER_HELLO, State.NEGOTIATED),
+    Transition(State.NEGOTIATED, RECEIVES, Step.CERTIFICATE_REQUEST, State.ASKED),
+    Transition(State.NEGOTIATED, RECEIVES, Step.SERVER_HELLO_DONE, State.DONE),
     # RFC 5246 section 7.3: a resumed session exchanges no keys.
-    Transition(State.NEGOTIATED, HEARS, Step.FINISHED, State.EXCHANGED),
-    Transition(State.ASKED, HEARS, Step.SERVER_HELLO_DONE, State.DONE_AFTER_REQUEST),
+    Transition(State.NEGOTIATED, RECEIVES, Step.FINISHED, State.EXCHANGED),
+    Transition(State.ASKED, RECEIVES, Step.SERVER_HELLO_DONE, State.DONE_AFTER_REQUEST),
     Transition(State.DONE, SENDS, Step.CLIENT_KEY_EXCHANGE, State.EXCHANGED),
     Transition(State.DONE_AFTER_REQUEST, SENDS, Step.CERTIFICATE, State.CERTIFIED),
     Transition(State.DONE_AFTER_REQUEST, SENDS, Step.EMPTY_CERTIFICATE, State.CERTIFIED_EMPTY),
@@ -215,7 +215,7 @@ TLS12_CLIENT: Table = (
 
 TLS12_SERVER: Table = (
     Transition(State.START, SENDS, Step.HELLO_REQUEST, State.START),
-    Transition(State.START, HEARS, Step.CLIENT_HELLO, State.HELLO),
+    Transition(State.START, RECEIVES, Step.CLIENT_HELLO, State.HELLO),
     Transition(State.HELLO, SENDS, Step.HELLO_REQUEST, State.HELLO),
     Transition(State.HELLO, SENDS, Step.SERVER_HELLO, State.NEGOTIATED),
     Transition(State.NEGOTIATED, SENDS, Step.CERTIFICATE, State.CERTIFIED),
@@ -233,13 +233,13 @@ TLS12_SERVER: Table = (
     Transition(State.KEY_EXCHANGE, SENDS, Step.CERTIFICATE_REQUEST, State.ASKED),
     Transition(State.KEY_EXCHANGE, SENDS, Step.SERVER_HELLO_DONE, State.DONE),
     Transition(State.ASKED, SENDS, Step.SERVER_HELLO_DONE, State.DONE),
-    Transition(State.DONE, HEARS, Step.FINISHED, State.ANSWERED),
+    Transition(State.DONE, RECEIVES, Step.FINISHED, State.ANSWERED),
     Transition(State.ANSWERED, SENDS, Step.NEW_SESSION_TICKET, State.TICKET),
     Transition(State.ANSWERED, SENDS, Step.CHANGE_CIPHER_SPEC, State.CIPHER),
     Transition(State.TICKET, SENDS, Step.CHANGE_CIPHER_SPEC, State.CIPHER),
     Transition(State.CIPHER, SENDS, Step.FINISHED, State.CONNECTED),
     Transition(State.CONNECTED, SENDS, Step.HELLO_REQUEST, State.CONNECTED),
-    Transition(State.CONNECTED, HEARS, Step.CLIENT_HELLO, State.HELLO),
+    Transition(State.CONNECTED, RECEIVES, Step.CLIENT_HELLO, State.HELLO),
 )
 
 _STEPS: dict[type[msg.HandshakeMessage], Step] = {
@@ -261,7 +261,7 @@ _STEPS: dict[type[msg.HandshakeMessage], Step] = {
 
 
 def step_of(message: msg.HandshakeMessage) -> Step:
-    """The step that ``message`` is."""
+    """Return the step that ``message`` is."""
     step = _STEPS.get(type(message))
     if step is not None:
         return step
@@ -279,19 +279,19 @@ def step_of(message: msg.HandshakeMessage) -> Step:
 
 
 class _Rules:
-    """A table, made ready for looking up: by state and step, the state that follows."""
+    """A table to look up by state and step the state that follows."""
 
     def __init__(self, table: Table) -> None:
         self.sends: dict[State, dict[Step, State]] = {state: {} for state in State}
-        self.hears: dict[State, dict[Step, State]] = {state: {} for state in State}
+        self.receives: dict[State, dict[Step, State]] = {state: {} for state in State}
         self._targets: dict[Step, set[State]] = {step: set() for step in Step}
         for state, move, step, following in table:
-            (self.sends if move is SENDS else self.hears)[state][step] = following
+            (self.sends if move is SENDS else self.receives)[state][step] = following
             if move is SENDS:
                 self._targets[step].add(following)
 
-    def after_fault(self, state: State, step: Step) -> State:
-        """The state after ``step`` was sent in ``state``, which does not allow it."""
+    def after_disorder(self, state: State, step: Step) -> State:
+        """Return the state after ``step`` was sent in ``state``, which does not allow it."""
         targets = self._targets[step]
         return next(iter(targets)) if len(targets) == 1 else state
 
@@ -305,7 +305,7 @@ class Order:
         self._suspended = False
 
     def choose(self, *, tls13: bool) -> None:
-        """Take the tables of the version that the server has chosen; until then, TLS 1.3's."""
+        """Use the tables of the version that the server has chosen; until then, TLS 1.3's."""
         self._rules = _TLS13 if tls13 else _TLS12
 
     def suspend(self) -> None:
@@ -313,24 +313,24 @@ class Order:
         self._suspended = True
 
     def take(self, sender: Endpoint, step: Step) -> bool:
-        """Whether ``sender`` may send ``step`` now; both endpoints' states follow it.
+        """Return whether ``sender`` may send ``step`` now; both endpoints' states follow it.
 
         After a step out of order the sender goes to where that step leads from anywhere else,
-        so that one fault is told once.
+        so that each message out of order is reported once.
         """
         if self._suspended:
             return True
         client, server = self._rules
         if sender is Endpoint.CLIENT:
             following = client.sends[self._client].get(step)
-            if heard := server.hears[self._server].get(step):
-                self._server = heard
-            self._client = following or client.after_fault(self._client, step)
+            if received := server.receives[self._server].get(step):
+                self._server = received
+            self._client = following or client.after_disorder(self._client, step)
         else:
             following = server.sends[self._server].get(step)
-            if heard := client.hears[self._client].get(step):
-                self._client = heard
-            self._server = following or server.after_fault(self._server, step)
+            if received := client.receives[self._client].get(step):
+                self._client = received
+            self._server = following or server.after_disorder(self._server, step)
         return following is not None
 
 

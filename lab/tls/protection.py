@@ -38,7 +38,7 @@ class Opener(abc.ABC):
 
     @abc.abstractmethod
     def open(self, record: Record) -> tuple[ContentType, bytes]:
-        """The true content type and the plaintext, padding removed, of the next record.
+        """Return the true content type and the plaintext, padding removed, of the next record.
 
         Raises ``SealBroken``.
         """
@@ -64,7 +64,7 @@ class TrafficOpener(Opener):
         self._iv = int.from_bytes(keys.iv, "big")
 
     def updated(self) -> TrafficOpener:
-        """The opener for what follows a KeyUpdate (RFC 9846 section 4.7.3)."""
+        """Return the opener for what follows a KeyUpdate (RFC 9846 section 4.7.3)."""
         return TrafficOpener(self._suite, next_traffic_secret(self._secret, self._suite))
 
     def open(self, record: Record) -> tuple[ContentType, bytes]:
@@ -157,7 +157,7 @@ class CbcOpener(Opener):
 
 
 def traffic_opener(suite: Suite, secret: bytes) -> TrafficOpener | None:
-    """An opener for a TLS 1.3 traffic secret, or None where the cipher is not to be had."""
+    """Return an opener for a TLS 1.3 traffic secret, or None where OpenSSL lacks the cipher."""
     if suite.cipher is None or suite.cipher is Cipher.AES_CBC:
         return None
     try:
@@ -169,7 +169,7 @@ def traffic_opener(suite: Suite, secret: bytes) -> TrafficOpener | None:
 def connection_opener(
     suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool
 ) -> Opener | None:
-    """An opener for one direction of TLS 1.2, or None where the cipher is not to be had."""
+    """Return an opener for one direction of TLS 1.2, or None where OpenSSL lacks the cipher."""
     if suite.cipher is None:
         return None
     if suite.cipher is Cipher.AES_CBC:

@@ -63,7 +63,7 @@ class Reader:
         return self._end - self._at
 
     def uint8(self, name: str) -> int:
-        """The next byte."""
+        """Read the next byte."""
         at = self._at
         if at >= self._end:
             self.fail(name, f"1 byte expected, {self._end - at} left")
@@ -71,7 +71,7 @@ class Reader:
         return self._data[at]
 
     def uint16(self, name: str) -> int:
-        """The next two bytes as a number."""
+        """Read the next two bytes as a number."""
         at = self._at
         if at + 2 > self._end:
             self.fail(name, f"2 bytes expected, {self._end - at} left")
@@ -79,11 +79,11 @@ class Reader:
         return self._data[at] << 8 | self._data[at + 1]
 
     def uint(self, size: int, name: str) -> int:
-        """The next ``size`` bytes as a number."""
+        """Read the next ``size`` bytes as a number."""
         return int.from_bytes(self.fixed(size, name), "big")
 
     def fixed(self, length: int, name: str) -> bytes:
-        """The next ``length`` bytes."""
+        """Read the next ``length`` bytes."""
         at = self._at
         if at + length > self._end:
             self.fail(name, f"{length} bytes expected, {self._end - at} left")
@@ -91,13 +91,13 @@ class Reader:
         return self._data[at : at + length]
 
     def rest(self) -> bytes:
-        """All that is left."""
+        """Read all that is left."""
         at = self._at
         self._at = self._end
         return self._data[at : self._end]
 
     def opaque(self, size: int, name: object, minimum: int = 0, maximum: int = 2**24) -> bytes:
-        """A vector of bytes with a length field of ``size`` bytes."""
+        """Read a vector of bytes with a length field of ``size`` bytes."""
         start = self._at + size
         length = int.from_bytes(self._data[self._at : start], "big")
         end = start + length
@@ -107,18 +107,18 @@ class Reader:
         return self._data[start:end]
 
     def uint8s(self, size: int, name: str) -> bytes:
-        """A vector of one-byte numbers, at least one, as its bytes."""
+        """Read a vector of one-byte numbers, at least one, as its bytes."""
         return self.opaque(size, name, 1)
 
     def uint16s(self, size: int, name: str) -> bytes:
-        """A vector of two-byte numbers, at least one, as its bytes."""
+        """Read a vector of two-byte numbers, at least one, as its bytes."""
         items = self.opaque(size, name, 2)
         if len(items) % 2:
             self.fail(name, f"length {len(items)} is odd, the items have 2 bytes each")
         return items
 
     def vector(self, size: int, name: object, parse: Callable[[Reader], T], minimum: int = 0) -> T:
-        """What ``parse`` makes of a vector with a length field of ``size`` bytes.
+        """Parse a vector with a length field of ``size`` bytes.
 
         ``parse`` must read the vector to its end.
         """
@@ -131,7 +131,7 @@ class Reader:
     def items(
         self, size: int, name: object, parse: Callable[[Reader], T], minimum: int = 0, *, most: int
     ) -> tuple[T, ...]:
-        """A vector whose items ``parse`` reads one after the other.
+        """Parse a vector of items, one after the other.
 
         Raises ``BeyondLimit`` where there are more than ``most``.
         """
@@ -170,7 +170,7 @@ class Reader:
         raise BeyondLimit(self.path(), f"more than {most} items")
 
     def inner(self, size: int, name: object, minimum: int = 0) -> Reader:
-        """A reader of a vector with a length field of ``size`` bytes.
+        """Return a reader of a vector with a length field of ``size`` bytes.
 
         The caller must ``finish`` it; ``vector`` and ``items`` do.
         """
@@ -194,7 +194,7 @@ class Reader:
             raise WireError(self.path(), f"{self._end - self._at} bytes left over at its end")
 
     def path(self) -> str:
-        """The names from the outermost structure to this one, with dots."""
+        """Return the names from the outermost structure to this one, with dots."""
         return f"{self._parent.path()}.{self._name}" if self._parent else str(self._name)
 
     def fail(self, name: object, problem: str) -> NoReturn:
@@ -202,7 +202,7 @@ class Reader:
         raise WireError(f"{self.path()}.{name}", problem)
 
     def _refuse(self, size: int, name: object, minimum: int, maximum: int) -> NoReturn:
-        """Say what is wrong with the length field that comes next."""
+        """Raise a ``WireError`` about the length field that comes next."""
         left = self._end - self._at
         if left < size:
             self.fail(name, f"{size} bytes of length expected, {left} left")

@@ -1,4 +1,4 @@
-"""What can be told of a sealed record from outside.
+"""What can be said of a sealed record from outside.
 
 Rules: only what must be so is said; a length proves little, since a sender may pad (RFC 9846
 section 5.4). This module must not know keys.
@@ -19,25 +19,25 @@ _HEADER = 4
 
 
 def guess_tls13(record: Record, suite: Suite) -> str:
-    """What a record of TLS 1.3 may hold, judged by its length (RFC 9846 section 5.2)."""
+    """Return what a record of TLS 1.3 may hold, judged by its length (RFC 9846 section 5.2)."""
     overhead = 1 + (suite.cipher or Cipher.AES_GCM).tag_length
     inside = len(record.fragment) - overhead
     if inside < 0:
         return "too short to be a record of this cipher"
-    likeness = {
+    resembled = {
         2: "an alert",
         _HEADER + 4: "an empty Certificate message",
         _HEADER + _VERIFY_DATA[suite.hash_name]: "a Finished message",
     }.get(inside)
-    if likeness is None:
+    if resembled is None:
         return ""
-    return f"as long as {likeness}: {inside} bytes inside, unless it is padded"
+    return f"as long as {resembled}: {inside} bytes inside, unless it is padded"
 
 
 def guess_tls12(record: Record, suite: Suite, *, first: bool) -> str:
-    """What a record of TLS 1.2 or before is: its type stays in the clear.
+    """Return what a record of TLS 1.2 or before is: its type stays in the clear.
 
-    ``first`` tells that it is the first one after a ChangeCipherSpec.
+    ``first`` says that it is the first one after a ChangeCipherSpec.
     """
     if record.content_type == ContentType.ALERT:
         return "an alert"

@@ -27,7 +27,7 @@ _GREETINGS = (
 
 
 def looks_like_tls(first: bytes) -> bool:
-    """Whether a TLS record may begin with ``first``, which may be short.
+    """Return whether a TLS record may begin with ``first``, which may be short.
 
     A record begins with its type, 20 to 23, and a version of 3.x (RFC 9846 section 5.1).
     """
@@ -35,7 +35,7 @@ def looks_like_tls(first: bytes) -> bool:
 
 
 def sniff(first: bytes) -> Protocol:
-    """What ``first``, which is not the start of a TLS record, looks like."""
+    """Return what ``first``, which is not the start of a TLS record, looks like."""
     if first.startswith(_HTTP_STARTS) or first[:ENOUGH].lower().startswith(_HTML_STARTS):
         return Protocol.HTTP
     for greeting, protocol in _GREETINGS:

@@ -86,7 +86,7 @@ UNKNOWN_SUITE = Suite(
 
 
 def parts_of(suite: CipherSuite) -> Suite:
-    """The parts of ``suite``; of a suite without a name here, nothing is known."""
+    """Return the parts of ``suite``; of a suite without a name here, nothing is known."""
     return _parts(suite) if suite.is_known else UNKNOWN_SUITE
 
 

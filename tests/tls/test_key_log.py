@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lab.tls.key_log import (
-    MAX_STRANGERS,
+    MAX_UNCLAIMED,
     KeyRing,
     Secret,
     SecretLabel,
@@ -57,25 +57,25 @@ def test_secrets_may_come_before_their_client_hello() -> None:
     ring = KeyRing()
     assert not ring.learn(LINE)
     assert ring.get(SecretLabel.CLIENT_RANDOM, RANDOM) is None
-    ring.adopt(RANDOM)
+    ring.claim(RANDOM)
     assert ring.get(SecretLabel.CLIENT_RANDOM, RANDOM) == SECRET
 
 
 def test_secrets_may_come_after_their_client_hello() -> None:
     ring = KeyRing()
-    ring.adopt(RANDOM)
+    ring.claim(RANDOM)
     assert not ring.learn(line(SecretLabel.CLIENT_RANDOM, OTHER))
     assert ring.learn(LINE)
     assert ring.get(SecretLabel.CLIENT_RANDOM, RANDOM) == SECRET
     assert ring.get(SecretLabel.CLIENT_RANDOM, OTHER) is None
 
 
-def test_secrets_of_strangers_are_bounded_and_the_newest_stay() -> None:
+def test_unclaimed_secrets_are_bounded_and_the_newest_stay() -> None:
     ring = KeyRing()
-    randoms = [number.to_bytes(32, "big") for number in range(MAX_STRANGERS + 1)]
+    randoms = [number.to_bytes(32, "big") for number in range(MAX_UNCLAIMED + 1)]
     ring.learn("".join(line(SecretLabel.CLIENT_RANDOM, random) for random in randoms))
     for random in (randoms[0], randoms[1], randoms[-1]):
-        ring.adopt(random)
+        ring.claim(random)
     assert ring.get(SecretLabel.CLIENT_RANDOM, randoms[0]) is None
     assert ring.get(SecretLabel.CLIENT_RANDOM, randoms[1]) == SECRET
     assert ring.get(SecretLabel.CLIENT_RANDOM, randoms[-1]) == SECRET
@@ -85,8 +85,8 @@ def test_only_the_newest_handshakes_of_a_connection_are_kept() -> None:
     ring = KeyRing()
     randoms = [number.to_bytes(32, "big") for number in range(10)]
     for random in randoms:
-        ring.adopt(random)
-        ring.adopt(random)
+        ring.claim(random)
+        ring.claim(random)
         ring.learn(line(SecretLabel.CLIENT_RANDOM, random))
     known = [ring.get(SecretLabel.CLIENT_RANDOM, random) is not None for random in randoms]
     assert known == [False] * 6 + [True] * 4

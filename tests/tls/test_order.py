@@ -15,7 +15,7 @@ from lab.tls.code_points import (
 from lab.tls.events import Endpoint
 from lab.tls.extensions import SelectedPsk
 from lab.tls.order import (
-    HEARS,
+    RECEIVES,
     SENDS,
     TLS12_CLIENT,
     TLS12_SERVER,
@@ -264,7 +264,7 @@ def test_in_every_state_the_table_and_nothing_else_is_legal(
 def test_a_table_has_one_way_from_each_state_by_each_step(table: Table) -> None:
     keys = [transition[:3] for transition in table]
     assert len(keys) == len(set(keys))
-    assert {transition.move for transition in table} <= {SENDS, HEARS}
+    assert {transition.move for transition in table} <= {SENDS, RECEIVES}
 
 
 def test_before_the_version_is_known_a_client_hello_leads_to_the_same_state() -> None:
