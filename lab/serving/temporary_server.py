@@ -43,7 +43,7 @@ class ObservedConnection:
 
 @dataclass(slots=True)
 class TemporaryServer:
-    """A running server and its connections, in order of arrival: the last ones, if they are many."""
+    """A running server and its last connections, in order of arrival."""
 
     port: int = 0
     connections: list[ObservedConnection] = field(default_factory=list)
