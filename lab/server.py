@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from functools import partial
 
 from lab.cli.command_line import port_number
 from lab.cli.identity_options import named_folder
@@ -78,22 +79,24 @@ def _formatter(log_format: str) -> logging.Formatter:
 
 def serving(options: argparse.Namespace) -> Serving:
     """The settings that the options ask for. Raises NotAName, PkiError or CannotServe."""
+    refused_only = options.log_handshakes == "refused" and not options.verbose
     return Serving(
         host=options.host,
         port=options.port,
         policy=_policy(options),
         files=_files(options),
         limits=limits_of(options),
-        decode_share=None if options.verbose else options.decode_share,
         store=options.store,
         monitor_port=options.monitor_port,
         reuse_port=options.reuse_port,
-        handshake_log=_handshake_log,
+        handshake_log=partial(_handshake_log, refused_only),
+        verbose=options.verbose,
+        failures_only=refused_only,
     )
 
 
-def _handshake_log(peer: str) -> StageLog:
-    return StageLog(peer, log_entries.LOGGER, OutcomeJudge())
+def _handshake_log(refused_only: bool, peer: str) -> StageLog:
+    return StageLog(peer, log_entries.LOGGER, OutcomeJudge(), refused_only=refused_only)
 
 
 def _policy(options: argparse.Namespace) -> Policy | None:

@@ -59,18 +59,14 @@ def test_the_log_of_a_refusal(certs: Path, version: str, alert: str) -> None:
     assert line.endswith("closed")
 
 
-def test_what_the_log_says_once_there_is_no_time_left_for_decoding(certs: Path) -> None:
-    with served("--certs", certs, "--port", "0", "--decode-share", "0") as server:
-        assert run("lab.client", server.url, "--certs", certs, "--no-cert").code == 0
+def test_only_handshakes_that_failed_are_logged_where_that_is_asked_for(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0", "--log-handshakes", "refused") as server:
         assert run("lab.client", server.url, "--certs", certs).code == 0
-        server.until("GET /todo HTTP/1.1")
-        refused, accepted = [line for line in server.lines if "HANDSHAKE" in line]
+        assert run("lab.client", server.url, "--certs", certs, "--no-cert").code == 0
+        assert server.stop() == 0
+    (refused,) = [line for line in server.lines if "HANDSHAKE" in line]
     assert "Certificate (empty)" in refused
-    assert "| TLS 1.3 accepted | server: connected, certificate verified: subject=" in accepted
-    assert accepted.endswith(
-        "not decoded (too many at a time: see --decode-share; -v decodes all), "
-        "handshake call returned"
-    )
+    assert "alert fatal certificate_required (116)" in refused
 
 
 def test_a_line_for_each_stage(certs: Path) -> None:

@@ -116,14 +116,6 @@ def seconds(text: str) -> float:
     return value
 
 
-def percentage(text: str) -> float:
-    """Return a percentage from 0 to 100, as a share from 0 to 1. Raises ArgumentTypeError."""
-    value = _number(text)
-    if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is no percentage from 0 to 100")
-    return value / 100
-
-
 def _number(text: str) -> float:
     try:
         return float(text)

@@ -11,7 +11,6 @@ from lab.cli.command_line import (
     CommandLine,
     Example,
     count,
-    percentage,
     port_number,
     seconds,
 )
@@ -193,15 +192,14 @@ def _add_log(made: CommandLine) -> None:
         "-v",
         "--verbose",
         action="store_true",
-        help="a log line for each TLS message; every handshake is decoded",
+        help="a log line for each TLS message, of every handshake",
     )
     made.add_argument(
-        "--decode-share",
-        type=percentage,
-        default="0.3",
-        metavar="PERCENT",
-        help="the share of time that decoding accepted handshakes for the log may take; with less "
-        "time than handshakes, a line says 'not decoded' (default: %(default)s)",
+        "--log-handshakes",
+        choices=["all", "refused"],
+        default="all",
+        help="which handshakes are logged, stage by stage; refused: those that did not succeed, "
+        "and no others are decoded, which saves time (default: %(default)s)",
     )
 
 

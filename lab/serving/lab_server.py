@@ -23,7 +23,6 @@ from lab.serving.health import (
 from lab.serving.listener import AcceptedConnection, Listener
 from lab.serving.metrics.handshake_counts import in_turn
 from lab.serving.metrics.server_hooks import ServerHooks
-from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth, ServerTls, server_context
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import EventSink, ObserverFeed
@@ -44,8 +43,8 @@ class TodoServer:
 
     Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``;
     they are not touched where there is a ``context`` that was made of them before. With ``sink``,
-    every connection is watched and its events go to a sink of its own: all of them, or with an
-    ``allowance``, those of the handshake, within that (see ``ObserverFeed``); as they come where
+    every connection is watched and its events go to a sink of its own: all of them, or with
+    ``failures_only``, of an accepted handshake its facts (see ``ObserverFeed``); as they come where
     ``live``.
     ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in, and where a
     certificate is optional, everyone with one. ``hooks`` are told what the server does.
@@ -65,7 +64,7 @@ class TodoServer:
         store: TodoStore | None = None,
         sink: SinkFactory | None = None,
         policy: Policy | None = None,
-        allowance: Allowance | None = None,
+        failures_only: bool = False,
         live: bool = False,
         hooks: ServerHooks | None = None,
         clock: Callable[[], float] = time.time,
@@ -75,7 +74,7 @@ class TodoServer:
         idle = min(limits.idle_timeout, limits.surplus_timeout)
         self._surplus_limits = replace(limits, idle_timeout=idle)
         self._sink = sink
-        self._allowance = allowance
+        self._failures_only = failures_only
         self._live = live
         self._clock = clock
         self._hooks = hooks
@@ -137,7 +136,7 @@ class TodoServer:
             sink,
             key_log=self._key_log,
             live=self._live,
-            allowance=self._allowance,
+            failures_only=self._failures_only,
             budget=None if self._live else SERVER_BUDGET,
         )
 

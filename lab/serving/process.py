@@ -22,7 +22,6 @@ from lab.serving.metrics.monitor_http import HOST as MONITOR_HOST
 from lab.serving.reload import Reloader, in_use
 from lab.serving.server_files import Loaded, ServerFiles
 from lab.serving.signals import hangup_signal, stop_signals
-from lab.stream.allowance import Allowance
 from lab.stream.contexts import ClientAuth
 from lab.stream.wire import address_text
 from lab.todo.access import Policy
@@ -55,8 +54,8 @@ class CannotServe(Exception):
 class Serving:
     """What a server is to be.
 
-    ``decode_share`` is None where every handshake is decoded, ``handshake_log`` None where none is
-    even looked at (to measure what looking costs), ``monitor_port`` None where there is no monitor.
+    With ``verbose``, each event of a connection is logged as it comes; with ``failures_only``,
+    accepted handshakes are not decoded. ``monitor_port`` is None where there is no monitor.
     With ``reuse_port``, other processes of this user may listen on the same port.
     """
 
@@ -65,9 +64,10 @@ class Serving:
     files: ServerFiles
     policy: Policy | None
     limits: Limits
-    decode_share: float | None
     store: StoreChoice
-    handshake_log: SinkFactory | None
+    handshake_log: SinkFactory
+    verbose: bool = False
+    failures_only: bool = False
     monitor_port: int | None = None
     reuse_port: bool = False
 
@@ -246,7 +246,6 @@ async def _server(
 def _todo_server(
     settings: Serving, loaded: Loaded, store: TodoStore, metrics: Metrics | None
 ) -> TodoServer:
-    share = settings.decode_share
     try:
         return TodoServer(
             loaded.tls,
@@ -255,8 +254,8 @@ def _todo_server(
             store=store,
             sink=settings.handshake_log,
             policy=settings.policy,
-            allowance=None if share is None else Allowance(share),
-            live=share is None,
+            failures_only=settings.failures_only,
+            live=settings.verbose,
             hooks=metrics,
         )
     except OSError as error:  # the files were found in order just now

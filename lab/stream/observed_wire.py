@@ -6,11 +6,9 @@ them and hands its events to a sink. Both belong to one connection, as one of it
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterable
 
-from lab.stream.allowance import Allowance
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.wire import Wire
 from lab.tls.bounds import Budget
@@ -45,13 +43,11 @@ class ObserverFeed:
     processor does other things, and decoding each step by itself costs twice as much. With ``live``
     nothing is held back.
 
-    With an ``allowance`` the watch is over once the handshake was accepted, and an accepted
-    handshake is decoded only while the allowance lasts: after that, its facts are told without its
-    bytes. One that fails is always told, and costs the allowance nothing: or whoever is refused
-    could keep others from being told.
+    With ``failures_only`` an accepted handshake is told by its facts alone, without its bytes, and
+    then the watch is over.
 
-    With a ``budget`` no more than that is decoded of either end; beyond it, events are the local
-    facts and what the other end sends.
+    With a ``budget`` no more than that is decoded of either end, on the whole connection; beyond
+    it, events are the local facts and what the other end sends.
     """
 
     def __init__(
@@ -62,7 +58,7 @@ class ObserverFeed:
         key_log: KeyLogSource | None = None,
         clock: Callable[[], float] = time.monotonic,
         live: bool = False,
-        allowance: Allowance | None = None,
+        failures_only: bool = False,
         budget: Budget | None = None,
     ) -> None:
         self.endpoint = endpoint
@@ -70,7 +66,7 @@ class ObserverFeed:
         self.over = False
         self._sink = sink
         self._key_log = key_log
-        self._allowance = allowance
+        self._failures_only = failures_only
         self._budget = budget
         self._observer: Observer | None = None
         self._held: list[_Call | Event] | None = None if live else []
@@ -123,23 +119,11 @@ class ObserverFeed:
             certificate=certificate,
             version=version,
         )
-        if fact is Fact.HANDSHAKE_RETURNED and self._allowance is not None:
-            self._accepted(event, self._allowance)
-            return
+        if fact is Fact.HANDSHAKE_RETURNED and self._failures_only:
+            self.over = True
+            self._held = [held for held in self._held or () if isinstance(held, Event)]
         self._take(event)
         if fact in _DECIDING:
-            self._release()
-
-    def _accepted(self, event: LocalFact, allowance: Allowance) -> None:
-        """Tell of a handshake that was accepted what there is time for, and watch no longer."""
-        self.over = True
-        decoded = self._held is None or allowance.left
-        if not decoded:
-            # The facts alone, and that the bytes were not looked at.
-            self._held = [told for told in self._held or () if isinstance(told, Event)]
-            self.fact(Fact.NOT_DECODED)
-        self._take(event)
-        with allowance.spent() if decoded else contextlib.nullcontext():
             self._release()
 
     def closed(self) -> None:

@@ -234,7 +234,6 @@ class Fact(enum.Enum):
     READ_FAILED = "read failed"
     WRITE_FAILED = "write failed"
     TIMED_OUT = "timed out"
-    NOT_DECODED = "not decoded"
     CLOSED = "closed"
 
 

@@ -40,9 +40,9 @@ class Server:
 def available() -> tuple[list[Server], list[str]]:
     """The servers that can run here, and a line for each thing that is left out."""
     all_of_them = [
-        _lab("lab", "--decode-share", "100"),
-        _lab("lab-refused", "--decode-share", "0"),
-        _lab("lab-uvloop", "--decode-share", "100", "--loop", "uvloop", needs=("uvloop",)),
+        _lab("lab"),
+        _lab("lab-refused", "--log-handshakes", "refused"),
+        _lab("lab-uvloop", "--loop", "uvloop", needs=("uvloop",)),
         _peer("uvicorn-h11", needs=("uvicorn", "h11")),
         _peer("uvicorn-h11-uvloop", needs=("uvicorn", "h11", "uvloop")),
         _peer("hypercorn", needs=("hypercorn", "h11")),

@@ -118,7 +118,7 @@ BAD = [
     ("server --prot 1", "there is no option --prot (did you mean --port?)"),
     ("server --port 65536", "argument --port: '65536' is no port: a number from 0 to 65535"),
     ("server --max-connections two", "argument --max-connections: 'two' is no whole number from 1"),
-    ("server --decode-share 101", "argument --decode-share: '101' is no percentage"),
+    ("server --log-handshakes some", "argument --log-handshakes: invalid choice: 'some'"),
     ("server --store redis", "argument --store: 'redis' is not a store; use memory or sqlite:PATH"),
     ("server --client-auth maybe", "argument --client-auth: invalid choice: 'maybe'"),
     ("server --certs cetrs", "cetrs: no such folder (did you mean certs?)"),

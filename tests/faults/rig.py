@@ -29,7 +29,6 @@ from lab.http.limits import Limits
 from lab.serving.lab_server import TodoServer
 from lab.show.text.handshake_log import StageLog
 from lab.show.text.log_format import TextFormatter
-from lab.stream.allowance import Allowance
 from lab.stream.contexts import TlsVersion
 from lab.todo.store import TodoStore
 from tests.faults.honest import Honest, honest_beside
@@ -181,7 +180,6 @@ async def _serving(
         limits=limits,
         store=store,
         sink=lambda peer: StageLog(peer, log_entries.LOGGER, OutcomeJudge()),
-        allowance=Allowance(0.003),
     )
     _, port = await server.open(HOST, 0)
     try:

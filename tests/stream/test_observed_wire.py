@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.stream.allowance import Allowance
 from lab.stream.contexts import server_context
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import ObservedWire, ObserverFeed
@@ -72,9 +71,9 @@ def test_the_key_log_is_emptied_as_it_is_read(certs: Path) -> None:
         assert largest < 2 * 65536
 
 
-def test_an_accepted_handshake_beyond_the_allowance_is_shown_by_its_facts() -> None:
+def test_where_failures_count_an_accepted_handshake_is_told_by_its_facts() -> None:
     events: list[Event] = []
-    feed = ObserverFeed(Endpoint.SERVER, events.append, allowance=Allowance(0.0))
+    feed = ObserverFeed(Endpoint.SERVER, events.append, failures_only=True)
     feed.fact(Fact.CONNECTED)
     feed.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
     feed.fact(Fact.CERTIFICATE_VERIFIED, certificate=b"der")
@@ -84,33 +83,23 @@ def test_an_accepted_handshake_beyond_the_allowance_is_shown_by_its_facts() -> N
     assert facts == [
         Fact.CONNECTED,
         Fact.CERTIFICATE_VERIFIED,
-        Fact.NOT_DECODED,
         Fact.HANDSHAKE_RETURNED,
     ]
     assert feed.over
 
 
-def test_a_failed_handshake_is_decoded_whole_whatever_the_allowance() -> None:
+def test_where_failures_count_a_failed_handshake_is_told_whole() -> None:
     events: list[Event] = []
-    feed = ObserverFeed(Endpoint.SERVER, events.append, allowance=Allowance(0.0))
+    feed = ObserverFeed(Endpoint.SERVER, events.append, failures_only=True)
     feed.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
     feed.fact(Fact.HANDSHAKE_FAILED, "http request")
     assert [type(event) for event in events] == [NotTls, LocalFact]
     assert not feed.over
 
 
-def test_what_is_decoded_is_charged_to_the_allowance() -> None:
-    ticks = iter(range(1000))
-    allowance = Allowance(0.01, worked=lambda: float(next(ticks)))
+def test_what_was_told_before_the_end_of_a_handshake_is_not_called_undecoded() -> None:
     events: list[Event] = []
-    feed = ObserverFeed(Endpoint.SERVER, events.append, allowance=allowance)
-    feed.fact(Fact.HANDSHAKE_RETURNED)
-    assert not allowance.left
-
-
-def test_what_was_decoded_before_the_end_of_a_handshake_is_not_called_undecoded() -> None:
-    events: list[Event] = []
-    feed = ObserverFeed(Endpoint.SERVER, events.append, live=True, allowance=Allowance(0.0))
+    feed = ObserverFeed(Endpoint.SERVER, events.append, live=True, failures_only=True)
     feed.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
     feed.fact(Fact.HANDSHAKE_RETURNED)
     assert [type(event) for event in events] == [NotTls, LocalFact]
@@ -127,21 +116,6 @@ def test_what_has_begun_is_an_event_when_this_end_waits_no_longer() -> None:
     assert begun == Unfinished(
         time=3.0, endpoint=Endpoint.SERVER, part=Part.RECORD, came=5, expected=85
     )
-
-
-def test_what_fails_costs_the_allowance_nothing() -> None:
-    """Or clients that are refused could keep others from being decoded in full."""
-    events: list[Event] = []
-    allowance = Allowance(1e-9)
-    for _ in range(100):
-        feed = ObserverFeed(Endpoint.SERVER, events.append, allowance=allowance)
-        feed.received(b"GET / HTTP/1.1\r\n\r\n", 1.0)
-        feed.fact(Fact.HANDSHAKE_FAILED, "http request")
-    assert allowance.left
-    feed = ObserverFeed(Endpoint.SERVER, events.append, allowance=allowance)
-    feed.received(b"\x16\x03\x01\x00\x01\x01", 1.0)
-    feed.fact(Fact.HANDSHAKE_RETURNED)
-    assert not allowance.left
 
 
 def test_what_is_held_back_is_bounded_in_number_too() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from lab.diagnosis.results import Judge, Outcome, Result
 from lab.show.text.event_text import on_one_line
 from lab.show.text.log_format import SEPARATOR
+from lab.tls.code_points import AlertDescription
 from lab.tls.escape import escaped
 from lab.tls.events import (
     AlertSeen,
@@ -27,7 +28,12 @@ from lab.tls.events import (
     WireEvent,
     is_fatal,
 )
-from lab.tls.messages import Certificate, ServerHello
+from lab.tls.messages import (
+    Certificate,
+    KeyUpdate,
+    NewSessionTicket,
+    ServerHello,
+)
 from lab.x509.certificates import describe_names
 
 # A handshake has some 15 stages. Of one that has more than this, the rest is counted.
@@ -45,12 +51,16 @@ class StageLog:
 
     ``judge`` is a new one, and gets the events from here.
 
-    At INFO, an accepted handshake is logged when its call returns, a rejected or failed one when
-    its connection is closed, so that the line also tells how the client left. At DEBUG, each
-    event has a line of its own besides; the level counts that is set when the connection begins.
+    At INFO, an accepted handshake is logged when its call returns (with ``refused_only`` it is
+    not), a rejected or failed one when its connection is closed, so that the line also tells how
+    the client left. What looks like another handshake on an accepted connection is logged when that
+    is closed. At DEBUG, each event has a line of its own besides; the level counts that is set when
+    the connection begins.
     """
 
-    def __init__(self, peer: str, logger: logging.Logger, judge: Judge) -> None:
+    def __init__(
+        self, peer: str, logger: logging.Logger, judge: Judge, *, refused_only: bool = False
+    ) -> None:
         self._peer = peer
         self._logger = logger
         self._verbose = logger.isEnabledFor(logging.DEBUG)
@@ -58,18 +68,22 @@ class StageLog:
         self._version = ""
         self._judge: Judge | None = judge  # None: the handshake is over
         self._certificate: bytes | None = None
-        self._decoded = True
+        self._refused_only = refused_only
         self._left_out = 0
 
     def __call__(self, event: Event) -> None:
         """Take the next event."""
         judge = self._judge
-        if judge is None and not self._verbose:
+        if judge is None and not self._verbose and not _is_renewed_handshake(event):
+            if isinstance(event, LocalFact) and event.fact is Fact.CLOSED and self._stages:
+                self._log_stages("AFTER HANDSHAKE", self._version)
             return
         words = self._words(event)
         if self._verbose:
             self._log_stage(event, words)
         if judge is None:
+            if not self._verbose:
+                self._keep(event, words)
             return
         judge.take(event)
         self._keep(event, words)
@@ -103,39 +117,47 @@ class StageLog:
             if event.version is not None:
                 self._version = str(event.version)
             self._log_handshake(judge.outcome)
-        elif fact is Fact.NOT_DECODED:
-            self._decoded = False
         elif fact is Fact.CLOSED:
             self._log_handshake(judge.outcome)
 
     def _words(self, event: Event) -> str:
         words = on_one_line(event)
-        if isinstance(event, LocalFact):
-            if event.fact is Fact.NOT_DECODED:
-                words += " (too many at a time: see --decode-share; -v decodes all)"
-            if event.fact in _ABOUT_CERTIFICATE:
-                certificate = event.certificate or self._certificate
-                words += f": {_certificate(certificate)}" if certificate else ""
+        if isinstance(event, LocalFact) and event.fact in _ABOUT_CERTIFICATE:
+            certificate = event.certificate or self._certificate
+            words += f": {_certificate(certificate)}" if certificate else ""
         return words
 
     def _log_handshake(self, outcome: Outcome) -> None:
         self._judge = None
         result = _result(outcome)
         verdict = f"{self._version or 'version unknown:'} {result}"
+        if self._refused_only and outcome.result is Result.ACCEPTED:
+            self._stages = []
+            return
+        style = (2, _STYLES[outcome.result])
+        self._log_stages("HANDSHAKE", verdict, {"result": result}, {"style": style})
+
+    def _log_stages(
+        self,
+        event: str,
+        verdict: str,
+        fields: Mapping[str, object] | None = None,
+        look: Mapping[str, object] | None = None,
+    ) -> None:
+        """Log the stages so far, and forget them."""
         self._log(
             logging.INFO,
-            ("HANDSHAKE", f"peer={self._peer}", verdict, *_by_endpoint(self._stages)),
+            (event, f"peer={self._peer}", verdict, *_by_endpoint(self._stages)),
             {
-                "event": "handshake",
+                "event": event.lower().replace(" ", "_"),
                 "peer": self._peer,
                 "version": self._version,
-                "result": result,
-                "decoded": self._decoded,
+                **(fields or {}),
                 "stages": [{"at": whose, "stage": words} for whose, words in self._stages],
             },
-            {"style": (2, _STYLES[outcome.result]), "stacked": True},
+            {"stacked": True, **(look or {})},
         )
-        self._stages = []
+        self._stages, self._left_out = [], 0
 
     def _log_stage(self, event: Event, words: str) -> None:
         whose = _whose(event)
@@ -171,6 +193,15 @@ def _result(outcome: Outcome) -> str:
     """Return how it ended in the judge's word; of our server's own rejection, no more."""
     by_client = outcome.result is Result.REJECTED and outcome.by is Endpoint.CLIENT
     return "rejected by the client" if by_client else outcome.result.value
+
+
+def _is_renewed_handshake(event: Event) -> bool:
+    """Return whether an event of an accepted connection belongs to another handshake."""
+    if isinstance(event, AlertSeen):
+        return event.description is AlertDescription.NO_RENEGOTIATION or is_fatal(event)
+    return isinstance(event, MessageSeen) and not isinstance(
+        event.message, NewSessionTicket | KeyUpdate
+    )
 
 
 def _is_rare(event: Event) -> bool:

@@ -21,7 +21,6 @@ from lab.serving.metrics.handshake_counts import (
     HandshakeTally,
     in_turn,
 )
-from lab.stream.allowance import Allowance
 from lab.stream.contexts import TlsVersion
 from lab.tls.code_points import AlertDescription, AlertLevel, ProtocolVersion
 from lab.tls.events import (
@@ -44,7 +43,7 @@ Summaries = list[HandshakeSummary]
 
 @contextlib.asynccontextmanager
 async def tallied(
-    certs: Path, *, limits: Limits | None = None, share: float = 1.0
+    certs: Path, *, limits: Limits | None = None, failures_only: bool = False
 ) -> AsyncIterator[tuple[int, Summaries]]:
     """A server whose handshakes are summed up; behind the block, all of them are."""
     found: Summaries = []
@@ -52,7 +51,7 @@ async def tallied(
         server_tls(certs),
         limits=limits,
         sink=lambda _: HandshakeTally(found.append),
-        allowance=Allowance(share),
+        failures_only=failures_only,
     )
     _, port = await server.open("127.0.0.1", 0)
     try:
@@ -68,7 +67,7 @@ def refused(port: int, context: ssl.SSLContext) -> None:
         tls.recv(1)
 
 
-@pytest.mark.parametrize("share", [1.0, 0.0])
+@pytest.mark.parametrize("failures_only", [False, True])
 @pytest.mark.parametrize(
     ("version", "code"),
     [
@@ -77,9 +76,9 @@ def refused(port: int, context: ssl.SSLContext) -> None:
     ],
 )
 async def test_an_accepted_handshake(
-    certs: Path, version: TlsVersion, code: ProtocolVersion, share: float
+    certs: Path, version: TlsVersion, code: ProtocolVersion, failures_only: bool
 ) -> None:
-    async with tallied(certs, share=share) as (port, found):
+    async with tallied(certs, failures_only=failures_only) as (port, found):
         assert b" 200 OK" in await in_thread(lambda: get(port, client_tls(certs, version=version)))
     (summary,) = found
     assert summary.result == "accepted"
@@ -99,7 +98,7 @@ async def test_a_client_without_a_certificate(
     certs: Path, version: TlsVersion, code: ProtocolVersion, alert: AlertDescription
 ) -> None:
     context = client_tls(certs, identity=False, version=version)
-    async with tallied(certs, share=0.0) as (port, found):
+    async with tallied(certs, failures_only=True) as (port, found):
         await in_thread(lambda: refused(port, context))
     (summary,) = found
     assert summary.result == "rejected"

@@ -25,7 +25,6 @@ from lab.serving.lab_server import TodoServer
 from lab.serving.metrics.monitor_http import Monitor
 from lab.serving.metrics.recorder import Metrics
 from lab.serving.server_files import ServerFiles
-from lab.stream.allowance import Allowance
 from lab.stream.contexts import TlsVersion
 from lab.todo.store import MemoryStore, StoreUnavailable, TodoItem
 from tests.support.scraping import (
@@ -81,7 +80,7 @@ async def monitored(
     *,
     limits: Limits | None = None,
     store: MemoryStore | None = None,
-    share: float = 1.0,
+    failures_only: bool = False,
     closes: bool = True,
 ) -> AsyncIterator[Monitored]:
     """A server with its monitor. Unless it ``closes`` the server, the test must."""
@@ -90,7 +89,7 @@ async def monitored(
         server_tls(certs),
         limits=limits,
         store=store,
-        allowance=Allowance(share),
+        failures_only=failures_only,
         hooks=metrics,
     )
     metrics.watch(connections=lambda: server.connections, tasks=lambda: len(asyncio.all_tasks()))
@@ -115,14 +114,14 @@ def refused(port: int, context: ssl.SSLContext) -> None:
         tls.recv(1)
 
 
-@pytest.mark.parametrize("share", [1.0, 0.0], ids=["decoded", "not decoded"])
+@pytest.mark.parametrize("failures_only", [False, True], ids=["decoded", "not decoded"])
 async def test_handshakes_by_version_outcome_and_alert(
-    certs: Path, tmp_path: Path, share: float
+    certs: Path, tmp_path: Path, failures_only: bool
 ) -> None:
     write_set(tmp_path / "other", SetPlan(key_type=KeyType.EC), now=datetime.now(timezone.utc))
     stranger = client_tls(certs, version=TlsVersion.TLS13)
     stranger.load_cert_chain(tmp_path / "other/client.crt", tmp_path / "other/client.key")
-    async with monitored(certs, share=share) as running:
+    async with monitored(certs, failures_only=failures_only) as running:
         for version, times in ((TlsVersion.TLS12, 2), (TlsVersion.TLS13, 3)):
             context = client_tls(certs, version=version)
             for _ in range(times):

@@ -89,16 +89,6 @@ def test_a_flood_of_records_hides_nothing_that_decides(
     assert len(record.fields["stages"]) <= 64 + 1 + len(REFUSAL)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("decoded", [True, False])
-def test_the_line_says_whether_the_records_were_looked_at(
-    decoded: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    skipped = [] if decoded else [fact(Fact.NOT_DECODED)]
-    record = told([fact(Fact.CONNECTED), *skipped, fact(Fact.HANDSHAKE_RETURNED)], caplog)
-    assert record.fields["decoded"] is decoded  # type: ignore[attr-defined]
-    assert ("not decoded" in record.getMessage()) is not decoded
-
-
 def test_what_is_not_decoded_is_told_as_a_limit(caplog: pytest.LogCaptureFixture) -> None:
     hello = Undecoded(
         time=0.0,
