@@ -17,15 +17,20 @@ from lab.tls.code_points import (
 )
 from lab.tls.events import (
     Endpoint,
+    Event,
     Fact,
+    LeftOut,
     Malformed,
+    Part,
     SealedSeen,
     StreamEnd,
     Undecoded,
+    Unfinished,
 )
 from tests.support.events import (
     CLIENT,
     EMPTY,
+    HELLO_REQUEST,
     REQUEST,
     RETURNED,
     SEALED,
@@ -427,3 +432,38 @@ def test_the_first_alert_decides_and_what_follows_is_an_echo() -> None:
 def test_the_first_report_of_a_rejection_decides() -> None:
     second = fact(CLIENT, Fact.CERTIFICATE_REFUSED)
     assert judge([*TLS13, REFUSED, second]).decided_by is REFUSED
+
+
+def test_what_comes_after_acceptance_asks_for_nothing_again() -> None:
+    accepted = [*TLS13, EMPTY, finished(CLIENT), TICKET]
+    broken = alert(SERVER, AlertDescription.INTERNAL_ERROR)
+    for more in (HELLO_REQUEST, finished(SERVER), TICKET):
+        assert judge([*accepted, more, broken]).result is Result.FAILED
+
+
+def test_a_ticket_of_tls12_is_no_acceptance() -> None:
+    """There both ends' ChangeCipherSpec tell."""
+    version = ProtocolVersion.TLS_1_2
+    events = [hello(version), answer(version), finished(CLIENT), TICKET]
+    assert not judge(events).handshake_accepted
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        LeftOut(time=0.0, endpoint=SERVER, count=9, octets=9),
+        Unfinished(time=0.0, endpoint=SERVER, part=Part.RECORD, came=3, expected=None),
+    ],
+)
+def test_what_is_only_missing_decides_nothing(event: Event) -> None:
+    outcome = judge([*TLS13, event])
+    assert (outcome.result, outcome.decided_by) == (Result.FAILED, None)
+
+
+def test_of_malformed_bytes_the_first_decide() -> None:
+    first, second = (
+        Malformed(time=0.0, endpoint=end, offset=0, where="x", problem="y") for end in Endpoint
+    )
+    outcome = judge([*TLS13, first, second])
+    assert outcome.decided_by is first
+    assert (outcome.after, outcome.sealed) == ("Finished", False)
