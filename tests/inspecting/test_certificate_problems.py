@@ -302,6 +302,8 @@ CRITICAL: list[x509.ExtensionType] = [
         ]
     ),
     x509.OCSPNoCheck(),
+    x509.SubjectAlternativeName([x509.DNSName("a.test")]),
+    x509.ExtendedKeyUsage([CLIENT_AUTH]),
     x509.UnrecognizedExtension(
         ExtensionOID.POLICY_MAPPINGS, bytes.fromhex("3010300e0605883703010106058837030102")
     ),
@@ -310,7 +312,9 @@ CRITICAL: list[x509.ExtensionType] = [
 
 @pytest.mark.parametrize("value", CRITICAL, ids=lambda value: type(value).__name__)
 def test_critical_extensions_that_openssl_supports(value: x509.ExtensionType) -> None:
-    identity = issued_client(extensions=(x509.Extension(value.oid, True, value),))
+    purposes = () if isinstance(value, x509.ExtendedKeyUsage) else (CLIENT_AUTH,)
+    extensions = (x509.Extension(value.oid, True, value),)
+    identity = issued_client(extensions=extensions, extended_key_usage=purposes)
     assert verdict(identity, SERVER, (CA,)) == 0
     assert codes_of(inspected(files_of(identity, CA), NOW)) == set()
 
