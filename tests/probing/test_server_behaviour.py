@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 
@@ -45,6 +46,9 @@ EC_LEAF = good_ec(new_lab_authority(datetime.now(timezone.utc))).certificate.pub
 OWN_CA = b"\x30\x0d1\x0b0\x09\x06\x03U\x04\x03\x13\x02CA"
 UNKNOWN_CA, REQUIRED, EXPIRED = by_alert(48), by_alert(116), by_alert(45)
 FORBIDDEN = by_server(Signal.HTTP_STATUS, 403)
+REFUSED_BY_CLIENT = Outcome(result=Result.REJECTED, by=Endpoint.CLIENT, signal=Signal.ALERT)
+UNANSWERED = replace(ACCEPTED, http_status=503)
+FAILED = Outcome(result=Result.FAILED)
 RIGHT = {
     "good": ACCEPTED,
     "through-intermediate": ACCEPTED,
@@ -104,6 +108,17 @@ def answer(code: str, made: Observations) -> str:
         (OPEN, "asked for and optional: a client without one gets in; what is sent is not ver"),
         ({"no-certificate": ACCEPTED}, "asked for and optional: a client without one gets in; w"),
         ({"expired": ACCEPTED}, "required; what is sent is verified in part: expired got in"),
+        (
+            {"expired": ACCEPTED, "wrong-ca": FAILED},
+            "required; what is sent is verified not or only in part: expired got in; inconclusive: "
+            "wrong-ca",
+        ),
+        (
+            {"self-signed": FAILED, "expired": FAILED},
+            "required; verification is inconclusive: self-signed, expired",
+        ),
+        # It is not every client that gets this status.
+        ({"no-certificate": UNANSWERED}, "asked for; whether it is required: inconclusive (acc"),
         ({"no-certificate": FORBIDDEN}, "optional for TLS, required by HTTP (403); what is sent"),
         (dict.fromkeys(NEEDED, FORBIDDEN), "asked for; inconclusive: every client gets HTTP 403"),
         (
@@ -115,6 +130,25 @@ def answer(code: str, made: Observations) -> str:
 def test_what_becomes_of_a_client_certificate(changes: dict[str, Outcome], says: str) -> None:
     made = ground(RIGHT | changes, asks=asking())
     assert answer("client-certificate", made).startswith(says)
+
+
+def test_the_whole_answer_ends_where_it_should() -> None:
+    """Nothing is said to be inconclusive that is not."""
+    made = ground(RIGHT | {"expired": ACCEPTED}, asks=asking())
+    assert answer("client-certificate", made) == (
+        "required; what is sent is verified in part: expired got in"
+    )
+
+
+def test_one_that_asks_one_client_and_not_another() -> None:
+    """A request that was seen once is a request."""
+    made = ground(RIGHT)
+    for name in ("no-certificate", "good"):
+        asked = {**made.trials, name: asked_by(asking(OWN_CA), name, RIGHT[name])}
+        once = replace(made, trials=asked)
+        assert not answer("client-certificate", once).startswith("not asked for")
+        assert answer("ca-names", once) == "1 sent, this probe's CA is among them"
+        assert answer("chain", once) != "" or name == "no-certificate"
 
 
 def test_one_that_does_not_ask() -> None:
@@ -140,6 +174,15 @@ def test_the_names_of_cas(names: tuple[bytes, ...], says: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "says"), [(3, "CN=CA, CN=CA, CN=CA"), (5, "CN=CA, CN=CA, CN=CA and 2 more")]
+)
+def test_three_names_of_cas_are_shown(number: int, says: str) -> None:
+    made = ground(RIGHT, asks=asking(*[OWN_CA] * number))
+    found = insights({TlsVersion.TLS13: made})
+    assert [each.evidence for each in found if each.code == "ca-names"] == [(f"TLS 1.3: {says}",)]
+
+
+@pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({}, "both are refused by unknown_ca (48), which alone cannot tell them apart"),
@@ -159,6 +202,13 @@ def test_the_names_of_cas(names: tuple[bytes, ...], says: str) -> None:
             {"good": by_alert(42)},
             "the good certificate is refused (bad_certificate (42)), otherwise than one of a wrong",
         ),
+        (
+            {"good": UNKNOWN_CA, "wrong-ca": ACCEPTED},
+            "inconclusive: the good certificate is refused (unknown_ca (48))",
+        ),
+        # Hung up on, or refused by the client itself: that is not the server's alert.
+        ({"good": by_server(Signal.FIN)}, "inconclusive: one of these was not pre"),
+        ({"through-intermediate": REFUSED_BY_CLIENT}, "inconclusive: one of these was not pre"),
         ({"wrong-ca": ACCEPTED}, "a certificate of a wrong CA gets in (HTTP 200)"),
         ({"wrong-ca": Outcome(result=Result.FAILED)}, "inconclusive: one of these was not pre"),
     ],
@@ -213,6 +263,9 @@ def test_whom_to_race_with() -> None:
 
     assert chosen() == "no-certificate"
     assert chosen(no_certificate=FORBIDDEN) == "wrong-ca"
+    assert chosen(no_certificate=FORBIDDEN, wrong_ca=ACCEPTED) == "expired"
+    assert chosen(no_certificate=FORBIDDEN, wrong_ca=ACCEPTED, expired=FAILED) == "self-signed"
+    assert chosen(no_certificate=REFUSED_BY_CLIENT) == "wrong-ca"
     assert chosen(**{name.replace("-", "_"): each for name, each in OPEN.items()}) == ""
     # Who was never asked for a certificate was not refused for one.
     closed = ground(RIGHT)
