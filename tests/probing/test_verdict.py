@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lab.diagnosis.results import Outcome, Result, Signal
 from lab.pki import catalogue
 from lab.pki.lab_ca import new_lab_authority
+from lab.probing.attempt import ScenarioTrace
 from lab.probing.results import Verdict
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.verdict import (
@@ -31,9 +32,11 @@ from lab.tls.events import (
     StreamEnd,
     StreamEnded,
 )
-from tests.support.trials import ACCEPTED, alert, by_alert, by_server, trial
+from tests.support.trials import ACCEPTED, HELLO, alert, by_alert, by_server, trial
 
 NOTHING = Circumstances()
+ENDED = Outcome(result=Result.FAILED, by=Endpoint.CLIENT, signal=Signal.CLOSE_NOTIFY)
+"""The client left, and nothing was said."""
 
 
 @pytest.mark.parametrize("number", [0, 10, 40, 42, 43, 45, 46, 48, 49, 50, 51, 80, 116, 200])
@@ -88,6 +91,84 @@ def test_who_gets_in() -> None:
     assert rule(trial("good", ACCEPTED), NOTHING).verdict is Verdict.RIGHT
     assert rule(trial("eku-any", ACCEPTED), NOTHING).verdict is Verdict.RIGHT
     assert rule(trial("expired", ACCEPTED), NOTHING).verdict is Verdict.LET_IN
+
+
+PREPARED = Circumstances(prepared=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "note"),
+    [
+        (trial("expired", ACCEPTED, asked=False), "the server asked for no certificate: let it "),
+        (trial("no-certificate", ACCEPTED), "the server asked for a certificate and went on with"),
+        (trial("revoked", ACCEPTED), "the server does not refuse what is revoked: it needs "),
+        (trial("expired", ACCEPTED), "the server accepted the certificate: it does not verify, "),
+        (trial("no-common-version", ENDED, HELLO), "the server agreed to what it was offered"),
+    ],
+)
+def test_how_a_client_got_in_that_should_not(seen: ScenarioTrace, note: str) -> None:
+    ruling = rule(seen, PREPARED)
+    assert (ruling.verdict, ruling.admitted) == (Verdict.LET_IN, True)
+    (told,) = ruling.notes
+    assert told.startswith(note)
+
+
+def test_what_gets_in_unseen_is_not_explained() -> None:
+    """It may have asked in records that could not be read."""
+    seen = trial("expired", ACCEPTED)
+    without_hello = replace(seen, trace=replace(seen.trace, events=seen.trace.events[1:]))
+    assert rule(without_hello, NOTHING).notes == ()
+
+
+def test_a_client_that_offers_and_leaves() -> None:
+    def ruling(outcome: Outcome, *events: Event) -> Ruling:
+        return rule(trial("no-common-version", outcome, *events), NOTHING)
+
+    agreed = ruling(ENDED, HELLO)
+    assert (agreed.verdict, agreed.ending) == (Verdict.LET_IN, "ServerHello")
+    refused = ruling(by_alert(70))
+    assert (refused.verdict, refused.admitted) == (Verdict.RIGHT, False)
+    untold = ruling(ENDED)
+    assert (untold.verdict, untold.admitted) == (Verdict.UNTOLD, None)
+    assert untold.notes == ("the server did not answer the ClientHello",)
+    by_client = replace(by_alert(70), by=Endpoint.CLIENT)
+    assert ruling(by_client).verdict is Verdict.UNTOLD
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ending"),
+    [
+        (by_alert(48), "unknown_ca (48)"),
+        (replace(by_alert(48), by=Endpoint.CLIENT), "the client's unknown_ca (48)"),
+        (by_server(Signal.HTTP_STATUS, 403), "HTTP 403"),
+        (ACCEPTED, "HTTP 200"),
+        (replace(ACCEPTED, http_status=None), "handshake completed"),
+        (Outcome(result=Result.FAILED), "no answer"),
+        (ENDED, "no answer"),
+        (by_server(Signal.CLOSE_NOTIFY), Signal.CLOSE_NOTIFY.value),
+        (by_server(Signal.RST), "RST"),
+    ],
+)
+def test_by_what_it_ended(outcome: Outcome, ending: str) -> None:
+    assert rule(trial("expired", outcome), NOTHING).ending == ending
+
+
+@pytest.mark.parametrize(
+    ("outcome", "note"),
+    [
+        (
+            Outcome(result=Result.FAILED, by=Endpoint.SERVER, signal=Signal.TIME_OUT),
+            "the server did not complete the handshake in time",
+        ),
+        (
+            Outcome(result=Result.REJECTED, by=Endpoint.CLIENT, exception="bad name"),
+            "the client itself refused the server: bad name",
+        ),
+        (ENDED, "the server neither answered nor refused"),
+    ],
+)
+def test_why_nothing_can_be_told(outcome: Outcome, note: str) -> None:
+    assert rule(trial("expired", outcome), NOTHING).notes == (note,)
 
 
 @pytest.mark.parametrize("signal", SILENCE)
