@@ -1,7 +1,4 @@
-"""Whether a server can do its work just now, in a word and a sentence.
-
-This module must not know who asks, nor how the answer is shown.
-"""
+"""Whether a server can do its work now, in a word and a sentence."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from dataclasses import dataclass
 from lab.stream.waiting import within
 from lab.todo.store import StoreUnavailable, TodoStore
 
-_STORE_PATIENCE = 2.0  # seconds, after which a store that is silent counts as one that fails
+_STORE_PATIENCE = 2.0  # seconds, after which a store that has not answered counts as failed
 
 
 class HealthStatus(enum.Enum):
@@ -33,7 +30,7 @@ class Health:
 
 
 HealthCheck = Callable[[], Awaitable[Health]]
-"""Finds out how a server is, within a few seconds. Does not raise."""
+"""Returns how a server is, within a few seconds. Does not raise."""
 
 HEALTHY = Health(status=HealthStatus.OK, message="accepting connections, and the store responds")
 STOPPING = Health(status=HealthStatus.STOPPING, message="the server is stopping")
@@ -41,7 +38,7 @@ NOT_ACCEPTING = Health(status=HealthStatus.NOT_ACCEPTING, message="the server is
 
 
 async def store_health(store: TodoStore) -> Health:
-    """How a server is that accepts: what its store answers."""
+    """Return the health of a server that accepts connections: that of its store."""
     try:
         await within(_STORE_PATIENCE, store.list())
     except StoreUnavailable as error:
