@@ -75,6 +75,44 @@ def test_a_refusal_by_http() -> None:
     assert rule(trial("good", outcome), NOTHING).verdict is Verdict.SHUT_OUT
 
 
+@pytest.mark.parametrize(
+    ("outcome", "got_in", "refused"),
+    [
+        (ACCEPTED, True, ""),
+        (replace(ACCEPTED, http_status=404), True, ""),
+        (by_server(Signal.HTTP_STATUS, 403), False, ""),
+        # The handshake had been completed: it is not the certificate that was refused.
+        (Outcome(result=Result.FAILED, by=Endpoint.SERVER, signal=Signal.FIN), False, ""),
+        (by_server(Signal.FIN), False, "FIN"),
+        (by_alert(42), False, "bad_certificate (42)"),
+        (Outcome(result=Result.FAILED), False, "no answer"),
+    ],
+)
+def test_what_becomes_of_the_good_client(outcome: Outcome, got_in: bool, refused: str) -> None:
+    for prepared in (True, False):
+        known = circumstances(trial("good", outcome), prepared=prepared)
+        assert known == Circumstances(
+            good_got_in=got_in,
+            good_refused=refused,
+            good_status=outcome.http_status,
+            prepared=prepared,
+        )
+
+
+def test_which_status_is_no_answer_to_the_certificate() -> None:
+    def status_for_good(status: int | None) -> int | None:
+        return Circumstances(good_status=status).status_for_good
+
+    statuses = (None, 100, 199, 200, 204, 299, 300, 404, 500)
+    assert [status for status in statuses if status_for_good(status) is not None] == [
+        100,
+        199,
+        300,
+        404,
+        500,
+    ]
+
+
 def test_a_status_that_everybody_gets_says_nothing() -> None:
     """A page that is forbidden to all refuses nobody for the certificate."""
     known = Circumstances(good_got_in=False, good_status=403)
