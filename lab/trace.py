@@ -168,14 +168,16 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.trace"
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     try:
         subject = _subject(options.target)
-        if not options.json:
-            say([textwrap.fill(subject.notice, 80), ""])
         traces = complete(_traces(subject, options))
     except (TargetError, PkiError, LabError) as error:
         return refuse(DOOR, str(error))
     except KeyboardInterrupt:
         return 130
-    _report(traces, as_json=options.json)
+    if options.json:
+        say([json.dumps(document(traces), indent=2)])
+        return 0
+    say([textwrap.fill(subject.notice, 80), ""])
+    _report(traces)
     return 0
 
 
@@ -231,10 +233,7 @@ async def _traces(subject: _Subject, options: argparse.Namespace) -> tuple[Trace
         )
 
 
-def _report(traces: Sequence[Trace], *, as_json: bool) -> None:
-    if as_json:
-        say([json.dumps(document(traces), indent=2)])
-        return
+def _report(traces: Sequence[Trace]) -> None:
     with output() as file:
         for trace in traces:
             print_trace(trace, file)
