@@ -36,7 +36,7 @@ class StatusReader:
         searched = max(0, len(self._head) - len(_HEAD_END) + 1)
         self._head += data[: self._room]
         self._room -= min(len(data), self._room)
-        while not self.done and len(self._head) >= _SHORTEST:
+        while len(self._head) >= _SHORTEST:
             found = _STATUS_LINE.match(self._head)
             if found is None or int(found.group(1)) >= 200:
                 self.status = int(found.group(1)) if found else None
@@ -48,7 +48,7 @@ class StatusReader:
                 return
             del self._head[: end + len(_HEAD_END)]
             searched = 0
-        self.done = self.done or not self._room
+        self.done = not self._room
 
 
 def http_status(data: bytes) -> int | None:
