@@ -1,10 +1,8 @@
 """How a handshake ended, in the few words that can be counted, from the events of its connection.
 
-Rules: the words are the judge's (accepted, rejected, failed), and a time-out is counted apart from
-other failures. Nothing here grows with what a peer sends, and nothing that a peer chose is kept but
-the number of an alert.
-
-This module must not know who counts.
+The words are the judge's (accepted, rejected, failed); a time-out is counted apart from other
+failures. Nothing here grows with what a peer sends, and nothing that a peer chose is kept but the
+number of an alert.
 """
 
 from __future__ import annotations
@@ -36,7 +34,7 @@ class HandshakeSummary:
 
     @property
     def result(self) -> str:
-        """The outcome in a word: the judge's, or ``timed_out``."""
+        """Return the outcome in a word: the judge's, or ``timed_out``."""
         timed_out = self.outcome.signal is Signal.TIME_OUT
         return _TIMED_OUT if timed_out else self.outcome.result.value
 
@@ -45,8 +43,8 @@ class HandshakeSummary:
 _ENDS = frozenset({Fact.HANDSHAKE_RETURNED, Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT, Fact.CLOSED})
 
 
-class HandshakeTally:
-    """An event sink of one connection that tells ``count``, once, how its handshake ended."""
+class HandshakeCounter:
+    """An event sink of one connection that calls ``count`` once, at the end of its handshake."""
 
     def __init__(self, count: Callable[[HandshakeSummary], None]) -> None:
         self._count = count
@@ -77,7 +75,7 @@ class HandshakeTally:
 
 
 def in_turn(first: EventSink, second: EventSink) -> EventSink:
-    """One sink that hands each event to both, in this order."""
+    """Return a sink that hands each event to both, in this order."""
 
     def take(event: Event) -> None:
         first(event)

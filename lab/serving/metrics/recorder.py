@@ -25,7 +25,7 @@ from prometheus_client import (
 from lab.http.connection_hooks import AnsweredRequest
 from lab.http.limits import Limit
 from lab.serving.expirations import Expiration
-from lab.serving.metrics.handshake_counts import HandshakeSummary, HandshakeTally
+from lab.serving.metrics.handshake_counts import HandshakeCounter, HandshakeSummary
 from lab.stream.observed_wire import EventSink
 from lab.tls.code_points import AlertDescription, ProtocolVersion
 from lab.todo.application import METHODS, PATH
@@ -55,8 +55,8 @@ class Metrics:
         self._handshakes = cache(
             Counter(
                 "mtls_lab_handshakes",
-                "TLS handshakes that have ended, by negotiated version, outcome, and the first "
-                "fatal alert with its sender.",
+                "TLS handshakes that have ended, by negotiated version, outcome, and the alert "
+                "that decided it with its sender.",
                 ("version", "outcome", "alert", "alert_by"),
                 registry=registry,
             ).labels
@@ -115,7 +115,7 @@ class Metrics:
 
     def handshake_sink(self) -> EventSink:
         """Return where the events of a new connection go."""
-        return HandshakeTally(self._count_handshake)
+        return HandshakeCounter(self._count_handshake)
 
     def request_answered(self, request: AnsweredRequest) -> None:
         """Count a request, and how long it took where that is known."""

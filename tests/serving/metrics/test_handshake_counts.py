@@ -17,8 +17,8 @@ from lab.pki.files.set_writing import write_set
 from lab.pki.requests import KeyType, SetPlan
 from lab.serving.lab_server import TodoServer
 from lab.serving.metrics.handshake_counts import (
+    HandshakeCounter,
     HandshakeSummary,
-    HandshakeTally,
     in_turn,
 )
 from lab.stream.contexts import TlsVersion
@@ -50,7 +50,7 @@ async def tallied(
     server = TodoServer(
         server_tls(certs),
         limits=limits,
-        sink=lambda _: HandshakeTally(found.append),
+        sink=lambda _: HandshakeCounter(found.append),
         failures_only=failures_only,
     )
     _, port = await server.open("127.0.0.1", 0)
@@ -157,7 +157,7 @@ async def test_a_server_that_stops_counts_whom_it_cuts_short(certs: Path) -> Non
 
 def test_what_ends_nothing_is_no_alert_of_a_handshake() -> None:
     found: Summaries = []
-    tally = HandshakeTally(found.append)
+    tally = HandshakeCounter(found.append)
     for event in (
         fact(Fact.CONNECTED, at=1.0),
         alert(AlertDescription.USER_CANCELED, AlertLevel.WARNING),
