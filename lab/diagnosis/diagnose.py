@@ -111,7 +111,7 @@ def diagnose(
 def _causes(view: _View) -> Iterator[Cause]:
     summary, outcome = view.summary, view.outcome
     if outcome.result is Result.ACCEPTED:
-        suspected = likely_problems(view.case(Endpoint.CLIENT)) if summary.client_chain else []
+        suspected = likely_problems(view.case(Endpoint.CLIENT))
         yield from accepted.accepted(view.events, summary, outcome, suspected)
     elif outcome.signal is Signal.HTTP_STATUS:
         case, status = view.case(Endpoint.CLIENT), f"HTTP answered {outcome.http_status}"
@@ -323,7 +323,7 @@ def _by_client(view: _View) -> Iterator[Cause]:
     summary, seen = view.summary, what_was_seen(view.outcome)
     watched = view.outcome.client_handshake_returned is not None
     case = view.case(Endpoint.SERVER)
-    blind = not watched and view.alert is not None and view.alert not in _PROTOCOL
+    blind = not watched and view.alert not in _PROTOCOL
     if summary.server_chain and (case.verdict or blind):
         yield from _about_certificate(case, likely_problems(case), seen)
     elif view.alert is not None:

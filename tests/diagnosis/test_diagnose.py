@@ -361,6 +361,7 @@ def test_twenty_of_the_names_that_a_server_asks_for_are_given(number: int, more:
     (cause,) = diagnose(events, judge(events), client_has_certificate=True)
     assert "CN=ca-19" in cause.evidence[1] and "CN=ca-20" not in cause.evidence[1]
     assert cause.evidence[1].endswith(" and 1 more") is more
+    assert (" more" in cause.evidence[1]) is more
     assert len(cause.evidence) == 3  # no word of signature algorithms
 
 
