@@ -19,7 +19,7 @@ _LINE_END = b"\r\n"
 _EMPTY_LINE = b"\r\n\r\n"
 # The second look at LF is behind it, so that the search need not stop at every byte.
 _FAULTS = re.compile(rb"(?P<lf>\n(?<!\r\n))|(?P<cr>\r[^\n])|(?P<fold>\r\n[ \t])")
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;.*)?[ \t]*\r\n")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,20})(?:;.*)?[ \t]*\r\n")
 
 
 class Unparsed:
@@ -118,14 +118,14 @@ def body_pieces(
     """Take a request's body out of ``unparsed``: yield what is here of it, ``b""`` for nothing.
 
     Raises Refused: at once where the declared length is too much (413), and in the course of it
-    for chunks that are too much (413), trailers that are (431), and framing that is not RFC 9112's
-    (400). ``waiting`` says that the client waits for 100 (Continue) before it sends the body.
+    for trailers that are too much (431), and for framing that is not RFC 9112's (400). ``waiting``
+    says that the client waits for 100 (Continue) before it sends the body.
     """
     if b"transfer-encoding" in headers:
         return _chunked_body(unparsed, limits)
     length = int(headers[b"content-length"])
     if length > limits.max_body:
-        raise _too_large(limits.max_body, "", pending=0 if waiting else length - len(unparsed))
+        raise too_large(limits, pending=0 if waiting else length - len(unparsed))
     return _counted_bytes(unparsed, length)
 
 
@@ -137,7 +137,6 @@ def _counted_bytes(unparsed: Unparsed, count: int) -> Iterator[bytes]:
 
 
 def _chunked_body(unparsed: Unparsed, limits: Limits) -> Iterator[bytes]:
-    content = framed = 0  # bytes without the chunk framing, and with it
     size = 1
     while size:
         while not (line := unparsed.cut_lines(_LINE_END, "chunk framing")):
@@ -146,12 +145,6 @@ def _chunked_body(unparsed: Unparsed, limits: Limits) -> Iterator[bytes]:
         if fields is None:
             raise Refused(error_response(400, "a chunk of the body does not begin with its size"))
         size = int(fields[1], 16)
-        content += size
-        framed += len(line) + size
-        if content > limits.max_body:
-            raise _too_large(limits.max_body, "", pending=limits.max_discard)
-        if framed > (most := limits.max_body + limits.max_header):
-            raise _too_large(most, " with its chunk framing", pending=limits.max_discard)
         end = size + 2 if size else 0  # the last chunk has no data, and no line end of its own
         data = unparsed.cut(end)
         yield line + data
@@ -164,6 +157,10 @@ def _chunked_body(unparsed: Unparsed, limits: Limits) -> Iterator[bytes]:
     yield trailers
 
 
-def _too_large(limit: int, how: str, *, pending: int) -> Refused:
-    message = f"the body is longer than {limit} bytes{how}"
+def too_large(limits: Limits, *, pending: int, framing: bool = False) -> Refused:
+    """Return the refusal of a body that is too long, or is so only with its chunk ``framing``."""
+    message = f"the body is longer than {limits.max_body} bytes"
+    if framing:
+        most = limits.max_body + limits.max_header
+        message = f"the body is longer than {most} bytes with its chunk framing"
     return Refused(error_response(413, message), pending=pending, limit=Limit.MAX_BODY)

@@ -18,7 +18,7 @@ import h11
 
 from lab.http import log_entries
 from lab.http.connection_hooks import AnsweredRequest, RequestHooks
-from lab.http.framing import Unparsed, body_pieces
+from lab.http.framing import Unparsed, body_pieces, too_large
 from lab.http.limits import Interruption, Limit, Limits, WaitInterrupted, WaitTimer
 from lab.http.message import (
     Refused,
@@ -307,7 +307,7 @@ class _HttpConnection:
         if waiting and not self.unparsed:
             await self._write([http.send(_CONTINUE)])
         deadline = self.timer.after(self.limits.body_timeout)
-        content = bytearray()
+        limits, content, framed = self.limits, bytearray(), 0
         for piece in pieces:
             if not piece:
                 await self._read_more(deadline, Limit.BODY_TIMEOUT)
@@ -315,6 +315,10 @@ class _HttpConnection:
             http.receive_data(piece)
             while isinstance(event := next_event(http), h11.Data):
                 content += event.data
+            framed += len(piece)
+            only_framing = len(content) <= limits.max_body
+            if not only_framing or framed > limits.max_body + limits.max_header:
+                raise too_large(limits, pending=limits.max_discard, framing=only_framing)
             await self._take_turns()
         assert isinstance(event, h11.EndOfMessage), "a whole body has an end"
         return bytes(content)

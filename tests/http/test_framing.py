@@ -138,15 +138,12 @@ def test_a_chunked_body_is_cut_to_its_end(end: bytes) -> None:
     ("headers", "body", "status", "pending"),
     [
         ({b"content-length": b"51"}, b"", 413, 51),
-        (CHUNKED, b"33\r\n", 413, LIMITS.max_discard),
-        (CHUNKED, b"20\r\n" + b"x" * 32 + b"\r\n13\r\n", 413, LIMITS.max_discard),
-        (CHUNKED, (b"1;" + b"e" * 70 + b"\r\nx\r\n") * 3, 413, LIMITS.max_discard),
         (CHUNKED, b"1;" + b"e" * 100, 431, 0),
         (CHUNKED, b"0\r\nX: " + b"x" * 100, 431, 0),
         (CHUNKED, b"0\r\n" + b"X: x\r\n" * 4 + b"\r\n", 431, 0),
         *(
             (CHUNKED, line + b"\r\n", 400, 0)
-            for line in (b"", b"-1", b"+1", b"0x1", b" 1", b"1_0", b"x", b"1 ;", b"f" * 17)
+            for line in (b"", b"-1", b"+1", b"0x1", b" 1", b"1_0", b"x", b"1 ;", b"f" * 21)
         ),
         (CHUNKED, b"1;a\nb", 400, 0),
         (CHUNKED, b"1;a\rb", 400, 0),

@@ -401,6 +401,16 @@ async def test_a_client_that_sends_all_before_it_reads_still_sees_the_refusal(
         await client.close()
 
 
+async def test_in_memory_chunks_may_have_just_the_limits_of_content_and_framing() -> None:
+    body = b"0;%b\r\n\r\n"
+    for extra, status in ((0, 201), (1, 413)):
+        chunks = [b"%x;%b\r\n" % (len(ITEM), b"e" * 300), ITEM + b"\r\n"]
+        rest = SMALL.max_body + SMALL.max_header - len(b"".join(chunks)) - len(body % b"")
+        stream = ScriptedStream([chunked(*chunks, body % (b"e" * (rest + extra)))])
+        assert await serve_script(stream, limits=SMALL) == [status]
+    assert b"500 bytes with its chunk framing" in stream.written[0]
+
+
 async def test_in_memory_the_trailers_and_the_framing_of_a_chunk_are_bounded() -> None:
     for request in (chunked(b"1;" + b"e" * 500), chunked(b"0\r\nT: " + b"t" * 500)):
         assert await serve_script(ScriptedStream([request]), limits=SMALL) == [431]
