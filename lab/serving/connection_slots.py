@@ -1,10 +1,10 @@
 """How many clients there may be at a time: of all addresses, and of one in its handshake.
 
-Rules: whoever comes is given a place or none, at once. A client that has not completed its
+Rules: a connection is given a slot or none, at once. A client that has not completed its
 handshake, be it under way or failed, has proved nothing, so where one address has too many of
-those, its oldest makes room for its newest: connections that stay silent cannot keep an honest
-client of the same address out. Those that have not said a word go first, or a burst of them would
-drive out whoever is in the middle of it.
+those, its newest takes the slot of its oldest: connections that stay silent cannot keep an honest
+client of the same address out. Those that have sent nothing are evicted first, or a burst of them
+would evict handshakes that are under way.
 
 This module must not know sockets, tasks, or what is said to those who must leave.
 """
@@ -17,7 +17,7 @@ from typing import Protocol
 from lab.http.limits import Limits
 
 
-class Place(enum.Enum):
+class Slot(enum.Enum):
     """What is done for a connection."""
 
     SERVED = "served"
@@ -25,8 +25,8 @@ class Place(enum.Enum):
     NONE = "closed: too many connections"
 
 
-class Guest(Protocol):
-    """A connection, as far as the crowd must know it."""
+class Connection(Protocol):
+    """A connection, as far as its slot depends on it."""
 
     @property
     def peer(self) -> str:
@@ -39,56 +39,56 @@ class Guest(Protocol):
         ...
 
     def evict(self) -> None:
-        """It must go, to make room."""
+        """Close it, to free its slot."""
         ...
 
 
 class ConnectionSlots:
-    """The guests of one listener. Each is given to ``enter``, ``known`` and ``leave`` once."""
+    """The slots of one listener. Each connection is given to ``enter``, ``known``, ``leave``."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._inside = 0
-        self._leaving: set[Guest] = set()  # evicted, and no longer counted
+        self._taken = 0
+        self._leaving: set[Connection] = set()  # evicted, and no longer counted
         # Dictionaries keep the order in which their keys came.
-        self._in_handshake: dict[str, dict[Guest, None]] = {}
+        self._in_handshake: dict[str, dict[Connection, None]] = {}
 
     @property
-    def inside(self) -> int:
-        """How many connections have a place, or are told that there is none."""
-        return self._inside
+    def taken(self) -> int:
+        """How many connections have a slot, those that are told 503 included."""
+        return self._taken
 
-    def enter(self, guest: Guest) -> Place:
-        """A guest begins its handshake; with no place it is not counted, and not to leave."""
-        others = self._in_handshake.get(guest.peer, {})
+    def enter(self, connection: Connection) -> Slot:
+        """Give a connection a slot; without one it is not counted, and must not ``leave``."""
+        others = self._in_handshake.get(connection.peer, {})
         if len(others) >= self._limits.max_handshakes_per_peer:
             self._evict(next((other for other in others if other.silent), next(iter(others))))
-        if self._inside >= self._limits.max_connections + self._limits.max_surplus:
-            return Place.NONE
-        self._inside += 1
-        self._in_handshake.setdefault(guest.peer, {})[guest] = None
-        crowded = self._inside > self._limits.max_connections
-        return Place.SURPLUS if crowded else Place.SERVED
+        if self._taken >= self._limits.max_connections + self._limits.max_surplus:
+            return Slot.NONE
+        self._taken += 1
+        self._in_handshake.setdefault(connection.peer, {})[connection] = None
+        crowded = self._taken > self._limits.max_connections
+        return Slot.SURPLUS if crowded else Slot.SERVED
 
-    def _evict(self, guest: Guest) -> None:
-        """Send a guest away. Its place is free from now on, however long it takes to leave."""
-        self._inside -= 1
-        self._leaving.add(guest)
-        self.known(guest)
-        guest.evict()
+    def _evict(self, connection: Connection) -> None:
+        """Close a connection. Its slot is free from now on, however long closing takes."""
+        self._taken -= 1
+        self._leaving.add(connection)
+        self.known(connection)
+        connection.evict()
 
-    def known(self, guest: Guest) -> None:
-        """A guest has completed its handshake; it is evicted no more. A second call is idle."""
-        others = self._in_handshake.get(guest.peer)
+    def known(self, connection: Connection) -> None:
+        """Note that a connection has completed its handshake, and is evicted no more."""
+        others = self._in_handshake.get(connection.peer)
         if others is not None:
-            others.pop(guest, None)
+            others.pop(connection, None)
             if not others:
-                del self._in_handshake[guest.peer]
+                del self._in_handshake[connection.peer]
 
-    def leave(self, guest: Guest) -> None:
-        """A guest is gone."""
-        if guest in self._leaving:
-            self._leaving.remove(guest)
+    def leave(self, connection: Connection) -> None:
+        """Note that a connection is closed."""
+        if connection in self._leaving:
+            self._leaving.remove(connection)
         else:
-            self._inside -= 1
-            self.known(guest)
+            self._taken -= 1
+            self.known(connection)

@@ -21,7 +21,7 @@ from lab.http.connection_hooks import LimitHooks
 from lab.http.limits import Limit, Limits
 from lab.http.shutdown_signal import ShutdownSignal
 from lab.serving import server_log_entries
-from lab.serving.connection_slots import ConnectionSlots, Place
+from lab.serving.connection_slots import ConnectionSlots, Slot
 from lab.stream.observed_wire import ObserverFeed
 from lab.stream.stream_errors import HandshakeTimedOut
 from lab.stream.tls_stream import Linger, TlsStream
@@ -137,7 +137,7 @@ class Listener:
     @property
     def connections(self) -> int:
         """How many there are now."""
-        return self._slots.inside
+        return self._slots.taken
 
     @property
     def accepting(self) -> bool:
@@ -199,15 +199,15 @@ class Listener:
                 )
 
     async def _place(self, connection: _OpenConnection) -> None:
-        """Let a connection in if there is a place for it, and serve it to its end."""
-        place = self._slots.enter(connection)
-        if place is not Place.SERVED:
-            self._struck(Limit.MAX_CONNECTIONS, connection.peer, place.value)
-        if place is Place.NONE:
+        """Serve a connection to its end, if there is a slot for it."""
+        slot = self._slots.enter(connection)
+        if slot is not Slot.SERVED:
+            self._struck(Limit.MAX_CONNECTIONS, connection.peer, slot.value)
+        if slot is Slot.NONE:
             await connection.wire.close(0)
             return
         try:
-            await self._serve(connection, surplus=place is Place.SURPLUS)
+            await self._serve(connection, surplus=slot is Slot.SURPLUS)
         finally:
             self._slots.leave(connection)
 

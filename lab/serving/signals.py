@@ -36,13 +36,6 @@ def stop_signals() -> Iterator[asyncio.Event]:
             signal.signal(number, before[number])
 
 
-def terminal_watch() -> Callable[[], bool]:
-    """What tells, from now on, whether the terminal that there is now has gone."""
-    terminals = [each for each in (0, 1, 2) if os.isatty(each)]
-    # Of a terminal that is gone, no descriptor is a terminal's any more.
-    return lambda: bool(terminals) and not any(map(os.isatty, terminals))
-
-
 @contextmanager
 def hangup_signal(reload: Callable[[], None], stop: asyncio.Event) -> Iterator[None]:
     """SIGHUP calls ``reload``, where the system has it (Windows has not).
@@ -54,9 +47,17 @@ def hangup_signal(reload: Callable[[], None], stop: asyncio.Event) -> Iterator[N
         yield
         return
     loop = asyncio.get_running_loop()
-    terminal_gone = terminal_watch()
+    terminals = [number for number in (0, 1, 2) if os.isatty(number)]
+
+    def heed() -> None:
+        # Of a terminal that is gone, no descriptor is a terminal's any more.
+        if terminals and not any(map(os.isatty, terminals)):
+            stop.set()
+        else:
+            reload()
+
     before = signal.getsignal(signal.SIGHUP)
-    loop.add_signal_handler(signal.SIGHUP, lambda: stop.set() if terminal_gone() else reload())
+    loop.add_signal_handler(signal.SIGHUP, heed)
     try:
         yield
     finally:
