@@ -84,6 +84,20 @@ Opened = tuple[ContentType, bytes]
 class RecordDecryption:
     """Opens the records that ``sender`` protected."""
 
+    __slots__ = (
+        "_blind",
+        "_connection",
+        "_early_data",
+        "_early_openers",
+        "_opener",
+        "_ring",
+        "_sender",
+        "_skipped",
+        "_state",
+        "epoch",
+        "stage",
+    )
+
     def __init__(self, sender: Endpoint, connection: Negotiated, ring: KeyRing) -> None:
         self.stage = Stage.PLAIN
         self.epoch = 0

@@ -36,6 +36,21 @@ SAMPLE = 64
 class Direction:
     """What ``sender`` sends. ``budget`` is how much of it is decoded, None for all."""
 
+    __slots__ = (
+        "_messages",
+        "_records",
+        "assembler",
+        "budget",
+        "cut",
+        "decryption",
+        "ended",
+        "items",
+        "reader",
+        "recognised",
+        "sender",
+        "stopped",
+    )
+
     def __init__(
         self,
         sender: Endpoint,

@@ -70,6 +70,8 @@ def parse_key_log(text: str) -> Iterator[Secret]:
 class KeyRing:
     """The secrets of one connection, and for a while those that may be of it."""
 
+    __slots__ = ("_derived", "_own", "_unclaimed")
+
     def __init__(self) -> None:
         self._own: dict[bytes, dict[SecretLabel, bytes]] = {}
         self._unclaimed: dict[bytes, dict[SecretLabel, bytes]] = {}

@@ -27,6 +27,16 @@ class Negotiated:
     what a parser must know, and ``is_tls13`` whether that is TLS 1.3 or later.
     """
 
+    __slots__ = (
+        "client_random",
+        "context",
+        "is_tls13",
+        "offered_suites",
+        "server_hello",
+        "suite",
+        "version",
+    )
+
     def __init__(self) -> None:
         self.client_random: bytes | None = None
         self.offered_suites: Sequence[CipherSuite] | None = None

@@ -299,6 +299,8 @@ class _Rules:
 class Order:
     """Follows both endpoints of one connection through the tables."""
 
+    __slots__ = ("_client", "_rules", "_server", "_suspended")
+
     def __init__(self) -> None:
         self._rules = _TLS13
         self._client = self._server = State.START

@@ -24,6 +24,8 @@ Reassembled = tuple[bytes, tuple[RecordSpan, ...]]
 class MessageReassembler:
     """Collects handshake fragments of one direction."""
 
+    __slots__ = ("_at", "_data", "_spans")
+
     def __init__(self) -> None:
         self._data: bytes | bytearray = b""
         self._at = 0

@@ -38,6 +38,8 @@ class RecordReader:
     ``offset`` is how many bytes of the stream have been given out as records.
     """
 
+    __slots__ = ("_at", "_buffer", "offset")
+
     def __init__(self) -> None:
         self._buffer: bytes | bytearray = b""
         self._at = 0
