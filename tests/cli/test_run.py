@@ -125,13 +125,15 @@ def wait_for(what: Callable[[], object]) -> None:
 
 
 @NUMBERS
-def test_a_trace_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_trace_that_is_ended_leaves_nothing(
+    certs: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE)
         target = f"127.0.0.1:{silent.getsockname()[1]}"
-        words = ("lab.trace", target, "--timeout", "600")
+        words = ("lab.trace", target, "--timeout", "600", "--ca", str(certs / "ca.crt"))
         with (
             started(*words, stdout=subprocess.DEVNULL, cwd=tmp_path, TMPDIR=str(scratch)) as door,
             silent.accept()[0],
