@@ -227,7 +227,8 @@ class RecordDecryption:
 
     def _new_opener(self, secret: bytes) -> Opener | None:
         if self._state is None:
-            return traffic_opener(self._suite(), secret)
+            idle = self.stage is Stage.APPLICATION
+            return traffic_opener(self._suite(), secret, idle=idle)
         return self._connection_opener(self._state, secret)
 
     def _connection_opener(self, state: _ConnectionState, master_secret: bytes) -> Opener | None:
