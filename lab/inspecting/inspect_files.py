@@ -121,7 +121,7 @@ def _file(file: Contents, context: _Context) -> FileReport:
     ]
     leaves = [certificate for certificate in sent if context.under_check(certificate).is_leaf]
     found: tuple[FoundProblem, ...] = ()
-    if file.form == "PEM" and leaves and len(sent) > 1:
+    if file.form == "PEM" and leaves:
         pool = [*sent, *(holder.certificate for holder in context.pool)]
         found = tuple(file_problems(sent, leaves[0], path_of(leaves[0], pool).above))
     entries = tuple(_entry(item, name, context) for item in file.items)
@@ -158,7 +158,7 @@ def _certificate(
     roles = suitability(checked)
     chain = chain_of(Holder(certificate=certificate, file=file), context.pool, context.roots)
     found_here = [*certificate_problems(checked), *_revocations(certificate, chain, context)]
-    if checked.is_leaf and not checked.self_signed:
+    if checked.is_leaf:
         fit = [one.role for one in roles if not one.obstacles and context.role in (None, one.role)]
         found_here += chain_problems(chain, fit, checked.wording)
     return InspectedCertificate(

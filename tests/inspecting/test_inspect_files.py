@@ -313,3 +313,14 @@ def test_the_chain_is_checked_for_the_role_that_was_named() -> None:
         codes_of(inspected(files, NOW)) == codes_of(inspected(files, NOW, TlsRole.SERVER)) == set()
     )
     assert codes_of(inspected(files, NOW, TlsRole.CLIENT)) == {"wrong-extended-key-usage"}
+
+
+def test_a_crl_without_an_end_does_not_expire() -> None:
+    """NextUpdate is optional in the syntax (RFC 5280 section 5.1)."""
+    crl = revocation_list(ROOT, [], now=NOW)
+    _, algorithm, signature = der.parts(crl.public_bytes(Encoding.DER))
+    fields = der.parts(crl.tbs_certlist_bytes)
+    tbs = der.sequence(*fields[:4], *fields[5:])
+    endless = x509.load_der_x509_crl(der.sequence(tbs, algorithm, signature).encode())
+    assert endless.next_update_utc is None
+    assert problems_of(inspected([contents_of("l", endless)], NOW + 9999 * DAY)) == []
