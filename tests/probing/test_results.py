@@ -20,6 +20,21 @@ def test_which_verdicts_are_fine() -> None:
     assert {verdict for verdict in Verdict if verdict.faulty} == FAULTY
 
 
+def test_the_words_of_the_verdicts() -> None:
+    """They stand in documents, for programs to compare."""
+    assert [verdict.value for verdict in Verdict] == [
+        "as it should be",
+        "refused by HTTP",
+        "refused without an alert",
+        "inconclusive: no CRL loaded",
+        "inconclusive",
+        "could not be tried",
+        "not as measured",
+        "should have been accepted",
+        "should have been refused",
+    ]
+
+
 def test_verdicts_in_the_order_of_their_weight() -> None:
     weight = {verdict: verdict.weight for verdict in Verdict}
     open_ones = set(Verdict) - FINE - FAULTY
@@ -58,6 +73,11 @@ def test_a_bad_certificate_is_refused_only_if_it_was_presented(verdict: Verdict)
     assert not found(verdict, presented=None).bad_refused
     assert not found(verdict, "good", presented=True).bad_refused
     assert not found(verdict, "eku-any", presented=True).bad_refused
+
+
+def test_a_finding_is_of_one_attempt_that_matters_unless_said_otherwise() -> None:
+    finding = found(Verdict.RIGHT)
+    assert (finding.tries, finding.like_this, finding.matters) == (1, 1, True)
 
 
 def report(*findings: Finding) -> Report:

@@ -137,3 +137,29 @@ async def test_a_campaign_that_is_cancelled_begins_nothing_new() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert len(begun) == len(done) == 2
+
+
+async def test_after_a_bug_the_attempts_under_way_end_before_the_run() -> None:
+    begun, ended = asyncio.Event(), list[str]()
+
+    async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
+        if scenario.name == "expired":
+            await begun.wait()
+            raise RuntimeError("a bug")
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            ended.append(scenario.name)
+        raise AssertionError("it waits for ever")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        await run(
+            [find_scenario("good"), find_scenario("expired")],
+            [TlsVersion.TLS13],
+            attempt,
+            repeat=1,
+            concurrency=2,
+            done=lambda name: None,
+        )
+    assert ended == ["good"]

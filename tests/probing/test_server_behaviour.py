@@ -245,6 +245,8 @@ LOST = trial("no-certificate", by_server(Signal.RST), RESET)
         (LATE, (LATE, OVERTAKEN, LATE), "a client that writes first was reset in 1 of 3 tries"),
         (LOST, (LOST, LOST, LOST), "it sends no alert (RST), whether the client writes or not"),
         (None, (), ""),
+        (None, (LATE,), ""),
+        (LATE, (), ""),
     ],
 )
 def test_a_reset_that_may_swallow_the_alert(

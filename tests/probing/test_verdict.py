@@ -377,3 +377,21 @@ def test_http_is_compared_with_what_the_good_certificate_gets() -> None:
     assert "--request" in everybody.notes[0]
     # One that asks for nothing lets everybody in, whatever its pages are.
     assert rule(trial("expired", status(500), asked=False), broken).verdict is Verdict.LET_IN
+
+
+def test_only_what_has_a_certificate_to_send_is_said_to_be_presented() -> None:
+    assert rule(trial("expired", by_alert(45)), NOTHING).presented is True
+    assert rule(trial("no-certificate", by_alert(116)), NOTHING).presented is None
+    assert rule(trial("no-common-version", by_alert(70)), NOTHING).presented is None
+    assert rule(trial("silence", ENDED), NOTHING).presented is None
+    assert rule(trial("sni-unknown", by_alert(112)), NOTHING).presented is None
+
+
+def test_a_refused_setting_is_told_though_the_good_certificate_is_refused_too() -> None:
+    known = Circumstances(good_got_in=False, good_refused="unknown_ca (48)")
+    ruling = rule(trial("sni-unknown", by_alert(112)), known)
+    assert (ruling.verdict, ruling.admitted) == (Verdict.RIGHT, False)
+
+
+def test_on_the_labs_own_server_everything_matters() -> None:
+    assert rule_own(trial("eku-any", by_alert(43)), (9, 9)).matters
