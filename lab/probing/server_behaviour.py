@@ -124,8 +124,7 @@ def _asked(trial: ScenarioTrace) -> CertificateRequest | None:
 
 
 def _how(trial: ScenarioTrace) -> str:
-    word = "accepted" if _in(trial) else trial.outcome.result.value
-    return f"{word}, {ending(trial)}"
+    return f"{trial.outcome.result.value}, {ending(trial)}"
 
 
 def _demand(ground: Observations) -> tuple[str, str]:

@@ -268,6 +268,8 @@ def test_whom_to_race_with() -> None:
     assert chosen(no_certificate=FORBIDDEN, wrong_ca=ACCEPTED) == "expired"
     assert chosen(no_certificate=FORBIDDEN, wrong_ca=ACCEPTED, expired=FAILED) == "self-signed"
     assert chosen(no_certificate=REFUSED_BY_CLIENT) == "wrong-ca"
+    hung_up = Outcome(result=Result.FAILED, by=Endpoint.SERVER, signal=Signal.FIN)
+    assert chosen(no_certificate=hung_up) == "wrong-ca"
     assert chosen(**{name.replace("-", "_"): each for name, each in OPEN.items()}) == ""
     # Who was never asked for a certificate was not refused for one.
     closed = ground(RIGHT)
@@ -286,3 +288,17 @@ def test_versions_that_differ_are_told_apart() -> None:
     ]
     alike = insights({TlsVersion.TLS12: one, TlsVersion.TLS13: one})
     assert [len(each.evidence) for each in alike] == [2, 2, 2]
+
+
+def test_what_an_answer_rests_on() -> None:
+    found = insights({TlsVersion.TLS13: ground(RIGHT, asks=asking())})
+    evidence = {each.code: each.evidence for each in found}
+    assert evidence["client-certificate"] == (
+        "TLS 1.3: no certificate: rejected, certificate_required (116); good: accepted, HTTP 200; "
+        "wrong-ca: rejected, unknown_ca (48); self-signed: rejected, unknown_ca (48); "
+        "expired: rejected, certificate_expired (45)",
+    )
+    assert evidence["chain"] == (
+        "TLS 1.3: chain sent whole: accepted, HTTP 200; intermediate not sent: rejected, "
+        "unknown_ca (48); wrong CA: rejected, unknown_ca (48)",
+    )

@@ -395,3 +395,25 @@ def test_a_refused_setting_is_told_though_the_good_certificate_is_refused_too() 
 
 def test_on_the_labs_own_server_everything_matters() -> None:
     assert rule_own(trial("eku-any", by_alert(43)), (9, 9)).matters
+
+
+def test_a_status_where_the_good_clients_is_not_known_lets_in() -> None:
+    not_found = replace(ACCEPTED, http_status=404)
+    assert rule(trial("expired", not_found), NOTHING).verdict is Verdict.LET_IN
+
+
+def test_a_status_that_refuses_needs_no_comparison() -> None:
+    known = Circumstances(good_status=200)
+    unavailable = by_server(Signal.HTTP_STATUS, 503)
+    assert rule(trial("expired", unavailable), known).verdict is Verdict.BY_HTTP
+
+
+@pytest.mark.parametrize("returned", [True, False])
+def test_a_finding_tells_whether_the_clients_handshake_call_returned(returned: bool) -> None:
+    def found(name: str) -> bool | None:
+        seen = trial(name, replace(by_alert(70), client_handshake_returned=returned))
+        attempt = ScenarioAttempts(scenario=seen.scenario, version=TlsVersion.TLS13, trials=(seen,))
+        return finding(attempt, [rule(seen, NOTHING)]).handshake_returned
+
+    assert found("expired") is returned
+    assert found("no-common-version") is None  # it makes no such call
