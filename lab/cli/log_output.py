@@ -1,8 +1,7 @@
 """Where log lines go: to stderr, written by a thread, so that a slow reader never stops the server.
 
-Rules: lines wait in a bounded queue. Where it is full they are dropped and counted, and the next
-line that finds room is preceded by one that tells how many were. At the end, those that wait are
-written for a bounded time.
+Rules: lines wait in a bounded queue. Where it is full they are dropped and counted, and a line in
+their place tells how many were. At the end, those that wait are written for a bounded time.
 
 This module must not know who logs, nor how a line is made.
 """
@@ -38,7 +37,7 @@ def logging_to_stderr(formatter: logging.Formatter, missed: Missed) -> Iterator[
     """Let all that is logged inside the block come out on stderr, as ``formatter`` has it."""
     lines: queue.Queue[logging.LogRecord] = queue.Queue(WAITING)
     handler = _DroppingHandler(lines, missed)
-    writer = _Writer(lines, formatter, missed, sys.stderr)
+    writer = _Writer(lines, handler, formatter, sys.stderr)
     # The root, so that what asyncio has to say comes in the same form.
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     writer.start()
@@ -59,7 +58,7 @@ class _DroppingHandler(QueueHandler):
     def __init__(self, lines: queue.Queue[logging.LogRecord], missed: Missed) -> None:
         super().__init__(lines)
         self._lines = lines
-        self._missed = missed
+        self.missed = missed
         self._dropped = 0
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
@@ -69,21 +68,26 @@ class _DroppingHandler(QueueHandler):
     def enqueue(self, record: logging.LogRecord) -> None:
         """Put a record into the queue, or drop it."""
         try:
-            self._tell_dropped()
+            if self._dropped:
+                self._lines.put_nowait(self._notice())
+                self._dropped = 0
             self._lines.put_nowait(record)
         except queue.Full:
             self._dropped += 1
 
-    def close(self) -> None:
-        """Tell what was dropped since the last line, if there is room to tell it."""
-        with contextlib.suppress(queue.Full):
-            self._tell_dropped()
-        super().close()
+    def take_notice(self, *, at_end: bool = False) -> logging.LogRecord | None:
+        """Return what tells of the lines dropped by now, once, if no line waits or ``at_end``."""
+        self.acquire()
+        try:
+            if not self._dropped or not (at_end or self._lines.empty()):
+                return None
+            notice, self._dropped = self._notice(), 0
+            return notice
+        finally:
+            self.release()
 
-    def _tell_dropped(self) -> None:
-        if self._dropped:
-            self._lines.put_nowait(self._missed(self._dropped, "stderr is read too slowly"))
-            self._dropped = 0
+    def _notice(self) -> logging.LogRecord:
+        return self.missed(self._dropped, "stderr is read too slowly")
 
 
 class _Writer(QueueListener):
@@ -96,20 +100,23 @@ class _Writer(QueueListener):
     def __init__(
         self,
         lines: queue.Queue[logging.LogRecord],
+        handler: _DroppingHandler,
         formatter: logging.Formatter,
-        missed: Missed,
         file: TextIO,
     ) -> None:
         super().__init__(lines)
+        self._lines = lines
+        self._handler = handler
         self._formatter = formatter
-        self._missed = missed
         self._file = file
         self._take = _taker(file)
         self._unwritten = 0
         self._reason = ""
 
     def enqueue_sentinel(self) -> None:
-        """Ask the thread to end behind the lines that wait."""
+        """Ask the thread to end behind the lines that wait, and what tells of those dropped."""
+        if notice := self._handler.take_notice(at_end=True):
+            self._lines.put(notice)
         while True:
             try:
                 super().enqueue_sentinel()
@@ -119,16 +126,19 @@ class _Writer(QueueListener):
                 return
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Write a record."""
+        """Write a record, and where it was the last one, what was dropped behind it."""
+        self._put(record)
+        if notice := self._handler.take_notice():
+            self._put(notice)
+
+    def _put(self, record: logging.LogRecord) -> None:
         data = self._line(record)
         try:
             if self._unwritten:
-                self._write(self._line(self._missed(self._unwritten, self._reason)))
+                self._write(self._line(self._handler.missed(self._unwritten, self._reason)))
                 self._unwritten = 0
             self._write(data)
-        except (
-            OSError
-        ) as error:  # a reader that has gone, a full disk: there may come a better time
+        except OSError as error:  # the reader has gone, or the disk is full: it may get better
             self._unwritten += 1
             self._reason = f"stderr could not be written: {error.strerror or error}"
 

@@ -195,9 +195,10 @@ def test_a_reader_who_does_not_read_stops_nothing_and_is_told(
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_slow_reader_loses_nothing_of_what_can_wait(start: Start, kind: str, width: int) -> None:
     logger = start(kind)
-    logger.log(WAITING, width)
+    logger.log(WAITING - 1, width)
     logger.done()
     logger.start_reading()
+    logger.log_until_seen()
     logger.end()
     assert logger.lost() == []
 
