@@ -220,6 +220,8 @@ def _misfit(options: argparse.Namespace) -> str:
     for file in (options.json, options.junit):
         if file is not None and file != STDOUT and not file.absolute().parent.is_dir():
             return f"{file}: no such directory; nothing was tried"
+        if file is not None and file.is_dir():
+            return f"{file}: is a directory, not a file; nothing was tried"
     return "--junit needs a file name, not -" if options.junit == STDOUT else ""
 
 

@@ -315,6 +315,7 @@ def test_a_password_is_asked_for_on_a_terminal(
         (["127.0.0.1:1"], "ca.crt: no such file. Make the lab's CA (python -m lab.certs)"),
         (["127.0.0.1:1", "--insecure", "--ca-cert", "nothing.crt"], "nothing.crt: no such file"),
         (["--only", "good", "--json", "no/such/file"], "no/such/file"),
+        (["--only", "good", "--junit", "."], ".: is a directory, not a file; nothing was tried"),
     ],
 )
 def test_what_cannot_be_probed_is_one_line(words: list[str], says: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ DOOR = "lab.certs inspect"
 
 NOTES = (
     "exit code:\n"
-    "  0  nothing is wrong\n"
+    "  0  no problem was found\n"
     "  1  something is, and it is shown\n"
     "  2  a file could not be read, and one line says why",
 )

@@ -101,7 +101,7 @@ def _header_error(header: bytes | bytearray, length: int) -> WireError:
     if header[1] != 3:
         version = ProtocolVersion(header[1] << 8 | header[2])
         return WireError("TLSPlaintext.legacy_record_version", f"{version} is no TLS")
-    return WireError("TLSPlaintext.length", f"{length} where at most {MAX_FRAGMENT} is allowed")
+    return WireError("TLSCiphertext.length", f"{length} where at most {MAX_FRAGMENT} is allowed")
 
 
 # RFC 9846 section 5.1: an unexpected type ends the connection; heartbeat (RFC 6520) and the

@@ -116,7 +116,7 @@ def test_a_role(certs: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["no-such-file"], "no-such-file: no such file"),
         (["client.pfx"], "client.pfx: the PKCS#12 file needs a password"),
         (["client.pfx", "--password", "no"], "the password does not open the PKCS#12 file"),
-        (["."], "cannot be read"),
+        (["."], "is a folder. Name a file in it"),
         (["text"], "but text or data of another kind"),
     ],
 )

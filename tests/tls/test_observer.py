@@ -192,7 +192,7 @@ def test_a_bad_header_is_told_after_what_came_before_it() -> None:
     events = tls.feed(CLIENT, hello + b"\x16\x03\x03\xff\xff")
     assert names(events) == [
         "ClientHello",
-        "malformed TLSPlaintext.length: 65535 where at most 18432 is allowed",
+        "malformed TLSCiphertext.length: 65535 where at most 18432 is allowed",
     ]
     (malformed,) = [event for event in events if isinstance(event, Malformed)]
     assert malformed.offset == len(hello)

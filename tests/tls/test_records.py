@@ -56,7 +56,7 @@ def test_the_longest_record() -> None:
             b"\x16\x02\x03\x00\x00",
             "TLSPlaintext.legacy_record_version: unknown(0x0203) is no TLS",
         ),
-        (b"\x16\x03\x03\x48\x01", "TLSPlaintext.length: 18433 where at most 18432 is allowed"),
+        (b"\x16\x03\x03\x48\x01", "TLSCiphertext.length: 18433 where at most 18432 is allowed"),
     ],
 )
 def test_a_header_that_no_record_has(header: bytes, message: str) -> None:

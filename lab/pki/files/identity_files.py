@@ -97,7 +97,9 @@ def open_pkcs12(data: bytes, path: Path, password: Password) -> pkcs12.PKCS12Key
         given = pem.ask(password)
     if not given:
         raise PasswordNeededError(
-            "the PKCS#12 file needs a password", remedy="Give its password", path=path
+            "the PKCS#12 file needs a password",
+            remedy="Give its password (a terminal asks for it)",
+            path=path,
         )
     try:
         return pkcs12.load_pkcs12(data, given)

@@ -78,6 +78,8 @@ def _read(path: Path, remedy: str, bound: Bound, opener: Callable[[str, int], in
             data = file.read(bound.octets + 1)
     except FileNotFoundError:
         raise MissingFileError("no such file", remedy=remedy, path=path) from None
+    except IsADirectoryError:
+        raise UnreadableFileError("is a folder", remedy="Name a file in it", path=path) from None
     except OSError as error:
         raise UnreadableFileError(
             f"cannot be read: {error.strerror}",
@@ -161,7 +163,8 @@ def _password_for(block: bytes, path: Path, password: Password) -> bytes | None:
         return given
     raise PasswordNeededError(
         "the private key is encrypted, and no password was given",
-        remedy=f"Give its password, or decrypt it: openssl pkey -in {path} -out NEW",
+        remedy="Give its password (a terminal asks for it), or decrypt it: "
+        f"openssl pkey -in {path} -out NEW",
         path=path,
     )
 

@@ -48,12 +48,20 @@ def draw_inspection(inspection: Inspection, paper: Paper) -> Iterator[Text]:
         yield from _file(file, paper)
     problems = list(inspection.problems())
     if not problems:
-        yield Text("No problems found.", "green")
+        if sealed := [_cut(file.name) for file in inspection.files if _has_sealed_key(file)]:
+            rest = f"no password opened the key in {_listed(tuple(sealed))}"
+            yield Text(f"No problems found in what could be read; {rest}.", "yellow")
+        else:
+            yield Text("No problems found.", "green")
         return
     yield paper.rule("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
     for number, (place, problem) in enumerate(problems, start=1):
         yield Text()
         yield from _problem(f"{number}", place, problem, paper)
+
+
+def _has_sealed_key(file: FileReport) -> bool:
+    return any(isinstance(entry, KeyEntry) and not entry.kind for entry in file.entries)
 
 
 def _file(file: FileReport, paper: Paper) -> Iterator[Text]:
@@ -123,6 +131,8 @@ def _key(entry: KeyEntry) -> Iterator[_Pair]:
         yield "matches", _listed(entry.fits)
     elif entry.kind:
         yield "matches", "nothing in these files"
+    else:
+        yield "matches", "cannot be told without its password"
 
 
 def _chain(entry: InspectedCertificate) -> str:

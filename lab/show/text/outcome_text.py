@@ -24,7 +24,7 @@ _DEEDS = {
     Signal.FIN: "ended the connection",
     Signal.RST: "reset the connection",
     Signal.CLOSE_NOTIFY: "closed the TLS connection",
-    Signal.TIME_OUT: "did not answer in time",
+    Signal.TIME_OUT: "did not finish in time",
     Signal.NOT_TLS: "sent bytes that are not TLS",
     Signal.MALFORMED: "sent malformed bytes",
 }

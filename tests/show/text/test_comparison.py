@@ -92,7 +92,7 @@ def test_three_traces_and_more_than_fit_side_by_side(refused13: Trace, accepted1
         ),
         (
             [HELLO, Maker().fact(CLIENT, Fact.TIMED_OUT)],
-            "failed: the server did not answer in time inside the client's handshake call;",
+            "failed: the server did not finish in time inside the client's handshake call;",
         ),
         (
             [Maker().not_tls(SERVER, b"HTTP/1.1 400 Bad\r\n")],

@@ -142,14 +142,17 @@ def test_the_others() -> None:
         replace(crl, next_update=THEN, revoked=2),
         OtherEntry(label="DH PARAMETERS"),
     )
-    assert lines[1:6] == [
+    assert lines[1:7] == [
         "private key EC P, encrypted",
         "  matches     a, b",
         "private key EC P, not encrypted",
         "  matches     nothing in these files",
         "private key unknown type, encrypted",
+        "  matches     cannot be told without its password",
     ]
-    assert lines[6] == "request     CN=leaf"
+    assert lines[7] == "request     CN=leaf"
+    says = " ".join(lines[-2:]).strip()
+    assert says.startswith("No problems found in what could be read; no password opened the key in")
     assert lines[-11:-2] == [
         "CRL         issued by CN=ca",
         "  thisUpdate  2031-05-06 07:08:09 UTC",

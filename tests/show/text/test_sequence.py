@@ -378,7 +378,7 @@ NO_ALERT = "alert       none was sent"
         (
             [HELLO, Maker().fact(CLIENT, Fact.TIMED_OUT, "10 s")],
             "● client: timed out: 10 s",
-            "failed: the server did not answer in time",
+            "failed: the server did not finish in time",
         ),
         (
             [
