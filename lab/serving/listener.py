@@ -29,7 +29,7 @@ from lab.stream.wire import AcceptedWire, address_text
 from lab.tls.events import Endpoint
 
 _AT_ONCE = 8  # connections that asyncio accepts before the loop does something else
-_QUEUE = 1024  # who may wait to be accepted; beyond it, Linux loses connections without a word
+_QUEUE = 1024  # who may wait to be accepted; beyond it, Linux drops connections silently
 _TURNS = 3  # of the loop, in which asyncio hands on whom it has accepted
 _NO_LINGER = Linger(seconds=0.001, octets=0)
 
