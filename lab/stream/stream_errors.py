@@ -49,7 +49,7 @@ class ConnectionLost(StreamError, ConnectionResetError):
 
     def __init__(self, end: StreamEnd, *, in_handshake: bool) -> None:
         how = "closed (FIN)" if end is StreamEnd.FIN else "reset (RST)"
-        super().__init__(f"the peer {how} the connection without an alert", in_handshake=in_handshake)
+        super().__init__(f"the peer {how} the connection with no alert", in_handshake=in_handshake)
         self.end = end
 
 
