@@ -51,7 +51,7 @@ async def test_what_is_read_as_a_body_without_end_takes_its_time(
 
 
 async def test_cut_in_records_of_one_byte_they_fare_no_better(certs: Path) -> None:
-    async with besieged(certs) as siege:
+    async with besieged(certs, clients=len(_SHORT)) as siege:
         await answered_once(siege, TlsVersion.TLS13, _SHORT, size=1)
 
 
