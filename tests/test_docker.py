@@ -61,7 +61,7 @@ def test_the_dependencies_are_a_layer_that_only_the_projects_file_invalidates() 
     assert copied == ["pyproject.toml /tmp/"]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib is new in Python 3.11")
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="needs Python 3.11, for tomllib")
 def test_the_command_that_lists_the_dependencies(tmp_path: Path) -> None:
     (command,) = [rest for _, rest in final_stage() if "tomllib" in rest]
     code = shlex.split(command)[2].replace("/tmp/pyproject.toml", str(ROOT / "pyproject.toml"))
