@@ -192,7 +192,7 @@ class Reloader:
 
 
 def in_use(loaded: Loaded) -> log_entries.Entry:
-    """The journal's entry for what was loaded and is used from now on."""
+    """Return the log entry for what was loaded and is used from now on."""
     certificate, revocation = loaded.certificate, loaded.revocation
     return server_log_entries.certificates_in_use(
         subject=distinguished(certificate.subject),
