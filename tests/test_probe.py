@@ -25,33 +25,33 @@ from lab.show.documents.schemas import SCHEMA_VERSION, schema_of
 from lab.stream.contexts import TlsVersion
 from tests.support.doors import (
     PATIENCE,
-    Done,
+    CompletedRun,
     environment,
     run,
     served,
 )
 from tests.support.peers import (
     MAKES,
-    Ask,
+    VerifyMode,
     free_port,
     served_by,
 )
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[CompletedRun, Path]:
     """The whole probe of the lab's own server, once, in an empty folder."""
     folder = tmp_path_factory.mktemp("probe")
     done = run("lab.probe", "--json", "probe.json", "--junit", "probe.xml", cwd=folder)
     return done, folder
 
 
-def away(certs: Path, port: int, *words: str | Path) -> Done:
+def away(certs: Path, port: int, *words: str | Path) -> CompletedRun:
     ca = ("--ca-cert", certs / "ca.crt", "--ca-key", certs / "ca.key")
     return run("lab.probe", f"127.0.0.1:{port}", *ca, *words)
 
 
-def test_the_labs_own_server_does_all_that_is_expected(whole: tuple[Done, Path]) -> None:
+def test_the_labs_own_server_does_all_that_is_expected(whole: tuple[CompletedRun, Path]) -> None:
     done, _ = whole
     assert (done.code, done.err) == (0, ""), done.out
     assert "── What this server does ──" in done.out
@@ -60,7 +60,7 @@ def test_the_labs_own_server_does_all_that_is_expected(whole: tuple[Done, Path])
     assert "\x1b" not in done.out
 
 
-def test_the_table_has_every_scenario_in_both_versions(whole: tuple[Done, Path]) -> None:
+def test_the_table_has_every_scenario_in_both_versions(whole: tuple[CompletedRun, Path]) -> None:
     table = whole[0].out.split("\n\n")[0].splitlines()[1:]
     assert len(table) == 2 * len(SCENARIOS)
     assert [line.split()[0] for line in table[::2]] == [each.name for each in SCENARIOS]
@@ -82,7 +82,7 @@ def test_the_table_has_every_scenario_in_both_versions(whole: tuple[Done, Path])
     ]
 
 
-def test_the_document(whole: tuple[Done, Path]) -> None:
+def test_the_document(whole: tuple[CompletedRun, Path]) -> None:
     found: dict[str, Any] = json.loads((whole[1] / "probe.json").read_text("utf-8"))
     jsonschema.validate(found, schema_of("probe"))
     assert found["schema_version"] == SCHEMA_VERSION
@@ -103,7 +103,7 @@ def test_the_document(whole: tuple[Done, Path]) -> None:
     assert all(each["evidence"] for each in found["insights"])
 
 
-def test_junit(whole: tuple[Done, Path]) -> None:
+def test_junit(whole: tuple[CompletedRun, Path]) -> None:
     suite = ET.parse(whole[1] / "probe.xml").getroot()
     assert suite.tag == "testsuite"
     assert (suite.get("tests"), suite.get("failures")) == (str(2 * len(SCENARIOS)), "0")
@@ -111,7 +111,7 @@ def test_junit(whole: tuple[Done, Path]) -> None:
     assert "both are refused by" in (suite.findtext("system-out") or "")
 
 
-def test_nothing_is_left_behind(whole: tuple[Done, Path]) -> None:
+def test_nothing_is_left_behind(whole: tuple[CompletedRun, Path]) -> None:
     assert sorted(each.name for each in whole[1].iterdir()) == ["probe.json", "probe.xml"]
 
 
@@ -169,7 +169,7 @@ def test_nginx_that_requires_refuses_by_http(certs: Path, tmp_path: Path) -> Non
 
 def test_nginx_that_asks_only_lets_somebody_in(certs: Path, tmp_path: Path) -> None:
     junit = tmp_path / "probe.xml"
-    with served_by(MAKES["nginx"], certs, tmp_path, ask=Ask.OPTIONAL) as port:
+    with served_by(MAKES["nginx"], certs, tmp_path, ask=VerifyMode.OPTIONAL) as port:
         words = ("--only", "good,no-certificate,expired", "--junit", junit)
         done = away(certs, port, *words)
     assert done.code == 1
@@ -217,7 +217,7 @@ def deaf() -> Iterator[int]:
         thread.join(10)
 
 
-def one_line(done: Done, *says: str) -> None:
+def one_line(done: CompletedRun, *says: str) -> None:
     assert (done.code, done.out) == (2, ""), done.out
     (line,) = done.err.splitlines()
     assert line.startswith("lab.probe: ")

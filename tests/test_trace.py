@@ -16,10 +16,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.support.doors import Done, run, served
+from tests.support.doors import CompletedRun, run, served
 from tests.support.peers import (
     MAKES,
-    Ask,
+    VerifyMode,
     free_port,
     served_by,
 )
@@ -29,7 +29,7 @@ SCHEMA = json.loads(
 )
 
 
-def document(done: Done) -> list[dict[str, Any]]:
+def document(done: CompletedRun) -> list[dict[str, Any]]:
     assert done.code == 0, done.err
     parsed = json.loads(done.out)
     jsonschema.validate(parsed, SCHEMA)
@@ -135,7 +135,7 @@ def test_a_server_that_refuses_by_http(certs: Path, tmp_path: Path) -> None:
 
 
 def test_a_server_that_does_not_ask(certs: Path, tmp_path: Path) -> None:
-    with served_by(MAKES["haproxy"], certs, tmp_path, ask=Ask.NONE) as port:
+    with served_by(MAKES["haproxy"], certs, tmp_path, ask=VerifyMode.NONE) as port:
         done = run("lab.trace", f"127.0.0.1:{port}", "--ca", certs / "ca.crt", "--tls1.3")
     assert "this is not mutual TLS" in done.out
 

@@ -15,7 +15,7 @@ from lab.cli import interpreter
 from tests.support.doors import (
     PATIENCE,
     ROOT,
-    Done,
+    CompletedRun,
     environment,
 )
 
@@ -28,7 +28,7 @@ NO_OLD_PYTHON = pytest.param("", marks=pytest.mark.skip(reason="needs Python 3.6
 ALL = "aiosqlite, cryptography, h11, prometheus_client, rich"
 
 
-def bare(*words: str, cwd: Path, python: str = sys.executable) -> Done:
+def bare(*words: str, cwd: Path, python: str = sys.executable) -> CompletedRun:
     """An interpreter without the packages of its environment, in ``cwd``."""
     done = subprocess.run(
         [python, "-S", *words],
@@ -39,7 +39,7 @@ def bare(*words: str, cwd: Path, python: str = sys.executable) -> Done:
         env={**environment(), "PYTHONPATH": ""},
         stdin=subprocess.DEVNULL,
     )
-    return Done(done.returncode, done.stdout, done.stderr)
+    return CompletedRun(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture

@@ -23,21 +23,21 @@ from lab.tls.messages import (
 )
 from tests.support.events import (
     CLIENT,
-    EMPTY,
+    EMPTY_CERTIFICATE,
     REQUEST,
     SEALED,
     SERVER,
     TLS13,
     VERIFY,
-    answer,
-    chain,
-    data,
+    application_data,
+    certificate_message,
+    client_hello,
     fact,
-    hello,
-    said,
+    message_seen,
+    server_hello,
 )
 
-TLS12_ANSWER = answer(ProtocolVersion.TLS_1_2)
+TLS12_ANSWER = server_hello(ProtocolVersion.TLS_1_2)
 
 
 def message(event: Event) -> object:
@@ -64,30 +64,34 @@ def test_nothing_was_seen() -> None:
 
 
 def test_of_repeated_messages_the_first_counts() -> None:
-    first, second = hello(), hello(ProtocolVersion.TLS_1_2)
-    evidence = summarize([first, answer(), second, TLS12_ANSWER])
+    first, second = client_hello(), client_hello(ProtocolVersion.TLS_1_2)
+    evidence = summarize([first, server_hello(), second, TLS12_ANSWER])
     assert evidence.client_hello is message(first)
     assert evidence.version == ProtocolVersion.TLS_1_3
 
 
 def test_each_end_has_its_own_messages() -> None:
-    events = [chain(SERVER, b"s"), chain(CLIENT, b"c", b"ca"), replace(VERIFY, endpoint=SERVER)]
+    events = [
+        certificate_message(SERVER, b"s"),
+        certificate_message(CLIENT, b"c", b"ca"),
+        replace(VERIFY, endpoint=SERVER),
+    ]
     evidence = summarize(events)
     assert (evidence.server_chain, evidence.client_chain) == ((b"s",), (b"c", b"ca"))
     assert evidence.client_verify is None
     assert summarize([*events, VERIFY]).client_verify is message(VERIFY)
-    assert summarize([EMPTY]).client_chain == ()
-    assert summarize([EMPTY]).server_chain is None
+    assert summarize([EMPTY_CERTIFICATE]).client_chain == ()
+    assert summarize([EMPTY_CERTIFICATE]).server_chain is None
     # A hello from the wrong end is none.
-    assert summarize([replace(hello(), endpoint=SERVER)]).client_hello is None
-    assert summarize([replace(answer(), endpoint=CLIENT)]).server_hello is None
+    assert summarize([replace(client_hello(), endpoint=SERVER)]).client_hello is None
+    assert summarize([replace(server_hello(), endpoint=CLIENT)]).server_hello is None
     assert summarize([REQUEST]).request is message(REQUEST)
 
 
 def test_a_hello_retry_request_is_not_yet_the_servers_answer() -> None:
-    server = message(answer())
+    server = message(server_hello())
     assert isinstance(server, ServerHello)
-    retry = said(
+    retry = message_seen(
         SERVER,
         HelloRetryRequest(
             legacy_version=server.legacy_version,
@@ -98,9 +102,9 @@ def test_a_hello_retry_request_is_not_yet_the_servers_answer() -> None:
             extensions=server.extensions,
         ),
     )
-    assert summarize([hello(), retry]).server_hello is None
-    later = answer(ProtocolVersion.TLS_1_2)
-    assert summarize([hello(), retry, later]).server_hello is message(later)
+    assert summarize([client_hello(), retry]).server_hello is None
+    later = server_hello(ProtocolVersion.TLS_1_2)
+    assert summarize([client_hello(), retry, later]).server_hello is message(later)
 
 
 def test_a_compressed_chain_is_a_chain() -> None:
@@ -111,9 +115,9 @@ def test_a_compressed_chain_is_a_chain() -> None:
         compressed_certificate_message=b"x",
         certificate=inner,
     )
-    assert summarize([said(CLIENT, compressed)]).client_chain == (b"c",)
+    assert summarize([message_seen(CLIENT, compressed)]).client_chain == (b"c",)
     unread = replace(compressed, certificate=None)
-    assert summarize([said(CLIENT, unread)]).client_chain is None
+    assert summarize([message_seen(CLIENT, unread)]).client_chain is None
 
 
 def test_what_the_ends_said() -> None:
@@ -130,26 +134,38 @@ def test_what_the_ends_said() -> None:
 
 @pytest.mark.parametrize(("sender", "wrote"), [(CLIENT, True), (SERVER, False)])
 def test_whether_the_client_wrote_data(sender: Endpoint, wrote: bool) -> None:
-    assert summarize([data(sender, b"x")]).client_wrote_data is wrote
-    assert not summarize([hello()]).client_wrote_data
+    assert summarize([application_data(sender, b"x")]).client_wrote_data is wrote
+    assert not summarize([client_hello()]).client_wrote_data
 
 
 def test_what_stayed_closed_is_told() -> None:
     rest = Undecoded(time=0.0, endpoint=CLIENT, records=(), where="stream", limit="too many")
     assert summarize([SEALED]).sealed and summarize([rest]).sealed
-    assert not summarize([*TLS13, data(CLIENT, b"x")]).sealed
+    assert not summarize([*TLS13, application_data(CLIENT, b"x")]).sealed
 
 
 @pytest.mark.parametrize(
     ("client", "server", "resumed"),
     [
-        (hello(), answer(ProtocolVersion.TLS_1_3, SelectedPsk(selected_identity=0)), True),
-        (hello(), answer(), False),
-        (hello(session_id=b"s"), answer(ProtocolVersion.TLS_1_2, session_id=b"s"), True),
-        (hello(session_id=b"s"), answer(ProtocolVersion.TLS_1_2, session_id=b"t"), False),
-        (hello(), TLS12_ANSWER, False),
+        (
+            client_hello(),
+            server_hello(ProtocolVersion.TLS_1_3, SelectedPsk(selected_identity=0)),
+            True,
+        ),
+        (client_hello(), server_hello(), False),
+        (
+            client_hello(session_id=b"s"),
+            server_hello(ProtocolVersion.TLS_1_2, session_id=b"s"),
+            True,
+        ),
+        (
+            client_hello(session_id=b"s"),
+            server_hello(ProtocolVersion.TLS_1_2, session_id=b"t"),
+            False,
+        ),
+        (client_hello(), TLS12_ANSWER, False),
         # In TLS 1.3 the session ID is echoed whatever it means (RFC 9846 section 4.2.2).
-        (hello(session_id=b"s"), answer(session_id=b"s"), False),
+        (client_hello(session_id=b"s"), server_hello(session_id=b"s"), False),
     ],
 )
 def test_whether_a_session_was_resumed(client: Event, server: Event, resumed: bool) -> None:
@@ -157,17 +173,17 @@ def test_whether_a_session_was_resumed(client: Event, server: Event, resumed: bo
 
 
 def test_a_session_is_known_from_both_hellos() -> None:
-    assert not summarize([answer(ProtocolVersion.TLS_1_2, session_id=b"s")]).resumed
-    assert not summarize([hello(session_id=b"s")]).resumed
+    assert not summarize([server_hello(ProtocolVersion.TLS_1_2, session_id=b"s")]).resumed
+    assert not summarize([client_hello(session_id=b"s")]).resumed
 
 
 def test_the_name_that_the_client_asked_for() -> None:
     def asked(*names: bytes) -> str:
         entries = tuple(ServerName(name_type=NameType.HOST_NAME, name=name) for name in names)
         extension = ServerNameList(server_name_list=entries)
-        return summarize([hello(ProtocolVersion.TLS_1_3, extension)]).server_name
+        return summarize([client_hello(ProtocolVersion.TLS_1_3, extension)]).server_name
 
     assert asked(b"first.example", b"second.example") == "first.example"
     assert asked(b"\xff") == "\\xff"
     assert asked() == ""
-    assert summarize([hello()]).server_name == ""
+    assert summarize([client_hello()]).server_name == ""

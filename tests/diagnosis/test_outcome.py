@@ -29,7 +29,7 @@ from lab.tls.events import (
 )
 from tests.support.events import (
     CLIENT,
-    EMPTY,
+    EMPTY_CERTIFICATE,
     HELLO_REQUEST,
     REQUEST,
     RETURNED,
@@ -38,23 +38,23 @@ from tests.support.events import (
     TICKET,
     TLS13,
     alert,
-    answer,
-    both,
-    chain,
-    change,
+    application_data,
+    certificate_message,
+    change_cipher_spec,
     client_chain,
-    data,
-    ended,
+    client_hello,
     fact,
     finished,
-    hello,
+    outcome_and_causes,
+    server_hello,
+    stream_ended,
 )
 
 
 def test_an_alert_after_the_client_believed() -> None:
     refusal = alert(SERVER, AlertDescription.CERTIFICATE_REQUIRED)
-    events = [*TLS13, EMPTY, finished(CLIENT), RETURNED, refusal, ended(SERVER)]
-    outcome, causes = both(events)
+    events = [*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), RETURNED, refusal, stream_ended(SERVER)]
+    outcome, causes = outcome_and_causes(events)
     assert (outcome.result, outcome.by, outcome.signal) == (
         Result.REJECTED,
         SERVER,
@@ -70,7 +70,9 @@ def test_an_alert_after_the_client_believed() -> None:
 def test_an_echo_is_not_a_refusal() -> None:
     """A bare end, and then the decode_error that OpenSSL writes about it (to nobody)."""
     echo = alert(CLIENT, AlertDescription.DECODE_ERROR)
-    outcome, causes = both([*TLS13, EMPTY, finished(CLIENT), ended(SERVER), echo])
+    outcome, causes = outcome_and_causes(
+        [*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), stream_ended(SERVER), echo]
+    )
     assert (outcome.result, outcome.by, outcome.signal) == (Result.REJECTED, SERVER, Signal.FIN)
     assert outcome.alert is None
     assert outcome.echoes == (echo,)
@@ -83,8 +85,8 @@ def test_an_echo_is_not_a_refusal() -> None:
 
 def test_a_reset_and_the_alert_that_it_overtook() -> None:
     refusal = alert(SERVER, AlertDescription.CERTIFICATE_REQUIRED)
-    reset = ended(SERVER, StreamEnd.RESET)
-    outcome, _ = both([*TLS13, EMPTY, finished(CLIENT), reset, refusal])
+    reset = stream_ended(SERVER, StreamEnd.RESET)
+    outcome, _ = outcome_and_causes([*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), reset, refusal])
     assert (outcome.signal, outcome.alert) == (Signal.ALERT, refusal)
     assert outcome.echoes == ()
 
@@ -93,9 +95,17 @@ def test_a_reset_and_the_alert_that_it_overtook() -> None:
 def test_user_canceled_on_a_good_connection_is_no_refusal(level: AlertLevel) -> None:
     warning = alert(SERVER, AlertDescription.USER_CANCELED, level)
     bye = alert(SERVER, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
-    ok = data(SERVER, b"HTTP/1.1 200 OK\r\n\r\n")
-    events = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED, ok, warning, bye]
-    outcome, causes = both([*events, ended(SERVER)])
+    ok = application_data(SERVER, b"HTTP/1.1 200 OK\r\n\r\n")
+    events = [
+        *TLS13,
+        certificate_message(CLIENT, b"x"),
+        finished(CLIENT),
+        RETURNED,
+        ok,
+        warning,
+        bye,
+    ]
+    outcome, causes = outcome_and_causes([*events, stream_ended(SERVER)])
     assert outcome.result is Result.ACCEPTED
     assert outcome.warnings == (warning,)
     assert [cause.code for cause in causes] == ["mutual-tls"]
@@ -103,25 +113,40 @@ def test_user_canceled_on_a_good_connection_is_no_refusal(level: AlertLevel) -> 
 
 def test_a_warning_of_tls12_ends_nothing() -> None:
     warning = alert(SERVER, AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING)
-    events = [hello(), answer(ProtocolVersion.TLS_1_2), warning, change(CLIENT), change(SERVER)]
-    outcome, _ = both(events)
+    events = [
+        client_hello(),
+        server_hello(ProtocolVersion.TLS_1_2),
+        warning,
+        change_cipher_spec(CLIENT),
+        change_cipher_spec(SERVER),
+    ]
+    outcome, _ = outcome_and_causes(events)
     assert outcome.result is Result.ACCEPTED
     assert outcome.warnings == (warning,)
 
 
 def test_a_ticket_after_the_clients_finished_is_acceptance() -> None:
-    accepted = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED]
+    accepted = [*TLS13, certificate_message(CLIENT, b"x"), finished(CLIENT), RETURNED]
     assert judge([*accepted, TICKET]).result is Result.ACCEPTED
     # Without a word of the server, nothing is known.
     bye = alert(CLIENT, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
-    outcome, causes = both([*accepted, bye, ended(CLIENT)])
+    outcome, causes = outcome_and_causes([*accepted, bye, stream_ended(CLIENT)])
     assert outcome.result is Result.FAILED
     assert [cause.code for cause in causes] == ["no-verdict"]
 
 
 def test_a_silent_goodbye_instead_of_a_verdict_is_a_refusal() -> None:
     bye = alert(SERVER, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
-    outcome = judge([*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED, bye, ended(SERVER)])
+    outcome = judge(
+        [
+            *TLS13,
+            certificate_message(CLIENT, b"x"),
+            finished(CLIENT),
+            RETURNED,
+            bye,
+            stream_ended(SERVER),
+        ]
+    )
     assert (outcome.result, outcome.by) == (Result.REJECTED, SERVER)
     assert outcome.signal is Signal.CLOSE_NOTIFY
 
@@ -130,8 +155,16 @@ def test_the_servers_own_view() -> None:
     refused = fact(SERVER, Fact.CERTIFICATE_REFUSED, "certificate has expired", 10)
     failed = fact(SERVER, Fact.HANDSHAKE_FAILED)
     refusal = alert(SERVER, AlertDescription.CERTIFICATE_EXPIRED)
-    outcome, causes = both(
-        [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED, refused, failed, refusal]
+    outcome, causes = outcome_and_causes(
+        [
+            *TLS13,
+            certificate_message(CLIENT, b"x"),
+            finished(CLIENT),
+            RETURNED,
+            refused,
+            failed,
+            refusal,
+        ]
     )
     assert outcome.server_handshake_returned is False
     assert causes[0].code == "client-certificate-expired"
@@ -140,7 +173,7 @@ def test_the_servers_own_view() -> None:
 
 def test_malformed_counts_only_where_nothing_else_does() -> None:
     broken = Malformed(time=0.0, endpoint=SERVER, offset=0, where="ServerHello", problem="short")
-    outcome, causes = both([hello(), broken])
+    outcome, causes = outcome_and_causes([client_hello(), broken])
     assert (outcome.result, outcome.by, outcome.signal) == (
         Result.FAILED,
         SERVER,
@@ -148,7 +181,7 @@ def test_malformed_counts_only_where_nothing_else_does() -> None:
     )
     assert causes[0].code == "malformed"
     refusal = alert(CLIENT, AlertDescription.DECODE_ERROR)
-    assert judge([hello(), broken, refusal]).alert is refusal
+    assert judge([client_hello(), broken, refusal]).alert is refusal
 
 
 def test_what_stayed_sealed() -> None:
@@ -161,7 +194,7 @@ def test_what_stayed_sealed() -> None:
         length=99,
     )
     refusal = alert(SERVER, AlertDescription.BAD_CERTIFICATE)
-    outcome, causes = both([hello(), answer(), sealed, refusal])
+    outcome, causes = outcome_and_causes([client_hello(), server_hello(), sealed, refusal])
     assert outcome.sealed
     assert outcome.after == "an encrypted record of 99 bytes"
     assert [cause.code for cause in causes] == ["refused-in-handshake"]
@@ -169,33 +202,45 @@ def test_what_stayed_sealed() -> None:
 
 def test_a_ticket_before_the_clients_finished_is_no_acceptance() -> None:
     """RFC 9846 section 4.7.1 lets a server send tickets early where it waits for nothing."""
-    early = [*TLS13, TICKET, EMPTY, finished(CLIENT), RETURNED]
-    outcome = judge([*early, ended(SERVER)])
+    early = [*TLS13, TICKET, EMPTY_CERTIFICATE, finished(CLIENT), RETURNED]
+    outcome = judge([*early, stream_ended(SERVER)])
     assert (outcome.result, outcome.by) == (Result.REJECTED, SERVER)
 
 
 def test_the_empty_gesture_of_tls13_is_no_acceptance() -> None:
     """Both ends' ChangeCipherSpec mean something in TLS 1.2 only."""
-    events = [hello(), answer(), change(SERVER), REQUEST, finished(SERVER), change(CLIENT), EMPTY]
-    outcome = judge([*events, finished(CLIENT), ended(SERVER)])
+    events = [
+        client_hello(),
+        server_hello(),
+        change_cipher_spec(SERVER),
+        REQUEST,
+        finished(SERVER),
+        change_cipher_spec(CLIENT),
+        EMPTY_CERTIFICATE,
+    ]
+    outcome = judge([*events, finished(CLIENT), stream_ended(SERVER)])
     assert (outcome.result, outcome.by) == (Result.REJECTED, SERVER)
 
 
 def test_the_level_of_an_alert_counts_in_tls12_only() -> None:
     warning = alert(SERVER, AlertDescription.CERTIFICATE_REQUIRED, AlertLevel.WARNING)
-    outcome = judge([*TLS13, EMPTY, finished(CLIENT), RETURNED, warning, ended(SERVER)])
+    outcome = judge(
+        [*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), RETURNED, warning, stream_ended(SERVER)]
+    )
     assert (outcome.signal, outcome.alert) == (Signal.ALERT, warning)
 
 
 def test_an_alert_after_acceptance_is_no_refusal() -> None:
     broken = alert(SERVER, AlertDescription.INTERNAL_ERROR)
-    accepted = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED, TICKET]
-    outcome, causes = both([*accepted, broken])
+    accepted = [*TLS13, certificate_message(CLIENT, b"x"), finished(CLIENT), RETURNED, TICKET]
+    outcome, causes = outcome_and_causes([*accepted, broken])
     assert outcome.result is Result.FAILED
     assert [cause.code for cause in causes] == ["broken-off-afterwards"]
     assert "internal_error (80)" in " ".join(causes[0].evidence)
     # Unless a certificate was asked for once more.
-    outcome, causes = both([*accepted, REQUEST, chain(CLIENT, b"x"), broken])
+    outcome, causes = outcome_and_causes(
+        [*accepted, REQUEST, certificate_message(CLIENT, b"x"), broken]
+    )
     assert outcome.result is Result.REJECTED
 
 
@@ -203,10 +248,10 @@ def test_whoever_says_goodbye_first_ended_it() -> None:
     goodbye = [
         alert(each, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING) for each in (SERVER, CLIENT)
     ]
-    before = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), RETURNED]
-    outcome = judge([*before, *goodbye, ended(CLIENT), ended(SERVER)])
+    before = [*TLS13, certificate_message(CLIENT, b"x"), finished(CLIENT), RETURNED]
+    outcome = judge([*before, *goodbye, stream_ended(CLIENT), stream_ended(SERVER)])
     assert (outcome.by, outcome.signal) == (SERVER, Signal.CLOSE_NOTIFY)
-    accepted = judge([*before, TICKET, *goodbye, ended(CLIENT), ended(SERVER)])
+    accepted = judge([*before, TICKET, *goodbye, stream_ended(CLIENT), stream_ended(SERVER)])
     assert (accepted.result, accepted.by) == (Result.ACCEPTED, None)
 
 
@@ -219,18 +264,18 @@ def test_whoever_says_goodbye_first_ended_it() -> None:
     ids=["in pieces", "after an informational one"],
 )
 def test_the_answer_may_come_in_pieces(pieces: list[bytes]) -> None:
-    answered = [data(SERVER, piece) for piece in pieces]
-    outcome = judge([*TLS13, EMPTY, finished(CLIENT), RETURNED, *answered])
+    answered = [application_data(SERVER, piece) for piece in pieces]
+    outcome = judge([*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), RETURNED, *answered])
     assert (outcome.result, outcome.http_status) == (Result.REJECTED, 403)
 
 
 def test_the_first_failure_is_the_exception() -> None:
     first = fact(CLIENT, Fact.WRITE_FAILED, "Broken pipe")
     second = fact(CLIENT, Fact.READ_FAILED, "Connection reset")
-    assert judge([*TLS13, EMPTY, first, second]).exception == "Broken pipe"
+    assert judge([*TLS13, EMPTY_CERTIFICATE, first, second]).exception == "Broken pipe"
     server = fact(SERVER, Fact.HANDSHAKE_FAILED, "no certificate")
-    assert judge([*TLS13, EMPTY, server, second]).exception == "Connection reset"
-    assert judge([*TLS13, EMPTY, server]).exception == "no certificate"
+    assert judge([*TLS13, EMPTY_CERTIFICATE, server, second]).exception == "Connection reset"
+    assert judge([*TLS13, EMPTY_CERTIFICATE, server]).exception == "no certificate"
 
 
 SERVER_RETURNED = fact(SERVER, Fact.HANDSHAKE_RETURNED)
@@ -240,8 +285,8 @@ REFUSED = fact(SERVER, Fact.CERTIFICATE_REFUSED, "certificate has expired", 10)
 @pytest.mark.parametrize("end", list(StreamEnd))
 def test_a_client_that_leaves_in_mid_handshake_has_rejected_nobody(end: StreamEnd) -> None:
     """A port scanner, a health check, a crash: what it means is not known."""
-    left = ended(CLIENT, end)
-    outcome, causes = both([*TLS13, left])
+    left = stream_ended(CLIENT, end)
+    outcome, causes = outcome_and_causes([*TLS13, left])
     assert (outcome.result, outcome.by) == (Result.FAILED, CLIENT)
     assert outcome.signal is {StreamEnd.FIN: Signal.FIN, StreamEnd.RESET: Signal.RST}[end]
     assert outcome.decided_by is left
@@ -258,35 +303,43 @@ def test_a_client_that_leaves_in_mid_handshake_has_rejected_nobody(end: StreamEn
 def test_an_end_that_says_so_has_rejected_the_other_even_without_an_alert(
     by: Endpoint, which: Fact
 ) -> None:
-    outcome = judge([*TLS13, fact(by, Fact.CONNECTED), fact(by, which), ended(by)])
+    outcome = judge([*TLS13, fact(by, Fact.CONNECTED), fact(by, which), stream_ended(by)])
     assert (outcome.result, outcome.by, outcome.signal) == (Result.REJECTED, by, Signal.FIN)
     # The other end's word about itself says nothing of this one.
     watched = fact(by, Fact.CONNECTED)
-    outcome = judge([*TLS13, watched, fact(by.other, which), ended(by)])
+    outcome = judge([*TLS13, watched, fact(by.other, which), stream_ended(by)])
     assert (outcome.result, outcome.by) == (Result.FAILED, by)
 
 
 def test_a_watched_server_that_stops_has_rejected_nobody() -> None:
-    outcome, causes = both([fact(SERVER, Fact.CONNECTED), hello(), ended(SERVER)])
+    outcome, causes = outcome_and_causes(
+        [fact(SERVER, Fact.CONNECTED), client_hello(), stream_ended(SERVER)]
+    )
     assert (outcome.result, outcome.by, outcome.signal) == (Result.FAILED, SERVER, Signal.FIN)
     assert [cause.code for cause in causes] == ["server-left"]
     # Of one that nobody watches, the end of TCP is all that it says.
-    assert judge([hello(), ended(SERVER)]).result is Result.REJECTED
+    assert judge([client_hello(), stream_ended(SERVER)]).result is Result.REJECTED
 
 
 def test_a_server_that_ends_the_connection_when_it_has_asked_again_rejects_the_client() -> None:
-    accepted = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT), SERVER_RETURNED]
+    accepted = [*TLS13, certificate_message(CLIENT, b"x"), finished(CLIENT), SERVER_RETURNED]
     for more, result in (([], Result.FAILED), ([REQUEST], Result.REJECTED)):
-        outcome = judge([*accepted, *more, ended(SERVER)])
+        outcome = judge([*accepted, *more, stream_ended(SERVER)])
         assert (outcome.result, outcome.by) == (result, SERVER)
     # What was asked in the handshake itself was answered in it.
-    assert judge([*accepted, REQUEST, ended(CLIENT)]).result is Result.FAILED
+    assert judge([*accepted, REQUEST, stream_ended(CLIENT)]).result is Result.FAILED
 
 
 def test_a_rejection_whose_alert_stayed_sealed() -> None:
     """The server's own report is all there is."""
-    events = [*TLS13, chain(CLIENT, client_chain()), finished(CLIENT), REFUSED, SEALED]
-    outcome, causes = both(events)
+    events = [
+        *TLS13,
+        certificate_message(CLIENT, client_chain()),
+        finished(CLIENT),
+        REFUSED,
+        SEALED,
+    ]
+    outcome, causes = outcome_and_causes(events)
     assert (outcome.result, outcome.by, outcome.signal) == (Result.REJECTED, SERVER, None)
     assert outcome.decided_by is REFUSED
     assert outcome.after == "Finished"
@@ -296,51 +349,60 @@ def test_a_rejection_whose_alert_stayed_sealed() -> None:
     )
     # Acceptance afterwards would be a new handshake's; malformed bytes decide less.
     broken = Malformed(time=0.0, endpoint=SERVER, offset=0, where="ServerHello", problem="short")
-    assert judge([hello(), broken, REFUSED]).decided_by is REFUSED
+    assert judge([client_hello(), broken, REFUSED]).decided_by is REFUSED
 
 
 def test_a_rejection_that_is_only_reported_is_not_called_silent() -> None:
-    for sent in ([EMPTY], []):
-        _, causes = both([*TLS13, *sent, REFUSED])
+    for sent in ([EMPTY_CERTIFICATE], []):
+        _, causes = outcome_and_causes([*TLS13, *sent, REFUSED])
         assert "refused-without-alert" not in [cause.code for cause in causes]
 
 
 def test_an_alert_is_read_by_the_version_that_was_known_when_it_came() -> None:
     """A warning to which the other end pays no heed, before TLS 1.3 was agreed on."""
     warning = alert(SERVER, AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING)
-    outcome = judge([hello(), warning, answer(), REQUEST, finished(SERVER), ended(CLIENT)])
+    outcome = judge(
+        [client_hello(), warning, server_hello(), REQUEST, finished(SERVER), stream_ended(CLIENT)]
+    )
     assert (outcome.by, outcome.signal) == (CLIENT, Signal.FIN)
     assert outcome.warnings == (warning,)
 
 
 def test_the_event_that_decided() -> None:
-    answered = [data(SERVER, b"HTTP/1.1 "), data(SERVER, b"403 Forbidden\r\n"), data(SERVER, b"x")]
-    before = [*TLS13, EMPTY, finished(CLIENT)]
+    answered = [
+        application_data(SERVER, b"HTTP/1.1 "),
+        application_data(SERVER, b"403 Forbidden\r\n"),
+        application_data(SERVER, b"x"),
+    ]
+    before = [*TLS13, EMPTY_CERTIFICATE, finished(CLIENT)]
     outcome = judge([*before, *answered])
     assert outcome.decided_by is answered[1]
     assert outcome.after == "Finished"
-    fine = data(SERVER, b"HTTP/1.1 200 OK\r\n")
-    outcome = judge([*before, fine, data(SERVER, b"x")])
+    fine = application_data(SERVER, b"HTTP/1.1 200 OK\r\n")
+    outcome = judge([*before, fine, application_data(SERVER, b"x")])
     assert outcome.decided_by is fine
     assert outcome.after == ""  # nobody ended it
     assert judge([*before, TICKET, TICKET]).decided_by is TICKET
     assert judge([*before, TICKET, SERVER_RETURNED]).decided_by is TICKET
     bye = alert(SERVER, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
-    assert judge([*before, TICKET, bye, ended(SERVER)]).decided_by is bye
+    assert judge([*before, TICKET, bye, stream_ended(SERVER)]).decided_by is bye
     assert judge(before).decided_by is None
 
 
 def test_what_was_accepted_before_it_broke() -> None:
-    before = [*TLS13, chain(CLIENT, b"x"), finished(CLIENT)]
-    assert not judge([*before, ended(SERVER)]).handshake_accepted
-    assert judge([*before, TICKET, ended(SERVER)]).handshake_accepted
-    assert judge([*before, data(SERVER, b"HTTP/1.1 403 No\r\n")]).handshake_accepted
-    assert not judge([*before, data(CLIENT, b"GET")]).handshake_accepted
+    before = [*TLS13, certificate_message(CLIENT, b"x"), finished(CLIENT)]
+    assert not judge([*before, stream_ended(SERVER)]).handshake_accepted
+    assert judge([*before, TICKET, stream_ended(SERVER)]).handshake_accepted
+    assert judge([*before, application_data(SERVER, b"HTTP/1.1 403 No\r\n")]).handshake_accepted
+    assert not judge([*before, application_data(CLIENT, b"GET")]).handshake_accepted
 
 
 def test_nothing_can_have_been_refused_before_a_message_passed() -> None:
     """But an alert says so, even if it comes behind the reset that overtook it."""
-    reset, refusal = ended(SERVER, StreamEnd.RESET), alert(SERVER, AlertDescription.INTERNAL_ERROR)
+    reset, refusal = (
+        stream_ended(SERVER, StreamEnd.RESET),
+        alert(SERVER, AlertDescription.INTERNAL_ERROR),
+    )
     assert judge([reset]).result is Result.FAILED
     outcome = judge([reset, refusal])
     assert (outcome.result, outcome.decided_by) == (Result.REJECTED, refusal)
@@ -352,12 +414,12 @@ def test_nothing_can_have_been_refused_before_a_message_passed() -> None:
 def test_what_follows_the_decision_changes_nothing() -> None:
     refusal = alert(SERVER, AlertDescription.BAD_CERTIFICATE)
     timed_out = fact(CLIENT, Fact.TIMED_OUT)
-    answered = data(SERVER, b"HTTP/1.1 403 Forbidden\r\n")
+    answered = application_data(SERVER, b"HTTP/1.1 403 Forbidden\r\n")
     broken = Malformed(time=0.0, endpoint=CLIENT, offset=0, where="x", problem="y")
-    for first in (refusal, timed_out, ended(SERVER), answered):
-        events = [*TLS13, EMPTY, finished(CLIENT), first]
+    for first in (refusal, timed_out, stream_ended(SERVER), answered):
+        events = [*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), first]
         outcome = judge(events)
-        later = judge([*events, broken, ended(CLIENT), answered, timed_out])
+        later = judge([*events, broken, stream_ended(CLIENT), answered, timed_out])
         assert (later.decided_by, later.result, later.http_status) == (
             first,
             outcome.result,
@@ -376,13 +438,13 @@ def test_what_is_undecoded_is_named_as_far_as_it_is_known() -> None:
     )
     rest = replace(passed_over, where="stream", message=None)
     for undecoded, name in ((passed_over, "Certificate"), (rest, "bytes, not decoded here")):
-        outcome = judge([*TLS13, undecoded, ended(SERVER)])
+        outcome = judge([*TLS13, undecoded, stream_ended(SERVER)])
         assert (outcome.result, outcome.after, outcome.sealed) == (Result.REJECTED, name, False)
 
 
 @pytest.mark.parametrize("inference", ["a Finished", "an alert", "likely nothing", ""])
 def test_what_a_sealed_record_can_only_be_is_its_name(inference: str) -> None:
-    outcome = judge([replace(SEALED, endpoint=CLIENT, inference=inference), ended(SERVER)])
+    outcome = judge([replace(SEALED, endpoint=CLIENT, inference=inference), stream_ended(SERVER)])
     named = inference.startswith(("a ", "an "))
     assert outcome.after == (inference if named else "an encrypted record of 99 bytes")
     assert outcome.sealed
@@ -403,9 +465,13 @@ def test_both_ends_change_cipher_spec_is_acceptance_in_tls12(
     changes: list[Endpoint], accepted: bool
 ) -> None:
     version = ProtocolVersion.TLS_1_2
-    outcome = judge([hello(version), answer(version), *map(change, changes)])
+    outcome = judge(
+        [client_hello(version), server_hello(version), *map(change_cipher_spec, changes)]
+    )
     assert outcome.handshake_accepted is accepted
-    assert not judge([hello(), answer(), *map(change, changes)]).handshake_accepted
+    assert not judge(
+        [client_hello(), server_hello(), *map(change_cipher_spec, changes)]
+    ).handshake_accepted
 
 
 def test_the_exception_is_a_failures_and_not_what_was_said_of_a_certificate() -> None:
@@ -424,7 +490,10 @@ def test_the_first_alert_decides_and_what_follows_is_an_echo() -> None:
     outcome = judge([*TLS13, first, second])
     assert (outcome.alert, outcome.echoes) == (first, (second,))
     # Of a connection that ended otherwise, later alerts are not told.
-    for last in (fact(CLIENT, Fact.TIMED_OUT), data(SERVER, b"HTTP/1.1 403 Forbidden\r\n")):
+    for last in (
+        fact(CLIENT, Fact.TIMED_OUT),
+        application_data(SERVER, b"HTTP/1.1 403 Forbidden\r\n"),
+    ):
         outcome = judge([*TLS13, last, first])
         assert (outcome.decided_by, outcome.echoes) == (last, ())
 
@@ -435,7 +504,7 @@ def test_the_first_report_of_a_rejection_decides() -> None:
 
 
 def test_what_comes_after_acceptance_asks_for_nothing_again() -> None:
-    accepted = [*TLS13, EMPTY, finished(CLIENT), TICKET]
+    accepted = [*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), TICKET]
     broken = alert(SERVER, AlertDescription.INTERNAL_ERROR)
     for more in (HELLO_REQUEST, finished(SERVER), TICKET):
         assert judge([*accepted, more, broken]).result is Result.FAILED
@@ -444,7 +513,7 @@ def test_what_comes_after_acceptance_asks_for_nothing_again() -> None:
 def test_a_ticket_of_tls12_is_no_acceptance() -> None:
     """There both ends' ChangeCipherSpec tell."""
     version = ProtocolVersion.TLS_1_2
-    events = [hello(version), answer(version), finished(CLIENT), TICKET]
+    events = [client_hello(version), server_hello(version), finished(CLIENT), TICKET]
     assert not judge(events).handshake_accepted
 
 

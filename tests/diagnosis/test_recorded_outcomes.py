@@ -37,11 +37,11 @@ from tests.support.events import (
     SEALED,
     SERVER,
     alert,
-    change,
-    data,
-    ended,
+    application_data,
+    change_cipher_spec,
+    client_hello,
     fact,
-    hello,
+    stream_ended,
 )
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors" / "openssl.json"
@@ -60,19 +60,19 @@ def recorded() -> Iterator[tuple[str, list[Event]]]:
 RECORDED = dict(recorded())
 # What may follow the recorded bytes, in any order.
 FURTHER = [
-    *[ended(sender, end) for sender in Endpoint for end in StreamEnd],
+    *[stream_ended(sender, end) for sender in Endpoint for end in StreamEnd],
     *[fact(end, which) for end in Endpoint for which in Fact],
     *[alert(end, AlertDescription.DECODE_ERROR) for end in Endpoint],
     *[alert(end, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING) for end in Endpoint],
     alert(CLIENT, AlertDescription.USER_CANCELED, AlertLevel.WARNING),
-    data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n"),
-    data(SERVER, b"HTTP/1.1 2"),
+    application_data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n"),
+    application_data(SERVER, b"HTTP/1.1 2"),
     Malformed(time=0.0, endpoint=SERVER, offset=0, where="ServerHello", problem="short"),
     Undecoded(time=0.0, endpoint=CLIENT, records=(), where="stream", limit="more than 9 records"),
     NotTls(time=0.0, endpoint=SERVER, protocol=Protocol.HTTP, sample=b"HTTP/1.1 400\r\n"),
     SEALED,
-    *[change(end) for end in Endpoint],
-    hello(),
+    *[change_cipher_spec(end) for end in Endpoint],
+    client_hello(),
 ]
 
 
@@ -188,16 +188,21 @@ def calls(taking: OutcomeJudge, events: Sequence[Event]) -> int:
 @pytest.mark.parametrize(
     ("end", "echoes"),
     [
-        (ended(SERVER), 64),
+        (stream_ended(SERVER), 64),
         (alert(SERVER, AlertDescription.BAD_CERTIFICATE), 64),
-        (data(SERVER, b"HTTP/1.1 1"), 0),
+        (application_data(SERVER, b"HTTP/1.1 1"), 0),
     ],
 )
 def test_an_event_costs_the_same_however_many_came_before(end: Event, echoes: int) -> None:
     warning = alert(CLIENT, AlertDescription.USER_CANCELED, AlertLevel.WARNING)
-    some = [*FURTHER, warning, alert(CLIENT, AlertDescription.DECODE_ERROR), data(SERVER, b"x")]
+    some = [
+        *FURTHER,
+        warning,
+        alert(CLIENT, AlertDescription.DECODE_ERROR),
+        application_data(SERVER, b"x"),
+    ]
     taking = OutcomeJudge()
-    for event in [hello(), end, *some * 100]:
+    for event in [client_hello(), end, *some * 100]:
         taking.take(event)
     early = calls(taking, some)
     for event in some * 1000:

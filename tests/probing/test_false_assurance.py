@@ -21,19 +21,19 @@ from tests.probing.test_real_servers import (
     shop,
     verdicts,
 )
-from tests.support.doors import Done, run
-from tests.support.front import front
-from tests.support.late_asking import late_asking
+from tests.support.choosing_relay import choosing_relay
+from tests.support.doors import CompletedRun, run
 from tests.support.peers import (
     MAKES,
-    Ask,
+    CommandLine,
     Maker,
     Setup,
-    Words,
+    VerifyMode,
     nginx,
     s_server,
     served_by,
 )
+from tests.support.post_handshake_server import post_handshake_server
 
 __all__ = ["crl", "shop"]  # fixtures
 
@@ -51,7 +51,9 @@ def opened(certs: Path, tmp_path: Path) -> Open:
     """Opens servers, each in a folder of its own."""
     count = 0
 
-    def start(make: Maker, ask: Ask = Ask.REQUIRED) -> contextlib.AbstractContextManager[int]:
+    def start(
+        make: Maker, ask: VerifyMode = VerifyMode.REQUIRED
+    ) -> contextlib.AbstractContextManager[int]:
         nonlocal count
         count += 1
         folder = tmp_path / str(count)
@@ -64,14 +66,14 @@ def opened(certs: Path, tmp_path: Path) -> Open:
 def taking(schemes: str, *, verifying: bool, make: Maker = s_server) -> Maker:
     """An s_server that names these schemes in its CertificateRequest."""
 
-    def made(setup: Setup) -> Words:
+    def made(setup: Setup) -> CommandLine:
         words = [*make(setup), "-client_sigalgs", schemes]
         return words if verifying else [each for each in words if each != "-verify_return_error"]
 
     return made
 
 
-def away(certs: Path, port: int, *words: str) -> Done:
+def away(certs: Path, port: int, *words: str) -> CompletedRun:
     ca = ("--ca-cert", certs / "ca.crt", "--ca-key", certs / "ca.key")
     return run("lab.probe", f"127.0.0.1:{port}", *ca, *words)
 
@@ -143,7 +145,7 @@ async def test_one_that_trusts_a_ca_with_another_key(
     trusted = tmp_path / "root.crt"
     trusted.write_bytes(root.chain_pem())
 
-    def make(setup: Setup) -> Words:
+    def make(setup: Setup) -> CommandLine:
         words = list(taking(schemes, verifying=True)(setup))
         words[words.index("-CAfile") + 1] = trusted
         return words
@@ -205,7 +207,7 @@ async def test_one_that_takes_no_curve_of_the_client(
 ) -> None:
     """It refuses every EC key in TLS 1.2 for its curve, and verifies nothing."""
 
-    def make(setup: Setup) -> Words:
+    def make(setup: Setup) -> CommandLine:
         words = taking("ecdsa_secp256r1_sha256:rsa_pkcs1_sha256", verifying=False)(setup)
         return [*words, "-groups", "X25519", "-no_tls1_3"]
 
@@ -218,13 +220,13 @@ async def test_one_that_takes_no_curve_of_the_client(
 async def test_one_that_asks_in_one_version_only(
     asked_in: str, certs: Path, shop: LabAuthority, opened: Open
 ) -> None:
-    with opened(s_server) as asking, opened(s_server, ask=Ask.NONE) as silent:
+    with opened(s_server) as asking, opened(s_server, ask=VerifyMode.NONE) as silent:
 
         def choose(number: int, first: bytes) -> int:
             is_13 = TLS13 in first
             return asking if is_13 == (asked_in == "1.3") else silent
 
-        with front(choose) as port:
+        with choosing_relay(choose) as port:
             report = await probe(port, certs, shop, ("good", *BAD))
     open_in = "1.2" if asked_in == "1.3" else "1.3"
     assert of(report, asked_in, Verdict.RIGHT) == {"good", *BAD}
@@ -242,8 +244,8 @@ async def test_one_that_asks_for_one_name_only(
 ) -> None:
     with (
         opened(s_server) as asking,
-        opened(s_server, ask=Ask.NONE) as silent,
-        front(lambda number, first: asking if b"localhost" in first else silent) as port,
+        opened(s_server, ask=VerifyMode.NONE) as silent,
+        choosing_relay(lambda number, first: asking if b"localhost" in first else silent) as port,
     ):
         report = await probe(port, certs, shop, ("good", *BAD))
         named = away(certs, port, "--only", "good,expired", "--sni", "localhost")
@@ -255,7 +257,7 @@ async def test_one_that_asks_for_one_name_only(
 
 def test_one_that_asks_after_the_handshake_for_one_path_only(certs: Path) -> None:
     words = ("--only", "good,no-certificate,expired,wrong-ca", "--request")
-    with late_asking(certs) as port:
+    with post_handshake_server(certs) as port:
         never, late = (away(certs, port, *words, path) for path in ("/", "/private"))
     assert never.code == 1
     said = " ".join(never.out.split())
@@ -274,7 +276,7 @@ LET_IN_BY_NGINX = ("no-certificate", "self-signed", "wrong-ca")
 def statuses(good: int, bad: int) -> Maker:
     """An nginx that lets everybody in at TLS; the rest is left to HTTP."""
 
-    def make(setup: Setup) -> Words:
+    def make(setup: Setup) -> CommandLine:
         words = nginx(setup)
         config = setup.folder / "nginx.conf"
         text = config.read_text("utf-8")
@@ -320,7 +322,7 @@ def test_one_that_is_gone_midway(certs: Path, opened: Open) -> None:
     words = ("--only", "good,expired,self-signed,wrong-ca", "--concurrency", "1")
     with (
         opened(s_server) as server,
-        front(lambda number, first: server if number < 8 else None) as port,
+        choosing_relay(lambda number, first: server if number < 8 else None) as port,
     ):
         done = away(certs, port, *words)
     assert done.code != 0, done.out
@@ -340,7 +342,7 @@ async def test_one_that_begins_to_refuse_everybody(
     certificate = certs.parent / "other-ca.crt"
     certificate.write_bytes(other.authority.identity.chain_pem())
 
-    def refusing(setup: Setup) -> Words:
+    def refusing(setup: Setup) -> CommandLine:
         words = list(s_server(setup))
         words[words.index("-CAfile") + 1] = certificate
         return words
@@ -349,7 +351,7 @@ async def test_one_that_begins_to_refuse_everybody(
     with (
         opened(s_server) as right,
         opened(refusing) as wrong,
-        front(lambda number, first: right if number < 6 else wrong) as port,
+        choosing_relay(lambda number, first: right if number < 6 else wrong) as port,
     ):
         report = await probe(port, certs, shop, names)
     assert (report.passed, report.faulty) == (False, False)

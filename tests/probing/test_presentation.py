@@ -19,18 +19,18 @@ from lab.probing.verdict import Circumstances, rule
 from lab.tls.code_points import ContentType, SignatureScheme
 from lab.tls.events import Endpoint, Event, SealedSeen
 from lab.tls.messages import CertificateRequest
-from tests.support.trials import (
+from tests.support.scenario_traces import (
     ACCEPTED,
-    ASKED,
-    HELLO,
+    CERTIFICATE_REQUEST,
     LEAF,
-    by_alert,
+    SERVER_HELLO,
+    client_certificates,
     message,
-    sent,
-    trial,
+    rejected_by_alert,
+    scenario_trace,
 )
 
-REFUSED = by_alert(45)
+REFUSED = rejected_by_alert(45)
 SEALED = SealedSeen(
     time=0.0,
     endpoint=Endpoint.SERVER,
@@ -45,25 +45,37 @@ def with_events(
     name: str, *events: Event, outcome: Outcome = REFUSED, leaf: bytes = LEAF
 ) -> ScenarioTrace:
     """An attempt of which these events, and no others, were seen."""
-    attempt = trial(name, outcome, leaf=leaf)
+    attempt = scenario_trace(name, outcome, leaf=leaf)
     return replace(attempt, trace=replace(attempt.trace, events=events))
 
 
 @pytest.mark.parametrize(
     ("events", "outcome", "reason"),
     [
-        ((HELLO, ASKED, sent(LEAF)), REFUSED, ""),
-        ((HELLO, ASKED, sent(LEAF, b"its CA")), REFUSED, ""),
-        ((HELLO, ASKED, sent(b"another", LEAF)), REFUSED, "the client sent another certificate"),
-        ((), REFUSED, "the connection ended before the server answered the ClientHello"),
-        ((HELLO,), ACCEPTED, "the server asked for no certificate"),
-        ((HELLO,), REFUSED, "the connection ended before the server asked for a certificate"),
+        ((SERVER_HELLO, CERTIFICATE_REQUEST, client_certificates(LEAF)), REFUSED, ""),
+        ((SERVER_HELLO, CERTIFICATE_REQUEST, client_certificates(LEAF, b"its CA")), REFUSED, ""),
         (
-            (HELLO, SEALED),
+            (SERVER_HELLO, CERTIFICATE_REQUEST, client_certificates(b"another", LEAF)),
+            REFUSED,
+            "the client sent another certificate",
+        ),
+        ((), REFUSED, "the connection ended before the server answered the ClientHello"),
+        ((SERVER_HELLO,), ACCEPTED, "the server asked for no certificate"),
+        (
+            (SERVER_HELLO,),
+            REFUSED,
+            "the connection ended before the server asked for a certificate",
+        ),
+        (
+            (SERVER_HELLO, SEALED),
             ACCEPTED,
             "not all records could be decrypted; no CertificateRequest was seen",
         ),
-        ((HELLO, ASKED), REFUSED, "the connection ended before the client sent its certificate"),
+        (
+            (SERVER_HELLO, CERTIFICATE_REQUEST),
+            REFUSED,
+            "the connection ended before the client sent its certificate",
+        ),
     ],
 )
 def test_why_a_certificate_was_not_presented(
@@ -73,10 +85,15 @@ def test_why_a_certificate_was_not_presented(
 
 
 def test_a_client_without_a_certificate_sends_an_empty_message() -> None:
-    assert why_not_presented(with_events("no-certificate", HELLO, ASKED, sent())) == ""
-    assert why_not_presented(with_events("no-certificate", HELLO, ASKED, sent(LEAF))) == (
-        "the client sent a certificate where it should have none"
+    assert (
+        why_not_presented(
+            with_events("no-certificate", SERVER_HELLO, CERTIFICATE_REQUEST, client_certificates())
+        )
+        == ""
     )
+    assert why_not_presented(
+        with_events("no-certificate", SERVER_HELLO, CERTIFICATE_REQUEST, client_certificates(LEAF))
+    ) == ("the client sent a certificate where it should have none")
 
 
 @pytest.mark.parametrize("name", ["no-common-version", "plain-http", "server-expired"])
@@ -92,7 +109,7 @@ def kept_back(recipe: catalogue.Recipe, schemes: tuple[SignatureScheme, ...]) ->
     request = CertificateRequest(supported_signature_algorithms=schemes)
     certificate = recipe(new_lab_authority(datetime.now(timezone.utc))).certificate
     leaf = certificate.public_bytes(Encoding.DER)
-    events = (HELLO, message(Endpoint.SERVER, request), sent())
+    events = (SERVER_HELLO, message(Endpoint.SERVER, request), client_certificates())
     attempt = with_events("expired", *events, leaf=leaf)
     assert key_not_taken(attempt)
     return why_not_presented(attempt)
@@ -113,13 +130,20 @@ def test_a_certificate_that_is_kept_back_is_held_against_what_the_server_takes()
 
 
 def test_only_an_empty_message_keeps_a_certificate_back() -> None:
-    assert not key_not_taken(with_events("expired", HELLO, ASKED, sent(LEAF)))
-    assert not key_not_taken(with_events("expired", HELLO, ASKED))
-    assert not key_not_taken(with_events("expired", HELLO, sent()))
-    assert not key_not_taken(with_events("no-certificate", HELLO, ASKED, sent()))
+    assert not key_not_taken(
+        with_events("expired", SERVER_HELLO, CERTIFICATE_REQUEST, client_certificates(LEAF))
+    )
+    assert not key_not_taken(with_events("expired", SERVER_HELLO, CERTIFICATE_REQUEST))
+    assert not key_not_taken(with_events("expired", SERVER_HELLO, client_certificates()))
+    assert not key_not_taken(
+        with_events("no-certificate", SERVER_HELLO, CERTIFICATE_REQUEST, client_certificates())
+    )
 
 
 def test_another_certificate_than_the_scenarios_was_not_tried() -> None:
-    ruling = rule(with_events("expired", HELLO, ASKED, sent(b"another")), Circumstances())
+    ruling = rule(
+        with_events("expired", SERVER_HELLO, CERTIFICATE_REQUEST, client_certificates(b"another")),
+        Circumstances(),
+    )
     assert ruling.verdict is Verdict.NOT_TRIED
     assert ruling.notes == ("the client sent another certificate",)

@@ -18,8 +18,8 @@ from lab.stream.contexts import TlsVersion
 from lab.tracing.target import Target
 from tests.support.peers import (
     MAKES,
-    Ask,
     Maker,
+    VerifyMode,
     s_server_lenient,
     served_by,
 )
@@ -107,7 +107,7 @@ async def test_one_that_is_right(
 async def test_optional_instead_of_required(
     make: str, certs: Path, shop: LabAuthority, tmp_path: Path
 ) -> None:
-    with served_by(MAKES[make], certs, tmp_path, ask=Ask.OPTIONAL) as port:
+    with served_by(MAKES[make], certs, tmp_path, ask=VerifyMode.OPTIONAL) as port:
         report = await probe(port, certs, shop, (*GOOD, "no-certificate"))
     assert not report.passed
     assert verdicts(report)["no-certificate"] == {Verdict.LET_IN}
@@ -119,7 +119,7 @@ async def test_optional_instead_of_required(
 
 @each_make
 async def test_verification_off(make: str, certs: Path, shop: LabAuthority, tmp_path: Path) -> None:
-    with served_by(MAKES[make], certs, tmp_path, ask=Ask.NONE) as port:
+    with served_by(MAKES[make], certs, tmp_path, ask=VerifyMode.NONE) as port:
         report = await probe(port, certs, shop, (*GOOD, *BAD))
     found = verdicts(report)
     assert {name for name, some in found.items() if some == {Verdict.LET_IN}} == set(BAD)

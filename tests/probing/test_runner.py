@@ -16,7 +16,7 @@ from lab.probing.verdict import (
 )
 from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
-from tests.support.trials import ACCEPTED, trial
+from tests.support.scenario_traces import ACCEPTED, scenario_trace
 
 
 def test_a_selection() -> None:
@@ -51,7 +51,7 @@ class Host:
         self.there -= 1
         if scenario.name == "expired":
             raise NoConnection("nobody there")
-        return trial(scenario.name, ACCEPTED)
+        return scenario_trace(scenario.name, ACCEPTED)
 
 
 async def test_a_campaign_keeps_order_and_bounds() -> None:
@@ -80,7 +80,7 @@ async def test_a_certificate_that_cannot_be_loaded_stops_nobody_else() -> None:
     async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
         if scenario.name == "rsa-1024":
             raise NotLoaded("too weak")
-        return trial(scenario.name, ACCEPTED)
+        return scenario_trace(scenario.name, ACCEPTED)
 
     attempts = await run(
         [find_scenario("rsa-1024"), find_scenario("good")],
@@ -116,7 +116,7 @@ async def test_a_campaign_that_is_cancelled_begins_nothing_new() -> None:
     async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
         begun.append(scenario.name)
         await go_on.wait()
-        return trial(scenario.name, ACCEPTED)
+        return scenario_trace(scenario.name, ACCEPTED)
 
     done = list[str]()
     running = asyncio.ensure_future(

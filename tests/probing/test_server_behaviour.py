@@ -28,14 +28,14 @@ from lab.tls.events import (
     StreamEnded,
 )
 from lab.tls.messages import CertificateRequest
-from tests.support.trials import (
+from tests.support.scenario_traces import (
     ACCEPTED,
     LEAF,
-    by_alert,
-    by_server,
-    sent,
+    client_certificates,
+    rejected_by_alert,
+    rejected_by_server,
 )
-from tests.support.trials import trial as trial_of
+from tests.support.scenario_traces import scenario_trace as trial_of
 
 # What was asked for is each test's own to say here.
 trial = partial(trial_of, asked=False)
@@ -44,8 +44,8 @@ EC_LEAF = good_ec(new_lab_authority(datetime.now(timezone.utc))).certificate.pub
     Encoding.DER
 )
 OWN_CA = b"\x30\x0d1\x0b0\x09\x06\x03U\x04\x03\x13\x02CA"
-UNKNOWN_CA, REQUIRED, EXPIRED = by_alert(48), by_alert(116), by_alert(45)
-FORBIDDEN = by_server(Signal.HTTP_STATUS, 403)
+UNKNOWN_CA, REQUIRED, EXPIRED = rejected_by_alert(48), rejected_by_alert(116), rejected_by_alert(45)
+FORBIDDEN = rejected_by_server(Signal.HTTP_STATUS, 403)
 REFUSED_BY_CLIENT = Outcome(result=Result.REJECTED, by=Endpoint.CLIENT, signal=Signal.ALERT)
 UNANSWERED = replace(ACCEPTED, http_status=503)
 FAILED = Outcome(result=Result.FAILED)
@@ -93,7 +93,7 @@ def asked_by(asks: MessageSeen | None, name: str, outcome: Outcome) -> ScenarioT
     if asks is None:
         return trial(name, outcome)
     has_leaf = name != "no-certificate"
-    return trial(name, outcome, asks, sent(*([LEAF] if has_leaf else [])))
+    return trial(name, outcome, asks, client_certificates(*([LEAF] if has_leaf else [])))
 
 
 def answer(code: str, made: Observations) -> str:
@@ -187,7 +187,7 @@ def test_three_names_of_cas_are_shown(number: int, says: str) -> None:
     [
         ({}, "both are refused by unknown_ca (48), which alone cannot tell them apart"),
         (
-            {"intermediate-not-sent": by_alert(46)},
+            {"intermediate-not-sent": rejected_by_alert(46)},
             "told apart: certificate_unknown (46) without the intermediate, unknown_ca (48) for",
         ),
         (OPEN, "it takes a certificate of any CA"),
@@ -199,7 +199,7 @@ def test_three_names_of_cas_are_shown(number: int, says: str) -> None:
             "server does not trust this probe's CA, or refuses it for another reason",
         ),
         (
-            {"good": by_alert(42)},
+            {"good": rejected_by_alert(42)},
             "the good certificate is refused (bad_certificate (42)), otherwise than one of a wrong",
         ),
         (
@@ -207,7 +207,7 @@ def test_three_names_of_cas_are_shown(number: int, says: str) -> None:
             "inconclusive: the good certificate is refused (unknown_ca (48))",
         ),
         # Hung up on, or refused by the client itself: that is not the server's alert.
-        ({"good": by_server(Signal.FIN)}, "inconclusive: one of these was not pre"),
+        ({"good": rejected_by_server(Signal.FIN)}, "inconclusive: one of these was not pre"),
         ({"through-intermediate": REFUSED_BY_CLIENT}, "inconclusive: one of these was not pre"),
         ({"wrong-ca": ACCEPTED}, "a certificate of a wrong CA gets in (HTTP 200)"),
         ({"wrong-ca": Outcome(result=Result.FAILED)}, "inconclusive: one of these was not pre"),
@@ -234,7 +234,7 @@ def test_what_was_not_presented_is_not_verified() -> None:
 
 LATE = trial("no-certificate", REQUIRED)
 OVERTAKEN = trial("no-certificate", REQUIRED, RESET)
-LOST = trial("no-certificate", by_server(Signal.RST), RESET)
+LOST = trial("no-certificate", rejected_by_server(Signal.RST), RESET)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,14 @@ from lab.tls.events import (
     StreamEnd,
     StreamEnded,
 )
-from tests.support.trials import ACCEPTED, HELLO, alert, by_alert, by_server, trial
+from tests.support.scenario_traces import (
+    ACCEPTED,
+    SERVER_HELLO,
+    alert,
+    rejected_by_alert,
+    rejected_by_server,
+    scenario_trace,
+)
 
 NOTHING = Circumstances()
 ENDED = Outcome(result=Result.FAILED, by=Endpoint.CLIENT, signal=Signal.CLOSE_NOTIFY)
@@ -45,7 +52,7 @@ ENDED = Outcome(result=Result.FAILED, by=Endpoint.CLIENT, signal=Signal.CLOSE_NO
     [("no-certificate", Verdict.RIGHT), ("good", Verdict.SHUT_OUT), ("eku-any", Verdict.RIGHT)],
 )
 def test_the_number_of_an_alert_decides_nothing(name: str, verdict: Verdict, number: int) -> None:
-    ruling = rule(trial(name, by_alert(number)), NOTHING)
+    ruling = rule(scenario_trace(name, rejected_by_alert(number)), NOTHING)
     assert (ruling.verdict, ruling.admitted) == (verdict, False)
     assert ruling.ending.endswith(f"({number})")
 
@@ -55,24 +62,33 @@ SILENCE = [Signal.FIN, Signal.RST, Signal.CLOSE_NOTIFY]
 
 @pytest.mark.parametrize("signal", SILENCE)
 def test_a_refusal_without_a_word(signal: Signal) -> None:
-    assert rule(trial("expired", by_server(signal)), NOTHING).verdict is Verdict.SILENT
-    assert rule(trial("good", by_server(signal)), NOTHING).verdict is Verdict.SHUT_OUT
-    assert rule(trial("eku-any", by_server(signal)), NOTHING).verdict is Verdict.RIGHT
+    assert (
+        rule(scenario_trace("expired", rejected_by_server(signal)), NOTHING).verdict
+        is Verdict.SILENT
+    )
+    assert (
+        rule(scenario_trace("good", rejected_by_server(signal)), NOTHING).verdict
+        is Verdict.SHUT_OUT
+    )
+    assert (
+        rule(scenario_trace("eku-any", rejected_by_server(signal)), NOTHING).verdict
+        is Verdict.RIGHT
+    )
 
 
 @pytest.mark.parametrize("signal", SILENCE)
 def test_who_breaks_off_before_asking_has_refused_nobody(signal: Signal) -> None:
     for name in ("expired", "good", "no-certificate"):
-        ruling = rule(trial(name, by_server(signal), asked=False), NOTHING)
+        ruling = rule(scenario_trace(name, rejected_by_server(signal), asked=False), NOTHING)
         assert ruling.verdict is Verdict.NOT_TRIED
         assert ruling.notes == ("the connection ended before the server asked for a certificate",)
 
 
 def test_a_refusal_by_http() -> None:
-    outcome = by_server(Signal.HTTP_STATUS, 400)
-    ruling = rule(trial("no-certificate", outcome), NOTHING)
+    outcome = rejected_by_server(Signal.HTTP_STATUS, 400)
+    ruling = rule(scenario_trace("no-certificate", outcome), NOTHING)
     assert (ruling.verdict, ruling.ending) == (Verdict.BY_HTTP, "HTTP 400")
-    assert rule(trial("good", outcome), NOTHING).verdict is Verdict.SHUT_OUT
+    assert rule(scenario_trace("good", outcome), NOTHING).verdict is Verdict.SHUT_OUT
 
 
 @pytest.mark.parametrize(
@@ -80,17 +96,17 @@ def test_a_refusal_by_http() -> None:
     [
         (ACCEPTED, True, ""),
         (replace(ACCEPTED, http_status=404), True, ""),
-        (by_server(Signal.HTTP_STATUS, 403), False, ""),
+        (rejected_by_server(Signal.HTTP_STATUS, 403), False, ""),
         # The handshake had been completed: it is not the certificate that was refused.
         (Outcome(result=Result.FAILED, by=Endpoint.SERVER, signal=Signal.FIN), False, ""),
-        (by_server(Signal.FIN), False, "FIN"),
-        (by_alert(42), False, "bad_certificate (42)"),
+        (rejected_by_server(Signal.FIN), False, "FIN"),
+        (rejected_by_alert(42), False, "bad_certificate (42)"),
         (Outcome(result=Result.FAILED), False, "no answer"),
     ],
 )
 def test_what_becomes_of_the_good_client(outcome: Outcome, got_in: bool, refused: str) -> None:
     for prepared in (True, False):
-        known = circumstances(trial("good", outcome), prepared=prepared)
+        known = circumstances(scenario_trace("good", outcome), prepared=prepared)
         assert known == Circumstances(
             good_got_in=got_in,
             good_refused=refused,
@@ -116,19 +132,19 @@ def test_which_status_is_no_answer_to_the_certificate() -> None:
 def test_a_status_that_everybody_gets_says_nothing() -> None:
     """A page that is forbidden to all refuses nobody for the certificate."""
     known = Circumstances(good_got_in=False, good_status=403)
-    forbidden, other = (by_server(Signal.HTTP_STATUS, status) for status in (403, 400))
-    ruling = rule(trial("expired", forbidden), known)
+    forbidden, other = (rejected_by_server(Signal.HTTP_STATUS, status) for status in (403, 400))
+    ruling = rule(scenario_trace("expired", forbidden), known)
     assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
     assert "--request" in ruling.notes[0]
-    assert rule(trial("expired", other), known).verdict is Verdict.BY_HTTP
-    assert rule(trial("expired", by_alert(45)), known).verdict is Verdict.RIGHT
-    assert rule(trial("good", forbidden), known).verdict is Verdict.SHUT_OUT
+    assert rule(scenario_trace("expired", other), known).verdict is Verdict.BY_HTTP
+    assert rule(scenario_trace("expired", rejected_by_alert(45)), known).verdict is Verdict.RIGHT
+    assert rule(scenario_trace("good", forbidden), known).verdict is Verdict.SHUT_OUT
 
 
 def test_who_gets_in() -> None:
-    assert rule(trial("good", ACCEPTED), NOTHING).verdict is Verdict.RIGHT
-    assert rule(trial("eku-any", ACCEPTED), NOTHING).verdict is Verdict.RIGHT
-    assert rule(trial("expired", ACCEPTED), NOTHING).verdict is Verdict.LET_IN
+    assert rule(scenario_trace("good", ACCEPTED), NOTHING).verdict is Verdict.RIGHT
+    assert rule(scenario_trace("eku-any", ACCEPTED), NOTHING).verdict is Verdict.RIGHT
+    assert rule(scenario_trace("expired", ACCEPTED), NOTHING).verdict is Verdict.LET_IN
 
 
 PREPARED = Circumstances(prepared=True)
@@ -137,11 +153,26 @@ PREPARED = Circumstances(prepared=True)
 @pytest.mark.parametrize(
     ("seen", "note"),
     [
-        (trial("expired", ACCEPTED, asked=False), "the server asked for no certificate: let it "),
-        (trial("no-certificate", ACCEPTED), "the server asked for a certificate and went on with"),
-        (trial("revoked", ACCEPTED), "the server does not refuse what is revoked: it needs "),
-        (trial("expired", ACCEPTED), "the server accepted the certificate: it does not verify, "),
-        (trial("no-common-version", ENDED, HELLO), "the server agreed to what it was offered"),
+        (
+            scenario_trace("expired", ACCEPTED, asked=False),
+            "the server asked for no certificate: let it ",
+        ),
+        (
+            scenario_trace("no-certificate", ACCEPTED),
+            "the server asked for a certificate and went on with",
+        ),
+        (
+            scenario_trace("revoked", ACCEPTED),
+            "the server does not refuse what is revoked: it needs ",
+        ),
+        (
+            scenario_trace("expired", ACCEPTED),
+            "the server accepted the certificate: it does not verify, ",
+        ),
+        (
+            scenario_trace("no-common-version", ENDED, SERVER_HELLO),
+            "the server agreed to what it was offered",
+        ),
     ],
 )
 def test_how_a_client_got_in_that_should_not(seen: ScenarioTrace, note: str) -> None:
@@ -153,42 +184,42 @@ def test_how_a_client_got_in_that_should_not(seen: ScenarioTrace, note: str) -> 
 
 def test_what_gets_in_unseen_is_not_explained() -> None:
     """It may have asked in records that could not be read."""
-    seen = trial("expired", ACCEPTED)
+    seen = scenario_trace("expired", ACCEPTED)
     without_hello = replace(seen, trace=replace(seen.trace, events=seen.trace.events[1:]))
     assert rule(without_hello, NOTHING).notes == ()
 
 
 def test_a_client_that_offers_and_leaves() -> None:
     def ruling(outcome: Outcome, *events: Event) -> Ruling:
-        return rule(trial("no-common-version", outcome, *events), NOTHING)
+        return rule(scenario_trace("no-common-version", outcome, *events), NOTHING)
 
-    agreed = ruling(ENDED, HELLO)
+    agreed = ruling(ENDED, SERVER_HELLO)
     assert (agreed.verdict, agreed.ending) == (Verdict.LET_IN, "ServerHello")
-    refused = ruling(by_alert(70))
+    refused = ruling(rejected_by_alert(70))
     assert (refused.verdict, refused.admitted) == (Verdict.RIGHT, False)
     untold = ruling(ENDED)
     assert (untold.verdict, untold.admitted) == (Verdict.UNTOLD, None)
     assert untold.notes == ("the server did not answer the ClientHello",)
-    by_client = replace(by_alert(70), by=Endpoint.CLIENT)
+    by_client = replace(rejected_by_alert(70), by=Endpoint.CLIENT)
     assert ruling(by_client).verdict is Verdict.UNTOLD
 
 
 @pytest.mark.parametrize(
     ("outcome", "ending"),
     [
-        (by_alert(48), "unknown_ca (48)"),
-        (replace(by_alert(48), by=Endpoint.CLIENT), "the client's unknown_ca (48)"),
-        (by_server(Signal.HTTP_STATUS, 403), "HTTP 403"),
+        (rejected_by_alert(48), "unknown_ca (48)"),
+        (replace(rejected_by_alert(48), by=Endpoint.CLIENT), "the client's unknown_ca (48)"),
+        (rejected_by_server(Signal.HTTP_STATUS, 403), "HTTP 403"),
         (ACCEPTED, "HTTP 200"),
         (replace(ACCEPTED, http_status=None), "handshake completed"),
         (Outcome(result=Result.FAILED), "no answer"),
         (ENDED, "no answer"),
-        (by_server(Signal.CLOSE_NOTIFY), Signal.CLOSE_NOTIFY.value),
-        (by_server(Signal.RST), "RST"),
+        (rejected_by_server(Signal.CLOSE_NOTIFY), Signal.CLOSE_NOTIFY.value),
+        (rejected_by_server(Signal.RST), "RST"),
     ],
 )
 def test_by_what_it_ended(outcome: Outcome, ending: str) -> None:
-    assert rule(trial("expired", outcome), NOTHING).ending == ending
+    assert rule(scenario_trace("expired", outcome), NOTHING).ending == ending
 
 
 @pytest.mark.parametrize(
@@ -206,24 +237,24 @@ def test_by_what_it_ended(outcome: Outcome, ending: str) -> None:
     ],
 )
 def test_why_nothing_can_be_told(outcome: Outcome, note: str) -> None:
-    assert rule(trial("expired", outcome), NOTHING).notes == (note,)
+    assert rule(scenario_trace("expired", outcome), NOTHING).notes == (note,)
 
 
 @pytest.mark.parametrize("signal", SILENCE)
 def test_one_that_hangs_up_after_the_handshake(signal: Signal) -> None:
     """It tells something only if the good client is not hung up on."""
     dropped = Outcome(result=Result.FAILED, by=Endpoint.SERVER, signal=signal)
-    assert rule(trial("expired", dropped), NOTHING).verdict is Verdict.SILENT
+    assert rule(scenario_trace("expired", dropped), NOTHING).verdict is Verdict.SILENT
     everybody = Circumstances(good_got_in=False)
     for name in ("good", "expired"):
-        assert rule(trial(name, dropped), everybody).verdict is Verdict.UNTOLD
+        assert rule(scenario_trace(name, dropped), everybody).verdict is Verdict.UNTOLD
 
 
 def test_what_a_server_must_have_first() -> None:
-    assert rule(trial("revoked", ACCEPTED), NOTHING).verdict is Verdict.UNPREPARED
+    assert rule(scenario_trace("revoked", ACCEPTED), NOTHING).verdict is Verdict.UNPREPARED
     prepared = Circumstances(prepared=True)
-    assert rule(trial("revoked", ACCEPTED), prepared).verdict is Verdict.LET_IN
-    assert rule(trial("revoked", by_alert(44)), NOTHING).verdict is Verdict.RIGHT
+    assert rule(scenario_trace("revoked", ACCEPTED), prepared).verdict is Verdict.LET_IN
+    assert rule(scenario_trace("revoked", rejected_by_alert(44)), NOTHING).verdict is Verdict.RIGHT
 
 
 UNTOLD = [
@@ -237,7 +268,7 @@ UNTOLD = [
 @pytest.mark.parametrize("outcome", UNTOLD)
 def test_what_cannot_be_told_is_said_to_be_so(outcome: Outcome) -> None:
     for name in ("good", "expired"):
-        ruling = rule(trial(name, outcome), NOTHING)
+        ruling = rule(scenario_trace(name, outcome), NOTHING)
         assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
         assert ruling.notes
 
@@ -269,15 +300,15 @@ NOT_TLS = Outcome(result=Result.FAILED, by=Endpoint.CLIENT, signal=Signal.NOT_TL
 def test_a_client_that_speaks_no_tls(
     events: tuple[Event, ...], verdict: Verdict, ending: str
 ) -> None:
-    ruling = rule(trial("plain-http", NOT_TLS, *events), NOTHING)
+    ruling = rule(scenario_trace("plain-http", NOT_TLS, *events), NOTHING)
     assert (ruling.verdict, ruling.ending) == (verdict, ending)
 
 
 def test_the_labs_own_server_is_held_to_the_letter() -> None:
-    other = rule_own(trial("expired", by_alert(42)), (3, 0))
+    other = rule_own(scenario_trace("expired", rejected_by_alert(42)), (3, 0))
     assert other.verdict is Verdict.UNEXPECTED
     assert any("alert: bad_certificate" in note for note in other.notes)
-    unmeasured = rule_own(trial("expired", by_alert(42)), (9, 9))
+    unmeasured = rule_own(scenario_trace("expired", rejected_by_alert(42)), (9, 9))
     assert unmeasured.verdict is Verdict.RIGHT
 
 
@@ -286,7 +317,7 @@ def ruling(verdict: Verdict) -> Ruling:
 
 
 def test_of_several_tries_the_worst_counts() -> None:
-    trials = (trial("expired", by_alert(45)), trial("expired", ACCEPTED))
+    trials = (scenario_trace("expired", rejected_by_alert(45)), scenario_trace("expired", ACCEPTED))
     attempt = ScenarioAttempts(
         scenario=trials[0].scenario, version=TlsVersion.TLS13, trials=(*trials, trials[0])
     )
@@ -305,7 +336,7 @@ def test_a_connection_that_fails_is_no_verdict() -> None:
 
 
 def test_a_connection_that_fails_hides_no_earlier_fault() -> None:
-    let_in = trial("expired", ACCEPTED)
+    let_in = scenario_trace("expired", ACCEPTED)
     attempt = ScenarioAttempts(
         scenario=let_in.scenario, version=TlsVersion.TLS13, trials=(let_in,), failure="gone"
     )
@@ -317,16 +348,18 @@ def test_a_certificate_that_was_not_presented_was_not_tried() -> None:
     """The server refuses, or accepts, a client that sent an empty Certificate."""
     certificate = catalogue.expired(new_lab_authority(datetime.now(timezone.utc))).certificate
     leaf = certificate.public_bytes(Encoding.DER)
-    for outcome in (by_alert(40), by_alert(116), ACCEPTED):
+    for outcome in (rejected_by_alert(40), rejected_by_alert(116), ACCEPTED):
         for name in ("expired", "good", "eku-any", "through-intermediate"):
-            ruling = rule(trial(name, outcome, presented=False, leaf=leaf), NOTHING)
+            ruling = rule(scenario_trace(name, outcome, presented=False, leaf=leaf), NOTHING)
             assert (ruling.verdict, ruling.presented) == (Verdict.NOT_TRIED, False)
             assert ruling.matters is (name != "eku-any")
             assert ruling.notes[0].startswith("the client sent an empty Certificate: the server ")
             assert ruling.notes[0].endswith(
                 "key of EC secp256r1 and is signed with ecdsa-with-SHA256"
             )
-    own = rule_own(trial("expired", by_alert(45), presented=False, leaf=leaf), (9, 9))
+    own = rule_own(
+        scenario_trace("expired", rejected_by_alert(45), presented=False, leaf=leaf), (9, 9)
+    )
     assert own.verdict is Verdict.NOT_TRIED
 
 
@@ -334,33 +367,35 @@ def test_a_key_type_that_the_server_does_not_take_is_not_held_against_it() -> No
     certificate = catalogue.good_ec(new_lab_authority(datetime.now(timezone.utc))).certificate
     leaf = certificate.public_bytes(Encoding.DER)
     for name in ("ec-p256", "rsa-1024", "sha1-signature"):
-        kept_back = rule(trial(name, by_alert(40), presented=False, leaf=leaf), NOTHING)
+        kept_back = rule(
+            scenario_trace(name, rejected_by_alert(40), presented=False, leaf=leaf), NOTHING
+        )
         assert (kept_back.verdict, kept_back.matters) == (Verdict.NOT_TRIED, False)
         # That it was never asked for is another reason, and leaves the question open.
-        cut = rule(trial(name, by_alert(40), asked=False), NOTHING)
+        cut = rule(scenario_trace(name, rejected_by_alert(40), asked=False), NOTHING)
         assert (cut.verdict, cut.matters) == (Verdict.NOT_TRIED, True)
 
 
 def test_a_refusal_proves_nothing_where_the_good_certificate_is_refused_too() -> None:
-    known = circumstances(trial("good", by_alert(48)), prepared=False)
+    known = circumstances(scenario_trace("good", rejected_by_alert(48)), prepared=False)
     for name in ("expired", "no-certificate"):
-        ruling = rule(trial(name, by_alert(48)), known)
+        ruling = rule(scenario_trace(name, rejected_by_alert(48)), known)
         assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
         assert ruling.notes == (
             "a good certificate (good) is refused too (unknown_ca (48)), "
             "so the refusal says nothing of this one",
         )
-    assert rule(trial("expired", ACCEPTED), known).verdict is Verdict.LET_IN
-    assert rule(trial("good", by_alert(48)), known).verdict is Verdict.SHUT_OUT
+    assert rule(scenario_trace("expired", ACCEPTED), known).verdict is Verdict.LET_IN
+    assert rule(scenario_trace("good", rejected_by_alert(48)), known).verdict is Verdict.SHUT_OUT
 
 
 def test_http_is_compared_with_what_the_good_certificate_gets() -> None:
     def status(number: int) -> Outcome:
         return replace(ACCEPTED, http_status=number)
 
-    welcome = circumstances(trial("good", status(200)), prepared=False)
+    welcome = circumstances(scenario_trace("good", status(200)), prepared=False)
     verdicts = {
-        number: rule(trial("expired", status(number)), welcome).verdict
+        number: rule(scenario_trace("expired", status(number)), welcome).verdict
         for number in (200, 204, 302, 404, 421, 503)
     }
     assert verdicts == {
@@ -371,47 +406,53 @@ def test_http_is_compared_with_what_the_good_certificate_gets() -> None:
         421: Verdict.BY_HTTP,
         503: Verdict.UNTOLD,
     }
-    broken = circumstances(trial("good", status(500)), prepared=False)
-    everybody = rule(trial("expired", status(500)), broken)
+    broken = circumstances(scenario_trace("good", status(500)), prepared=False)
+    everybody = rule(scenario_trace("expired", status(500)), broken)
     assert everybody.verdict is Verdict.UNTOLD
     assert "--request" in everybody.notes[0]
     # One that asks for nothing lets everybody in, whatever its pages are.
-    assert rule(trial("expired", status(500), asked=False), broken).verdict is Verdict.LET_IN
+    assert (
+        rule(scenario_trace("expired", status(500), asked=False), broken).verdict is Verdict.LET_IN
+    )
 
 
 def test_only_what_has_a_certificate_to_send_is_said_to_be_presented() -> None:
-    assert rule(trial("expired", by_alert(45)), NOTHING).presented is True
-    assert rule(trial("no-certificate", by_alert(116)), NOTHING).presented is None
-    assert rule(trial("no-common-version", by_alert(70)), NOTHING).presented is None
-    assert rule(trial("silence", ENDED), NOTHING).presented is None
-    assert rule(trial("sni-unknown", by_alert(112)), NOTHING).presented is None
+    assert rule(scenario_trace("expired", rejected_by_alert(45)), NOTHING).presented is True
+    assert rule(scenario_trace("no-certificate", rejected_by_alert(116)), NOTHING).presented is None
+    assert (
+        rule(scenario_trace("no-common-version", rejected_by_alert(70)), NOTHING).presented is None
+    )
+    assert rule(scenario_trace("silence", ENDED), NOTHING).presented is None
+    assert rule(scenario_trace("sni-unknown", rejected_by_alert(112)), NOTHING).presented is None
 
 
 def test_a_refused_setting_is_told_though_the_good_certificate_is_refused_too() -> None:
     known = Circumstances(good_got_in=False, good_refused="unknown_ca (48)")
-    ruling = rule(trial("sni-unknown", by_alert(112)), known)
+    ruling = rule(scenario_trace("sni-unknown", rejected_by_alert(112)), known)
     assert (ruling.verdict, ruling.admitted) == (Verdict.RIGHT, False)
 
 
 def test_on_the_labs_own_server_everything_matters() -> None:
-    assert rule_own(trial("eku-any", by_alert(43)), (9, 9)).matters
+    assert rule_own(scenario_trace("eku-any", rejected_by_alert(43)), (9, 9)).matters
 
 
 def test_a_status_where_the_good_clients_is_not_known_lets_in() -> None:
     not_found = replace(ACCEPTED, http_status=404)
-    assert rule(trial("expired", not_found), NOTHING).verdict is Verdict.LET_IN
+    assert rule(scenario_trace("expired", not_found), NOTHING).verdict is Verdict.LET_IN
 
 
 def test_a_status_that_refuses_needs_no_comparison() -> None:
     known = Circumstances(good_status=200)
-    unavailable = by_server(Signal.HTTP_STATUS, 503)
-    assert rule(trial("expired", unavailable), known).verdict is Verdict.BY_HTTP
+    unavailable = rejected_by_server(Signal.HTTP_STATUS, 503)
+    assert rule(scenario_trace("expired", unavailable), known).verdict is Verdict.BY_HTTP
 
 
 @pytest.mark.parametrize("returned", [True, False])
 def test_a_finding_tells_whether_the_clients_handshake_call_returned(returned: bool) -> None:
     def found(name: str) -> bool | None:
-        seen = trial(name, replace(by_alert(70), client_handshake_returned=returned))
+        seen = scenario_trace(
+            name, replace(rejected_by_alert(70), client_handshake_returned=returned)
+        )
         attempt = ScenarioAttempts(scenario=seen.scenario, version=TlsVersion.TLS13, trials=(seen,))
         return finding(attempt, [rule(seen, NOTHING)]).handshake_returned
 

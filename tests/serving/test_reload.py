@@ -27,12 +27,12 @@ from tests.support.pki_fixtures import new_authority, utc_now
 from tests.support.reloading import (
     DAY,
     IN_USE,
-    Keeping,
+    AcceptedClient,
     Lab,
-    Visit,
-    keeping,
+    ReloadingServer,
     new_lab,
     refusal,
+    reloading_server,
 )
 from tests.support.serving import blocking, client_tls, in_thread
 
@@ -42,28 +42,28 @@ def lab(tmp_path: Path) -> Lab:
     return new_lab(tmp_path)
 
 
-async def assert_shown(kept: Keeping, lab: Lab, serial: int) -> None:
+async def assert_shown(kept: ReloadingServer, lab: Lab, serial: int) -> None:
     """A new connection is answered, under the server certificate of this serial number."""
 
     def visit() -> int:
-        with Visit(kept.port, client_tls(lab.folder)) as it:
+        with AcceptedClient(kept.port, client_tls(lab.folder)) as it:
             return it.shown.serial_number
 
     assert await in_thread(visit) == serial
 
 
 async def test_files_that_do_not_change_are_not_loaded(lab: Lab) -> None:
-    async with keeping(lab) as kept:
-        assert await kept.looks(3) == []
+    async with reloading_server(lab) as kept:
+        assert await kept.reload_checks(3) == []
 
 
 async def test_a_new_server_certificate_is_for_new_connections_only(lab: Lab) -> None:
     context, old = client_tls(lab.folder), lab.served.serial_number
-    async with keeping(lab) as kept:
-        with await in_thread(lambda: Visit(kept.port, context)) as early:
+    async with reloading_server(lab) as kept:
+        with await in_thread(lambda: AcceptedClient(kept.port, context)) as early:
             lab.new_server()
             new = lab.served.serial_number
-            (line,) = await kept.looks(2)
+            (line,) = await kept.reload_checks(2)
             assert f"in use: subject='CN=localhost' serial={new:#x} until " in line
             assert "| 1 trusted CA | revocation not checked" in line
             await assert_shown(kept, lab, new)
@@ -74,13 +74,13 @@ async def test_a_new_server_certificate_is_for_new_connections_only(lab: Lab) ->
 async def test_a_set_is_left_alone_until_it_stands_still(lab: Lab) -> None:
     """The certificate comes first, its key two looks later: in between they do not fit."""
     old = lab.served.serial_number
-    async with keeping(lab) as kept:
+    async with reloading_server(lab) as kept:
         lab.new_server()
         for _ in range(3):
             lab.server_crt.touch()
-            assert await kept.looks(1) == []
+            assert await kept.reload_checks(1) == []
             await assert_shown(kept, lab, old)
-        assert len(await kept.looks(1)) == 1
+        assert len(await kept.reload_checks(1)) == 1
         await assert_shown(kept, lab, lab.served.serial_number)
 
 
@@ -92,22 +92,22 @@ async def test_what_changes_while_it_is_loaded_is_loaded_again(lab: Lab) -> None
             changes.pop()()
         return utc_now()
 
-    async with keeping(lab, clock=clock) as kept:
+    async with reloading_server(lab, clock=clock) as kept:
         lab.new_server()
-        await kept.looks(1)
+        await kept.reload_checks(1)
         changes.append(lab.server_key.unlink)
         # Neither does it use the half of it, nor call it broken.
-        assert await kept.looks(1) == []
+        assert await kept.reload_checks(1) == []
         lab.new_server()
-        (line,) = await kept.looks(2)
+        (line,) = await kept.reload_checks(2)
         assert f"{lab.served.serial_number:#x}" in line
 
 
 async def test_a_new_ca_is_the_one_whose_clients_are_served(lab: Lab, tmp_path: Path) -> None:
     before = Lab(Path(shutil.copytree(lab.folder, tmp_path / "before")))
-    async with keeping(lab) as kept:
+    async with reloading_server(lab) as kept:
         lab.new_set()
-        (line,) = await kept.looks(2)
+        (line,) = await kept.reload_checks(2)
         assert IN_USE in line
         await assert_shown(kept, lab, lab.served.serial_number)
         stranger = client_tls(before.folder)
@@ -167,48 +167,48 @@ async def test_a_broken_file_changes_nothing_and_is_told_once(
 ) -> None:
     old = lab.served.serial_number
     lab.new_list()
-    async with keeping(lab, crl=lab.crl) as kept:
+    async with reloading_server(lab, crl=lab.crl) as kept:
         breaks(lab)
-        (line,) = await kept.looks(2)
+        (line,) = await kept.reload_checks(2)
         assert line.startswith(
             f"CERTIFICATES | keeping the current certificates: {lab.folder.parent}"
         )
         assert says in line
-        assert await kept.looks(3) == []
-        assert await kept.asked() == [line]
+        assert await kept.reload_checks(3) == []
+        assert await kept.requested_reload() == [line]
         client = client_tls(lab.folder) if (lab.folder / "ca.crt").stat().st_size else None
         if client is not None:
-            (await in_thread(lambda: Visit(kept.port, client))).tls.close()
+            (await in_thread(lambda: AcceptedClient(kept.port, client))).tls.close()
         with contextlib.suppress(FileNotFoundError):
             (lab.folder / ".incoming").rmdir()
         lab.new_set()
         lab.new_list()
-        (mended,) = await kept.looks(2)
+        (mended,) = await kept.reload_checks(2)
         assert f"serial={lab.served.serial_number:#x}" in mended
         await assert_shown(kept, lab, lab.served.serial_number)
     assert lab.served.serial_number != old
 
 
 async def test_the_same_file_put_back_is_told_too(lab: Lab, tmp_path: Path) -> None:
-    async with keeping(lab) as kept:
+    async with reloading_server(lab) as kept:
         lab.server_key.rename(tmp_path / "aside")
-        assert "keeping the current certificates" in (await kept.looks(2))[0]
+        assert "keeping the current certificates" in (await kept.reload_checks(2))[0]
         (tmp_path / "aside").rename(lab.server_key)
-        (line,) = await kept.looks(2)
+        (line,) = await kept.reload_checks(2)
         assert IN_USE in line
 
 
 async def test_a_fault_of_the_clock_is_tried_again(lab: Lab) -> None:
     """The text tells the time, and so differs with every look; it is the same fault."""
     offset = 0 * DAY
-    async with keeping(lab, clock=lambda: utc_now() + offset) as kept:
+    async with reloading_server(lab, clock=lambda: utc_now() + offset) as kept:
         lab.new_server(now=utc_now() + 2 * DAY)
-        (line,) = await kept.looks(2)
+        (line,) = await kept.reload_checks(2)
         assert "is not valid before" in line
         offset = DAY
-        assert await kept.looks(2) == []
+        assert await kept.reload_checks(2) == []
         offset = 3 * DAY
-        assert IN_USE in (await kept.looks(1))[0]
+        assert IN_USE in (await kept.reload_checks(1))[0]
 
 
 async def test_a_context_that_cannot_be_taken_is_tried_again(lab: Lab) -> None:
@@ -217,7 +217,7 @@ async def test_a_context_that_cannot_be_taken_is_tried_again(lab: Lab) -> None:
     def full(_: Loaded) -> None:
         raise OSError(24, "Too many open files")
 
-    async with keeping(lab) as kept:
+    async with reloading_server(lab) as kept:
         lab.new_server()
         for _ in range(4):
             await kept.renewal.look(full)
@@ -233,16 +233,16 @@ async def test_a_fault_of_the_system_is_not_said_to_be_the_files(
     def full(_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    async with keeping(lab) as kept:
+    async with reloading_server(lab) as kept:
         lab.new_server()
         with monkeypatch.context() as patch:
             patch.setattr("lab.serving.server_files.server_context", full)
-            (line,) = await kept.looks(3)
+            (line,) = await kept.reload_checks(3)
         assert line.endswith(
             "[Errno 28] No space left on device. Check disk space, memory and the limit of open "
             "files."
         )
-        assert IN_USE in (await kept.looks(1))[0]
+        assert IN_USE in (await kept.reload_checks(1))[0]
 
 
 async def test_a_bug_is_told_with_its_traceback_and_looking_goes_on(
@@ -251,44 +251,44 @@ async def test_a_bug_is_told_with_its_traceback_and_looking_goes_on(
     def bug(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    async with keeping(lab) as kept:
+    async with reloading_server(lab) as kept:
         lab.new_server()
         with monkeypatch.context() as patch:
             patch.setattr("lab.serving.server_files.load_role", bug)
-            assert len(await kept.looks(4)) == 1
+            assert len(await kept.reload_checks(4)) == 1
         (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
         assert record.exc_info is not None
         assert record.exc_info[0] is ZeroDivisionError
-        assert IN_USE in (await kept.looks(1))[0]
+        assert IN_USE in (await kept.reload_checks(1))[0]
 
 
 async def test_the_end_of_a_list_in_use_is_told_once(lab: Lab) -> None:
     offset = 0 * DAY
     lab.new_list(lifetime=3 * DAY)
-    async with keeping(lab, crl=lab.crl, clock=lambda: utc_now() + offset) as kept:
-        assert await kept.looks(1) == []
+    async with reloading_server(lab, crl=lab.crl, clock=lambda: utc_now() + offset) as kept:
+        assert await kept.reload_checks(1) == []
         offset = 3 * DAY
-        (line,) = await kept.looks(3)
+        (line,) = await kept.reload_checks(3)
         assert "a CRL expired at " in line
         assert line.endswith(f"its CA; put a current one into {lab.crl}")
         offset = 0 * DAY
         lab.new_list()
-        assert "CRL: 0 revoked, until" in (await kept.looks(2))[0]
+        assert "CRL: 0 revoked, until" in (await kept.reload_checks(2))[0]
 
 
 async def test_a_ca_without_a_list_is_named(lab: Lab) -> None:
     other = new_authority(utc_now(), name="Another CA").identity.certificate
     lab.new_list(7)
-    async with keeping(lab, crl=lab.crl) as kept:
+    async with reloading_server(lab, crl=lab.crl) as kept:
         ca = lab.folder / "ca.crt"
         ca.write_bytes(ca.read_bytes() + certificates_pem((other,)))
-        (line,) = await kept.looks(2)
+        (line,) = await kept.reload_checks(2)
         assert "| 2 trusted CAs | CRL: 1 revoked, until " in line
         assert line.endswith("| no current CRL of 'CN=Another CA': rejecting its clients")
 
 
 async def test_it_runs_beside_the_server(lab: Lab) -> None:
-    async with keeping(lab) as kept:
+    async with reloading_server(lab) as kept:
         with kept.renewal.running(kept.use):
             lab.new_server()
             assert f"serial={lab.served.serial_number:#x}" in await kept.lines.next()
@@ -298,12 +298,12 @@ async def test_it_runs_beside_the_server(lab: Lab) -> None:
 
 async def test_handshakes_are_decoded_across_a_reload(lab: Lab) -> None:
     """One that has begun with the old context, and one with the new: all messages have names."""
-    async with keeping(lab) as kept:
+    async with reloading_server(lab) as kept:
         early = blocking(kept.port, client_tls(lab.folder))
         while not kept.events:
             await asyncio.sleep(0)
         lab.new_server()
-        await kept.looks(2)
+        await kept.reload_checks(2)
 
         def late() -> None:
             with early:
@@ -339,13 +339,13 @@ async def test_many_reloads_leave_nothing_behind(lab: Lab, monkeypatch: pytest.M
     # before is gone when it runs the next.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
     lab.new_list()
-    async with keeping(lab, crl=lab.crl) as kept:
+    async with reloading_server(lab, crl=lab.crl) as kept:
         context = client_tls(lab.folder)
-        with await in_thread(lambda: Visit(kept.port, context)) as early:
+        with await in_thread(lambda: AcceptedClient(kept.port, context)) as early:
             marks, sizes, threads = [], [], threading.active_count()
             for _ in range(3):
                 for _ in range(100):
-                    assert len(await kept.asked()) == 1
+                    assert len(await kept.requested_reload()) == 1
                 marks.append((await in_thread(contexts), descriptors()))
                 sizes.append(resident())
             assert threading.active_count() == threads

@@ -22,8 +22,8 @@ from tests.support.pki_fixtures import large_list, new_authority, utc_now
 from tests.support.reloading import (
     DAY,
     IN_USE,
+    AcceptedClient,
     Lab,
-    Visit,
     new_lab,
     refusal,
 )
@@ -38,14 +38,14 @@ def lab(tmp_path: Path) -> Lab:
 
 
 def shown(port: int, lab: Lab) -> int:
-    with Visit(port, client_tls(lab.folder)) as it:
+    with AcceptedClient(port, client_tls(lab.folder)) as it:
         return it.shown.serial_number
 
 
 @on_posix
 def test_a_signal_loads_what_is_there(lab: Lab) -> None:
     with served("--certs", lab.folder, "--port", "0") as server:
-        with Visit(server.port, client_tls(lab.folder)) as early:
+        with AcceptedClient(server.port, client_tls(lab.folder)) as early:
             lab.new_server()
             server.process.send_signal(signal.SIGHUP)
             line = server.until("CERTIFICATES")
@@ -62,7 +62,7 @@ def test_a_signal_loads_what_is_there(lab: Lab) -> None:
 def test_a_mere_change_is_enough(lab: Lab) -> None:
     with (
         served("--certs", lab.folder, "--port", "0") as server,
-        Visit(server.port, client_tls(lab.folder)) as early,
+        AcceptedClient(server.port, client_tls(lab.folder)) as early,
     ):
         lab.new_server()
         server.until(f"CERTIFICATES . in use: .*serial={lab.served.serial_number:#x}")
@@ -105,7 +105,7 @@ def test_a_client_is_revoked_while_the_server_runs(lab: Lab) -> None:
         assert "| CRL: 0 revoked, until " in server.lines[0]
         assert server.until("Rejecting") == "[SERVER] Rejecting clients revoked by: lab.crl"
         context = client_tls(lab.folder)
-        with Visit(server.port, context) as early:
+        with AcceptedClient(server.port, context) as early:
             lab.new_list(lab.identity(Role.CLIENT).certificate.serial_number)
             assert "CRL: 1 revoked, until " in server.until("CERTIFICATES")
             assert refusal(server.port, context) == "SSLV3_ALERT_CERTIFICATE_REVOKED"

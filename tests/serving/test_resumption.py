@@ -16,10 +16,10 @@ from tests.support.pki_fixtures import utc_now
 from tests.support.reloading import (
     DAY,
     GET,
+    AcceptedClient,
     Lab,
-    Visit,
-    keeping,
     new_lab,
+    reloading_server,
 )
 from tests.support.serving import (
     blocking,
@@ -40,7 +40,7 @@ def visited(
     port: int, context: ssl.SSLContext, session: ssl.SSLSession | None = None
 ) -> tuple[bool | None, ssl.SSLSession | None]:
     """A visit that is answered: whether it resumed ``session``, and the session to resume next."""
-    with Visit(port, context, session) as it:
+    with AcceptedClient(port, context, session) as it:
         found = it.tls.session_reused, it.tls.session
         it.tls.unwrap().close()  # OpenSSL forgets a session that it keeps, if it was cut
         return found
@@ -94,11 +94,11 @@ async def revisited(
         context.options |= ssl.OP_NO_TICKET
     found = []
     files = lab.crl if crl else None
-    async with keeping(lab, crl=files, clock=lambda: utc_now() + moved) as kept:
+    async with reloading_server(lab, crl=files, clock=lambda: utc_now() + moved) as kept:
         _, session = await in_thread(lambda: visited(kept.port, context))
         for by in (0 * DAY, offset, offset):
             moved = by
-            await kept.looks(2)
+            await kept.reload_checks(2)
             reused, session = await in_thread(
                 lambda old=session: visited(kept.port, context, old)  # type: ignore[misc]
             )
@@ -128,9 +128,9 @@ async def test_files_that_change_meanwhile_are_not_used_for_it(lab: Lab) -> None
     """The new context is made of what was checked; else the next looks see to the files."""
     moved = 0 * DAY
     lab.new_list(lifetime=3 * DAY)
-    async with keeping(lab, crl=lab.crl, clock=lambda: utc_now() + moved) as kept:
+    async with reloading_server(lab, crl=lab.crl, clock=lambda: utc_now() + moved) as kept:
         lab.crl.write_bytes(b"")
         moved = 3 * DAY
-        lines = await kept.looks(3)
+        lines = await kept.reload_checks(3)
         assert [line for line in lines if "keeping the current certificates" in line]
-        (await in_thread(lambda: Visit(kept.port, client_tls(lab.folder)))).tls.close()
+        (await in_thread(lambda: AcceptedClient(kept.port, client_tls(lab.folder)))).tls.close()

@@ -18,11 +18,11 @@ from lab.stream.contexts import TlsVersion
 from tests.support.pki_fixtures import new_authority, utc_now
 from tests.support.reloading import (
     DAY,
+    AcceptedClient,
     Lab,
-    Visit,
-    keeping,
     new_lab,
     refusal,
+    reloading_server,
 )
 from tests.support.serving import client_tls, in_thread, server_tls
 
@@ -49,21 +49,21 @@ async def test_a_revoked_client_does_not_come_back_with_its_session(
     def visit(
         port: int, session: ssl.SSLSession | None = None
     ) -> tuple[bool | None, ssl.SSLSession | None]:
-        with Visit(port, context, session) as it:
+        with AcceptedClient(port, context, session) as it:
             found = it.tls.session_reused, it.tls.session
             # OpenSSL forgets a session that it keeps itself, if its connection was cut.
             it.tls.unwrap().close()
             return found
 
     lab.new_list()
-    async with keeping(lab, crl=lab.crl) as kept:
+    async with reloading_server(lab, crl=lab.crl) as kept:
         reused, session = await in_thread(lambda: visit(kept.port))
         assert not reused
         lab.new_list(lab.identity(Role.CLIENT).certificate.serial_number)
         # The new list lies there, and nobody has loaded it.
         reused, session = await in_thread(lambda: visit(kept.port, session))
         assert reused
-        (line,) = await kept.asked()
+        (line,) = await kept.requested_reload()
         assert "CRL: 1 revoked" in line
         for each in (session, None):
             reason = await in_thread(lambda again=each: refusal(kept.port, context, again))  # type: ignore[misc]
@@ -124,7 +124,7 @@ async def test_openssl_trusts_a_certificate_in_a_file_of_lists(lab: Lab, tmp_pat
     intruder = client_tls(other.folder)
     intruder.load_verify_locations(cafile=lab.folder / "ca.crt")
     async with temporary_server(tls) as server:
-        await in_thread(lambda: Visit(server.port, intruder).tls.close())
+        await in_thread(lambda: AcceptedClient(server.port, intruder).tls.close())
 
 
 def listed(lab: Lab, *serials: int, starts: timedelta = NOW, lifetime: timedelta = LONG) -> bytes:
@@ -138,7 +138,7 @@ async def verdict(lab: Lab) -> str:
 
     def visit(port: int) -> str:
         try:
-            Visit(port, context).tls.close()
+            AcceptedClient(port, context).tls.close()
         except ssl.SSLError as error:
             return error.reason
         return SERVED

@@ -31,13 +31,13 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Done:
+class CompletedRun:
     code: int
     out: str
     err: str
 
 
-def run(*words: str | Path, cwd: Path | None = None, **env: str) -> Done:
+def run(*words: str | Path, cwd: Path | None = None, **env: str) -> CompletedRun:
     """Run ``python -m words`` to its end: in this process where possible, unless with --all.
 
     Starting Python and importing the lab takes half a second.
@@ -47,7 +47,7 @@ def run(*words: str | Path, cwd: Path | None = None, **env: str) -> Done:
     return _run_here([str(word) for word in words], cwd, environment(**env))
 
 
-def run_process(*words: str | Path, cwd: Path | None = None, **env: str) -> Done:
+def run_process(*words: str | Path, cwd: Path | None = None, **env: str) -> CompletedRun:
     """Run ``python -m words`` in a process of its own, to its end."""
     done = subprocess.run(
         [sys.executable, "-m", *map(str, words)],
@@ -58,7 +58,7 @@ def run_process(*words: str | Path, cwd: Path | None = None, **env: str) -> Done
         env=environment(**env),
         stdin=subprocess.DEVNULL,
     )
-    return Done(done.returncode, done.stdout, done.stderr)
+    return CompletedRun(done.returncode, done.stdout, done.stderr)
 
 
 def _can_run_here() -> bool:
@@ -77,7 +77,7 @@ class _Output(io.BytesIO):
         """Stay open."""
 
 
-def _run_here(words: Sequence[str], cwd: Path | None, env: dict[str, str]) -> Done:
+def _run_here(words: Sequence[str], cwd: Path | None, env: dict[str, str]) -> CompletedRun:
     out, err = _Output(), _Output()
     handlers = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
     before = Path.cwd()
@@ -107,7 +107,7 @@ def _run_here(words: Sequence[str], cwd: Path | None, env: dict[str, str]) -> Do
                 signal.signal(number, handler)
             sys.stdout.flush()
             sys.stderr.flush()
-    return Done(code, out.getvalue().decode(), err.getvalue().decode())
+    return CompletedRun(code, out.getvalue().decode(), err.getvalue().decode())
 
 
 _ENDING_SIGNALS = [

@@ -57,7 +57,7 @@ CLIENT, SERVER = Endpoint.CLIENT, Endpoint.SERVER
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
-def said(sender: Endpoint, message: HandshakeMessage) -> Event:
+def message_seen(sender: Endpoint, message: HandshakeMessage) -> Event:
     return MessageSeen(
         time=0.0, endpoint=sender, records=(), encrypted=False, message=message, raw=b""
     )
@@ -78,15 +78,15 @@ def alert(
     )
 
 
-def data(sender: Endpoint, text: bytes) -> Event:
+def application_data(sender: Endpoint, text: bytes) -> Event:
     return ApplicationDataSeen(time=0.0, endpoint=sender, records=(), encrypted=True, data=text)
 
 
-def change(sender: Endpoint) -> Event:
+def change_cipher_spec(sender: Endpoint) -> Event:
     return ChangeCipherSpecSeen(time=0.0, endpoint=sender, records=(), encrypted=False)
 
 
-def ended(sender: Endpoint, end: StreamEnd = StreamEnd.FIN) -> Event:
+def stream_ended(sender: Endpoint, end: StreamEnd = StreamEnd.FIN) -> Event:
     return StreamEnded(time=0.0, endpoint=sender, end=end)
 
 
@@ -94,10 +94,10 @@ def fact(endpoint: Endpoint, what: Fact, reason: str = "", code: int | None = No
     return LocalFact(time=0.0, endpoint=endpoint, fact=what, reason=reason, code=code)
 
 
-def hello(
+def client_hello(
     version: ProtocolVersion = ProtocolVersion.TLS_1_3, *more: Extension, session_id: bytes = b""
 ) -> Event:
-    return said(
+    return message_seen(
         CLIENT,
         ClientHello(
             legacy_version=ProtocolVersion.TLS_1_2,
@@ -110,11 +110,11 @@ def hello(
     )
 
 
-def answer(
+def server_hello(
     version: ProtocolVersion = ProtocolVersion.TLS_1_3, *more: Extension, session_id: bytes = b""
 ) -> Event:
     tls13 = version == ProtocolVersion.TLS_1_3
-    return said(
+    return message_seen(
         SERVER,
         ServerHello(
             legacy_version=ProtocolVersion.TLS_1_2,
@@ -127,7 +127,7 @@ def answer(
     )
 
 
-REQUEST = said(
+REQUEST = message_seen(
     SERVER,
     CertificateRequest(
         supported_signature_algorithms=(SignatureScheme.ECDSA_SECP256R1_SHA256,),
@@ -136,27 +136,27 @@ REQUEST = said(
 
 
 def finished(sender: Endpoint) -> Event:
-    return said(sender, Finished(verify_data=b""))
+    return message_seen(sender, Finished(verify_data=b""))
 
 
-def chain(sender: Endpoint, *ders: bytes) -> Event:
+def certificate_message(sender: Endpoint, *ders: bytes) -> Event:
     entries = tuple(CertificateEntry(cert_data=der) for der in ders)
-    return said(sender, Certificate(certificate_list=entries))
+    return message_seen(sender, Certificate(certificate_list=entries))
 
 
-TICKET = said(SERVER, NewSessionTicket(ticket_lifetime=7200, ticket=b""))
+TICKET = message_seen(SERVER, NewSessionTicket(ticket_lifetime=7200, ticket=b""))
 
 
 RETURNED = fact(CLIENT, Fact.HANDSHAKE_RETURNED)
 
 
-TLS13 = [hello(), answer(), REQUEST, finished(SERVER)]
+TLS13 = [client_hello(), server_hello(), REQUEST, finished(SERVER)]
 
 
-EMPTY = chain(CLIENT)
+EMPTY_CERTIFICATE = certificate_message(CLIENT)
 
 
-def both(events: list[Event]) -> tuple[Outcome, tuple[Cause, ...]]:
+def outcome_and_causes(events: list[Event]) -> tuple[Outcome, tuple[Cause, ...]]:
     outcome = judge(events)
     return outcome, diagnose(events, outcome, now=NOW)
 
@@ -169,7 +169,9 @@ HELLO_REQUEST = MessageSeen(
 )
 
 
-def begun(sender: Endpoint, came: int, expected: int | None, part: Part = Part.RECORD) -> Event:
+def unfinished(
+    sender: Endpoint, came: int, expected: int | None, part: Part = Part.RECORD
+) -> Event:
     return Unfinished(time=0.0, endpoint=sender, part=part, came=came, expected=expected)
 
 
@@ -180,7 +182,7 @@ def client_chain(**flaw: object) -> bytes:
     return made.certificate.public_bytes(Encoding.DER)
 
 
-VERIFY = said(
+VERIFY = message_seen(
     CLIENT, CertificateVerify(algorithm=SignatureScheme.ECDSA_SECP256R1_SHA256, signature=b"")
 )
 

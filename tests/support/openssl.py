@@ -76,7 +76,7 @@ class Program:
             assert found, f"no {pattern!r} in {self._said.decode(errors='replace')}"
             return found
 
-    def say(self, line: str) -> None:
+    def send_line(self, line: str) -> None:
         """Write a line to the program's input."""
         assert self._process.stdin is not None
         self._process.stdin.write(line.encode() + b"\n")
@@ -200,10 +200,10 @@ def run_client(
         _exchange(client, server, first_number)
         for number, command in enumerate(connection.commands, first_number + 1):
             before = relay.sent(command.answer)
-            (client if command.program is CLIENT else server).say(command.letter)
+            (client if command.program is CLIENT else server).send_line(command.letter)
             relay.expect(partial(relay.has_sent_more, command.answer, before))
             _exchange(client, server, number)
-        client.say("Q")
+        client.send_line("Q")
         client.wait()
     relay.join()
     relay.recording.key_log = key_log.read_text()
@@ -211,9 +211,9 @@ def run_client(
 
 
 def _exchange(client: Program, server: Program, number: int) -> None:
-    client.say(f"ping {number}")
+    client.send_line(f"ping {number}")
     server.expect(f"ping {number}")
-    server.say(f"pong {number}")
+    server.send_line(f"pong {number}")
     client.expect(f"pong {number}")
 
 

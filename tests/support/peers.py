@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.support.serving import PATIENCE, program
 
 
-class Ask(enum.Enum):
+class VerifyMode(enum.Enum):
     """What a server makes of client certificates."""
 
     REQUIRED = "required"
@@ -35,7 +35,7 @@ class Setup:
     certs: Path
     folder: Path
     port: int
-    ask: Ask
+    ask: VerifyMode
     crl: Path | None = None
 
     def file(self, name: str) -> Path:
@@ -52,11 +52,13 @@ class Setup:
         return self.write("server.pem", "".join(part.read_text("utf-8") for part in parts))
 
 
-Words = Sequence[str | Path]
+CommandLine = Sequence[str | Path]
 
 
-def nginx(setup: Setup) -> Words:
-    verify = {Ask.REQUIRED: "on", Ask.OPTIONAL: "optional", Ask.NONE: "off"}[setup.ask]
+def nginx(setup: Setup) -> CommandLine:
+    verify = {VerifyMode.REQUIRED: "on", VerifyMode.OPTIONAL: "optional", VerifyMode.NONE: "off"}[
+        setup.ask
+    ]
     crl = f"ssl_crl {setup.crl};" if setup.crl else ""
     paths = "".join(
         f"{kind}_temp_path {setup.folder};\n"
@@ -87,11 +89,11 @@ def nginx(setup: Setup) -> Words:
     return [program("nginx", "nginx-light"), "-p", setup.folder, "-c", config]
 
 
-def haproxy(setup: Setup) -> Words:
+def haproxy(setup: Setup) -> CommandLine:
     verify = {
-        Ask.REQUIRED: f"verify required ca-file {setup.file('ca.crt')}",
-        Ask.OPTIONAL: f"verify optional ca-file {setup.file('ca.crt')}",
-        Ask.NONE: "",
+        VerifyMode.REQUIRED: f"verify required ca-file {setup.file('ca.crt')}",
+        VerifyMode.OPTIONAL: f"verify optional ca-file {setup.file('ca.crt')}",
+        VerifyMode.NONE: "",
     }[setup.ask]
     crl = f"crl-file {setup.crl}" if setup.crl else ""
     config = setup.write(
@@ -110,11 +112,11 @@ frontend lab
     return [program("haproxy", "haproxy"), "-db", "-f", config]
 
 
-def stunnel(setup: Setup) -> Words:
+def stunnel(setup: Setup) -> CommandLine:
     verify = {
-        Ask.REQUIRED: f"verifyChain = yes\nCAfile = {setup.file('ca.crt')}",
-        Ask.OPTIONAL: f"verify = 1\nCAfile = {setup.file('ca.crt')}",
-        Ask.NONE: "",
+        VerifyMode.REQUIRED: f"verifyChain = yes\nCAfile = {setup.file('ca.crt')}",
+        VerifyMode.OPTIONAL: f"verify = 1\nCAfile = {setup.file('ca.crt')}",
+        VerifyMode.NONE: "",
     }[setup.ask]
     crl = f"CRLfile = {setup.crl}" if setup.crl else ""
     config = setup.write(
@@ -135,13 +137,13 @@ sslVersionMin = TLSv1.2
     return [program("stunnel4", "stunnel4"), config]
 
 
-def gnutls(setup: Setup) -> Words:
+def gnutls(setup: Setup) -> CommandLine:
     more = {
-        Ask.REQUIRED: ["--require-client-cert", "--verify-client-cert"],
-        Ask.OPTIONAL: ["--verify-client-cert"],
-        Ask.NONE: ["--disable-client-cert"],
+        VerifyMode.REQUIRED: ["--require-client-cert", "--verify-client-cert"],
+        VerifyMode.OPTIONAL: ["--verify-client-cert"],
+        VerifyMode.NONE: ["--disable-client-cert"],
     }[setup.ask]
-    crl: Words = ["--x509crlfile", setup.crl] if setup.crl else []
+    crl: CommandLine = ["--x509crlfile", setup.crl] if setup.crl else []
     return [
         program("gnutls-serv", "gnutls-bin"),
         "--http",
@@ -158,13 +160,13 @@ def gnutls(setup: Setup) -> Words:
     ]
 
 
-def s_server(setup: Setup) -> Words:
+def s_server(setup: Setup) -> CommandLine:
     more = {
-        Ask.REQUIRED: ["-Verify", "5", "-verify_return_error"],
-        Ask.OPTIONAL: ["-verify", "5", "-verify_return_error"],
-        Ask.NONE: [],
+        VerifyMode.REQUIRED: ["-Verify", "5", "-verify_return_error"],
+        VerifyMode.OPTIONAL: ["-verify", "5", "-verify_return_error"],
+        VerifyMode.NONE: [],
     }[setup.ask]
-    crl: Words = ["-CRL", setup.crl, "-crl_check_all"] if setup.crl else []
+    crl: CommandLine = ["-CRL", setup.crl, "-crl_check_all"] if setup.crl else []
     return [
         program("openssl", "openssl"),
         "s_server",
@@ -183,12 +185,12 @@ def s_server(setup: Setup) -> Words:
     ]
 
 
-def s_server_lenient(setup: Setup) -> Words:
+def s_server_lenient(setup: Setup) -> CommandLine:
     """Without -verify_return_error: it verifies, prints, and goes on."""
     return [word for word in s_server(setup) if word != "-verify_return_error"]
 
 
-Maker = Callable[[Setup], Words]
+Maker = Callable[[Setup], CommandLine]
 MAKES: dict[str, Maker] = {
     "nginx": nginx,
     "haproxy": haproxy,
@@ -204,7 +206,7 @@ def served_by(
     certs: Path,
     folder: Path,
     *,
-    ask: Ask = Ask.REQUIRED,
+    ask: VerifyMode = VerifyMode.REQUIRED,
     crl: Path | None = None,
 ) -> Iterator[int]:
     """The port of a server of that make, which listens inside the block."""

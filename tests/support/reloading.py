@@ -97,7 +97,7 @@ def new_lab(parent: Path) -> Lab:
     return lab
 
 
-class Lines(logging.Handler):
+class CertificateLines(logging.Handler):
     """The journal's lines of certificates, for whoever waits for one."""
 
     def __init__(self) -> None:
@@ -118,34 +118,34 @@ class Lines(logging.Handler):
 
 
 @dataclass
-class Keeping:
-    """A server with its renewal; nothing is looked at unless ``looks`` says so."""
+class ReloadingServer:
+    """A server with its reloader; no file is looked at unless ``reload_checks`` is called."""
 
     server: TodoServer
     renewal: Reloader
-    lines: Lines
+    lines: CertificateLines
     port: int = 0
     events: list[list[Event]] = field(default_factory=list)
 
     def use(self, loaded: Loaded) -> None:
         self.server.renew(loaded.context)
 
-    async def looks(self, times: int) -> list[str]:
+    async def reload_checks(self, times: int) -> list[str]:
         """Let it look so many times; the lines that it wrote."""
         for _ in range(times):
             await self.renewal.look(self.use)
         return self.lines.all()
 
-    async def asked(self) -> list[str]:
+    async def requested_reload(self) -> list[str]:
         """Let it look once, asked to; the lines that it wrote."""
         self.renewal.ask()
-        return await self.looks(1)
+        return await self.reload_checks(1)
 
 
 @contextlib.asynccontextmanager
-async def keeping(
+async def reloading_server(
     lab: Lab, *, crl: Path | None = None, clock: Callable[[], datetime] = utc_now
-) -> AsyncIterator[Keeping]:
+) -> AsyncIterator[ReloadingServer]:
     renewal = Reloader(ServerFiles(directory=lab.folder, crl=crl), clock=clock, interval=0.01)
     events: list[list[Event]] = []
 
@@ -153,7 +153,9 @@ async def keeping(
         events.append([])
         return events[-1].append
 
-    kept = Keeping(TodoServer(renewal.load().tls, sink=sink), renewal, Lines(), events=events)
+    kept = ReloadingServer(
+        TodoServer(renewal.load().tls, sink=sink), renewal, CertificateLines(), events=events
+    )
     _, kept.port = await kept.server.open("127.0.0.1", 0)
     log_entries.LOGGER.addHandler(kept.lines)
     level = log_entries.LOGGER.level
@@ -166,8 +168,8 @@ async def keeping(
         await kept.server.close()
 
 
-class Visit:
-    """A blocking client that is let in and answered, and may ask again. Raises ssl.SSLError."""
+class AcceptedClient:
+    """A blocking client that was accepted and answered, and may ask again. Raises ssl.SSLError."""
 
     def __init__(
         self, port: int, context: ssl.SSLContext, session: ssl.SSLSession | None = None
@@ -189,7 +191,7 @@ class Visit:
         assert answer.startswith(b"HTTP/1.1 200 "), answer
         return answer
 
-    def __enter__(self) -> Visit:
+    def __enter__(self) -> AcceptedClient:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -206,7 +208,7 @@ class Visit:
 def refusal(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> str:
     """OpenSSL's name of the alert that a client gets; it must not be let in."""
     try:
-        with Visit(port, context, session):
+        with AcceptedClient(port, context, session):
             raise AssertionError("it was let in")
     except ssl.SSLError as error:
         assert error.reason is not None

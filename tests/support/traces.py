@@ -155,7 +155,7 @@ def trace_of(
     )
 
 
-class Maker:
+class EventBuilder:
     """Makes events by hand, one millisecond after the other, each in a record of its own."""
 
     def __init__(self) -> None:
@@ -265,7 +265,7 @@ class Maker:
 
 def one_of_each_event() -> list[Event]:
     """An event of every class."""
-    make = Maker()
+    make = EventBuilder()
     return [
         make.fact(CLIENT, Fact.CONNECTED),
         make.message(CLIENT, messages.HelloRequest()),

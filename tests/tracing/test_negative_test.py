@@ -15,7 +15,7 @@ from lab.tracing.http_client import ExchangeError
 from lab.tracing.negative_test import Admission, UnauthenticatedAttempt, attempt_without_certificate
 from lab.tracing.target import Target
 from lab.tracing.todo_client import post_then_get
-from tests.support.peers import MAKES, Ask, served_by
+from tests.support.peers import MAKES, VerifyMode, served_by
 from tests.support.serving import (
     PATIENCE,
     client_tls,
@@ -64,7 +64,7 @@ async def test_servers_of_other_makes(
 
 @VERSIONS
 async def test_a_server_that_does_not_ask(certs: Path, tmp_path: Path, version: TlsVersion) -> None:
-    with served_by(MAKES["haproxy"], certs, tmp_path, ask=Ask.NONE) as port:
+    with served_by(MAKES["haproxy"], certs, tmp_path, ask=VerifyMode.NONE) as port:
         assert (await attempt(certs, port, version)).admission is Admission.ADMITTED
 
 

@@ -39,9 +39,9 @@ from lab.tracing.trace_server import (
 )
 from tests.support.peers import (
     MAKES,
-    Ask,
+    CommandLine,
     Setup,
-    Words,
+    VerifyMode,
     free_port,
     nginx,
     served_by,
@@ -131,7 +131,7 @@ async def test_the_client_with_a_certificate(
 async def test_a_server_that_takes_clients_without(
     certs: Path, tmp_path: Path, make: str, version: TlsVersion
 ) -> None:
-    with served_by(MAKES[make], certs, tmp_path, ask=Ask.OPTIONAL) as port:
+    with served_by(MAKES[make], certs, tmp_path, ask=VerifyMode.OPTIONAL) as port:
         trace = await traced(plan(certs, port, version))
     assert trace.outcome.result is Result.ACCEPTED
     assert [each.code for each in trace.causes] == ["certificate-optional"]
@@ -142,7 +142,7 @@ async def test_a_server_that_takes_clients_without(
 async def test_a_server_that_does_not_ask(
     certs: Path, tmp_path: Path, make: str, version: TlsVersion
 ) -> None:
-    with served_by(MAKES[make], certs, tmp_path, ask=Ask.NONE) as port:
+    with served_by(MAKES[make], certs, tmp_path, ask=VerifyMode.NONE) as port:
         trace = await traced(plan(certs, port, version, good(certs)))
     assert [each.code for each in trace.causes] == ["not-mutual"]
 
@@ -204,7 +204,7 @@ async def test_a_protocol_that_we_cannot_speak(certs: Path, tmp_path: Path) -> N
     listening = tmp_path / "nginx"
     listening.mkdir()
 
-    def nginx_h2(setup: Setup) -> Words:
+    def nginx_h2(setup: Setup) -> CommandLine:
         words = nginx(setup)
         config = setup.folder / "nginx.conf"
         config.write_text(config.read_text().replace(" ssl;", " ssl http2;"))

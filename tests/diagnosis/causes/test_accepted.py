@@ -12,7 +12,7 @@ from lab.tls.events import Endpoint, Fact
 from lab.tls.extensions import SelectedPsk
 from tests.support.events import (
     CLIENT,
-    EMPTY,
+    EMPTY_CERTIFICATE,
     REQUEST,
     RETURNED,
     SEALED,
@@ -20,14 +20,14 @@ from tests.support.events import (
     TICKET,
     TLS13,
     alert,
-    answer,
-    both,
-    chain,
+    application_data,
+    certificate_message,
     client_chain,
-    data,
+    client_hello,
     fact,
     finished,
-    hello,
+    outcome_and_causes,
+    server_hello,
 )
 
 
@@ -38,8 +38,8 @@ from tests.support.events import (
 )
 def test_what_http_answers(status: int, result: Result) -> None:
     line = f"HTTP/1.1 {status} Whatever\r\n\r\n".encode()
-    events = [*TLS13, EMPTY, finished(CLIENT), RETURNED, data(SERVER, line)]
-    outcome, causes = both(events)
+    events = [*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), RETURNED, application_data(SERVER, line)]
+    outcome, causes = outcome_and_causes(events)
     assert (outcome.result, outcome.http_status) == (result, status)
     rejected = result is Result.REJECTED
     assert outcome.signal is (Signal.HTTP_STATUS if rejected else None)
@@ -48,29 +48,40 @@ def test_what_http_answers(status: int, result: Result) -> None:
 
 def test_http_refuses_who_the_client_is() -> None:
     line = b"HTTP/1.1 403 Forbidden\r\n\r\n"
-    _, causes = both([*TLS13, chain(CLIENT, b"x"), finished(CLIENT), data(SERVER, line)])
+    _, causes = outcome_and_causes(
+        [
+            *TLS13,
+            certificate_message(CLIENT, b"x"),
+            finished(CLIENT),
+            application_data(SERVER, line),
+        ]
+    )
     assert [cause.code for cause in causes] == ["http-refuses-identity"]
-    _, causes = both([hello(), answer(), finished(SERVER), data(SERVER, line)])
+    _, causes = outcome_and_causes(
+        [client_hello(), server_hello(), finished(SERVER), application_data(SERVER, line)]
+    )
     assert [cause.code for cause in causes] == ["http-not-about-certificates"]
 
 
 def test_what_is_sealed_is_not_said_to_be_missing() -> None:
-    events = [hello(), answer(), SEALED, fact(SERVER, Fact.HANDSHAKE_RETURNED)]
-    _, causes = both(events)
+    events = [client_hello(), server_hello(), SEALED, fact(SERVER, Fact.HANDSHAKE_RETURNED)]
+    _, causes = outcome_and_causes(events)
     assert [cause.code for cause in causes] == ["accepted-unseen"]
     assert causes[0].evidence == ("records of the handshake could not be decrypted",)
     # What was asked for is known where the request was read, whatever else stayed closed.
-    _, causes = both([*FULL, SEALED, TICKET])
+    _, causes = outcome_and_causes([*FULL, SEALED, TICKET])
     assert [cause.code for cause in causes] == ["mutual-tls"]
-    _, causes = both([*events, data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")])
+    _, causes = outcome_and_causes(
+        [*events, application_data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")]
+    )
     assert causes[-1].code == "http-wants-certificate"
 
 
 LONG_AGO = timedelta(seconds=1)
-DATA = data(SERVER, b"not HTTP")
-REFUSED_BY_HTTP = data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")
+DATA = application_data(SERVER, b"not HTTP")
+REFUSED_BY_HTTP = application_data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")
 VERIFIED = {end: fact(end, Fact.CERTIFICATE_VERIFIED) for end in Endpoint}
-FULL = [*TLS13, chain(CLIENT, client_chain()), finished(CLIENT)]
+FULL = [*TLS13, certificate_message(CLIENT, client_chain()), finished(CLIENT)]
 
 
 def test_whose_certificate_was_verified_is_what_that_end_reports() -> None:
@@ -97,49 +108,59 @@ def test_whose_certificate_was_verified_is_what_that_end_reports() -> None:
         ),
     }
     for ends, (summary, by_server, by_client) in words.items():
-        _, causes = both([*FULL, *(VERIFIED[end] for end in ends), TICKET])
+        _, causes = outcome_and_causes([*FULL, *(VERIFIED[end] for end in ends), TICKET])
         assert [cause.code for cause in causes] == ["mutual-tls"]
         assert causes[0].summary == summary
         assert causes[0].evidence[1:] == (by_server, by_client)
     # That a certificate was refused is no verification.
-    _, causes = both([*FULL, fact(CLIENT, Fact.CERTIFICATE_REFUSED), TICKET])
+    _, causes = outcome_and_causes([*FULL, fact(CLIENT, Fact.CERTIFICATE_REFUSED), TICKET])
     assert "the client did not verify" in causes[0].evidence[2]
 
 
 def test_a_flaw_that_shows_is_told_unless_the_server_has_verified() -> None:
-    flawed = [*TLS13, chain(CLIENT, b"junk", b"junk"), finished(CLIENT)]
-    expired = [*TLS13, chain(CLIENT, client_chain(lifetime=LONG_AGO)), finished(CLIENT)]
-    _, causes = both([*expired, TICKET])
+    flawed = [*TLS13, certificate_message(CLIENT, b"junk", b"junk"), finished(CLIENT)]
+    expired = [
+        *TLS13,
+        certificate_message(CLIENT, client_chain(lifetime=LONG_AGO)),
+        finished(CLIENT),
+    ]
+    _, causes = outcome_and_causes([*expired, TICKET])
     assert [cause.code for cause in causes] == ["mutual-tls", "taken-despite-flaw"]
     assert len(set(causes[1].evidence)) == len(causes[1].evidence) > 0
-    _, causes = both([*expired, VERIFIED[SERVER], TICKET])
+    _, causes = outcome_and_causes([*expired, VERIFIED[SERVER], TICKET])
     assert [cause.code for cause in causes] == ["mutual-tls"]
-    _, causes = both([*expired, VERIFIED[CLIENT], TICKET])
+    _, causes = outcome_and_causes([*expired, VERIFIED[CLIENT], TICKET])
     assert [cause.code for cause in causes] == ["mutual-tls", "taken-despite-flaw"]
-    both([*flawed, TICKET])  # what is no certificate breaks nothing
+    outcome_and_causes([*flawed, TICKET])  # what is no certificate breaks nothing
 
 
 def test_a_resumed_session_brings_the_identity_from_then() -> None:
-    events = [hello(), answer(ProtocolVersion.TLS_1_3, SelectedPsk(selected_identity=0)), DATA]
-    _, causes = both(events)
+    events = [
+        client_hello(),
+        server_hello(ProtocolVersion.TLS_1_3, SelectedPsk(selected_identity=0)),
+        DATA,
+    ]
+    _, causes = outcome_and_causes(events)
     assert [cause.code for cause in causes] == ["resumed"]
     assert causes[0].evidence == ("the server accepted the session that the client offered",)
     assert causes[0].fix == ""
     # It is that, whatever stayed sealed.
-    assert both([*events, SEALED])[1][0].code == "resumed"
+    assert outcome_and_causes([*events, SEALED])[1][0].code == "resumed"
 
 
 def test_a_server_that_asks_for_nothing() -> None:
-    _, causes = both([hello(), answer(), finished(SERVER), finished(CLIENT), DATA])
+    _, causes = outcome_and_causes(
+        [client_hello(), server_hello(), finished(SERVER), finished(CLIENT), DATA]
+    )
     assert [cause.code for cause in causes] == ["not-mutual"]
     assert causes[0].evidence == ("the server sent no CertificateRequest",)
 
 
 def test_a_client_without_a_certificate_was_accepted() -> None:
     unanswered = "no HTTP response was read: HTTP may still refuse the client"
-    ok = data(SERVER, b"HTTP/1.1 200 OK\r\n\r\n")
+    ok = application_data(SERVER, b"HTTP/1.1 200 OK\r\n\r\n")
     for last, told in ((TICKET, True), (DATA, True), (ok, False)):
-        _, causes = both([*TLS13, EMPTY, finished(CLIENT), last])
+        _, causes = outcome_and_causes([*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), last])
         assert [cause.code for cause in causes] == ["certificate-optional"]
         assert (unanswered in causes[0].evidence) is told
         assert causes[0].evidence[:3] == (
@@ -151,28 +172,30 @@ def test_a_client_without_a_certificate_was_accepted() -> None:
 
 def test_http_refuses_a_client_whose_certificate_was_not_seen() -> None:
     for sent, words in (
-        ([EMPTY], "the client's Certificate message is empty"),
+        ([EMPTY_CERTIFICATE], "the client's Certificate message is empty"),
         ([], "no Certificate was seen"),
     ):
-        _, causes = both([*TLS13, *sent, finished(CLIENT), REFUSED_BY_HTTP])
+        _, causes = outcome_and_causes([*TLS13, *sent, finished(CLIENT), REFUSED_BY_HTTP])
         assert [cause.code for cause in causes] == ["http-wants-certificate"]
         assert causes[0].evidence == (
             "the handshake completed, and HTTP answered 403",
             words,
         )
-    _, causes = both([hello(), answer(), REFUSED_BY_HTTP])
+    _, causes = outcome_and_causes([client_hello(), server_hello(), REFUSED_BY_HTTP])
     assert [cause.code for cause in causes] == ["http-not-about-certificates"]
     assert causes[0].evidence == (
         "the handshake completed, and HTTP answered 403",
         "the server sent no CertificateRequest",
     )
-    _, causes = both([hello(), answer(), REQUEST, SEALED, REFUSED_BY_HTTP])
+    _, causes = outcome_and_causes(
+        [client_hello(), server_hello(), REQUEST, SEALED, REFUSED_BY_HTTP]
+    )
     assert [cause.code for cause in causes] == ["http-wants-certificate"]
 
 
 def test_what_http_refuses_may_be_about_a_flaw_that_shows() -> None:
-    expired = chain(CLIENT, client_chain(lifetime=LONG_AGO))
-    _, causes = both([*TLS13, expired, finished(CLIENT), REFUSED_BY_HTTP])
+    expired = certificate_message(CLIENT, client_chain(lifetime=LONG_AGO))
+    _, causes = outcome_and_causes([*TLS13, expired, finished(CLIENT), REFUSED_BY_HTTP])
     assert [cause.code for cause in causes] == [
         "client-certificate-expired",
         "http-refuses-identity",
@@ -183,12 +206,15 @@ def test_what_http_refuses_may_be_about_a_flaw_that_shows() -> None:
 
 def test_a_connection_that_broke_later_was_not_mutual_only_if_nothing_hid_the_request() -> None:
     broken = alert(SERVER, AlertDescription.INTERNAL_ERROR)
-    unasked = [hello(), answer(), finished(SERVER), finished(CLIENT), TICKET, broken]
-    assert [cause.code for cause in both(unasked)[1]] == ["broken-off-afterwards", "not-mutual"]
-    resumed = answer(ProtocolVersion.TLS_1_3, SelectedPsk(selected_identity=0))
+    unasked = [client_hello(), server_hello(), finished(SERVER), finished(CLIENT), TICKET, broken]
+    assert [cause.code for cause in outcome_and_causes(unasked)[1]] == [
+        "broken-off-afterwards",
+        "not-mutual",
+    ]
+    resumed = server_hello(ProtocolVersion.TLS_1_3, SelectedPsk(selected_identity=0))
     for events in (
         [*FULL, TICKET, broken],
-        [hello(), resumed, finished(SERVER), finished(CLIENT), TICKET, broken],
-        [hello(), answer(), SEALED, finished(CLIENT), TICKET, broken],
+        [client_hello(), resumed, finished(SERVER), finished(CLIENT), TICKET, broken],
+        [client_hello(), server_hello(), SEALED, finished(CLIENT), TICKET, broken],
     ):
-        assert [cause.code for cause in both(events)[1]] == ["broken-off-afterwards"]
+        assert [cause.code for cause in outcome_and_causes(events)[1]] == ["broken-off-afterwards"]

@@ -25,7 +25,15 @@ from lab.tls.extensions import (
     SignatureAlgorithms,
     SupportedGroups,
 )
-from tests.support.events import CLIENT, SERVER, alert, both, ended, fact, hello
+from tests.support.events import (
+    CLIENT,
+    SERVER,
+    alert,
+    client_hello,
+    fact,
+    outcome_and_causes,
+    stream_ended,
+)
 
 TLS13 = ProtocolVersion.TLS_1_3
 VERSION, SUITE, GROUP = "no-common-version", "no-common-cipher-suite", "no-common-group"
@@ -54,7 +62,7 @@ USUAL = (
 def found(
     extensions: Sequence[Extension] = USUAL, description: Alert | None = None, said: str = ""
 ) -> list[Mismatch]:
-    events = [hello(TLS13, *extensions), fact(SERVER, Fact.HANDSHAKE_FAILED, said)]
+    events = [client_hello(TLS13, *extensions), fact(SERVER, Fact.HANDSHAKE_FAILED, said)]
     return mismatches(summarize(events), description)
 
 
@@ -169,7 +177,7 @@ def test_six_of_a_long_offer_are_named(number: int, end: str) -> None:
 
 def test_versions_without_a_name_are_left_out() -> None:
     """GREASE among them (RFC 8701)."""
-    events = [hello(ProtocolVersion(0x7A7A))]
+    events = [client_hello(ProtocolVersion(0x7A7A))]
     (versions,) = mismatches(summarize(events), Alert.PROTOCOL_VERSION)
     assert versions.offer == "the client offers no version that is known here"
 
@@ -185,7 +193,7 @@ def test_versions_without_a_name_are_left_out() -> None:
 def test_before_any_server_hello_no_certificate_is_the_cause(
     description: Alert, first: str
 ) -> None:
-    _, causes = both([hello(), alert(SERVER, description)])
+    _, causes = outcome_and_causes([client_hello(), alert(SERVER, description)])
     assert causes[0].code == first
     assert "refused-at-hello" not in [cause.code for cause in causes]
     assert causes[0].evidence[0].startswith("the server sent the alert")
@@ -195,14 +203,17 @@ def test_before_any_server_hello_no_certificate_is_the_cause(
 
 @pytest.mark.parametrize("number", [50, 200])
 def test_an_unknown_alert_at_the_hello_explains_nothing(number: int) -> None:
-    _, causes = both([hello(), alert(SERVER, Alert(number))])
+    _, causes = outcome_and_causes([client_hello(), alert(SERVER, Alert(number))])
     assert [cause.code for cause in causes] == ["refused-at-hello"]
 
 
 def test_a_silent_end_at_the_hello_is_explained_by_what_is_narrow_at_most() -> None:
-    _, causes = both([hello(), ended(SERVER)])
+    _, causes = outcome_and_causes([client_hello(), stream_ended(SERVER)])
     assert [cause.code for cause in causes] == ["refused-without-alert"]
-    narrow = hello(TLS13, groups(NamedGroup.SECP521R1))
-    _, causes = both([narrow, ended(SERVER)])
+    narrow = client_hello(TLS13, groups(NamedGroup.SECP521R1))
+    _, causes = outcome_and_causes([narrow, stream_ended(SERVER)])
     assert [cause.code for cause in causes] == ["refused-without-alert", GROUP]
-    assert not any("certificate" in cause.code for cause in both([narrow, ended(CLIENT)])[1])
+    assert not any(
+        "certificate" in cause.code
+        for cause in outcome_and_causes([narrow, stream_ended(CLIENT)])[1]
+    )

@@ -33,7 +33,7 @@ from tests.support.traces import (
     MESSAGES,
     SERVER,
     START,
-    Maker,
+    EventBuilder,
     one_of_each_event,
     sample,
     trace_of,
@@ -159,7 +159,7 @@ def test_every_class_of_event_is_in_the_document() -> None:
 @pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
 def test_every_message_is_written_whole_and_unknown_values_survive(kind: type) -> None:
     message = sample(kind)
-    trace = trace_of([Maker().message(SERVER, message)], diagnosis=[CAUSE])
+    trace = trace_of([EventBuilder().message(SERVER, message)], diagnosis=[CAUSE])
     (event,) = events_of(trace, "message_seen")
     fields = [field.name for field in dataclasses.fields(message)]
     assert list(event["message"]) == ["name", *fields]
@@ -169,7 +169,7 @@ def test_every_message_is_written_whole_and_unknown_values_survive(kind: type) -
 @pytest.mark.parametrize("kind", EXTENSIONS, ids=lambda kind: kind.__name__)
 def test_every_extension_is_written_whole(kind: type[Extension]) -> None:
     message = msg.EncryptedExtensions(extensions=(sample(kind),))
-    trace = trace_of([Maker().message(SERVER, message)], diagnosis=[CAUSE])
+    trace = trace_of([EventBuilder().message(SERVER, message)], diagnosis=[CAUSE])
     (event,) = events_of(trace, "message_seen")
     (extension,) = event["message"]["extensions"]
     assert list(extension) == [field.name for field in dataclasses.fields(kind)]
@@ -245,7 +245,7 @@ def test_the_schema_refuses_what_is_no_such_document(
 
 
 def test_application_data_is_bounded_and_the_rest_is_not_cut() -> None:
-    make = Maker()
+    make = EventBuilder()
     body = bytes(range(256)) * 64
     trace = trace_of([make.data(SERVER, body)])
     (event,) = events_of(trace, "application_data_seen")
@@ -256,7 +256,7 @@ def test_application_data_is_bounded_and_the_rest_is_not_cut() -> None:
 
 def test_the_text_of_peers_stays_as_it_is_and_json_contains_it() -> None:
     hostile = "\x1b[31m\r\n\u202e\x00"
-    make = Maker()
+    make = EventBuilder()
     trace = trace_of([make.fact(CLIENT, Fact.READ_FAILED, hostile)])
     (event,) = events_of(trace, "local_fact")
     assert event["reason"] == hostile
@@ -280,13 +280,13 @@ def test_a_verdict_names_its_certificate(accepted13: Trace) -> None:
 
 def test_authorities_are_bytes_and_names(refused13: Trace) -> None:
     message = msg.CertificateRequest(certificate_authorities=(b"no name",))
-    (event,) = events_of(trace_of([Maker().message(SERVER, message)]), "message_seen")
+    (event,) = events_of(trace_of([EventBuilder().message(SERVER, message)]), "message_seen")
     (authority,) = event["message"]["certificate_authorities"]
     assert authority == {"der": b"no name".hex(), "name": b"no name".hex()}
 
 
 def test_echoes_and_warnings_are_alerts() -> None:
-    make = Maker()
+    make = EventBuilder()
     events = [
         make.message(CLIENT, msg.HelloRequest()),
         make.alert(SERVER, AlertDescription.USER_CANCELED, AlertLevel.WARNING),

@@ -19,12 +19,12 @@ from tests.support.harness import Identities
 from tests.support.traces import (
     CLIENT,
     SERVER,
-    Maker,
+    EventBuilder,
     handshake,
     trace_of,
 )
 
-HELLO = Maker().message(CLIENT, msg.HelloRequest())
+HELLO = EventBuilder().message(CLIENT, msg.HelloRequest())
 
 
 def shown(traces: Sequence[Trace]) -> list[str]:
@@ -79,23 +79,26 @@ def test_three_traces_and_more_than_fit_side_by_side(refused13: Trace, accepted1
 @pytest.mark.parametrize(
     ("events", "clause"),
     [
-        ([HELLO, Maker().ended(SERVER)], "with TLS 1.2, by TCP FIN with no alert"),
-        ([HELLO, Maker().ended(SERVER, StreamEnd.RESET)], "by TCP RST with no alert"),
-        ([HELLO, Maker().data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")], "by HTTP status 403"),
+        ([HELLO, EventBuilder().ended(SERVER)], "with TLS 1.2, by TCP FIN with no alert"),
+        ([HELLO, EventBuilder().ended(SERVER, StreamEnd.RESET)], "by TCP RST with no alert"),
         (
-            [HELLO, Maker().alert(SERVER, AlertDescription.UNKNOWN_CA)],
+            [HELLO, EventBuilder().data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")],
+            "by HTTP status 403",
+        ),
+        (
+            [HELLO, EventBuilder().alert(SERVER, AlertDescription.UNKNOWN_CA)],
             "with TLS 1.2, by alert unknown_ca (48);",
         ),
         (
-            [HELLO, Maker().alert(CLIENT, AlertDescription.UNKNOWN_CA)],
+            [HELLO, EventBuilder().alert(CLIENT, AlertDescription.UNKNOWN_CA)],
             "with TLS 1.2, rejected by the client by alert unknown_ca (48);",
         ),
         (
-            [HELLO, Maker().fact(CLIENT, Fact.TIMED_OUT)],
+            [HELLO, EventBuilder().fact(CLIENT, Fact.TIMED_OUT)],
             "failed: the server did not finish in time inside the client's handshake call;",
         ),
         (
-            [Maker().not_tls(SERVER, b"HTTP/1.1 400 Bad\r\n")],
+            [EventBuilder().not_tls(SERVER, b"HTTP/1.1 400 Bad\r\n")],
             "with TLS 1.2, failed: the server sent bytes that are not TLS;",
         ),
     ],

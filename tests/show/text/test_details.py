@@ -31,7 +31,7 @@ from lab.tls.events import (
     Unfinished,
 )
 from lab.tracing.results import Trace
-from tests.support.traces import CLIENT, SERVER, Maker
+from tests.support.traces import CLIENT, SERVER, EventBuilder
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_an_outcome_that_nobody_caused() -> None:
 
 
 def test_an_alert_without_a_name_keeps_its_number() -> None:
-    alert = Maker().alert(SERVER, AlertDescription(0xEE))
+    alert = EventBuilder().alert(SERVER, AlertDescription(0xEE))
     assert headline(alert) == "alert fatal unknown(0xee) (238)"
 
 

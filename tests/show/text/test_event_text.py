@@ -10,9 +10,9 @@ from lab.show.text.event_text import headline, on_one_line
 from lab.tls.code_points import AlertDescription, AlertLevel, CertificateCompressionAlgorithm
 from lab.tls.events import Event, Fact, NotTls, Part, Protocol, StreamEnd, Unfinished
 from lab.tls.messages import Certificate, CertificateEntry, CompressedCertificate, Finished
-from tests.support.traces import CLIENT, EVENTS, SERVER, Maker, one_of_each_event
+from tests.support.traces import CLIENT, EVENTS, SERVER, EventBuilder, one_of_each_event
 
-MAKE = Maker()
+MAKE = EventBuilder()
 EMPTY = Certificate(certificate_list=())
 FULL = Certificate(certificate_list=(CertificateEntry(cert_data=b"c"),))
 

@@ -47,7 +47,7 @@ from tests.support.traces import (
     MESSAGES,
     SERVER,
     START,
-    Maker,
+    EventBuilder,
     one_of_each_event,
     sample,
     trace_of,
@@ -149,7 +149,7 @@ def test_every_class_of_event_is_drawn() -> None:
 
 
 def test_every_message_is_drawn_by_its_name() -> None:
-    make = Maker()
+    make = EventBuilder()
     events = [make.message(SERVER, sample(kind)) for kind in MESSAGES]
     shown = "\n".join(picture(events, FAILED))
     for event in events:
@@ -259,7 +259,7 @@ def test_every_message_is_drawn_by_its_name() -> None:
     ids=lambda each: each.name if isinstance(each, msg.HandshakeMessage) else "",
 )
 def test_what_stands_under_a_message(message: msg.HandshakeMessage, expected: list[str]) -> None:
-    shown = picture([Maker().message(SERVER, message)], FAILED)
+    shown = picture([EventBuilder().message(SERVER, message)], FAILED)
     for text in expected:
         assert [line for line in shown if text in line], text
 
@@ -281,7 +281,7 @@ def test_what_stands_under_a_client_hello() -> None:
             ext.FlagExtension(extension_type=ExtensionType.POST_HANDSHAKE_AUTH),
         ),
     )
-    shown = "\n".join(picture([Maker().message(CLIENT, hello)], FAILED))
+    shown = "\n".join(picture([EventBuilder().message(CLIENT, hello)], FAILED))
     for text in (
         "versions    TLS 1.2",
         "SNI         x\\x1b",
@@ -297,7 +297,7 @@ def test_what_stands_under_a_client_hello() -> None:
 
 
 def test_messages_of_one_record_are_joined_and_its_bytes_counted_once() -> None:
-    make = Maker()
+    make = EventBuilder()
     first, second = make.record(300), make.record(1300)
     shown = picture(
         [
@@ -316,7 +316,7 @@ def test_messages_of_one_record_are_joined_and_its_bytes_counted_once() -> None:
 
 
 def test_a_long_run_of_the_same_is_drawn_once_and_counted() -> None:
-    make = Maker()
+    make = EventBuilder()
     events = [make.data(SERVER, b"x" * 1000) for _ in range(400)]
     shown = picture(events)
     assert len(shown) < 10
@@ -325,7 +325,7 @@ def test_a_long_run_of_the_same_is_drawn_once_and_counted() -> None:
 
 
 def test_what_shares_a_record_with_itself_is_not_joined() -> None:
-    make = Maker()
+    make = EventBuilder()
     record = make.record(2_000_000)
     update = msg.KeyUpdate(request_update=KeyUpdateRequest.UPDATE_NOT_REQUESTED)
     events = [make.message(CLIENT, update, records=[record]) for _ in range(20)]
@@ -335,56 +335,56 @@ def test_what_shares_a_record_with_itself_is_not_joined() -> None:
 
 
 def test_a_sealed_record_that_tells_nothing() -> None:
-    shown = picture([Maker().sealed(SERVER)], FAILED)
+    shown = picture([EventBuilder().sealed(SERVER)], FAILED)
     assert line_with("content     19 bytes, not decrypted: no known", shown)
     assert not [line for line in shown if "likely" in line]
 
 
 def test_out_of_order_is_said() -> None:
-    make = Maker()
+    make = EventBuilder()
     event = make.message(SERVER, msg.ServerHelloDone(), out_of_order=True)
     assert line_with("not allowed at this point", picture([event], FAILED))
 
 
-HELLO = Maker().message(CLIENT, msg.HelloRequest())
+HELLO = EventBuilder().message(CLIENT, msg.HelloRequest())
 NO_ALERT = "alert       none was sent"
 
 
 @pytest.mark.parametrize(
     ("events", "mark", "remark"),
     [
-        ([HELLO, Maker().ended(SERVER)], "┃ TCP FIN ┃", NO_ALERT),
-        ([HELLO, Maker().ended(SERVER, StreamEnd.RESET)], "┃ TCP RST ┃", NO_ALERT),
+        ([HELLO, EventBuilder().ended(SERVER)], "┃ TCP FIN ┃", NO_ALERT),
+        ([HELLO, EventBuilder().ended(SERVER, StreamEnd.RESET)], "┃ TCP RST ┃", NO_ALERT),
         (
-            [HELLO, Maker().alert(SERVER, AlertDescription.UNKNOWN_CA)],
+            [HELLO, EventBuilder().alert(SERVER, AlertDescription.UNKNOWN_CA)],
             "┃ ALERT fatal unknown_ca (48) ┃",
             "signal      alert unknown_ca (48), fatal, encrypted",
         ),
         (
-            [HELLO, Maker().data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")],
+            [HELLO, EventBuilder().data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")],
             "┃ HTTP 403 ┃",
             "HTTP        HTTP/1.1 403 Forbidden",
         ),
         (
-            [HELLO, Maker().not_tls(SERVER, b"HTTP/1.1 400 Bad\r\n")],
+            [HELLO, EventBuilder().not_tls(SERVER, b"HTTP/1.1 400 Bad\r\n")],
             "┃ not TLS: plain HTTP ┃",
             r"first bytes 'HTTP/1.1 400 Bad\r\n'",
         ),
         (
-            [HELLO, Maker().malformed(SERVER, "ServerHello.random", "too short")],
+            [HELLO, EventBuilder().malformed(SERVER, "ServerHello.random", "too short")],
             "┃ malformed bytes ┃",
             "byte 517 of what the server sent",
         ),
         (
-            [HELLO, Maker().fact(CLIENT, Fact.TIMED_OUT, "10 s")],
+            [HELLO, EventBuilder().fact(CLIENT, Fact.TIMED_OUT, "10 s")],
             "● client: timed out: 10 s",
             "failed: the server did not finish in time",
         ),
         (
             [
                 HELLO,
-                Maker().alert(CLIENT, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING),
-                Maker().ended(CLIENT),
+                EventBuilder().alert(CLIENT, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING),
+                EventBuilder().ended(CLIENT),
             ],
             "┃ ALERT warning close_notify (0) ┃",
             "failed: the client closed the TLS connection",
@@ -402,7 +402,7 @@ def test_what_decided_is_marked(events: list[Event], mark: str, remark: str) -> 
 
 
 def test_an_echo_and_a_harmless_warning_are_no_rejection() -> None:
-    make = Maker()
+    make = EventBuilder()
     events = [
         make.message(CLIENT, msg.HelloRequest()),
         make.alert(SERVER, AlertDescription.USER_CANCELED, AlertLevel.WARNING),
@@ -418,7 +418,7 @@ def test_an_echo_and_a_harmless_warning_are_no_rejection() -> None:
 
 
 def hostile_trace() -> Trace:
-    make = Maker()
+    make = EventBuilder()
     attribute = x509.NameAttribute(NameOID.ORGANIZATION_NAME, HOSTILE.replace("\udcff", ""))
     name = x509.Name([attribute]).public_bytes()
     raw = HOSTILE.encode("utf-8", "surrogatepass")

@@ -16,7 +16,7 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
 @contextlib.contextmanager
-def late_asking(certs: Path, *, private: bytes = b"/private") -> Iterator[int]:
+def post_handshake_server(certs: Path, *, private: bytes = b"/private") -> Iterator[int]:
     """The port of such a server; it answers each path, and asks first where it is ``private``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certs / "server.crt", certs / "server.key")

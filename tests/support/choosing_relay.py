@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 
 from tests.support.serving import PATIENCE
 
-Choice = Callable[[int, bytes], int | None]
+PortChoice = Callable[[int, bytes], int | None]
 """Takes the number of the connection, from 0, and its first bytes; gives a port, None: reset it."""
 
 
 @contextlib.contextmanager
-def front(choose: Choice) -> Iterator[int]:
+def choosing_relay(choose: PortChoice) -> Iterator[int]:
     """The port of a front that listens inside the block."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=_accept, args=(listening, choose), daemon=True).start()
@@ -29,7 +29,7 @@ def front(choose: Choice) -> Iterator[int]:
                 listening.shutdown(socket.SHUT_RDWR)
 
 
-def _accept(listening: socket.socket, choose: Choice) -> None:
+def _accept(listening: socket.socket, choose: PortChoice) -> None:
     number = 0
     with contextlib.suppress(OSError):
         while True:
@@ -38,7 +38,7 @@ def _accept(listening: socket.socket, choose: Choice) -> None:
             number += 1
 
 
-def _carry(client: socket.socket, number: int, choose: Choice) -> None:
+def _carry(client: socket.socket, number: int, choose: PortChoice) -> None:
     with client, contextlib.suppress(OSError):
         client.settimeout(PATIENCE)
         first = client.recv(65536)

@@ -40,16 +40,16 @@ def alert(number: int) -> AlertSeen:
     )
 
 
-def by_server(signal: Signal, status: int | None = None) -> Outcome:
+def rejected_by_server(signal: Signal, status: int | None = None) -> Outcome:
     return Outcome(result=Result.REJECTED, by=Endpoint.SERVER, signal=signal, http_status=status)
 
 
-def by_alert(number: int) -> Outcome:
-    return replace(by_server(Signal.ALERT), alert=alert(number))
+def rejected_by_alert(number: int) -> Outcome:
+    return replace(rejected_by_server(Signal.ALERT), alert=alert(number))
 
 
 # The server asked for a certificate; else nothing that it does can be about one.
-ASKED = MessageSeen(
+CERTIFICATE_REQUEST = MessageSeen(
     time=0.0,
     endpoint=Endpoint.SERVER,
     records=(),
@@ -68,7 +68,7 @@ def message(endpoint: Endpoint, content: HandshakeMessage) -> MessageSeen:
     )
 
 
-HELLO = message(
+SERVER_HELLO = message(
     Endpoint.SERVER,
     ServerHello(
         legacy_version=ProtocolVersion.TLS_1_2,
@@ -80,13 +80,13 @@ HELLO = message(
 )
 
 
-def sent(*certificates: bytes) -> MessageSeen:
+def client_certificates(*certificates: bytes) -> MessageSeen:
     """The client's Certificate message."""
     entries = tuple(CertificateEntry(cert_data=certificate) for certificate in certificates)
     return message(Endpoint.CLIENT, Certificate(certificate_list=entries))
 
 
-def trial(
+def scenario_trace(
     name: str,
     outcome: Outcome,
     *events: Event,
@@ -97,15 +97,15 @@ def trial(
     """A trial that was answered; asked for a certificate, it sends its own."""
     client = find_scenario(name).client
     has_leaf = isinstance(client, TlsClient) and client.identity is not None
-    hello = (HELLO,) if isinstance(client, TlsClient) else ()
-    answer = (sent(*([leaf] if has_leaf and presented else [])),) if asked else ()
+    hello = (SERVER_HELLO,) if isinstance(client, TlsClient) else ()
+    answer = (client_certificates(*([leaf] if has_leaf and presented else [])),) if asked else ()
     trace = Trace(
         target="server.example:443",
         requested_version=None,
         negotiated_version=None,
         client_certificate=leaf if has_leaf else None,
         start=0.0,
-        events=(*hello, *((ASKED,) if asked else ()), *answer, *events),
+        events=(*hello, *((CERTIFICATE_REQUEST,) if asked else ()), *answer, *events),
         both_ends=False,
         outcome=outcome,
         causes=(),
