@@ -22,7 +22,7 @@ from lab.diagnosis.causes.certificate import (
 )
 from lab.diagnosis.causes.no_common_parameters import mismatches
 from lab.diagnosis.evidence import Evidence, summarize
-from lab.diagnosis.results import Cause, Outcome, Result, Signal
+from lab.diagnosis.results import Cause, Outcome, Result, Signal, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.escape import escaped
 from lab.tls.events import Endpoint, Event, Malformed
@@ -60,6 +60,8 @@ class _View:
     outcome: Outcome
     now: datetime | None
     client_has_certificate: bool | None
+    trust: TrustVerdict | None
+    port: int | None
 
     @property
     def alert(self) -> Alert | None:
@@ -91,12 +93,16 @@ def diagnose(
     *,
     now: datetime | None = None,
     client_has_certificate: bool | None = None,
+    trust: TrustVerdict | None = None,
+    port: int | None = None,
 ) -> tuple[Cause, ...]:
     """The causes of ``outcome``, best first, five at most; one at least.
 
     ``events`` are those that the outcome was judged from. ``now`` (aware) lets validity periods be
     compared with the present; without it they are left out. ``client_has_certificate`` tells
-    whether the client was given one to present, None where that is not known.
+    whether the client was given one to present, None where that is not known. ``trust`` is the
+    verdict on the client's chain by the files that the server is said to trust, ``port`` the
+    server's TCP port; None where not known.
     """
     view = _View(
         events=events,
@@ -104,6 +110,8 @@ def diagnose(
         outcome=outcome,
         now=now,
         client_has_certificate=client_has_certificate,
+        trust=trust,
+        port=port,
     )
     return tuple(_causes(view))[:_MOST] or (_unknown(outcome),)
 

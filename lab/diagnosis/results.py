@@ -102,3 +102,21 @@ class Cause:
     evidence: tuple[str, ...]
     reference: str
     fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustVerdict:
+    """What OpenSSL, asked here, says of the client's chain by what the server is said to trust.
+
+    ``code`` is its X509_V_ERR_… number, 0 where it accepts the chain; ``reason`` its wording, ""
+    then. ``files`` names what it was asked with, such as "ca.crt and crl.pem".
+    """
+
+    code: int
+    reason: str
+    files: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether OpenSSL accepts the chain."""
+        return self.code == 0
