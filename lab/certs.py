@@ -20,9 +20,8 @@ from lab.pki.files.lab_set import (
     SetPaths,
     set_rows,
 )
-from lab.pki.files.set_writing import write_set
-from lab.pki.profiles import CA_DAYS, CLIENT_NAME, LEAF_DAYS
-from lab.pki.requests import DEFAULT_PFX_PASSWORD, KeyType, SetPlan
+from lab.pki.files.set_writing import KeyType, SetPlan, write_set
+from lab.pki.profiles import CA_DAYS, CLIENT_NAME, DEFAULT_PFX_PASSWORD, LEAF_DAYS
 from lab.show.text.table import print_table
 
 DOOR = "lab.certs"

@@ -28,8 +28,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from lab.pki.files.lab_set import Role, load_role  # noqa: E402
-from lab.pki.files.set_writing import write_set  # noqa: E402
-from lab.pki.requests import KeyType, SetPlan  # noqa: E402
+from lab.pki.files.set_writing import (  # noqa: E402
+    KeyType,
+    SetPlan,
+    write_set,
+)
 from lab.serving.lab_server import TodoServer  # noqa: E402
 from lab.stream.contexts import (  # noqa: E402
     ClientTls,

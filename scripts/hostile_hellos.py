@@ -33,8 +33,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from lab.pki.files.set_writing import write_set  # noqa: E402
-from lab.pki.requests import SetPlan  # noqa: E402
+from lab.pki.files.set_writing import SetPlan, write_set  # noqa: E402
 from lab.stream.contexts import (  # noqa: E402
     ClientTls,
     IdentityFiles,

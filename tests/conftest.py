@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from lab.pki.files.set_writing import write_set
-from lab.pki.requests import KeyType, SetPlan
+from lab.pki.files.set_writing import KeyType, SetPlan, write_set
 from tests.support.extent import Extent
 from tests.support.harness import Identities, make_identities
 

@@ -12,14 +12,15 @@ from pathlib import Path
 
 from lab.api.lab_errors import ArgumentError, ScenarioError, library_errors
 from lab.pki import profiles
+from lab.pki.authority import revocation_lists_pem
 from lab.pki.catalogue import fresh_crl, good_server
 from lab.pki.files import identity_files, pem
-from lab.pki.files.ca_files import ensure_revocation_lists, load_authority
+from lab.pki.files.crl_files import ensure_revocation_lists
+from lab.pki.files.identity_files import load_authority
 from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import Identity, certificates_pem
 from lab.pki.lab_ca import LabAuthority, new_lab_authority
-from lab.pki.requests import check_client_name, general_name
-from lab.pki.revocation import revocation_lists_pem
+from lab.pki.profiles import check_client_name, general_name
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.scenarios.scenario import TlsClient
 from lab.stream.contexts import IdentityFiles

@@ -10,7 +10,6 @@ from pathlib import Path
 from lab.cli.command_line import CommandLine, Example
 from lab.cli.identity_options import named_folder
 from lab.cli.run import output, refuse, say
-from lab.pki.alternative_names import alternative_name
 from lab.pki.catalogue import Recipe
 from lab.pki.errors import PkiError
 from lab.pki.files.issue_client import (
@@ -28,13 +27,12 @@ from lab.pki.files.lab_set import (
     load_role,
 )
 from lab.pki.identity import Identity
-from lab.pki.profiles import LEAF_DAYS
-from lab.pki.requests import DEFAULT_PFX_PASSWORD
+from lab.pki.profiles import DEFAULT_PFX_PASSWORD, LEAF_DAYS, alternative_name
 from lab.probing.scenarios.catalogue_order import UnknownScenario, find_scenario
 from lab.probing.scenarios.scenario import Scenario, ScenarioFamily, TlsClient
 from lab.show.text.table import print_table
 from lab.tls.escape import escaped
-from lab.x509.describe import row
+from lab.x509.certificates import row
 
 DOOR = "lab.certs issue"
 

@@ -18,7 +18,7 @@ from lab.inspecting.certificate_under_check import CertificateUnderCheck
 from lab.inspecting.results import FoundProblem, Grade, Suitability, TlsRole
 from lab.inspecting.strict_problems import strict_problems
 from lab.x509 import problems
-from lab.x509.describe import moment
+from lab.x509.certificates import moment
 
 SOON = timedelta(days=30)
 """A certificate expires soon if less than this is left, and less than a third of its lifetime."""

@@ -36,9 +36,15 @@ from lab.inspecting.results import (
 from lab.pki.files.crl_files import signed_by
 from lab.pki.files.file_contents import Contents, Item, StoredKey
 from lab.x509 import problems
-from lab.x509.certificates import describe_request, distinguished
+from lab.x509.certificates import (
+    DER,
+    describe_request,
+    described,
+    distinguished,
+    moment,
+    public_key_bytes,
+)
 from lab.x509.chains import End, path_of
-from lab.x509.describe import DER, described, moment, public_key_bytes
 
 
 def inspect(files: Sequence[Contents], *, now: datetime, role: TlsRole | None = None) -> Inspection:

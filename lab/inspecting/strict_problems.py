@@ -13,7 +13,7 @@ from cryptography import x509
 from lab.inspecting.certificate_under_check import CertificateUnderCheck
 from lab.inspecting.results import FoundProblem, Grade
 from lab.x509 import problems
-from lab.x509.describe import extension
+from lab.x509.certificates import extension
 from lab.x509.problems import Problem
 
 

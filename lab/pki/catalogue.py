@@ -17,9 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lab.pki import malformed_certificates, profiles
-from lab.pki.authority import self_signed
-from lab.pki.identity import Identity
-from lab.pki.keys import KeyKind
+from lab.pki.authority import revocation_list, self_signed
+from lab.pki.identity import Identity, KeyKind
 from lab.pki.lab_ca import (
     CLIENT_SPIFFE_ID,
     INTERMEDIATE_NAME,
@@ -27,7 +26,6 @@ from lab.pki.lab_ca import (
     intermediate_key,
 )
 from lab.pki.profiles import KeyUsageBit
-from lab.pki.revocation import revocation_list
 
 Recipe = Callable[[LabAuthority], Identity]
 """How an identity is made."""

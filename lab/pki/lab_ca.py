@@ -16,16 +16,14 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from lab.pki import malformed_certificates, profiles
 from lab.pki.authority import Authority, self_signed
-from lab.pki.identity import Identity
-from lab.pki.keys import KeyKind, PrivateKey, cached, generate
-from lab.pki.profiles import Profile
-from lab.pki.requests import DEFAULT_HOSTNAMES, general_name
-from lab.pki.signing import KeyTerms
+from lab.pki.identity import Identity, KeyKind, PrivateKey, cached, generate
+from lab.pki.profiles import DEFAULT_HOSTNAMES, Profile, SignatureHash, general_name
+from lab.tls.code_points import SignatureScheme as Scheme
 
 INTERMEDIATE_NAME = "mTLS Lab Intermediate CA"
 OTHER_ROOT_NAME = "Another Root CA"
@@ -35,6 +33,59 @@ CLIENT_SPIFFE_ID = "spiffe://mtls-lab.example/client"
 _CLIENT, _SERVER, _OTHER_ROOT = 1000, 1001, 1003
 # The order of P-256's group (FIPS 186-5 via SP 800-186, 3.2.1.3): private keys lie below it.
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+_PKCS1 = {
+    Scheme.RSA_PKCS1_SHA256: SignatureHash.SHA256,
+    Scheme.RSA_PKCS1_SHA384: SignatureHash.SHA384,
+    Scheme.RSA_PKCS1_SHA512: SignatureHash.SHA512,
+}
+_PSS = {
+    Scheme.RSA_PSS_RSAE_SHA256: SignatureHash.SHA256,
+    Scheme.RSA_PSS_RSAE_SHA384: SignatureHash.SHA384,
+    Scheme.RSA_PSS_RSAE_SHA512: SignatureHash.SHA512,
+}
+_ECDSA = {
+    Scheme.ECDSA_SECP256R1_SHA256: SignatureHash.SHA256,
+    Scheme.ECDSA_SECP384R1_SHA384: SignatureHash.SHA384,
+    Scheme.ECDSA_SECP521R1_SHA512: SignatureHash.SHA512,
+}
+# RFC 9846 section 4.3.3: in TLS 1.3 a scheme is of one curve.
+_OF_CURVE = {
+    "secp256r1": Scheme.ECDSA_SECP256R1_SHA256,
+    "secp384r1": Scheme.ECDSA_SECP384R1_SHA384,
+    "secp521r1": Scheme.ECDSA_SECP521R1_SHA512,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyTerms:
+    """What the peer takes; by default it is not known, and the usual is made.
+
+    ``kind`` is the kind of key of a leaf whose own kind does not matter; ``certificate_schemes``
+    are the schemes that certificates may be signed by, empty for any.
+    """
+
+    kind: KeyKind | None = None
+    certificate_schemes: tuple[Scheme, ...] = ()
+
+    def signed_by(self, issuer_key: PrivateKey, profile: Profile) -> Profile:
+        """Return the profile with a signature algorithm of this key that the peer takes.
+
+        Where it takes none of them, the profile is left as it is.
+        """
+        taken = self.certificate_schemes
+        if isinstance(issuer_key, ec.EllipticCurvePrivateKey):
+            own = _OF_CURVE.get(issuer_key.curve.name)
+            fitting = [own] if own in taken else [scheme for scheme in _ECDSA if scheme in taken]
+            if fitting and fitting[0] is not None:
+                return replace(profile, signature_hash=_ECDSA[fitting[0]])
+        if isinstance(issuer_key, rsa.RSAPrivateKey):
+            for schemes, is_pss in ((_PKCS1, False), (_PSS, True)):
+                for scheme, digest in schemes.items():
+                    if scheme in taken:
+                        return replace(profile, signature_hash=digest, signature_pss=is_pss)
+        return profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from lab.pki.identity import RSASSA_PSS, Identity, PssIdentity
-from lab.pki.keys import PrivateKey
+from lab.pki.identity import RSASSA_PSS, Identity, PrivateKey, PssIdentity
 from lab.x509 import der
 from lab.x509.der import Element
 

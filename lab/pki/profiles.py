@@ -8,15 +8,23 @@ are wrong on purpose.
 from __future__ import annotations
 
 import enum
+import ipaddress
+import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lab.pki.errors import PlanError
+
 CA_NAME = "mTLS Lab Root CA"
 SERVER_NAME = "localhost"
 CLIENT_NAME = "mtls-client"
+DEFAULT_HOSTNAMES = ("localhost", "127.0.0.1", "::1")
+DEFAULT_PFX_PASSWORD = "changeit"
 CA_DAYS = 3650
 LEAF_DAYS = 365
 
@@ -24,6 +32,14 @@ LEAF_DAYS = 365
 # virtual machine) that shares the folder and whose clock is a little behind. The lifetime is
 # counted from there, so that it is as long as `openssl x509 -days` makes it.
 CLOCK_SKEW = timedelta(minutes=5)
+
+MAX_CN_BYTES = 64  # ub-common-name (RFC 5280, appendix A.1), which cryptography counts in bytes
+MAX_HOSTNAME = 253
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+MAX_URI = 2048  # SPIFFE-ID, 2.3
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9.-]{1,253})")
+# SPIFFE-ID, 2.1 and 2.2: a trust domain in lower case, a path without empty, "." or ".." segments.
+_SPIFFE = re.compile(r"spiffe://[a-z0-9._-]{1,255}(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)*")
 
 NOT_A_CA = x509.BasicConstraints(ca=False, path_length=None)
 
@@ -130,3 +146,115 @@ def client(cn: str = CLIENT_NAME, *, days: int = LEAF_DAYS) -> Profile:
         lifetime=timedelta(days=days),
         extended_key_usage=(ExtendedKeyUsageOID.CLIENT_AUTH,),
     )
+
+
+def general_name(text: str) -> x509.GeneralName:
+    """Return a subjectAltName entry for a host name or an IP address (RFC 5280, 4.2.1.6).
+
+    Host names are lower-cased. Raises :class:`~lab.pki.errors.PlanError` for what is neither: a
+    wildcard, a name that is not in its A-label form (RFC 5890), an address with a zone.
+    """
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return x509.DNSName(_host_name(text))
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        raise _bad_host(text, "an address with a zone is valid on one machine only")
+    return x509.IPAddress(address)
+
+
+def _host_name(text: str) -> str:
+    if not text.isascii():
+        raise _bad_host(text, "a certificate takes internationalized names as A-labels (xn--...)")
+    if "*" in text:
+        raise _bad_host(text, "wildcards are not supported: name each host")
+    labels = text.lower().split(".")
+    if len(text) > MAX_HOSTNAME or not all(_LABEL.fullmatch(label) for label in labels):
+        raise _bad_host(
+            text,
+            "labels are 1 to 63 letters, digits and inner hyphens, joined by dots, "
+            f"{MAX_HOSTNAME} in all",
+        )
+    if labels[-1].isdigit():
+        raise _bad_host(text, "it ends in a number, so it is a malformed IPv4 address")
+    return text.lower()
+
+
+def _bad_host(text: str, reason: str) -> PlanError:
+    return PlanError(
+        f"{text!r} is not a host name for a certificate: {reason}",
+        remedy="Give a host name (RFC 1123) or an IP address",
+    )
+
+
+def alternative_name(text: str) -> x509.GeneralName:
+    """Parse an entry of the form ``TYPE:NAME``. Raises :class:`~lab.pki.errors.PlanError`."""
+    kind, _, name = text.partition(":")
+    if kind in ("DNS", "IP"):
+        made = general_name(name)
+        if isinstance(made, x509.IPAddress) is (kind == "IP"):
+            return made
+        raise _bad(text, "it is an IP address" if kind == "DNS" else "it is not an IP address")
+    if kind == "URI":
+        return x509.UniformResourceIdentifier(_uri(text, name))
+    if kind == "email":
+        found = _MAILBOX.fullmatch(name)
+        if found is None:
+            raise _bad(text, "it is not a mail address in ASCII")
+        general_name(found[1])
+        return x509.RFC822Name(name)
+    raise _bad(text, "it does not begin with DNS:, IP:, URI: or email:")
+
+
+def _uri(text: str, uri: str) -> str:
+    if not (uri.isascii() and uri.isprintable()) or " " in uri or len(uri) > MAX_URI:
+        raise _bad(text, f"a URI is 1 to {MAX_URI} printable ASCII characters without spaces")
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        raise _bad(text, "it is not a URI") from None
+    if not parts.scheme or not (parts.netloc or parts.path):
+        raise _bad(text, "it has no scheme, or nothing after it")
+    if parts.scheme == "spiffe" and not _SPIFFE.fullmatch(uri):
+        raise _bad(
+            text,
+            "a SPIFFE ID is spiffe://TRUST-DOMAIN/PATH, the trust domain in lower case, "
+            "with no port, query, fragment or slash at its end",
+        )
+    return uri
+
+
+def _bad(text: str, reason: str) -> PlanError:
+    return PlanError(
+        f"{text!r} is not a subjectAltName: {reason}",
+        remedy="Give one such as DNS:host.example, IP:192.0.2.1, "
+        "URI:spiffe://lab.example/client or email:ops@lab.example",
+    )
+
+
+def check_pfx_password(text: str) -> None:
+    """Raise a :class:`~lab.pki.errors.PlanError` unless it can be typed."""
+    if not text or not _is_text(text):
+        raise PlanError(
+            "the password of the PFX file is empty or contains control characters",
+            remedy="Give one of printable characters",
+        )
+
+
+def check_client_name(text: str) -> None:
+    """Raise a :class:`~lab.pki.errors.PlanError` unless it can be a commonName."""
+    if not text.strip() or not _is_text(text):
+        problem = "is empty or contains control characters"
+    elif len(text.encode()) > MAX_CN_BYTES:
+        problem = f"takes {len(text.encode())} bytes in UTF-8"
+    else:
+        return
+    raise PlanError(
+        f"the client's common name {problem}",
+        remedy=f"Give one of 1 to {MAX_CN_BYTES} bytes of printable text",
+    )
+
+
+def _is_text(text: str) -> bool:
+    """Return whether it has no control, surrogate or unassigned characters (Unicode C*)."""
+    return not any(unicodedata.category(character).startswith("C") for character in text)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lab.pki.keys import KeyKind
-from lab.pki.signing import KeyTerms
+from lab.pki.identity import KeyKind
+from lab.pki.lab_ca import KeyTerms
 from lab.stream.contexts import TlsVersion
 from lab.tls.code_points import ClientCertificateType, ExtensionType
 from lab.tls.code_points import SignatureScheme as Scheme

@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from lab.http.limits import Limits
+from lab.pki.authority import revocation_lists_pem
 from lab.pki.files.secret_files import write_public
 from lab.pki.identity import certificates_pem
 from lab.pki.lab_ca import LabAuthority
-from lab.pki.revocation import revocation_lists_pem
 from lab.probing.attempt import Approach, ScenarioTrace, prepare
 from lab.probing.scenarios.scenario import (
     Host,

@@ -16,8 +16,7 @@ from datetime import datetime
 from cryptography import x509
 
 from lab.pki.files.crl_files import ListEnd
-from lab.x509.certificates import distinguished
-from lab.x509.describe import described
+from lab.x509.certificates import described, distinguished
 
 
 class Kind(enum.Enum):

@@ -16,8 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from bench.rows import Row, row
-from lab.pki.files.set_writing import write_set
-from lab.pki.requests import SetPlan
+from lab.pki.files.set_writing import SetPlan, write_set
 from lab.stream.contexts import (
     ClientTls,
     IdentityFiles,

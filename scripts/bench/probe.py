@@ -17,8 +17,7 @@ from pathlib import Path
 
 from bench.processes import PATIENCE, ROOT, free_port, running, s_server
 from bench.rows import Row, row
-from lab.pki.files.set_writing import write_set
-from lab.pki.requests import KeyType, SetPlan
+from lab.pki.files.set_writing import KeyType, SetPlan, write_set
 from lab.stream.contexts import TlsVersion
 
 AT_ONCE = 4  # the probe's own default

@@ -30,8 +30,7 @@ from bench.processes import Process, free_port, running
 from bench.rows import Row, row
 from bench.rows import ratios as ratios_of
 from bench.servers import AT_ONCE, Server, available
-from lab.pki.files.set_writing import write_set
-from lab.pki.requests import SetPlan
+from lab.pki.files.set_writing import SetPlan, write_set
 from lab.stream.contexts import (
     ClientTls,
     IdentityFiles,

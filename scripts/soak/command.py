@@ -16,8 +16,7 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-from lab.pki.files.set_writing import write_set
-from lab.pki.requests import KeyType, SetPlan
+from lab.pki.files.set_writing import KeyType, SetPlan, write_set
 from lab.serving.signals import stop_signals
 from lab.stream.contexts import TlsVersion
 from soak.faults import (

@@ -14,8 +14,7 @@ from lab import certs as door
 from lab.pki import profiles
 from lab.pki.authority import Authority
 from lab.pki.files.lab_set import Role, SetPaths, load_set
-from lab.pki.identity import certificates_pem
-from lab.pki.keys import KeyKind, cached
+from lab.pki.identity import KeyKind, cached, certificates_pem
 from tests.support.doors import run
 from tests.support.pki_fixtures import utc_now
 

@@ -16,10 +16,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from lab.inspecting.results import Grade, TlsRole
 from lab.pki import catalogue, malformed_certificates, profiles
 from lab.pki.authority import Authority, self_signed
-from lab.pki.identity import Identity
-from lab.pki.keys import KeyKind, cached
+from lab.pki.identity import Identity, KeyKind, cached
 from lab.pki.profiles import KeyUsageBit
-from lab.x509.describe import moment
+from lab.x509.certificates import moment
 from tests.support.inspecting import (
     ACCEPTED,
     CA,

@@ -20,11 +20,10 @@ from lab.inspecting.results import (
     TlsRole,
 )
 from lab.pki import profiles
-from lab.pki.authority import Authority, self_signed
+from lab.pki.authority import Authority, revocation_list, self_signed
 from lab.pki.files.file_contents import OtherBlock, StoredKey
 from lab.pki.identity import Identity
 from lab.pki.lab_ca import new_lab_authority
-from lab.pki.revocation import revocation_list
 from lab.probing.scenarios.catalogue_order import SCENARIOS
 from lab.probing.scenarios.scenario import (
     Norm,
@@ -33,7 +32,7 @@ from lab.probing.scenarios.scenario import (
     TlsClient,
 )
 from lab.x509 import der
-from lab.x509.describe import moment
+from lab.x509.certificates import moment
 from tests.support.inspecting import (
     CA,
     CLIENT,

@@ -13,8 +13,7 @@ from cryptography import x509
 from lab.inspecting.results import Grade
 from lab.pki import malformed_certificates, profiles
 from lab.pki.authority import Authority, self_signed
-from lab.pki.identity import Identity
-from lab.pki.keys import KeyKind, cached
+from lab.pki.identity import Identity, KeyKind, cached
 from lab.pki.profiles import NOT_A_CA, KeyUsageBit
 from tests.support.inspecting import (
     files_of,

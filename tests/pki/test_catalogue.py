@@ -17,9 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lab.pki import catalogue, profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.catalogue import REVOKED_SERIAL, CrlRecipe, Recipe
-from lab.pki.keys import KeyKind, cached, public_bytes
-from lab.pki.lab_ca import LabAuthority, intermediate_key, new_lab_authority
-from lab.pki.signing import KeyTerms
+from lab.pki.identity import KeyKind, cached, public_bytes
+from lab.pki.lab_ca import KeyTerms, LabAuthority, client_key, intermediate_key, new_lab_authority
 from lab.x509.certificates import describe
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
@@ -362,3 +361,11 @@ def test_every_recipe_of_the_catalogue_is_in_these_tables() -> None:
         and id(value) not in listed
     ]
     assert missing == []
+
+
+def test_derived_keys_are_apart() -> None:
+    """What is derived from the CA's key is no key that a client has."""
+    ca = new_lab_authority(NOW)
+    keys = {public_bytes(ca.intermediate(number=n).identity.key.public_key()) for n in (0, 1)}
+    assert len(keys) == 2
+    assert public_bytes(client_key().public_key()) not in keys

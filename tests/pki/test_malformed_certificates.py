@@ -14,8 +14,7 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 from lab.pki import malformed_certificates, profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.files.secret_files import temporary_pem
-from lab.pki.identity import Identity
-from lab.pki.keys import KeyKind, PrivateKey, cached
+from lab.pki.identity import Identity, KeyKind, PrivateKey, cached
 from tests.support.pki_fixtures import utc_now
 
 KINDS = [KeyKind.RSA_2048, KeyKind.EC_P256, KeyKind.EC_P384, KeyKind.ED25519]

@@ -10,7 +10,7 @@ import pytest
 
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
-from lab.pki.keys import KeyKind, cached
+from lab.pki.identity import KeyKind, cached
 from lab.pki.lab_ca import LabAuthority
 from lab.probing.results import Report, Verdict
 from tests.probing.test_real_servers import (

@@ -7,10 +7,9 @@ from datetime import datetime, timezone
 import pytest
 
 from lab.pki import profiles
-from lab.pki.keys import KeyKind, PrivateKey, cached
-from lab.pki.lab_ca import LabAuthority, new_lab_authority
+from lab.pki.identity import KeyKind, PrivateKey, cached
+from lab.pki.lab_ca import KeyTerms, LabAuthority, new_lab_authority
 from lab.pki.profiles import SignatureHash
-from lab.pki.signing import KeyTerms
 from lab.probing.key_terms import terms_of
 from lab.stream.contexts import TlsVersion
 from lab.tls.code_points import ClientCertificateType, ExtensionType

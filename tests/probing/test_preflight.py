@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.pki.files.ca_files import load_authority
-from lab.pki.keys import KeyKind
+from lab.pki.files.identity_files import load_authority
+from lab.pki.identity import KeyKind
 from lab.pki.lab_ca import LabAuthority
 from lab.probing.attempt import Approach
 from lab.probing.preflight import NotProbable, Preflight, survey

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.diagnosis.results import Outcome
 from lab.pki import catalogue
-from lab.pki.keys import KeyKind
+from lab.pki.identity import KeyKind
 from lab.pki.lab_ca import new_lab_authority
 from lab.probing.attempt import ScenarioTrace
 from lab.probing.presentation import key_not_taken, why_not_presented

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.pki.files.ca_files import load_authority
+from lab.pki.files.identity_files import load_authority
 from lab.pki.lab_ca import LabAuthority
 from lab.probing.attempt import Approach
 from lab.probing.probe_server import OWN_SERVER, Extent, explain, probe_own, probe_target

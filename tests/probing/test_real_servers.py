@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.pki.files.ca_files import ensure_revocation_lists, load_authority
+from lab.pki.files.crl_files import ensure_revocation_lists
+from lab.pki.files.identity_files import load_authority
 from lab.pki.lab_ca import LabAuthority
 from lab.probing.attempt import Approach
 from lab.probing.probe_server import Extent, probe_target

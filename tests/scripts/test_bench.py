@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.pki.files.set_writing import write_set
-from lab.pki.requests import KeyType, SetPlan
+from lab.pki.files.set_writing import KeyType, SetPlan, write_set
 from lab.stream.contexts import (
     ClientTls,
     IdentityFiles,

@@ -21,9 +21,9 @@ from lab.pki.files.lab_set import (
     SetPaths,
     load_set,
 )
-from lab.pki.files.set_writing import write_set
+from lab.pki.files.set_writing import SetPlan, write_set
 from lab.pki.files.verify_set import load_verified_set
-from lab.pki.requests import DEFAULT_PFX_PASSWORD, SetPlan
+from lab.pki.profiles import DEFAULT_PFX_PASSWORD
 from tests.support.pki_fixtures import utc_now
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "gen_certs.sh"

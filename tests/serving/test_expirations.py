@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.pki.authority import revocation_list, revocation_lists_pem
 from lab.pki.files.lab_set import Role
-from lab.pki.revocation import revocation_list, revocation_lists_pem
 from lab.serving.expirations import Expiration, Kind
 from lab.serving.server_files import Loaded, ServerFiles
 from tests.support.pki_fixtures import utc_now

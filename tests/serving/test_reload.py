@@ -19,8 +19,7 @@ from pathlib import Path
 import pytest
 
 from lab.http import log_entries
-from lab.pki.identity import certificates_pem
-from lab.pki.keys import KeyKind, cached
+from lab.pki.identity import KeyKind, cached, certificates_pem
 from lab.serving.server_files import Loaded
 from lab.tls.events import MessageSeen
 from tests.support.pki_fixtures import new_authority, utc_now

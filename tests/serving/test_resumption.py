@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.pki.authority import LIFETIME
 from lab.pki.files.lab_set import Role
-from lab.pki.revocation import LIFETIME
 from lab.serving.lab_server import TodoServer
 from lab.stream.contexts import TlsVersion
 from tests.support.pki_fixtures import utc_now

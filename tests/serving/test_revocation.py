@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from lab.pki.authority import LIFETIME, revocation_list, revocation_lists_pem
 from lab.pki.files.lab_set import Role
 from lab.pki.profiles import CA_NAME
-from lab.pki.revocation import LIFETIME, revocation_list, revocation_lists_pem
 from lab.serving.temporary_server import temporary_server
 from lab.stream.contexts import TlsVersion
 from tests.support.pki_fixtures import new_authority, utc_now

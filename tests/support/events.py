@@ -12,7 +12,7 @@ from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Cause, Outcome
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
-from lab.pki.keys import KeyKind, cached
+from lab.pki.identity import KeyKind, cached
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import (
     AlertDescription,

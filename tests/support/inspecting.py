@@ -22,8 +22,7 @@ from lab.inspecting.results import (
 from lab.pki import profiles
 from lab.pki.authority import Authority
 from lab.pki.files.file_contents import Contents, Item, StoredKey
-from lab.pki.identity import Identity
-from lab.pki.keys import PrivateKey
+from lab.pki.identity import Identity, PrivateKey
 from tests.support.pki_fixtures import (
     client_under,
     leaf_key,

@@ -12,17 +12,22 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.pki import profiles
-from lab.pki.authority import Authority, self_signed
-from lab.pki.files.set_writing import write_set
-from lab.pki.identity import Identity
-from lab.pki.keys import (
+from lab.pki.authority import (
+    LIFETIME,
+    Authority,
+    revocation_list,
+    revocation_lists_pem,
+    self_signed,
+)
+from lab.pki.files.set_writing import KeyType, SetPlan, write_set
+from lab.pki.identity import (
+    Identity,
     KeyKind,
     KeySource,
     PrivateKey,
     cached,
 )
-from lab.pki.requests import KeyType, SetPlan, general_name
-from lab.pki.revocation import LIFETIME, revocation_list, revocation_lists_pem
+from lab.pki.profiles import general_name
 from lab.x509 import der
 
 EC_PLAN = SetPlan(key_type=KeyType.EC)

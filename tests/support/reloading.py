@@ -15,13 +15,11 @@ from typing import Any
 from cryptography import x509
 
 from lab.http import log_entries
-from lab.pki.authority import Authority
+from lab.pki.authority import LIFETIME, Authority, revocation_list, revocation_lists_pem
 from lab.pki.files.lab_set import Role, load_role
 from lab.pki.files.set_writing import write_set
-from lab.pki.identity import Identity
-from lab.pki.keys import KeyKind, PrivateKey, generate
+from lab.pki.identity import Identity, KeyKind, PrivateKey, generate
 from lab.pki.profiles import Profile, server
-from lab.pki.revocation import LIFETIME, revocation_list, revocation_lists_pem
 from lab.serving.lab_server import TodoServer
 from lab.serving.reload import Reloader
 from lab.serving.server_files import Loaded, ServerFiles

@@ -16,8 +16,7 @@ from lab.diagnosis.results import Result, Signal
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.files.lab_set import load_set
-from lab.pki.identity import Identity
-from lab.pki.keys import KeyKind, cached
+from lab.pki.identity import Identity, KeyKind, cached
 from lab.stream.contexts import ClientTls, TlsVersion
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import random
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -10,13 +11,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lab.pki import profiles
 from lab.pki.lab_ca import new_lab_authority
 from lab.x509.certificates import (
     CertificateDescription,
     describe,
     describe_names,
+    described,
     distinguished_name,
+    row,
 )
+from tests.support.pki_fixtures import leaf_key, new_authority, utc_now
 
 NAME = x509.Name(
     [
@@ -241,3 +246,38 @@ def test_what_is_remembered_of_certificates_is_short(monkeypatch: pytest.MonkeyP
     for der in (short, long) * 3:
         describe(der)
     assert (read.count(short), read.count(long)) == (1, 3)
+
+
+ALL_FORMS = (
+    x509.UniformResourceIdentifier("spiffe://lab.test/client"),
+    x509.RFC822Name("ana@lab.test"),
+    x509.DirectoryName(profiles.common_name("Añadir")),
+    x509.RegisteredID(x509.ObjectIdentifier("1.2.3")),
+    x509.OtherName(x509.ObjectIdentifier("1.2.3"), b"\x05\x00"),
+)
+
+
+def test_names_of_all_forms() -> None:
+    profile = replace(
+        profiles.client("a,b"),
+        names=ALL_FORMS,
+        extended_key_usage=(
+            ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+            x509.ObjectIdentifier("1.3.6.1.4.1.99999.2"),
+        ),
+    )
+    now = utc_now()
+    certificate = new_authority(now).issue(profile, leaf_key(), now=now).certificate
+    seen = described(certificate)
+    assert seen.subject_alt_names == (
+        "URI:spiffe://lab.test/client",
+        "email:ana@lab.test",
+        "dirName:CN=Añadir",
+        "RID:1.2.3",
+        "otherName",
+    )
+    assert row(certificate)[:3] == (
+        "CN=a\\,b",
+        ", ".join(seen.subject_alt_names),
+        "anyExtendedKeyUsage, 1.3.6.1.4.1.99999.2",
+    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lab.pki import malformed_certificates, profiles
 from lab.pki.authority import Authority
-from lab.pki.keys import KeyKind, cached
+from lab.pki.identity import KeyKind, cached
 from lab.x509.chains import End, issued, path_of
 from tests.support.pki_fixtures import (
     client_under,

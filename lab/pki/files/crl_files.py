@@ -17,16 +17,20 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from lab.pki.authority import revocation_lists_pem
+from lab.pki.catalogue import REVOKED_SERIAL, fresh_crl
 from lab.pki.errors import (
     ExpiredError,
     NotYetValidError,
     PkiError,
+    UnreadableFileError,
     WrongFormatError,
 )
 from lab.pki.files import pem
-from lab.pki.keys import PublicKey
-from lab.x509.certificates import distinguished
-from lab.x509.describe import moment
+from lab.pki.files.secret_files import write_public
+from lab.pki.identity import PublicKey
+from lab.pki.lab_ca import LabAuthority
+from lab.x509.certificates import distinguished, moment
 
 LISTS = pem.Bound(
     octets=16 << 20,
@@ -184,3 +188,38 @@ def _no_use(
         remedy=_FETCH,
         path=path,
     )
+
+
+def ensure_revocation_lists(path: Path, ca: LabAuthority) -> bool:
+    """Make sure that ``path`` has the CA's CRLs; return whether they were made just now.
+
+    Raises a :class:`~lab.pki.errors.PkiError` where the file holds something else, or lists of
+    another CA, without the catalogue's serial number, or past their nextUpdate.
+    """
+    if not path.exists():
+        try:
+            write_public(path, revocation_lists_pem(fresh_crl(ca)))
+        except OSError as error:
+            raise UnreadableFileError(
+                f"cannot be written: {error.strerror}", remedy="Name another file", path=path
+            ) from error
+        return True
+    lists = lists_in(
+        pem.read_file(path, remedy="Name another file", bound=LISTS),
+        path,
+        remedy="Name a file with -----BEGIN X509 CRL----- in it, or one that does not exist",
+    )
+    own = [crl for crl in lists if crl.issuer == ca.root.subject]
+    remedy = "Name a file that does not exist, to have it made; then load it into the server"
+    if not any(crl.get_revoked_certificate_by_serial_number(REVOKED_SERIAL) for crl in own):
+        raise WrongFormatError(
+            f"does not revoke the serial number {REVOKED_SERIAL:#x} of this CA",
+            remedy=remedy,
+            path=path,
+        )
+    for crl in own:
+        if crl.next_update_utc is not None and crl.next_update_utc < ca.now:
+            raise ExpiredError(
+                f"the CRL expired at {moment(crl.next_update_utc)}", remedy=remedy, path=path
+            )
+    return False

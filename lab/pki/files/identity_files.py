@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from lab.pki.authority import Authority
 from lab.pki.errors import PasswordNeededError, WrongFormatError, WrongPasswordError
 from lab.pki.files import pem
 from lab.pki.files.pem import Password
 from lab.pki.identity import Identity
+from lab.x509.certificates import described
 from lab.x509.chains import End, path_of
 
 # A PFX begins with SEQUENCE { INTEGER 3, SEQUENCE (RFC 7292, 4), unlike any certificate or key.
 _PFX = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...)\x02\x01\x03\x30", re.DOTALL)
 
+_NAME_IT = (
+    "Make the lab's CA (python -m lab.certs), or name the one that the server trusts "
+    "(--ca-cert and --ca-key)"
+)
 _NO_SUCH_FILE = "Name a file that exists"
 _NO_KEY = "contains no private key"
 
@@ -81,6 +88,27 @@ def _from_pkcs12(data: bytes, path: Path, password: Password) -> Identity:
         )
     others = [other.certificate for other in content.additional_certs]
     return _fit(_ordered(content.cert.certificate, others), content.key, path, path)
+
+
+def load_authority(certificate: Path, key: Path, password: Password, *, now: datetime) -> Authority:
+    """Load the CA in ``certificate`` (PEM, with those above it behind it) and its ``key``.
+
+    Raises a :class:`~lab.pki.errors.PkiError`: a file that is missing, unreadable or of another
+    kind, a key that is encrypted or of another certificate, a CA that is expired, or is none.
+    """
+    chain = pem.certificates_in(pem.read_file(certificate, remedy=_NAME_IT), certificate)
+    signing = pem.key_in(pem.read_file(key, remedy=_NAME_IT), key, password=password)
+    identity = pem.fit(
+        chain, signing, path=certificate, key_path=key, remedy="Name the key of this CA"
+    )
+    pem.check_time(chain[0], now=now, path=certificate, remedy="Name a CA that is valid")
+    if described(chain[0]).is_ca is not True:
+        raise WrongFormatError(
+            "the certificate is not a CA certificate (basicConstraints lacks CA:TRUE)",
+            remedy="Name the CA's certificate, not one that it issued",
+            path=certificate,
+        )
+    return Authority(identity=identity)
 
 
 def is_pkcs12(data: bytes) -> bool:

@@ -17,19 +17,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lab.pki import profiles
-from lab.pki.authority import Authority
+from lab.pki.authority import Authority, revocation_lists_pem
 from lab.pki.catalogue import Recipe
-from lab.pki.errors import PlanError, SetFaultyError, SetWriteError
+from lab.pki.errors import PlanError, SetFaultyError
 from lab.pki.files.identity_files import load_identity
 from lab.pki.files.lab_set import Role
-from lab.pki.files.replace_files import refuse, staging_folder, take_place
+from lab.pki.files.replace_files import replacing
 from lab.pki.files.secret_files import write_private, write_public
-from lab.pki.identity import Identity, PssIdentity
-from lab.pki.keys import KeyKind, generate
+from lab.pki.identity import Identity, KeyKind, PssIdentity, generate
 from lab.pki.lab_ca import LabAuthority
-from lab.pki.requests import DEFAULT_PFX_PASSWORD, check_client_name, check_pfx_password
-from lab.pki.revocation import revocation_lists_pem
-from lab.x509 import describe
+from lab.pki.profiles import DEFAULT_PFX_PASSWORD, check_client_name, check_pfx_password
+from lab.x509.certificates import described, extension
 
 _STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = frozenset(role.value for role in Role)
@@ -154,8 +152,8 @@ def good_client(ca: LabAuthority) -> Identity:
 
 def deviations(plan: ClientPlan, certificate: x509.Certificate) -> tuple[str, ...]:
     """Return what a recipe did not keep of the plan, because what it makes is about just that."""
-    names = describe.extension(certificate, x509.SubjectAlternativeName)
-    seen = describe.described(certificate)
+    names = extension(certificate, x509.SubjectAlternativeName)
+    seen = described(certificate)
     lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     found = []
     if certificate.subject != profiles.common_name(plan.cn):
@@ -181,34 +179,21 @@ def write_client(
 
     Raises a :class:`~lab.pki.errors.PkiError`, and then the folder is as it was.
     """
-    try:
-        refuse(paths, replace=replace)
+    with replacing(paths, replace=replace) as folder:
         identity = make(ca)
-        with staging_folder(paths.directory) as staging:
-            staged = ClientPaths(stem=staging / paths.stem.name)
-            write_public(staged.certificate, identity.chain_pem())
-            write_private(staged.key, identity.key_pem())
-            if not isinstance(identity, PssIdentity):
-                write_private(staged.pfx, _packed(identity, ca.root, pfx_password))
-            if lists:
-                write_public(staged.lists, revocation_lists_pem(lists))
-            _prove(staged, identity, pfx_password)
-            written = {path.name for path in staged.existing()}
-            take_place(staging, paths, replace=replace)
-            for stale in paths.existing():
-                if stale.name not in written:
-                    stale.unlink()
-    except OSError as error:
-        raise SetWriteError(
-            f"the files cannot be written: {error.strerror or error}",
-            remedy="Name a folder where this user may write, and close what holds its files open",
-            path=paths.directory,
-        ) from error
-    return identity
+        staged = ClientPaths(stem=folder / paths.stem.name)
+        write_public(staged.certificate, identity.chain_pem())
+        write_private(staged.key, identity.key_pem())
+        if not isinstance(identity, PssIdentity):
+            write_private(staged.pfx, _packed(identity, ca.root, pfx_password))
+        if lists:
+            write_public(staged.lists, revocation_lists_pem(lists))
+        _prove(staged, identity, pfx_password)
+        return identity
 
 
 def _packed(identity: Identity, root: x509.Certificate, password: str) -> bytes:
-    name = describe.described(identity.certificate).subject
+    name = described(identity.certificate).subject
     return identity.pkcs12(password.encode(), friendly_name=name, authorities=[root])
 
 

@@ -16,10 +16,10 @@ from cryptography import x509
 from lab.pki.errors import PasswordNeededError, SetInterruptedError
 from lab.pki.files import pem
 from lab.pki.identity import Identity
-from lab.x509 import describe
+from lab.x509.certificates import HEADERS, row
 
 DEFAULT_DIRECTORY = Path("certs")
-SET_HEADERS = ("file", *describe.HEADERS)
+SET_HEADERS = ("file", *HEADERS)
 
 
 class Role(enum.Enum):
@@ -172,7 +172,7 @@ def set_rows(paths: SetPaths, lab_set: LabSet) -> list[tuple[str, ...]]:
     """Return a row under :data:`SET_HEADERS` for each file of the set with certificates in it."""
     files = [(paths.certificate(role), lab_set.identity(role)) for role in Role]
     files.append((paths.client_pfx, lab_set.client))
-    return [(path.name, *describe.row(identity.certificate)) for path, identity in files]
+    return [(path.name, *row(identity.certificate)) for path, identity in files]
 
 
 def _refuse_half_replaced(paths: SetPaths) -> None:

@@ -29,9 +29,8 @@ from lab.pki.errors import (
     WrongFormatError,
     WrongPasswordError,
 )
-from lab.pki.identity import Identity, PssIdentity
-from lab.pki.keys import PrivateKey, public_bytes
-from lab.x509.describe import moment, public_key_bytes
+from lab.pki.identity import Identity, PrivateKey, PssIdentity, public_bytes
+from lab.x509.certificates import moment, public_key_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

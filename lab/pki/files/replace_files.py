@@ -52,7 +52,31 @@ class FileSet(Protocol):
         ...
 
 
-def refuse(paths: FileSet, *, replace: bool) -> None:
+@contextmanager
+def replacing(paths: FileSet, *, replace: bool) -> Iterator[Path]:
+    """Yield a private folder; the files in it take the place of those of ``paths`` at the end.
+
+    Raises a :class:`~lab.pki.errors.PkiError` where there are files and ``replace`` is false, or
+    where they cannot be written. Whatever is raised, in the block too: the files are as they were.
+    """
+    try:
+        _refuse(paths, replace=replace)
+        with _staging_folder(paths.directory) as staging:
+            yield staging
+            written = {path.name for path in staging.iterdir()}
+            _take_place(staging, paths, replace=replace)
+            for stale in paths.existing():
+                if stale.name not in written:
+                    stale.unlink()
+    except OSError as error:
+        raise SetWriteError(
+            f"the files cannot be written: {error.strerror or error}",
+            remedy="Name a writable directory, and close programs that use its files",
+            path=paths.directory,
+        ) from error
+
+
+def _refuse(paths: FileSet, *, replace: bool) -> None:
     """Raise where ``directory`` must not be written to."""
     if paths.directory.exists() and not paths.directory.is_dir():
         raise SetWriteError("is not a directory", remedy="Name another one", path=paths.directory)
@@ -88,7 +112,7 @@ def _refuse_existing(paths: FileSet) -> None:
 
 
 @contextmanager
-def staging_folder(directory: Path) -> Iterator[Path]:
+def _staging_folder(directory: Path) -> Iterator[Path]:
     """A private folder inside ``directory``, which is made where missing, and left on success."""
     made = _make_folders(directory)
     try:
@@ -116,7 +140,7 @@ def _remove_if_empty(folder: Path) -> None:
         return  # not empty: it stays
 
 
-def take_place(staging: Path, paths: FileSet, *, replace: bool) -> None:
+def _take_place(staging: Path, paths: FileSet, *, replace: bool) -> None:
     """Put the proved set of ``staging`` in the place of what is in the target folder.
 
     Afterwards ``staging`` holds what is to be thrown away: the old files, or the new ones.

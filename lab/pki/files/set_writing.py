@@ -8,16 +8,84 @@ Rules: existing files are not changed before the new set has been tested.
 
 from __future__ import annotations
 
+import enum
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from lab.pki.errors import SetExistsError, SetWriteError
+from cryptography import x509
+
+from lab.pki import profiles
+from lab.pki.authority import Authority, self_signed
+from lab.pki.errors import PlanError, SetExistsError
 from lab.pki.files.lab_set import LabSet, Role, SetPaths
-from lab.pki.files.replace_files import refuse, staging_folder, take_place
+from lab.pki.files.replace_files import replacing
 from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.files.verify_set import load_verified_set
-from lab.pki.keys import KeySource, generate
-from lab.pki.requests import SetPlan, make_set
+from lab.pki.identity import KeyKind, KeySource, generate
+
+
+class KeyType(enum.Enum):
+    """Which keys a set has: RSA of 4096 bits for the CA and 2048 for the rest, or EC P-256."""
+
+    RSA = "rsa"
+    EC = "ec"
+
+
+_KINDS = {
+    KeyType.RSA: (KeyKind.RSA_4096, KeyKind.RSA_2048),
+    KeyType.EC: (KeyKind.EC_P256, KeyKind.EC_P256),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPlan:
+    """The parameters of a set.
+
+    ``hostnames`` are host names and IP addresses of the server, besides ``localhost``,
+    ``127.0.0.1`` and ``::1``, which it always has. ``days`` is the lifetime of the server's and the
+    client's certificate; the CA's is fixed, and nothing may outlive it.
+
+    Raises :class:`~lab.pki.errors.PlanError` for what no certificate can or should say.
+    """
+
+    key_type: KeyType = KeyType.RSA
+    hostnames: tuple[str, ...] = ()
+    client_cn: str = profiles.CLIENT_NAME
+    days: int = profiles.LEAF_DAYS
+    pfx_password: str = profiles.DEFAULT_PFX_PASSWORD
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be made."""
+        self.server_names()
+        profiles.check_client_name(self.client_cn)
+        if not 1 <= self.days <= profiles.CA_DAYS:
+            raise PlanError(
+                f"a lifetime of {self.days} days is not possible",
+                remedy=f"Ask for 1 to {profiles.CA_DAYS} days: no certificate outlives its CA",
+            )
+        profiles.check_pfx_password(self.pfx_password)
+
+    def server_names(self) -> tuple[x509.GeneralName, ...]:
+        """Return the server's subjectAltName, without repetitions."""
+        names = (
+            profiles.general_name(name) for name in (*profiles.DEFAULT_HOSTNAMES, *self.hostnames)
+        )
+        return tuple(dict.fromkeys(names))
+
+
+def make_set(plan: SetPlan, *, now: datetime, new_key: KeySource = generate) -> LabSet:
+    """Make a new CA, and a server and a client under it."""
+    ca_kind, leaf_kind = _KINDS[plan.key_type]
+    ca = self_signed(profiles.root_ca(), new_key(ca_kind), now=now)
+    authority = Authority(identity=ca)
+    server = profiles.server(plan.server_names(), days=plan.days)
+    client = profiles.client(plan.client_cn, days=plan.days)
+    return LabSet(
+        ca=ca,
+        server=authority.issue(server, new_key(leaf_kind), now=now),
+        client=authority.issue(client, new_key(leaf_kind), now=now),
+    )
 
 
 def write_set(
@@ -35,23 +103,10 @@ def write_set(
     Raises a :class:`~lab.pki.errors.PkiError`, and then ``directory`` is as it was: where it has
     one of the set's files already and ``replace`` is false, or where it cannot be written to.
     """
-    paths = SetPaths(directory=directory)
-    try:
-        refuse(paths, replace=replace)
-        made = make_set(plan, now=now, new_key=new_key)
-        with staging_folder(directory) as staging:
-            _write_files(SetPaths(directory=staging), made, plan.pfx_password)
-            verified = load_verified_set(
-                SetPaths(directory=staging), now=now, pfx_password=plan.pfx_password
-            )
-            take_place(staging, paths, replace=replace)
-    except OSError as error:
-        raise SetWriteError(
-            f"the set cannot be written: {error.strerror or error}",
-            remedy="Name a writable directory, and close programs that use its files",
-            path=directory,
-        ) from error
-    return verified
+    with replacing(SetPaths(directory=directory), replace=replace) as folder:
+        staged = SetPaths(directory=folder)
+        _write_files(staged, make_set(plan, now=now, new_key=new_key), plan.pfx_password)
+        return load_verified_set(staged, now=now, pfx_password=plan.pfx_password)
 
 
 def ensure_set(

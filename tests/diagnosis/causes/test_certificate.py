@@ -21,8 +21,7 @@ from lab.diagnosis.causes.certificate import (
     likely_problems,
 )
 from lab.pki import catalogue
-from lab.pki.identity import Identity
-from lab.pki.keys import KeyKind
+from lab.pki.identity import Identity, KeyKind
 from lab.pki.lab_ca import new_lab_authority
 from lab.pki.profiles import KeyUsageBit
 from lab.tls.code_points import AlertDescription as Alert

@@ -10,16 +10,25 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.pki.authority import Authority
+from lab.pki.authority import (
+    LIFETIME,
+    Authority,
+    revocation_list,
+    revocation_lists_pem,
+    self_signed,
+)
+from lab.pki.catalogue import REVOKED_SERIAL, fresh_crl, through_intermediate
 from lab.pki.errors import (
     ExpiredError,
     NotYetValidError,
     PkiError,
     WrongFormatError,
 )
-from lab.pki.files.crl_files import load_coverage
-from lab.pki.identity import certificates_pem
-from lab.pki.revocation import LIFETIME, revocation_list, revocation_lists_pem
+from lab.pki.files.crl_files import ensure_revocation_lists, load_coverage
+from lab.pki.files.identity_files import load_authority
+from lab.pki.identity import KeyKind, certificates_pem, generate
+from lab.pki.lab_ca import LabAuthority, new_lab_authority
+from lab.pki.profiles import root_ca
 from tests.support.pki_fixtures import large_list, new_authority, utc_now
 
 NOW = utc_now()
@@ -132,3 +141,78 @@ def test_a_list_may_be_large_and_has_a_bound_of_its_own(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().ljust((16 << 20) + 1))
     with pytest.raises(PkiError, match="is larger than 16 MiB, the limit for CRLs"):
         load_coverage(path, (OWN_CA,), now=NOW)
+
+
+def put_ca(authority: Authority, folder: Path, password: bytes | None = None) -> tuple[Path, Path]:
+    certificate, key = folder / "ca.crt", folder / "ca.key"
+    certificate.write_bytes(authority.identity.chain_pem())
+    key.write_bytes(authority.identity.key_pem(password))
+    return certificate, key
+
+
+def test_a_list_is_made_once(tmp_path: Path) -> None:
+    path, ca = tmp_path / "lab.crl", new_lab_authority(NOW)
+    assert ensure_revocation_lists(path, ca)
+    made = path.read_bytes()
+    assert made.count(b"BEGIN X509 CRL") == len(fresh_crl(ca)) == 2
+    assert not ensure_revocation_lists(path, ca)
+    assert path.read_bytes() == made
+
+
+def test_a_list_outlives_the_process(tmp_path: Path) -> None:
+    """The intermediate is made anew each time, with the same key: its list still counts."""
+    paths = put_ca(
+        Authority(identity=self_signed(root_ca(), generate(KeyKind.RSA_2048), now=NOW)), tmp_path
+    )
+    first, second = (
+        LabAuthority(authority=load_authority(*paths, None, now=NOW), now=NOW) for _ in range(2)
+    )
+    _, lower = fresh_crl(first)
+    intermediate = through_intermediate(second).chain[1]
+    key = second.intermediate().identity.key.public_key()
+    assert intermediate.public_key() == key
+    assert lower.is_signature_valid(key)
+    other = LabAuthority(authority=new_authority(NOW), now=NOW)
+    assert other.intermediate().identity.key.public_key() != key
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (lambda ca: b"", "contains no PEM CRL but nothing"),
+        (
+            lambda ca: b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
+            "contains a damaged CRL",
+        ),
+        (
+            lambda ca: revocation_list(ca.authority, (1,), now=NOW).public_bytes(Encoding.PEM),
+            f"does not revoke the serial number {REVOKED_SERIAL:#x}",
+        ),
+        (
+            lambda ca: revocation_list(ca.other_root(), (REVOKED_SERIAL,), now=NOW).public_bytes(
+                Encoding.PEM
+            ),
+            "does not revoke the serial number",
+        ),
+        (
+            lambda ca: revocation_list(
+                ca.authority, (REVOKED_SERIAL,), now=NOW - timedelta(days=60)
+            ).public_bytes(Encoding.PEM),
+            "the CRL expired at",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_one_line(
+    content: Callable[[LabAuthority], bytes], says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "lab.crl"
+    path.write_bytes(content(new_lab_authority(NOW)))
+    with pytest.raises(PkiError) as caught:
+        ensure_revocation_lists(path, new_lab_authority(NOW))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_list_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(PkiError, match="cannot be written"):
+        ensure_revocation_lists(tmp_path / "no" / "folder", new_lab_authority(NOW))

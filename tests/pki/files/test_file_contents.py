@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, x25519
 
 from lab.inspecting.inspect_files import inspect
 from lab.pki import errors
+from lab.pki.authority import revocation_list, revocation_lists_pem
 from lab.pki.files.file_contents import (
     MAX_OBJECTS,
     Contents,
@@ -18,9 +19,7 @@ from lab.pki.files.file_contents import (
     StoredKey,
     read_contents,
 )
-from lab.pki.identity import certificates_pem
-from lab.pki.keys import KeyKind, cached
-from lab.pki.revocation import revocation_list, revocation_lists_pem
+from lab.pki.identity import KeyKind, cached, certificates_pem
 from tests.inspecting.test_inspect_files import request
 from tests.support.pki_fixtures import client_under, new_authority, utc_now
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,16 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from lab.pki import errors, profiles
 from lab.pki.authority import Authority
 from lab.pki.catalogue import rsa_pss
-from lab.pki.files.identity_files import load_identity
-from lab.pki.identity import Identity, certificates_pem
-from lab.pki.keys import KeyKind, PrivateKey, cached
-from lab.pki.lab_ca import new_lab_authority
+from lab.pki.errors import PkiError
+from lab.pki.files.identity_files import load_authority, load_identity
+from lab.pki.identity import (
+    Identity,
+    KeyKind,
+    PrivateKey,
+    cached,
+    certificates_pem,
+)
+from lab.pki.lab_ca import LabAuthority, new_lab_authority
 from tests.support.pki_fixtures import (
     client_under,
     leaf_key,
@@ -215,3 +223,74 @@ def test_two_files_wrong(tmp_path: Path) -> None:
         with pytest.raises(errors.MissingFileError, match="no such file") as caught:
             load_identity(*pair)
         assert caught.value.path == tmp_path / "none"
+
+
+def put_ca(authority: Authority, folder: Path, password: bytes | None = None) -> tuple[Path, Path]:
+    certificate, key = folder / "ca.crt", folder / "ca.key"
+    certificate.write_bytes(authority.identity.chain_pem())
+    key.write_bytes(authority.identity.key_pem(password))
+    return certificate, key
+
+
+def test_a_ca_issues_what_it_should(tmp_path: Path) -> None:
+    authority = new_authority(NOW)
+    loaded = load_authority(*put_ca(authority, tmp_path), None, now=NOW)
+    assert loaded.identity == authority.identity
+    client_under(loaded, NOW).certificate.verify_directly_issued_by(authority.identity.certificate)
+
+
+def test_a_ca_under_another_one_is_sent_with_what_it_issues(tmp_path: Path) -> None:
+    below = LabAuthority(authority=new_authority(NOW), now=NOW).intermediate()
+    certificate, key = put_ca(below, tmp_path)
+    certificate.write_bytes(certificates_pem(below.identity.chain))
+    loaded = load_authority(certificate, key, None, now=NOW)
+    assert len(client_under(loaded, NOW).chain) == 2
+
+
+def test_an_encrypted_key_is_opened_or_asked_for(tmp_path: Path) -> None:
+    paths = put_ca(new_authority(NOW), tmp_path, b"secret")
+    load_authority(*paths, b"secret", now=NOW)
+    load_authority(*paths, lambda: b"secret", now=NOW)
+    with pytest.raises(PkiError, match="is encrypted, and no password was given"):
+        load_authority(*paths, None, now=NOW)
+    with pytest.raises(PkiError, match="the password does not open"):
+        load_authority(*paths, b"other", now=NOW)
+
+
+def mismatched(folder: Path) -> tuple[Path, Path]:
+    certificate, key = put_ca(new_authority(NOW), folder)
+    key.write_bytes(new_authority(NOW, number=1).identity.key_pem())
+    return certificate, key
+
+
+def expired(folder: Path) -> tuple[Path, Path]:
+    return put_ca(new_authority(NOW - timedelta(days=40 * 365)), folder)
+
+
+def a_leaf(folder: Path) -> tuple[Path, Path]:
+    identity = client_under(new_authority(NOW), NOW)
+    return put_ca(Authority(identity=identity), folder)
+
+
+def without_certificate(folder: Path) -> tuple[Path, Path]:
+    return folder / "ca.crt", folder / "ca.key"
+
+
+@pytest.mark.parametrize(
+    ("faulty", "says"),
+    [
+        (mismatched, "does not belong to the certificate"),
+        (expired, "expired at"),
+        (a_leaf, "is not a CA certificate"),
+        (without_certificate, "no such file. Make the lab's CA"),
+    ],
+)
+def test_what_is_wrong_with_a_ca_is_one_line(
+    faulty: Callable[[Path], tuple[Path, Path]], says: str, tmp_path: Path
+) -> None:
+    certificate, key = faulty(tmp_path)
+    with pytest.raises(PkiError) as caught:
+        load_authority(certificate, key, None, now=NOW)
+    assert says in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)

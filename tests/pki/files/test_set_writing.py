@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509.oid import NameOID
 
 from lab.pki.errors import (
+    PlanError,
     SetExistsError,
     SetFaultyError,
     SetInterruptedError,
@@ -22,8 +24,9 @@ from lab.pki.files.lab_set import (
     SetPaths,
     load_set,
 )
-from lab.pki.files.set_writing import ensure_set, write_set
-from lab.pki.requests import KeyType, SetPlan, make_set
+from lab.pki.files.set_writing import KeyType, SetPlan, ensure_set, make_set, write_set
+from lab.pki.identity import KeyKind, PrivateKey, cached
+from lab.pki.profiles import general_name
 from tests.support.pki_fixtures import EC_PLAN, cached_keys, utc_now
 
 NAMES = {"ca.crt", "ca.key", "server.crt", "server.key", "client.crt", "client.key", "client.pfx"}
@@ -302,3 +305,70 @@ def test_interrupted_by_the_user(lab_folder: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(KeyboardInterrupt):
         write(lab_folder, replace=True)
     assert content(lab_folder) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"client_cn": ""}, "is empty"),
+        ({"client_cn": "  "}, "is empty"),
+        ({"client_cn": "a\0b"}, "control characters"),
+        ({"client_cn": "a\x1b[31m"}, "control characters"),
+        ({"client_cn": "a\u202eb"}, "control characters"),
+        ({"client_cn": "\udc80"}, "control characters"),
+        ({"client_cn": "x" * 65}, "takes 65 bytes"),
+        ({"client_cn": "ñ" * 33}, "takes 66 bytes"),
+        ({"days": 0}, "a lifetime of 0 days"),
+        ({"days": -1}, "a lifetime of -1 days"),
+        ({"days": 3651}, "no certificate outlives its CA"),
+        ({"days": 10**30}, "is not possible"),
+        ({"pfx_password": ""}, "is empty"),
+        ({"pfx_password": "a\nb"}, "control characters"),
+        ({"pfx_password": "\udc80"}, "control characters"),
+    ],
+)
+def test_plans_refused(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(PlanError, match=reason) as caught:
+        SetPlan(**change)
+    assert "\n" not in str(caught.value)
+
+
+def test_given_names_come_behind_the_local_ones_once() -> None:
+    plan = SetPlan(hostnames=("todo.test", "LOCALHOST", "0:0::1", "todo.test"))
+    assert plan.server_names() == tuple(
+        general_name(each) for each in ("localhost", "127.0.0.1", "::1", "todo.test")
+    )
+
+
+@pytest.mark.parametrize("name", ["x" * 64, "ñ" * 32, "Añadir 待办", 'O\'Brien, "Bob" <b@x>'])
+def test_client_names_survive(name: str) -> None:
+    made = make_set(
+        SetPlan(key_type=KeyType.EC, client_cn=name), now=utc_now(), new_key=cached_keys()
+    )
+    (attribute,) = made.client.certificate.subject
+    assert (attribute.oid, attribute.value) == (NameOID.COMMON_NAME, name)
+
+
+@pytest.mark.parametrize(
+    ("key_type", "kinds"),
+    [
+        (KeyType.RSA, [KeyKind.RSA_4096, KeyKind.RSA_2048, KeyKind.RSA_2048]),
+        (KeyType.EC, [KeyKind.EC_P256, KeyKind.EC_P256, KeyKind.EC_P256]),
+    ],
+)
+def test_keys_are_of_the_promised_kinds(key_type: KeyType, kinds: list[KeyKind]) -> None:
+    asked: list[KeyKind] = []
+
+    def new_key(kind: KeyKind) -> PrivateKey:
+        asked.append(kind)
+        return cached(KeyKind.EC_P256, len(asked))
+
+    make_set(SetPlan(key_type=key_type), now=utc_now(), new_key=new_key)
+    assert asked == kinds
+
+
+def test_nothing_outlives_the_authority() -> None:
+    made = make_set(SetPlan(key_type=KeyType.EC, days=3650), now=utc_now(), new_key=cached_keys())
+    end = made.ca.certificate.not_valid_after_utc
+    assert made.server.certificate.not_valid_after_utc == end
+    assert made.client.certificate.not_valid_after_utc == end

@@ -16,7 +16,7 @@ from lab.pki.files import verify_set
 from lab.pki.files.lab_set import Role, SetPaths
 from lab.pki.files.verify_set import load_verified_set
 from lab.pki.identity import Identity
-from lab.pki.requests import DEFAULT_PFX_PASSWORD, general_name
+from lab.pki.profiles import DEFAULT_PFX_PASSWORD, general_name
 from tests.support.pki_fixtures import (
     LOCAL_NAMES,
     leaf_key,

@@ -14,10 +14,10 @@ import pytest
 
 from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Result
+from lab.pki.authority import revocation_lists_pem
 from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import certificates_pem
 from lab.pki.lab_ca import LabAuthority, new_lab_authority
-from lab.pki.revocation import revocation_lists_pem
 from lab.probing.scenario_server import scenario_server, trust_file
 from lab.probing.scenarios.catalogue_order import SCENARIOS
 from lab.probing.scenarios.scenario import Scenario, ScenarioFamily, TlsClient

@@ -18,8 +18,7 @@ import pytest
 from lab.http import log_entries
 from lab.http.limits import Limits
 from lab.pki.files.lab_set import load_set
-from lab.pki.files.set_writing import write_set
-from lab.pki.requests import KeyType, SetPlan
+from lab.pki.files.set_writing import KeyType, SetPlan, write_set
 from lab.serving.health import HEALTHY, Health
 from lab.serving.lab_server import TodoServer
 from lab.serving.metrics.monitor_http import Monitor

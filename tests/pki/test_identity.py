@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from lab.pki.keys import (
+from lab.pki.identity import (
     KeyKind,
     cached,
     generate,
