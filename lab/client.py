@@ -42,7 +42,7 @@ from lab.pki.files.lab_set import (
 from lab.pki.identity import Identity
 from lab.show.text import client_text
 from lab.stream.contexts import ClientTls, TlsVersion
-from lab.stream.stream_errors import StreamError
+from lab.stream.tls_stream import StreamError
 from lab.tracing.connection import NoConnection
 from lab.tracing.http_client import ExchangeError
 from lab.tracing.negative_test import Admission, attempt_without_certificate

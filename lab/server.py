@@ -20,14 +20,13 @@ from lab.diagnosis.outcome import OutcomeJudge
 from lab.http import log_entries
 from lab.pki.errors import PkiError
 from lab.pki.files.set_writing import ensure_set
-from lab.serving import server_log_entries
 from lab.serving.process import CannotServe, Serving, runner, serve
 from lab.serving.server_files import ServerFiles
 from lab.show.text.handshake_log import StageLog
 from lab.show.text.log_format import JsonFormatter, TextFormatter
 from lab.stream.contexts import ClientAuth, TlsVersion
-from lab.todo.access import Policy
 from lab.todo.allow_list import AllowList, NotAName
+from lab.todo.application import Policy
 
 DOOR = "lab.server"
 
@@ -61,9 +60,19 @@ def server_log(log_format: str, *, verbose: bool) -> contextlib.AbstractContextM
     log_entries.LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
     return logging_to_stderr(
         _formatter(log_format),
-        lambda count, reason: log_entries.record_of(
-            server_log_entries.lines_dropped(count=count, reason=reason)
-        ),
+        _lines_dropped,
+    )
+
+
+def _lines_dropped(count: int, reason: str) -> logging.LogRecord:
+    """Tell that ``count`` lines before this one are not in the log."""
+    return log_entries.record_of(
+        "LOG",
+        f"{count} line{'s'[: count != 1]} dropped: {reason}",
+        level=logging.WARNING,
+        event="lines_dropped",
+        count=count,
+        reason=reason,
     )
 
 

@@ -1,4 +1,4 @@
-"""The limits of one connection, and the wait that ends when one of them is reached.
+"""The limits of one connection, and the wait that ends at one of them, or when the server closes.
 
 Rules: every limit is here, in seconds or bytes, and nowhere else is a number of this kind written.
 
@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 import enum
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
 from typing import TypeVar
-
-from lab.http.shutdown_signal import ShutdownSignal
 
 T = TypeVar("T")
 
@@ -106,6 +104,36 @@ class WaitInterrupted(Exception):
     def __init__(self, cause: Interruption) -> None:
         super().__init__(cause.value)
         self.cause = cause
+
+
+class ShutdownSignal:
+    """A flag that is set once, and calls back then.
+
+    An ``asyncio.Event`` would take a task of each connection to wait for it: a twentieth of what a
+    whole handshake takes.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._callbacks: set[Callable[[], None]] = set()
+
+    def is_set(self) -> bool:
+        """Return whether the server is closing."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Say that the server is closing, and call back."""
+        self._is_set = True
+        for callback in tuple(self._callbacks):
+            callback()
+
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` at the time of ``set``, and never where that has passed."""
+        self._callbacks.add(callback)
+
+    def remove_callback(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` no more."""
+        self._callbacks.discard(callback)
 
 
 class WaitTimer:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
+from typing import Protocol
 
 import h11
 
@@ -82,6 +83,28 @@ class Response:
     media_type: bytes = b"application/json"
     last: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class RequestHooks(Protocol):
+    """Who is told of requests and of limits. No method waits or raises."""
+
+    def limit_struck(self, limit: Limit) -> None:
+        """A client met a limit."""
+        ...
+
+    def request_answered(
+        self, head: RequestHead | None, status: int, seconds: float | None
+    ) -> None:
+        """An answer is about to be sent: whoever has read it finds it counted.
+
+        ``head`` is None where no valid one came. ``seconds`` run from the last byte of the head to
+        the answer, sending not included; None where the head never came whole.
+        """
+        ...
+
+
+RETRY_AFTER = (b"Retry-After", b"5")
+"""When to try again, in seconds (RFC 9110 section 10.2.3)."""
 
 
 def json_bytes(value: object) -> bytes:

@@ -11,25 +11,33 @@ This module must not know TLS, sockets, routes or what a body means.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import h11
 
 from lab.http import log_entries
-from lab.http.connection_hooks import AnsweredRequest, RequestHooks
 from lab.http.framing import Unparsed, body_pieces, too_large
-from lab.http.limits import Interruption, Limit, Limits, WaitInterrupted, WaitTimer
+from lab.http.limits import (
+    Interruption,
+    Limit,
+    Limits,
+    ShutdownSignal,
+    WaitInterrupted,
+    WaitTimer,
+)
 from lab.http.message import (
     Refused,
     RequestHead,
+    RequestHooks,
     Response,
     encode,
     error_response,
     head_of,
     next_event,
 )
-from lab.http.shutdown_signal import ShutdownSignal
+from lab.tls.escape import escaped
 from lab.x509.client_identity import ClientIdentity
 
 _CONTINUE = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
@@ -158,12 +166,15 @@ class _HttpConnection:
             if refused.limit is not None:
                 self._limit_reached(refused.limit, f"answered with HTTP {response.status}")
         keep = keep and not self.closing.is_set()
-        self._log_request(response)
+        log_entries.request(
+            peer=self.peer,
+            common_name=self.common_name,
+            request_line=self._request_line(),
+            status=response.status,
+        )
         if self.hooks is not None:
             seconds = None if began is None else self.timer.after(0) - began
-            self.hooks.request_answered(
-                AnsweredRequest(head=head, status=response.status, seconds=seconds)
-            )
+            self.hooks.request_answered(head, response.status, seconds)
         bodiless = isinstance(request, h11.Request) and request.method == b"HEAD"
         await self._write(encode(self.http, response, keep=keep, bodiless=bodiless))
         self.busy = False
@@ -196,10 +207,7 @@ class _HttpConnection:
         """Note that the client met a limit, and what is done about it."""
         if self.hooks is not None:
             self.hooks.limit_struck(limit)
-        entry = log_entries.limit_struck(
-            peer=self.peer, limit=limit.flag, value=self.limits.of(limit), done=done
-        )
-        log_entries.write(entry)
+        log_entries.limit_reached(limit, self.limits, peer=self.peer, done=done)
 
     def ended_by(self, error: Exception) -> None:
         """Note the end of a connection, unless a client just left between two requests."""
@@ -212,8 +220,16 @@ class _HttpConnection:
         elif isinstance(error, WaitInterrupted):
             reason = "the client did not read the response in time"
             self._limit_reached(Limit.WRITE_TIMEOUT, "closed: response not read in time")
+        name = self.common_name
         log_entries.write(
-            log_entries.aborted(peer=self.peer, common_name=self.common_name, reason=reason)
+            "ABORTED",
+            f"peer={escaped(self.peer)}",
+            f"cert-CN={name!r}",
+            reason,
+            event="aborted",
+            peer=self.peer,
+            client=name,
+            reason=reason,
         )
 
     async def _read_head(self) -> bool:
@@ -325,10 +341,20 @@ class _HttpConnection:
 
     def _bug(self, error: Exception) -> Refused:
         """Note an exception of the app, and return the answer to it."""
-        entry = log_entries.request_failed(
-            peer=self.peer, common_name=self.common_name, request_line=self._request_line()
+        name, line = self.common_name, self._request_line()
+        log_entries.write(
+            log_entries.INTERNAL_ERROR,
+            f"peer={escaped(self.peer)}",
+            f"cert-CN={name!r}",
+            f'"{log_entries.quotable(line)}"',
+            "answering with HTTP 500",
+            level=logging.ERROR,
+            error=error,
+            event="internal_error",
+            peer=self.peer,
+            client=name,
+            request=line,
         )
-        log_entries.write(entry, error=error)
         return Refused(error_response(500, "internal server error; the server log has the details"))
 
     def _request_line(self) -> str:
@@ -336,16 +362,6 @@ class _HttpConnection:
         raw = self.raw_head.partition(b"\r\n")[0] or self.unparsed.first_line()
         line = raw[: _SHOWN + 1].decode("latin-1")
         return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
-
-    def _log_request(self, response: Response) -> None:
-        log_entries.write(
-            log_entries.request(
-                peer=self.peer,
-                common_name=self.common_name,
-                request_line=self._request_line(),
-                status=response.status,
-            )
-        )
 
     async def _write(self, pieces: list[bytes]) -> None:
         deadline = self.timer.after(self.limits.write_timeout)

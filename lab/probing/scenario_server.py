@@ -30,8 +30,8 @@ from lab.serving.temporary_server import (
     write_server_tls,
 )
 from lab.stream.contexts import ServerTls, TlsVersion
-from lab.todo.access import Policy
 from lab.todo.allow_list import AllowList
+from lab.todo.application import Policy
 from lab.tracing.target import Target
 
 SERVER_NAME = "localhost"

@@ -5,37 +5,68 @@ Used by the door that serves, and by those that need a server of their own for a
 
 from __future__ import annotations
 
+import enum
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from lab.http import log_entries
-from lab.http.canned_refusals import EXPIRED, FULL
 from lab.http.limits import Limits
+from lab.http.message import RETRY_AFTER, Response, error_response
 from lab.http.server_connection import App, serve_http
-from lab.serving.health import (
-    NOT_ACCEPTING,
-    STOPPING,
-    Health,
-    store_health,
-)
 from lab.serving.listener import AcceptedConnection, Listener
-from lab.serving.metrics.handshake_counts import in_turn
-from lab.serving.metrics.server_hooks import ServerHooks
+from lab.serving.metrics.handshake_counts import ServerHooks, in_turn
 from lab.stream.contexts import ClientAuth, ServerTls, server_context
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import EventSink, ObserverFeed
 from lab.stream.tls_stream import TlsStream
+from lab.stream.wire import within
 from lab.tls.bounds import SERVER_BUDGET
 from lab.tls.events import Endpoint
-from lab.todo.access import Policy, anyone, certificate_required
-from lab.todo.application import TodoApp
-from lab.todo.store import MemoryStore, TodoStore
+from lab.todo.application import (
+    Policy,
+    TodoApp,
+    anyone,
+    certificate_required,
+    unauthenticated,
+)
+from lab.todo.store import MemoryStore, StoreUnavailable, TodoStore
 from lab.x509.client_identity import ClientIdentity, UnreadableCertificate
 
 SinkFactory = Callable[[str], EventSink]
 """Makes the event sink of a new connection from the peer's address, ``host:port``."""
+
+_STORE_PATIENCE = 2.0  # seconds, after which a store that has not answered counts as failed
+_FULL = error_response(
+    503, "the server is at its connection limit; try again later", headers=(RETRY_AFTER,), last=True
+)
+_EXPIRED = unauthenticated(
+    "the client certificate has expired since this TLS session was established; "
+    "connect with a valid certificate and without session resumption",
+    last=True,
+)
+
+
+class HealthStatus(enum.Enum):
+    """How a server is."""
+
+    OK = "ok"
+    STOPPING = "stopping"
+    NOT_ACCEPTING = "not_accepting"
+    STORE_UNAVAILABLE = "store_unavailable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a server is; ``message`` is a sentence for a person."""
+
+    status: HealthStatus
+    message: str
+
+
+HEALTHY = Health(status=HealthStatus.OK, message="accepting connections, and the store responds")
+STOPPING = Health(status=HealthStatus.STOPPING, message="the server is stopping")
+NOT_ACCEPTING = Health(status=HealthStatus.NOT_ACCEPTING, message="the server is not listening")
 
 
 class TodoServer:
@@ -116,7 +147,14 @@ class TodoServer:
             return STOPPING
         if not self._listener.accepting:
             return NOT_ACCEPTING
-        return await store_health(self._store)
+        try:
+            await within(_STORE_PATIENCE, self._store.list())
+        except StoreUnavailable as error:
+            return Health(status=HealthStatus.STORE_UNAVAILABLE, message=str(error))
+        except TimeoutError:
+            message = f"the store did not respond within {_STORE_PATIENCE:g} s"
+            return Health(status=HealthStatus.STORE_UNAVAILABLE, message=message)
+        return HEALTHY
 
     async def close(self) -> None:
         """Stop accepting, finish what is in flight within the limits, and let go of everything."""
@@ -140,31 +178,35 @@ class TodoServer:
             budget=None if self._live else SERVER_BUDGET,
         )
 
-    async def _converse(self, stream: TlsStream, visit: AcceptedConnection) -> None:
+    async def _converse(self, stream: TlsStream, connection: AcceptedConnection) -> None:
+        client = None
         try:
             client = _client_of(stream)
+            app = self._app_for(client, surplus=connection.surplus)
         except UnreadableCertificate as error:
-            # OpenSSL reads more than we can; who the client is stays unknown, so it gets nothing.
-            log_entries.write(
-                log_entries.aborted(peer=visit.peer, common_name=None, reason=str(error))
-            )
-            return
+            # OpenSSL reads more than we can; who the client is stays unknown.
+            app = _refusing(error_response(403, str(error), last=True))
         await serve_http(
             stream,
             client=client,
-            peer=visit.peer,
-            app=self._app_for(client, surplus=visit.surplus),
-            limits=self._surplus_limits if visit.surplus else self._limits,
-            closing=visit.closing,
+            peer=connection.peer,
+            app=app,
+            limits=self._surplus_limits if connection.surplus else self._limits,
+            closing=connection.closing,
             hooks=self._hooks,
         )
 
     def _app_for(self, client: ClientIdentity | None, *, surplus: bool) -> App:
         if surplus:
-            return FULL
+            return _refusing(_FULL)
         if client is not None and self._clock() > client.not_after.timestamp():
-            return EXPIRED
+            return _refusing(_EXPIRED)
         return self._app
+
+
+def _refusing(response: Response) -> TodoApp:
+    """Return an app that refuses every request with one answer."""
+    return TodoApp(store=MemoryStore(()), policy=lambda client: response)
 
 
 def _client_of(stream: TlsStream) -> ClientIdentity | None:

@@ -10,28 +10,109 @@ This module knows no route and no log format.
 from __future__ import annotations
 
 import asyncio
+import enum
+import logging
 import selectors
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from lab.http import log_entries
-from lab.http.connection_hooks import LimitHooks
-from lab.http.limits import Limit, Limits
-from lab.http.shutdown_signal import ShutdownSignal
-from lab.serving import server_log_entries
-from lab.serving.connection_slots import ConnectionSlots, Slot
+from lab.http.limits import Limit, Limits, ShutdownSignal
+from lab.http.message import RequestHooks
 from lab.stream.observed_wire import ObserverFeed
-from lab.stream.stream_errors import HandshakeTimedOut
-from lab.stream.tls_stream import Linger, TlsStream
+from lab.stream.tls_stream import HandshakeTimedOut, Linger, TlsStream
 from lab.stream.wire import AcceptedWire, address_text
+from lab.tls.escape import escaped
 from lab.tls.events import Endpoint
 
 _AT_ONCE = 8  # connections that asyncio accepts before the loop does something else
 _QUEUE = 1024  # who may wait to be accepted; beyond it, Linux drops connections silently
 _TURNS = 3  # of the loop, in which asyncio hands on whom it has accepted
 _NO_LINGER = Linger(seconds=0.001, octets=0)
+
+
+class Slot(enum.Enum):
+    """What is done for a connection."""
+
+    SERVED = "served"
+    SURPLUS = "too many connections: answering with HTTP 503"
+    NONE = "closed: too many connections"
+
+
+class SlotHolder(Protocol):
+    """A connection, as far as its slot depends on it: ``peer`` is the address it comes from."""
+
+    peer: str
+
+    @property
+    def silent(self) -> bool:
+        """Whether it has sent nothing so far."""
+        ...
+
+    def evict(self) -> None:
+        """Close it, to free its slot."""
+        ...
+
+
+class ConnectionSlots:
+    """How many clients there may be: of all addresses, and of one in its handshake.
+
+    A connection is given a slot or none, at once. A client that has not completed its handshake,
+    be it under way or failed, has proved nothing, so where one address has too many of those, its
+    newest takes the slot of its oldest: connections that stay silent cannot keep an honest client
+    of the same address out. Those that have sent nothing are evicted first, or a burst of them
+    would evict handshakes that are under way. Each is given to ``enter``, ``known``, ``leave``.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._taken = 0
+        self._leaving: set[SlotHolder] = set()  # evicted, and no longer counted
+        # Dictionaries keep the order in which their keys came.
+        self._in_handshake: dict[str, dict[SlotHolder, None]] = {}
+
+    @property
+    def taken(self) -> int:
+        """How many connections have a slot, those that are told 503 included."""
+        return self._taken
+
+    def enter(self, connection: SlotHolder) -> Slot:
+        """Give a connection a slot; without one it is not counted, and must not ``leave``."""
+        others = self._in_handshake.get(connection.peer, {})
+        if len(others) >= self._limits.max_handshakes_per_peer:
+            self._evict(next((other for other in others if other.silent), next(iter(others))))
+        if self._taken >= self._limits.max_connections + self._limits.max_surplus:
+            return Slot.NONE
+        self._taken += 1
+        self._in_handshake.setdefault(connection.peer, {})[connection] = None
+        crowded = self._taken > self._limits.max_connections
+        return Slot.SURPLUS if crowded else Slot.SERVED
+
+    def _evict(self, connection: SlotHolder) -> None:
+        """Close a connection. Its slot is free from now on, however long closing takes."""
+        self._taken -= 1
+        self._leaving.add(connection)
+        self.known(connection)
+        connection.evict()
+
+    def known(self, connection: SlotHolder) -> None:
+        """Note that a connection has completed its handshake, and is evicted no more."""
+        others = self._in_handshake.get(connection.peer)
+        if others is not None:
+            others.pop(connection, None)
+            if not others:
+                del self._in_handshake[connection.peer]
+
+    def leave(self, connection: SlotHolder) -> None:
+        """Note that a connection is closed."""
+        if connection in self._leaving:
+            self._leaving.remove(connection)
+        else:
+            self._taken -= 1
+            self.known(connection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +164,7 @@ class Listener:
         *,
         limits: Limits,
         watch: WatchFactory | None = None,
-        hooks: LimitHooks | None = None,
+        hooks: RequestHooks | None = None,
     ) -> None:
         self._context = context
         self._converse = converse
@@ -233,7 +314,15 @@ class Listener:
         except ConnectionError:
             pass  # whoever watches the stream was told
         except Exception as error:
-            log_entries.write(server_log_entries.connection_failed(peer=peer), error=error)
+            log_entries.write(
+                log_entries.INTERNAL_ERROR,
+                f"peer={escaped(peer)}",
+                "closing the connection",
+                level=logging.ERROR,
+                error=error,
+                event="internal_error",
+                peer=peer,
+            )
         finally:
             linger = Linger(seconds=self._limits.discard_timeout)
             await stream.close(_NO_LINGER if connection.evicted else linger)
@@ -241,10 +330,7 @@ class Listener:
     def _struck(self, limit: Limit, peer: str, done: str) -> None:
         if self._hooks is not None:
             self._hooks.limit_struck(limit)
-        entry = log_entries.limit_struck(
-            peer=peer, limit=limit.flag, value=self._limits.of(limit), done=done
-        )
-        log_entries.write(entry)
+        log_entries.limit_reached(limit, self._limits, peer=peer, done=done)
 
 
 def _has_queue(listening: socket.socket) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -16,15 +18,13 @@ from typing import TYPE_CHECKING, Any
 from lab.http import log_entries
 from lab.http.limits import Limits
 from lab.serving.lab_server import SinkFactory, TodoServer
-from lab.serving.loop_errors import log_loop_errors
 from lab.serving.metrics.monitor_http import HEALTH, METRICS, Monitor
 from lab.serving.metrics.monitor_http import HOST as MONITOR_HOST
-from lab.serving.reload import Reloader, in_use
+from lab.serving.reload import Reloader, log_in_use
 from lab.serving.server_files import Loaded, ServerFiles
-from lab.serving.signals import hangup_signal, stop_signals
 from lab.stream.contexts import ClientAuth
 from lab.stream.wire import address_text
-from lab.todo.access import Policy
+from lab.todo.application import Policy
 from lab.todo.store import StoreUnavailable, TodoStore
 from lab.todo.store_urls import StoreChoice
 
@@ -44,6 +44,10 @@ _STOPPED = "Stopped."
 # Descriptors for all but counted connections: the store, files, the monitor and its clients, and
 # connections that have just been accepted, or are just being closed.
 _RESERVED = 128
+
+
+# Of the whole system, or of memory: the limit of this process is not reached, see ``_RESERVED``.
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class CannotServe(Exception):
@@ -74,7 +78,7 @@ class Serving:
 
 async def serve(settings: Serving) -> None:
     """Serve until a signal says stop. Raises CannotServe, and PkiError for what a file is."""
-    log_loop_errors(asyncio.get_running_loop())
+    asyncio.get_running_loop().set_exception_handler(log_loop_error)
     if settings.reuse_port:
         _check_sharing(settings.store)
     settings = replace(settings, limits=_within_descriptors(settings.limits))
@@ -186,7 +190,7 @@ def _load(reloader: Reloader) -> Loaded:
     """The files, for the first time. What revocation lists do is to be told. Raises PkiError."""
     loaded = reloader.load()
     if loaded.revocation is not None:
-        log_entries.write(in_use(loaded))
+        log_in_use(loaded)
     return loaded
 
 
@@ -277,3 +281,84 @@ def _cannot_listen(error: OSError, host: str, port: int, option: str) -> str:
     if error.errno == errno.EACCES:
         return f"no permission to listen on {address}; choose a {option} above 1023"
     return f"cannot listen on {address}: {error.strerror or error}; choose another --host"
+
+
+def log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what reaches the loop's exception handler: a shortage, or a bug with its traceback."""
+    error = context.get("exception")
+    if isinstance(error, OSError) and error.errno in _SHORTAGES and "socket" in context:
+        reason = error.strerror or str(error)
+        log_entries.write(
+            "NOT ACCEPTING",
+            reason,
+            "new connections wait until others are closed; "
+            "raise the limit (ulimit -n) or lower --max-connections",
+            level=logging.ERROR,
+            event="not_accepting",
+            reason=reason,
+        )
+        return
+    what = str(context.get("message"))
+    log_entries.write(
+        log_entries.INTERNAL_ERROR,
+        what,
+        level=logging.ERROR,
+        error=error,
+        event="internal_error",
+        what=what,
+    )
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGINT and SIGTERM set, instead of ending the process.
+
+    Windows' event loop has no ``add_signal_handler``; there, Python's own handler wakes the loop.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    by_loop = True
+    for number in numbers:
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:
+            by_loop = False
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    try:
+        yield stop
+    finally:
+        for number in numbers:
+            if by_loop:
+                loop.remove_signal_handler(number)
+            signal.signal(number, before[number])
+
+
+@contextlib.contextmanager
+def hangup_signal(reload: Callable[[], None], stop: asyncio.Event) -> Iterator[None]:
+    """SIGHUP calls ``reload``, where the system has it (Windows has not).
+
+    It also comes when a terminal is closed. A server that was started from that terminal would go
+    on with nobody to see it, so then ``stop`` is set instead.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    terminals = [number for number in (0, 1, 2) if os.isatty(number)]
+
+    def heed() -> None:
+        # Of a terminal that is gone, no descriptor is a terminal's any more.
+        if terminals and not any(map(os.isatty, terminals)):
+            stop.set()
+        else:
+            reload()
+
+    before = signal.getsignal(signal.SIGHUP)
+    loop.add_signal_handler(signal.SIGHUP, heed)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, before)

@@ -17,6 +17,7 @@ This module must not know sockets, connections or signals.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,14 +25,14 @@ from datetime import datetime, timezone
 
 from lab.http import log_entries
 from lab.pki.errors import PkiError
-from lab.serving import server_log_entries
-from lab.serving.expirations import Kind
 from lab.serving.server_files import (
+    Kind,
     Loaded,
     ServerFiles,
     Stamps,
     context_of,
 )
+from lab.tls.escape import escaped
 from lab.x509.certificates import distinguished
 
 POLL_SECONDS = 1.0
@@ -133,7 +134,7 @@ class Reloader:
         use(found)
         self._in_use, self._failure = stamps, None
         self._remember(found)
-        log_entries.write(in_use(found))
+        log_in_use(found)
 
     async def _outlive_ends(self, stamps: Stamps, use: Use) -> None:
         """Make sessions void that began before a CA or a list came to its end."""
@@ -178,29 +179,58 @@ class Reloader:
         self._failure = failure
         known = isinstance(error, (PkiError, OSError))
         log_entries.write(
-            server_log_entries.certificates_kept(reason=str(error)), error=None if known else error
+            "CERTIFICATES",
+            f"keeping the current certificates: {error}",
+            level=logging.ERROR,
+            error=None if known else error,
+            event="certificates_kept",
+            reason=str(error),
         )
 
     def _watch_list_end(self) -> None:
         if self._list_end is not None and self._clock() > self._list_end:
+            path, until = str(self._files.crl), self._list_end
             log_entries.write(
-                server_log_entries.revocation_expired(
-                    path=str(self._files.crl), until=self._list_end
-                )
+                "CERTIFICATES",
+                f"a CRL expired at {_moment(until)}: rejecting the clients of its CA; "
+                f"put a current one into {path}",
+                level=logging.ERROR,
+                event="revocation_expired",
+                path=path,
+                until=until.isoformat(),
             )
             self._list_end = None
 
 
-def in_use(loaded: Loaded) -> log_entries.Entry:
-    """Return the log entry for what was loaded and is used from now on."""
-    certificate, revocation = loaded.certificate, loaded.revocation
-    return server_log_entries.certificates_in_use(
-        subject=distinguished(certificate.subject),
-        serial=certificate.serial_number,
-        not_after=certificate.not_valid_after_utc,
-        authorities=len(loaded.authorities),
-        lists=(revocation.revoked, revocation.until) if revocation else None,
-        uncovered=tuple(distinguished(ca.subject) for ca in revocation.uncovered)
-        if revocation
-        else (),
+def log_in_use(loaded: Loaded) -> None:
+    """Log what new connections use from now on: the server's certificate, its CAs, its lists."""
+    certificate, coverage = loaded.certificate, loaded.revocation
+    subject = distinguished(certificate.subject)
+    end = certificate.not_valid_after_utc
+    number = len(loaded.authorities)
+    revocation, uncovered = "revocation not checked", []
+    if coverage is not None:
+        until = f"until {_moment(coverage.until)}" if coverage.until else "no nextUpdate"
+        revocation = f"CRL: {coverage.revoked} revoked, {until}"
+        uncovered = [distinguished(ca.subject) for ca in coverage.uncovered]
+    log_entries.write(
+        "CERTIFICATES",
+        f"in use: subject={escaped(subject)!r} serial={certificate.serial_number:#x} "
+        f"until {_moment(end)}",
+        f"{number} trusted CA{'s'[: number != 1]}",
+        revocation,
+        *(f"no current CRL of {escaped(name)!r}: rejecting its clients" for name in uncovered),
+        level=logging.WARNING if uncovered else logging.INFO,
+        event="certificates",
+        subject=subject,
+        serial=f"{certificate.serial_number:#x}",
+        not_after=end.isoformat(),
+        authorities=number,
+        revoked=coverage.revoked if coverage else None,
+        next_update=coverage.until.isoformat() if coverage and coverage.until else None,
+        uncovered=uncovered,
     )
+
+
+def _moment(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

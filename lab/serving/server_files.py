@@ -8,8 +8,9 @@ This module must not know when files are read, nor who is served with them.
 
 from __future__ import annotations
 
+import enum
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 from cryptography import x509
 
 from lab.pki.errors import UnusableError
-from lab.pki.files.crl_files import Coverage, load_coverage
+from lab.pki.files.crl_files import Coverage, ListEnd, load_coverage
 from lab.pki.files.lab_set import (
     Role,
     RoleFiles,
@@ -26,7 +27,6 @@ from lab.pki.files.lab_set import (
     load_role,
 )
 from lab.pki.identity import certificates_pem
-from lab.serving.expirations import Expiration, expiries
 from lab.stream.contexts import (
     ClientAuth,
     IdentityFiles,
@@ -34,10 +34,74 @@ from lab.stream.contexts import (
     TlsVersion,
     server_context,
 )
+from lab.x509.certificates import described, distinguished
 from lab.x509.chains import path_of
 
 Stamps = tuple[tuple[int, int, int] | None, ...]
 """What a change of files shows in: for each its mtime (ns), size and inode, None if it is gone."""
+
+
+class Kind(enum.Enum):
+    """What expires: the server's own certificate, one that it sends along, a CA, or a list."""
+
+    SERVER = "server"
+    CHAIN = "chain"
+    CA = "ca"
+    CRL = "crl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiration:
+    """When one of them expires.
+
+    ``subject`` is the name in RFC 4514 form, of a list its issuer's; ``serial`` the serial number
+    in hexadecimal, of a list its CRL number, "" if it has none. ``at`` is a moment of UTC.
+    """
+
+    kind: Kind
+    subject: str
+    serial: str
+    at: datetime
+
+
+def expiries(
+    chain: Sequence[x509.Certificate],
+    authorities: Iterable[x509.Certificate],
+    lists: Iterable[ListEnd],
+) -> tuple[Expiration, ...]:
+    """Those of a server's chain, its CAs, and its lists.
+
+    Of several that differ in ``at`` alone, such as two lists of one CA without numbers, the last:
+    until then there is one.
+    """
+    found = [
+        *(_of(each, Kind.CHAIN if number else Kind.SERVER) for number, each in enumerate(chain)),
+        *(_of(each, Kind.CA) for each in authorities),
+        *map(_of_list, lists),
+    ]
+    last: dict[tuple[Kind, str, str], Expiration] = {}
+    for each in found:
+        key = (each.kind, each.subject, each.serial)
+        last[key] = max(last.get(key, each), each, key=lambda expiry: expiry.at)
+    return tuple(last.values())
+
+
+def _of(certificate: x509.Certificate, kind: Kind) -> Expiration:
+    return Expiration(
+        kind=kind,
+        subject=described(certificate).subject,
+        serial=f"{certificate.serial_number:x}",
+        at=certificate.not_valid_after_utc,
+    )
+
+
+def _of_list(end: ListEnd) -> Expiration:
+    return Expiration(
+        kind=Kind.CRL,
+        subject=distinguished(end.issuer),
+        serial="" if end.number is None else f"{end.number:x}",
+        at=end.at,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from lab.pki.identity import Identity
 from lab.serving.lab_server import TodoServer
 from lab.stream.contexts import ClientAuth, IdentityFiles, ServerTls, TlsVersion
 from lab.tls.events import Event, Fact, LocalFact
-from lab.todo.access import Policy
+from lab.todo.application import Policy
 from lab.tracing.event_buffer import EventBuffer
 
 HOST = "127.0.0.1"

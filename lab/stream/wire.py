@@ -1,4 +1,4 @@
-"""The bytes below TLS: one small contract, for a connection accepted and for one dialled.
+"""The bytes below TLS: one contract, for a connection accepted and for one dialled; bounded waits.
 
 An accepted connection comes from ``asyncio.start_server`` as a pair of streams. A dialled one is
 driven by the event loop's socket calls instead, because asyncio's transports close the socket on
@@ -11,9 +11,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from typing import Protocol
+import sys
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
 
 CHUNK = 65536
+T = TypeVar("T")
+
+if sys.version_info >= (3, 11):
+
+    async def within(seconds: float | None, awaitable: Awaitable[T]) -> T:
+        """Await; raise TimeoutError after ``seconds``, None being without end.
+
+        Python 3.11's ``wait_for`` would make a task of it, which costs two turns of the loop.
+        """
+        async with asyncio.timeout(seconds):
+            return await awaitable
+
+else:
+
+    async def within(seconds: float | None, awaitable: Awaitable[T]) -> T:
+        """Await; raise TimeoutError after ``seconds``, None being without end."""
+        try:
+            return await asyncio.wait_for(awaitable, seconds)
+        except asyncio.TimeoutError:  # which is another class before Python 3.11
+            raise TimeoutError from None
 
 
 class Wire(Protocol):

@@ -13,8 +13,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lab.http.message import Response, error_response
 from lab.tls.escape import escaped
-from lab.todo.access import Denial, certificate_required
+from lab.todo.application import certificate_required
 from lab.x509.client_identity import ClientIdentity
 
 _SHOWN = 200  # characters of a certificate's subject in an answer
@@ -51,16 +52,16 @@ class AllowList:
             common_names=common, alternative_names=frozenset(map(_checked, alternative_names))
         )
 
-    def __call__(self, client: ClientIdentity | None) -> Denial | None:
+    def __call__(self, client: ClientIdentity | None) -> Response | None:
         """Judge a client, as a ``Policy`` does."""
         if client is None:
             return certificate_required(client)
         if client.common_name in self.common_names or self._knows(client.alternative_names):
             return None
         names = escaped(", ".join((client.subject or "no subject", *client.alternative_names)))
-        return Denial(
-            status=403,
-            message="the client certificate is valid, but none of its names is on the server's "
+        return error_response(
+            403,
+            "the client certificate is valid, but none of its names is on the server's "
             f"allow-list: {names[:_SHOWN]}",
         )
 

@@ -12,20 +12,22 @@ This module must not know how bytes come and go, nor where items are kept.
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
 from lab.http import log_entries
-from lab.http.canned_refusals import RETRY_AFTER
 from lab.http.message import (
+    RETRY_AFTER,
     RequestHead,
     Response,
     error_response,
     json_bytes,
 )
-from lab.todo import todo_log_entries
-from lab.todo.access import Policy
+from lab.tls.escape import escaped
 from lab.todo.store import StoreUnavailable, TodoItem, TodoStore
+from lab.x509.client_identity import ClientIdentity
 
 PATH = "/todo"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
@@ -34,6 +36,34 @@ _ALLOW = ((b"Allow", ", ".join(METHODS).encode()),)
 # RFC 9110 section 15.5.2 wants a challenge with every 401. No registered scheme stands for a TLS
 # client certificate; clients pass over a scheme that they do not know.
 _CHALLENGE = ((b"WWW-Authenticate", b'ClientCertificate realm="mtls-lab"'),)
+
+
+_SHOWN = 200  # characters of a client's text in the log
+
+Policy = Callable[[ClientIdentity | None], Response | None]
+"""Judges a client by its certificate alone, None being one without; None as the answer lets it in.
+
+Else it returns 401 (who are you?) or 403 (not you).
+"""
+
+
+def anyone(client: ClientIdentity | None) -> Response | None:
+    """Let in every client, as a server does that asks for no certificate."""
+    return None
+
+
+def certificate_required(client: ClientIdentity | None) -> Response | None:
+    """Let in every client with a verified certificate."""
+    if client is not None:
+        return None
+    return unauthenticated(
+        "a client certificate is required, and none was presented in the TLS handshake"
+    )
+
+
+def unauthenticated(message: str, *, last: bool = False) -> Response:
+    """Return a 401; with ``last``, the connection ends behind it."""
+    return error_response(401, message, headers=_CHALLENGE, last=last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +95,7 @@ class TodoApp:
         """Refuse for the client (401, 403), path (404), method (405) or type of body (415)."""
         denial = self._policy(head.client)
         if denial is not None:
-            challenge = _CHALLENGE if denial.status == 401 else ()
-            return error_response(denial.status, denial.message, headers=challenge)
+            return denial
         if head.path != PATH and not (head.path == "*" and head.method == "OPTIONS"):
             return error_response(404, f"not found; the only path here is {PATH}")
         if head.method not in METHODS:
@@ -85,19 +114,22 @@ class TodoApp:
             return Response(status=204, headers=_ALLOW)
         name = head.client.common_name if head.client else None
         creating = head.method == "POST"
-        log_entries.write(
-            todo_log_entries.admitted(
-                common_name=name,
-                authenticated=head.client is not None,
-                doing="creating TODO" if creating else f"serving {PATH}",
-            )
-        )
+        who = "ANONYMOUS" if head.client is None else "AUTHENTICATED"
+        doing = "creating TODO" if creating else f"serving {PATH}"
+        log_entries.write(who, f"CN={name!r}", doing, event=who.lower(), client=name, doing=doing)
         try:
             return await (self._create(name, body) if creating else self._list(name))
         except StoreUnavailable as error:
             # The reason is for the operator: it names paths.
-            entry = todo_log_entries.store_unavailable(common_name=name, reason=str(error))
-            log_entries.write(entry)
+            log_entries.write(
+                "STORE UNAVAILABLE",
+                f"CN={name!r}",
+                escaped(str(error)),
+                level=logging.ERROR,
+                event="store_unavailable",
+                client=name,
+                reason=str(error),
+            )
             return error_response(
                 503,
                 "the store is unavailable, and nothing was changed; the server log has the details",
@@ -118,11 +150,25 @@ class TodoApp:
         except InvalidTodo as error:
             return error_response(400, str(error), field=error.field)
         item = asdict(await self._store.add(task=new.task, done=new.done))
-        log_entries.write(todo_log_entries.todo_created(common_name=name, item=item))
+        _log_created(name, item)
         return Response(
             status=201,
             body=json_bytes({"client": name, "message": "TODO item created", "todo": item}),
         )
+
+
+def _log_created(name: str | None, item: dict[str, Any]) -> None:
+    """Tell that an item was kept; of a long task, the beginning is shown."""
+    if len(item["task"]) > _SHOWN:
+        item = {**item, "task": item["task"][:_SHOWN] + "…"}
+    log_entries.write(
+        "TODO CREATED",
+        f"CN={name!r}",
+        f"item={item!r}",
+        event="todo_created",
+        client=name,
+        item=item,
+    )
 
 
 def parse_todo(body: bytes) -> NewTodo:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Outcome, Result
-from lab.stream.stream_errors import StreamError
+from lab.stream.tls_stream import StreamError
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint
 from lab.tracing.connection import connected

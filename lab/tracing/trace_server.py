@@ -31,8 +31,7 @@ from lab.stream.contexts import (
     TlsVersion,
     client_context,
 )
-from lab.stream.stream_errors import StreamError
-from lab.stream.tls_stream import TlsStream
+from lab.stream.tls_stream import StreamError, TlsStream
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import (
     Endpoint,

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from lab.pki.files.set_writing import KeyType, SetPlan, write_set
-from lab.serving.signals import stop_signals
+from lab.serving.process import stop_signals
 from lab.stream.contexts import TlsVersion
 from soak.faults import (
     FAULTS,

@@ -11,10 +11,10 @@ import pytest
 from lab.http.limits import (
     Interruption,
     Limits,
+    ShutdownSignal,
     WaitInterrupted,
     WaitTimer,
 )
-from lab.http.shutdown_signal import ShutdownSignal
 
 FAR = 1000.0
 
@@ -167,3 +167,30 @@ async def test_a_stopped_timer_is_held_by_nothing() -> None:
     gc.collect()
     assert held() is None
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def test_every_callback_is_called() -> None:
+    closing, called = ShutdownSignal(), list[str]()
+    closing.add_callback(lambda: called.append("one"))
+    closing.add_callback(lambda: called.append("other"))
+    assert not closing.is_set() and not called
+    closing.set()
+    assert closing.is_set() and sorted(called) == ["one", "other"]
+
+
+def test_a_removed_callback_is_not_called() -> None:
+    closing, called = ShutdownSignal(), list[str]()
+
+    def remove_itself() -> None:
+        called.append("removed itself")
+        closing.remove_callback(remove_itself)
+
+    def removed() -> None:
+        called.append("removed")
+
+    closing.add_callback(remove_itself)
+    closing.add_callback(removed)
+    closing.remove_callback(removed)
+    closing.remove_callback(removed)
+    closing.set()
+    assert called == ["removed itself"]

@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.http.limits import Limits
+from lab.http.limits import Limits, ShutdownSignal
 from lab.http.message import (
     RequestHead,
     Response,
     error_response,
     json_bytes,
 )
-from lab.http.shutdown_signal import ShutdownSignal
 from tests.support.http_rig import (
     ALICE,
     GET,

@@ -15,8 +15,7 @@ import pytest
 
 from lab.stream.contexts import ClientAuth, TlsVersion, server_context
 from lab.stream.observed_wire import ObserverFeed
-from lab.stream.stream_errors import ConnectionLost, HandshakeTimedOut, TlsFailed
-from lab.stream.tls_stream import Linger, TlsStream
+from lab.stream.tls_stream import ConnectionLost, HandshakeTimedOut, Linger, TlsFailed, TlsStream
 from lab.stream.wire import AcceptedWire, dial
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import (

@@ -6,12 +6,13 @@ import logging
 
 import pytest
 
-from lab.http.message import RequestHead
-from lab.todo.access import Denial, anyone, certificate_required
+from lab.http.message import RequestHead, error_response
 from lab.todo.application import (
     InvalidTodo,
     NewTodo,
     TodoApp,
+    anyone,
+    certificate_required,
     parse_todo,
     unique_members,
 )
@@ -341,7 +342,7 @@ async def test_a_server_that_asks_for_no_certificate_says_so_in_its_answers() ->
 
 
 def test_a_policy_may_refuse_a_client_that_it_knows() -> None:
-    denial = Denial(status=403, message="mtls-client is not on the list")
+    denial = error_response(403, "mtls-client is not on the list")
     app = TodoApp(store=MemoryStore(), policy=lambda client: denial if client == ALICE else None)
     refusal = app.refuse(head())
     assert refusal is not None

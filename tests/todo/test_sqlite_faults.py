@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.todo import sqlite_connection
-from lab.todo.sqlite_connection import SqliteConnection
-from lab.todo.sqlite_store import APPLICATION_ID
+from lab.todo import sqlite_store
+from lab.todo.sqlite_store import APPLICATION_ID, SqliteConnection
 from lab.todo.store import SEEDS, StoreUnavailable
 from tests.support.doors import environment
 from tests.todo.test_sqlite_store import opened, rows
@@ -26,7 +25,7 @@ PATIENCE = 60.0
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_connection, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite_store, "BUSY_SECONDS", 0.2)
 
 
 async def filled(path: Path, items: int = 300) -> None:

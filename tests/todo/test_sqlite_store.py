@@ -16,8 +16,7 @@ from typing import Any, ClassVar
 import pytest
 
 from lab.todo import sqlite_store
-from lab.todo.sqlite_connection import SqliteConnection
-from lab.todo.sqlite_store import SqliteStore
+from lab.todo.sqlite_store import SqliteConnection, SqliteStore
 from lab.todo.store import SEEDS, TodoItem
 from tests.support.doors import environment
 

@@ -9,15 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from lab.diagnosis.outcome import OutcomeJudge
 from lab.diagnosis.results import Outcome, Signal
+from lab.http.message import RequestHooks
 from lab.stream.observed_wire import EventSink
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Event, Fact, LocalFact, MessageSeen
 from lab.tls.messages import ServerHello
 
 _TIMED_OUT = "timed_out"
+
+
+class ServerHooks(RequestHooks, Protocol):
+    """Who is told of all that a server does. No method waits or raises, nor does the sink."""
+
+    def handshake_sink(self) -> EventSink:
+        """Return where the events of a new connection go."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

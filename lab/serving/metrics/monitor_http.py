@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import h11
 
@@ -26,9 +26,8 @@ from lab.http.message import (
     json_bytes,
     next_event,
 )
-from lab.serving import server_log_entries
-from lab.serving.health import HealthCheck, HealthStatus
-from lab.stream.waiting import within
+from lab.serving.lab_server import Health, HealthStatus
+from lab.stream.wire import within
 
 HOST = "127.0.0.1"
 HEALTH = "/healthz"
@@ -53,7 +52,9 @@ class Monitor:
     It answers with the health that ``health`` finds, and the text that ``metrics`` makes.
     """
 
-    def __init__(self, *, health: HealthCheck, metrics: Callable[[], bytes]) -> None:
+    def __init__(
+        self, *, health: Callable[[], Awaitable[Health]], metrics: Callable[[], bytes]
+    ) -> None:
         self._health = health
         self._metrics = metrics
         self._server: asyncio.Server | None = None
@@ -147,7 +148,14 @@ class Monitor:
         now = asyncio.get_running_loop().time()
         if now >= self._silent_until:
             self._silent_until = now + _LOG_INTERVAL
-            log_entries.write(server_log_entries.monitor_full(most=_MAX_CONNECTIONS))
+            log_entries.write(
+                "MONITOR FULL",
+                f"{_MAX_CONNECTIONS} connections are open",
+                "closing the new one",
+                level=logging.WARNING,
+                event="monitor_full",
+                most=_MAX_CONNECTIONS,
+            )
 
 
 async def _read_head(http: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:
@@ -162,14 +170,12 @@ async def _read_head(http: h11.Connection, reader: asyncio.StreamReader) -> h11.
 
 def _log_request(request: h11.Request | None, response: Response) -> None:
     parts = (request.method, request.target, b"HTTP/" + request.http_version) if request else ()
-    log_entries.write(
-        log_entries.request(
-            peer=f"{HOST} (monitor)",
-            common_name=None,
-            request_line=b" ".join(parts).decode("ascii"),
-            status=response.status,
-            level=logging.DEBUG,
-        )
+    log_entries.request(
+        peer=f"{HOST} (monitor)",
+        common_name=None,
+        request_line=b" ".join(parts).decode("ascii"),
+        status=response.status,
+        level=logging.DEBUG,
     )
 
 

@@ -22,10 +22,10 @@ from prometheus_client import (
     generate_latest,
 )
 
-from lab.http.connection_hooks import AnsweredRequest
 from lab.http.limits import Limit
-from lab.serving.expirations import Expiration
+from lab.http.message import RequestHead
 from lab.serving.metrics.handshake_counts import HandshakeCounter, HandshakeSummary
+from lab.serving.server_files import Expiration
 from lab.stream.observed_wire import EventSink
 from lab.tls.code_points import AlertDescription, ProtocolVersion
 from lab.todo.application import METHODS, PATH
@@ -117,16 +117,17 @@ class Metrics:
         """Return where the events of a new connection go."""
         return HandshakeCounter(self._count_handshake)
 
-    def request_answered(self, request: AnsweredRequest) -> None:
+    def request_answered(
+        self, head: RequestHead | None, status: int, seconds: float | None
+    ) -> None:
         """Count a request, and how long it took where that is known."""
-        head = request.head
         method = route = _NONE
         if head is not None:
             method = head.method if head.method in METHODS else _OTHER
             route = head.path if head.path == PATH else _OTHER
-        self._requests(method, route, request.status).inc()
-        if request.seconds is not None:
-            self._request_seconds(route).observe(request.seconds)
+        self._requests(method, route, status).inc()
+        if seconds is not None:
+            self._request_seconds(route).observe(seconds)
 
     def limit_struck(self, limit: Limit) -> None:
         """Count a limit that a client met."""

@@ -19,8 +19,7 @@ from lab.http import log_entries
 from lab.http.limits import Limits
 from lab.pki.files.lab_set import load_set
 from lab.pki.files.set_writing import KeyType, SetPlan, write_set
-from lab.serving.health import HEALTHY, Health
-from lab.serving.lab_server import TodoServer
+from lab.serving.lab_server import HEALTHY, Health, TodoServer
 from lab.serving.metrics.monitor_http import Monitor
 from lab.serving.metrics.recorder import Metrics
 from lab.serving.server_files import ServerFiles
@@ -268,7 +267,7 @@ async def test_health_of_a_server_that_does_not_listen_yet(certs: Path) -> None:
 async def test_health_without_a_store(
     certs: Path, monkeypatch: pytest.MonkeyPatch, store: MemoryStore, message: str
 ) -> None:
-    monkeypatch.setattr("lab.serving.health._STORE_PATIENCE", 0.05)
+    monkeypatch.setattr("lab.serving.lab_server._STORE_PATIENCE", 0.05)
     async with monitored(certs, store=store) as running:
         assert await running.health() == (
             503,

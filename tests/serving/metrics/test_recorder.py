@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 
 import prometheus_client
 from prometheus_client import generate_latest
 
-from lab.http.connection_hooks import AnsweredRequest
 from lab.http.limits import Limit
 from lab.http.message import RequestHead
-from lab.serving.expirations import Expiration, Kind
 from lab.serving.metrics.recorder import Metrics
+from lab.serving.server_files import Expiration, Kind
 from lab.tls.code_points import AlertDescription, AlertLevel
 from lab.tls.events import (
     AlertSeen,
@@ -29,11 +27,10 @@ from tests.support.scraping import (
 
 
 def answered(
-    method: str = "GET", path: str = "/todo", *, status: int = 200, seconds: float = 0.003
-) -> AnsweredRequest:
-    headers: Mapping[bytes, bytes] = {}
-    head = RequestHead(method=method, path=path, headers=headers, client=None)
-    return AnsweredRequest(head=head, status=status, seconds=seconds)
+    metrics: Metrics, method: str = "GET", path: str = "/todo", *, status: int = 200
+) -> None:
+    head = RequestHead(method=method, path=path, headers={}, client=None)
+    metrics.request_answered(head, status, 0.003)
 
 
 def counted(metrics: Metrics) -> Series:
@@ -42,15 +39,12 @@ def counted(metrics: Metrics) -> Series:
 
 def test_requests_by_method_route_and_code() -> None:
     metrics = Metrics()
-    for request in (
-        answered(),
-        answered(),
-        answered("POST", status=201),
-        answered("OPTIONS", "*", status=204),
-        answered("BREW", "/pot", status=404),
-        AnsweredRequest(head=None, status=431, seconds=None),
-    ):
-        metrics.request_answered(request)
+    answered(metrics)
+    answered(metrics)
+    answered(metrics, "POST", status=201)
+    answered(metrics, "OPTIONS", "*", status=204)
+    answered(metrics, "BREW", "/pot", status=404)
+    metrics.request_answered(None, 431, None)
     series = counted(metrics)
     assert only(series, "requests_total") == {
         labels(method="GET", route="/todo", code="200"): 2,
@@ -70,10 +64,10 @@ def test_requests_by_method_route_and_code() -> None:
 
 def test_odd_paths_and_methods_make_no_series() -> None:
     metrics = Metrics()
-    metrics.request_answered(answered("BREW", "/pot", status=404))
+    answered(metrics, "BREW", "/pot", status=404)
     before = counted(metrics).keys()
     for number in range(200):
-        metrics.request_answered(answered(f"M{number}", f"/{number}", status=404))
+        answered(metrics, f"M{number}", f"/{number}", status=404)
     assert counted(metrics).keys() == before
     assert only(counted(metrics), "requests_total") == {
         labels(method="other", route="other", code="404"): 201

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from lab.todo.access import anyone, certificate_required
+from lab.todo.application import anyone, certificate_required
 from lab.x509.client_identity import ClientIdentity, UnreadableCertificate
 
 

@@ -9,8 +9,7 @@ import pytest
 
 from lab.pki.authority import revocation_list, revocation_lists_pem
 from lab.pki.files.lab_set import Role
-from lab.serving.expirations import Expiration, Kind
-from lab.serving.server_files import Loaded, ServerFiles
+from lab.serving.server_files import Expiration, Kind, Loaded, ServerFiles
 from tests.support.pki_fixtures import utc_now
 from tests.support.reloading import DAY, Lab, new_lab
 

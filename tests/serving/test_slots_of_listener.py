@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.http.limits import Limits
-from lab.serving.connection_slots import ConnectionSlots, Slot
+from lab.serving.listener import ConnectionSlots, Slot
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
