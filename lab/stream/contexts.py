@@ -122,22 +122,22 @@ def _load_identity(context: ssl.SSLContext, tls: ServerTls) -> None:
     if not tls.chain:
         context.load_cert_chain(tls.identity.certificate, tls.identity.key)
         return
-    with _as_file(tls.chain) as chain:
+    with file_with(tls.chain) as chain:
         context.load_cert_chain(chain, tls.identity.key)
 
 
 @contextlib.contextmanager
-def _as_file(data: bytes) -> Iterator[Path]:
-    """A file with ``data`` in it, as OpenSSL takes nothing else; on no disk where that can be."""
+def file_with(data: bytes) -> Iterator[Path]:
+    """Yield a file with ``data`` in it, which is on no disk where the system can do that."""
     if sys.platform == "linux":
-        descriptor = os.memfd_create("chain", os.MFD_CLOEXEC)
+        descriptor = os.memfd_create("pem", os.MFD_CLOEXEC)
         with open(descriptor, "wb") as memory:
             memory.write(data)
             memory.flush()
             yield Path(f"/proc/self/fd/{descriptor}")
     else:
         with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
-            path = Path(folder) / "chain.pem"  # certificates, which are no secret
+            path = Path(folder) / "chain.pem"
             path.write_bytes(data)
             yield path
 
