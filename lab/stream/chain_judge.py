@@ -26,7 +26,7 @@ _VERIFIED = frozenset({"WRONG_CERTIFICATE_TYPE"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class ChainVerdict:
     """What OpenSSL makes of a chain, at its security level 2.
 
     ``verify_code`` is X509_V_ERR_… of the first problem that it comes to, 0 for none, and
@@ -48,7 +48,7 @@ def judge_chain(
     purpose: ssl.Purpose,
     strict: bool = False,
     partial: bool = False,
-) -> Verdict:
+) -> ChainVerdict:
     """Return what OpenSSL makes of a chain, as a peer would send it, leaf first, in DER.
 
     * ``trust`` are the certificates of the trust store, ``crls`` its revocation lists, in DER.
@@ -73,16 +73,16 @@ def judge_chain(
     try:
         judge.do_handshake()
     except ssl.SSLCertVerificationError as error:
-        return Verdict(
+        return ChainVerdict(
             accepted=False, verify_code=error.verify_code, verify_message=error.verify_message
         )
     except ssl.SSLWantReadError:
-        return Verdict(accepted=True)
+        return ChainVerdict(accepted=True)
     except ssl.SSLError as error:
         if error.reason in _VERIFIED:
-            return Verdict(accepted=True)
+            return ChainVerdict(accepted=True)
         words = (error.reason or error.args[-1]).lower().replace("_", " ")
-        return Verdict(accepted=False, verify_message=words)
+        return ChainVerdict(accepted=False, verify_message=words)
     raise AssertionError("a handshake that is over after a Certificate message")
 
 

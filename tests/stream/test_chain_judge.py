@@ -12,20 +12,20 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lab.pki import catalogue
 from lab.pki.identity import Identity, KeyKind
 from lab.pki.lab_ca import LabAuthority, new_lab_authority
-from lab.stream.chain_judge import Verdict, judge_chain
+from lab.stream.chain_judge import ChainVerdict, judge_chain
 from lab.x509.verify_codes import VerifyCode
 from tests.support.pki_fixtures import utc_now
 from tests.support.verdicts import verdict
 
 CA = new_lab_authority(utc_now())
-ACCEPTED = Verdict(accepted=True)
+ACCEPTED = ChainVerdict(accepted=True)
 
 
 def der(*certificates: x509.Certificate | x509.CertificateRevocationList) -> list[bytes]:
     return [certificate.public_bytes(Encoding.DER) for certificate in certificates]
 
 
-def judge_client(identity: Identity, *, strict: bool = False) -> Verdict:
+def judge_client(identity: Identity, *, strict: bool = False) -> ChainVerdict:
     return judge_chain(
         der(*identity.chain), trust=der(CA.root), purpose=ssl.Purpose.CLIENT_AUTH, strict=strict
     )
@@ -112,7 +112,7 @@ def test_a_chain_may_end_at_a_trusted_intermediate_if_that_is_asked_for() -> Non
 def test_what_tls_refuses_for_another_reason_has_no_verify_code(purpose: ssl.Purpose) -> None:
     large = der(*catalogue.over_openssl_limit(CA).chain)
     found = judge_chain(large, trust=der(CA.root), purpose=purpose)
-    assert found == Verdict(accepted=False, verify_message="excessive message size")
+    assert found == ChainVerdict(accepted=False, verify_message="excessive message size")
     no_certificate = judge_chain([b"junk"], trust=der(CA.root), purpose=purpose)
     assert not no_certificate.accepted
     assert no_certificate.verify_code == 0
