@@ -27,11 +27,10 @@ from lab.tls.events import (
     StreamEnded,
     Undecoded,
 )
-from lab.tls.message_parsing import ParsingContext, parse_message
+from lab.tls.message_parsing import KeyExchange, ParsingContext, parse_message
 from lab.tls.messages import Certificate, CertificateRequest
 from lab.tls.observer import Observer
 from lab.tls.reader import BeyondLimit, WireError
-from lab.tls.suite_parts import KeyExchange
 from lab.x509.certificates import describe, distinguished_name
 
 VECTORS = Path(__file__).resolve().parent.parent / "tests" / "vectors"

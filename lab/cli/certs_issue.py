@@ -31,7 +31,7 @@ from lab.pki.profiles import DEFAULT_PFX_PASSWORD, LEAF_DAYS, alternative_name
 from lab.probing.scenarios.catalogue_order import UnknownScenario, find_scenario
 from lab.probing.scenarios.scenario import Scenario, ScenarioFamily, TlsClient
 from lab.show.text.table import print_table
-from lab.tls.escape import escaped
+from lab.tls.events import escaped
 from lab.x509.certificates import row
 
 DOOR = "lab.certs issue"

@@ -20,7 +20,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from types import FrameType
 from typing import Any, NoReturn, TextIO, TypeVar
 
-from lab.tls.escape import printable
+from lab.tls.events import printable
 
 CANNOT = 2
 _BY_SIGNAL = 128  # as a shell tells of a signal: this, and its number

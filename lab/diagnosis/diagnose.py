@@ -24,8 +24,7 @@ from lab.diagnosis.causes.no_common_parameters import mismatches
 from lab.diagnosis.evidence import Evidence, summarize
 from lab.diagnosis.results import Cause, Outcome, Result, Signal, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
-from lab.tls.escape import escaped
-from lab.tls.events import Endpoint, Event, Malformed
+from lab.tls.events import Endpoint, Event, Malformed, escaped
 from lab.x509.certificates import distinguished_name
 from lab.x509.problems import chain_wording
 

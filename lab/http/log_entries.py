@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 
 from lab.http.limits import Limit, Limits
-from lab.tls.escape import escaped
+from lab.tls.events import escaped
 
 INTERNAL_ERROR = "INTERNAL ERROR"
 LOGGER = logging.getLogger("lab.server")

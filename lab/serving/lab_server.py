@@ -21,8 +21,8 @@ from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import EventSink, ObserverFeed
 from lab.stream.tls_stream import TlsStream
 from lab.stream.wire import within
-from lab.tls.bounds import SERVER_BUDGET
 from lab.tls.events import Endpoint
+from lab.tls.reader import SERVER_BUDGET
 from lab.todo.application import (
     Policy,
     TodoApp,

@@ -25,8 +25,7 @@ from lab.http.message import RequestHooks
 from lab.stream.observed_wire import ObserverFeed
 from lab.stream.tls_stream import HandshakeTimedOut, Linger, TlsStream
 from lab.stream.wire import AcceptedWire, address_text
-from lab.tls.escape import escaped
-from lab.tls.events import Endpoint
+from lab.tls.events import Endpoint, escaped
 
 _AT_ONCE = 8  # connections that asyncio accepts before the loop does something else
 _QUEUE = 1024  # who may wait to be accepted; beyond it, Linux drops connections silently

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.wire import Wire
-from lab.tls.bounds import Budget
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import (
     Endpoint,
@@ -21,6 +20,7 @@ from lab.tls.events import (
     StreamEnd,
 )
 from lab.tls.observer import Observer
+from lab.tls.reader import Budget
 
 EventSink = Callable[[Event], None]
 # A call of the observer, which returns events: a method and its arguments.

@@ -1,8 +1,9 @@
-"""Which key opens the next record of one direction.
+"""Which keys a connection's records are under: what the hellos settle, and what opens a record.
 
-Rules: one ``RecordDecryption`` for each sender. The observer reports what changes keys; it finds
-the secrets in the key ring when a record needs them, says "wait" while a secret may still come, and
-says what can be told from outside where none will.
+Rules: one ``Negotiated`` for a connection, one ``RecordDecryption`` for each sender. The observer
+reports what changes keys; secrets are looked for in the key ring when a record needs them. "Wait"
+is said while a secret may still come. What is said of a record that stays sealed must be so; its
+length proves little, since a sender may pad (RFC 9846 section 5.4).
 
 This module must not know how records are queued, nor what an opened record holds.
 """
@@ -10,24 +11,83 @@ This module must not know how records are queued, nor what an opened record hold
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.tls import sealed_guess
+from lab.tls import messages as msg
 from lab.tls.cipher_suites import CipherSuite
-from lab.tls.code_points import ContentType, ProtocolVersion
+from lab.tls.code_points import CompressionMethod, ContentType, ExtensionType, ProtocolVersion
 from lab.tls.events import Endpoint
 from lab.tls.key_log import KeyRing, SecretLabel
-from lab.tls.negotiated import Negotiated
+from lab.tls.message_parsing import ParsingContext, parsing_context
 from lab.tls.protection import (
+    UNKNOWN_SUITE,
+    Cipher,
     Opener,
     SealBroken,
+    Suite,
     TrafficOpener,
     connection_opener,
+    suite_of,
     traffic_opener,
 )
 from lab.tls.reader import WireError
 from lab.tls.records import Record
-from lab.tls.suite_parts import Suite, parts_of
+
+BEFORE_KEYS = "sent before any key was agreed"
+EARLY_DATA = "early data, sent before the server's answer counts"
+BROKEN = "does not open: the secret is of another connection, or the record is damaged"
+
+_VERIFY_DATA = {"sha256": 32, "sha384": 48}
+_HEADER = 4  # of a handshake message
+
+
+class Negotiated:
+    """What the messages of both ends have settled; None while the wire has not told.
+
+    ``client_random``, ``offered_suites`` and ``server_hello`` are the newest handshake's (TLS 1.2
+    may renegotiate), ``suite`` is what the server's cipher suite means; ``version`` is what the
+    server chose last, ``context`` what a parser must know, and ``is_tls13`` whether that is TLS
+    1.3 or later.
+    """
+
+    __slots__ = (
+        "client_random",
+        "context",
+        "is_tls13",
+        "offered_suites",
+        "server_hello",
+        "suite",
+        "version",
+    )
+
+    def __init__(self) -> None:
+        self.client_random: bytes | None = None
+        self.offered_suites: Sequence[CipherSuite] | None = None
+        self.server_hello: msg.ServerHello | None = None
+        self.suite = UNKNOWN_SUITE
+        self.context = _UNSETTLED
+        self.version: ProtocolVersion | None = None
+        self.is_tls13 = False
+
+    def begin(self, random: bytes, suites: Sequence[CipherSuite] | None) -> None:
+        """Follow the client's hello; ``suites`` are None where it was not decoded."""
+        self.client_random, self.offered_suites = random, suites
+        self.server_hello = None
+        self.suite = UNKNOWN_SUITE
+
+    def answer(self, hello: msg.ServerHello) -> None:
+        """Follow the server's hello."""
+        self.version = hello.negotiated_version
+        self.context = parsing_context(self.version, hello.cipher_suite)
+        self.is_tls13 = self.context.is_tls13
+        # A retry settles the version (RFC 9846 section 4.2.4), and is not yet the answer.
+        if not isinstance(hello, msg.HelloRetryRequest):
+            self.server_hello = hello
+            self.suite = suite_of(hello.cipher_suite)
+
+
+_UNSETTLED = ParsingContext()
 
 
 class Stage(enum.Enum):
@@ -114,10 +174,7 @@ class RecordDecryption:
     # What changes keys.
 
     def client_hello(self, *, early_data: bool | None) -> None:
-        """Follow the client's hello; early data may follow it (RFC 9846 section 4.3.10).
-
-        ``early_data`` is None where the hello was not decoded, and nobody knows.
-        """
+        """Follow the client's hello; None: whether early data follows it is not known."""
         self._early_data, self._early_openers = early_data, None
         if self.stage in (Stage.PLAIN, Stage.EARLY):
             self._enter(Stage.PLAIN if early_data is False else Stage.EARLY)
@@ -127,19 +184,19 @@ class RecordDecryption:
         if self.stage is Stage.PLAIN:
             self._enter(Stage.HANDSHAKE)
 
-    def end_of_early_data(self) -> None:
-        """Follow the sender's EndOfEarlyData (RFC 9846 section 4.6)."""
-        if self.stage is Stage.EARLY:
-            self._enter(Stage.HANDSHAKE)
-
-    def finished(self) -> None:
-        """Follow the sender's Finished; in TLS 1.3 application keys follow the handshake's."""
-        if self.stage is Stage.HANDSHAKE:
-            self._enter(Stage.APPLICATION)
-
-    def key_update(self) -> None:
-        """Follow the sender's KeyUpdate (RFC 9846 section 4.7.3)."""
-        if self.stage is Stage.APPLICATION and isinstance(self._opener, TrafficOpener):
+    def follow(self, message: msg.HandshakeMessage) -> None:
+        """Change keys behind the sender's ``message``, where they change there."""
+        if isinstance(message, msg.Finished):
+            if self.stage is Stage.HANDSHAKE:
+                self._enter(Stage.APPLICATION)
+        elif isinstance(message, msg.EndOfEarlyData):  # RFC 9846 section 4.6
+            if self.stage is Stage.EARLY:
+                self._enter(Stage.HANDSHAKE)
+        elif (
+            isinstance(message, msg.KeyUpdate)
+            and self.stage is Stage.APPLICATION
+            and isinstance(self._opener, TrafficOpener)
+        ):
             self._opener = self._opener.updated()
             self.epoch += 1
 
@@ -156,10 +213,11 @@ class RecordDecryption:
                 client_random=random,
                 server_random=server.random,
                 suite=suite,
-                encrypt_then_mac=self._connection.encrypt_then_mac,
+                encrypt_then_mac=server.has(ExtensionType.ENCRYPT_THEN_MAC),  # RFC 7366
                 openable=self._connection.version == ProtocolVersion.TLS_1_2
                 and suite.cipher is not None
-                and not self._connection.compressed,
+                # RFC 5246 section 6.2.2: compressed records, which nothing here undoes.
+                and server.legacy_compression_method == CompressionMethod.NULL,
             )
 
     def _enter(self, stage: Stage) -> None:
@@ -182,7 +240,7 @@ class RecordDecryption:
             return self._opener.open(record)
         except SealBroken:
             self._opener.sequence += 1
-            return Sealed(sealed_guess.BROKEN)
+            return Sealed(BROKEN)
 
     def give_up(self, record: Record) -> Sealed:
         """Leave ``record`` sealed, which ``open`` would have wait: no secret will come in time."""
@@ -190,15 +248,14 @@ class RecordDecryption:
             if self._connection.server_hello is None:
                 return self._unopened_early()
             self._enter(Stage.HANDSHAKE)
-        # Where one record of TLS 1.3 stays shut, a change of keys may pass unseen; in TLS 1.2
-        # only a renegotiation can hide one.
+        # A shut record of TLS 1.3 may hide a change of keys; of TLS 1.2 only a renegotiation.
         if self.stage is not Stage.CONNECTION:
             self._blind = True
-            return Sealed(sealed_guess.guess_tls13(record, self._suite()))
+            return Sealed(_guess_tls13(record, self._suite()))
         self._blind = self._blind or record.content_type is ContentType.CHANGE_CIPHER_SPEC
         self._skipped += 1
         return Sealed(
-            sealed_guess.guess_tls12(record, self._suite(), first=self._skipped == 1),
+            _guess_tls12(record, self._suite(), first=self._skipped == 1),
             hides_handshake=record.content_type
             in (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC),
         )
@@ -207,37 +264,30 @@ class RecordDecryption:
         """Open a record that needs a key first."""
         if self.stage is Stage.PLAIN:
             if self._connection.version is None or self._connection.is_tls13:
-                return Sealed(sealed_guess.BEFORE_KEYS)
+                return Sealed(BEFORE_KEYS)
             raise WireError("TLSPlaintext.type", "application_data before the handshake has ended")
         if self.stage is Stage.EARLY:
             return self._open_early_or_next(record)
-        if self._blind or not self._openable():
+        if self._blind or not (
+            self._state.openable if self._state else self._connection.suite.cipher
+        ):
             return self.give_up(record)
-        secret = self._secret()
-        if secret is None:
+        if (secret := self._secret()) is None:
             return None
         self._opener = self._new_opener(secret)
         return self.open(record) if self._opener else self.give_up(record)
 
-    def _openable(self) -> bool:
-        """Whether any secret could open what comes now."""
-        if self._state is not None:
-            return self._state.openable
-        return self._suite().cipher is not None
-
     def _new_opener(self, secret: bytes) -> Opener | None:
-        if self._state is None:
+        state = self._state
+        if state is None:
             idle = self.stage is Stage.APPLICATION
             return traffic_opener(self._suite(), secret, idle=idle)
-        return self._connection_opener(self._state, secret)
-
-    def _connection_opener(self, state: _ConnectionState, master_secret: bytes) -> Opener | None:
-        client, server = self._ring.connection_keys(
-            master_secret, state.client_random, state.server_random, state.suite
+        keys = self._ring.connection_keys(
+            secret, state.client_random, state.server_random, state.suite
         )
         opener = connection_opener(
             state.suite,
-            client if self._sender is Endpoint.CLIENT else server,
+            keys[0 if self._sender is Endpoint.CLIENT else 1],
             encrypt_then_mac=state.encrypt_then_mac,
         )
         if opener is not None:
@@ -279,7 +329,7 @@ class RecordDecryption:
         if self._early_openers is None:
             offered = self._connection.offered_suites
             suites = {
-                parts_of(suite) for suite in _TLS13_SUITES if offered is None or suite in offered
+                suite_of(suite) for suite in _TLS13_SUITES if offered is None or suite in offered
             }
             fitting = [suite for suite in suites if _hash_length(suite) == len(secret)]
             openers = (traffic_opener(suite, secret) for suite in fitting)
@@ -298,7 +348,7 @@ class RecordDecryption:
         """Return what can be said of a record before the server's answer counts."""
         if self._early_data is None:
             return Sealed("")
-        return Sealed(sealed_guess.EARLY_DATA, hides_handshake=False)
+        return Sealed(EARLY_DATA, hides_handshake=False)
 
     def _secret(self, stage: Stage | None = None) -> bytes | None:
         """Return the secret of ``stage``, or of the stage that this direction is in."""
@@ -309,10 +359,41 @@ class RecordDecryption:
         return self._ring.get(label, random) if random and label else None
 
     def _suite(self) -> Suite:
-        if self._state is not None:
-            return self._state.suite
-        return self._connection.suite
+        return (self._state or self._connection).suite
 
 
 def _hash_length(suite: Suite) -> int:
     return 48 if suite.hash_name == "sha384" else 32
+
+
+def _guess_tls13(record: Record, suite: Suite) -> str:
+    """What a record of TLS 1.3 may hold, judged by its length (RFC 9846 section 5.2)."""
+    overhead = 1 + (suite.cipher or Cipher.AES_GCM).tag_length
+    inside = len(record.fragment) - overhead
+    if inside < 0:
+        return "too short to be a record of this cipher"
+    resembled = {
+        2: "an alert",
+        _HEADER + 4: "an empty Certificate message",
+        _HEADER + _VERIFY_DATA[suite.hash_name]: "a Finished message",
+    }.get(inside)
+    if resembled is None:
+        return ""
+    return f"as long as {resembled}: {inside} bytes inside, unless it is padded"
+
+
+def _guess_tls12(record: Record, suite: Suite, *, first: bool) -> str:
+    """What a record of TLS 1.2 is by its type, which stays clear; ``first`` after the change."""
+    if record.content_type == ContentType.ALERT:
+        return "an alert"
+    if record.content_type == ContentType.CHANGE_CIPHER_SPEC:
+        return "a ChangeCipherSpec of a renegotiation"
+    if record.content_type == ContentType.HANDSHAKE:
+        # RFC 5246 section 7.4.9: Finished comes immediately after the ChangeCipherSpec.
+        return "a Finished message" if first else "a handshake message"
+    cipher = suite.cipher
+    if cipher is None or cipher is Cipher.AES_CBC:
+        return "application data"
+    explicit = 0 if cipher is Cipher.CHACHA20_POLY1305 else 8
+    inside = len(record.fragment) - explicit - cipher.tag_length
+    return f"application data, {inside} bytes" if inside >= 0 else "too short for its cipher"

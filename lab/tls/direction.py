@@ -7,10 +7,8 @@ This module must not know the other direction, nor what its records say.
 
 from __future__ import annotations
 
-from lab.tls import sniff
-from lab.tls.bounds import Budget
 from lab.tls.code_points import HandshakeType
-from lab.tls.decryption import RecordDecryption, Sealed
+from lab.tls.decryption import Negotiated, RecordDecryption, Sealed
 from lab.tls.events import (
     Endpoint,
     Malformed,
@@ -24,10 +22,8 @@ from lab.tls.events import (
     Unfinished,
 )
 from lab.tls.key_log import KeyRing
-from lab.tls.negotiated import Negotiated
-from lab.tls.reader import BeyondLimit, WireError
-from lab.tls.reassembly import MessageReassembler
-from lab.tls.records import Record, RecordReader
+from lab.tls.reader import BeyondLimit, Budget, WireError
+from lab.tls.records import MessageReassembler, Record, RecordReader, sniff
 
 SAMPLE = 64
 """How many bytes of what is no TLS are shown."""
@@ -127,7 +123,7 @@ class Direction:
 
     def not_tls(self, time: float, first: bytes) -> NotTls:
         """Return the event for the sender's ``first`` bytes, which are no TLS."""
-        protocol = sniff.sniff(first)
+        protocol = sniff(first)
         return NotTls(time=time, endpoint=self.sender, protocol=protocol, sample=first[:SAMPLE])
 
     def stream_ended(self, time: float, end: StreamEnd) -> StreamEnded:

@@ -1,8 +1,8 @@
 """How extensions lie on the wire.
 
-Rules: one small function for each shape of body, one table for each message that carries
-extensions. What a table does not hold stays opaque, whatever its type; two extensions of one
-type are an error (RFC 9846 section 4.3).
+Rules: one line for each shape of body, which names its fields and how each is read; one table for
+each message that carries extensions. What a table does not hold stays opaque, whatever its type;
+two extensions of one type are an error (RFC 9846 section 4.3).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 
-from lab.tls import bounds
 from lab.tls import extensions as ext
-from lab.tls.code_point import CodePoints, code_table
+from lab.tls import reader as limits
+from lab.tls.code_point import CodePoint, CodePoints, code_table
 from lab.tls.code_points import (
     CertificateCompressionAlgorithm,
     CertificateStatusType,
@@ -31,30 +31,22 @@ from lab.tls.reader import BeyondLimit, Reader, WireError
 _TYPES = code_table(ExtensionType)
 _VERSIONS = code_table(ProtocolVersion)
 _GROUPS = code_table(NamedGroup)
-_MOST = bounds.MAX_EXTENSIONS
+_MOST = limits.MAX_EXTENSIONS
 
 # Most clients of a server send the same lists to the letter. What was parsed is frozen, so
 # it can serve again; how many are kept, and how long they may be, is bounded.
 _REMEMBERED = 256
 _REMEMBERED_BYTES = 256
-_REPEATED = frozenset[int](
+_SELDOM_REPEATED = frozenset[int](
     {
-        ExtensionType.SERVER_NAME,
-        ExtensionType.STATUS_REQUEST,
-        ExtensionType.SUPPORTED_GROUPS,
-        ExtensionType.EC_POINT_FORMATS,
-        ExtensionType.SIGNATURE_ALGORITHMS,
-        ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
-        ExtensionType.ENCRYPT_THEN_MAC,
-        ExtensionType.EXTENDED_MASTER_SECRET,
-        ExtensionType.COMPRESS_CERTIFICATE,
-        ExtensionType.RECORD_SIZE_LIMIT,
-        ExtensionType.SESSION_TICKET,
-        ExtensionType.SUPPORTED_VERSIONS,
-        ExtensionType.PSK_KEY_EXCHANGE_MODES,
-        ExtensionType.POST_HANDSHAKE_AUTH,
-        ExtensionType.SIGNATURE_ALGORITHMS_CERT,
-        ExtensionType.RENEGOTIATION_INFO,
+        ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP,
+        ExtensionType.PADDING,
+        ExtensionType.PRE_SHARED_KEY,
+        ExtensionType.EARLY_DATA,
+        ExtensionType.COOKIE,
+        ExtensionType.CERTIFICATE_AUTHORITIES,
+        ExtensionType.OID_FILTERS,
+        ExtensionType.KEY_SHARE,
     }
 )
 
@@ -62,6 +54,8 @@ _new_key_share_entry = constructor(ext.KeyShareEntry)
 _new_client_shares = constructor(ext.KeyShareClientHello)
 _new_server_share = constructor(ext.KeyShareServerHello)
 
+Field = Callable[[Reader, str], object]
+"""Reads the field of the name that it is given."""
 Parser = Callable[[Reader, ExtensionType], ext.Extension]
 Table = Mapping[int, Parser]
 
@@ -78,12 +72,12 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
             extensions.pass_limit(_MOST)
         if number in found:
             extensions.fail(_TYPES[number], "a second extension of this type")
-        parser = table.get(number, _opaque)
+        parser = table.get(number)
         try:
-            if number in _REPEATED and len(body) <= _REMEMBERED_BYTES:
+            if parser and number not in _SELDOM_REPEATED and len(body) <= _REMEMBERED_BYTES:
                 found[number] = _remembered(parser, body, number)
                 continue
-            found[number], item_count = _read(parser, body, number)
+            found[number], item_count = _read(parser or _opaque, body, number)
         except WireError as error:
             where = f"{extensions.path()}.{_TYPES[number]}{error.where}"
             raise WireError(where, error.problem) from None
@@ -117,102 +111,41 @@ def _flag(reader: Reader, extension_type: ExtensionType) -> ext.Extension:
     return ext.FlagExtension(extension_type=extension_type)
 
 
-def _server_name(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.ServerNameList(
-        server_name_list=reader.items(
-            2, "server_name_list", _one_name, 1, most=bounds.MAX_SERVER_NAMES
-        )
-    )
+def _shape(kind: Callable[..., ext.Extension], **fields: Field) -> Parser:
+    """Return the parser of a body that has these fields, in this order."""
+
+    def parse(reader: Reader, _: ExtensionType) -> ext.Extension:
+        return kind(**{name: read(reader, name) for name, read in fields.items()})
+
+    return parse
 
 
-def _one_name(reader: Reader) -> ext.ServerName:
+def _number(size: int, kind: Callable[[int], int] = int) -> Field:
+    return lambda reader, name: kind(reader.uint(size, name))
+
+
+def _bytes(size: int, minimum: int = 0) -> Field:
+    return lambda reader, name: reader.opaque(size, name, minimum)
+
+
+def _numbers(size: int, kind: type[CodePoint]) -> Field:
+    """A vector of code points."""
+    if kind.digits() == 2:
+        return lambda reader, name: CodePoints(kind, reader.uint8s(size, name))
+    return lambda reader, name: CodePoints(kind, reader.uint16s(size, name))
+
+
+def _list(item: Callable[[Reader], object], minimum: int, most: int) -> Field:
+    return lambda reader, name: reader.items(2, name, item, minimum, most=most)
+
+
+def _rest(reader: Reader, _: str) -> bytes:
+    return reader.rest()
+
+
+def _server_name(reader: Reader) -> ext.ServerName:
     return ext.ServerName(
         name_type=NameType(reader.uint8("name_type")), name=reader.opaque(2, "host_name", 1)
-    )
-
-
-def _max_fragment_length(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.MaxFragmentLength(length=MaxFragmentLengthCode(reader.uint8("max_fragment_length")))
-
-
-def _record_size_limit(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.RecordSizeLimit(limit=reader.uint16("record_size_limit"))
-
-
-def _status_request(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.CertificateStatusRequest(
-        status_type=CertificateStatusType(reader.uint8("status_type")), request=reader.rest()
-    )
-
-
-def _status_response(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.CertificateStatusResponse(
-        status_type=CertificateStatusType(reader.uint8("status_type")),
-        response=reader.opaque(3, "response", 1),
-    )
-
-
-def _supported_groups(reader: Reader, _: ExtensionType) -> ext.Extension:
-    numbers = reader.uint16s(2, "named_group_list")
-    return ext.SupportedGroups(named_group_list=CodePoints(NamedGroup, numbers))
-
-
-def _ec_point_formats(reader: Reader, _: ExtensionType) -> ext.Extension:
-    numbers = reader.uint8s(1, "ec_point_format_list")
-    return ext.ECPointFormats(ec_point_format_list=CodePoints(ECPointFormat, numbers))
-
-
-def _signature_algorithms(reader: Reader, extension_type: ExtensionType) -> ext.Extension:
-    numbers = reader.uint16s(2, "supported_signature_algorithms")
-    return ext.SignatureAlgorithms(
-        extension_type=extension_type,
-        supported_signature_algorithms=CodePoints(SignatureScheme, numbers),
-    )
-
-
-def _alpn(reader: Reader, _: ExtensionType) -> ext.Extension:
-    names = reader.items(
-        2,
-        "protocol_name_list",
-        lambda item: item.opaque(1, "protocol_name", 1),
-        2,
-        most=bounds.MAX_PROTOCOLS,
-    )
-    return ext.ApplicationLayerProtocols(protocol_name_list=names)
-
-
-def _sct_list(reader: Reader, _: ExtensionType) -> ext.Extension:
-    scts = reader.items(
-        2, "sct_list", lambda item: item.opaque(2, "serialized_sct", 1), 1, most=bounds.MAX_SCTS
-    )
-    return ext.SignedCertificateTimestamps(sct_list=scts)
-
-
-def _padding(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.Padding(length=len(reader.rest()))
-
-
-def _compress_certificate(reader: Reader, _: ExtensionType) -> ext.Extension:
-    numbers = reader.uint16s(1, "algorithms")
-    return ext.CompressCertificate(algorithms=CodePoints(CertificateCompressionAlgorithm, numbers))
-
-
-def _session_ticket(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.SessionTicket(ticket=reader.rest())
-
-
-def _renegotiation_info(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.RenegotiationInfo(
-        renegotiated_connection=reader.opaque(1, "renegotiated_connection")
-    )
-
-
-def _offered_psks(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.OfferedPsks(
-        identities=reader.items(2, "identities", _psk_identity, 7, most=bounds.MAX_PSKS),
-        binders=reader.items(
-            2, "binders", lambda item: item.opaque(1, "binder", 32), 33, most=bounds.MAX_PSKS
-        ),
     )
 
 
@@ -220,51 +153,6 @@ def _psk_identity(reader: Reader) -> ext.PskIdentity:
     return ext.PskIdentity(
         identity=reader.opaque(2, "identity", 1),
         obfuscated_ticket_age=reader.uint(4, "obfuscated_ticket_age"),
-    )
-
-
-def _selected_psk(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.SelectedPsk(selected_identity=reader.uint16("selected_identity"))
-
-
-def _max_early_data(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.MaxEarlyData(max_early_data_size=reader.uint(4, "max_early_data_size"))
-
-
-def _supported_versions(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.SupportedVersions(
-        versions=CodePoints(ProtocolVersion, reader.uint16s(1, "versions"))
-    )
-
-
-def _selected_version(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.SelectedVersion(selected_version=_VERSIONS[reader.uint16("selected_version")])
-
-
-def _cookie(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.Cookie(cookie=reader.opaque(2, "cookie", 1))
-
-
-def _psk_modes(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.PskKeyExchangeModes(
-        ke_modes=CodePoints(PskKeyExchangeMode, reader.uint8s(1, "ke_modes"))
-    )
-
-
-def _authorities(reader: Reader, _: ExtensionType) -> ext.Extension:
-    names = reader.items(
-        2,
-        "authorities",
-        lambda item: item.opaque(2, "distinguished_name", 1),
-        3,
-        most=bounds.MAX_AUTHORITIES,
-    )
-    return ext.CertificateAuthorities(authorities=names)
-
-
-def _oid_filters(reader: Reader, _: ExtensionType) -> ext.Extension:
-    return ext.OidFilters(
-        filters=reader.items(2, "filters", _oid_filter, most=bounds.MAX_OID_FILTERS)
     )
 
 
@@ -282,7 +170,7 @@ def _key_share_entry(reader: Reader) -> ext.KeyShareEntry:
 
 
 def _client_shares(reader: Reader, _: ExtensionType) -> ext.Extension:
-    shares = reader.items(2, "client_shares", _key_share_entry, most=bounds.MAX_KEY_SHARES)
+    shares = reader.items(2, "client_shares", _key_share_entry, most=limits.MAX_KEY_SHARES)
     return _new_client_shares(client_shares=shares)
 
 
@@ -290,37 +178,89 @@ def _server_share(reader: Reader, _: ExtensionType) -> ext.Extension:
     return _new_server_share(server_share=_key_share_entry(reader))
 
 
-def _selected_group(reader: Reader, _: ExtensionType) -> ext.Extension:
-    group = _GROUPS[reader.uint16("selected_group")]
-    return ext.KeyShareHelloRetryRequest(selected_group=group)
+def _signature_algorithms(reader: Reader, extension_type: ExtensionType) -> ext.Extension:
+    numbers = reader.uint16s(2, "supported_signature_algorithms")
+    return ext.SignatureAlgorithms(
+        extension_type=extension_type,
+        supported_signature_algorithms=CodePoints(SignatureScheme, numbers),
+    )
 
+
+_server_names = _shape(
+    ext.ServerNameList, server_name_list=_list(_server_name, 1, limits.MAX_SERVER_NAMES)
+)
+_max_fragment_length = _shape(ext.MaxFragmentLength, length=_number(1, MaxFragmentLengthCode))
+_record_size_limit = _shape(ext.RecordSizeLimit, limit=_number(2))
+_status_request = _shape(
+    ext.CertificateStatusRequest, status_type=_number(1, CertificateStatusType), request=_rest
+)
+_status_response = _shape(
+    ext.CertificateStatusResponse,
+    status_type=_number(1, CertificateStatusType),
+    response=_bytes(3, 1),
+)
+_supported_groups = _shape(ext.SupportedGroups, named_group_list=_numbers(2, NamedGroup))
+_alpn = _shape(
+    ext.ApplicationLayerProtocols,
+    protocol_name_list=_list(
+        lambda item: item.opaque(1, "protocol_name", 1), 2, limits.MAX_PROTOCOLS
+    ),
+)
+_sct_list = _shape(
+    ext.SignedCertificateTimestamps,
+    sct_list=_list(lambda item: item.opaque(2, "serialized_sct", 1), 1, limits.MAX_SCTS),
+)
+_compress_certificate = _shape(
+    ext.CompressCertificate, algorithms=_numbers(1, CertificateCompressionAlgorithm)
+)
+_offered_psks = _shape(
+    ext.OfferedPsks,
+    identities=_list(_psk_identity, 7, limits.MAX_PSKS),
+    binders=_list(lambda item: item.opaque(1, "binder", 32), 33, limits.MAX_PSKS),
+)
+_selected_version = _shape(ext.SelectedVersion, selected_version=_number(2, _VERSIONS.__getitem__))
+_cookie = _shape(ext.Cookie, cookie=_bytes(2, 1))
+_authorities = _shape(
+    ext.CertificateAuthorities,
+    authorities=_list(
+        lambda item: item.opaque(2, "distinguished_name", 1), 3, limits.MAX_AUTHORITIES
+    ),
+)
 
 # Which extension is defined for which message: RFC 9846 section 4.3, and for TLS 1.2 the RFC of
 # each extension.
 _BOTH_HELLOS: Table = {
     ExtensionType.MAX_FRAGMENT_LENGTH: _max_fragment_length,
-    ExtensionType.EC_POINT_FORMATS: _ec_point_formats,
+    ExtensionType.EC_POINT_FORMATS: _shape(
+        ext.ECPointFormats, ec_point_format_list=_numbers(1, ECPointFormat)
+    ),
     ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: _alpn,
     ExtensionType.ENCRYPT_THEN_MAC: _flag,
     ExtensionType.EXTENDED_MASTER_SECRET: _flag,
     ExtensionType.RECORD_SIZE_LIMIT: _record_size_limit,
-    ExtensionType.SESSION_TICKET: _session_ticket,
-    ExtensionType.RENEGOTIATION_INFO: _renegotiation_info,
+    ExtensionType.SESSION_TICKET: _shape(ext.SessionTicket, ticket=_rest),
+    ExtensionType.RENEGOTIATION_INFO: _shape(
+        ext.RenegotiationInfo, renegotiated_connection=_bytes(1)
+    ),
 }
 CLIENT_HELLO: Table = {
     **_BOTH_HELLOS,
-    ExtensionType.SERVER_NAME: _server_name,
+    ExtensionType.SERVER_NAME: _server_names,
     ExtensionType.STATUS_REQUEST: _status_request,
     ExtensionType.SUPPORTED_GROUPS: _supported_groups,
     ExtensionType.SIGNATURE_ALGORITHMS: _signature_algorithms,
     ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP: _flag,
-    ExtensionType.PADDING: _padding,
+    ExtensionType.PADDING: lambda reader, _: ext.Padding(length=len(reader.rest())),
     ExtensionType.COMPRESS_CERTIFICATE: _compress_certificate,
     ExtensionType.PRE_SHARED_KEY: _offered_psks,
     ExtensionType.EARLY_DATA: _flag,
-    ExtensionType.SUPPORTED_VERSIONS: _supported_versions,
+    ExtensionType.SUPPORTED_VERSIONS: _shape(
+        ext.SupportedVersions, versions=_numbers(1, ProtocolVersion)
+    ),
     ExtensionType.COOKIE: _cookie,
-    ExtensionType.PSK_KEY_EXCHANGE_MODES: _psk_modes,
+    ExtensionType.PSK_KEY_EXCHANGE_MODES: _shape(
+        ext.PskKeyExchangeModes, ke_modes=_numbers(1, PskKeyExchangeMode)
+    ),
     ExtensionType.CERTIFICATE_AUTHORITIES: _authorities,
     ExtensionType.POST_HANDSHAKE_AUTH: _flag,
     ExtensionType.SIGNATURE_ALGORITHMS_CERT: _signature_algorithms,
@@ -331,14 +271,16 @@ SERVER_HELLO: Table = {
     ExtensionType.SERVER_NAME: _flag,
     ExtensionType.STATUS_REQUEST: _flag,
     ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP: _sct_list,
-    ExtensionType.PRE_SHARED_KEY: _selected_psk,
+    ExtensionType.PRE_SHARED_KEY: _shape(ext.SelectedPsk, selected_identity=_number(2)),
     ExtensionType.SUPPORTED_VERSIONS: _selected_version,
     ExtensionType.KEY_SHARE: _server_share,
 }
 HELLO_RETRY_REQUEST: Table = {
     ExtensionType.SUPPORTED_VERSIONS: _selected_version,
     ExtensionType.COOKIE: _cookie,
-    ExtensionType.KEY_SHARE: _selected_group,
+    ExtensionType.KEY_SHARE: _shape(
+        ext.KeyShareHelloRetryRequest, selected_group=_number(2, _GROUPS.__getitem__)
+    ),
 }
 ENCRYPTED_EXTENSIONS: Table = {
     ExtensionType.SERVER_NAME: _flag,
@@ -354,11 +296,15 @@ CERTIFICATE_REQUEST: Table = {
     ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP: _flag,
     ExtensionType.COMPRESS_CERTIFICATE: _compress_certificate,
     ExtensionType.CERTIFICATE_AUTHORITIES: _authorities,
-    ExtensionType.OID_FILTERS: _oid_filters,
+    ExtensionType.OID_FILTERS: _shape(
+        ext.OidFilters, filters=_list(_oid_filter, 0, limits.MAX_OID_FILTERS)
+    ),
     ExtensionType.SIGNATURE_ALGORITHMS_CERT: _signature_algorithms,
 }
 CERTIFICATE: Table = {
     ExtensionType.STATUS_REQUEST: _status_response,
     ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP: _sct_list,
 }
-NEW_SESSION_TICKET: Table = {ExtensionType.EARLY_DATA: _max_early_data}
+NEW_SESSION_TICKET: Table = {
+    ExtensionType.EARLY_DATA: _shape(ext.MaxEarlyData, max_early_data_size=_number(4))
+}

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.tls.frozen_values import constructor
-from lab.tls.key_schedule import DirectionKeys, connection_keys
-from lab.tls.suite_parts import Suite
+from lab.tls.protection import DirectionKeys, Suite, connection_keys
 
 MAX_LINE = 512
 """The longest line in characters that can hold a secret: 31 + 64 + 2 * 64 and spaces."""

@@ -7,13 +7,12 @@ more, and keeps nothing.
 
 from __future__ import annotations
 
+import enum
 import functools
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from lab.tls import bounds
 from lab.tls import extension_parsing as ext
 from lab.tls import messages as msg
 from lab.tls.cipher_suites import CipherSuite
@@ -33,8 +32,7 @@ from lab.tls.code_points import (
 )
 from lab.tls.extensions import CertificateAuthorities, SignatureAlgorithms
 from lab.tls.frozen_values import constructor
-from lab.tls.reader import BeyondLimit, Reader
-from lab.tls.suite_parts import KeyExchange
+from lab.tls.reader import MAX_AUTHORITIES, MAX_CERTIFICATES, MAX_MESSAGE, BeyondLimit, Reader
 
 # RFC 9846 section 4.2.3: the SHA-256 of "HelloRetryRequest".
 HELLO_RETRY_RANDOM = bytes.fromhex(
@@ -42,21 +40,58 @@ HELLO_RETRY_RANDOM = bytes.fromhex(
 )
 
 
+class KeyExchange(enum.Enum):
+    """How the two ends agree on a secret, as far as messages differ by it."""
+
+    TLS_1_3 = "TLS 1.3"
+    RSA = "RSA"
+    DHE = "DHE"
+    ECDHE = "ECDHE"
+    OTHER = "other"
+
+
+_EXCHANGES = {
+    "RSA": KeyExchange.RSA,
+    "DHE_RSA": KeyExchange.DHE,
+    "DHE_DSS": KeyExchange.DHE,
+    "DH_anon": KeyExchange.DHE,
+    "ECDHE_RSA": KeyExchange.ECDHE,
+    "ECDHE_ECDSA": KeyExchange.ECDHE,
+    "ECDH_anon": KeyExchange.ECDHE,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ParsingContext:
     """What a parser must know of the connection: all of it comes from the ServerHello.
 
-    Equal only to itself, so that what was parsed under it is quickly found again.
+    ``signed`` tells whether a ServerKeyExchange bears a signature. Equal only to itself, so that
+    what was parsed under it is quickly found again.
     """
 
-    version: ProtocolVersion
-    key_exchange: KeyExchange
+    version: ProtocolVersion = ProtocolVersion.TLS_1_2
+    key_exchange: KeyExchange = KeyExchange.OTHER
     signed: bool = True
 
     @property
     def is_tls13(self) -> bool:
         """Whether messages have the shapes of TLS 1.3 or later."""
         return self.version >= ProtocolVersion.TLS_1_3
+
+
+@functools.lru_cache(maxsize=64)
+def parsing_context(version: ProtocolVersion, suite: CipherSuite) -> ParsingContext:
+    """Return the context behind a ServerHello: a suite tells its key exchange by its name."""
+    if not suite.is_known:
+        return ParsingContext(version=version, signed=False)
+    exchange, separator, _ = str(suite).removeprefix("TLS_").partition("_WITH_")
+    if not separator:  # TLS 1.3 names no key exchange (RFC 9846 appendix B.4)
+        return ParsingContext(version=version, key_exchange=KeyExchange.TLS_1_3)
+    return ParsingContext(
+        version=version,
+        key_exchange=_EXCHANGES.get(exchange, KeyExchange.OTHER),
+        signed=not exchange.endswith("_anon"),
+    )
 
 
 _VERSIONS = code_table(ProtocolVersion)
@@ -100,28 +135,20 @@ def parse_message(msg_type: HandshakeType, body: bytes, context: ParsingContext)
     Raises ``WireError`` where the body breaks the syntax of its RFC, ``BeyondLimit`` where it may
     be in order and passes a limit of ours.
     """
-    if msg_type in _REPEATED and len(body) <= _REMEMBERED_BYTES:
-        try:
-            return _remembered(msg_type, body, context)
-        except _NotKept as large:
-            return large.parsed
-    return _parse(msg_type, body, context)
-
-
-class _NotKept(Exception):
-    """Carries a message past the cache, which keeps what is returned."""
-
-    def __init__(self, parsed: Parsed) -> None:
-        super().__init__()
-        self.parsed = parsed
-
-
-@functools.lru_cache(maxsize=_REMEMBERED)
-def _remembered(msg_type: HandshakeType, body: bytes, context: ParsingContext) -> Parsed:
-    parsed = _parse(msg_type, body, context)
-    if parsed[1] > _REMEMBERED_ITEMS:
-        raise _NotKept(parsed)
+    if msg_type not in _REPEATED or len(body) > _REMEMBERED_BYTES:
+        return _parse(msg_type, body, context)
+    inputs = msg_type, body, context
+    parsed = _remembered.get(inputs)
+    if parsed is None:
+        parsed = _parse(msg_type, body, context)
+        if parsed[1] <= _REMEMBERED_ITEMS:
+            if len(_remembered) >= _REMEMBERED:
+                _remembered.clear()
+            _remembered[inputs] = parsed
     return parsed
+
+
+_remembered: dict[tuple[HandshakeType, bytes, ParsingContext], Parsed] = {}
 
 
 def _parse(msg_type: HandshakeType, body: bytes, context: ParsingContext) -> Parsed:
@@ -182,7 +209,7 @@ def _certificate(reader: Reader, context: ParsingContext) -> msg.Certificate:
         certificate_request_context=reader.opaque(1, "certificate_request_context")
         if tls13
         else b"",
-        certificate_list=reader.items(3, "certificate_list", parse, most=bounds.MAX_CERTIFICATES),
+        certificate_list=reader.items(3, "certificate_list", parse, most=MAX_CERTIFICATES),
     )
 
 
@@ -202,8 +229,8 @@ def _compressed_certificate(reader: Reader, context: ParsingContext) -> msg.Comp
     compressed = reader.opaque(3, "compressed_certificate_message", 1)
     certificate = None
     if algorithm == CertificateCompressionAlgorithm.ZLIB:
-        if length > bounds.MAX_MESSAGE:
-            limit = f"{length} where at most {bounds.MAX_MESSAGE} is read"
+        if length > MAX_MESSAGE:
+            limit = f"{length} where at most {MAX_MESSAGE} is read"
             raise BeyondLimit(f"{reader.path()}.uncompressed_length", limit)
         try:
             body = zlib.decompressobj().decompress(compressed, length + 1)
@@ -300,7 +327,7 @@ def _certificate_request_tls12(reader: Reader, context: ParsingContext) -> msg.C
             2,
             "certificate_authorities",
             lambda item: item.opaque(2, "distinguished_name", 1),
-            most=bounds.MAX_AUTHORITIES,
+            most=MAX_AUTHORITIES,
         ),
     )
 
@@ -342,21 +369,17 @@ def _key_update(reader: Reader, context: ParsingContext) -> msg.KeyUpdate:
     return msg.KeyUpdate(request_update=KeyUpdateRequest(reader.uint8("request_update")))
 
 
-def _empty(message: msg.HandshakeMessage, _: Reader, __: ParsingContext) -> msg.HandshakeMessage:
-    return message
-
-
 _PARSERS: dict[HandshakeType, tuple[str, Parser | None]] = {
-    HandshakeType.HELLO_REQUEST: ("HelloRequest", partial(_empty, msg.HelloRequest())),
+    HandshakeType.HELLO_REQUEST: ("HelloRequest", lambda *_: msg.HelloRequest()),
     HandshakeType.CLIENT_HELLO: ("ClientHello", _client_hello),
     HandshakeType.SERVER_HELLO: ("ServerHello", _server_hello),
     HandshakeType.NEW_SESSION_TICKET: ("NewSessionTicket", _new_session_ticket),
-    HandshakeType.END_OF_EARLY_DATA: ("EndOfEarlyData", partial(_empty, msg.EndOfEarlyData())),
+    HandshakeType.END_OF_EARLY_DATA: ("EndOfEarlyData", lambda *_: msg.EndOfEarlyData()),
     HandshakeType.ENCRYPTED_EXTENSIONS: ("EncryptedExtensions", _encrypted_extensions),
     HandshakeType.CERTIFICATE: ("Certificate", _certificate),
     HandshakeType.SERVER_KEY_EXCHANGE: ("ServerKeyExchange", _server_key_exchange),
     HandshakeType.CERTIFICATE_REQUEST: ("CertificateRequest", _certificate_request),
-    HandshakeType.SERVER_HELLO_DONE: ("ServerHelloDone", partial(_empty, msg.ServerHelloDone())),
+    HandshakeType.SERVER_HELLO_DONE: ("ServerHelloDone", lambda *_: msg.ServerHelloDone()),
     HandshakeType.CERTIFICATE_VERIFY: ("CertificateVerify", _certificate_verify),
     HandshakeType.CLIENT_KEY_EXCHANGE: ("ClientKeyExchange", _client_key_exchange),
     HandshakeType.FINISHED: ("Finished", _finished),

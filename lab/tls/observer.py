@@ -10,9 +10,10 @@ This module must not know where bytes come from, nor what an event will be used 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lab.tls import messages as msg
-from lab.tls import sniff
-from lab.tls.bounds import MAX_ITEMS, Budget
+from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_point import code_table
 from lab.tls.code_points import (
     AlertDescription,
@@ -21,7 +22,7 @@ from lab.tls.code_points import (
     ExtensionType,
     HandshakeType,
 )
-from lab.tls.decryption import Sealed, Stage
+from lab.tls.decryption import Negotiated, Sealed, Stage
 from lab.tls.direction import Direction
 from lab.tls.events import (
     AlertSeen,
@@ -36,10 +37,9 @@ from lab.tls.events import (
 from lab.tls.frozen_values import constructor
 from lab.tls.key_log import KeyRing
 from lab.tls.message_parsing import parse_message
-from lab.tls.negotiated import Negotiated
 from lab.tls.order import Order, Step, step_of
-from lab.tls.reader import BeyondLimit, WireError
-from lab.tls.records import MAX_PLAINTEXT, Record
+from lab.tls.reader import MAX_ITEMS, BeyondLimit, Budget, WireError
+from lab.tls.records import HEADER, MAX_PLAINTEXT, Record, looks_like_tls
 
 MAX_WAITING_BYTES = 2**18
 """How many bytes of records wait for a secret before the oldest are given up."""
@@ -117,8 +117,8 @@ class Observer:
     def _cut(self, direction: Direction, time: float) -> None:
         if not direction.recognised:
             first = direction.reader.pending
-            if first and not sniff.looks_like_tls(first):
-                if len(first) >= sniff.ENOUGH:
+            if first and not looks_like_tls(first):
+                if len(first) >= HEADER:
                     self._not_tls(direction, first, time)
                 return
             direction.recognised = len(first) > 1
@@ -142,7 +142,7 @@ class Observer:
         """Report first bytes that are no TLS, however few: no more may come."""
         first = direction.reader.pending
         unrecognised = not direction.recognised and not direction.cut
-        if first and unrecognised and not sniff.looks_like_tls(first):
+        if first and unrecognised and not looks_like_tls(first):
             self._not_tls(direction, first, time)
 
     def _not_tls(self, direction: Direction, first: bytes, time: float) -> None:
@@ -323,13 +323,11 @@ class Observer:
         direction.items += items
         # RFC 9846 section 2: once there are keys, every message is protected.
         exposed = not encrypted and direction.decryption.stage in _TLS13_STAGES
-        changes_keys = type(message) in _KEY_CHANGES
-        if changes_keys:
-            self._connection.take(sender, message)
-            if isinstance(message, msg.ServerHello):
-                self._order.choose(tls13=self._connection.is_tls13)
+        if isinstance(message, msg.ServerHello) and sender is Endpoint.SERVER:
+            self._connection.answer(message)
+            self._order.choose(tls13=self._connection.is_tls13)
         legal = self._order.take(sender, step_of(message))
-        if changes_keys:
+        if type(message) in _KEY_CHANGES:
             self._change_keys(direction, message)
         self._events.append(
             _message_seen(
@@ -350,10 +348,7 @@ class Observer:
         direction.items += MAX_ITEMS
         self._order.suspend()
         if direction.sender is Endpoint.CLIENT and msg_type is HandshakeType.CLIENT_HELLO:
-            random = raw[_RANDOM]
-            self._ring.claim(random)
-            self._connection.client_hello(random, None)
-            direction.decryption.client_hello(early_data=None)
+            self._begin(direction, raw[_RANDOM], suites=None, early_data=None)
         elif direction.sender is Endpoint.SERVER and msg_type is HandshakeType.SERVER_HELLO:
             # Neither end's messages can be understood without the version and the suite.
             error = BeyondLimit("ServerHello", "what follows depends on it, and it is not decoded")
@@ -363,22 +358,29 @@ class Observer:
             raise error
 
     def _change_keys(self, direction: Direction, message: msg.HandshakeMessage) -> None:
-        """Change the keys of what follows ``message``."""
-        decryption = direction.decryption
-        if isinstance(message, msg.Finished):
-            decryption.finished()
-        elif isinstance(message, msg.ClientHello):
+        """Change the keys of what follows ``message``; a hello of the wrong side changes none."""
+        if isinstance(message, msg.ClientHello):
             if direction.sender is Endpoint.CLIENT:
-                self._ring.claim(message.random)
-                decryption.client_hello(early_data=message.has(ExtensionType.EARLY_DATA))
-        elif type(message) is msg.ServerHello:
+                early_data = message.has(ExtensionType.EARLY_DATA)
+                self._begin(direction, message.random, message.cipher_suites, early_data)
+        elif isinstance(message, msg.ServerHello):
             if direction.sender is Endpoint.SERVER and self._connection.is_tls13:
                 for either in self._directions.values():
                     either.decryption.server_hello()
-        elif isinstance(message, msg.EndOfEarlyData):
-            decryption.end_of_early_data()
-        elif isinstance(message, msg.KeyUpdate):
-            decryption.key_update()
+        else:
+            direction.decryption.follow(message)
+
+    def _begin(
+        self,
+        direction: Direction,
+        random: bytes,
+        suites: Sequence[CipherSuite] | None,
+        early_data: bool | None,
+    ) -> None:
+        """Follow the client's hello; None is what nobody knows, as it was not decoded."""
+        self._ring.claim(random)
+        self._connection.begin(random, suites)
+        direction.decryption.client_hello(early_data=early_data)
 
 
 _TYPES = code_table(HandshakeType)
@@ -388,7 +390,6 @@ _change_cipher_spec_seen = constructor(ChangeCipherSpecSeen)
 _KEY_CHANGES = {
     msg.ClientHello,
     msg.ServerHello,
-    msg.HelloRetryRequest,
     msg.EndOfEarlyData,
     msg.Finished,
     msg.KeyUpdate,

@@ -1,8 +1,8 @@
-"""Records: cutting one direction's bytes into TLSPlaintext and TLSCiphertext units.
+"""One direction's bytes: what they are, cut into records, and into the messages inside of them.
 
 Rules: bytes go in at any split; ``records()`` yields those that are whole, or raises
-``WireError``. Nothing beyond one record and the last piece fed is kept. What is inside a record
-is not looked at.
+``WireError``. Nothing beyond one record and the last piece fed is kept, nor more than one message,
+of bounded length and from a bounded number of records. What is in either is not looked at.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lab.tls.code_points import ContentType, ProtocolVersion
-from lab.tls.events import RecordSpan
+from lab.tls.events import Protocol, RecordSpan
 from lab.tls.frozen_values import constructor
-from lab.tls.reader import WireError
+from lab.tls.reader import MAX_MESSAGE, MAX_RECORDS, BeyondLimit, WireError
 
 HEADER = 5
 """Bytes of a record's header (RFC 9846 section 5.1)."""
@@ -21,6 +21,22 @@ MAX_PLAINTEXT = 2**14
 """The longest plaintext of a record in bytes (RFC 9846 section 5.1)."""
 MAX_FRAGMENT = MAX_PLAINTEXT + 2048
 """The longest protected fragment in bytes (RFC 5246 section 6.2.3; TLS 1.3 allows less)."""
+_MESSAGE_HEADER = 4
+
+_HTTP = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTIONS ", b"TRACE ")
+_HTTP_STARTS = tuple(start[:HEADER] for start in (*_HTTP, b"PATCH ", b"PRI * ", b"HTTP/"))
+# What an HTTP/0.9 response begins with, which has no head: some servers answer in it what they
+# cannot read. In lower case.
+_HTML_STARTS = tuple(start[:HEADER] for start in (b"<!doctype", b"<html", b"<head"))
+# How servers greet that speak first: RFC 5321 section 4.2 and RFC 959 section 4.2, RFC 1939
+# section 4, RFC 3501 section 7.1, RFC 4253 section 4.2.
+_GREETINGS = (
+    (b"220 ", Protocol.SMTP_OR_FTP),
+    (b"220-", Protocol.SMTP_OR_FTP),
+    (b"+OK ", Protocol.POP3),
+    (b"* OK ", Protocol.IMAP),
+    (b"SSH-", Protocol.SSH),
+)
 
 
 class Record(NamedTuple):
@@ -102,6 +118,99 @@ def _header_error(header: bytes | bytearray, length: int) -> WireError:
         version = ProtocolVersion(header[1] << 8 | header[2])
         return WireError("TLSPlaintext.legacy_record_version", f"{version} is no TLS")
     return WireError("TLSCiphertext.length", f"{length} where at most {MAX_FRAGMENT} is allowed")
+
+
+def looks_like_tls(first: bytes) -> bool:
+    """Return whether a TLS record may begin with ``first``, which may be short.
+
+    A record begins with its type, 20 to 23, and a version of 3.x (RFC 9846 section 5.1).
+    """
+    return 20 <= first[0] <= 23 and first[1:2] in (b"", b"\x03")
+
+
+def sniff(first: bytes) -> Protocol:
+    """Return what ``first``, which is not the start of a TLS record, looks like."""
+    if first.startswith(_HTTP_STARTS) or first[:HEADER].lower().startswith(_HTML_STARTS):
+        return Protocol.HTTP
+    for greeting, protocol in _GREETINGS:
+        if first.startswith(greeting):
+            return protocol
+    # RFC 5246 appendix E.2: two bytes of length with the top bit set, the message type
+    # client_hello, and the version that is asked for.
+    hello = len(first) >= HEADER and first[0] & 0x80 and first[2] == 1
+    if hello and (first[3] == 3 or first[3:5] == b"\x00\x02"):
+        return Protocol.SSLV2
+    return Protocol.UNKNOWN
+
+
+Reassembled = tuple[bytes, tuple[RecordSpan, ...]]
+"""A message with its header, and the records that carried it."""
+
+
+class MessageReassembler:
+    """Collects handshake fragments of one direction."""
+
+    __slots__ = ("_at", "_data", "_spans")
+
+    def __init__(self) -> None:
+        self._data: bytes | bytearray = b""
+        self._at = 0
+        self._spans: list[RecordSpan] = []
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether bytes are left that no message given out has used."""
+        return self._at < len(self._data)
+
+    @property
+    def progress(self) -> tuple[int, int | None]:
+        """How many bytes came of such a message, and how many it has, if that came."""
+        came, at = len(self._data) - self._at, self._at
+        if came < _MESSAGE_HEADER:
+            return came, None
+        return came, _MESSAGE_HEADER + int.from_bytes(
+            self._data[at + 1 : at + _MESSAGE_HEADER], "big"
+        )
+
+    def is_whole(self, fragment: bytes) -> bool:
+        """Whether ``fragment`` is one message from start to end, and nothing came before it."""
+        length = len(fragment) - _MESSAGE_HEADER
+        return (
+            length >= 0
+            and not self._data
+            and fragment[1] << 16 | fragment[2] << 8 | fragment[3] == length
+        )
+
+    def add(self, fragment: bytes, span: RecordSpan) -> Iterator[Reassembled]:
+        """Add the content of the record at ``span``: the messages that it completes.
+
+        Raises ``BeyondLimit`` where the next message passes the bounds.
+        """
+        if self._at < len(self._data):
+            if not isinstance(self._data, bytearray) or self._at:
+                self._data = bytearray(self._data[self._at :])
+            self._data += fragment
+            self._spans.append(span)
+        else:
+            self._data, self._spans = fragment, [span]
+        self._at = 0
+        data, have = self._data, len(self._data)
+        while have >= self._at + _MESSAGE_HEADER:
+            at = self._at
+            length = data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
+            if length > MAX_MESSAGE:
+                limit = f"{length} where at most {MAX_MESSAGE} is read"
+                raise BeyondLimit("Handshake.length", limit)
+            end = at + _MESSAGE_HEADER + length
+            if have < end:
+                break
+            self._at = end
+            yield bytes(data[at:end]), tuple(self._spans)
+            self._spans = [span]
+        if self._at == have:
+            self._data, self._at = b"", 0  # what is read is not kept
+        elif len(self._spans) > MAX_RECORDS:
+            raise BeyondLimit("Handshake", f"a message in more than {MAX_RECORDS} records")
 
 
 # RFC 9846 section 5.1: an unexpected type ends the connection; heartbeat (RFC 6520) and the

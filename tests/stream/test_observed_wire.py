@@ -10,7 +10,6 @@ import pytest
 from lab.stream.contexts import server_context
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import ObservedWire, ObserverFeed
-from lab.tls.bounds import Budget
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import (
     AlertSeen,
@@ -25,6 +24,7 @@ from lab.tls.events import (
     Undecoded,
     Unfinished,
 )
+from lab.tls.reader import Budget
 from tests.stream.test_facts import Ends
 from tests.support.serving import client_tls, server_tls
 

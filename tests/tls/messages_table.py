@@ -24,8 +24,7 @@ from lab.tls.code_points import (
     PskKeyExchangeMode,
     SignatureScheme,
 )
-from lab.tls.message_parsing import HELLO_RETRY_RANDOM, ParsingContext
-from lab.tls.suite_parts import KeyExchange
+from lab.tls.message_parsing import HELLO_RETRY_RANDOM, KeyExchange, ParsingContext
 from tests.tls.wire import (
     Wire,
     extension,

@@ -12,9 +12,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20
 
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.events import Endpoint, Event
-from lab.tls.key_schedule import DirectionKeys, next_traffic_secret, traffic_keys
 from lab.tls.observer import Observer
-from lab.tls.suite_parts import Cipher, Suite, parts_of
+from lab.tls.protection import (
+    Cipher,
+    DirectionKeys,
+    Suite,
+    next_traffic_secret,
+    suite_of,
+    traffic_keys,
+)
 from tests.tls.messages_table import RANDOM, client_hello, server_hello
 from tests.tls.wire import (
     Wire,
@@ -122,7 +128,7 @@ class Tls13:
     """A made-up connection of TLS 1.3: real hellos and keys, and whatever a test sends."""
 
     observer: Observer = field(default_factory=Observer)
-    suite: Suite = field(default_factory=lambda: parts_of(SUITE))
+    suite: Suite = field(default_factory=lambda: suite_of(SUITE))
     sealers: dict[tuple[Endpoint, str], Sealer13] = field(default_factory=dict)
     time: float = 0.0
 

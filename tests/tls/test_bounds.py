@@ -12,11 +12,12 @@ from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Result
-from lab.tls import bounds, extension_parsing, message_parsing
-from lab.tls.bounds import SERVER_BUDGET, Budget
+from lab.tls import extension_parsing, message_parsing
+from lab.tls import reader as limits
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_point import CodePoint
 from lab.tls.code_points import ExtensionType, HandshakeType
+from lab.tls.decryption import BEFORE_KEYS
 from lab.tls.events import (
     AlertSeen,
     Endpoint,
@@ -28,8 +29,7 @@ from lab.tls.events import (
 from lab.tls.message_parsing import parse_message
 from lab.tls.messages import ClientHello
 from lab.tls.observer import Observer
-from lab.tls.reader import BeyondLimit
-from lab.tls.sealed_guess import BEFORE_KEYS
+from lab.tls.reader import SERVER_BUDGET, BeyondLimit, Budget
 from tests.tls.hostile_hellos import (
     KINDS,
     hello,
@@ -93,7 +93,7 @@ def test_a_hostile_handshake_makes_few_objects(kind: str, monkeypatch: pytest.Mo
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(made) <= bounds.MAX_EXTENSIONS + bounds.MAX_KEY_SHARES
+    assert len(made) <= limits.MAX_EXTENSIONS + limits.MAX_KEY_SHARES
     assert len(events) <= SERVER_BUDGET.records + 1
     # The bytes in the buffer of records, of the message, its raw form, its lists: and not more.
     assert peak < 6 * max(len(data), CHUNK) + 500_000
@@ -179,10 +179,10 @@ def test_what_is_remembered_of_messages_is_small() -> None:
         body = opaque(3, opaque(3, number.to_bytes(2, "big")).data + b"\0\0\1c" * 255).data
         parse_message(HandshakeType.CERTIFICATE, body, TLS12)
 
-    message_parsing._remembered.cache_clear()
+    message_parsing._remembered.clear()
     for fill in (many_names, many_extensions, many_certificates):
         assert _filled(fill, 80) < 100_000
-    message_parsing._remembered.cache_clear()
+    message_parsing._remembered.clear()
 
 
 # The bounds themselves: as many as they say are decoded, and one more is told as a limit of ours.
@@ -191,56 +191,56 @@ CH, CR = HandshakeType.CLIENT_HELLO, HandshakeType.CERTIFICATE_REQUEST
 NAME = opaque(2, b"n").data
 LISTS: dict[str, tuple[int, HandshakeType, Callable[[int], bytes]]] = {
     "extensions": (
-        bounds.MAX_EXTENSIONS,
+        limits.MAX_EXTENSIONS,
         CH,
         lambda n: hello(*(extension(0x4000 + at) for at in range(n)))[4:],
     ),
     "extensions.server_name.server_name_list": (
-        bounds.MAX_SERVER_NAMES,
+        limits.MAX_SERVER_NAMES,
         CH,
         lambda n: hello(listed(0, b"\0\0\1n" * n))[4:],
     ),
     "extensions.application_layer_protocol_negotiation.protocol_name_list": (
-        bounds.MAX_PROTOCOLS,
+        limits.MAX_PROTOCOLS,
         CH,
         lambda n: hello(listed(16, b"\1a" * n))[4:],
     ),
     "extensions.key_share.client_shares": (
-        bounds.MAX_KEY_SHARES,
+        limits.MAX_KEY_SHARES,
         CH,
         lambda n: hello(listed(51, b"\0\x1d\0\1k" * n))[4:],
     ),
     "extensions.pre_shared_key.identities": (
-        bounds.MAX_PSKS,
+        limits.MAX_PSKS,
         CH,
         lambda n: hello(
             extension(41, opaque(2, (opaque(2, b"i") + u32(0)).data * n), opaque(2, b" " * 33))
         )[4:],
     ),
     "extensions.pre_shared_key.binders": (
-        bounds.MAX_PSKS,
+        limits.MAX_PSKS,
         CH,
         lambda n: hello(
             extension(41, opaque(2, (opaque(2, b"i") + u32(0)).data), opaque(2, b" " * 33 * n))
         )[4:],
     ),
     "extensions.certificate_authorities.authorities": (
-        bounds.MAX_AUTHORITIES,
+        limits.MAX_AUTHORITIES,
         CH,
         lambda n: hello(listed(47, NAME * n))[4:],
     ),
     "extensions.oid_filters.filters": (
-        bounds.MAX_OID_FILTERS,
+        limits.MAX_OID_FILTERS,
         CR,
         lambda n: (opaque(1, b"") + extensions(listed(48, b"\1o\0\0" * n))).data,
     ),
     "certificate_list": (
-        bounds.MAX_CERTIFICATES,
+        limits.MAX_CERTIFICATES,
         HandshakeType.CERTIFICATE,
         lambda n: (opaque(1, b"") + opaque(3, (opaque(3, b"c") + u16(0)).data * n)).data,
     ),
     "certificate_list.extensions.signed_certificate_timestamp.sct_list": (
-        bounds.MAX_SCTS,
+        limits.MAX_SCTS,
         HandshakeType.CERTIFICATE,
         lambda n: (
             (

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.tls import messages as msg
-from lab.tls.bounds import MAX_MESSAGE
-from lab.tls.code_points import ExtensionType, HandshakeType
+from lab.tls.cipher_suites import CipherSuite
+from lab.tls.code_points import ExtensionType, HandshakeType, ProtocolVersion
 from lab.tls.extensions import SupportedVersions
-from lab.tls.message_parsing import ParsingContext
+from lab.tls.message_parsing import KeyExchange, ParsingContext, parsing_context
 from lab.tls.message_parsing import parse_message as parse_counted
-from lab.tls.reader import BeyondLimit, WireError
+from lab.tls.reader import MAX_MESSAGE, BeyondLimit, WireError
 from tests.tls.messages_table import (
     CASES,
     CLIENT_EXTENSIONS,
@@ -229,3 +229,33 @@ def test_messages_have_the_names_of_the_rfcs() -> None:
 def test_an_empty_extensions_block_is_in_order() -> None:
     parsed = parse_message(HandshakeType.ENCRYPTED_EXTENSIONS, extensions().data, TLS13)
     assert parsed == msg.EncryptedExtensions()
+
+
+EXCHANGES = {
+    "TLS_AES_128_GCM_SHA256": (KeyExchange.TLS_1_3, True),
+    "TLS_AES_256_GCM_SHA384": (KeyExchange.TLS_1_3, True),
+    "TLS_CHACHA20_POLY1305_SHA256": (KeyExchange.TLS_1_3, True),
+    "TLS_AES_128_CCM_SHA256": (KeyExchange.TLS_1_3, True),
+    "TLS_AES_128_CCM_8_SHA256": (KeyExchange.TLS_1_3, True),
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": (KeyExchange.ECDHE, True),
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8": (KeyExchange.ECDHE, True),
+    "TLS_DHE_RSA_WITH_AES_128_CBC_SHA": (KeyExchange.DHE, True),
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384": (KeyExchange.ECDHE, True),
+    "TLS_RSA_WITH_AES_128_CBC_SHA256": (KeyExchange.RSA, True),
+    "TLS_DH_anon_WITH_AES_128_GCM_SHA256": (KeyExchange.DHE, False),
+    "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256": (KeyExchange.OTHER, True),
+    "TLS_RSA_WITH_3DES_EDE_CBC_SHA": (KeyExchange.RSA, True),
+    "TLS_RSA_WITH_NULL_SHA256": (KeyExchange.RSA, True),
+    "TLS_FALLBACK_SCSV": (KeyExchange.TLS_1_3, True),
+}
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_a_suites_name_tells_its_key_exchange(name: str) -> None:
+    context = parsing_context(ProtocolVersion.TLS_1_2, CipherSuite[name])
+    assert (context.key_exchange, context.signed) == EXCHANGES[name]
+
+
+def test_of_an_unknown_suite_no_key_exchange_is_known() -> None:
+    context = parsing_context(ProtocolVersion.TLS_1_2, CipherSuite(0x1234))
+    assert (context.key_exchange, context.signed) == (KeyExchange.OTHER, False)

@@ -11,6 +11,7 @@ from lab.diagnosis.evidence import summarize
 from lab.tls import observer as observing
 from lab.tls import protection
 from lab.tls.code_points import AlertDescription, AlertLevel, ContentType
+from lab.tls.decryption import BEFORE_KEYS, BROKEN, EARLY_DATA
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -30,7 +31,6 @@ from lab.tls.events import (
 )
 from lab.tls.message_parsing import HELLO_RETRY_RANDOM
 from lab.tls.observer import Observer
-from lab.tls.sealed_guess import BEFORE_KEYS, BROKEN, EARLY_DATA
 from tests.tls.messages_table import (
     CERTIFICATE,
     RANDOM,

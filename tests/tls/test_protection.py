@@ -6,19 +6,21 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from lab.tls import protection
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import ContentType
-from lab.tls.key_schedule import connection_keys
 from lab.tls.protection import (
+    Cipher,
     Opener,
     SealBroken,
+    Suite,
+    connection_keys,
     connection_opener,
+    suite_of,
     traffic_opener,
 )
 from lab.tls.records import Record, RecordReader
-from lab.tls.suite_parts import Cipher, parts_of
 from tests.tls.sealing import Sealer12, Sealer13
 from tests.tls.wire import record
 
-TLS13_SUITES = [suite for suite in CipherSuite if suite >> 8 == 0x13 and parts_of(suite).cipher]
+TLS13_SUITES = [suite for suite in CipherSuite if suite >> 8 == 0x13 and suite_of(suite).cipher]
 TLS12_SUITES = [
     CipherSuite[name]
     for name in (
@@ -33,6 +35,23 @@ TLS12_SUITES = [
     )
 ]
 MASTER = b"m" * 48
+SUITES = {
+    "TLS_AES_128_GCM_SHA256": (Cipher.AES_GCM, 16, "sha256", ""),
+    "TLS_AES_256_GCM_SHA384": (Cipher.AES_GCM, 32, "sha384", ""),
+    "TLS_CHACHA20_POLY1305_SHA256": (Cipher.CHACHA20_POLY1305, 32, "sha256", ""),
+    "TLS_AES_128_CCM_SHA256": (Cipher.AES_CCM, 16, "sha256", ""),
+    "TLS_AES_128_CCM_8_SHA256": (Cipher.AES_CCM_8, 16, "sha256", ""),
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": (Cipher.AES_GCM, 32, "sha384", ""),
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8": (Cipher.AES_CCM_8, 16, "sha256", ""),
+    "TLS_DHE_RSA_WITH_AES_128_CBC_SHA": (Cipher.AES_CBC, 16, "sha256", "sha1"),
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384": (Cipher.AES_CBC, 32, "sha384", "sha384"),
+    "TLS_RSA_WITH_AES_128_CBC_SHA256": (Cipher.AES_CBC, 16, "sha256", "sha256"),
+    "TLS_DH_anon_WITH_AES_128_GCM_SHA256": (Cipher.AES_GCM, 16, "sha256", ""),
+    "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256": (Cipher.CHACHA20_POLY1305, 32, "sha256", ""),
+    "TLS_RSA_WITH_3DES_EDE_CBC_SHA": (None, 32, "sha256", ""),
+    "TLS_RSA_WITH_NULL_SHA256": (None, 32, "sha256", ""),
+    "TLS_FALLBACK_SCSV": (None, 32, "sha256", ""),
+}
 
 
 def one(data: bytes) -> Record:
@@ -42,7 +61,7 @@ def one(data: bytes) -> Record:
 
 
 def pair12(suite: CipherSuite, encrypt_then_mac: bool = False) -> tuple[Sealer12, Opener]:
-    parts = parts_of(suite)
+    parts = suite_of(suite)
     keys = connection_keys(MASTER, b"c" * 32, b"s" * 32, parts)[0]
     opener = connection_opener(parts, keys, encrypt_then_mac=encrypt_then_mac)
     assert opener is not None
@@ -50,7 +69,7 @@ def pair12(suite: CipherSuite, encrypt_then_mac: bool = False) -> tuple[Sealer12
 
 
 def pair13(suite: CipherSuite) -> tuple[Sealer13, Opener]:
-    parts = parts_of(suite)
+    parts = suite_of(suite)
     secret = b"s" * (48 if parts.hash_name == "sha384" else 32)
     opener = traffic_opener(parts, secret)
     assert opener is not None
@@ -63,7 +82,7 @@ PAIRS = [
     *(
         pytest.param(lambda s=suite: pair12(s, True), id=f"{suite}, encrypt-then-MAC")
         for suite in TLS12_SUITES
-        if parts_of(suite).cipher is Cipher.AES_CBC
+        if suite_of(suite).cipher is Cipher.AES_CBC
     ),
 ]
 
@@ -151,11 +170,11 @@ def test_a_key_update_changes_the_keys() -> None:
 
 
 def test_a_suite_without_a_known_cipher_has_no_opener() -> None:
-    suite = parts_of(CipherSuite.TLS_RSA_WITH_3DES_EDE_CBC_SHA)
+    suite = suite_of(CipherSuite.TLS_RSA_WITH_3DES_EDE_CBC_SHA)
     keys = connection_keys(MASTER, b"c" * 32, b"s" * 32, suite)[0]
     assert traffic_opener(suite, b"s" * 32) is None
     assert connection_opener(suite, keys, encrypt_then_mac=False) is None
-    cbc = parts_of(CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA)
+    cbc = suite_of(CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA)
     assert traffic_opener(cbc, b"s" * 32) is None
 
 
@@ -164,8 +183,27 @@ def test_a_cipher_that_this_build_lacks_has_no_opener(monkeypatch: pytest.Monkey
         raise UnsupportedAlgorithm("not in this build")
 
     monkeypatch.setattr(protection, "ChaCha20Poly1305", refuse)
-    suite = parts_of(CipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256)
+    suite = suite_of(CipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256)
     keys = connection_keys(MASTER, b"c" * 32, b"s" * 32, suite)[0]
     assert connection_opener(suite, keys, encrypt_then_mac=False) is None
-    suite = parts_of(CipherSuite.TLS_CHACHA20_POLY1305_SHA256)
+    suite = suite_of(CipherSuite.TLS_CHACHA20_POLY1305_SHA256)
     assert traffic_opener(suite, b"s" * 32) is None
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_a_suites_name_tells_its_protection(name: str) -> None:
+    cipher, key_length, hash_name, mac_name = SUITES[name]
+    assert suite_of(CipherSuite[name]) == Suite(
+        cipher=cipher, key_length=key_length, hash_name=hash_name, mac_name=mac_name
+    )
+
+
+def test_every_suite_tells_its_mac_and_key_length() -> None:
+    for suite in CipherSuite:
+        parts = suite_of(suite)
+        assert (parts.mac_name != "") == (parts.cipher is Cipher.AES_CBC)
+        assert ("AES_128" in str(suite) and parts.cipher is not None) == (parts.key_length == 16)
+
+
+def test_of_an_unknown_suite_no_protection_is_known() -> None:
+    assert suite_of(CipherSuite(0x1234)).cipher is None

@@ -3,10 +3,17 @@ from __future__ import annotations
 import pytest
 
 from lab.tls.code_points import ContentType
-from lab.tls.events import RecordSpan
-from lab.tls.reader import WireError
-from lab.tls.records import MAX_FRAGMENT, Record, RecordReader
-from tests.tls.wire import record
+from lab.tls.events import Protocol, RecordSpan
+from lab.tls.reader import MAX_MESSAGE, MAX_RECORDS, BeyondLimit, WireError
+from lab.tls.records import (
+    MAX_FRAGMENT,
+    MessageReassembler,
+    Record,
+    RecordReader,
+    looks_like_tls,
+    sniff,
+)
+from tests.tls.wire import handshake, record
 
 STREAM = record(22, b"hello", 0x0301) + record(21, b"\x01\x00") + record(23, b"")
 RECORDS = [
@@ -68,3 +75,110 @@ def test_a_header_that_no_record_has(header: bytes, message: str) -> None:
         next(records)
     assert str(caught.value) == message
     assert reader.offset == len(STREAM)
+
+
+@pytest.mark.parametrize("first", [b"\x16", b"\x16\x03", b"\x15\x03\x03", b"\x14\x03", b"\x17\x03"])
+def test_tls(first: bytes) -> None:
+    assert looks_like_tls(first)
+
+
+@pytest.mark.parametrize(
+    ("first", "protocol"),
+    [
+        (b"GET / HTTP/1.1", Protocol.HTTP),
+        (b"GET /", Protocol.HTTP),
+        (b"POST ", Protocol.HTTP),
+        (b"OPTIO", Protocol.HTTP),
+        (b"DELETE /x", Protocol.HTTP),
+        (b"HTTP/1.1 400 Bad Request", Protocol.HTTP),
+        (b"PRI * HTTP/2.0", Protocol.HTTP),
+        (b"\x80\x2e\x01\x03\x01\x00\x15", Protocol.SSLV2),
+        (b"\x80\x2e\x01\x00\x02", Protocol.SSLV2),
+        (b"\x80\x2e\x01\x00\x03", Protocol.UNKNOWN),
+        (b"\x80\x2e\x02\x03\x01", Protocol.UNKNOWN),
+        (b"\x80\x2e\x01", Protocol.UNKNOWN),
+        (b"<!DOCTYPE HTML>", Protocol.HTTP),
+        (b"<html", Protocol.HTTP),
+        (b"<HEAD>", Protocol.HTTP),
+        (b"<?xml", Protocol.UNKNOWN),
+        (b"220 mail.example ESMTP", Protocol.SMTP_OR_FTP),
+        (b"220-w", Protocol.SMTP_OR_FTP),
+        (b"2200 ", Protocol.UNKNOWN),
+        (b"+OK ready", Protocol.POP3),
+        (b"* OK [CAPABILITY IMAP4rev1]", Protocol.IMAP),
+        (b"SSH-2.0-OpenSSH_9.2", Protocol.SSH),
+        (b"GETAWAY", Protocol.UNKNOWN),
+        (b"\x16\xfe\xfd\x00\x00", Protocol.UNKNOWN),
+        (b"\x18\x03\x03", Protocol.UNKNOWN),
+        (b"\x00", Protocol.UNKNOWN),
+    ],
+)
+def test_not_tls(first: bytes, protocol: Protocol) -> None:
+    assert not looks_like_tls(first)
+    assert sniff(first) is protocol
+
+
+MESSAGES = [handshake(1, b"a" * 300), handshake(14, b""), handshake(20, b"b" * 12)]
+MESSAGE_STREAM = b"".join(MESSAGES)
+
+
+@pytest.mark.parametrize("size", range(1, len(MESSAGE_STREAM) + 1))
+def test_messages_come_out_at_every_split(size: int) -> None:
+    assembler = MessageReassembler()
+    found = []
+    for offset in range(0, len(MESSAGE_STREAM), size):
+        span = RecordSpan(offset=offset, length=size)
+        found += list(assembler.add(MESSAGE_STREAM[offset : offset + size], span))
+    assert [raw for raw, _ in found] == MESSAGES
+    start = 0
+    for raw, spans in found:
+        last = start + len(raw) - 1
+        assert [span.offset // size for span in spans] == list(
+            range(start // size, last // size + 1)
+        )
+        start += len(raw)
+    assert not assembler.unfinished
+
+
+def test_unfinished_tells_what_is_left_while_messages_come_out() -> None:
+    assembler = MessageReassembler()
+    left = []
+    for _ in assembler.add(MESSAGE_STREAM + b"\x01", RecordSpan(offset=0, length=1)):
+        left.append(assembler.unfinished)
+    assert left == [True, True, True]
+    assert assembler.unfinished
+    assert list(assembler.add(b"\x00\x00\x00", RecordSpan(offset=1, length=1))) == [
+        (b"\x01\x00\x00\x00", (RecordSpan(offset=0, length=1), RecordSpan(offset=1, length=1)))
+    ]
+    assert not assembler.unfinished
+
+
+def test_a_message_that_is_too_long_comes_after_those_before_it() -> None:
+    assembler = MessageReassembler()
+    header = b"\x0b" + (MAX_MESSAGE + 1).to_bytes(3, "big")
+    messages = assembler.add(MESSAGES[1] + header, RecordSpan(offset=0, length=1))
+    assert next(messages)[0] == MESSAGES[1]
+    with pytest.raises(
+        BeyondLimit, match=r"Handshake\.length: 262145 where at most 262144 is read"
+    ):
+        next(messages)
+
+
+def test_the_longest_message() -> None:
+    assembler = MessageReassembler()
+    message = handshake(11, b"x" * MAX_MESSAGE)
+    found = []
+    for offset in range(0, len(message), 2**14):
+        part = message[offset : offset + 2**14]
+        found += list(assembler.add(part, RecordSpan(offset=offset, length=2**14)))
+    assert [raw for raw, _ in found] == [message]
+
+
+def test_a_message_may_not_span_any_number_of_records() -> None:
+    assembler = MessageReassembler()
+    span = RecordSpan(offset=0, length=6)
+    list(assembler.add(b"\x0b\x03\x00\x00", span))
+    for _ in range(MAX_RECORDS - 1):
+        list(assembler.add(b"x", span))
+    with pytest.raises(BeyondLimit, match="a message in more than 4096 records"):
+        list(assembler.add(b"x", span))

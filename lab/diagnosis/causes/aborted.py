@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause, Outcome, Signal
-from lab.tls.escape import escaped
 from lab.tls.events import (
     AlertSeen,
     ChangeCipherSpecSeen,
@@ -26,6 +25,7 @@ from lab.tls.events import (
     Undecoded,
     Unfinished,
     WireEvent,
+    escaped,
 )
 
 # More messages and records than any handshake has from one end.

@@ -16,8 +16,7 @@ from datetime import datetime
 
 from lab.diagnosis.causes.alerts_in_use import ALERTS, GENERAL_ALERTS
 from lab.tls.code_points import AlertDescription
-from lab.tls.escape import escaped
-from lab.tls.events import Endpoint, LocalFact
+from lab.tls.events import Endpoint, LocalFact, escaped
 from lab.x509 import problems
 from lab.x509.certificates import CertificateDescription, describe, distinguished_name
 from lab.x509.problems import Problem

@@ -10,7 +10,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from lab.probing.results import Finding, Report, Verdict
-from lab.tls.escape import escaped
+from lab.tls.events import escaped
 
 
 def junit(report: Report) -> bytes:

@@ -17,7 +17,6 @@ from lab.tls import extensions as ext
 from lab.tls import messages as msg
 from lab.tls.code_point import sample
 from lab.tls.code_points import ExtensionType
-from lab.tls.escape import escaped
 from lab.tls.events import (
     ApplicationDataSeen,
     ChangeCipherSpecSeen,
@@ -32,6 +31,7 @@ from lab.tls.events import (
     Undecoded,
     Unfinished,
     WireEvent,
+    escaped,
 )
 from lab.tls.messages import accepted_signatures, offered_versions
 from lab.x509.certificates import describe, distinguished_name

@@ -5,7 +5,6 @@ Rules: what a peer chose is escaped. This module must not know how the words are
 
 from __future__ import annotations
 
-from lab.tls.escape import escaped
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -21,6 +20,7 @@ from lab.tls.events import (
     StreamEnded,
     Undecoded,
     Unfinished,
+    escaped,
 )
 from lab.tls.messages import Certificate, CompressedCertificate, HandshakeMessage
 

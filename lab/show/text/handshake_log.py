@@ -13,7 +13,6 @@ from lab.diagnosis.results import Judge, Outcome, Result
 from lab.show.text.event_text import on_one_line
 from lab.show.text.log_format import SEPARATOR
 from lab.tls.code_points import AlertDescription
-from lab.tls.escape import escaped
 from lab.tls.events import (
     AlertSeen,
     Endpoint,
@@ -26,6 +25,7 @@ from lab.tls.events import (
     StreamEnded,
     Undecoded,
     WireEvent,
+    escaped,
     is_fatal,
 )
 from lab.tls.messages import (

@@ -22,7 +22,7 @@ from lab.inspecting.results import (
 )
 from lab.show.text.details import bounded
 from lab.show.text.paper import Paper, print_drawing
-from lab.tls.escape import printable
+from lab.tls.events import printable
 from lab.x509.certificates import CertificateDescription
 
 _MOST_NAMES = 20

@@ -15,7 +15,7 @@ import json
 import logging
 from datetime import datetime, timezone
 
-from lab.tls.escape import printable
+from lab.tls.events import printable
 
 SEPARATOR = " | "
 _INDENT = "    "

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab.tls.escape import escaped
+from lab.tls.events import escaped
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO) -> None:
