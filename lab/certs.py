@@ -14,12 +14,7 @@ from lab.cli import certs_inspect, certs_issue
 from lab.cli.command_line import CommandLine, Example, did_you_mean
 from lab.cli.run import output, refuse, run, say
 from lab.pki.errors import PkiError
-from lab.pki.files.lab_set import (
-    DEFAULT_DIRECTORY,
-    SET_HEADERS,
-    SetPaths,
-    set_rows,
-)
+from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SET_HEADERS, SetPaths, set_rows
 from lab.pki.files.set_writing import KeyType, SetPlan, write_set
 from lab.pki.profiles import CA_DAYS, CLIENT_NAME, DEFAULT_PFX_PASSWORD, LEAF_DAYS
 from lab.show.text.table import print_table

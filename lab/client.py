@@ -11,13 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.api.lab_errors import LabError, library_errors
-from lab.cli.command_line import (
-    CommandLine,
-    Example,
-    plain_text,
-    seconds,
-)
+from lab.api.lab_identities import LabError, library_errors
+from lab.cli.command_line import CommandLine, Example, plain_text, seconds
 from lab.cli.identity_options import (
     ADDRESS_HELP,
     CERT_HELP,
@@ -26,33 +21,16 @@ from lab.cli.identity_options import (
     named_authorities,
     named_folder,
 )
-from lab.cli.run import (
-    complete,
-    refuse,
-    run,
-    say,
-)
-from lab.pki.files.lab_set import (
-    DEFAULT_DIRECTORY,
-    Role,
-    SetPaths,
-    load_authorities,
-    load_role,
-)
+from lab.cli.run import complete, refuse, run, say
+from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_authorities, load_role
 from lab.pki.identity import Identity
 from lab.show.text import client_text
 from lab.stream.contexts import ClientTls, TlsVersion
 from lab.stream.tls_stream import StreamError
 from lab.tracing.connection import NoConnection
 from lab.tracing.http_client import ExchangeError
-from lab.tracing.negative_test import Admission, attempt_without_certificate
-from lab.tracing.target import (
-    Target,
-    TargetError,
-    default_target,
-    parse_target,
-)
-from lab.tracing.todo_client import post_then_get
+from lab.tracing.target import Target, TargetError, default_target, parse_target
+from lab.tracing.todo_client import Admission, attempt_without_certificate, post_then_get
 from lab.tracing.trace_server import presenting
 
 DOOR = "lab.client"

@@ -21,7 +21,7 @@ from lab.api import (
     list_scenarios,
     probe_server_async,
 )
-from lab.api.lab_errors import library_errors
+from lab.api.lab_identities import library_errors
 from lab.cli.command_line import CommandLine, Example, plain_text
 from lab.cli.identity_options import ADDRESS_HELP
 from lab.cli.run import complete, output, refuse, refuse_os_error, run, say

@@ -11,9 +11,6 @@ ROOT = Path(__file__).resolve().parent.parent
 # Modules that are tested together with others, and the file that tests them.
 ELSEWHERE = {
     "__main__": "test_main",
-    "api/lab_errors": "api/test_calls",
-    "api/loop_thread": "api/test_calls",
-    "api/tls_versions": "api/test_calls",
     "cli/server_options": "cli/test_command_line",
     "diagnosis/causes/alerts_in_use": "diagnosis/causes/test_certificate",
     "diagnosis/results": "diagnosis/test_outcome",
@@ -27,7 +24,6 @@ ELSEWHERE = {
     "probing/scenarios/chain": "probing/scenarios/test_catalogue_order",
     "probing/scenarios/leaf": "probing/scenarios/test_catalogue_order",
     "probing/scenarios/policy": "probing/scenarios/test_catalogue_order",
-    "probing/scenarios/scenario": "probing/scenarios/test_catalogue_order",
     "probing/scenarios/server_certificates": "probing/scenarios/test_catalogue_order",
     "probing/scenarios/settings": "probing/scenarios/test_catalogue_order",
     "serving/lab_server": "serving/test_listener",
@@ -51,10 +47,8 @@ ELSEWHERE = {
     "tls/extension_parsing": "tls/test_message_parsing",
     "tls/extensions": "tls/test_message_parsing",
     "tls/messages": "tls/test_message_parsing",
-    "tracing/connection": "tracing/test_raw_client",
-    "tracing/http_client": "tracing/test_negative_test",
+    "tracing/http_client": "tracing/test_todo_client",
     "tracing/results": "tracing/test_trace_server",
-    "tracing/todo_client": "tracing/test_negative_test",
 }
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from lab.api.calls import (
     BOTH_VERSIONS,
-    Explanation,
     explain_scenario,
     explain_scenario_async,
     inspect_files,
@@ -28,21 +27,25 @@ from lab.api.calls import (
     trace_server,
     trace_server_async,
 )
-from lab.api.lab_errors import (
+from lab.api.lab_identities import (
     ArgumentError,
     ConnectionFailedError,
     FileError,
+    LabCA,
     LabError,
+    LabIdentity,
     NoTlsError,
     NotProbableError,
+    Password,
     ScenarioError,
+    Trust,
+    load_identity,
 )
-from lab.api.lab_identities import LabCA, LabIdentity, Password, Trust, load_identity
 from lab.api.server_in_thread import LabServer
 from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.http.limits import Limits
 from lab.inspecting.results import Inspection
-from lab.probing.results import Finding, Report, ScenarioDescription, Verdict
+from lab.probing.results import Explanation, Finding, Report, ScenarioDescription, Verdict
 from lab.tracing.results import Trace
 
 __all__ = [

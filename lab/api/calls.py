@@ -10,24 +10,28 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.api.lab_errors import ArgumentError, library_errors
-from lab.api.lab_identities import FilePath, LabCA, LabIdentity, Trust, authorities_pem
-from lab.api.loop_thread import blocking
-from lab.api.server_in_thread import LabServer
-from lab.api.tls_versions import versions_of
+from lab.api.lab_identities import (
+    ArgumentError,
+    FilePath,
+    LabCA,
+    LabIdentity,
+    Trust,
+    authorities_pem,
+    library_errors,
+    versions_of,
+)
+from lab.api.server_in_thread import LabServer, blocking
 from lab.inspecting.inspect_files import inspect
 from lab.inspecting.results import Inspection, TlsRole
 from lab.pki.files.file_contents import AskPassword, read_contents
 from lab.pki.files.secret_files import write_public
 from lab.probing.attempt import Approach
 from lab.probing.probe_server import Extent, Progress, explain, probe_own, probe_target
-from lab.probing.results import Report, ScenarioDescription
+from lab.probing.results import Explanation, Report, ScenarioDescription
 from lab.probing.runner import selection
-from lab.probing.verdict import lesson
 from lab.stream.contexts import ClientTls
 from lab.todo import application
 from lab.tracing.results import Trace
@@ -74,24 +78,17 @@ async def trace_server_async(
     Raises ``ArgumentError``, ``FileError``, ``ConnectionFailedError`` or ``NoTlsError``.
     """
     chosen = versions_of(versions)
-    trusted = _server_authorities(server, identity, trust) if verify else b""
-    with library_errors(), _client_tls(trusted, verify, system_trust, alpn) as tls:
-        plan = _plan(server, tls, identity, sni, request, write_first, timeout, key_log)
-        view = None if isinstance(server, str) else server.events_of
-        return await trace_versions(plan, chosen, view)
-
-
-@contextlib.contextmanager
-def _client_tls(
-    authorities: bytes, verify: bool, system_trust: bool, alpn: Sequence[str]
-) -> Iterator[ClientTls]:
-    with _authorities_file(authorities) as file:
-        yield ClientTls(
+    own = None if isinstance(server, str) else server
+    trusted = _server_authorities(own, identity, trust) if verify else b""
+    with library_errors(), _authorities_file(trusted) as file:
+        tls = ClientTls(
             server_ca=file,
             system_trust=verify and (system_trust or file is None),
             verify_server=verify,
             alpn=tuple(alpn),
         )
+        plan = _plan(server, tls, identity, sni, request, write_first, timeout, key_log)
+        return await trace_versions(plan, chosen, own.events_of if own else None)
 
 
 def _plan(
@@ -121,12 +118,12 @@ def _plan(
 
 
 def _server_authorities(
-    server: str | LabServer, identity: LabIdentity | None, trust: Trust | None
+    own: LabServer | None, identity: LabIdentity | None, trust: Trust | None
 ) -> bytes:
     if trust is not None:
         return authorities_pem(trust)
-    if isinstance(server, LabServer) and server.authorities_pem:
-        return server.authorities_pem
+    if own is not None and own.authorities_pem:
+        return own.authorities_pem
     return identity.authorities_pem if identity else b""
 
 
@@ -140,14 +137,6 @@ def _authorities_file(certificates: bytes) -> Iterator[Path | None]:
         path = Path(folder, "server-ca.crt")
         write_public(path, certificates, lasting=False)
         yield path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """A scenario, and the traces of it, one for each TLS version."""
-
-    scenario: ScenarioDescription
-    traces: tuple[Trace, ...]
 
 
 async def probe_server_async(
@@ -204,7 +193,7 @@ def list_scenarios(
     ``ScenarioError``: a name is unknown, or no scenario is left.
     """
     with library_errors():
-        return tuple(map(lesson, selection(only, skip, own=not elsewhere)))
+        return tuple(selection(only, skip, own=not elsewhere))
 
 
 async def explain_scenario_async(
@@ -225,16 +214,13 @@ async def explain_scenario_async(
     """
     with library_errors():
         extent = Extent(
-            scenarios=selection([scenario], [], own=server is None),
-            versions=versions_of(versions),
+            scenarios=selection([scenario], [], own=server is None), versions=versions_of(versions)
         )
         if server is None:
-            described, traces = await explain(extent, None, (ca or LabCA()).authority)
-        else:
-            issuer = _issuer(ca)
-            with _approach(server, issuer, trust, verify, sni, request, timeout) as approach:
-                described, traces = await explain(extent, approach, issuer.authority)
-    return Explanation(scenario=described, traces=tuple(traces))
+            return await explain(extent, None, (ca or LabCA()).authority)
+        issuer = _issuer(ca)
+        with _approach(server, issuer, trust, verify, sni, request, timeout) as approach:
+            return await explain(extent, approach, issuer.authority)
 
 
 def _issuer(ca: LabCA | None) -> LabCA:
@@ -265,10 +251,7 @@ def _approach(
 
 
 def inspect_files(
-    files: Sequence[FilePath],
-    *,
-    role: str | None = None,
-    password: str | AskPassword | None = None,
+    files: Sequence[FilePath], *, role: str | None = None, password: str | AskPassword | None = None
 ) -> Inspection:
     """Read certificates, keys, requests and CRLs, and report what is wrong with them.
 
@@ -296,10 +279,7 @@ def _asking(password: str | AskPassword | None) -> AskPassword:
 
 
 async def inspect_files_async(
-    files: Sequence[FilePath],
-    *,
-    role: str | None = None,
-    password: str | AskPassword | None = None,
+    files: Sequence[FilePath], *, role: str | None = None, password: str | AskPassword | None = None
 ) -> Inspection:
     """Do what ``inspect_files`` does, in a thread."""
     return await asyncio.to_thread(inspect_files, files, role=role, password=password)

@@ -1,19 +1,20 @@
-"""Certificates for tests: a CA in memory, and identities that are good, or wrong in one way."""
+"""Certificates of a CA in memory, good or wrong in one way; and the errors of the library."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.api.lab_errors import ArgumentError, ScenarioError, library_errors
 from lab.pki import profiles
 from lab.pki.authority import revocation_lists_pem
 from lab.pki.catalogue import fresh_crl, good_server
+from lab.pki.errors import PkiError, PlanError
 from lab.pki.files import identity_files, pem
 from lab.pki.files.crl_files import ensure_revocation_lists
 from lab.pki.files.identity_files import load_authority
@@ -21,13 +22,102 @@ from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import Identity, certificates_pem
 from lab.pki.lab_ca import LabAuthority, new_lab_authority
 from lab.pki.profiles import check_client_name, general_name
-from lab.probing.scenarios.catalogue_order import find_scenario
+from lab.probing.attempt import NotLoaded
+from lab.probing.preflight import NotProbable
+from lab.probing.runner import NothingSelected
+from lab.probing.scenarios.catalogue_order import UnknownScenario, find_scenario
 from lab.probing.scenarios.scenario import TlsClient
-from lab.stream.contexts import IdentityFiles
+from lab.stream.contexts import IdentityFiles, TlsVersion
+from lab.todo.allow_list import NotAName
+from lab.tracing.connection import NoConnection
+from lab.tracing.target import TargetError
+from lab.tracing.trace_server import NoTrace, PlanRefused
 
 FilePath = str | os.PathLike[str]
 Password = bytes | Callable[[], bytes] | None
 """The password of a key; a function is called only if the key is encrypted."""
+
+
+class LabError(Exception):
+    """The base of all errors that the library raises for a reason outside itself.
+
+    ``str(error)`` is the line that a command of the lab would print.
+    """
+
+
+class ArgumentError(LabError, ValueError):
+    """An argument cannot be used: an address, a name, a path, a version."""
+
+
+class ScenarioError(ArgumentError):
+    """There is no such scenario, or it cannot be tried as asked."""
+
+
+class FileError(LabError):
+    """A file, a certificate or a key cannot be used, or the system denies it."""
+
+
+class ConnectionFailedError(LabError):
+    """TCP could not be connected: the name does not resolve, nothing listens, or no answer came."""
+
+
+class NoTlsError(LabError):
+    """The server was reached, and sent no TLS."""
+
+
+class NotProbableError(LabError):
+    """No attempt could show anything: the server accepts no ClientHello, or is not trusted."""
+
+
+_ERRORS: tuple[tuple[tuple[type[Exception], ...], type[LabError]], ...] = (
+    ((UnknownScenario, NothingSelected), ScenarioError),
+    ((TargetError, PlanRefused, NotAName, PlanError), ArgumentError),
+    ((PkiError,), FileError),
+    ((NoConnection,), ConnectionFailedError),
+    ((NoTrace,), NoTlsError),
+    ((NotProbable, NotLoaded), NotProbableError),
+)
+
+
+@contextlib.contextmanager
+def library_errors() -> Iterator[None]:
+    """Raise the errors of the rooms, of OpenSSL and of the system as those of the library."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise FileError(f"OpenSSL cannot use the certificates given: {error}") from error
+    except OSError as error:
+        raise FileError(os_error_text(error)) from error
+    except Exception as error:
+        for causes, kind in _ERRORS:
+            if isinstance(error, causes):
+                raise kind(str(error)) from error
+        raise
+
+
+def os_error_text(error: OSError) -> str:
+    """Return one line for a file that cannot be used, or for what the system denies."""
+    reason = error.strerror or str(error)
+    if error.filename is None:
+        return f"the system denies it: {reason}"
+    return f"{error.filename}: {reason}; name a file that this user may use"
+
+
+def versions_of(names: Sequence[str]) -> tuple[TlsVersion, ...]:
+    """Return the versions of these names. Raises ``ArgumentError``."""
+    known = " and ".join(version.value for version in TlsVersion)
+    if isinstance(names, str) or not names:
+        raise ArgumentError(f"versions is {names!r}; give a sequence of {known}")
+    try:
+        return tuple(map(TlsVersion, names))
+    except ValueError:
+        raise ArgumentError(f"versions is {list(names)!r}; the lab has TLS {known}") from None
+
+
+def bounds_of(names: Sequence[str]) -> tuple[TlsVersion, TlsVersion]:
+    """Return the lowest and the highest version of these names. Raises ``ArgumentError``."""
+    versions = sorted(versions_of(names), key=lambda version: version.value)
+    return versions[0], versions[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +183,7 @@ class LabCA:
         self._authority = new_lab_authority(datetime.now(timezone.utc))
 
     @classmethod
-    def load(
-        cls,
-        certificate: FilePath,
-        key: FilePath,
-        password: Password = None,
-    ) -> LabCA:
+    def load(cls, certificate: FilePath, key: FilePath, password: Password = None) -> LabCA:
         """Read a CA from PEM files, to issue with. Raises ``FileError``.
 
         ``certificate`` has the CA's certificate first, and may have those above it behind it.

@@ -1,26 +1,34 @@
-"""The lab's server for tests: on a free port of loopback, in a thread of this process."""
+"""The lab's server for tests: on a free port of loopback, in a thread of this process.
+
+An event loop in a thread of its own serves callers that block, and leaves the caller's loop alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
-from lab.api.lab_errors import ArgumentError, library_errors
-from lab.api.lab_identities import FilePath, LabCA, LabIdentity, Trust, authorities_pem
-from lab.api.loop_thread import LoopThread
-from lab.api.tls_versions import bounds_of
+from lab.api.lab_identities import (
+    ArgumentError,
+    FilePath,
+    LabCA,
+    LabIdentity,
+    Trust,
+    authorities_pem,
+    bounds_of,
+    library_errors,
+)
 from lab.http.limits import Limits
 from lab.pki.files import pem
 from lab.pki.files.crl_files import LISTS, lists_in
-from lab.serving.temporary_server import (
-    HOST,
-    TemporaryServer,
-    temporary_server,
-    write_server_tls,
-)
+from lab.serving.temporary_server import HOST, TemporaryServer, temporary_server, write_server_tls
 from lab.stream.contexts import ClientAuth
 from lab.tls.events import Event
 from lab.todo.allow_list import AllowList
@@ -28,6 +36,58 @@ from lab.tracing.target import Target
 
 # How long a trace waits for the server to close its end of the traced connection, in seconds.
 _CLOSE_TIMEOUT = 5.0
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class LoopThread:
+    """A running event loop. ``stop`` cancels what still runs on it, and ends the thread."""
+
+    def __init__(self) -> None:
+        self._started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self._thread = threading.Thread(target=self._run, name="lab.api", daemon=True)
+        self._thread.start()
+        self._loop, self._stopping = self._started.result()
+
+    def call(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run ``work`` on the loop; cancelling the future cancels it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def stop(self) -> None:
+        """Cancel what runs, and wait until the thread has ended."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._hold())
+        except Exception as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)  # no descriptors left for a loop
+
+    async def _hold(self) -> None:
+        stopping = asyncio.Event()
+        self._started.set_result((asyncio.get_running_loop(), stopping))
+        await stopping.wait()
+
+
+def blocking(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Return the blocking form of ``function``, a coroutine function named ``…_async``."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        thread = LoopThread()
+        try:
+            return thread.call(function(*args, **kwargs)).result()
+        finally:
+            thread.stop()
+
+    call.__name__ = function.__name__.removesuffix("_async")
+    call.__qualname__ = call.__name__
+    return call
 
 
 class LabServer:

@@ -20,16 +20,12 @@ from lab.pki.files.issue_client import (
     lab_authority_for,
     write_client,
 )
-from lab.pki.files.lab_set import (
-    DEFAULT_DIRECTORY,
-    SET_HEADERS,
-    Role,
-    load_role,
-)
+from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SET_HEADERS, Role, load_role
 from lab.pki.identity import Identity
 from lab.pki.profiles import DEFAULT_PFX_PASSWORD, LEAF_DAYS, alternative_name
+from lab.probing.results import ScenarioFamily
 from lab.probing.scenarios.catalogue_order import UnknownScenario, find_scenario
-from lab.probing.scenarios.scenario import Scenario, ScenarioFamily, TlsClient
+from lab.probing.scenarios.scenario import Scenario, TlsClient
 from lab.show.text.table import print_table
 from lab.tls.events import escaped
 from lab.x509.certificates import row

@@ -7,13 +7,7 @@ import dataclasses
 import os
 from pathlib import Path
 
-from lab.cli.command_line import (
-    CommandLine,
-    Example,
-    count,
-    port_number,
-    seconds,
-)
+from lab.cli.command_line import CommandLine, Example, count, port_number, seconds
 from lab.http.limits import Limits
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY
 from lab.stream.contexts import ClientAuth, TlsVersion

@@ -1,7 +1,8 @@
-"""Trying a scenario: its client meets a server, in one TLS version, and all of it is watched.
+"""Try a scenario: its client connects to a server in one TLS version, and is traced.
 
-Rules: the identity is made for the occasion, under the CA of the workshop. What comes of it is a
-trace like any other; what was expected plays no part in it.
+Rules: the identity is issued for the attempt. An attempt at a client's identity tells something
+only if the client's Certificate message held that very leaf, or was empty where the client has
+none: a client whose key the server does not take sends an empty Certificate.
 
 This module must not know where the server comes from.
 """
@@ -13,25 +14,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.x509.oid import PublicKeyAlgorithmOID
+
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.results import Outcome, Result
 from lab.pki.lab_ca import LabAuthority
-from lab.probing.scenarios.scenario import (
-    BareClient,
-    Expectation,
-    HelloClient,
-    Norm,
-    Scenario,
-    TlsClient,
-)
+from lab.probing.results import Norm, ScenarioFamily
+from lab.probing.scenarios.scenario import BareClient, Scenario, TlsClient
 from lab.stream.contexts import ClientTls, TlsVersion, client_context
+from lab.tls.code_points import SignatureScheme
 from lab.tls.events import Event
-from lab.tracing import raw_client
+from lab.tls.messages import CertificateRequest
 from lab.tracing.client_hello_edit import changed_hello
-from lab.tracing.event_buffer import EventBuffer
+from lab.tracing.connection import EventBuffer, send_bytes
 from lab.tracing.results import Trace
 from lab.tracing.target import Target
 from lab.tracing.trace_server import Plan, record, trace_of
+from lab.x509.certificates import describe
+
+_SCHEMES_SHOWN = 6
 
 
 class NotLoaded(Exception):
@@ -40,7 +42,7 @@ class NotLoaded(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approach:
-    """How the scenarios' clients reach a server.
+    """How the scenarios' clients connect to a server.
 
     ``server_ca`` is a file of the CAs to verify the server by, None to take any server. ``sni`` is
     the name to ask for and to verify, the target's host if it is None. ``request`` is the path to
@@ -72,45 +74,42 @@ class ScenarioTrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedAttempt:
-    """A client that is ready to meet a server: a scenario's, in one version."""
+    """A scenario's client that is ready to connect to a server in one version."""
 
     scenario: Scenario
     version: TlsVersion
     plan: Plan
 
     async def run(self) -> list[Event]:
-        """What the client sees. Raises NoConnection, and NotLoaded."""
-        client = self.scenario.client
+        """Connect; return what the client sees. Raises NoConnection, and NotLoaded."""
+        plan, client = self.plan, self.scenario.client
         if isinstance(client, TlsClient):
             try:
-                return (await record(self.plan)).events
+                return (await record(plan)).events
             except ssl.SSLError as error:
-                client_context(
-                    self.plan.tls
-                )  # raises in its turn where the identity is not to blame
+                client_context(plan.tls)  # raises in its turn where the identity is not to blame
                 raise NotLoaded(
                     f"OpenSSL does not load the client's certificate: {error}"
                 ) from error
-        recording = EventBuffer()
-        data = client.data if isinstance(client, BareClient) else self._hello(client)
-        await raw_client.send_bytes(self.plan.target, data, recording, limit=self.plan.limit)
-        return recording.events
-
-    def _hello(self, client: HelloClient) -> bytes:
-        context = client_context(self.plan.tls)
-        name = self.plan.sni or self.plan.target.host
-        return changed_hello(context, name, client.changes[self.version])
+        buffer = EventBuffer()
+        if isinstance(client, BareClient):
+            data = client.data
+        else:
+            name = plan.sni or plan.target.host
+            data = changed_hello(client_context(plan.tls), name, client.changes[self.version])
+        await send_bytes(plan.target, data, buffer, limit=plan.limit)
+        return buffer.events
 
     def conclude(
-        self, seen: Sequence[Event], server_saw: Sequence[Event] | None = None
+        self, events: Sequence[Event], server_events: Sequence[Event] | None = None
     ) -> ScenarioTrace:
-        """What that comes to, with the server's own facts where there are any."""
-        trace = trace_of(self.plan, seen, server_saw)
+        """Explain the events, with the server's own where there are any."""
+        trace = trace_of(self.plan, events, server_events)
         return ScenarioTrace(scenario=self.scenario, version=self.version, trace=trace)
 
 
 def prepare(
-    scenario: Scenario, version: TlsVersion, approach: Approach, shop: LabAuthority
+    scenario: Scenario, version: TlsVersion, approach: Approach, ca: LabAuthority
 ) -> PreparedAttempt:
     """Make the identity and the settings of the scenario's client."""
     client = scenario.client
@@ -118,7 +117,7 @@ def prepare(
     identity = security_level = None
     sni, verify = approach.sni, approach.server_ca is not None
     if isinstance(client, TlsClient):
-        identity = client.identity(shop) if client.identity else None
+        identity = client.identity(ca) if client.identity else None
         alpn, security_level = client.alpn, client.security_level
         sni, verify = client.server_name or sni, verify and client.checks_server
     tls = ClientTls(
@@ -141,54 +140,97 @@ def prepare(
     return PreparedAttempt(scenario=scenario, version=version, plan=plan)
 
 
+def why_not_presented(trial: ScenarioTrace) -> str:
+    """Return why the scenario's certificate was not sent; "" if it was, or if none is due."""
+    client = trial.scenario.client
+    if trial.scenario.family is not ScenarioFamily.IDENTITY or not isinstance(client, TlsClient):
+        return ""
+    evidence = summarize(trial.trace.events)
+    leaf = trial.trace.client_certificate
+    if evidence.client_chain:
+        if leaf is None:
+            return "the client sent a certificate where it should have none"
+        return "" if evidence.client_chain[0] == leaf else "the client sent another certificate"
+    if evidence.server_hello is None:
+        return "the connection ended before the server answered the ClientHello"
+    if evidence.request is None:
+        if evidence.sealed:
+            return "not all records could be decrypted; no CertificateRequest was seen"
+        if trial.outcome.http_status is not None:
+            return "the server asked for no certificate"
+        return "the connection ended before the server asked for a certificate"
+    if evidence.client_chain is None:
+        return "the connection ended before the client sent its certificate"
+    return "" if leaf is None else _kept_back(leaf, evidence.request)
+
+
+def key_not_taken(trial: ScenarioTrace) -> bool:
+    """Tell whether the client kept its certificate back, as the server takes none like it."""
+    evidence = summarize(trial.trace.events)
+    given = trial.trace.client_certificate is not None
+    return given and evidence.request is not None and evidence.client_chain == ()
+
+
+def _kept_back(leaf: bytes, request: CertificateRequest) -> str:
+    certificate = describe(leaf)
+    # The library describes a PSS key as a plain RSA key, which is another kind to TLS.
+    algorithm = x509.load_der_x509_certificate(leaf).public_key_algorithm_oid
+    kind = "RSA-PSS" if algorithm == PublicKeyAlgorithmOID.RSASSA_PSS else certificate.key_type
+    key = f"{kind} {certificate.key_bits or ''}".strip()
+    return (
+        f"the client sent an empty Certificate: the server takes "
+        f"{_names(request.supported_signature_algorithms)}; the certificate has a key of {key} and "
+        f"is signed with {certificate.signature_algorithm}"
+    )
+
+
+def _names(schemes: Sequence[SignatureScheme]) -> str:
+    more = f" and {len(schemes) - _SCHEMES_SHOWN} more" if len(schemes) > _SCHEMES_SHOWN else ""
+    return (", ".join(map(str, schemes[:_SCHEMES_SHOWN])) or "nothing") + more
+
+
 def deviations(trial: ScenarioTrace, openssl: tuple[int, int]) -> tuple[str, ...]:
-    """Where the lab's own server did not do what is expected of it; empty if it did.
+    """Return where the lab's own server did not do what is expected of it.
 
     ``openssl`` is the version, major and minor, that it ran with. Where nothing was measured with
     that, the norm is all that is expected.
     """
-    expected = trial.scenario.expectation(trial.version, openssl)
-    if expected is not None:
-        return tuple(_deviations(trial, expected))
-    if keeps(trial.scenario.norm, trial.outcome):
-        return ()
-    return (f"{trial.outcome.result.value}, where the norm is to {trial.scenario.norm.value}",)
-
-
-def keeps(norm: Norm, outcome: Outcome) -> bool:
-    """Whether an outcome is what the norm asks for."""
-    accepted = outcome.result is Result.ACCEPTED
-    return norm is Norm.EITHER or accepted is (norm is Norm.ACCEPT)
-
-
-def _deviations(trial: ScenarioTrace, expected: Expectation) -> list[str]:
-    outcome = trial.outcome
-    judge = expected.by
-    refusals = summarize(trial.trace.events)
-    verdict = refusals.refusal_by(judge) if judge else None
-    found = [
-        _compare("result", outcome.result, expected.result),
-        _compare("ended by", outcome.by, expected.by),
-        _compare("signal", outcome.signal, expected.signal),
-        _compare("HTTP status", outcome.http_status, expected.http_status),
-        _compare("verify code", verdict.code if verdict else None, expected.verify_code),
-        _compare("OpenSSL's reason", verdict.reason if verdict else "", expected.reason),
-        _compare(
+    expected, outcome = trial.scenario.expectation(trial.version, openssl), trial.outcome
+    if expected is None:
+        norm = trial.scenario.norm
+        kept = keeps(norm, outcome)
+        return () if kept else (f"{outcome.result.value}, where the norm is to {norm.value}",)
+    evidence = summarize(trial.trace.events)
+    refusal = evidence.refusal_by(expected.by) if expected.by else None
+    alert = outcome.alert.description if outcome.alert else None
+    wanted_alert = " or ".join(sorted(map(str, expected.alerts))) or "none"
+    alert_fits = alert in (expected.alerts or {None})
+    compared = (
+        ("result", outcome.result, expected.result),
+        ("ended by", outcome.by, expected.by),
+        ("signal", outcome.signal, expected.signal),
+        ("HTTP status", outcome.http_status, expected.http_status),
+        ("verify code", refusal.code if refusal else None, expected.verify_code),
+        ("OpenSSL's reason", refusal.reason if refusal else "", expected.reason),
+        (
             "client's handshake call returned",
             outcome.client_handshake_returned,
             expected.client_returned,
         ),
-    ]
-    alert = outcome.alert.description if outcome.alert else None
-    if (alert or expected.alerts) and alert not in expected.alerts:
-        wanted = " or ".join(sorted(map(str, expected.alerts))) or "none"
-        found.append(f"alert: {alert}, expected {wanted}")
-    return [each for each in found if each]
-
-
-def _compare(what: str, seen: object, expected: object) -> str:
-    return "" if seen == expected else f"{what}: {_text(seen)}, expected {_text(expected)}"
+        ("alert", str(alert), str(alert) if alert_fits else wanted_alert),
+    )
+    return tuple(
+        f"{name}: {_text(actual)}, expected {_text(wanted)}"
+        for name, actual, wanted in compared
+        if actual != wanted
+    )
 
 
 def _text(value: object) -> str:
     return str(getattr(value, "value", value))
+
+
+def keeps(norm: Norm, outcome: Outcome) -> bool:
+    """Tell whether an outcome is what the norm asks for."""
+    accepted = outcome.result is Result.ACCEPTED
+    return norm is Norm.EITHER or accepted is (norm is Norm.ACCEPT)

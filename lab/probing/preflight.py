@@ -1,9 +1,8 @@
-"""The survey before a campaign: is it a TLS server, which versions and which keys does it take?
+"""The survey before a probe: is it a TLS server, which versions and which keys does it take?
 
-Rules: whatever would spoil every trial alike is found here and ends the matter; nothing else does.
-The survey's client is the good one, since what a server does with that is needed to judge the rest.
-It has a key that the server takes: of those that its CertificateRequest names, the first that gets
-in.
+Rules: whatever would spoil every attempt alike is found here and ends the probe; nothing else does.
+The client is the good one, with a key that the server takes: of those that its CertificateRequest
+names, the first that gets in. A request only says what a server takes; whether it does is tried.
 
 This module must not know the other scenarios.
 """
@@ -15,32 +14,66 @@ from dataclasses import dataclass, replace
 
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.results import Result, Signal
-from lab.pki.lab_ca import LabAuthority
-from lab.probing.attempt import Approach, ScenarioTrace, prepare
-from lab.probing.key_terms import terms_of
-from lab.probing.presentation import why_not_presented
+from lab.pki.identity import KeyKind
+from lab.pki.lab_ca import KeyTerms, LabAuthority
+from lab.probing.attempt import Approach, ScenarioTrace, prepare, why_not_presented
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.verdict import ending
 from lab.stream.contexts import TlsVersion
+from lab.tls.code_points import ClientCertificateType, ExtensionType
+from lab.tls.code_points import SignatureScheme as Scheme
 from lab.tls.events import Endpoint, Fact, LocalFact
+from lab.tls.extensions import SignatureAlgorithms
+from lab.tls.messages import CertificateRequest
 from lab.tracing.trace_server import conclude
+
+# The schemes that each kind of key can sign with, the most usual kind first. TLS 1.3 ties a curve
+# to each, and has no use for PKCS #1 v1.5 in a handshake (RFC 9846 section 4.3.3).
+_SCHEMES = {
+    KeyKind.RSA_2048: (
+        Scheme.RSA_PSS_RSAE_SHA256,
+        Scheme.RSA_PSS_RSAE_SHA384,
+        Scheme.RSA_PSS_RSAE_SHA512,
+    ),
+    KeyKind.EC_P256: (Scheme.ECDSA_SECP256R1_SHA256,),
+    KeyKind.EC_P384: (Scheme.ECDSA_SECP384R1_SHA384,),
+    KeyKind.EC_P521: (Scheme.ECDSA_SECP521R1_SHA512,),
+    KeyKind.ED25519: (Scheme.ED25519,),
+    KeyKind.ED448: (Scheme.ED448,),
+    KeyKind.RSA_PSS_2048: (
+        Scheme.RSA_PSS_PSS_SHA256,
+        Scheme.RSA_PSS_PSS_SHA384,
+        Scheme.RSA_PSS_PSS_SHA512,
+    ),
+}
+_MORE_IN_TLS12 = {
+    KeyKind.RSA_2048: (
+        Scheme.RSA_PKCS1_SHA1,
+        Scheme.RSA_PKCS1_SHA224,
+        Scheme.RSA_PKCS1_SHA256,
+        Scheme.RSA_PKCS1_SHA384,
+        Scheme.RSA_PKCS1_SHA512,
+    ),
+    KeyKind.EC_P256: (Scheme.ECDSA_SHA1, Scheme.ECDSA_SHA224),
+}
+_RSA = frozenset({KeyKind.RSA_2048, KeyKind.RSA_PSS_2048})
 
 
 class NotProbable(Exception):
-    """No trial could tell anything. Its message says why, and what to do."""
+    """No attempt could tell anything. Its message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
     """What was found out before anything is tried.
 
-    ``trials`` has the good client's trial in each version that the server speaks, ``shops`` the
-    workshop whose identities the server takes in that version. ``silent`` are versions in which it
+    ``trials`` has the good client's trial in each version that the server speaks, ``authorities``
+    the CA whose identities the server takes in that version. ``silent`` are versions in which it
     sent neither a ServerHello nor an alert, with what it did. ``connections`` were made.
     """
 
     trials: dict[TlsVersion, ScenarioTrace]
-    shops: dict[TlsVersion, LabAuthority]
+    authorities: dict[TlsVersion, LabAuthority]
     silent: dict[TlsVersion, str]
     connections: int
 
@@ -50,95 +83,117 @@ class Preflight:
         return list(self.trials)
 
 
-async def survey(
-    approach: Approach, versions: Sequence[TlsVersion], shop: LabAuthority
-) -> Preflight:
-    """Call at the server in each version, as often as it takes to find a key that it takes.
+async def survey(approach: Approach, versions: Sequence[TlsVersion], ca: LabAuthority) -> Preflight:
+    """Connect to the server in each version, as often as it takes to find a key that it takes.
 
     Raises NoConnection; NoTrace where it speaks no TLS; NotProbable where it answers no ClientHello
     in any of ``versions``, or where its certificate is not trusted.
     """
-    trials, shops, silent = {}, {}, {}
+    trials, authorities, silent = {}, {}, {}
     connections = 0
-    heard = ""
+    refusal = ""
     for version in versions:
-        seen = await _first_call(approach, version, shop)
+        first = await _first_trial(approach, version, ca)
         connections += 1
-        if summarize(seen.trace.events).server_hello is not None:
-            calls = await _calls(seen, approach, version, shop)
-            connections += len(calls) - 1
-            trials[version], shops[version] = max(calls, key=_preference)
+        if summarize(first.trace.events).server_hello is not None:
+            tried = await _with_other_keys(first, approach, version, ca)
+            connections += len(tried) - 1
+            trials[version], authorities[version] = max(tried, key=_preference)
             continue
-        if seen.outcome.alert is None:
-            silent[version] = ending(seen)
-        heard = heard or f"{seen.outcome.result.value}: {ending(seen)}"
+        if first.outcome.alert is None:
+            silent[version] = ending(first)
+        refusal = refusal or f"{first.outcome.result.value}: {ending(first)}"
     if not trials:
         names = " or ".join(f"TLS {version.value}" for version in versions)
         raise NotProbable(
-            f"{approach.target.authority}: answers no ClientHello of {names} ({heard}); "
+            f"{approach.target.authority}: answers no ClientHello of {names} ({refusal}); "
             "name the site to ask for (--sni), or another version"
         )
-    return Preflight(trials=trials, shops=shops, silent=silent, connections=connections)
+    return Preflight(trials=trials, authorities=authorities, silent=silent, connections=connections)
 
 
-async def good_trial(approach: Approach, version: TlsVersion, shop: LabAuthority) -> ScenarioTrace:
-    """Try the good client. Raises NoConnection, and NotLoaded."""
-    visit = prepare(find_scenario("good"), version, approach, shop)
-    return visit.conclude(await visit.run())
-
-
-async def _first_call(approach: Approach, version: TlsVersion, shop: LabAuthority) -> ScenarioTrace:
-    visit = prepare(find_scenario("good"), version, approach, shop)
-    seen = await visit.run()
-    trial = visit.conclude(seen)
-    refused = _refused_by_us(trial)
+async def _first_trial(approach: Approach, version: TlsVersion, ca: LabAuthority) -> ScenarioTrace:
+    attempt = prepare(find_scenario("good"), version, approach, ca)
+    events = await attempt.run()
+    trial = attempt.conclude(events)
+    refused = _refused_by_client(trial)
     if refused:
         raise NotProbable(
             f"{trial.trace.target}: its certificate is not accepted here: {refused}; name its "
             "CA (--server-ca) and its host name (--sni), or do not verify it (--insecure)"
         )
-    if summarize(seen).server_hello is None:
-        conclude(visit.plan, seen)
+    if summarize(events).server_hello is None:
+        conclude(attempt.plan, events)  # raises NoTrace where the server sent no TLS
     return trial
 
 
-async def _calls(
-    first: ScenarioTrace, approach: Approach, version: TlsVersion, shop: LabAuthority
-) -> list[tuple[ScenarioTrace, LabAuthority]]:
-    """The first call, and others with other keys until one gets in, each with its workshop."""
-    calls = [(first, shop)]
-    request = summarize(first.trace.events).request
-    if request is None:
-        return calls
-    for terms in terms_of(request, version):
-        if _closeness(calls[-1][0]) == _ANSWERED and calls[-1][1].terms.kind is not None:
-            break
-        fitted = replace(shop, terms=terms)
-        calls.append((await good_trial(approach, version, fitted), fitted))
-    return calls
-
-
-_ANSWERED = 3
-
-
-def _preference(call: tuple[ScenarioTrace, LabAuthority]) -> tuple[int, bool]:
-    """How far the client got; of those that got as far, one made to the server's terms."""
-    return _closeness(call[0]), call[1].terms.kind is not None
-
-
-def _closeness(trial: ScenarioTrace) -> int:
-    """How far a good client got: kept its certificate back, refused, let in by TLS, answered."""
-    if why_not_presented(trial):
-        return 0
-    if trial.outcome.result is Result.ACCEPTED:
-        return _ANSWERED
-    return 2 if trial.outcome.signal is Signal.HTTP_STATUS else 1
-
-
-def _refused_by_us(trial: ScenarioTrace) -> str:
+def _refused_by_client(trial: ScenarioTrace) -> str:
     if trial.outcome.by is not Endpoint.CLIENT or trial.outcome.result is not Result.REJECTED:
         return ""
     for event in trial.trace.events:
         if isinstance(event, LocalFact) and event.fact is Fact.CERTIFICATE_REFUSED:
             return event.reason
     return ""
+
+
+async def _with_other_keys(
+    first: ScenarioTrace, approach: Approach, version: TlsVersion, ca: LabAuthority
+) -> list[tuple[ScenarioTrace, LabAuthority]]:
+    """Return the first trial, and those with other keys until one gets in, each with its CA."""
+    tried = [(first, ca)]
+    request = summarize(first.trace.events).request
+    for terms in terms_of(request, version) if request else ():
+        if _preference(tried[-1]) == (_ANSWERED, True):
+            break
+        fitted = replace(ca, terms=terms)
+        attempt = prepare(find_scenario("good"), version, approach, fitted)
+        tried.append((attempt.conclude(await attempt.run()), fitted))
+    return tried
+
+
+_ANSWERED = 3
+
+
+def _preference(tried: tuple[ScenarioTrace, LabAuthority]) -> tuple[int, bool]:
+    """Return how far the client got; of those that got as far, one made to the server's terms."""
+    trial, ca = tried
+    if why_not_presented(trial):
+        progress = 0
+    elif trial.outcome.result is Result.ACCEPTED:
+        progress = _ANSWERED
+    else:
+        progress = 2 if trial.outcome.signal is Signal.HTTP_STATUS else 1
+    return progress, ca.terms.kind is not None
+
+
+def terms_of(request: CertificateRequest, version: TlsVersion) -> list[KeyTerms]:
+    """Return the terms under which an identity may be taken, the most usual kind of key first.
+
+    TLS 1.2 has certificate types beside the signature algorithms (RFC 5246 section 7.4.4).
+    """
+    schemes = request.supported_signature_algorithms
+    terms = []
+    for kind, names in _SCHEMES.items():
+        if version is TlsVersion.TLS12:
+            names = (*names, *_MORE_IN_TLS12.get(kind, ()))
+            if _type_of(kind) not in request.certificate_types:
+                continue
+        if not set(names).isdisjoint(schemes):
+            terms.append(KeyTerms(kind=kind, certificate_schemes=_certificate_schemes(request)))
+    return terms
+
+
+def _type_of(kind: KeyKind) -> ClientCertificateType:
+    # Ed25519 and Ed448 go by the type of ECDSA (RFC 8422 section 5.5).
+    return ClientCertificateType.RSA_SIGN if kind in _RSA else ClientCertificateType.ECDSA_SIGN
+
+
+def _certificate_schemes(request: CertificateRequest) -> tuple[Scheme, ...]:
+    """Return signature_algorithms_cert; where it is not sent, signature_algorithms has both."""
+    for extension in request.extensions:
+        if (
+            isinstance(extension, SignatureAlgorithms)
+            and extension.extension_type == ExtensionType.SIGNATURE_ALGORITHMS_CERT
+        ):
+            return tuple(extension.supported_signature_algorithms)
+    return tuple(request.supported_signature_algorithms)

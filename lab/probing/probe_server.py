@@ -14,53 +14,32 @@ from functools import partial
 
 from lab.pki.lab_ca import LabAuthority
 from lab.probing import runner
-from lab.probing.attempt import (
-    Approach,
-    NotLoaded,
-    ScenarioTrace,
-    prepare,
-)
-from lab.probing.preflight import survey
-from lab.probing.results import (
-    Report,
-    ScenarioDescription,
-    ServerBehaviour,
-    SilentVersion,
-)
+from lab.probing.attempt import Approach, NotLoaded, ScenarioTrace, prepare
+from lab.probing.preflight import Preflight, survey
+from lab.probing.results import Explanation, Finding, Report, ServerBehaviour, SilentVersion
 from lab.probing.runner import Try
 from lab.probing.scenario_server import run_scenario
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.scenarios.scenario import Scenario
-from lab.probing.server_behaviour import (
-    EARLY_TRIES,
-    NEEDED,
-    Observations,
-    insights,
-    to_race,
-)
+from lab.probing.server_behaviour import EARLY_TRIES, NEEDED, Observations, insights, to_race
 from lab.probing.verdict import (
-    Ruling,
     ScenarioAttempts,
     circumstances,
     ending,
-    finding,
-    lesson,
     rule,
     rule_own,
+    worst_finding,
 )
 from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
-from lab.tracing.results import Trace
 from lab.tracing.trace_server import VERSIONS
 
 OWN_SERVER = "the lab's own server"
 
 Progress = Callable[[int], Callable[[str], None]]
-"""Takes how much there is to do; gives whom to tell the name of what is done."""
+"""Takes how many attempts there are; returns what to call with the name of each that is done."""
 
-_Rule = Callable[[ScenarioTrace], Ruling]
-_Rules = Callable[[Sequence[ScenarioAttempts]], Awaitable[_Rule]]
-"""Takes all attempts in one version; gives the rule for their trials."""
+_Rule = Callable[[ScenarioTrace], Finding]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,18 +54,14 @@ class Extent:
 
 async def probe_own(extent: Extent, ca: LabAuthority, progress: Progress) -> Report:
     """Probe the lab's own server, started anew for each attempt."""
-    openssl = ssl.OPENSSL_VERSION_INFO[:2]
 
-    def attempt(
-        scenario: Scenario, version: TlsVersion, write_first: bool
-    ) -> Awaitable[ScenarioTrace]:
-        return run_scenario(scenario, version, ca, write_first)
+    async def attempt(scenario: Scenario, version: TlsVersion, write_first: bool) -> ScenarioTrace:
+        return await run_scenario(scenario, version, ca, write_first)
 
-    async def rules(attempts: Sequence[ScenarioAttempts]) -> _Rule:
-        return partial(rule_own, openssl=openssl)
+    async def rules(version: TlsVersion, attempts: Sequence[ScenarioAttempts]) -> _Rule:
+        return partial(rule_own, openssl=ssl.OPENSSL_VERSION_INFO[:2])
 
-    run = _Run(attempt=attempt, extent=extent, ca=ca)
-    return await run.report(OWN_SERVER, progress, dict.fromkeys(extent.versions, rules))
+    return await _Run(attempt=attempt, extent=extent, ca=ca).report(OWN_SERVER, progress, rules)
 
 
 async def probe_target(
@@ -97,40 +72,47 @@ async def probe_target(
     ``prepared`` tells that the server has what scenarios need of it. Raises what
     :func:`~lab.probing.preflight.survey` raises.
     """
-    found = await survey(approach, extent.versions, ca)
-
-    def attempt(
-        scenario: Scenario, version: TlsVersion, write_first: bool
-    ) -> Awaitable[ScenarioTrace]:
-        return _attempt(approach, found.shops[version], scenario, version, write_first)
-
+    preflight = await survey(approach, extent.versions, ca)
     run = _Run(
-        attempt=attempt,
-        extent=replace(extent, versions=found.versions),
+        attempt=partial(_attempt, approach, preflight),
+        extent=replace(extent, versions=preflight.versions),
         ca=ca,
-        connections=found.connections,
+        connections=preflight.connections,
     )
-    rules = {
-        version: partial(_rule_elsewhere, run, version, found.trials[version], prepared)
-        for version in found.versions
-    }
+    rules = partial(_rule_elsewhere, run, preflight, prepared)
     report = await run.report(approach.target.authority, progress, rules)
-    unspoken = [version for version in extent.versions if version not in found.versions]
+    silent = preflight.silent
     return replace(
         report,
-        skipped=tuple(VERSIONS[version] for version in unspoken if version not in found.silent),
+        skipped=tuple(
+            VERSIONS[version]
+            for version in extent.versions
+            if version not in preflight.versions and version not in silent
+        ),
         silent=tuple(
-            SilentVersion(version=VERSIONS[version], ending=how)
-            for version, how in found.silent.items()
+            SilentVersion(version=VERSIONS[version], ending=silent[version]) for version in silent
         ),
     )
 
 
+async def _attempt(
+    approach: Approach,
+    preflight: Preflight,
+    scenario: Scenario,
+    version: TlsVersion,
+    write_first: bool = False,
+) -> ScenarioTrace:
+    """Try a scenario against a server elsewhere. Raises NoConnection, and NotLoaded."""
+    approach = replace(approach, write_first=write_first)
+    attempt = prepare(scenario, version, approach, preflight.authorities[version])
+    return attempt.conclude(await attempt.run())
+
+
 async def _rule_elsewhere(
     run: _Run,
-    version: TlsVersion,
-    good: ScenarioTrace,
+    preflight: Preflight,
     prepared: bool,
+    version: TlsVersion,
     attempts: Sequence[ScenarioAttempts],
 ) -> _Rule:
     """Return the rule for a server elsewhere, which compares refusals with the good scenarios.
@@ -139,37 +121,18 @@ async def _rule_elsewhere(
     changed meanwhile, and its refusals prove nothing.
     """
     last = await run.again("good", version)
-    known = {"good": circumstances(good, prepared=prepared)}
-    chain = next(
-        tried.trials
-        for tried in attempts
-        if tried.version is version and tried.scenario.name == "through-intermediate"
-    )
-    if chain:
-        known["through-intermediate"] = circumstances(chain[0], prepared=prepared)
+    known = {"good": circumstances(preflight.trials[version], prepared=prepared)}
+    for attempted in attempts:
+        if attempted.version is version and attempted.scenario.name == "through-intermediate":
+            for trial in attempted.trials[:1]:
+                known["through-intermediate"] = circumstances(trial, prepared=prepared)
     if last is None or circumstances(last, prepared=prepared).good_refused:
-        how = "no connection" if last is None else f"{ending(last)}"
+        how = "no connection" if last is None else ending(last)
         known = {
             name: replace(fact, good_refused=fact.good_refused or f"{how}, at the end of the probe")
             for name, fact in known.items()
         }
-
-    def judge(trial: ScenarioTrace) -> Ruling:
-        return rule(trial, known.get(trial.scenario.control, known["good"]))
-
-    return judge
-
-
-async def _attempt(
-    approach: Approach,
-    ca: LabAuthority,
-    scenario: Scenario,
-    version: TlsVersion,
-    write_first: bool = False,
-) -> ScenarioTrace:
-    """Try a scenario against a server elsewhere. Raises NoConnection, and NotLoaded."""
-    attempt = prepare(scenario, version, replace(approach, write_first=write_first), ca)
-    return attempt.conclude(await attempt.run())
+    return lambda trial: rule(trial, known.get(trial.scenario.control, known["good"]))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -182,19 +145,23 @@ class _Run:
     connections: int = 0
 
     async def report(
-        self, target: str, progress: Progress, rules: Mapping[TlsVersion, _Rules]
+        self,
+        target: str,
+        progress: Progress,
+        rules: Callable[[TlsVersion, Sequence[ScenarioAttempts]], Awaitable[_Rule]],
     ) -> Report:
+        """Make the run; ``rules`` takes all attempts, and returns the rule for a version."""
         start = time.monotonic()
-        chosen = [scenario.name for scenario in self.extent.scenarios]
-        more = [find_scenario(name) for name in NEEDED if name not in chosen]
-        versions = self.extent.versions
+        chosen, versions = self.extent.scenarios, self.extent.versions
+        names = [scenario.name for scenario in chosen]
+        more = [find_scenario(name) for name in NEEDED if name not in names]
         done = progress((len(chosen) + len(more)) * len(versions))
-        attempts = await self._all(self.extent.scenarios, self.extent.repeat, done)
+        attempts = await self._all(chosen, self.extent.repeat, done)
         others = await self._all(more, 1, done)
-        rule_in = {version: await rules[version]([*attempts, *others]) for version in versions}
+        rule_in = {version: await rules(version, [*attempts, *others]) for version in versions}
         findings = tuple(
-            finding(tried, [rule_in[tried.version](trial) for trial in tried.trials])
-            for tried in attempts
+            worst_finding(each, [rule_in[each.version](trial) for trial in each.trials])
+            for each in attempts
         )
         return Report(
             target=target,
@@ -223,10 +190,12 @@ class _Run:
         self.connections += 1
         return await self.attempt(scenario, version, write_first)
 
-    async def again(self, name: str, version: TlsVersion) -> ScenarioTrace | None:
+    async def again(
+        self, name: str, version: TlsVersion, *, write_first: bool = False
+    ) -> ScenarioTrace | None:
         """Try a scenario once more; None: there was no connection."""
         try:
-            return await self._counted(find_scenario(name), version, False)
+            return await self._counted(find_scenario(name), version, write_first)
         except (NoConnection, NotLoaded):
             return None
 
@@ -236,9 +205,9 @@ class _Run:
         grounds = {}
         for version in self.extent.versions:
             trials = {
-                tried.scenario.name: tried.trials[0]
-                for tried in attempts
-                if tried.version is version and tried.trials
+                each.scenario.name: each.trials[0]
+                for each in attempts
+                if each.version is version and each.trials
             }
             if all(name in trials for name in NEEDED):
                 grounds[version] = await self._ground(version, trials, rules[version])
@@ -247,47 +216,40 @@ class _Run:
     async def _ground(
         self, version: TlsVersion, trials: Mapping[str, ScenarioTrace], judge: _Rule
     ) -> Observations:
-        rulings = {name: judge(trials[name]) for name in NEEDED}
+        findings = {name: judge(trials[name]) for name in NEEDED}
         # In TLS 1.2 a client cannot write before the server has judged it.
-        name = to_race(trials, rulings) if version is TlsVersion.TLS13 else ""
-        early: list[ScenarioAttempts] = []
-        if name:
-            early = await runner.run(
-                [find_scenario(name)],
-                [version],
-                lambda scenario, version, _: self._counted(scenario, version, True),
-                repeat=EARLY_TRIES,
-                concurrency=1,
-                done=lambda _: None,
-            )
+        name = to_race(trials, findings) if version is TlsVersion.TLS13 else ""
+        early = [
+            await self.again(name, version, write_first=True)
+            for _ in range(EARLY_TRIES if name else 0)
+        ]
         return Observations(
             trials=trials,
-            rulings=rulings,
-            early=[trial for tried in early for trial in tried.trials],
+            findings=findings,
+            early=[trial for trial in early if trial is not None],
             late=trials[name] if name else None,
             ca=self.ca.root.subject.public_bytes(),
         )
 
 
-async def explain(
-    extent: Extent, approach: Approach | None, ca: LabAuthority
-) -> tuple[ScenarioDescription, list[Trace]]:
+async def explain(extent: Extent, approach: Approach | None, ca: LabAuthority) -> Explanation:
     """Describe the first scenario of ``extent``, and trace it in each version.
 
     Without ``approach`` the server is the lab's own. Raises NoConnection, NotLoaded, and what
     :func:`~lab.probing.preflight.survey` raises.
     """
     scenario = extent.scenarios[0]
-    traces = []
-    found = await survey(approach, extent.versions, ca) if approach else None
-    for version in found.versions if found else extent.versions:
-        if approach is None or found is None:
-            trial = await run_scenario(scenario, version, ca)
-        else:
-            trial = await _attempt(approach, found.shops[version], scenario, version)
-        traces.append(trial.trace)
+    if approach is None:
+        trials = [await run_scenario(scenario, version, ca) for version in extent.versions]
+    else:
+        preflight = await survey(approach, extent.versions, ca)
+        trials = [
+            await _attempt(approach, preflight, scenario, version) for version in preflight.versions
+        ]
     address = approach.target.authority if approach else "localhost:8443"
     command = scenario.command.format(
         cert="client.pem", ca="ca.crt", crl="crl.pem", address=address
     )
-    return replace(lesson(scenario), command=command), traces
+    return Explanation(
+        scenario=replace(scenario, command=command), traces=tuple(trial.trace for trial in trials)
+    )

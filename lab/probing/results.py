@@ -13,6 +13,24 @@ from dataclasses import dataclass
 
 from lab.diagnosis.results import Outcome
 from lab.tls.code_points import ProtocolVersion
+from lab.tracing.results import Trace
+
+
+class ScenarioFamily(enum.Enum):
+    """What kind of thing is wrong."""
+
+    IDENTITY = "identity"
+    SETTINGS = "settings"
+    SERVER = "the server's side"
+    POLICY = "policy"
+
+
+class Norm(enum.Enum):
+    """What any server (or, where the server is wrong, any client) should do."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    EITHER = "either"
 
 
 class Verdict(enum.Enum):
@@ -51,23 +69,34 @@ _FAULTY = frozenset({Verdict.UNEXPECTED, Verdict.SHUT_OUT, Verdict.LET_IN})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioDescription:
-    """What a scenario teaches, in sentences without their full stops.
+    """A scenario in sentences without their full stops.
 
-    ``norm`` is what should become of its client: "accept", "refuse" or "either". ``command`` shows
-    it in a shell, "" if none does. ``own_only`` tells that only the lab's own server can be tried,
-    ``needs`` what another one must have for the norm to hold, "" if nothing.
+    * ``name`` is for machines and command lines; ``sentence`` says what it is, ``made`` how it is
+      made, ``cause`` what it stands for in real life, ``fix`` what mends it.
+    * ``norm`` is what should become of its client. ``command`` shows it in a shell, by the openssl
+      program where that can do it; "" where no program at hand can.
+    * ``anywhere`` tells whether it can be tried against a server that is not the lab's own, and
+      ``needs`` what that server must have for the norm to hold, "" if nothing.
     """
 
     name: str
-    family: str
+    family: ScenarioFamily
     sentence: str
     made: str
     cause: str
     fix: str
-    norm: str
+    norm: Norm
     command: str
-    own_only: bool
-    needs: str
+    anywhere: bool = True
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A scenario, and the traces of it, one for each TLS version."""
+
+    scenario: ScenarioDescription
+    traces: tuple[Trace, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +112,7 @@ class Finding:
     verdict. ``notes`` say what else is to be known.
     """
 
-    lesson: ScenarioDescription
+    scenario: ScenarioDescription
     version: ProtocolVersion
     verdict: Verdict
     admitted: bool | None
@@ -104,7 +133,7 @@ class Finding:
     @property
     def bad_refused(self) -> bool:
         """Whether a certificate that any server should refuse was presented, and refused."""
-        is_bad = self.presented is True and self.lesson.norm == "refuse"
+        is_bad = self.presented is True and self.scenario.norm is Norm.REFUSE
         return is_bad and (self.verdict is Verdict.RIGHT or self.verdict in _REFUSED)
 
 

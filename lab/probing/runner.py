@@ -24,7 +24,6 @@ Try = Callable[[Scenario, TlsVersion, bool], Awaitable[ScenarioTrace]]
 
 Raises NoConnection, and NotLoaded."""
 
-
 _GRACE = 1.0
 
 
@@ -38,19 +37,19 @@ def selection(only: Sequence[str], skip: Sequence[str], *, own: bool) -> list[Sc
     ``only`` and ``skip`` are names, empty for no choice; with ``own`` the server is the lab's.
     Raises UnknownScenario, and NothingSelected.
     """
-    wanted, unwanted = ({find_scenario(name).name for name in names} for names in (only, skip))
+    wanted, unwanted = ([find_scenario(name) for name in names] for names in (only, skip))
+    for scenario in wanted:
+        if not own and not scenario.anywhere:
+            raise NothingSelected(
+                f"{scenario.name} is about the lab's own server; leave HOST:PORT out to try it"
+            )
     chosen = [
         scenario
         for scenario in SCENARIOS
-        if (not wanted or scenario.name in wanted) and scenario.name not in unwanted
+        if (not wanted or scenario in wanted)
+        and scenario not in unwanted
+        and (own or scenario.anywhere)
     ]
-    if not own:
-        for scenario in chosen:
-            if wanted and not scenario.anywhere:
-                raise NothingSelected(
-                    f"{scenario.name} is about the lab's own server; leave HOST:PORT out to try it"
-                )
-        chosen = [scenario for scenario in chosen if scenario.anywhere]
     if not chosen:
         raise NothingSelected("no scenario is left to try; see --list for their names")
     return chosen
@@ -69,18 +68,16 @@ async def run(
 
     Each is tried ``repeat`` times; ``concurrency`` attempts run at a time. ``done`` is called with
     the name of each that has ended. Where this is cancelled, those that run may end within a
-    second.
+    second, and no other is begun.
     """
     places = [(scenario, version) for scenario in scenarios for version in versions]
-    order = sorted(range(len(places)), key=lambda number: _blocks(places[number][0]))
-    waiting = deque(order)
-    attempts: dict[int, ScenarioAttempts] = {}
+    waiting = deque(sorted(places, key=lambda place: isinstance(place[0].client, BareClient)))
+    attempts: dict[tuple[str, TlsVersion], ScenarioAttempts] = {}
 
     async def work() -> None:
         while waiting:
-            number = waiting.popleft()
-            scenario, version = places[number]
-            attempts[number] = await _attempt(scenario, version, attempt, repeat)
+            scenario, version = waiting.popleft()
+            attempts[scenario.name, version] = await _attempt(scenario, version, attempt, repeat)
             done(scenario.name)
 
     workers = [asyncio.ensure_future(work()) for _ in range(concurrency)]
@@ -89,7 +86,6 @@ async def run(
         for worker in ended:
             worker.result()
     except asyncio.CancelledError:
-        # Attempts that run may end in order; no other is begun.
         waiting.clear()
         await asyncio.wait(workers, timeout=_GRACE)
         raise
@@ -97,22 +93,19 @@ async def run(
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-    return [attempts[number] for number in range(len(places))]
-
-
-def _blocks(scenario: Scenario) -> bool:
-    return isinstance(scenario.client, BareClient)
+    return [attempts[scenario.name, version] for scenario, version in places]
 
 
 async def _attempt(
     scenario: Scenario, version: TlsVersion, attempt: Try, repeat: int
 ) -> ScenarioAttempts:
     trials: list[ScenarioTrace] = []
+    failure = ""
     try:
         for _ in range(repeat):
             trials.append(await attempt(scenario, version, False))
     except (NoConnection, NotLoaded) as error:
-        return ScenarioAttempts(
-            scenario=scenario, version=version, trials=tuple(trials), failure=str(error)
-        )
-    return ScenarioAttempts(scenario=scenario, version=version, trials=tuple(trials))
+        failure = str(error)
+    return ScenarioAttempts(
+        scenario=scenario, version=version, trials=tuple(trials), failure=failure
+    )

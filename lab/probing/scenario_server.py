@@ -17,18 +17,8 @@ from lab.pki.files.secret_files import write_public
 from lab.pki.identity import certificates_pem
 from lab.pki.lab_ca import LabAuthority
 from lab.probing.attempt import Approach, ScenarioTrace, prepare
-from lab.probing.scenarios.scenario import (
-    Host,
-    Scenario,
-    TlsClient,
-    lab_root,
-)
-from lab.serving.temporary_server import (
-    HOST,
-    TemporaryServer,
-    temporary_server,
-    write_server_tls,
-)
+from lab.probing.scenarios.scenario import Host, Scenario, TlsClient, lab_root
+from lab.serving.temporary_server import HOST, TemporaryServer, temporary_server, write_server_tls
 from lab.stream.contexts import ServerTls, TlsVersion
 from lab.todo.allow_list import AllowList
 from lab.todo.application import Policy

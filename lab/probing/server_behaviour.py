@@ -14,15 +14,10 @@ from dataclasses import dataclass
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.results import Result, Signal
 from lab.probing.attempt import ScenarioTrace
-from lab.probing.results import ServerBehaviour, Verdict
-from lab.probing.verdict import Ruling, ending
+from lab.probing.results import Finding, ServerBehaviour, Verdict
+from lab.probing.verdict import ending
 from lab.stream.contexts import TlsVersion
-from lab.tls.events import (
-    AlertSeen,
-    Endpoint,
-    StreamEnd,
-    StreamEnded,
-)
+from lab.tls.events import AlertSeen, Endpoint, StreamEnd, StreamEnded
 from lab.tls.messages import CertificateRequest
 from lab.x509.certificates import distinguished_name
 
@@ -48,29 +43,29 @@ _NAMES_SHOWN = 3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observations:
     """What insights stand on, of one version: ``trials`` has those of ``NEEDED`` by name, and
-    ``rulings`` what each of them comes to.
+    ``findings`` what each of them comes to.
 
     ``early`` are trials of a refused client that wrote first, ``late`` that client's that did not;
     ``ca`` is the DER name of the CA that issues for the probe.
     """
 
     trials: Mapping[str, ScenarioTrace]
-    rulings: Mapping[str, Ruling]
+    findings: Mapping[str, Finding]
     early: Sequence[ScenarioTrace]
     late: ScenarioTrace | None
     ca: bytes
 
     def admitted(self, name: str) -> bool | None:
         """Whether the client of a scenario got in; None where that is not known, or not tried."""
-        ruling = self.rulings[name]
-        return None if ruling.verdict is Verdict.NOT_TRIED else ruling.admitted
+        finding = self.findings[name]
+        return None if finding.verdict is Verdict.NOT_TRIED else finding.admitted
 
 
-def to_race(trials: Mapping[str, ScenarioTrace], rulings: Mapping[str, Ruling]) -> str:
+def to_race(trials: Mapping[str, ScenarioTrace], findings: Mapping[str, Finding]) -> str:
     """The scenario with which to write first: one that is refused by TLS; "" if there is none."""
     for name in _REFUSALS_TO_RACE:
-        trial, ruling = trials[name], rulings[name]
-        tried = ruling.verdict is not Verdict.NOT_TRIED and ruling.admitted is False
+        trial, finding = trials[name], findings[name]
+        tried = finding.verdict is not Verdict.NOT_TRIED and finding.admitted is False
         if tried and _refused(trial) and trial.outcome.signal is not Signal.HTTP_STATUS:
             return name
     return ""
@@ -202,7 +197,7 @@ def _chain(ground: Observations) -> tuple[str, str]:
             "server does not trust this probe's CA, or refuses it for another reason",
             evidence,
         )
-    if ground.rulings["through-intermediate"].presented is not False and _refused(whole):
+    if ground.findings["through-intermediate"].presented is not False and _refused(whole):
         return (
             f"no chain through an intermediate gets in, not even a whole one ({ending(whole)}): a "
             "limit of depth, or no revocation list of the intermediate",
@@ -224,7 +219,7 @@ def _chain(ground: Observations) -> tuple[str, str]:
 
 
 def _presented_and_refused(ground: Observations, name: str) -> bool:
-    return ground.rulings[name].presented is not False and _refused_by_tls(ground.trials[name])
+    return ground.findings[name].presented is not False and _refused_by_tls(ground.trials[name])
 
 
 def _reset(ground: Observations) -> tuple[str, str]:

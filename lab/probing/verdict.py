@@ -1,7 +1,7 @@
 """Verdicts: what a trial says about the server, whatever the number of its alert.
 
 Rules: a client is in when the server answered it, and out when the server ended the connection or
-refused by HTTP. An HTTP status that everybody gets says nothing about anybody. Where nothing can be
+refused by HTTP. An HTTP status that every client gets says nothing about any. Where nothing can be
 told, that is the verdict.
 
 This module must not know how a trial is made.
@@ -15,42 +15,14 @@ from dataclasses import dataclass, replace
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.http_status import http_status
 from lab.diagnosis.results import Outcome, Result, Signal
-from lab.probing.attempt import ScenarioTrace, deviations
-from lab.probing.presentation import key_not_taken, why_not_presented
-from lab.probing.results import Finding, ScenarioDescription, Verdict
-from lab.probing.scenarios.scenario import (
-    BareClient,
-    HelloClient,
-    Norm,
-    Scenario,
-    ScenarioFamily,
-    TlsClient,
-)
+from lab.probing.attempt import ScenarioTrace, deviations, key_not_taken, why_not_presented
+from lab.probing.results import Finding, Norm, ScenarioFamily, Verdict
+from lab.probing.scenarios.scenario import BareClient, HelloClient, Scenario, TlsClient
 from lab.stream.contexts import TlsVersion
-from lab.tls.events import (
-    AlertSeen,
-    Endpoint,
-    Event,
-    NotTls,
-    StreamEnd,
-    StreamEnded,
-    is_fatal,
-)
+from lab.tls.events import AlertSeen, Endpoint, Event, NotTls, StreamEnd, StreamEnded, is_fatal
 from lab.tracing.trace_server import VERSIONS
 
 _SERVERS_SILENCE = frozenset({Signal.FIN, Signal.RST, Signal.CLOSE_NOTIFY})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
-    """What one trial comes to; the fields are those of :class:`~lab.tls.findings.Finding`."""
-
-    verdict: Verdict
-    admitted: bool | None
-    ending: str
-    presented: bool | None = None
-    matters: bool = True
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +56,7 @@ class Circumstances:
 
 
 def circumstances(good: ScenarioTrace, *, prepared: bool) -> Circumstances:
-    """What the good client's trial says of the server."""
+    """Return what the good client's trial says of the server."""
     outcome = good.outcome
     by_http = outcome.signal is Signal.HTTP_STATUS
     # FAILED by the server's end of TCP: the handshake had been completed before.
@@ -98,24 +70,54 @@ def circumstances(good: ScenarioTrace, *, prepared: bool) -> Circumstances:
     )
 
 
-def rule(trial: ScenarioTrace, known: Circumstances) -> Ruling:
-    """The verdict on a server that is not the lab's own."""
+def rule(trial: ScenarioTrace, known: Circumstances) -> Finding:
+    """Return the verdict on a server that is not the lab's own."""
     scenario = trial.scenario
     admitted, note = admission(trial, known)
     missing = why_not_presented(trial)
-    ruling = Ruling(
-        verdict=Verdict.RIGHT,
-        admitted=admitted,
-        ending=ending(trial),
-        presented=_presented(trial),
-        matters=scenario.norm is not Norm.EITHER,
-    )
+    matters = scenario.norm is not Norm.EITHER
     if missing and not (admitted and scenario.norm is Norm.REFUSE and not _asked(trial)):
-        matters = ruling.matters and not (scenario.about_algorithm and key_not_taken(trial))
-        return replace(ruling, verdict=Verdict.NOT_TRIED, matters=matters, notes=(missing,))
+        matters = matters and not (scenario.about_algorithm and key_not_taken(trial))
+        return _finding(trial, Verdict.NOT_TRIED, admitted, (missing,), matters)
     verdict, explained = _verdict(trial, known, admitted)
     notes = (note, *explained) if note and verdict is not Verdict.RIGHT else explained
-    return replace(ruling, verdict=verdict, notes=notes)
+    return _finding(trial, verdict, admitted, notes, matters)
+
+
+def rule_own(trial: ScenarioTrace, openssl: tuple[int, int]) -> Finding:
+    """Return the verdict on the lab's own server, which does to the letter what was measured.
+
+    ``openssl`` is the version, major and minor, that it ran with.
+    """
+    deviating, missing = deviations(trial, openssl), why_not_presented(trial)
+    verdict = Verdict.UNEXPECTED if deviating else Verdict.NOT_TRIED if missing else Verdict.RIGHT
+    admitted = _agreed(trial) or trial.outcome.result is Result.ACCEPTED
+    return _finding(trial, verdict, admitted, deviating or ((missing,) if missing else ()))
+
+
+def _finding(
+    trial: ScenarioTrace,
+    verdict: Verdict,
+    admitted: bool | None,
+    notes: tuple[str, ...],
+    matters: bool = True,
+) -> Finding:
+    """Return the finding of one trial."""
+    scenario, trace = trial.scenario, trial.trace
+    due = scenario.family is ScenarioFamily.IDENTITY and trace.client_certificate is not None
+    shakes_hands = isinstance(scenario.client, TlsClient)
+    return Finding(
+        scenario=scenario,
+        version=VERSIONS[trial.version],
+        verdict=verdict,
+        admitted=admitted,
+        ending=ending(trial),
+        handshake_returned=trial.outcome.client_handshake_returned if shakes_hands else None,
+        outcome=trial.outcome,
+        presented=not why_not_presented(trial) if due else None,
+        matters=matters,
+        notes=notes,
+    )
 
 
 def _verdict(
@@ -143,19 +145,10 @@ def _verdict(
     return _manner(trial.outcome), ()
 
 
-def _presented(trial: ScenarioTrace) -> bool | None:
-    """Whether the certificate of an identity was seen to be sent; None: there is none to send."""
-    due = (
-        trial.scenario.family is ScenarioFamily.IDENTITY
-        and trial.trace.client_certificate is not None
-    )
-    return not why_not_presented(trial) if due else None
-
-
 def _asked(trial: ScenarioTrace) -> bool:
     """Whether the server asked for a certificate, or may have where not all could be read."""
-    seen = summarize(trial.trace.events)
-    return seen.request is not None or seen.sealed
+    evidence = summarize(trial.trace.events)
+    return evidence.request is not None or evidence.sealed
 
 
 def _is_success(status: int | None) -> bool:
@@ -164,37 +157,21 @@ def _is_success(status: int | None) -> bool:
 
 def _how_it_got_in(trial: ScenarioTrace) -> tuple[str, ...]:
     """What the server did about the client's certificate, and what to look at in its settings."""
-    seen = summarize(trial.trace.events)
+    evidence = summarize(trial.trace.events)
     if _agreed(trial):
         return ("the server agreed to what it was offered",)
-    if seen.server_hello is None:
+    if evidence.server_hello is None:
         return ()
-    if seen.request is None:
+    if evidence.request is None:
         return (
             "the server asked for no certificate: let it require one (if it asks for some site or "
             "path only, name that: --sni, --request)",
         )
-    if not seen.client_chain:
+    if not evidence.client_chain:
         return ("the server asked for a certificate and went on without: let it require one",)
     if trial.scenario.needs:
         return (f"the server does not refuse what is revoked: it needs {trial.scenario.needs}",)
     return ("the server accepted the certificate: it does not verify, or does not check this",)
-
-
-def rule_own(trial: ScenarioTrace, openssl: tuple[int, int]) -> Ruling:
-    """The verdict on the lab's own server, which does to the letter what was measured.
-
-    ``openssl`` is the version, major and minor, that it ran with.
-    """
-    found, missing = deviations(trial, openssl), why_not_presented(trial)
-    verdict = Verdict.UNEXPECTED if found else Verdict.NOT_TRIED if missing else Verdict.RIGHT
-    return Ruling(
-        verdict=verdict,
-        admitted=_agreed(trial) or trial.outcome.result is Result.ACCEPTED,
-        ending=ending(trial),
-        presented=_presented(trial),
-        notes=found or ((missing,) if missing else ()),
-    )
 
 
 def _manner(outcome: Outcome) -> Verdict:
@@ -268,12 +245,6 @@ def _agreed(trial: ScenarioTrace) -> bool:
     return offers and summarize(trial.trace.events).server_hello is not None
 
 
-def _returned(trial: ScenarioTrace) -> bool | None:
-    """Whether the client's handshake call had returned, None where it made none."""
-    made = isinstance(trial.scenario.client, TlsClient)
-    return trial.outcome.client_handshake_returned if made else None
-
-
 def _why_untold(outcome: Outcome) -> str:
     if outcome.signal is Signal.TIME_OUT:
         return "the server did not complete the handshake in time"
@@ -323,51 +294,22 @@ def _status_in_clear(events: Iterable[Event]) -> int | None:
     return None
 
 
-def finding(attempt: ScenarioAttempts, rulings: Sequence[Ruling]) -> Finding:
-    """The worst of the rulings on an attempt's trials, in their order, and of its failure."""
-    scenario = attempt.scenario
-    if attempt.failure or not rulings:
-        rulings = [*rulings, _not_made(attempt)]
-    worst = max(rulings, key=lambda each: each.verdict.weight)
-    number = rulings.index(worst)
-    trial = attempt.trials[number] if number < len(attempt.trials) else None
-    return Finding(
-        lesson=lesson(scenario),
-        version=VERSIONS[attempt.version],
-        verdict=worst.verdict,
-        admitted=worst.admitted,
-        ending=worst.ending,
-        handshake_returned=_returned(trial) if trial else None,
-        outcome=trial.outcome if trial else None,
-        presented=worst.presented,
-        matters=worst.matters,
-        tries=len(rulings),
-        like_this=sum(each.verdict is worst.verdict for each in rulings),
-        notes=worst.notes,
-    )
-
-
-def _not_made(attempt: ScenarioAttempts) -> Ruling:
-    return Ruling(
-        verdict=Verdict.NOT_TRIED,
-        admitted=None,
-        ending="no connection",
-        matters=attempt.scenario.norm is not Norm.EITHER,
-        notes=(attempt.failure,),
-    )
-
-
-def lesson(scenario: Scenario) -> ScenarioDescription:
-    """The scenario in the faces' words."""
-    return ScenarioDescription(
-        name=scenario.name,
-        family=scenario.family.value,
-        sentence=scenario.sentence,
-        made=scenario.made,
-        cause=scenario.cause,
-        fix=scenario.fix,
-        norm=scenario.norm.value,
-        command=scenario.command,
-        own_only=not scenario.anywhere,
-        needs=scenario.needs,
-    )
+def worst_finding(attempts: ScenarioAttempts, findings: Sequence[Finding]) -> Finding:
+    """Return the worst of the findings of an attempt's trials, and of its failure."""
+    scenario = attempts.scenario
+    if attempts.failure or not findings:
+        failed = Finding(
+            scenario=scenario,
+            version=VERSIONS[attempts.version],
+            verdict=Verdict.NOT_TRIED,
+            admitted=None,
+            ending="no connection",
+            handshake_returned=None,
+            outcome=None,
+            matters=scenario.norm is not Norm.EITHER,
+            notes=(attempts.failure,),
+        )
+        findings = [*findings, failed]
+    worst = max(findings, key=lambda finding: finding.verdict.weight)
+    like_this = sum(finding.verdict is worst.verdict for finding in findings)
+    return replace(worst, tries=len(findings), like_this=like_this)

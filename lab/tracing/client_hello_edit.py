@@ -13,12 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.tls.cipher_suites import CipherSuite
-from lab.tls.code_points import (
-    ContentType,
-    ExtensionType,
-    HandshakeType,
-    ProtocolVersion,
-)
+from lab.tls.code_points import ContentType, ExtensionType, HandshakeType, ProtocolVersion
 
 _RECORD_HEADER = 5
 _MESSAGE_HEADER = 4

@@ -25,23 +25,11 @@ from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Result
 from lab.pki.files.secret_files import temporary_pem
 from lab.pki.identity import Identity
-from lab.stream.contexts import (
-    ClientTls,
-    IdentityFiles,
-    TlsVersion,
-    client_context,
-)
+from lab.stream.contexts import ClientTls, IdentityFiles, TlsVersion, client_context
 from lab.stream.tls_stream import StreamError, TlsStream
 from lab.tls.code_points import ProtocolVersion
-from lab.tls.events import (
-    Endpoint,
-    Event,
-    LocalFact,
-    Unfinished,
-    WireEvent,
-)
-from lab.tracing.connection import connected
-from lab.tracing.event_buffer import EventBuffer
+from lab.tls.events import Endpoint, Event, LocalFact, Unfinished, WireEvent
+from lab.tracing.connection import EventBuffer, connected
 from lab.tracing.http_client import ExchangeError, HttpClient
 from lab.tracing.results import Trace
 from lab.tracing.target import Target
@@ -50,10 +38,7 @@ from lab.tracing.target import Target
 # Most servers send a ticket or their alert at once; some send nothing until they get a request.
 _FIRST_BYTES = 1.0
 
-VERSIONS = {
-    TlsVersion.TLS12: ProtocolVersion.TLS_1_2,
-    TlsVersion.TLS13: ProtocolVersion.TLS_1_3,
-}
+VERSIONS = {TlsVersion.TLS12: ProtocolVersion.TLS_1_2, TlsVersion.TLS13: ProtocolVersion.TLS_1_3}
 
 # The protocols in which the request can be made; None: no ALPN, which means HTTP/1.1.
 _HTTP_1 = (None, "http/1.1", "http/1.0")

@@ -201,7 +201,7 @@ def test_a_probe_of_a_server_that_is_named() -> None:
             progress=lambda _: done.append,
         )
     assert report.passed
-    assert {found.lesson.name for found in report.findings} == set(names)
+    assert {found.scenario.name for found in report.findings} == set(names)
     assert set(names) <= set(done)
 
 

@@ -24,13 +24,9 @@ from lab.pki.authority import Authority, revocation_list, self_signed
 from lab.pki.files.file_contents import OtherBlock, StoredKey
 from lab.pki.identity import Identity
 from lab.pki.lab_ca import new_lab_authority
+from lab.probing.results import Norm, ScenarioFamily
 from lab.probing.scenarios.catalogue_order import SCENARIOS
-from lab.probing.scenarios.scenario import (
-    Norm,
-    Scenario,
-    ScenarioFamily,
-    TlsClient,
-)
+from lab.probing.scenarios.scenario import Scenario, TlsClient
 from lab.x509 import der
 from lab.x509.certificates import moment
 from tests.support.inspecting import (

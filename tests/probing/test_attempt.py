@@ -21,8 +21,9 @@ from lab.probing.attempt import (
     keeps,
     prepare,
 )
+from lab.probing.results import Norm
 from lab.probing.scenarios.catalogue_order import SCENARIOS, find_scenario
-from lab.probing.scenarios.scenario import Norm, Scenario
+from lab.probing.scenarios.scenario import Scenario
 from lab.serving.temporary_server import HOST, temporary_server
 from lab.stream.contexts import ClientAuth, TlsVersion
 from lab.tls.code_points import AlertDescription
@@ -33,7 +34,7 @@ PORTABLE = [scenario for scenario in SCENARIOS if scenario.anywhere and not scen
 
 
 @pytest.fixture
-def shop(certs: Path) -> LabAuthority:
+def ca(certs: Path) -> LabAuthority:
     now = datetime.now(timezone.utc)
     ca = load_set(certs, now=now).ca
     return LabAuthority(authority=Authority(identity=ca), now=now)
@@ -52,9 +53,9 @@ def approach(target: Target, certs: Path, *, write_first: bool = False) -> Appro
 
 @pytest.mark.parametrize("scenario", PORTABLE, ids=lambda each: each.name)
 async def test_the_norm_holds_where_only_the_client_is_watched(
-    scenario: Scenario, target: Target, certs: Path, shop: LabAuthority
+    scenario: Scenario, target: Target, certs: Path, ca: LabAuthority
 ) -> None:
-    visit = prepare(scenario, TlsVersion.TLS13, approach(target, certs), shop)
+    visit = prepare(scenario, TlsVersion.TLS13, approach(target, certs), ca)
     trial = visit.conclude(await visit.run())
     assert not trial.trace.both_ends
     assert keeps(scenario.norm, trial.outcome)
@@ -66,10 +67,10 @@ async def test_the_norm_holds_where_only_the_client_is_watched(
 
 @pytest.mark.parametrize("write_first", [False, True])
 async def test_the_alert_is_seen_whether_the_client_writes_early_or_late(
-    write_first: bool, target: Target, certs: Path, shop: LabAuthority
+    write_first: bool, target: Target, certs: Path, ca: LabAuthority
 ) -> None:
     how = approach(target, certs, write_first=write_first)
-    visit = prepare(find_scenario("expired"), TlsVersion.TLS13, how, shop)
+    visit = prepare(find_scenario("expired"), TlsVersion.TLS13, how, ca)
     outcome = visit.conclude(await visit.run()).outcome
     assert outcome.alert is not None
     assert outcome.alert.description == AlertDescription.CERTIFICATE_EXPIRED
@@ -77,18 +78,18 @@ async def test_the_alert_is_seen_whether_the_client_writes_early_or_late(
 
 
 async def test_without_a_ca_the_server_is_not_judged(
-    target: Target, certs: Path, shop: LabAuthority
+    target: Target, certs: Path, ca: LabAuthority
 ) -> None:
     how = Approach(target=target, server_ca=None, sni="not.its.name", limit=PATIENCE)
-    visit = prepare(find_scenario("good"), TlsVersion.TLS12, how, shop)
+    visit = prepare(find_scenario("good"), TlsVersion.TLS12, how, ca)
     assert visit.conclude(await visit.run()).outcome.result is Result.ACCEPTED
 
 
 async def test_a_certificate_that_openssl_does_not_load_is_told_apart(
-    target: Target, certs: Path, shop: LabAuthority
+    target: Target, certs: Path, ca: LabAuthority
 ) -> None:
     """At security level 2, OpenSSL loads no RSA key of 1024 bits; a bad CA file is told apart."""
-    visit = prepare(find_scenario("rsa-1024"), TlsVersion.TLS13, approach(target, certs), shop)
+    visit = prepare(find_scenario("rsa-1024"), TlsVersion.TLS13, approach(target, certs), ca)
     tls = replace(visit.plan.tls, security_level=2)
     with pytest.raises(NotLoaded, match=r"does not load the client's certificate: .*TOO_SMALL"):
         await replace(visit, plan=replace(visit.plan, tls=tls)).run()
@@ -98,13 +99,11 @@ async def test_a_certificate_that_openssl_does_not_load_is_told_apart(
         await unusable.run()
 
 
-async def test_a_server_that_lets_anybody_in_breaks_the_norm(
-    certs: Path, shop: LabAuthority
-) -> None:
+async def test_a_server_that_lets_anybody_in_breaks_the_norm(certs: Path, ca: LabAuthority) -> None:
     scenario = find_scenario("no-certificate")
     assert scenario.norm is Norm.REFUSE
     async with temporary_server(server_tls(certs, ClientAuth.NONE)) as server:
         where = Target(host=HOST, port=server.port)
-        visit = prepare(scenario, TlsVersion.TLS13, approach(where, certs), shop)
+        visit = prepare(scenario, TlsVersion.TLS13, approach(where, certs), ca)
         outcome = visit.conclude(await visit.run()).outcome
     assert not keeps(scenario.norm, outcome)

@@ -16,9 +16,9 @@ from lab.probing.results import Report, Verdict
 from tests.probing.test_real_servers import (
     BAD,
     answers,
+    ca,
     crl,
     probe,
-    shop,
     verdicts,
 )
 from tests.support.choosing_relay import choosing_relay
@@ -35,7 +35,7 @@ from tests.support.peers import (
 )
 from tests.support.post_handshake_server import post_handshake_server
 
-__all__ = ["crl", "shop"]  # fixtures
+__all__ = ["ca", "crl"]  # fixtures
 
 BAD_CERTIFICATES = tuple(name for name in BAD if name != "no-certificate")
 CHAINS = ("through-intermediate", "intermediate-expired", "intermediate-not-sent")
@@ -80,7 +80,7 @@ def away(certs: Path, port: int, *words: str) -> CompletedRun:
 
 def of(report: Report, version: str, verdict: Verdict) -> set[str]:
     return {
-        each.lesson.name
+        each.scenario.name
         for each in report.findings
         if str(each.version) == f"TLS {version}" and each.verdict is verdict
     }
@@ -100,10 +100,10 @@ SCHEMES = [
 
 @pytest.mark.parametrize("schemes", SCHEMES)
 async def test_one_that_verifies_nothing_whatever_keys_it_takes(
-    schemes: str, certs: Path, shop: LabAuthority, opened: Open
+    schemes: str, certs: Path, ca: LabAuthority, opened: Open
 ) -> None:
     with opened(taking(schemes, verifying=False)) as port:
-        report = await probe(port, certs, shop, NAMES)
+        report = await probe(port, certs, ca, NAMES)
     found = verdicts(report)
     refused = {"good", "through-intermediate", "no-certificate"}
     assert {name for name, some in found.items() if some == {Verdict.LET_IN}} == (
@@ -132,16 +132,18 @@ ENDINGS = {
 
 def endings(report: Report) -> dict[str, str]:
     return {
-        each.lesson.name: each.ending for each in report.findings if str(each.version) == "TLS 1.3"
+        each.scenario.name: each.ending
+        for each in report.findings
+        if str(each.version) == "TLS 1.3"
     }
 
 
 @pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.EC_P384, KeyKind.ED25519])
 @pytest.mark.parametrize("schemes", ["rsa_pss_rsae_sha384", "rsa_pss_pss_sha256", "ed25519"])
 async def test_one_that_trusts_a_ca_with_another_key(
-    kind: KeyKind, schemes: str, certs: Path, shop: LabAuthority, opened: Open, tmp_path: Path
+    kind: KeyKind, schemes: str, certs: Path, ca: LabAuthority, opened: Open, tmp_path: Path
 ) -> None:
-    root = self_signed(profiles.root_ca("Another Kind of CA"), cached(kind, 400), now=shop.now)
+    root = self_signed(profiles.root_ca("Another Kind of CA"), cached(kind, 400), now=ca.now)
     trusted = tmp_path / "root.crt"
     trusted.write_bytes(root.chain_pem())
 
@@ -150,7 +152,7 @@ async def test_one_that_trusts_a_ca_with_another_key(
         words[words.index("-CAfile") + 1] = trusted
         return words
 
-    other = LabAuthority(authority=Authority(identity=root), now=shop.now)
+    other = LabAuthority(authority=Authority(identity=root), now=ca.now)
     with opened(make) as port:
         report = await probe(port, certs, other, NAMES)
     assert report.passed
@@ -159,15 +161,15 @@ async def test_one_that_trusts_a_ca_with_another_key(
 
 @pytest.mark.parametrize("schemes", SCHEMES)
 async def test_one_that_verifies_whatever_keys_it_takes(
-    schemes: str, certs: Path, shop: LabAuthority, opened: Open
+    schemes: str, certs: Path, ca: LabAuthority, opened: Open
 ) -> None:
     with opened(taking(schemes, verifying=True)) as port:
-        report = await probe(port, certs, shop, NAMES)
+        report = await probe(port, certs, ca, NAMES)
     assert verdicts(report) == {name: {Verdict.RIGHT} for name in NAMES}
     assert answers(report)["client-certificate"] == "required; what is sent is verified"
     assert report.passed
     assert endings(report) == ENDINGS
-    assert all(each.presented for each in report.findings if each.lesson.name != "no-certificate")
+    assert all(each.presented for each in report.findings if each.scenario.name != "no-certificate")
 
 
 def test_the_whole_probe_of_a_server_that_takes_rsa_keys_only(certs: Path, opened: Open) -> None:
@@ -203,7 +205,7 @@ def test_keys_that_nobody_can_make_leave_it_open(
 
 
 async def test_one_that_takes_no_curve_of_the_client(
-    certs: Path, shop: LabAuthority, opened: Open
+    certs: Path, ca: LabAuthority, opened: Open
 ) -> None:
     """It refuses every EC key in TLS 1.2 for its curve, and verifies nothing."""
 
@@ -212,13 +214,13 @@ async def test_one_that_takes_no_curve_of_the_client(
         return [*words, "-groups", "X25519", "-no_tls1_3"]
 
     with opened(make) as port:
-        report = await probe(port, certs, shop, ("good", *BAD))
+        report = await probe(port, certs, ca, ("good", *BAD))
     assert of(report, "1.2", Verdict.LET_IN) == set(BAD_CERTIFICATES)
 
 
 @pytest.mark.parametrize("asked_in", ["1.2", "1.3"])
 async def test_one_that_asks_in_one_version_only(
-    asked_in: str, certs: Path, shop: LabAuthority, opened: Open
+    asked_in: str, certs: Path, ca: LabAuthority, opened: Open
 ) -> None:
     with opened(s_server) as asking, opened(s_server, ask=VerifyMode.NONE) as silent:
 
@@ -227,7 +229,7 @@ async def test_one_that_asks_in_one_version_only(
             return asking if is_13 == (asked_in == "1.3") else silent
 
         with choosing_relay(choose) as port:
-            report = await probe(port, certs, shop, ("good", *BAD))
+            report = await probe(port, certs, ca, ("good", *BAD))
     open_in = "1.2" if asked_in == "1.3" else "1.3"
     assert of(report, asked_in, Verdict.RIGHT) == {"good", *BAD}
     assert of(report, open_in, Verdict.LET_IN) == set(BAD)
@@ -239,15 +241,13 @@ async def test_one_that_asks_in_one_version_only(
     }
 
 
-async def test_one_that_asks_for_one_name_only(
-    certs: Path, shop: LabAuthority, opened: Open
-) -> None:
+async def test_one_that_asks_for_one_name_only(certs: Path, ca: LabAuthority, opened: Open) -> None:
     with (
         opened(s_server) as asking,
         opened(s_server, ask=VerifyMode.NONE) as silent,
         choosing_relay(lambda number, first: asking if b"localhost" in first else silent) as port,
     ):
-        report = await probe(port, certs, shop, ("good", *BAD))
+        report = await probe(port, certs, ca, ("good", *BAD))
         named = away(certs, port, "--only", "good,expired", "--sni", "localhost")
     assert verdicts(report)["expired"] == {Verdict.LET_IN}
     notes = {note for each in report.findings for note in each.notes}
@@ -291,10 +291,10 @@ def statuses(good: int, bad: int) -> Maker:
 
 @pytest.mark.parametrize("status", [403, 404, 500, 503])
 async def test_one_that_answers_everybody_with_an_error(
-    status: int, certs: Path, shop: LabAuthority, opened: Open
+    status: int, certs: Path, ca: LabAuthority, opened: Open
 ) -> None:
     with opened(statuses(status, status)) as port:
-        report = await probe(port, certs, shop, ("good", *LET_IN_BY_NGINX))
+        report = await probe(port, certs, ca, ("good", *LET_IN_BY_NGINX))
     assert not report.passed
     for name in LET_IN_BY_NGINX:
         assert verdicts(report)[name] == {Verdict.UNTOLD}
@@ -306,10 +306,10 @@ async def test_one_that_answers_everybody_with_an_error(
     [(403, Verdict.BY_HTTP), (404, Verdict.BY_HTTP), (302, Verdict.UNTOLD), (500, Verdict.UNTOLD)],
 )
 async def test_one_that_lets_everybody_in_at_tls_and_refuses_by_http(
-    status: int, verdict: Verdict, certs: Path, shop: LabAuthority, opened: Open
+    status: int, verdict: Verdict, certs: Path, ca: LabAuthority, opened: Open
 ) -> None:
     with opened(statuses(204, status)) as port:
-        report = await probe(port, certs, shop, ("good", *LET_IN_BY_NGINX))
+        report = await probe(port, certs, ca, ("good", *LET_IN_BY_NGINX))
     found = verdicts(report)
     assert found.pop("good") == {Verdict.RIGHT}
     assert found == {name: {verdict} for name in LET_IN_BY_NGINX}
@@ -334,11 +334,11 @@ def test_one_that_is_gone_midway(certs: Path, opened: Open) -> None:
 
 
 async def test_one_that_begins_to_refuse_everybody(
-    certs: Path, shop: LabAuthority, opened: Open
+    certs: Path, ca: LabAuthority, opened: Open
 ) -> None:
     """What it refused is worth nothing once the good certificate is refused as well."""
 
-    other = LabAuthority(authority=shop.other_root(), now=shop.now)
+    other = LabAuthority(authority=ca.other_root(), now=ca.now)
     certificate = certs.parent / "other-ca.crt"
     certificate.write_bytes(other.authority.identity.chain_pem())
 
@@ -353,16 +353,16 @@ async def test_one_that_begins_to_refuse_everybody(
         opened(refusing) as wrong,
         choosing_relay(lambda number, first: right if number < 6 else wrong) as port,
     ):
-        report = await probe(port, certs, shop, names)
+        report = await probe(port, certs, ca, names)
     assert (report.passed, report.faulty) == (False, False)
     assert {each.verdict for each in report.findings} == {Verdict.UNTOLD}
     assert all("at the end of the probe" in each.notes[0] for each in report.findings)
 
 
 async def test_one_that_refuses_the_good_certificate_too(
-    certs: Path, shop: LabAuthority, opened: Open
+    certs: Path, ca: LabAuthority, opened: Open
 ) -> None:
-    other = LabAuthority(authority=shop.other_root(), now=shop.now)
+    other = LabAuthority(authority=ca.other_root(), now=ca.now)
     with opened(MAKES["haproxy"]) as port:
         report = await probe(port, certs, other, ("good", *BAD))
     found = verdicts(report)

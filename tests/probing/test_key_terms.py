@@ -10,7 +10,7 @@ from lab.pki import profiles
 from lab.pki.identity import KeyKind, PrivateKey, cached
 from lab.pki.lab_ca import KeyTerms, LabAuthority, new_lab_authority
 from lab.pki.profiles import SignatureHash
-from lab.probing.key_terms import terms_of
+from lab.probing.preflight import terms_of
 from lab.stream.contexts import TlsVersion
 from lab.tls.code_points import ClientCertificateType, ExtensionType
 from lab.tls.code_points import SignatureScheme as Scheme
@@ -122,10 +122,10 @@ def test_a_ca_signs_in_a_way_that_the_server_takes(
 
 
 @pytest.fixture
-def shop() -> LabAuthority:
+def ca() -> LabAuthority:
     return new_lab_authority(datetime.now(timezone.utc))
 
 
-def test_without_terms_the_keys_are_the_usual(shop: LabAuthority) -> None:
-    assert shop.leaf_kind() is KeyKind.EC_P256
-    assert shop.leaf_kind(KeyKind.RSA_2048) is KeyKind.RSA_2048
+def test_without_terms_the_keys_are_the_usual(ca: LabAuthority) -> None:
+    assert ca.leaf_kind() is KeyKind.EC_P256
+    assert ca.leaf_kind(KeyKind.RSA_2048) is KeyKind.RSA_2048

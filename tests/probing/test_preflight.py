@@ -68,7 +68,7 @@ async def test_the_labs_server_takes_both_versions_and_the_first_kind_of_key(
     # One call with the usual key in each version, and one with a key that the server names.
     assert found.connections == 4
     assert all(trial.outcome.http_status == 200 for trial in found.trials.values())
-    assert {shop.terms.kind for shop in found.shops.values()} == {KeyKind.RSA_2048}
+    assert {ca.terms.kind for ca in found.authorities.values()} == {KeyKind.RSA_2048}
 
 
 async def test_a_server_that_asks_for_no_certificate_is_called_once_a_version(
@@ -77,7 +77,7 @@ async def test_a_server_that_asks_for_no_certificate_is_called_once_a_version(
     async with running(certs, client_auth=ClientAuth.NONE) as server:
         found = await surveyed(server.port, certs, ca)
     assert (found.versions, found.connections) == (BOTH, 2)
-    assert {shop.terms.kind for shop in found.shops.values()} == {None}
+    assert {ca.terms.kind for ca in found.authorities.values()} == {None}
 
 
 async def test_a_good_client_that_is_refused_is_tried_with_each_key_that_the_server_takes(

@@ -12,8 +12,7 @@ from lab.diagnosis.results import Outcome
 from lab.pki import catalogue
 from lab.pki.identity import KeyKind
 from lab.pki.lab_ca import new_lab_authority
-from lab.probing.attempt import ScenarioTrace
-from lab.probing.presentation import key_not_taken, why_not_presented
+from lab.probing.attempt import ScenarioTrace, key_not_taken, why_not_presented
 from lab.probing.results import Verdict
 from lab.probing.verdict import Circumstances, rule
 from lab.tls.code_points import ContentType, SignatureScheme
@@ -141,9 +140,9 @@ def test_only_an_empty_message_keeps_a_certificate_back() -> None:
 
 
 def test_another_certificate_than_the_scenarios_was_not_tried() -> None:
-    ruling = rule(
+    finding = rule(
         with_events("expired", SERVER_HELLO, CERTIFICATE_REQUEST, client_certificates(b"another")),
         Circumstances(),
     )
-    assert ruling.verdict is Verdict.NOT_TRIED
-    assert ruling.notes == ("the client sent another certificate",)
+    assert finding.verdict is Verdict.NOT_TRIED
+    assert finding.notes == ("the client sent another certificate",)

@@ -45,7 +45,7 @@ def unwatched(total: int) -> Callable[[str], None]:
 
 
 def summary(report: Report) -> list[tuple[str, Verdict, int]]:
-    return [(found.lesson.name, found.verdict, found.tries) for found in report.findings]
+    return [(found.scenario.name, found.verdict, found.tries) for found in report.findings]
 
 
 async def test_the_labs_own_server(ca: LabAuthority) -> None:
@@ -100,11 +100,13 @@ async def test_one_that_asks_for_no_certificate_lets_the_expired_one_in(
 
 
 async def test_a_scenario_is_explained_at_home_and_elsewhere(certs: Path, ca: LabAuthority) -> None:
-    scenario, traces = await explain(extent("no-certificate"), None, ca)
+    explanation = await explain(extent("no-certificate"), None, ca)
+    scenario = explanation.scenario
     assert scenario.name == "no-certificate"
     assert "localhost:8443" in scenario.command and "{" not in scenario.command
-    assert [trace.both_ends for trace in traces] == [True]
+    assert [trace.both_ends for trace in explanation.traces] == [True]
     async with running(certs) as server:
-        scenario, traces = await explain(extent("no-certificate"), approach(server.port, certs), ca)
-    assert f"127.0.0.1:{server.port}" in scenario.command
-    assert [trace.both_ends for trace in traces] == [False]
+        where = approach(server.port, certs)
+        elsewhere = await explain(extent("no-certificate"), where, ca)
+    assert f"127.0.0.1:{server.port}" in elsewhere.scenario.command
+    assert [trace.both_ends for trace in elsewhere.traces] == [False]

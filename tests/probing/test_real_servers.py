@@ -33,23 +33,23 @@ each_make = pytest.mark.parametrize("make", MAKES)
 
 
 @pytest.fixture(scope="module")
-def shop(certs: Path) -> LabAuthority:
+def ca(certs: Path) -> LabAuthority:
     now = datetime.now(timezone.utc)
     authority = load_authority(certs / "ca.crt", certs / "ca.key", None, now=now)
     return LabAuthority(authority=authority, now=now)
 
 
 @pytest.fixture(scope="module")
-def crl(shop: LabAuthority, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def crl(ca: LabAuthority, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("crl") / "probe.crl"
-    assert ensure_revocation_lists(path, shop)
+    assert ensure_revocation_lists(path, ca)
     return path
 
 
 async def probe(
     port: int,
     certs: Path,
-    shop: LabAuthority,
+    ca: LabAuthority,
     names: Sequence[str],
     *,
     prepared: bool = False,
@@ -64,9 +64,7 @@ async def probe(
         target=Target(host="127.0.0.1", port=port), server_ca=certs / "ca.crt", request="/"
     )
     done: list[str] = []
-    report = await probe_target(
-        extent, approach, shop, lambda total: done.append, prepared=prepared
-    )
+    report = await probe_target(extent, approach, ca, lambda total: done.append, prepared=prepared)
     assert set(names) <= set(done)
     return report
 
@@ -74,7 +72,7 @@ async def probe(
 def verdicts(report: Report) -> dict[str, set[Verdict]]:
     found: dict[str, set[Verdict]] = {}
     for finding in report.findings:
-        found.setdefault(finding.lesson.name, set()).add(finding.verdict)
+        found.setdefault(finding.scenario.name, set()).add(finding.verdict)
     assert len(report.findings) == 2 * len(found)
     return found
 
@@ -85,10 +83,10 @@ def answers(report: Report) -> dict[str, str]:
 
 @each_make
 async def test_one_that_is_right(
-    make: str, certs: Path, shop: LabAuthority, crl: Path, tmp_path: Path
+    make: str, certs: Path, ca: LabAuthority, crl: Path, tmp_path: Path
 ) -> None:
     with served_by(MAKES[make], certs, tmp_path, crl=crl) as port:
-        report = await probe(port, certs, shop, (*GOOD, *BAD, "revoked"), prepared=True)
+        report = await probe(port, certs, ca, (*GOOD, *BAD, "revoked"), prepared=True)
     assert report.passed
     refusal = Verdict.BY_HTTP if make in BY_HTTP else Verdict.RIGHT
     expected = {name: {Verdict.RIGHT} for name in GOOD}
@@ -106,10 +104,10 @@ async def test_one_that_is_right(
 
 @each_make
 async def test_optional_instead_of_required(
-    make: str, certs: Path, shop: LabAuthority, tmp_path: Path
+    make: str, certs: Path, ca: LabAuthority, tmp_path: Path
 ) -> None:
     with served_by(MAKES[make], certs, tmp_path, ask=VerifyMode.OPTIONAL) as port:
-        report = await probe(port, certs, shop, (*GOOD, "no-certificate"))
+        report = await probe(port, certs, ca, (*GOOD, "no-certificate"))
     assert not report.passed
     assert verdicts(report)["no-certificate"] == {Verdict.LET_IN}
     assert verdicts(report)["good"] == {Verdict.RIGHT}
@@ -119,9 +117,9 @@ async def test_optional_instead_of_required(
 
 
 @each_make
-async def test_verification_off(make: str, certs: Path, shop: LabAuthority, tmp_path: Path) -> None:
+async def test_verification_off(make: str, certs: Path, ca: LabAuthority, tmp_path: Path) -> None:
     with served_by(MAKES[make], certs, tmp_path, ask=VerifyMode.NONE) as port:
-        report = await probe(port, certs, shop, (*GOOD, *BAD))
+        report = await probe(port, certs, ca, (*GOOD, *BAD))
     found = verdicts(report)
     assert {name for name, some in found.items() if some == {Verdict.LET_IN}} == set(BAD)
     assert answers(report)["client-certificate"] == (
@@ -134,11 +132,11 @@ async def test_verification_off(make: str, certs: Path, shop: LabAuthority, tmp_
 
 @each_make
 async def test_crl_not_loaded(
-    make: str, certs: Path, shop: LabAuthority, crl: Path, tmp_path: Path
+    make: str, certs: Path, ca: LabAuthority, crl: Path, tmp_path: Path
 ) -> None:
     with served_by(MAKES[make], certs, tmp_path) as port:
-        held = await probe(port, certs, shop, ("good", "revoked"), prepared=True)
-        told = await probe(port, certs, shop, ("good", "revoked"))
+        held = await probe(port, certs, ca, ("good", "revoked"), prepared=True)
+        told = await probe(port, certs, ca, ("good", "revoked"))
     assert verdicts(held)["revoked"] == {Verdict.LET_IN}
     assert not held.passed
     # Nobody has said that the server has the list: then there is nothing to hold against it.
@@ -147,10 +145,10 @@ async def test_crl_not_loaded(
     assert all("--crl" in note for finding in told.findings for note in finding.notes)
 
 
-async def test_a_verdict_that_nobody_heeds(certs: Path, shop: LabAuthority, tmp_path: Path) -> None:
+async def test_a_verdict_that_nobody_heeds(certs: Path, ca: LabAuthority, tmp_path: Path) -> None:
     """s_server without -verify_return_error prints what is wrong, and goes on."""
     with served_by(s_server_lenient, certs, tmp_path) as port:
-        report = await probe(port, certs, shop, (*GOOD, *BAD))
+        report = await probe(port, certs, ca, (*GOOD, *BAD))
     found = verdicts(report)
     assert {name for name, some in found.items() if some == {Verdict.LET_IN}} == {
         "expired",
@@ -170,10 +168,10 @@ CHAIN = ("through-intermediate", "intermediate-not-sent", "wrong-ca")
     [("nginx", "HTTP 400"), ("haproxy", "unknown_ca (48)"), ("gnutls-serv", "access_denied (49)")],
 )
 async def test_one_signal_for_a_missing_intermediate_and_a_wrong_ca(
-    make: str, signal: str, certs: Path, shop: LabAuthority, tmp_path: Path
+    make: str, signal: str, certs: Path, ca: LabAuthority, tmp_path: Path
 ) -> None:
     with served_by(MAKES[make], certs, tmp_path) as port:
-        report = await probe(port, certs, shop, CHAIN)
+        report = await probe(port, certs, ca, CHAIN)
     assert report.passed
     assert answers(report)["chain"] == (
         f"both are refused by {signal}, which alone cannot tell them apart"
@@ -183,9 +181,9 @@ async def test_one_signal_for_a_missing_intermediate_and_a_wrong_ca(
 
 
 async def test_a_ca_that_the_server_does_not_trust(
-    certs: Path, tmp_path: Path, shop: LabAuthority
+    certs: Path, tmp_path: Path, ca: LabAuthority
 ) -> None:
-    other = LabAuthority(authority=shop.other_root(), now=shop.now)
+    other = LabAuthority(authority=ca.other_root(), now=ca.now)
     with served_by(MAKES["haproxy"], certs, tmp_path) as port:
         report = await probe(port, certs, other, GOOD)
     assert verdicts(report)["good"] == {Verdict.SHUT_OUT}
@@ -193,10 +191,10 @@ async def test_a_ca_that_the_server_does_not_trust(
     assert answers(report)["ca-names"] == "1 sent, this probe's CA is not among them"
 
 
-async def test_each_as_often_as_wanted(certs: Path, tmp_path: Path, shop: LabAuthority) -> None:
+async def test_each_as_often_as_wanted(certs: Path, tmp_path: Path, ca: LabAuthority) -> None:
     with served_by(MAKES["haproxy"], certs, tmp_path) as port:
-        once = await probe(port, certs, shop, ("good",))
-        report = await probe(port, certs, shop, ("good",), repeat=3)
+        once = await probe(port, certs, ca, ("good",))
+        report = await probe(port, certs, ca, ("good",), repeat=3)
     assert [(each.tries, each.like_this) for each in report.findings] == [(3, 3), (3, 3)]
     assert report.connections == once.connections + 2 * 2
 
@@ -206,11 +204,11 @@ def version_12_only(make: Maker) -> Maker:
 
 
 async def test_a_version_that_is_not_spoken_is_not_held_against_anybody(
-    certs: Path, tmp_path: Path, shop: LabAuthority
+    certs: Path, tmp_path: Path, ca: LabAuthority
 ) -> None:
     make = version_12_only(MAKES["openssl s_server"])
     with served_by(make, certs, tmp_path) as port:
-        report = await probe(port, certs, shop, ("good", "expired"))
+        report = await probe(port, certs, ca, ("good", "expired"))
     assert report.passed
     assert [str(version) for version in report.skipped] == ["TLS 1.3"]
     assert {str(finding.version) for finding in report.findings} == {"TLS 1.2"}

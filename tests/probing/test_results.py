@@ -8,7 +8,6 @@ import pytest
 
 from lab.probing.results import Finding, Report, SilentVersion, Verdict
 from lab.probing.scenarios.catalogue_order import find_scenario
-from lab.probing.verdict import lesson
 from lab.tls.code_points import ProtocolVersion
 
 FINE = {Verdict.RIGHT, Verdict.BY_HTTP, Verdict.SILENT, Verdict.UNPREPARED}
@@ -45,7 +44,7 @@ def test_verdicts_in_the_order_of_their_weight() -> None:
 
 def found(verdict: Verdict, name: str = "expired", **fields: bool | None) -> Finding:
     finding = Finding(
-        lesson=lesson(find_scenario(name)),
+        scenario=find_scenario(name),
         version=ProtocolVersion.TLS_1_3,
         verdict=verdict,
         admitted=None,

@@ -7,13 +7,11 @@ import asyncio
 import pytest
 
 from lab.probing.attempt import NotLoaded, ScenarioTrace
-from lab.probing.results import Verdict
+from lab.probing.results import Norm, Verdict
 from lab.probing.runner import NothingSelected, run, selection
 from lab.probing.scenarios.catalogue_order import SCENARIOS, UnknownScenario, find_scenario
-from lab.probing.scenarios.scenario import Norm, Scenario
-from lab.probing.verdict import (
-    finding,
-)
+from lab.probing.scenarios.scenario import Scenario
+from lab.probing.verdict import worst_finding
 from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
 from tests.support.scenario_traces import ACCEPTED, scenario_trace
@@ -54,7 +52,7 @@ class Host:
         return scenario_trace(scenario.name, ACCEPTED)
 
 
-async def test_a_campaign_keeps_order_and_bounds() -> None:
+async def test_a_run_keeps_order_and_bounds() -> None:
     host, done = Host(), list[str]()
     scenarios = [find_scenario(name) for name in ("silence", "good", "expired", "wrong-ca")]
     attempts = await run(
@@ -91,15 +89,15 @@ async def test_a_certificate_that_cannot_be_loaded_stops_nobody_else() -> None:
         done=lambda name: None,
     )
     assert [each.failure for each in attempts] == ["too weak", ""]
-    found = finding(attempts[0], [])
+    found = worst_finding(attempts[0], [])
     assert (found.verdict, found.matters) == (Verdict.NOT_TRIED, True)
 
 
-async def test_a_defect_ends_a_campaign() -> None:
+async def test_a_bug_ends_a_run() -> None:
     async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
-        raise RuntimeError("a defect of ours")
+        raise RuntimeError("a bug")
 
-    with pytest.raises(RuntimeError, match="a defect of ours"):
+    with pytest.raises(RuntimeError, match="a bug"):
         await run(
             list(SCENARIOS),
             list(TlsVersion),
@@ -110,7 +108,7 @@ async def test_a_defect_ends_a_campaign() -> None:
         )
 
 
-async def test_a_campaign_that_is_cancelled_begins_nothing_new() -> None:
+async def test_a_run_that_is_cancelled_begins_nothing_new() -> None:
     begun, go_on = list[str](), asyncio.Event()
 
     async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:

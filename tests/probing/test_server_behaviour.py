@@ -81,11 +81,11 @@ def ground(
     trials = {name: asked_by(asks, name, outcome) for name, outcome in outcomes.items()}
     known = circumstances(trials["good"], prepared=False)
     chain = circumstances(trials["through-intermediate"], prepared=False)
-    rulings = {
+    findings = {
         name: rule(each, chain if each.scenario.control != "good" else known)
         for name, each in trials.items()
     }
-    return Observations(trials=trials, rulings=rulings, early=early, late=late, ca=OWN_CA)
+    return Observations(trials=trials, findings=findings, early=early, late=late, ca=OWN_CA)
 
 
 def asked_by(asks: MessageSeen | None, name: str, outcome: Outcome) -> ScenarioTrace:
@@ -96,8 +96,8 @@ def asked_by(asks: MessageSeen | None, name: str, outcome: Outcome) -> ScenarioT
     return trial(name, outcome, asks, client_certificates(*([LEAF] if has_leaf else [])))
 
 
-def answer(code: str, made: Observations) -> str:
-    found = insights({TlsVersion.TLS13: made})
+def answer(code: str, observations: Observations) -> str:
+    found = insights({TlsVersion.TLS13: observations})
     return next((each.answer for each in found if each.code == code), "")
 
 
@@ -128,24 +128,24 @@ def answer(code: str, made: Observations) -> str:
     ],
 )
 def test_what_becomes_of_a_client_certificate(changes: dict[str, Outcome], says: str) -> None:
-    made = ground(RIGHT | changes, asks=asking())
-    assert answer("client-certificate", made).startswith(says)
+    observations = ground(RIGHT | changes, asks=asking())
+    assert answer("client-certificate", observations).startswith(says)
 
 
 def test_the_whole_answer_ends_where_it_should() -> None:
     """Nothing is said to be inconclusive that is not."""
-    made = ground(RIGHT | {"expired": ACCEPTED}, asks=asking())
-    assert answer("client-certificate", made) == (
+    observations = ground(RIGHT | {"expired": ACCEPTED}, asks=asking())
+    assert answer("client-certificate", observations) == (
         "required; what is sent is verified in part: expired got in"
     )
 
 
 def test_one_that_asks_one_client_and_not_another() -> None:
     """A request that was seen once is a request."""
-    made = ground(RIGHT)
+    observations = ground(RIGHT)
     for name in ("no-certificate", "good"):
-        asked = {**made.trials, name: asked_by(asking(OWN_CA), name, RIGHT[name])}
-        once = replace(made, trials=asked)
+        asked_trials = {**observations.trials, name: asked_by(asking(OWN_CA), name, RIGHT[name])}
+        once = replace(observations, trials=asked_trials)
         assert not answer("client-certificate", once).startswith("not asked for")
         assert answer("ca-names", once) == "1 sent, this probe's CA is among them"
         assert answer("chain", once) != "" or name == "no-certificate"
@@ -177,8 +177,8 @@ def test_the_names_of_cas(names: tuple[bytes, ...], says: str) -> None:
     ("number", "says"), [(3, "CN=CA, CN=CA, CN=CA"), (5, "CN=CA, CN=CA, CN=CA and 2 more")]
 )
 def test_three_names_of_cas_are_shown(number: int, says: str) -> None:
-    made = ground(RIGHT, asks=asking(*[OWN_CA] * number))
-    found = insights({TlsVersion.TLS13: made})
+    observations = ground(RIGHT, asks=asking(*[OWN_CA] * number))
+    found = insights({TlsVersion.TLS13: observations})
     assert [each.evidence for each in found if each.code == "ca-names"] == [(f"TLS 1.3: {says}",)]
 
 
@@ -224,12 +224,12 @@ def test_what_was_not_presented_is_not_verified() -> None:
         for name, outcome in (RIGHT | {"good": UNKNOWN_CA}).items()
     }
     known = circumstances(trials["good"], prepared=False)
-    rulings = {name: rule(each, known) for name, each in trials.items()}
-    made = Observations(trials=trials, rulings=rulings, early=(), late=None, ca=OWN_CA)
-    assert answer("client-certificate", made).endswith(
+    findings = {name: rule(each, known) for name, each in trials.items()}
+    observations = Observations(trials=trials, findings=findings, early=(), late=None, ca=OWN_CA)
+    assert answer("client-certificate", observations).endswith(
         "; verification is inconclusive: wrong-ca, self-signed, expired"
     )
-    assert answer("chain", made).startswith("inconclusive: ")
+    assert answer("chain", observations).startswith("inconclusive: ")
 
 
 LATE = trial("no-certificate", REQUIRED)
@@ -260,8 +260,8 @@ def test_a_reset_that_may_swallow_the_alert(
 def test_whom_to_race_with() -> None:
     def chosen(**changes: Outcome) -> str:
         outcomes = RIGHT | {name.replace("_", "-"): each for name, each in changes.items()}
-        made = ground(outcomes, asks=asking())
-        return to_race(made.trials, made.rulings)
+        observations = ground(outcomes, asks=asking())
+        return to_race(observations.trials, observations.findings)
 
     assert chosen() == "no-certificate"
     assert chosen(no_certificate=FORBIDDEN) == "wrong-ca"
@@ -273,7 +273,7 @@ def test_whom_to_race_with() -> None:
     assert chosen(**{name.replace("-", "_"): each for name, each in OPEN.items()}) == ""
     # Who was never asked for a certificate was not refused for one.
     closed = ground(RIGHT)
-    assert to_race(closed.trials, closed.rulings) == ""
+    assert to_race(closed.trials, closed.findings) == ""
 
 
 def test_versions_that_differ_are_told_apart() -> None:

@@ -12,16 +12,15 @@ from lab.diagnosis.results import Outcome, Result, Signal
 from lab.pki import catalogue
 from lab.pki.lab_ca import new_lab_authority
 from lab.probing.attempt import ScenarioTrace
-from lab.probing.results import Verdict
+from lab.probing.results import Finding, Verdict
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.verdict import (
     Circumstances,
-    Ruling,
     ScenarioAttempts,
     circumstances,
-    finding,
     rule,
     rule_own,
+    worst_finding,
 )
 from lab.stream.contexts import TlsVersion
 from lab.tls.events import (
@@ -52,9 +51,9 @@ ENDED = Outcome(result=Result.FAILED, by=Endpoint.CLIENT, signal=Signal.CLOSE_NO
     [("no-certificate", Verdict.RIGHT), ("good", Verdict.SHUT_OUT), ("eku-any", Verdict.RIGHT)],
 )
 def test_the_number_of_an_alert_decides_nothing(name: str, verdict: Verdict, number: int) -> None:
-    ruling = rule(scenario_trace(name, rejected_by_alert(number)), NOTHING)
-    assert (ruling.verdict, ruling.admitted) == (verdict, False)
-    assert ruling.ending.endswith(f"({number})")
+    finding = rule(scenario_trace(name, rejected_by_alert(number)), NOTHING)
+    assert (finding.verdict, finding.admitted) == (verdict, False)
+    assert finding.ending.endswith(f"({number})")
 
 
 SILENCE = [Signal.FIN, Signal.RST, Signal.CLOSE_NOTIFY]
@@ -79,15 +78,15 @@ def test_a_refusal_without_a_word(signal: Signal) -> None:
 @pytest.mark.parametrize("signal", SILENCE)
 def test_who_breaks_off_before_asking_has_refused_nobody(signal: Signal) -> None:
     for name in ("expired", "good", "no-certificate"):
-        ruling = rule(scenario_trace(name, rejected_by_server(signal), asked=False), NOTHING)
-        assert ruling.verdict is Verdict.NOT_TRIED
-        assert ruling.notes == ("the connection ended before the server asked for a certificate",)
+        finding = rule(scenario_trace(name, rejected_by_server(signal), asked=False), NOTHING)
+        assert finding.verdict is Verdict.NOT_TRIED
+        assert finding.notes == ("the connection ended before the server asked for a certificate",)
 
 
 def test_a_refusal_by_http() -> None:
     outcome = rejected_by_server(Signal.HTTP_STATUS, 400)
-    ruling = rule(scenario_trace("no-certificate", outcome), NOTHING)
-    assert (ruling.verdict, ruling.ending) == (Verdict.BY_HTTP, "HTTP 400")
+    finding = rule(scenario_trace("no-certificate", outcome), NOTHING)
+    assert (finding.verdict, finding.ending) == (Verdict.BY_HTTP, "HTTP 400")
     assert rule(scenario_trace("good", outcome), NOTHING).verdict is Verdict.SHUT_OUT
 
 
@@ -133,9 +132,9 @@ def test_a_status_that_everybody_gets_says_nothing() -> None:
     """A page that is forbidden to all refuses nobody for the certificate."""
     known = Circumstances(good_got_in=False, good_status=403)
     forbidden, other = (rejected_by_server(Signal.HTTP_STATUS, status) for status in (403, 400))
-    ruling = rule(scenario_trace("expired", forbidden), known)
-    assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
-    assert "--request" in ruling.notes[0]
+    finding = rule(scenario_trace("expired", forbidden), known)
+    assert (finding.verdict, finding.admitted) == (Verdict.UNTOLD, None)
+    assert "--request" in finding.notes[0]
     assert rule(scenario_trace("expired", other), known).verdict is Verdict.BY_HTTP
     assert rule(scenario_trace("expired", rejected_by_alert(45)), known).verdict is Verdict.RIGHT
     assert rule(scenario_trace("good", forbidden), known).verdict is Verdict.SHUT_OUT
@@ -176,9 +175,9 @@ PREPARED = Circumstances(prepared=True)
     ],
 )
 def test_how_a_client_got_in_that_should_not(seen: ScenarioTrace, note: str) -> None:
-    ruling = rule(seen, PREPARED)
-    assert (ruling.verdict, ruling.admitted) == (Verdict.LET_IN, True)
-    (told,) = ruling.notes
+    finding = rule(seen, PREPARED)
+    assert (finding.verdict, finding.admitted) == (Verdict.LET_IN, True)
+    (told,) = finding.notes
     assert told.startswith(note)
 
 
@@ -190,18 +189,18 @@ def test_what_gets_in_unseen_is_not_explained() -> None:
 
 
 def test_a_client_that_offers_and_leaves() -> None:
-    def ruling(outcome: Outcome, *events: Event) -> Ruling:
+    def finding(outcome: Outcome, *events: Event) -> Finding:
         return rule(scenario_trace("no-common-version", outcome, *events), NOTHING)
 
-    agreed = ruling(ENDED, SERVER_HELLO)
+    agreed = finding(ENDED, SERVER_HELLO)
     assert (agreed.verdict, agreed.ending) == (Verdict.LET_IN, "ServerHello")
-    refused = ruling(rejected_by_alert(70))
+    refused = finding(rejected_by_alert(70))
     assert (refused.verdict, refused.admitted) == (Verdict.RIGHT, False)
-    untold = ruling(ENDED)
+    untold = finding(ENDED)
     assert (untold.verdict, untold.admitted) == (Verdict.UNTOLD, None)
     assert untold.notes == ("the server did not answer the ClientHello",)
     by_client = replace(rejected_by_alert(70), by=Endpoint.CLIENT)
-    assert ruling(by_client).verdict is Verdict.UNTOLD
+    assert finding(by_client).verdict is Verdict.UNTOLD
 
 
 @pytest.mark.parametrize(
@@ -268,9 +267,9 @@ UNTOLD = [
 @pytest.mark.parametrize("outcome", UNTOLD)
 def test_what_cannot_be_told_is_said_to_be_so(outcome: Outcome) -> None:
     for name in ("good", "expired"):
-        ruling = rule(scenario_trace(name, outcome), NOTHING)
-        assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
-        assert ruling.notes
+        finding = rule(scenario_trace(name, outcome), NOTHING)
+        assert (finding.verdict, finding.admitted) == (Verdict.UNTOLD, None)
+        assert finding.notes
 
 
 def in_clear(sample: bytes) -> NotTls:
@@ -300,8 +299,8 @@ NOT_TLS = Outcome(result=Result.FAILED, by=Endpoint.CLIENT, signal=Signal.NOT_TL
 def test_a_client_that_speaks_no_tls(
     events: tuple[Event, ...], verdict: Verdict, ending: str
 ) -> None:
-    ruling = rule(scenario_trace("plain-http", NOT_TLS, *events), NOTHING)
-    assert (ruling.verdict, ruling.ending) == (verdict, ending)
+    finding = rule(scenario_trace("plain-http", NOT_TLS, *events), NOTHING)
+    assert (finding.verdict, finding.ending) == (verdict, ending)
 
 
 def test_the_labs_own_server_is_held_to_the_letter() -> None:
@@ -312,16 +311,12 @@ def test_the_labs_own_server_is_held_to_the_letter() -> None:
     assert unmeasured.verdict is Verdict.RIGHT
 
 
-def ruling(verdict: Verdict) -> Ruling:
-    return Ruling(verdict=verdict, admitted=None, ending="")
-
-
 def test_of_several_tries_the_worst_counts() -> None:
     trials = (scenario_trace("expired", rejected_by_alert(45)), scenario_trace("expired", ACCEPTED))
     attempt = ScenarioAttempts(
         scenario=trials[0].scenario, version=TlsVersion.TLS13, trials=(*trials, trials[0])
     )
-    found = finding(attempt, [rule(each, NOTHING) for each in attempt.trials])
+    found = worst_finding(attempt, [rule(each, NOTHING) for each in attempt.trials])
     assert (found.verdict, found.like_this, found.tries) == (Verdict.LET_IN, 1, 3)
     assert found.outcome is ACCEPTED
 
@@ -330,7 +325,7 @@ def test_a_connection_that_fails_is_no_verdict() -> None:
     attempt = ScenarioAttempts(
         scenario=find_scenario("good"), version=TlsVersion.TLS12, trials=(), failure="gone"
     )
-    found = finding(attempt, [])
+    found = worst_finding(attempt, [])
     assert (found.verdict, found.notes, found.outcome) == (Verdict.NOT_TRIED, ("gone",), None)
     assert not found.fine
 
@@ -340,7 +335,7 @@ def test_a_connection_that_fails_hides_no_earlier_fault() -> None:
     attempt = ScenarioAttempts(
         scenario=let_in.scenario, version=TlsVersion.TLS13, trials=(let_in,), failure="gone"
     )
-    found = finding(attempt, [rule(let_in, NOTHING)])
+    found = worst_finding(attempt, [rule(let_in, NOTHING)])
     assert (found.verdict, found.tries, found.like_this) == (Verdict.LET_IN, 2, 1)
 
 
@@ -350,11 +345,11 @@ def test_a_certificate_that_was_not_presented_was_not_tried() -> None:
     leaf = certificate.public_bytes(Encoding.DER)
     for outcome in (rejected_by_alert(40), rejected_by_alert(116), ACCEPTED):
         for name in ("expired", "good", "eku-any", "through-intermediate"):
-            ruling = rule(scenario_trace(name, outcome, presented=False, leaf=leaf), NOTHING)
-            assert (ruling.verdict, ruling.presented) == (Verdict.NOT_TRIED, False)
-            assert ruling.matters is (name != "eku-any")
-            assert ruling.notes[0].startswith("the client sent an empty Certificate: the server ")
-            assert ruling.notes[0].endswith(
+            finding = rule(scenario_trace(name, outcome, presented=False, leaf=leaf), NOTHING)
+            assert (finding.verdict, finding.presented) == (Verdict.NOT_TRIED, False)
+            assert finding.matters is (name != "eku-any")
+            assert finding.notes[0].startswith("the client sent an empty Certificate: the server ")
+            assert finding.notes[0].endswith(
                 "key of EC secp256r1 and is signed with ecdsa-with-SHA256"
             )
     own = rule_own(
@@ -379,9 +374,9 @@ def test_a_key_type_that_the_server_does_not_take_is_not_held_against_it() -> No
 def test_a_refusal_proves_nothing_where_the_good_certificate_is_refused_too() -> None:
     known = circumstances(scenario_trace("good", rejected_by_alert(48)), prepared=False)
     for name in ("expired", "no-certificate"):
-        ruling = rule(scenario_trace(name, rejected_by_alert(48)), known)
-        assert (ruling.verdict, ruling.admitted) == (Verdict.UNTOLD, None)
-        assert ruling.notes == (
+        finding = rule(scenario_trace(name, rejected_by_alert(48)), known)
+        assert (finding.verdict, finding.admitted) == (Verdict.UNTOLD, None)
+        assert finding.notes == (
             "a good certificate (good) is refused too (unknown_ca (48)), "
             "so the refusal says nothing of this one",
         )
@@ -428,8 +423,8 @@ def test_only_what_has_a_certificate_to_send_is_said_to_be_presented() -> None:
 
 def test_a_refused_setting_is_told_though_the_good_certificate_is_refused_too() -> None:
     known = Circumstances(good_got_in=False, good_refused="unknown_ca (48)")
-    ruling = rule(scenario_trace("sni-unknown", rejected_by_alert(112)), known)
-    assert (ruling.verdict, ruling.admitted) == (Verdict.RIGHT, False)
+    finding = rule(scenario_trace("sni-unknown", rejected_by_alert(112)), known)
+    assert (finding.verdict, finding.admitted) == (Verdict.RIGHT, False)
 
 
 def test_on_the_labs_own_server_everything_matters() -> None:
@@ -454,7 +449,7 @@ def test_a_finding_tells_whether_the_clients_handshake_call_returned(returned: b
             name, replace(rejected_by_alert(70), client_handshake_returned=returned)
         )
         attempt = ScenarioAttempts(scenario=seen.scenario, version=TlsVersion.TLS13, trials=(seen,))
-        return finding(attempt, [rule(seen, NOTHING)]).handshake_returned
+        return worst_finding(attempt, [rule(seen, NOTHING)]).handshake_returned
 
     assert found("expired") is returned
     assert found("no-common-version") is None  # it makes no such call

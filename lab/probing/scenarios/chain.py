@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lab.pki import catalogue
-from lab.probing.scenarios.expectations import accepted, refused
+from lab.probing.results import Norm
 from lab.probing.scenarios.leaf import VERIFY, identity
-from lab.probing.scenarios.scenario import Host, Norm
+from lab.probing.scenarios.scenario import Host, accepted, refused
 from lab.tls.code_points import AlertDescription as Alert
 from lab.x509 import problems
 from lab.x509.verify_codes import VerifyCode
@@ -168,92 +166,80 @@ _CURRENT = Host(revocation_lists=catalogue.fresh_crl)
 _LOADED = "the CRL that revokes it, loaded"
 
 _REVOCATION = (
-    replace(
-        identity(
-            "revoked",
-            catalogue.revoked,
-            refused(Alert.CERTIFICATE_REVOKED, code=VerifyCode.CERT_REVOKED),
-            problems.REVOKED,
-            sentence="The certificate is revoked, and the server has the list",
-            made="its serial number is on the CA's CRL, which the server has loaded",
-            cause="the key was lost, stolen or committed to a repository",
-            command=WITH_CRL,
-        ),
+    identity(
+        "revoked",
+        catalogue.revoked,
+        refused(Alert.CERTIFICATE_REVOKED, code=VerifyCode.CERT_REVOKED),
+        problems.REVOKED,
+        sentence="The certificate is revoked, and the server has the list",
+        made="its serial number is on the CA's CRL, which the server has loaded",
+        cause="the key was lost, stolen or committed to a repository",
+        command=WITH_CRL,
         host=_CURRENT,
         needs=_LOADED,
     ),
-    replace(
-        identity(
-            "revoked-no-crl",
-            catalogue.revoked,
-            accepted(),
-            sentence="The certificate is revoked, and the server does not know",
-            made="as revoked, and the server has no CRL",
-            cause="revoking alone is not enough: a server that loads no CRL goes on accepting "
-            "whoever holds the stolen key",
-            fix="load the CRL, and load it again when it changes; or issue for hours, not years",
-            norm=Norm.EITHER,
-        ),
+    identity(
+        "revoked-no-crl",
+        catalogue.revoked,
+        accepted(),
+        sentence="The certificate is revoked, and the server does not know",
+        made="as revoked, and the server has no CRL",
+        cause="revoking alone is not enough: a server that loads no CRL goes on accepting "
+        "whoever holds the stolen key",
+        fix="load the CRL, and load it again when it changes; or issue for hours, not years",
+        norm=Norm.EITHER,
         anywhere=False,
     ),
-    replace(
-        identity(
-            "not-revoked",
-            catalogue.through_intermediate,
-            accepted(),
-            sentence="Revocation is checked, and nothing is revoked",
-            made="through-intermediate, and the server has current lists of both CAs",
-            cause="nothing is wrong; the other revocation scenarios are compared with it",
-            norm=Norm.ACCEPT,
-            command=WITH_CRL,
-        ),
+    identity(
+        "not-revoked",
+        catalogue.through_intermediate,
+        accepted(),
+        sentence="Revocation is checked, and nothing is revoked",
+        made="through-intermediate, and the server has current lists of both CAs",
+        cause="nothing is wrong; the other revocation scenarios are compared with it",
+        norm=Norm.ACCEPT,
+        command=WITH_CRL,
         host=_CURRENT,
         anywhere=False,
     ),
-    replace(
-        identity(
-            "intermediate-revoked",
-            catalogue.intermediate_revoked,
-            refused(Alert.CERTIFICATE_REVOKED, code=VerifyCode.CERT_REVOKED),
-            problems.REVOKED,
-            sentence="The intermediate CA is revoked",
-            made="the intermediate's serial number is on the root's CRL",
-            cause="the CA was compromised: nothing that it issued can be trusted",
-            fix="issue again from another CA",
-            command=WITH_CRL,
-            control="through-intermediate",
-        ),
+    identity(
+        "intermediate-revoked",
+        catalogue.intermediate_revoked,
+        refused(Alert.CERTIFICATE_REVOKED, code=VerifyCode.CERT_REVOKED),
+        problems.REVOKED,
+        sentence="The intermediate CA is revoked",
+        made="the intermediate's serial number is on the root's CRL",
+        cause="the CA was compromised: nothing that it issued can be trusted",
+        fix="issue again from another CA",
+        command=WITH_CRL,
+        control="through-intermediate",
         host=_CURRENT,
         needs=_LOADED,
     ),
-    replace(
-        identity(
-            "crl-expired",
-            catalogue.good,
-            refused(Alert.CERTIFICATE_EXPIRED, code=VerifyCode.CRL_HAS_EXPIRED),
-            problems.CRL_UNUSABLE,
-            sentence="The server's CRL has expired; the certificate has not",
-            made="the list's nextUpdate was yesterday",
-            cause="the list was loaded once and never again; the alert blames the client, whose "
-            "certificate is good",
-            fix="fetch the list before its nextUpdate",
-            command=WITH_CRL,
-        ),
+    identity(
+        "crl-expired",
+        catalogue.good,
+        refused(Alert.CERTIFICATE_EXPIRED, code=VerifyCode.CRL_HAS_EXPIRED),
+        problems.CRL_UNUSABLE,
+        sentence="The server's CRL has expired; the certificate has not",
+        made="the list's nextUpdate was yesterday",
+        cause="the list was loaded once and never again; the alert blames the client, whose "
+        "certificate is good",
+        fix="fetch the list before its nextUpdate",
+        command=WITH_CRL,
         host=Host(revocation_lists=catalogue.expired_crl),
         anywhere=False,
     ),
-    replace(
-        identity(
-            "crl-missing",
-            catalogue.through_intermediate,
-            refused(Alert.UNKNOWN_CA, code=VerifyCode.UNABLE_TO_GET_CRL),
-            problems.CRL_UNUSABLE,
-            sentence="The server lacks the CRL of one of the CAs",
-            made="the root's list is loaded, the intermediate's is not",
-            cause="the check covers the whole chain, and so must the lists; the alert is the one "
-            "for a CA that is not trusted",
-            command=WITH_CRL,
-        ),
+    identity(
+        "crl-missing",
+        catalogue.through_intermediate,
+        refused(Alert.UNKNOWN_CA, code=VerifyCode.UNABLE_TO_GET_CRL),
+        problems.CRL_UNUSABLE,
+        sentence="The server lacks the CRL of one of the CAs",
+        made="the root's list is loaded, the intermediate's is not",
+        cause="the check covers the whole chain, and so must the lists; the alert is the one "
+        "for a CA that is not trusted",
+        command=WITH_CRL,
         host=Host(revocation_lists=catalogue.root_crl_only),
         anywhere=False,
     ),

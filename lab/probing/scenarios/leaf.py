@@ -5,25 +5,13 @@ What the lab's server does was measured; other stacks are spoken of where they a
 
 from __future__ import annotations
 
+from functools import partial
+
 from lab.pki import catalogue
-from lab.pki.catalogue import Recipe
-from lab.probing.scenarios.expectations import (
-    Expectations,
-    accepted,
-    by_version,
-    refused,
-)
-from lab.probing.scenarios.scenario import (
-    Norm,
-    Scenario,
-    ScenarioFamily,
-    TlsClient,
-    texts_of,
-)
+from lab.probing.results import Norm, ScenarioFamily
+from lab.probing.scenarios.scenario import TlsClient, accepted, by_version, refused, scenario
 from lab.tls.code_points import AlertDescription as Alert
-from lab.tls.events import Endpoint
 from lab.x509 import problems
-from lab.x509.problems import Problem
 from lab.x509.verify_codes import VerifyCode
 
 VERIFY = "openssl verify -purpose sslclient -auth_level 2 -CAfile {ca} -untrusted {cert} {cert}"
@@ -31,58 +19,23 @@ CONNECT = "openssl s_client -connect {address} -CAfile {ca} -cert {cert} -key {c
 CONNECT_WITHOUT = "openssl s_client -connect {address} -CAfile {ca}"
 
 
-def identity(
-    name: str,
-    recipe: Recipe,
-    expectations: Expectations,
-    problem: Problem | None = None,
-    *,
-    sentence: str = "",
-    made: str,
-    cause: str,
-    fix: str = "",
-    norm: Norm = Norm.REFUSE,
-    command: str = VERIFY,
-    about_algorithm: bool = False,
-    control: str = "good",
-) -> Scenario:
-    """Return a scenario of the client's identity, against the lab's server as it always is."""
-    texts = texts_of(problem, Endpoint.CLIENT, sentence, fix)
-    return Scenario(
-        name=name,
-        family=ScenarioFamily.IDENTITY,
-        sentence=texts.sentence,
-        made=made,
-        cause=cause,
-        fix=texts.fix,
-        command=command,
-        norm=norm,
-        client=TlsClient(identity=recipe),
-        expectations=expectations,
-        codes=texts.codes,
-        about_algorithm=about_algorithm,
-        control=control,
-    )
-
-
+identity = partial(scenario, family=ScenarioFamily.IDENTITY, command=VERIFY)
 _NOBODY = "peer did not return a certificate"
 
 LEAF_SCENARIOS = (
-    Scenario(
-        name="no-certificate",
-        family=ScenarioFamily.IDENTITY,
+    identity(
+        "no-certificate",
+        TlsClient(),
+        by_version(
+            refused(Alert.HANDSHAKE_FAILURE, reason=_NOBODY),
+            refused(Alert.CERTIFICATE_REQUIRED, reason=_NOBODY),
+        ),
+        codes=("no-client-certificate",),
         sentence="The client has no certificate at all",
         made="nothing is loaded, so the client answers CertificateRequest with an empty list",
         cause="the client was never given a certificate, or its program did not load it",
         fix="give the client a certificate and its key",
         command=CONNECT_WITHOUT,
-        norm=Norm.REFUSE,
-        client=TlsClient(),
-        expectations=by_version(
-            refused(Alert.HANDSHAKE_FAILURE, reason=_NOBODY),
-            refused(Alert.CERTIFICATE_REQUIRED, reason=_NOBODY),
-        ),
-        codes=frozenset({"no-client-certificate"}),
     ),
     identity(
         "good",

@@ -3,12 +3,15 @@
 Rules: a scenario is data. What a server *should* do (``norm``) holds for every server; what the
 lab's own server does, to the letter (``expectations``), was measured, and holds for the OpenSSL
 that it was measured with.
+
+The versions differ in one thing. In TLS 1.2 the client's handshake call fails with the server's
+verdict on its certificate; in TLS 1.3 it has returned before the server judges (RFC 9846 section
+4.5.3), and the client learns at its first read.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from cryptography import x509
@@ -17,11 +20,13 @@ from lab.diagnosis.results import Result, Signal
 from lab.pki import catalogue
 from lab.pki.catalogue import CrlRecipe, Recipe
 from lab.pki.lab_ca import LabAuthority
+from lab.probing.results import Norm, ScenarioDescription, ScenarioFamily
 from lab.stream.contexts import ClientAuth, TlsVersion
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import Endpoint
 from lab.tracing.client_hello_edit import HelloChange
 from lab.x509.problems import Problem, chain_wording
+from lab.x509.verify_codes import VerifyCode
 
 MEASURED_WITH = frozenset({(3, 0), (3, 3), (3, 5)})
 """The OpenSSL versions, major and minor, that the expectations were measured with: 3.0.19, 3.3.1,
@@ -35,23 +40,6 @@ TrustRecipe = Callable[[LabAuthority], tuple[x509.Certificate, ...]]
 """Which CAs one end trusts."""
 
 
-class ScenarioFamily(enum.Enum):
-    """What kind of thing is wrong."""
-
-    IDENTITY = "identity"
-    SETTINGS = "settings"
-    SERVER = "the server's side"
-    POLICY = "policy"
-
-
-class Norm(enum.Enum):
-    """What any server (or, where the server is wrong, any client) should do."""
-
-    ACCEPT = "accept"
-    REFUSE = "refuse"
-    EITHER = "either"
-
-
 def lab_root(ca: LabAuthority) -> tuple[x509.Certificate, ...]:
     """Return the CA alone, as it should be."""
     return (ca.root,)
@@ -60,34 +48,6 @@ def lab_root(ca: LabAuthority) -> tuple[x509.Certificate, ...]:
 def many_roots(ca: LabAuthority) -> tuple[x509.Certificate, ...]:
     """Return the CA among others, as in a system's store."""
     return (ca.root, ca.other_root().identity.certificate)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioTexts:
-    """The texts of a scenario that its certificate's problem gives, and the codes of its causes."""
-
-    sentence: str
-    fix: str
-    codes: frozenset[str]
-
-
-def texts_of(problem: Problem | None, role: Endpoint, sentence: str, fix: str) -> ScenarioTexts:
-    """Return the texts for a certificate of ``role``; those that are "" are the problem's.
-
-    Without a problem the certificate is good.
-    """
-    if problem is None:
-        return ScenarioTexts(
-            sentence=sentence, fix=fix or "none needed", codes=frozenset({"mutual-tls"})
-        )
-    leaf = "the certificate" if role is Endpoint.CLIENT else "the server's certificate"
-    wording = replace(chain_wording(role.value, role.other.value), leaf=leaf, certificate=leaf)
-    summary = problem.summary_in(wording)
-    return ScenarioTexts(
-        sentence=sentence or summary[0].upper() + summary[1:],
-        fix=fix or problem.fix_in(wording),
-        codes=frozenset({f"{role.value}-{problem.code}"}),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,40 +119,161 @@ class Expectation:
     client_returned: bool = False
 
 
+Expectations = Mapping[TlsVersion, Expectation]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
+class Scenario(ScenarioDescription):
     """One way to be refused, or not to be.
 
-    * ``name`` is for machines and command lines; ``sentence`` says what it is, ``made`` how it is
-      made, ``cause`` what it stands for in real life, ``fix`` what mends it.
-    * ``command`` shows it in a shell, by the openssl program where that can do it, with words of
-      ``COMMAND_WORDS`` in braces; "" where no program at hand can.
+    * ``command`` may have words of ``COMMAND_WORDS`` in braces.
     * ``codes`` are those of the diagnoses that name the cause, any of which will do.
     * ``norm`` is what every server should do, ``expectations`` what the lab's own does.
-    * ``anywhere`` tells whether it can be tried against a server that is not the lab's own, and
-      ``needs`` what that server must have for the norm to hold, "" if nothing.
     * ``about_algorithm`` tells that the key or the signature algorithm of the certificate is the
       point, so that a server which takes none like it need not be tried.
     * ``control`` names the good scenario that must get in, or a refusal of this one proves nothing.
     """
 
-    name: str
-    family: ScenarioFamily
-    sentence: str
-    made: str
-    cause: str
-    fix: str
-    command: str
-    norm: Norm
     client: Client
-    expectations: Mapping[TlsVersion, Expectation]
+    expectations: Expectations
     codes: frozenset[str]
     host: Host = field(default_factory=Host)
-    anywhere: bool = True
-    needs: str = ""
     about_algorithm: bool = False
     control: str = "good"
 
     def expectation(self, version: TlsVersion, openssl: tuple[int, int]) -> Expectation | None:
         """Return what the lab's server does with this OpenSSL; None: not measured."""
         return self.expectations[version] if openssl in MEASURED_WITH else None
+
+
+_GOOD_HOST = Host()
+
+
+def scenario(
+    name: str,
+    client: Client | Recipe,
+    expectations: Expectations,
+    problem: Problem | None = None,
+    *,
+    family: ScenarioFamily,
+    sentence: str = "",
+    made: str,
+    cause: str,
+    fix: str = "",
+    command: str,
+    norm: Norm = Norm.REFUSE,
+    codes: Iterable[str] = (),
+    role: Endpoint = Endpoint.CLIENT,
+    host: Host = _GOOD_HOST,
+    anywhere: bool = True,
+    needs: str = "",
+    about_algorithm: bool = False,
+    control: str = "good",
+) -> Scenario:
+    """Return a scenario. Its ``problem`` gives the texts that are "", and the code of its cause.
+
+    ``role`` is the end whose certificate has the problem.
+    """
+    if problem is not None:
+        leaf = "the certificate" if role is Endpoint.CLIENT else "the server's certificate"
+        wording = replace(chain_wording(role.value, role.other.value), leaf=leaf, certificate=leaf)
+        summary = problem.summary_in(wording)
+        sentence = sentence or summary[0].upper() + summary[1:]
+        fix = fix or problem.fix_in(wording)
+        codes = (*codes, f"{role.value}-{problem.code}")
+    return Scenario(
+        name=name,
+        family=family,
+        sentence=sentence,
+        made=made,
+        cause=cause,
+        fix=fix or "none needed",
+        command=command,
+        norm=norm,
+        client=TlsClient(identity=client) if callable(client) else client,
+        expectations=expectations,
+        codes=frozenset(codes) or frozenset({"mutual-tls"}),
+        host=host,
+        anywhere=anywhere,
+        needs=needs,
+        about_algorithm=about_algorithm,
+        control=control,
+    )
+
+
+# For names and addresses Python's ssl has words of its own.
+_MISMATCHES = {
+    VerifyCode.HOSTNAME_MISMATCH: "Hostname mismatch, certificate is not valid for 'localhost'.",
+    VerifyCode.IP_ADDRESS_MISMATCH: "IP address mismatch, certificate is not valid for "
+    "'127.0.0.1'.",
+}
+
+
+def accepted() -> Expectations:
+    """Expect that the handshake is completed, and HTTP answers 200."""
+    end = Expectation(result=Result.ACCEPTED, http_status=200, client_returned=True)
+    return dict.fromkeys(TlsVersion, end)
+
+
+def answered(status: int) -> Expectations:
+    """Expect that the handshake is completed, and HTTP refuses."""
+    end = Expectation(
+        result=Result.REJECTED,
+        by=Endpoint.SERVER,
+        signal=Signal.HTTP_STATUS,
+        http_status=status,
+        client_returned=True,
+    )
+    return dict.fromkeys(TlsVersion, end)
+
+
+def refused(
+    *alerts: AlertDescription, code: VerifyCode | None = None, reason: str = ""
+) -> Expectations:
+    """Expect that the server refuses the client's certificate with one of ``alerts``."""
+    return {
+        TlsVersion.TLS12: _alert(Endpoint.SERVER, alerts, code, reason, returned=False),
+        TlsVersion.TLS13: _alert(Endpoint.SERVER, alerts, code, reason, returned=True),
+    }
+
+
+def refused_at_hello(alert: AlertDescription) -> Expectations:
+    """Expect that the server refuses the ClientHello, before any certificate is seen."""
+    end = _alert(Endpoint.SERVER, (alert,), None, "", returned=False)
+    return dict.fromkeys(TlsVersion, end)
+
+
+def refused_by_client(alert: AlertDescription, *, code: VerifyCode) -> Expectations:
+    """Expect that the client refuses the server's certificate."""
+    end = _alert(Endpoint.CLIENT, (alert,), code, "", returned=False)
+    return dict.fromkeys(TlsVersion, end)
+
+
+def ended(result: Result, by: Endpoint, signal: Signal) -> Expectations:
+    """Expect no alert: one end stops, or does not even begin."""
+    end = Expectation(result=result, by=by, signal=signal)
+    return dict.fromkeys(TlsVersion, end)
+
+
+def by_version(tls12: Expectations, tls13: Expectations) -> Expectations:
+    """Join expectations where the versions differ in more than the above."""
+    return {TlsVersion.TLS12: tls12[TlsVersion.TLS12], TlsVersion.TLS13: tls13[TlsVersion.TLS13]}
+
+
+def _alert(
+    by: Endpoint,
+    alerts: tuple[AlertDescription, ...],
+    code: VerifyCode | None,
+    reason: str,
+    *,
+    returned: bool,
+) -> Expectation:
+    return Expectation(
+        result=Result.REJECTED,
+        by=by,
+        signal=Signal.ALERT,
+        alerts=frozenset(alerts),
+        verify_code=code,
+        reason=reason if code is None else _MISMATCHES.get(code, code.words),
+        client_returned=returned,
+    )

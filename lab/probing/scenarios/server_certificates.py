@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from lab.pki import catalogue
 from lab.pki.catalogue import Recipe
-from lab.probing.scenarios.expectations import Expectations, accepted, refused_by_client
+from lab.probing.results import Norm, ScenarioFamily
 from lab.probing.scenarios.leaf import CONNECT
 from lab.probing.scenarios.scenario import (
+    Expectations,
     Host,
-    Norm,
     Scenario,
-    ScenarioFamily,
     TlsClient,
     TrustRecipe,
+    accepted,
     lab_root,
     many_roots,
-    texts_of,
+    refused_by_client,
+    scenario,
 )
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint
@@ -41,25 +42,26 @@ def _server(
     by_address: bool = False,
     trusts: TrustRecipe = lab_root,
 ) -> Scenario:
-    texts = texts_of(problem, Endpoint.SERVER, sentence, fix)
-    return Scenario(
-        name=name,
+    # The client judges here, so it has its usual settings, and a good identity.
+    client = TlsClient(
+        identity=catalogue.good_ec,
+        trusts=trusts,
+        server_name="127.0.0.1" if by_address else None,
+        security_level=None,
+    )
+    return scenario(
+        name,
+        client,
+        expectations,
+        problem,
         family=ScenarioFamily.SERVER,
-        sentence=texts.sentence,
+        sentence=sentence,
         made=made,
         cause=cause,
-        fix=texts.fix,
+        fix=fix,
         command=_BY_ADDRESS if by_address else _BY_NAME,
         norm=norm,
-        # The client judges here, so it has its usual settings, and a good identity.
-        client=TlsClient(
-            identity=catalogue.good_ec,
-            trusts=trusts,
-            server_name="127.0.0.1" if by_address else None,
-            security_level=None,
-        ),
-        expectations=expectations,
-        codes=texts.codes,
+        role=Endpoint.SERVER,
         host=Host(identity=recipe),
         anywhere=False,
     )

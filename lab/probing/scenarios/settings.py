@@ -6,37 +6,28 @@ No certificate is at fault here, and some of these are taken for it every day.
 from __future__ import annotations
 
 import struct
+from functools import partial
 
 from lab.diagnosis.results import Result, Signal
 from lab.pki import catalogue
-from lab.probing.scenarios.expectations import (
-    Expectations,
+from lab.probing.results import Norm, ScenarioFamily
+from lab.probing.scenarios.leaf import CONNECT, CONNECT_WITHOUT
+from lab.probing.scenarios.scenario import (
+    BareClient,
+    HelloClient,
+    Host,
+    TlsClient,
     accepted,
     by_version,
     ended,
     refused,
     refused_at_hello,
-)
-from lab.probing.scenarios.leaf import CONNECT, CONNECT_WITHOUT
-from lab.probing.scenarios.scenario import (
-    BareClient,
-    Client,
-    HelloClient,
-    Host,
-    Norm,
-    Scenario,
-    ScenarioFamily,
-    TlsClient,
+    scenario,
 )
 from lab.stream.contexts import TlsVersion
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import AlertDescription as Alert
-from lab.tls.code_points import (
-    ExtensionType,
-    NamedGroup,
-    ProtocolVersion,
-    SignatureScheme,
-)
+from lab.tls.code_points import ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme
 from lab.tls.events import Endpoint
 from lab.tracing.client_hello_edit import HelloChange
 from lab.x509 import problems
@@ -64,10 +55,7 @@ _VERSION = _hello(
     ),
     HelloChange(
         extensions=(
-            (
-                ExtensionType.SUPPORTED_VERSIONS,
-                struct.pack("!BH", 2, ProtocolVersion.TLS_1_1),
-            ),
+            (ExtensionType.SUPPORTED_VERSIONS, struct.pack("!BH", 2, ProtocolVersion.TLS_1_1)),
         )
     ),
 )
@@ -98,41 +86,14 @@ _SCHEMES = HelloChange(
 )
 
 
-def _setting(
-    name: str,
-    client: Client,
-    expectations: Expectations,
-    *codes: str,
-    sentence: str,
-    made: str,
-    cause: str,
-    fix: str,
-    command: str,
-    norm: Norm = Norm.REFUSE,
-    host: Host | None = None,
-) -> Scenario:
-    return Scenario(
-        name=name,
-        family=ScenarioFamily.SETTINGS,
-        sentence=sentence,
-        made=made,
-        cause=cause,
-        fix=fix,
-        command=command,
-        norm=norm,
-        client=client,
-        expectations=expectations,
-        codes=frozenset(codes or ("mutual-tls",)),
-        host=host or Host(),
-    )
-
+_setting = partial(scenario, family=ScenarioFamily.SETTINGS)
 
 SETTING_SCENARIOS = (
     _setting(
         "no-common-version",
         _VERSION,
         refused_at_hello(Alert.PROTOCOL_VERSION),
-        "no-common-version",
+        codes=("no-common-version",),
         sentence="The client offers TLS 1.1 and nothing newer",
         made="OpenSSL's ClientHello with its versions replaced",
         cause="an old client, or a server that was told to speak TLS 1.3 only",
@@ -144,7 +105,7 @@ SETTING_SCENARIOS = (
         "no-common-cipher-suite",
         _SUITES,
         refused_at_hello(Alert.HANDSHAKE_FAILURE),
-        "no-common-cipher-suite",
+        codes=("no-common-cipher-suite",),
         sentence="Client and server have no cipher suite in common",
         made="OpenSSL's ClientHello with its suites replaced: RC4, or CCM with a short tag",
         cause="one end is locked down, or very old; the alert is the same handshake_failure as "
@@ -157,7 +118,7 @@ SETTING_SCENARIOS = (
         "no-common-group",
         _GROUP,
         refused_at_hello(Alert.HANDSHAKE_FAILURE),
-        "no-common-group",
+        codes=("no-common-group",),
         sentence="Client and server have no group for the key exchange in common",
         made="OpenSSL's ClientHello with secp256k1 as its only group",
         cause="one end is limited to some curves; again handshake_failure, not about certificates",
@@ -169,7 +130,7 @@ SETTING_SCENARIOS = (
         "no-common-signature-algorithm",
         _hello(_SCHEMES, _SCHEMES),
         refused_at_hello(Alert.HANDSHAKE_FAILURE),
-        "no-common-signature-algorithm",
+        codes=("no-common-signature-algorithm",),
         sentence="The server's key cannot sign in a way that the client takes",
         made="OpenSSL's ClientHello with ed448 as its only signature algorithm",
         cause="a client that knows no ECDSA, or a server with an unusual key",
@@ -184,8 +145,8 @@ SETTING_SCENARIOS = (
             refused(Alert.ILLEGAL_PARAMETER),
             refused(Alert.CERTIFICATE_REQUIRED, reason="peer did not return a certificate"),
         ),
-        "no-fitting-client-certificate",
-        f"client-{problems.KEY_TYPE.code}",
+        problems.KEY_TYPE,
+        codes=("no-fitting-client-certificate",),
         sentence="The client's key cannot sign in a way that the server takes",
         made="a good certificate with a key on secp256k1, for which TLS 1.3 has no algorithm",
         cause="an unusual curve or a smart card; in TLS 1.3 the client sends an empty "
@@ -222,7 +183,7 @@ SETTING_SCENARIOS = (
         "plain-http",
         BareClient(data=_REQUEST),
         ended(Result.FAILED, Endpoint.CLIENT, Signal.NOT_TLS),
-        "no-tls",
+        codes=("no-tls",),
         sentence="The client speaks plain HTTP",
         made="a request where a ClientHello should be",
         cause="http:// for https://, or a proxy that has ended TLS already",
@@ -233,7 +194,7 @@ SETTING_SCENARIOS = (
         "leaves-after-server-hello",
         _hello(HelloChange(), HelloChange()),
         ended(Result.FAILED, Endpoint.CLIENT, Signal.FIN),
-        "client-left",
+        codes=("client-left",),
         sentence="The client closes the connection at the ServerHello",
         made="OpenSSL's ClientHello, and FIN at the first bytes of the server's flight",
         cause="a port scanner, a health check, or a client that crashed",
@@ -245,7 +206,7 @@ SETTING_SCENARIOS = (
         "silence",
         BareClient(data=b""),
         ended(Result.FAILED, Endpoint.CLIENT, Signal.TIME_OUT),
-        "silence",
+        codes=("silence",),
         sentence="The client connects and sends nothing",
         made="TCP alone; the server's handshake timeout ends it",
         cause="a load balancer's health check, a client that waits for a greeting, or an attack",

@@ -39,10 +39,10 @@ def junit(report: Report) -> bytes:
 
 def _case(finding: Finding) -> ET.Element:
     case = ET.Element(
-        "testcase", classname=f"mtls.{finding.lesson.family}", name=_name(finding), time="0"
+        "testcase", classname=f"mtls.{finding.scenario.family.value}", name=_name(finding), time="0"
     )
     told = "\n".join(
-        escaped(line) for line in (finding.lesson.sentence, finding.ending, *finding.notes)
+        escaped(line) for line in (finding.scenario.sentence, finding.ending, *finding.notes)
     )
     kind = _kind(finding)
     if kind == "system-out":
@@ -63,4 +63,4 @@ def _kind(finding: Finding) -> str:
 
 
 def _name(finding: Finding) -> str:
-    return f"{finding.lesson.name} ({finding.version})"
+    return f"{finding.scenario.name} ({finding.version})"

@@ -31,12 +31,12 @@ def probe_document(report: Report) -> dict[str, object]:
 
 
 def _finding(finding: Finding) -> dict[str, object]:
-    lesson, outcome = finding.lesson, finding.outcome
+    scenario, outcome = finding.scenario, finding.outcome
     return {
-        "scenario": lesson.name,
-        "family": lesson.family,
-        "sentence": lesson.sentence,
-        "norm": lesson.norm,
+        "scenario": scenario.name,
+        "family": scenario.family.value,
+        "sentence": scenario.sentence,
+        "norm": scenario.norm.value,
         "version": str(finding.version),
         "verdict": finding.verdict.value,
         "fine": finding.fine,

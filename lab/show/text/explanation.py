@@ -23,34 +23,34 @@ _NORMS = {
 }
 
 
-def print_explanation(lesson: ScenarioDescription, traces: Sequence[Trace], file: TextIO) -> None:
-    """Write the whole lesson to ``file``; ``traces`` are those of its runs."""
-    print_drawing(lambda paper: _opening(lesson, paper), file)
+def print_explanation(scenario: ScenarioDescription, traces: Sequence[Trace], file: TextIO) -> None:
+    """Write all of it to ``file``; ``traces`` are those of its runs."""
+    print_drawing(lambda paper: _opening(scenario, paper), file)
     for trace in traces:
         print_trace(trace, file)
     if len(traces) > 1:
         print_comparison(traces, file)
-    print_drawing(lambda paper: _conclusion(lesson, paper), file)
+    print_drawing(lambda paper: _conclusion(scenario, paper), file)
 
 
-def _opening(lesson: ScenarioDescription, paper: Paper) -> Iterator[Text]:
-    yield paper.rule(lesson.name)
-    for line in paper.wrapped(f"{lesson.sentence}.", paper.width):
+def _opening(scenario: ScenarioDescription, paper: Paper) -> Iterator[Text]:
+    yield paper.rule(scenario.name)
+    for line in paper.wrapped(f"{scenario.sentence}.", paper.width):
         yield Text(line, "bold")
-    yield from paper.entry("made", lesson.made, indent=0)
+    yield from paper.entry("made", scenario.made, indent=0)
     yield Text()
 
 
-def _conclusion(lesson: ScenarioDescription, paper: Paper) -> Iterator[Text]:
+def _conclusion(scenario: ScenarioDescription, paper: Paper) -> Iterator[Text]:
     yield paper.rule("Cause and fix")
-    yield from paper.entry("a server", f"should {_NORMS[lesson.norm]}", indent=0)
-    if lesson.needs:
-        yield from paper.entry("if it has", lesson.needs, indent=0)
-    yield from paper.entry("cause", lesson.cause, indent=0)
-    yield from paper.entry("fix", lesson.fix, indent=0, style="green")
-    if lesson.command:
+    yield from paper.entry("a server", f"should {_NORMS[scenario.norm.value]}", indent=0)
+    if scenario.needs:
+        yield from paper.entry("if it has", scenario.needs, indent=0)
+    yield from paper.entry("cause", scenario.cause, indent=0)
+    yield from paper.entry("fix", scenario.fix, indent=0, style="green")
+    if scenario.command:
         # Never folded: it is there to be copied.
-        yield Text.assemble(("command".ljust(LABEL), "dim"), paper.writable(lesson.command))
+        yield Text.assemble(("command".ljust(LABEL), "dim"), paper.writable(scenario.command))
         yield from paper.entry("", _FILES, indent=0, style="dim")
 
 

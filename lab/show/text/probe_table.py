@@ -35,16 +35,16 @@ def print_report(report: Report, file: TextIO) -> None:
     print_drawing(lambda paper: _below(report, paper), file)
 
 
-def print_list(lessons: Sequence[ScenarioDescription], file: TextIO) -> None:
+def print_list(scenarios: Sequence[ScenarioDescription], file: TextIO) -> None:
     """Write what scenarios there are to ``file``."""
     rows = [
         (
-            lesson.name,
-            _NORMS[lesson.norm],
-            "its own server" if lesson.own_only else "any server",
-            lesson.sentence,
+            scenario.name,
+            _NORMS[scenario.norm.value],
+            "any server" if scenario.anywhere else "its own server",
+            scenario.sentence,
         )
-        for lesson in lessons
+        for scenario in scenarios
     ]
     print_table(_LIST_HEADERS, rows, file)
 
@@ -52,7 +52,7 @@ def print_list(lessons: Sequence[ScenarioDescription], file: TextIO) -> None:
 def _rows(findings: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
     before = ""
     for finding in findings:
-        name = finding.lesson.name
+        name = finding.scenario.name
         yield (
             "" if name == before else name,
             str(finding.version).removeprefix("TLS "),
@@ -115,7 +115,7 @@ def _grouped(
 def _scenarios(findings: Sequence[Finding]) -> Iterator[str]:
     """Each scenario once, with its versions and, where it is at fault, what it is."""
     faults = {
-        finding.lesson.name: f": {finding.lesson.sentence}"
+        finding.scenario.name: f": {finding.scenario.sentence}"
         for finding in findings
         if not finding.fine
     }
@@ -126,7 +126,7 @@ def _scenarios(findings: Sequence[Finding]) -> Iterator[str]:
 def _versions(findings: Sequence[Finding]) -> dict[str, list[str]]:
     versions: dict[str, list[str]] = {}
     for finding in findings:
-        versions.setdefault(finding.lesson.name, []).append(str(finding.version))
+        versions.setdefault(finding.scenario.name, []).append(str(finding.version))
     return versions
 
 
@@ -137,7 +137,7 @@ def _point(words: str, paper: Paper, *, indent: int = 0) -> Iterator[Text]:
 
 def conclusion(report: Report) -> str:
     """The report in a sentence or two."""
-    names = {finding.lesson.name for finding in report.findings}
+    names = {finding.scenario.name for finding in report.findings}
     told = (
         f"{len(names)} {'scenario' if len(names) == 1 else 'scenarios'}, {report.connections} "
         f"connections in {report.seconds:.1f} s"

@@ -12,16 +12,9 @@ import pytest
 from lab.diagnosis.results import Outcome, Result, Signal
 from lab.pki import catalogue
 from lab.probing.attempt import keeps
+from lab.probing.results import Norm, ScenarioFamily
 from lab.probing.scenarios.catalogue_order import SCENARIOS, UnknownScenario, find_scenario
-from lab.probing.scenarios.scenario import (
-    COMMAND_WORDS,
-    MEASURED_WITH,
-    Host,
-    Norm,
-    Scenario,
-    ScenarioFamily,
-    TlsClient,
-)
+from lab.probing.scenarios.scenario import COMMAND_WORDS, MEASURED_WITH, Host, Scenario, TlsClient
 from lab.stream.contexts import TlsVersion
 
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)

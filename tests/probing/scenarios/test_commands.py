@@ -18,9 +18,10 @@ from lab.pki.authority import revocation_lists_pem
 from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import certificates_pem
 from lab.pki.lab_ca import LabAuthority, new_lab_authority
+from lab.probing.results import ScenarioFamily
 from lab.probing.scenario_server import scenario_server, trust_file
 from lab.probing.scenarios.catalogue_order import SCENARIOS
-from lab.probing.scenarios.scenario import Scenario, ScenarioFamily, TlsClient
+from lab.probing.scenarios.scenario import Scenario, TlsClient
 from lab.serving.temporary_server import HOST
 from lab.stream.contexts import TlsVersion
 from lab.tls.events import Endpoint
@@ -43,20 +44,20 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def shop() -> LabAuthority:
+def ca() -> LabAuthority:
     return new_lab_authority(datetime.now(timezone.utc))
 
 
-def files_of(scenario: Scenario, shop: LabAuthority, folder: Path) -> dict[str, str]:
+def files_of(scenario: Scenario, ca: LabAuthority, folder: Path) -> dict[str, str]:
     """The files that a command speaks of, in ``folder``."""
-    words = {"ca": str(trust_file(scenario, shop, folder))}
+    words = {"ca": str(trust_file(scenario, ca, folder))}
     if isinstance(scenario.client, TlsClient) and scenario.client.identity:
-        identity = scenario.client.identity(shop)
+        identity = scenario.client.identity(ca)
         write_private(folder / "client.pem", identity.chain_pem() + identity.key_pem())
         words["cert"] = str(folder / "client.pem")
     if scenario.host.revocation_lists:
         words["crl"] = str(folder / "lists.pem")
-        lists = scenario.host.revocation_lists(shop)
+        lists = scenario.host.revocation_lists(ca)
         write_public(folder / "lists.pem", revocation_lists_pem(lists))
     return words
 
@@ -80,9 +81,9 @@ def starting_with(test: Callable[[str], bool]) -> pytest.MarkDecorator:
 
 @starting_with(lambda command: command.startswith("openssl verify "))
 def test_openssl_verify_has_the_servers_verdict(
-    scenario: Scenario, shop: LabAuthority, tmp_path: Path
+    scenario: Scenario, ca: LabAuthority, tmp_path: Path
 ) -> None:
-    words = files_of(scenario, shop, tmp_path)
+    words = files_of(scenario, ca, tmp_path)
     done = run(scenario.command.format(**words))
     for expected in scenario.expectations.values():
         if expected.verify_code is None:
@@ -96,12 +97,12 @@ def test_openssl_verify_has_the_servers_verdict(
 
 @starting_with(lambda command: bool(command) and not command.startswith("openssl verify "))
 async def test_a_command_draws_the_same_from_the_server(
-    scenario: Scenario, shop: LabAuthority, tmp_path: Path
+    scenario: Scenario, ca: LabAuthority, tmp_path: Path
 ) -> None:
     version = TlsVersion.TLS12 if "-tls1_2" in scenario.command else TlsVersion.TLS13
     expected = scenario.expectations[version]
-    words = files_of(scenario, shop, tmp_path)
-    async with scenario_server(scenario.host, shop, tmp_path) as server:
+    words = files_of(scenario, ca, tmp_path)
+    async with scenario_server(scenario.host, ca, tmp_path) as server:
         command = scenario.command.format(**words, address=f"{HOST}:{server.port}")
         done = await asyncio.to_thread(run, command)
     outcome = judge(server.events[0])
@@ -119,10 +120,10 @@ async def test_a_command_draws_the_same_from_the_server(
         assert f"verify error:num={expected.verify_code}:" in done.stdout
 
 
-def test_a_ca_file_holds_all_that_are_trusted(shop: LabAuthority, tmp_path: Path) -> None:
+def test_a_ca_file_holds_all_that_are_trusted(ca: LabAuthority, tmp_path: Path) -> None:
     scenario = next(each for each in SCENARIOS if each.name == "server-of-another-trusted-ca")
-    other = shop.other_root().identity.certificate
-    data = trust_file(scenario, shop, tmp_path).read_bytes()
-    assert data.startswith(certificates_pem((shop.root,)))
+    other = ca.other_root().identity.certificate
+    data = trust_file(scenario, ca, tmp_path).read_bytes()
+    assert data.startswith(certificates_pem((ca.root,)))
     assert data.count(b"BEGIN CERTIFICATE") == 2
-    assert other.subject != shop.root.subject
+    assert other.subject != ca.root.subject

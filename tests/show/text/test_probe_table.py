@@ -9,8 +9,10 @@ from dataclasses import replace
 
 from lab.probing.results import (
     Finding,
+    Norm,
     Report,
     ScenarioDescription,
+    ScenarioFamily,
     ServerBehaviour,
     SilentVersion,
     Verdict,
@@ -25,17 +27,17 @@ from lab.tls.code_points import ProtocolVersion
 HOSTILE = "\x1b[31mred\x07 \u202e ]]> <b>&\x00"
 
 
-def lesson(name: str) -> ScenarioDescription:
+def described(name: str) -> ScenarioDescription:
     return ScenarioDescription(
         name=name,
-        family="identity",
+        family=ScenarioFamily.IDENTITY,
         sentence=f"The sentence of {name}",
         made="somehow",
         cause="somebody",
         fix="something",
-        norm="refuse",
+        norm=Norm.REFUSE,
         command="openssl version | cat",
-        own_only=False,
+        anywhere=True,
         needs="a list",
     )
 
@@ -50,7 +52,7 @@ def found(
     matters: bool = True,
 ) -> Finding:
     return Finding(
-        lesson=lesson(name),
+        scenario=described(name),
         version=version,
         verdict=verdict,
         admitted=verdict is Verdict.LET_IN,
@@ -186,13 +188,13 @@ def test_no_line_is_wider_than_the_page() -> None:
 
 def test_the_list() -> None:
     file = io.StringIO()
-    print_list([lesson("a")], file)
+    print_list([described("a")], file)
     assert file.getvalue().splitlines()[1].split()[:4] == ["a", "refused", "any", "server"]
 
 
 def test_an_explanation_keeps_the_command_on_one_line() -> None:
     file = io.StringIO()
-    print_explanation(lesson("a"), [], file)
+    print_explanation(described("a"), [], file)
     assert "command     openssl version | cat\n" in file.getvalue()
     assert "if it has   a list\n" in file.getvalue()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lab.diagnosis.results import Result, Signal
-from lab.probing.scenarios.expectations import (
+from lab.probing.scenarios.scenario import (
+    Expectation,
     accepted,
     answered,
     by_version,
@@ -12,7 +13,6 @@ from lab.probing.scenarios.expectations import (
     refused_at_hello,
     refused_by_client,
 )
-from lab.probing.scenarios.scenario import Expectation
 from lab.stream.contexts import TlsVersion
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint

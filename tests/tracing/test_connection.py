@@ -20,9 +20,7 @@ from lab.tls.events import (
     StreamEnd,
     StreamEnded,
 )
-from lab.tracing import raw_client
-from lab.tracing.connection import NoConnection
-from lab.tracing.event_buffer import EventBuffer
+from lab.tracing.connection import EventBuffer, NoConnection, send_bytes
 from lab.tracing.target import Target
 from tests.support.peers import free_port
 from tests.support.serving import PATIENCE
@@ -51,7 +49,7 @@ async def answering(answer: Answer) -> AsyncIterator[Target]:
 async def said(answer: Answer, data: bytes, limit: float = PATIENCE) -> list[Event]:
     recording = EventBuffer()
     async with answering(answer) as target:
-        await raw_client.send_bytes(target, data, recording, limit=limit)
+        await send_bytes(target, data, recording, limit=limit)
     return recording.events
 
 
@@ -100,4 +98,4 @@ async def test_patience_with_a_silent_server_is_bounded() -> None:
 async def test_nobody_there() -> None:
     target = Target(host="127.0.0.1", port=free_port())
     with pytest.raises(NoConnection, match="cannot connect"):
-        await raw_client.send_bytes(target, b"", EventBuffer(), limit=PATIENCE)
+        await send_bytes(target, b"", EventBuffer(), limit=PATIENCE)

@@ -12,9 +12,13 @@ from lab.stream.tls_stream import TlsStream
 from lab.stream.wire import AcceptedWire
 from lab.tls.events import Endpoint
 from lab.tracing.http_client import ExchangeError
-from lab.tracing.negative_test import Admission, UnauthenticatedAttempt, attempt_without_certificate
 from lab.tracing.target import Target
-from lab.tracing.todo_client import post_then_get
+from lab.tracing.todo_client import (
+    Admission,
+    UnauthenticatedAttempt,
+    attempt_without_certificate,
+    post_then_get,
+)
 from tests.support.peers import MAKES, VerifyMode, served_by
 from tests.support.serving import (
     PATIENCE,
