@@ -74,7 +74,7 @@ SERVER_HELLO = message(
         legacy_version=ProtocolVersion.TLS_1_2,
         random=bytes(32),
         legacy_session_id_echo=b"",
-        cipher_suite=CipherSuite.TLS_AES_128_GCM_SHA256,
+        cipher_suite=CipherSuite["TLS_AES_128_GCM_SHA256"],
         legacy_compression_method=CompressionMethod.NULL,
     ),
 )

@@ -218,9 +218,9 @@ def _client_hello(*parsed: ext.Extension) -> msg.ClientHello:
         random=RANDOM,
         legacy_session_id=b"session",
         cipher_suites=(
-            CipherSuite.TLS_AES_128_GCM_SHA256,
+            CipherSuite["TLS_AES_128_GCM_SHA256"],
             CipherSuite(0x8A8A),
-            CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            CipherSuite["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
         ),
         legacy_compression_methods=(CompressionMethod.NULL,),
         extensions=parsed,
@@ -234,7 +234,7 @@ def _server_hello(
         legacy_version=ProtocolVersion.TLS_1_2,
         random=random,
         legacy_session_id_echo=b"session",
-        cipher_suite=CipherSuite.TLS_AES_128_GCM_SHA256,
+        cipher_suite=CipherSuite["TLS_AES_128_GCM_SHA256"],
         legacy_compression_method=CompressionMethod.NULL,
         extensions=parsed,
     )

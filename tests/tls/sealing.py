@@ -119,7 +119,7 @@ class Sealer12:
         return hmac.digest(self.keys.mac_key, covered, self.suite.mac_name)
 
 
-SUITE = CipherSuite.TLS_AES_128_GCM_SHA256
+SUITE = CipherSuite["TLS_AES_128_GCM_SHA256"]
 VERSIONS = extension(43, u16(0x0304))
 
 

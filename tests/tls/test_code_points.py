@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import struct
+import subprocess
 
 import pytest
 
@@ -45,8 +46,8 @@ KINDS = [
         (HandshakeType.CERTIFICATE_REQUEST, "certificate_request"),
         (ExtensionType.SIGNATURE_ALGORITHMS, "signature_algorithms"),
         (ContentType.APPLICATION_DATA, "application_data"),
-        (CipherSuite.TLS_AES_128_GCM_SHA256, "TLS_AES_128_GCM_SHA256"),
-        (CipherSuite.TLS_DH_anon_WITH_AES_128_CBC_SHA, "TLS_DH_anon_WITH_AES_128_CBC_SHA"),
+        (CipherSuite["TLS_AES_128_GCM_SHA256"], "TLS_AES_128_GCM_SHA256"),
+        (CipherSuite["TLS_DH_anon_WITH_AES_128_CBC_SHA"], "TLS_DH_anon_WITH_AES_128_CBC_SHA"),
         (NamedGroup.X25519, "x25519"),
         (NamedGroup.X25519MLKEM768, "X25519MLKEM768"),
         (NamedGroup.BRAINPOOLP256R1TLS13, "brainpoolP256r1tls13"),
@@ -172,3 +173,19 @@ def test_a_sample_of_a_list_makes_no_more_than_it_gives(monkeypatch: pytest.Monk
     data = b"".join(number.to_bytes(2, "big") for number in range(0x4000, 0xC000))
     shown, rest = sample(CodePoints(CipherSuite, data), 3)
     assert (len(shown), rest, len(made)) == (3, 0x8000 - 8 - 3, 3)
+
+
+def test_openssl_has_the_same_name_for_each_of_its_suites() -> None:
+    listing = subprocess.run(
+        ["openssl", "ciphers", "-V", "-stdname", "ALL:COMPLEMENTOFALL"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    names = {}
+    for line in listing.splitlines():
+        number, _, name = line.split()[:3]
+        high, low = (int(part, 16) for part in number.split(","))
+        names[high << 8 | low] = name
+    assert len(names) > 50
+    assert {number: str(CipherSuite(number)) for number in names} == names

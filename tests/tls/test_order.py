@@ -318,7 +318,7 @@ def test_a_server_hello_tells_whether_it_resumes() -> None:
             legacy_version=ProtocolVersion.TLS_1_2,
             random=bytes(32),
             legacy_session_id_echo=b"",
-            cipher_suite=CipherSuite.TLS_AES_128_GCM_SHA256,
+            cipher_suite=CipherSuite["TLS_AES_128_GCM_SHA256"],
             legacy_compression_method=CompressionMethod.NULL,
             extensions=extensions,
         )

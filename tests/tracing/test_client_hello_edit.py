@@ -52,7 +52,7 @@ def test_the_version() -> None:
 
 
 def test_the_cipher_suites() -> None:
-    suites = (CipherSuite.TLS_AES_128_CCM_8_SHA256, CipherSuite(0xFEFE))
+    suites = (CipherSuite["TLS_AES_128_CCM_8_SHA256"], CipherSuite(0xFEFE))
     own = plain(hello(HelloChange()))
     assert plain(hello(HelloChange(cipher_suites=suites))) == replace(own, cipher_suites=suites)
 

@@ -62,19 +62,19 @@ _VERSION = _hello(
 _SUITES = _hello(
     HelloChange(
         cipher_suites=(
-            CipherSuite.TLS_ECDHE_ECDSA_WITH_RC4_128_SHA,
-            CipherSuite.TLS_ECDHE_RSA_WITH_RC4_128_SHA,
+            CipherSuite["TLS_ECDHE_ECDSA_WITH_RC4_128_SHA"],
+            CipherSuite["TLS_ECDHE_RSA_WITH_RC4_128_SHA"],
         )
     ),
-    HelloChange(cipher_suites=(CipherSuite.TLS_AES_128_CCM_8_SHA256,)),
+    HelloChange(cipher_suites=(CipherSuite["TLS_AES_128_CCM_8_SHA256"],)),
 )
 _GROUPS = (ExtensionType.SUPPORTED_GROUPS, _list16(NamedGroup.SECP256K1))
 _GROUP = _hello(
     # Only suites that need a group, so that no other way of agreeing on a key is left.
     HelloChange(
         cipher_suites=(
-            CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-            CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            CipherSuite["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"],
+            CipherSuite["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
         ),
         extensions=(_GROUPS,),
     ),
