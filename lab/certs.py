@@ -17,7 +17,7 @@ from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SET_HEADERS, SetPaths, set_rows
 from lab.pki.files.set_writing import KeyType, SetPlan, write_set
 from lab.pki.profiles import CA_DAYS, CLIENT_NAME, DEFAULT_PFX_PASSWORD, LEAF_DAYS
-from lab.show.text.table import print_table
+from lab.show.text.paper import print_table
 
 DOOR = "lab.certs"
 MORE = {"inspect": certs_inspect.main, "issue": certs_issue.main}

@@ -27,11 +27,9 @@ from lab.cli.identity_options import ADDRESS_HELP
 from lab.cli.run import complete, output, refuse, refuse_os_error, run, say
 from lab.pki.files import pem
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
-from lab.show.documents.junit import junit
-from lab.show.documents.probe_json import probe_document
-from lab.show.text.explanation import print_explanation
-from lab.show.text.probe_table import print_list, print_report
-from lab.show.text.progress import progress
+from lab.show.documents.probe_documents import junit, probe_document
+from lab.show.text.paper import progress
+from lab.show.text.probe_text import print_explanation, print_list, print_report
 from lab.stream.contexts import TlsVersion
 from lab.tracing.target import TargetError, parse_target
 

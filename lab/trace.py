@@ -30,7 +30,7 @@ from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.show.documents.trace_json import document
 from lab.show.text.comparison import print_comparison
-from lab.show.text.sequence import print_trace
+from lab.show.text.trace_text import print_trace
 from lab.stream.contexts import TlsVersion
 from lab.tracing.target import LOOPBACK, TargetError, default_target, parse_target
 from lab.tracing.trace_server import listens

@@ -21,7 +21,7 @@ import pytest
 from lab.pki.files.identity_files import load_identity
 from lab.probe import main
 from lab.probing.scenarios.catalogue_order import SCENARIOS
-from lab.show.documents.schemas import SCHEMA_VERSION, schema_of
+from lab.show.documents.probe_documents import SCHEMA_VERSION
 from lab.stream.contexts import TlsVersion
 from tests.support.doors import (
     PATIENCE,
@@ -36,6 +36,7 @@ from tests.support.peers import (
     free_port,
     served_by,
 )
+from tests.support.schemas import schema_of
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,9 @@ from tests.support.peers import (
     free_port,
     served_by,
 )
+from tests.support.schemas import schema_of
 
-SCHEMA = json.loads(
-    resources.files("lab.show.documents").joinpath("trace.schema.json").read_text(encoding="utf-8")
-)
+SCHEMA = schema_of("trace")
 
 
 def document(done: CompletedRun) -> list[dict[str, Any]]:

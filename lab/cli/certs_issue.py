@@ -26,7 +26,7 @@ from lab.pki.profiles import DEFAULT_PFX_PASSWORD, LEAF_DAYS, alternative_name
 from lab.probing.results import ScenarioFamily
 from lab.probing.scenarios.catalogue_order import UnknownScenario, find_scenario
 from lab.probing.scenarios.scenario import Scenario, TlsClient
-from lab.show.text.table import print_table
+from lab.show.text.paper import print_table
 from lab.tls.events import escaped
 from lab.x509.certificates import row
 

@@ -17,10 +17,8 @@ import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import singledispatch
 
-from lab.show.documents.schemas import SCHEMA_VERSION
-from lab.show.text.details import start_line
+from lab.show.text.event_text import start_line
 from lab.tls.code_point import CodePoint, CodePoints
 from lab.tls.events import (
     AlertSeen,
@@ -35,6 +33,8 @@ from lab.tls.messages import CertificateEntry, CertificateRequest, HandshakeMess
 from lab.tracing.results import Trace
 from lab.x509.certificates import describe, distinguished_name
 
+SCHEMA_VERSION = 1
+"""The version of the schema: raised when a key goes or changes its meaning, not for a new one."""
 FIRST_BYTES = 64
 """How many bytes of application data are in a document."""
 
@@ -80,37 +80,23 @@ def _event(event: Event, start: float) -> dict[str, object]:
     if isinstance(event, WireEvent):
         common["records"] = [_fields(span) for span in event.records]
         common["encrypted"] = event.encrypted
-    return common | _particulars(event)
-
-
-@singledispatch
-def _particulars(event: Event) -> dict[str, object]:
-    """Return the fields of an event that its class adds."""
-    common = {field.name for field in dataclasses.fields(WireEvent)}
-    return {name: value for name, value in _fields(event).items() if name not in common}
-
-
-@_particulars.register
-def _message_seen(event: MessageSeen) -> dict[str, object]:
-    return {
-        "out_of_order": event.out_of_order,
-        "length": len(event.raw),
-        "message": _json(event.message),
-    }
-
-
-@_particulars.register
-def _alert_seen(event: AlertSeen) -> dict[str, object]:
-    return {"alert": _alert(event)}
-
-
-@_particulars.register
-def _application_data_seen(event: ApplicationDataSeen) -> dict[str, object]:
-    return {
-        "length": len(event.data),
-        "first_bytes": event.data[:FIRST_BYTES].hex(),
-        "start_line": start_line(event.data),
-    }
+    match event:
+        case MessageSeen():
+            return common | {
+                "out_of_order": event.out_of_order,
+                "length": len(event.raw),
+                "message": _json(event.message),
+            }
+        case AlertSeen():
+            return common | {"alert": _alert(event)}
+        case ApplicationDataSeen():
+            return common | {
+                "length": len(event.data),
+                "first_bytes": event.data[:FIRST_BYTES].hex(),
+                "start_line": start_line(event.data),
+            }
+    shared = {field.name for field in dataclasses.fields(WireEvent)}
+    return common | {name: value for name, value in _fields(event).items() if name not in shared}
 
 
 def _alert(alert: AlertSeen) -> dict[str, object]:
@@ -123,8 +109,8 @@ def _name(code_point: CodePoint | None) -> str | None:
 
 
 def _certificate(der: bytes) -> dict[str, object]:
-    seen = describe(der)
-    return {"der": der.hex(), **_fields(seen), "serial": f"{seen.serial:#x}"}
+    description = describe(der)
+    return {"der": der.hex(), **_fields(description), "serial": f"{description.serial:#x}"}
 
 
 def _names(authorities: Sequence[bytes]) -> list[object]:
@@ -135,10 +121,6 @@ def _text(value: bytes) -> str:
     return value.decode("latin-1")
 
 
-def _texts(values: Sequence[bytes]) -> list[object]:
-    return [_text(value) for value in values]
-
-
 # Fields of bytes that are decoded.
 _MEANINGS: Mapping[tuple[type, str], Callable[..., object]] = {
     (LocalFact, "certificate"): lambda der: None if der is None else _certificate(der),
@@ -146,7 +128,9 @@ _MEANINGS: Mapping[tuple[type, str], Callable[..., object]] = {
     (CertificateRequest, "certificate_authorities"): _names,
     (CertificateAuthorities, "authorities"): _names,
     (ServerName, "name"): _text,
-    (ApplicationLayerProtocols, "protocol_name_list"): _texts,
+    (ApplicationLayerProtocols, "protocol_name_list"): lambda names: [
+        _text(name) for name in names
+    ],
 }
 
 
@@ -169,7 +153,7 @@ def _json(value: object) -> object:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, tuple | CodePoints):
-        return [_json(each) for each in value]
+        return [_json(item) for item in value]
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"
     if isinstance(value, HandshakeMessage):

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from lab.show.text.details import Detail
+from lab.show.text.event_text import Detail
 from lab.show.text.paper import LABEL, Paper
 from lab.tls.events import Endpoint, RecordSpan
 
+CLEAR, SEALED, TCP = "─", "═", "┄"
+"""The strokes of arrows: in the clear, encrypted, and the end of a TCP stream."""
 _TIME = 8
 _SIZE = 6
 _AROUND = 1 + _TIME + 1 + 1 + 1 + _SIZE + 1 + 1
@@ -50,9 +52,9 @@ class Canvas:
         # The rows that show a record, which its sender and its place in their stream name.
         self._shown: dict[tuple[Endpoint, int], list[int]] = {}
 
-    def gap(self) -> None:
-        """Add a row with the lifelines only."""
-        self._rows.append(_Row(Text(" " * self._width)))
+    def blank(self, *parts: str | tuple[str, str]) -> None:
+        """Add a row with the lifelines and, between them, ``parts`` (texts, or with styles)."""
+        self._rows.append(_Row(Text.assemble(*parts)))
 
     def arrow(
         self,
@@ -66,35 +68,33 @@ class Canvas:
         style: str = "",
     ) -> None:
         """Add an arrow of ``stroke`` from ``sender`` to the other end, ``at`` seconds."""
-        glyphs = self.paper.glyphs
-        indent = _INDENT[sender]
+        glyphs, indent = self.paper.glyphs, _INDENT[sender]
         label = self.paper.clipped(label, self._width - indent - (7 if framed else 3))
-        edges: list[str] = []
+        side = "━" * (cell_len(label) + 2)
         if framed:
-            edges, label = self._frame(label)
-            self._edge(edges[0], indent, style)
+            label = glyphs("┃") + f" {label} " + glyphs("┃")
+            self.blank(" " * indent, (glyphs(f"┏{side}┓"), style))
         before = stroke * (indent - 1)
         behind = stroke * (self._width - indent - 1 - cell_len(label))
         if sender is Endpoint.SERVER:
-            before = glyphs.to_client + before[1:]
+            before = "◄" + before[1:]
         else:
-            behind = behind[:-1] + glyphs.to_server
-        lane = Text.assemble((before, _PALE), " ", (label, style), " ", (behind, _PALE))
-        self._rows.append(
-            _Row(lane, at=at, marked=framed, size=self._count(sender, records), style=style)
+            behind = behind[:-1] + "►"
+        lane = Text.assemble(
+            (glyphs(before), _PALE), " ", (label, style), " ", (glyphs(behind), _PALE)
         )
-        for edge in edges[1:]:
-            self._edge(edge, indent, style)
+        size = self._count(sender, records)
+        self._rows.append(_Row(lane, at=at, marked=framed, size=size, style=style))
+        if framed:
+            self.blank(" " * indent, (glyphs(f"┗{side}┛"), style))
 
     def detail(self, sender: Endpoint, detail: Detail) -> None:
         """Add a detail under the last arrow, on the side of its ``sender``."""
         indent = _INDENT[sender] + _HANGING
-        lines = self.paper.wrapped(detail.value, self._width - indent - LABEL - 1)
-        style = _ALARM if detail.notable else ""
         label = detail.label
-        for line in lines:
-            lane = Text.assemble(" " * indent, (label.ljust(LABEL), _PALE), (line, style))
-            self._rows.append(_Row(self._filled(lane)))
+        for line in self.paper.wrapped(detail.value, self._width - indent - LABEL - 1):
+            value = (line, _ALARM if detail.notable else "")
+            self.blank(" " * indent, (label.ljust(LABEL), _PALE), value)
             label = ""
 
     def fact(
@@ -112,16 +112,11 @@ class Canvas:
         lines = self.paper.wrapped(f"{words}: {reason}" if reason else words, width)
         if len(lines) > 1 and reason:
             lines = [*self.paper.wrapped(words, width), *self.paper.wrapped(reason, width)]
-        for number, line in enumerate(lines):
-            blank = " " * (self._width - 1 - cell_len(line))
-            if endpoint is Endpoint.SERVER:
-                lane = Text.assemble(blank, (line, style), " ")
-            else:
-                lane = Text.assemble(" ", (line, style), blank)
-            row = _Row(lane)
-            if number == 0:
-                row = _Row(lane, at=at, marked=marked, fact_of=endpoint, style=style)
-            self._rows.append(row)
+        for line in lines:
+            before = " " * (width - cell_len(line)) if endpoint is Endpoint.SERVER else ""
+            self.blank(f" {before}", (line, style))
+        first = self._rows[-len(lines)]
+        first.at, first.marked, first.fact_of, first.style = at, marked, endpoint, style
 
     def lines(self) -> Iterator[Text]:
         """Yield the heading, the rows and the legend."""
@@ -129,21 +124,11 @@ class Canvas:
         brackets = self._brackets()
         for row, bracket in zip(self._rows, brackets, strict=True):
             yield self._line(row, bracket)
-        yield self._legend(brackets)
-
-    def _filled(self, lane: Text) -> Text:
-        lane.append(" " * (self._width - lane.cell_len))
-        return lane
-
-    def _frame(self, label: str) -> tuple[list[str], str]:
-        """Return the two edges of a frame around a label, and the label between its sides."""
-        box = self.paper.glyphs.box
-        width = cell_len(label) + 2
-        edges = [box[0] + box[1] * width + box[2], box[6] + box[5] * width + box[4]]
-        return edges, f"{box[7]} {label} {box[3]}"
-
-    def _edge(self, edge: str, indent: int, style: str) -> None:
-        self._rows.append(_Row(self._filled(Text.assemble(" " * indent, (edge, style)))))
+        strokes = {CLEAR: "clear", SEALED: "encrypted", TCP: "TCP"}
+        parts = [f"{self.paper.glyphs(stroke * 2)} {words}" for stroke, words in strokes.items()]
+        if any(piece != " " for piece in brackets):
+            parts.append(f"{self.paper.glyphs('╮╯')} one record")
+        yield Text(" " * (_TIME + 2) + "   ".join(parts), _PALE)
 
     def _count(self, sender: Endpoint, records: Sequence[RecordSpan]) -> int:
         """Return the bytes of those records that no earlier row has shown."""
@@ -158,60 +143,46 @@ class Canvas:
 
     def _brackets(self) -> list[str]:
         """Return for each row the piece of a bracket beside it, or a space."""
-        upper, member, between, lower = tuple(self.paper.glyphs.bracket)
         pieces = [" "] * len(self._rows)
         groups = sorted({tuple(rows) for rows in self._shown.values() if len(rows) > 1})
         end = -1
         for rows in groups:
             # A row that ends one group and begins the next joins the two.
-            pieces[rows[0]] = upper if rows[0] > end else member
+            pieces[rows[0]] = "╮" if rows[0] > end else "┤"
             end = max(end, rows[-1])
             for row in range(rows[0] + 1, end + 1):
-                pieces[row] = between
+                pieces[row] = "│"
             for row in rows[1:]:
-                pieces[row] = lower if row == end else member
+                pieces[row] = "╯" if row == end else "┤"
         return pieces
 
     def _line(self, row: _Row, bracket: str) -> Text:
         glyphs = self.paper.glyphs
-        lifelines = {end: (glyphs.lifeline, _PALE) for end in Endpoint}
+        lifelines = {end: (glyphs("│"), _PALE) for end in Endpoint}
         if row.fact_of is not None:
-            lifelines[row.fact_of] = (glyphs.fact, row.style)
+            lifelines[row.fact_of] = (glyphs("●"), row.style)
         line = Text.assemble(
-            (glyphs.broken if row.marked else " ", _ALARM),
+            (glyphs("✗") if row.marked else " ", _ALARM),
             ("" if row.at is None else _milliseconds(row.at)).rjust(_TIME),
             " ",
             lifelines[Endpoint.CLIENT],
             row.lane,
+            " " * (self._width - row.lane.cell_len),
             lifelines[Endpoint.SERVER],
             (_size(row.size).rjust(_SIZE), _PALE),
-            (f" {bracket}", _PALE),
+            (f" {glyphs(bracket)}", _PALE),
         )
         line.rstrip()
         return line
 
     def _heading(self) -> Text:
-        between = self._width + 2 - len("client") - len("server")
         return Text.assemble(
             ("ms".rjust(1 + _TIME), _PALE),
             " ",
             ("client", "bold"),
-            " " * between,
-            ("server", "bold"),
+            ("server".rjust(self._width + 2 - len("client")), "bold"),
             ("bytes".rjust(_SIZE), _PALE),
         )
-
-    def _legend(self, brackets: Sequence[str]) -> Text:
-        glyphs = self.paper.glyphs
-        meanings = {
-            glyphs.clear: "clear",
-            glyphs.sealed: "encrypted",
-            glyphs.tcp: "TCP",
-        }
-        parts = [f"{stroke * 2} {meaning}" for stroke, meaning in meanings.items()]
-        if any(piece != " " for piece in brackets):
-            parts.append(f"{glyphs.bracket[0]}{glyphs.bracket[3]} one record")
-        return Text(" " * (_TIME + 2) + "   ".join(parts), _PALE)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """The comparison that ends several traces: side by side, then the difference in a sentence.
 
 Rules: all of it is derived from the outcomes and the local facts, so that traces which do not
-differ are said not to. No more traces stand beside each other than there is room for.
+differ are said not to.
 
 This module must not know how a single trace is drawn.
 """
@@ -15,40 +15,47 @@ from typing import TextIO
 from rich.text import Text
 
 from lab.diagnosis.results import Outcome, Result, Signal
-from lab.show.text.details import bounded
-from lab.show.text.event_text import headline
-from lab.show.text.outcome_text import (
+from lab.show.text.event_text import bounded, headline
+from lab.show.text.paper import LABEL, Paper, print_drawing
+from lab.show.text.trace_text import (
     STYLES,
     result_words,
     setting,
     signal_words,
     version_words,
 )
-from lab.show.text.paper import LABEL, Paper, print_drawing
 from lab.tls.events import Endpoint, Fact, LocalFact
 from lab.tracing.results import Trace
 
-_COLUMN = 22
-"""The least width of a column."""
 _NO_NEWS = frozenset({Fact.CONNECTED, Fact.CLOSED})
 
 
 def print_comparison(traces: Sequence[Trace], file: TextIO) -> None:
-    """Write what two or more traces have in common, and in what they differ, to ``file``."""
+    """Write what two traces have in common, and in what they differ, to ``file``."""
     print_drawing(lambda paper: comparison(traces, paper), file)
 
 
 def comparison(traces: Sequence[Trace], paper: Paper) -> Iterator[Text]:
     """The lines of the comparison, none wider than the paper."""
+    outcomes = [trace.outcome for trace in traces]
+    rows = {
+        "": [[name] for name in _names(traces)],
+        "result": [[result_words(outcome)] for outcome in outcomes],
+        "version": [[str(trace.negotiated_version or "no version")] for trace in traces],
+        "signal": [[signal_words(outcome)] for outcome in outcomes],
+        "after": [[_after(outcome)] for outcome in outcomes],
+        "client": [_knowledge(trace, Endpoint.CLIENT) for trace in traces],
+        "server": [_knowledge(trace, Endpoint.SERVER) for trace in traces],
+    }
+    styles = {
+        "": ["bold"] * len(traces),
+        "result": [STYLES[outcome.result] for outcome in outcomes],
+    }
     yield paper.rule("Comparison")
-    beside = (paper.width - LABEL) // _COLUMN
-    names = _names(traces)
-    for first in range(0, len(traces), beside):
-        some = slice(first, first + beside)
-        yield from _columns(names[some], traces[some], paper)
-        yield Text()
-    for line in paper.wrapped(difference(traces), paper.width):
-        yield Text(line, "bold")
+    for label, cells in rows.items():
+        yield from _row(label, cells, styles.get(label, [""] * len(traces)), paper)
+    yield Text()
+    yield from paper.paragraph(difference(traces), "bold")
     yield Text()
 
 
@@ -96,41 +103,15 @@ def _moment(outcome: Outcome) -> str:
 
 def _names(traces: Sequence[Trace]) -> list[str]:
     """What tells the traces apart: the version alone if that will do."""
-    ways = (
-        [version_words(trace) for trace in traces],
-        [setting(trace) for trace in traces],
-    )
-    for names in ways:
-        if len(set(names)) == len(names):
-            return names
-    return [f"trace {number}" for number in range(1, len(traces) + 1)]
-
-
-def _columns(names: Sequence[str], traces: Sequence[Trace], paper: Paper) -> Iterator[Text]:
-    width = (paper.width - LABEL) // len(traces) - 2
-    yield from _row("", [[name] for name in names], ["bold"] * len(names), width, paper)
-    calm = [""] * len(traces)
-    results = [[result_words(trace.outcome)] for trace in traces]
-    yield from _row("result", results, [STYLES[t.outcome.result] for t in traces], width, paper)
-    rows = {
-        "version": [[str(trace.negotiated_version or "no version")] for trace in traces],
-        "signal": [[signal_words(trace.outcome)] for trace in traces],
-        "after": [[_after(trace.outcome)] for trace in traces],
-        "client": [_knowledge(trace, Endpoint.CLIENT) for trace in traces],
-        "server": [_knowledge(trace, Endpoint.SERVER) for trace in traces],
-    }
-    for label, cells in rows.items():
-        yield from _row(label, cells, calm, width, paper)
+    versions = [version_words(trace) for trace in traces]
+    return versions if len(set(versions)) > 1 else [setting(trace) for trace in traces]
 
 
 def _row(
-    label: str,
-    cells: Sequence[Sequence[str]],
-    styles: Sequence[str],
-    width: int,
-    paper: Paper,
+    label: str, cells: Sequence[Sequence[str]], styles: Sequence[str], paper: Paper
 ) -> Iterator[Text]:
     """One row, as many lines high as its highest cell; a cell has one paragraph or several."""
+    width = (paper.width - LABEL) // len(cells) - 2
     wrapped = [
         [line for paragraph in cell for line in paper.wrapped(paragraph, width)] for cell in cells
     ]

@@ -20,7 +20,7 @@ from lab.inspecting.results import (
     RequestEntry,
     Suitability,
 )
-from lab.show.text.details import bounded
+from lab.show.text.event_text import bounded
 from lab.show.text.paper import Paper, print_drawing
 from lab.tls.events import printable
 from lab.x509.certificates import CertificateDescription

@@ -1,4 +1,4 @@
-"""Output of drawings as text: the width, the characters, and writing to a file.
+"""Output as text: the width, the characters, and writing drawings, tables and progress to a file.
 
 Rules: a drawing is a list of lines that fit the paper, and is the same on a terminal and in a
 file; only a terminal gets styles with it. Widths are in terminal cells. What the encoding of the
@@ -9,13 +9,19 @@ This module must not know what is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from rich.cells import cell_len
+from rich import box
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
 from rich.text import Text
+
+from lab.tls.events import escaped
 
 WIDTH = 80
 """The width of a drawing in a file."""
@@ -23,62 +29,8 @@ NARROWEST, WIDEST = 60, 100
 """The limits between which a drawing is as wide as the terminal."""
 LABEL = 12
 """The width of the label column."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Glyphs:
-    """The characters of a drawing, each one cell wide.
-
-    ``clear``, ``sealed`` and ``tcp`` are the lines of arrows; ``box`` is a frame clockwise from its
-    upper left corner: corner, side, corner, side, corner, side, corner, side. ``bracket``
-    is a bracket's upper end, a member, a piece between members, and its lower end.
-    """
-
-    lifeline: str
-    fact: str
-    clear: str
-    sealed: str
-    tcp: str
-    to_client: str
-    to_server: str
-    box: str
-    bracket: str
-    broken: str
-    fine: str
-    rule: str
-    ellipsis: str
-
-
-UNICODE = Glyphs(
-    lifeline="│",
-    fact="●",
-    clear="─",
-    sealed="═",
-    tcp="┄",
-    to_client="◄",
-    to_server="►",
-    box="┏━┓┃┛━┗┃",
-    bracket="╮┤│╯",
-    broken="✗",
-    fine="✓",
-    rule="─",
-    ellipsis="…",
-)
-ASCII = Glyphs(
-    lifeline="|",
-    fact="*",
-    clear="-",
-    sealed="=",
-    tcp=".",
-    to_client="<",
-    to_server=">",
-    box="########",
-    bracket="\\+|/",
-    broken="X",
-    fine="+",
-    rule="-",
-    ellipsis="~",
-)
+_GLYPHS = "│●─═┄◄►┏━┓┃┛┗╮┤╯✗✓…"
+_ASCII = str.maketrans(_GLYPHS, "|*-=.<>######\\+/X+~")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +40,9 @@ class Paper:
     width: int = WIDTH
     encoding: str = "utf-8"
 
-    @property
-    def glyphs(self) -> Glyphs:
-        """Line-drawing characters if the encoding has them all, else ASCII."""
-        every = "".join(getattr(UNICODE, name) for name in Glyphs.__slots__)
-        return UNICODE if self.writable(every) == every else ASCII
+    def glyphs(self, text: str) -> str:
+        """Return line-drawing characters, as ASCII unless the encoding has all that are used."""
+        return text if self.writable(_GLYPHS) == _GLYPHS else text.translate(_ASCII)
 
     def writable(self, text: str) -> str:
         r"""``text`` with what the encoding lacks written as ``\xNN`` or ``\uNNNN``.
@@ -100,7 +50,7 @@ class Paper:
         So are unprintable characters: a peer's text that was not escaped cannot harm a terminal.
         """
         if not text.isprintable():
-            text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+            text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
         return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
 
     def wrapped(self, text: str, width: int) -> list[str]:
@@ -111,40 +61,40 @@ class Paper:
             if cell_len(longer) <= width:
                 lines[-1] = longer
             else:
-                lines += _cut(word, width)
+                lines += chop_cells(word, width)
         return [line for line in lines if line] or [""]
-
-    def rule(self, heading: str) -> Text:
-        """Return a rule of full width with a heading in it."""
-        dash = self.glyphs.rule
-        words = self.clipped(heading, self.width - 8)
-        rest = self.width - 4 - cell_len(words)
-        return Text.assemble((dash * 2, "dim"), " ", (words, "bold"), " ", (dash * rest, "dim"))
-
-    def entry(self, label: str, value: str, *, indent: int, style: str = "") -> Iterator[Text]:
-        """Yield the lines of a label and, beside it, a value."""
-        left = indent + LABEL
-        for number, line in enumerate(self.wrapped(value, self.width - left)):
-            shown = "" if number else label
-            yield Text.assemble(" " * indent, (shown.ljust(LABEL), "dim"), (line, style))
 
     def clipped(self, text: str, width: int) -> str:
         """Return ``text`` on one line of at most ``width`` cells, with an ellipsis if truncated."""
         text = self.writable(text)
         if cell_len(text) <= width:
             return text
-        return next(_cut(text, width - 1)) + self.glyphs.ellipsis
+        return set_cell_size(text, width - 1) + self.glyphs("…")
 
+    def rule(self, heading: str) -> Text:
+        """Return a rule of full width with a heading in it."""
+        words = self.clipped(heading, self.width - 8)
+        before, behind = self.glyphs("──"), self.glyphs("─" * (self.width - 4 - cell_len(words)))
+        return Text.assemble((before, "dim"), " ", (words, "bold"), " ", (behind, "dim"))
 
-def _cut(text: str, width: int) -> Iterator[str]:
-    """``text`` in pieces of at most ``width`` cells, and of one character at least."""
-    piece = ""
-    for character in text:
-        if piece and cell_len(piece + character) > width:
-            yield piece
-            piece = ""
-        piece += character
-    yield piece
+    def entry(
+        self,
+        label: str,
+        value: str,
+        *,
+        indent: int = 0,
+        column: int = LABEL,
+        style: str = "",
+        label_style: str = "dim",
+    ) -> Iterator[Text]:
+        """Yield the lines of a value, the first with its label, in a column, before it."""
+        for line in self.wrapped(value, self.width - indent - column):
+            yield Text.assemble(" " * indent, (label.ljust(column), label_style), (line, style))
+            label = ""
+
+    def paragraph(self, text: str, style: str = "") -> Iterator[Text]:
+        """Yield the lines of a text as wide as the paper."""
+        return self.entry("", text, column=0, style=style)
 
 
 def print_drawing(draw: Callable[[Paper], Iterable[Text]], file: TextIO) -> None:
@@ -157,3 +107,49 @@ def print_drawing(draw: Callable[[Paper], Iterable[Text]], file: TextIO) -> None
     for line in draw(Paper(width=width, encoding=file.encoding or "utf-8")):
         console.print(line, soft_wrap=True)
     file.flush()
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO) -> None:
+    """Write a table to ``file``, with borders and colours if that is a terminal.
+
+    Every row has as many cells as there are headers. They may contain text of a peer's, and are
+    escaped. Without a terminal nothing is wrapped, and two spaces stand between columns.
+    """
+    paper = Paper(encoding=file.encoding or "utf-8")
+    # Text and not str: square brackets in a cell are not mark-up.
+    lines = [[Text(paper.writable(escaped(cell))) for cell in row] for row in (headers, *rows)]
+    console = Console(file=file)
+    if console.is_terminal:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for header in lines[0]:
+            # A word that is wider than its column is folded, not truncated.
+            table.add_column(header, overflow="fold")
+        for line in lines[1:]:
+            table.add_row(*line)
+        console.print(table)
+    else:
+        widths = [max(cell.cell_len for cell in column) for column in zip(*lines, strict=True)]
+        for line in lines:
+            cells = map(set_cell_size, (cell.plain for cell in line), widths)
+            print("  ".join(cells).rstrip(), file=file)
+    file.flush()
+
+
+@contextlib.contextmanager
+def progress(file: TextIO) -> Iterator[Callable[[int], Callable[[str], None]]]:
+    """Show a bar on ``file`` inside the block, if that is a terminal.
+
+    Yields a function that takes the number of steps, and returns one to call with the name of each
+    step that is done.
+    """
+    console = Console(file=file)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+
+        def begin(total: int) -> Callable[[str], None]:
+            task = bar.add_task("", total=total)
+            return lambda name: bar.update(task, advance=1, description=name)
+
+        yield begin

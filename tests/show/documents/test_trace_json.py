@@ -12,8 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from lab.diagnosis.results import Cause, Result
-from lab.show.documents.schemas import SCHEMA_VERSION, schema_of
-from lab.show.documents.trace_json import document
+from lab.show.documents.trace_json import SCHEMA_VERSION, document
 from lab.tls import messages as msg
 from lab.tls.code_points import AlertDescription, AlertLevel, ProtocolVersion
 from lab.tls.events import (
@@ -26,6 +25,7 @@ from lab.tls.events import (
 from lab.tls.extensions import Extension
 from lab.tracing.results import Trace
 from lab.x509.certificates import CertificateDescription
+from tests.support.schemas import schema_of
 from tests.support.traces import (
     CLIENT,
     EVENTS,
@@ -40,7 +40,7 @@ from tests.support.traces import (
 )
 
 CAUSE = Cause(code="a", summary="b", evidence=("c",), reference="d", fix="")
-DEFINITIONS: Mapping[str, Any] = schema_of("trace")["$defs"]  # type: ignore[assignment]
+DEFINITIONS: Mapping[str, Any] = schema_of("trace")["$defs"]
 
 
 def written(*traces: Trace) -> Any:
@@ -55,7 +55,7 @@ def events_of(trace: Trace, kind: str) -> list[Any]:
 
 
 def test_the_schema_is_one_and_has_the_version() -> None:
-    schema: Any = schema_of("trace")
+    schema = schema_of("trace")
     Draft202012Validator.check_schema(schema)
     assert schema["properties"]["schema_version"] == {"const": SCHEMA_VERSION}
 

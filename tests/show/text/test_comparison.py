@@ -68,14 +68,6 @@ def test_what_differs_may_be_the_result(refused13: Trace, accepted13: Trace) -> 
     assert said.endswith("with TLS 1.3, client certificate CN=client, accepted.")
 
 
-def test_three_traces_and_more_than_fit_side_by_side(refused13: Trace, accepted13: Trace) -> None:
-    traces = [refused13, accepted13, refused13, accepted13]
-    lines = shown(traces)
-    assert [line for line in lines if "trace 1" in line and "trace 3" in line]
-    assert [line for line in lines if line.split() == ["trace", "4"]]
-    assert [line for line in lines if line.startswith("result")] != []
-
-
 @pytest.mark.parametrize(
     ("events", "clause"),
     [

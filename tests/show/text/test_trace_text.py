@@ -17,7 +17,7 @@ from lab.diagnosis.results import Cause, Outcome, Result
 from lab.show.text.comparison import comparison
 from lab.show.text.event_text import headline
 from lab.show.text.paper import Paper
-from lab.show.text.sequence import drawing, print_trace, sequence
+from lab.show.text.trace_text import drawing, print_trace, sequence
 from lab.tls import extensions as ext
 from lab.tls import messages as msg
 from lab.tls.cipher_suites import CipherSuite
@@ -452,7 +452,7 @@ def hostile_trace() -> Trace:
 def test_nothing_hostile_gets_through_or_out_of_bounds(width: int, encoding: str) -> None:
     trace = hostile_trace()
     for shown in (
-        drawing(trace, Paper(width=width, encoding=encoding)),
+        list(drawing(trace, Paper(width=width, encoding=encoding))),
         list(comparison([trace, trace], Paper(width=width, encoding=encoding))),
     ):
         assert len(shown) < 500

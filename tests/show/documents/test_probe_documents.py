@@ -1,8 +1,6 @@
-"""The JSON document of a probe: valid under its schema, which names all that may be in it."""
+"""The documents of a probe: JSON is valid under its schema, which names all that may be in it."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
@@ -10,10 +8,10 @@ from jsonschema import Draft202012Validator, ValidationError
 from lab.api import LabCA, LabServer, probe_server
 from lab.diagnosis.results import Result, Signal
 from lab.probing.results import Verdict
-from lab.show.documents.probe_json import probe_document
-from lab.show.documents.schemas import SCHEMA_VERSION, schema_of
+from lab.show.documents.probe_documents import SCHEMA_VERSION, probe_document
+from tests.support.schemas import schema_of
 
-SCHEMA: Any = schema_of("probe")
+SCHEMA = schema_of("probe")
 
 
 def test_the_schema_is_one_and_has_the_version() -> None:

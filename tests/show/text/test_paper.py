@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from lab.show.text.table import print_table
+from lab.show.text.paper import print_table
 
 HEADERS = ("name", "what it is")
 

@@ -17,11 +17,9 @@ from lab.probing.results import (
     SilentVersion,
     Verdict,
 )
-from lab.show.documents.junit import junit
-from lab.show.documents.probe_json import probe_document
-from lab.show.text.explanation import print_explanation
-from lab.show.text.probe_table import conclusion, print_list, print_report
-from lab.show.text.progress import progress
+from lab.show.documents.probe_documents import junit, probe_document
+from lab.show.text.paper import progress
+from lab.show.text.probe_text import conclusion, print_explanation, print_list, print_report
 from lab.tls.code_points import ProtocolVersion
 
 HOSTILE = "\x1b[31mred\x07 \u202e ]]> <b>&\x00"

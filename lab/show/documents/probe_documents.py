@@ -1,0 +1,117 @@
+"""The documents of a probe: JSON, under the schema "probe", and JUnit's XML, as CI systems read it.
+
+Rules: in JSON, what there is none of is null. In XML a finding is a test case; what is not as it
+should be is a failure, what could not be tried is an error, or skipped where nothing depends on it.
+XML 1.0 has no way to write most control characters (section 2.2), so all text is escaped first.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+from lab.probing.results import Finding, Report, Verdict
+from lab.tls.events import escaped
+
+SCHEMA_VERSION = 1
+"""The version of the schema: raised when a key goes or changes its meaning, not for a new one."""
+
+
+def probe_document(report: Report) -> dict[str, object]:
+    """Return the report as one JSON value: findings in their order, then the insights."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "target": report.target,
+        "passed": report.passed,
+        "connections": report.connections,
+        "seconds": round(report.seconds, 3),
+        "versions_not_spoken": [str(version) for version in report.skipped],
+        "versions_not_answered": [str(silent.version) for silent in report.silent],
+        "findings": [_finding(finding) for finding in report.findings],
+        "insights": [
+            {
+                "code": insight.code,
+                "subject": insight.subject,
+                "answer": insight.answer,
+                "evidence": list(insight.evidence),
+            }
+            for insight in report.insights
+        ],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    scenario, outcome = finding.scenario, finding.outcome
+    alert = outcome.alert.description if outcome and outcome.alert else None
+    return {
+        "scenario": scenario.name,
+        "family": scenario.family.value,
+        "sentence": scenario.sentence,
+        "norm": scenario.norm.value,
+        "version": str(finding.version),
+        "verdict": finding.verdict.value,
+        "fine": finding.fine,
+        "admitted": finding.admitted,
+        "presented": finding.presented,
+        "ending": finding.ending,
+        "result": outcome.result.value if outcome else None,
+        "by": outcome.by.value if outcome and outcome.by else None,
+        "signal": outcome.signal.value if outcome and outcome.signal else None,
+        "alert": {"number": alert.value, "name": str(alert)} if alert is not None else None,
+        "http_status": outcome.http_status if outcome else None,
+        "client_handshake_returned": finding.handshake_returned,
+        "tries": finding.tries,
+        "like_this": finding.like_this,
+        "notes": list(finding.notes),
+    }
+
+
+def junit(report: Report) -> bytes:
+    """Return the XML document, in UTF-8."""
+    kinds = [_kind(finding) for finding in report.findings]
+    suite = ET.Element(
+        "testsuite",
+        name=escaped(f"mTLS probe of {report.target}"),
+        tests=str(len(report.findings)),
+        failures=str(kinds.count("failure")),
+        errors=str(kinds.count("error")),
+        skipped=str(kinds.count("skipped")),
+        time=f"{report.seconds:.3f}",
+    )
+    for finding in report.findings:
+        suite.append(_case(finding))
+    if report.insights:
+        ET.SubElement(suite, "system-out").text = "".join(
+            f"{escaped(insight.subject)}: {escaped(insight.answer)}\n"
+            for insight in report.insights
+        )
+    ET.indent(suite)
+    document: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
+
+
+def _case(finding: Finding) -> ET.Element:
+    scenario, verdict = finding.scenario, finding.verdict.value
+    case = ET.Element(
+        "testcase",
+        classname=f"mtls.{scenario.family.value}",
+        name=f"{scenario.name} ({finding.version})",
+        time="0",
+    )
+    lines = [scenario.sentence, finding.ending, *finding.notes]
+    kind = _kind(finding)
+    if kind == "system-out":
+        lines.insert(0, verdict)
+        element = ET.SubElement(case, kind)
+    else:
+        element = ET.SubElement(case, kind, message=verdict, type="verdict")
+    element.text = "\n".join(map(escaped, lines))
+    return case
+
+
+def _kind(finding: Finding) -> str:
+    """The element that says how a test case ended; "system-out" is for one that passed."""
+    if finding.verdict.fine:
+        return "system-out"
+    if finding.fine:
+        return "skipped"
+    return "error" if finding.verdict is Verdict.NOT_TRIED else "failure"

@@ -1,0 +1,215 @@
+"""The text of a probe: the table, what is wrong, what the server does, and how it ends; and of
+scenarios: their list, and one explained with the pictures of real runs.
+
+Rules: the table is for the eye, one line for each scenario and version; whatever is not as it
+should be is said again below it, with what to do. A sentence is folded, a row is not.
+
+This module must not know how a verdict is come to, nor where the runs come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from rich.text import Text
+
+from lab.probing.results import (
+    Finding,
+    Report,
+    ScenarioDescription,
+    Verdict,
+)
+from lab.show.text.comparison import print_comparison
+from lab.show.text.paper import LABEL, Paper, print_drawing, print_table
+from lab.show.text.trace_text import print_trace
+from lab.tracing.results import Trace
+
+_HEADERS = ("scenario", "TLS", "client", "by", "handshake call", "verdict")
+_LIST_HEADERS = ("scenario", "should be", "tried against", "what it is")
+_NORMS = {"accept": "accepted", "refuse": "refused", "either": "either"}
+_NORM_SENTENCES = {
+    "accept": "should accept it",
+    "refuse": "should refuse it",
+    "either": "should either accept or refuse it: both are in order",
+}
+_ADMITTED = {True: "accepted", False: "refused", None: "-"}
+_CALLS = {True: "returned", False: "did not return", None: "-"}
+_INTRODUCTIONS = {
+    Verdict.LET_IN: "Let in, and should have been refused",
+    Verdict.SHUT_OUT: "Refused, and should have been accepted",
+    Verdict.NOT_TRIED: "Could not be tried",
+    Verdict.UNTOLD: "No verdict",
+    Verdict.UNEXPECTED: "Not as measured",
+}
+_FILES = (
+    "ca.crt is the CA that is trusted, client.pem the client's certificates and key, crl.pem the "
+    "revocation lists"
+)
+
+
+def print_report(report: Report, file: TextIO) -> None:
+    """Write the whole report to ``file``."""
+    print_table(_HEADERS, list(_rows(report.findings)), file)
+    print_drawing(lambda paper: _below(report, paper), file)
+
+
+def print_list(scenarios: Sequence[ScenarioDescription], file: TextIO) -> None:
+    """Write what scenarios there are to ``file``."""
+    places = {True: "any server", False: "its own server"}
+    rows = [
+        (scenario.name, _NORMS[scenario.norm.value], places[scenario.anywhere], scenario.sentence)
+        for scenario in scenarios
+    ]
+    print_table(_LIST_HEADERS, rows, file)
+
+
+def print_explanation(scenario: ScenarioDescription, traces: Sequence[Trace], file: TextIO) -> None:
+    """Write a scenario, ``traces`` of its runs, its cause and its fix to ``file``."""
+    print_drawing(lambda paper: _opening(scenario, paper), file)
+    for trace in traces:
+        print_trace(trace, file)
+    if len(traces) > 1:
+        print_comparison(traces, file)
+    print_drawing(lambda paper: _conclusion(scenario, paper), file)
+
+
+def _opening(scenario: ScenarioDescription, paper: Paper) -> Iterator[Text]:
+    yield paper.rule(scenario.name)
+    yield from paper.paragraph(f"{scenario.sentence}.", "bold")
+    yield from paper.entry("made", scenario.made)
+    yield Text()
+
+
+def _conclusion(scenario: ScenarioDescription, paper: Paper) -> Iterator[Text]:
+    yield paper.rule("Cause and fix")
+    yield from paper.entry("a server", _NORM_SENTENCES[scenario.norm.value])
+    if scenario.needs:
+        yield from paper.entry("if it has", scenario.needs)
+    yield from paper.entry("cause", scenario.cause)
+    yield from paper.entry("fix", scenario.fix, style="green")
+    if scenario.command:
+        # Never folded: it is there to be copied.
+        yield Text.assemble(("command".ljust(LABEL), "dim"), paper.writable(scenario.command))
+        yield from paper.entry("", _FILES, style="dim")
+
+
+def _rows(findings: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
+    before = ""
+    for finding in findings:
+        name = finding.scenario.name
+        some = f" ({finding.like_this} of {finding.tries})" if finding.tries > 1 else ""
+        yield (
+            "" if name == before else name,
+            str(finding.version).removeprefix("TLS "),
+            _ADMITTED[finding.admitted],
+            finding.ending,
+            _CALLS[finding.handshake_returned],
+            f"{finding.verdict.value}{some}",
+        )
+        before = name
+
+
+def _below(report: Report, paper: Paper) -> Iterator[Text]:
+    yield Text()
+    noted = [finding for finding in report.findings if not finding.fine or finding.notes]
+    if noted:
+        yield paper.rule("To look at")
+        for (verdict, notes), findings in _grouped(noted).items():
+            calm = all(finding.fine for finding in findings)
+            yield Text(verdict.value, "bold" if calm else "bold red")
+            for note in notes:
+                yield from paper.entry("", note, column=2)
+            for words in _scenarios(findings):
+                yield from paper.entry("- ", words, indent=2, column=2, label_style="")
+        yield Text()
+    points = list(_behaviour(report))
+    if points:
+        yield paper.rule("What this server does")
+        for point in points:
+            yield from paper.entry("- ", point, column=2, label_style="")
+        yield Text()
+    style = ("bold green" if report.bad_refused else "bold") if report.passed else "bold red"
+    yield from paper.paragraph(conclusion(report), style)
+
+
+def _behaviour(report: Report) -> Iterator[str]:
+    for insight in report.insights:
+        yield f"{insight.subject}: {insight.answer}"
+    for version in report.skipped:
+        yield f"versions: {version}: ClientHello refused; not tried"
+    for silent in report.silent:
+        yield (
+            f"versions: {silent.version}: no answer to the ClientHello ({silent.ending}); not tried"
+        )
+
+
+def _grouped(
+    findings: Sequence[Finding],
+) -> dict[tuple[Verdict, tuple[str, ...]], list[Finding]]:
+    """Those of which the same is to be said; the worst first."""
+    groups: dict[tuple[Verdict, tuple[str, ...]], list[Finding]] = {}
+    for finding in sorted(findings, key=lambda finding: -finding.verdict.weight):
+        groups.setdefault((finding.verdict, finding.notes), []).append(finding)
+    return groups
+
+
+def _scenarios(findings: Sequence[Finding]) -> Iterator[str]:
+    """Each scenario once, with its versions and, where something is wrong, what it is."""
+    sentences = {
+        finding.scenario.name: f": {finding.scenario.sentence}"
+        for finding in findings
+        if not finding.fine
+    }
+    for name, words in _named(findings).items():
+        yield f"{words}{sentences.get(name, '')}"
+
+
+def _named(findings: Sequence[Finding]) -> dict[str, str]:
+    """The scenarios of these findings by name, each with its versions."""
+    versions: dict[str, list[str]] = {}
+    for finding in findings:
+        versions.setdefault(finding.scenario.name, []).append(str(finding.version))
+    return {name: f"{name} ({' and '.join(spoken)})" for name, spoken in versions.items()}
+
+
+def conclusion(report: Report) -> str:
+    """The report in a sentence or two."""
+    names = {finding.scenario.name for finding in report.findings}
+    extent = (
+        f"{len(names)} {'scenario' if len(names) == 1 else 'scenarios'}, {report.connections} "
+        f"connections in {report.seconds:.1f} s"
+    )
+    if report.passed:
+        reserves = _reserves(report.findings)
+        if report.bad_refused:
+            return f"{extent}: all is as it should be{reserves}."
+        return (
+            f"{extent}: nothing is wrong with what was tried{reserves}; no bad certificate was "
+            "presented and refused, so this run does not show that the server verifies."
+        )
+    parts = [f"{extent}."]
+    if not report.faulty:
+        parts.append("Inconclusive: no fault was found, but not all could be tried or told.")
+    for verdict in reversed(Verdict):
+        open_ones = [
+            finding
+            for finding in report.findings
+            if finding.verdict is verdict and not finding.fine
+        ]
+        if open_ones:
+            parts.append(f"{_INTRODUCTIONS[verdict]}: {', '.join(_named(open_ones).values())}.")
+    for silent in report.silent:
+        parts.append(f"{silent.version} was not answered ({silent.ending}).")
+    return " ".join(parts)
+
+
+def _reserves(findings: Sequence[Finding]) -> str:
+    """How many of the findings are fine in a way of their own."""
+    verdicts = [finding.verdict for finding in findings]
+    parts = [
+        f"{verdicts.count(verdict)} {verdict.value}"
+        for verdict in Verdict
+        if verdict is not Verdict.RIGHT and verdict in verdicts
+    ]
+    return f" ({'; '.join(parts)})" if parts else ""

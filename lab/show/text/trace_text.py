@@ -1,0 +1,283 @@
+"""One trace as text: the sequence diagram, then the outcome, and the causes that fit.
+
+Rules: in the diagram the client stands left, the server right; one arrow for each wire event, in
+order; its line shows whether it was encrypted, the number beside it the size of its records on the
+wire, each record counted where it is first seen. The event that decided the connection has a frame,
+and a mark in the margin. Long runs of equal events are drawn once and counted.
+
+This module must not know why a connection ended: outcome and diagnosis are the core's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TextIO
+
+from rich.text import Text
+
+from lab.diagnosis.results import Cause, Outcome, Result, Signal
+from lab.show.text.canvas import CLEAR, SEALED, TCP, Canvas
+from lab.show.text.event_text import Detail, bounded, details, headline, reason, subject
+from lab.show.text.paper import Paper, print_drawing
+from lab.tls.events import (
+    AlertSeen,
+    ApplicationDataSeen,
+    Endpoint,
+    Event,
+    Fact,
+    LocalFact,
+    StreamEnded,
+    WireEvent,
+    is_fatal,
+)
+from lab.tracing.results import Trace
+
+STYLES = {Result.ACCEPTED: "bold green", Result.REJECTED: "bold red", Result.FAILED: "bold red"}
+_LONG_RUN = 3
+_LONGEST_SENTENCE = 600
+_SUCCESSES = frozenset({Fact.HANDSHAKE_RETURNED, Fact.CERTIFICATE_VERIFIED})
+_NEUTRAL = frozenset({Fact.CONNECTED, Fact.CLOSED})
+_ENDINGS = {
+    Signal.FIN: "ended the connection",
+    Signal.RST: "reset the connection",
+    Signal.CLOSE_NOTIFY: "closed the TLS connection",
+    Signal.TIME_OUT: "did not finish in time",
+    Signal.NOT_TLS: "sent bytes that are not TLS",
+    Signal.MALFORMED: "sent malformed bytes",
+}
+_RETURNED = {
+    None: "not observed",
+    True: "its handshake call had returned",
+    False: "its handshake call never returned",
+}
+
+
+def print_trace(trace: Trace, file: TextIO) -> None:
+    """Draw ``trace`` on ``file``: the sequence, the outcome, and the diagnosis."""
+    print_drawing(lambda paper: drawing(trace, paper), file)
+
+
+def drawing(trace: Trace, paper: Paper) -> Iterator[Text]:
+    """Yield the lines of the whole drawing of ``trace``, none wider than the paper."""
+    yield paper.rule(f"{bounded(trace.target)}: {setting(trace)}")
+    yield Text()
+    yield from sequence(trace, paper)
+    yield Text()
+    yield paper.rule("Outcome")
+    result, style = trace.outcome.result, STYLES[trace.outcome.result]
+    mark = paper.glyphs("✓" if result is Result.ACCEPTED else "✗")
+    yield from paper.entry(
+        mark, result_words(trace.outcome), column=2, style=style, label_style=style
+    )
+    for label, value in _outcome(trace):
+        yield from paper.entry(label, value, indent=2)
+    yield Text()
+    yield paper.rule("Diagnosis")
+    for number, cause in enumerate(trace.causes, start=1):
+        if number > 1:
+            yield Text()
+        yield from _cause(cause, f"{number}." if len(trace.causes) > 1 else "", paper)
+    yield Text()
+
+
+def setting(trace: Trace) -> str:
+    """What the client came with: "TLS 1.3, no client certificate"."""
+    version = version_words(trace)
+    if trace.client_certificate is None:
+        return f"{version}, no client certificate"
+    return f"{version}, client certificate {subject(trace.client_certificate)}"
+
+
+def version_words(trace: Trace) -> str:
+    """What version the client offered: "TLS 1.3", or "any version"."""
+    return str(trace.requested_version or "any version")
+
+
+def result_words(outcome: Outcome) -> str:
+    """How it ended, and by whom: "rejected by the server"."""
+    if outcome.result is Result.ACCEPTED:
+        return "accepted"
+    if outcome.result is Result.REJECTED and outcome.by is not None:
+        return f"rejected by the {outcome.by.value}"
+    if outcome.by is None or outcome.signal is None:
+        return f"{outcome.result.value}: the handshake was not completed"
+    return f"failed: the {outcome.by.value} {_ENDINGS[outcome.signal]}"
+
+
+def signal_words(outcome: Outcome) -> str:
+    """By what it ended: "alert certificate_required (116)"."""
+    if outcome.alert is not None:
+        alert = outcome.alert
+        return f"alert {alert.description} ({alert.description.value})"
+    if outcome.signal is Signal.HTTP_STATUS:
+        return f"HTTP status {outcome.http_status}"
+    if outcome.signal in (Signal.FIN, Signal.RST):
+        return f"TCP {outcome.signal.value}, no alert"
+    return outcome.signal.value if outcome.signal else "none"
+
+
+def sequence(trace: Trace, paper: Paper) -> Iterator[Text]:
+    """Yield the lines of the sequence alone."""
+    picture = _Picture(trace, paper)
+    for run in _runs(trace.events):
+        picture.draw(run)
+    picture.canvas.blank()
+    return picture.canvas.lines()
+
+
+def _runs(events: Sequence[Event]) -> Iterator[list[Event]]:
+    """Yield the events in runs: many equal ones in sequence together, all others alone."""
+    for _, group in groupby(
+        events, key=lambda event: (type(event), event.endpoint, headline(event))
+    ):
+        run = list(group)
+        if len(run) > _LONG_RUN and isinstance(run[0], WireEvent):
+            yield run
+        else:
+            yield from ([event] for event in run)
+
+
+def _look(event: Event) -> tuple[type[Event], Endpoint, str]:
+    return type(event), event.endpoint, headline(event)
+
+
+def fact_label(event: LocalFact) -> str:
+    """Return whom a local fact concerns, what it is, and the certificate that it is about."""
+    words = f"{event.endpoint.value}: {headline(event)}"
+    return words if event.certificate is None else f"{words} ({subject(event.certificate)})"
+
+
+class _Picture:
+    """Draws the events of one trace on a canvas, run by run."""
+
+    def __init__(self, trace: Trace, paper: Paper) -> None:
+        self.canvas = Canvas(paper)
+        self._trace = trace
+        refused_or_failed = trace.outcome.result is not Result.ACCEPTED
+        self._decisive = trace.outcome.decided_by if refused_or_failed else None
+        self._before: Event | None = None
+
+    def draw(self, run: Sequence[Event]) -> None:
+        """Draw the first event of ``run``, and count the others."""
+        event = run[0]
+        framed = event is self._decisive
+        if self._before is not None and (framed or self._breaks(self._before, event)):
+            self.canvas.blank()
+        if isinstance(event, LocalFact):
+            self._fact(event, marked=framed)
+        else:
+            self._arrow(event, framed=framed)
+        if len(run) > 1:
+            self._rest(run[1:])
+        self._before = event
+
+    def _breaks(self, before: Event, event: Event) -> bool:
+        """Return whether a gap belongs between two events: after a flight, at the decisive one."""
+        if before is self._decisive:
+            return True
+        for kind in (LocalFact, StreamEnded):
+            if isinstance(before, kind) or isinstance(event, kind):
+                return type(before) is not type(event)
+        return before.endpoint is not event.endpoint
+
+    def _arrow(self, event: Event, *, framed: bool) -> None:
+        label = headline(event)
+        if framed and isinstance(event, ApplicationDataSeen):
+            label = f"HTTP {self._trace.outcome.http_status}"
+        elif framed and isinstance(event, AlertSeen):
+            label = label.replace("alert", "ALERT", 1)
+        loud = isinstance(event, AlertSeen) and is_fatal(event)
+        self.canvas.arrow(
+            event.endpoint,
+            label,
+            at=self._at(event),
+            stroke=_stroke(event),
+            records=event.records if isinstance(event, WireEvent) else (),
+            framed=framed,
+            style="bold red" if loud or framed else "bold",
+        )
+        for detail in (*details(event), *self._remarks(event, framed)):
+            self.canvas.detail(event.endpoint, detail)
+
+    def _remarks(self, event: Event, framed: bool) -> Iterator[Detail]:
+        outcome = self._trace.outcome
+        if framed and outcome.signal in (Signal.FIN, Signal.RST):
+            yield Detail("alert", "none was sent", notable=True)
+        if event in outcome.echoes:
+            yield Detail("echo", "sent after the outcome was decided")
+        if event in outcome.warnings:
+            yield Detail("warning", "does not end the connection")
+
+    def _rest(self, events: Sequence[Event]) -> None:
+        last = events[-1]
+        self.canvas.arrow(
+            last.endpoint,
+            f"{headline(last)}, {len(events)} more",
+            at=self._at(last),
+            stroke=_stroke(last),
+            records=[
+                span for event in events if isinstance(event, WireEvent) for span in event.records
+            ],
+        )
+
+    def _fact(self, event: LocalFact, *, marked: bool) -> None:
+        style = "bold cyan" if event.fact in _SUCCESSES else "bold red"
+        self.canvas.fact(
+            event.endpoint,
+            fact_label(event),
+            reason(event),
+            at=self._at(event),
+            marked=marked,
+            style="dim" if event.fact in _NEUTRAL else style,
+        )
+
+    def _at(self, event: Event) -> float:
+        return event.time - self._trace.start
+
+
+def _stroke(event: Event) -> str:
+    if isinstance(event, StreamEnded):
+        return TCP
+    return SEALED if isinstance(event, WireEvent) and event.encrypted else CLEAR
+
+
+def _outcome(trace: Trace) -> Iterator[tuple[str, str]]:
+    outcome = trace.outcome
+    yield "version", str(trace.negotiated_version or "not negotiated")
+    if outcome.alert is not None:
+        manner = "encrypted" if outcome.alert.encrypted else "in the clear"
+        yield "signal", f"{signal_words(outcome)}, {outcome.alert.level}, {manner}"
+    elif outcome.signal is not None:
+        yield "signal", signal_words(outcome)
+    elif outcome.http_status is not None:
+        yield "HTTP status", str(outcome.http_status)
+    if outcome.by is not None and outcome.after:
+        sealed = "an encrypted record, " if outcome.sealed else ""
+        yield "after", f"the {outcome.by.other.value}'s {sealed}{bounded(outcome.after)}"
+    yield Endpoint.CLIENT.value, _RETURNED[outcome.client_handshake_returned]
+    yield Endpoint.SERVER.value, _RETURNED[outcome.server_handshake_returned]
+    if outcome.exception:
+        yield "exception", bounded(outcome.exception)
+    for echo in outcome.echoes:
+        yield "echo", f"the {echo.endpoint.value}'s {headline(echo)}, after the end"
+    for warning in outcome.warnings:
+        yield "warning", f"the {warning.endpoint.value}'s {headline(warning)}, not fatal"
+
+
+def _cause(cause: Cause, number: str, paper: Paper) -> Iterator[Text]:
+    yield from paper.entry(number, _cut(cause.summary), column=3, style="bold", label_style="bold")
+    label = "seen"
+    for evidence in cause.evidence:
+        yield from paper.entry(label, _cut(evidence), indent=3)
+        label = ""
+    yield from paper.entry("see", cause.reference, indent=3)
+    if cause.fix:
+        yield from paper.entry("fix", cause.fix, indent=3, style="green")
+
+
+def _cut(sentence: str) -> str:
+    """A sentence of the diagnosis: escaped already, and as long as a peer's names made it."""
+    if len(sentence) <= _LONGEST_SENTENCE:
+        return sentence
+    return f"{sentence[:_LONGEST_SENTENCE]}..."
