@@ -1,0 +1,316 @@
+"""What each sentence of a diagnosis says of a connection, as a question to its setup.
+
+A sentence that no row knows fails the test: give it a row that says what would make it a lie.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from lab.api import Trace
+from lab.diagnosis.results import Cause
+from lab.tls.events import Endpoint
+from tests.diagnosis.truth.certificates import Sent, ServerCertificate
+from tests.diagnosis.truth.client_flaws import Stage
+from tests.diagnosis.truth.setup import Asks, Ending, Names, Refusal, Setup
+from tests.diagnosis.truth.truth import Truth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A connection, what is true of it, and what was traced."""
+
+    setup: Setup
+    truth: Truth
+    trace: Trace
+
+    def has(self, *names: str) -> bool:
+        """Return whether the client sent a certificate with one of these flaws."""
+        return bool({flaw.name for flaw in self.truth.present} & set(names))
+
+    @property
+    def refused_by_tls(self) -> bool:
+        return self.truth.stage is not None and self.truth.stage < Stage.APPLICATION
+
+    def ended_by_server(self, end: str) -> bool:
+        """Return whether the server ended TCP or TLS in this way and sent no alert."""
+        if self.refused_by_tls:
+            return Endpoint.SERVER in self.truth.by and self.setup.refusal.value == end
+        return self.setup.application.ending.value == end
+
+
+Rule = Callable[[Known], bool]
+
+
+def _always(_: Known) -> bool:
+    return True
+
+
+def _has(*names: str) -> Rule:
+    return lambda known: known.has(*names)
+
+
+def _is_untrusted(known: Known) -> bool:
+    names = ("CA not trusted", "CA of the same name", "server knows the intermediate only")
+    return known.has(*names, "self-signed")
+
+
+def _server_is(*kinds: ServerCertificate) -> Rule:
+    return lambda known: known.setup.server_certificate in kinds
+
+
+# What the summary of a cause says, by its code.
+CAUSES: dict[str, Rule] = {
+    "client-certificate-expired": _has("expired", "intermediate expired", "CA expired"),
+    "client-certificate-not-yet-valid": _has("not yet valid"),
+    "client-certificate-self-signed": _has("self-signed"),
+    "client-certificate-revoked": _has("revoked", "intermediate revoked"),
+    "client-intermediate-missing": _has("intermediate not sent"),
+    "client-ca-not-trusted": _is_untrusted,
+    "client-issuer-is-no-ca": _has("intermediate no CA"),
+    "client-path-length-exceeded": _has("path length"),
+    "client-name-constraints-violated": _has("name constraints", "name constraints of the root"),
+    "client-unknown-critical-extension": _has("critical extension"),
+    "client-bad-certificate-signature": _has("tampered"),
+    "client-wrong-extended-key-usage": _has("purpose", "intermediate's purpose"),
+    "client-wrong-key-usage": _has("key usage"),
+    "client-message-too-large": _has("too large"),
+    "client-crl-unusable": _has("CRL missing", "CRL expired", "CRL the root's only"),
+    "client-certificate-refused": lambda known: known.truth.stage is Stage.CERTIFICATE,
+    "client-key-not-proved": lambda known: known.truth.stage is Stage.CERTIFICATE,  # "may"
+    "no-client-certificate": lambda known: not known.setup.presents,
+    "no-fitting-client-certificate": lambda known: known.setup.withholds,
+    "no-common-version": lambda known: known.setup.version not in known.setup.server_versions,
+    "no-common-cipher-suite": lambda known: bool(known.setup.suites),
+    "no-common-group": lambda known: bool(known.setup.group),
+    "no-common-signature-algorithm": lambda known: bool(known.setup.suites),
+    "no-common-application-protocol": _has("ALPN"),
+    "unknown-server-name": lambda known: known.setup.host_rule.value != 0,
+    "refused-at-hello": lambda known: known.truth.stage is Stage.HELLO,
+    "refused-without-alert": lambda known: (
+        Endpoint.CLIENT not in known.truth.by
+        and any(map(known.ended_by_server, ("FIN", "RST", "close_notify")))
+    ),
+    "server-certificate-expired": _server_is(ServerCertificate.EXPIRED),
+    "server-certificate-not-yet-valid": _server_is(ServerCertificate.FUTURE),
+    "server-certificate-self-signed": _server_is(ServerCertificate.SELF_SIGNED),
+    "server-name-mismatch": _server_is(ServerCertificate.OTHER_NAME),
+    "server-ca-not-trusted": _server_is(
+        ServerCertificate.OTHER_ROOT, ServerCertificate.SELF_SIGNED
+    ),
+    "server-intermediate-missing": lambda _: False,
+    "server-wrong-extended-key-usage": _server_is(ServerCertificate.CLIENTS),
+    "http-refuses-identity": lambda known: known.setup.sends,
+    "http-wants-certificate": lambda known: (
+        not known.setup.sends and known.setup.asks is not Asks.NEVER
+    ),
+    "http-not-about-certificates": lambda known: known.setup.asks is Asks.NEVER,
+    "mutual-tls": lambda known: known.setup.sends and not known.refused_by_tls,
+    "not-mutual": lambda known: known.setup.asks is Asks.NEVER,
+    "certificate-optional": lambda known: (
+        not known.setup.sends
+        and known.setup.asks in (Asks.OPTIONAL, Asks.UNVERIFIED)
+        and not known.refused_by_tls
+    ),
+    "taken-despite-flaw": lambda known: (
+        any(flaw.stage is Stage.CERTIFICATE for flaw in known.truth.present)
+        and not known.refused_by_tls
+    ),
+    "broken-off-afterwards": lambda known: known.setup.application.ending is not Ending.ANSWER,
+    "no-verdict": lambda _: False,  # all servers here answer, or end
+}
+
+# What is not on the wire: such a cause may stand below the first one as one that fits as well.
+INVISIBLE = frozenset(
+    {
+        "client-ca-not-trusted",
+        "client-intermediate-missing",
+        "client-crl-unusable",
+        "client-certificate-revoked",
+        "server-clock",
+        "server-intermediate-missing",
+        "no-common-version",
+        "no-common-cipher-suite",
+        "no-common-group",
+        "no-common-signature-algorithm",
+        "unknown-server-name",
+    }
+)
+
+# Causes that only say that the reason cannot be told.
+NEUTRAL = frozenset(
+    {
+        "client-certificate-refused",
+        "refused-at-hello",
+        "refused-without-alert",
+        "refused-in-handshake",
+        "unknown",
+    }
+)
+
+
+def _alert_by(by: Endpoint) -> Rule:
+    return lambda known: (
+        known.refused_by_tls
+        and by in known.truth.by
+        and (by is Endpoint.CLIENT or known.setup.refusal is Refusal.ALERT)
+    )
+
+
+def _nothing_shows(known: Known) -> bool:
+    return not any(
+        flaw.shows(known.setup)
+        for flaw in known.truth.present
+        if flaw.stage is Stage.CERTIFICATE
+        and not flaw.name.startswith(("revoked", "intermediate r"))
+    )
+
+
+def _length(known: Known, number: int) -> bool:
+    chain = 1 + (known.setup.certificate.depth if known.setup.certificate.sent is Sent.WHOLE else 0)
+    return number == chain
+
+
+_NUMBERS = {"one certificate": 1, "2 certificates": 2, "3 certificates": 3}
+
+# Lines of evidence.
+EVIDENCE: tuple[tuple[str, Rule], ...] = (
+    (
+        r"HTTP answered \d+|the handshake completed, and HTTP answered \d+",
+        lambda known: known.setup.application.ending is Ending.ANSWER and not known.refused_by_tls,
+    ),
+    (r"an untrusted CA and a missing intermediate look the same on the wire", _always),
+    (r"inferred from the alert alone: .*", _alert_by(Endpoint.SERVER)),
+    (r"no HTTP response was read: HTTP may still refuse the client", _always),
+    (
+        r"no ServerHello or CertificateRequest was sent: .*",
+        lambda known: known.truth.stage is Stage.HELLO,
+    ),
+    (r"only the server can report whether it verified the certificate", _always),
+    (r"possible: .*", _always),
+    (r"subject and issuer are both CN=known-truth-client", _has("self-signed")),
+    (r"subject and issuer are both CN=localhost", _server_is(ServerCertificate.SELF_SIGNED)),
+    (
+        r"the certificate of CN=.*, has the extendedKeyUsage serverAuth, without clientAuth",
+        _has("intermediate's purpose"),
+    ),
+    (r"the certificate of CN=.*, is not a CA certificate", _has("intermediate no CA")),
+    (r"the certificate of CN=.*, was valid until .*", _has("intermediate expired", "CA expired")),
+    (r"the certificates themselves show no cause", _nothing_shows),
+    (r"the chain ends with a certificate issued by CN=.*", _always),
+    (r"the chain has \d+ bytes; OpenSSL accepts 102400 by default", _has("too large")),
+    (r"the client accepts [a-z0-9_, ]+ and \d+ more", _always),
+    (
+        r"the client asked for \S+; subjectAltName has DNS:elsewhere.example",
+        _server_is(ServerCertificate.OTHER_NAME),
+    ),
+    (r"the client had written data already: .*", lambda known: known.ended_by_server("RST")),
+    (r"the client offers TLS 1.2", lambda known: known.setup.version == "1.2"),
+    (r"the client offers TLS 1.3", lambda known: known.setup.version == "1.3"),
+    (r"the client offers (TLS_|x25519).*", _always),
+    (r"the client offers (h2, )?(http/1.1|h2)", lambda known: bool(known.setup.client_alpn)),
+    (r"the client presented a certificate", lambda known: known.setup.sends),
+    *(
+        (
+            rf"the client sent {text}, and no root",
+            lambda known, number=number: _length(known, number),
+        )
+        for text, number in _NUMBERS.items()
+    ),
+    (r"the server sent one certificate, and no root", _always),
+    (r"the client sent no server_name", lambda known: known.setup.sni is None),
+    (
+        r"the client sent the server_name unknown.example",
+        lambda known: known.setup.sni == "unknown.example",
+    ),
+    (r"the client sent the alert .*", _alert_by(Endpoint.CLIENT)),
+    (r"the server sent the alert .*", _alert_by(Endpoint.SERVER)),
+    (r"the client verified the server's certificate", _server_is(ServerCertificate.GOOD)),
+    (r"the client's Certificate message is empty", lambda known: not known.setup.sends),
+    (r"the client's OpenSSL says: .*", lambda known: known.truth.stage is Stage.SERVER_CERTIFICATE),
+    (
+        r"the client's certificate has the extendedKeyUsage serverAuth, without clientAuth",
+        _has("purpose"),
+    ),
+    (r"the client's certificate has the keyUsage keyEncipherment, .*", _has("key usage")),
+    (r"the client's certificate is valid from .*", _has("not yet valid")),
+    (r"the client's certificate was valid until .*", _has("expired")),
+    (
+        r"the server accepted the client's Certificate and CertificateVerify",
+        lambda known: known.setup.sends and not known.refused_by_tls,
+    ),
+    (r"the server accepts signatures by .*", _always),
+    (
+        r"the server continued",
+        lambda known: known.setup.application.ending is Ending.ANSWER and not known.refused_by_tls,
+    ),
+    *(
+        (
+            rf"the server ended the connection with {end} and no alert.*|then came {end}, .*",
+            lambda known, end=end: known.ended_by_server(end),
+        )
+        for end in ("FIN", "RST", "close_notify")
+    ),
+    (r"the server had accepted the client's last flight", lambda known: not known.refused_by_tls),
+    (
+        r"the server names CN=.*; its CA may be another one of the same name",
+        lambda known: known.setup.names is not Names.NONE,
+    ),
+    (r"the server names the CAs CN=.*", lambda known: known.setup.names is not Names.NONE),
+    (r"the server sent CertificateRequest", lambda known: known.setup.asks is not Asks.NEVER),
+    (r"the server sent no CertificateRequest", lambda known: known.setup.asks is Asks.NEVER),
+    (
+        r"the server sent no application data, no session ticket and no alert",
+        lambda known: known.setup.application.ending is not Ending.ANSWER,
+    ),
+    (
+        r"the server's certificate has the extendedKeyUsage clientAuth, without serverAuth",
+        _server_is(ServerCertificate.CLIENTS),
+    ),
+    (r"the server's certificate is valid from .*", _server_is(ServerCertificate.FUTURE)),
+    (r"the server's certificate was valid until .*", _server_is(ServerCertificate.EXPIRED)),
+)
+
+# Advice that is wrong where these do not hold; all other advice is taken as it is.
+FIXES: tuple[tuple[str, Rule], ...] = (
+    (
+        r"the cause is not in the handshake",
+        lambda known: known.setup.application.reason.name in ("REQUEST", "CRASH"),
+    ),
+)
+
+# Words by which a cause says that it is one of several that fit.
+_HEDGE = re.compile(
+    r"look the same on the wire|may be another one|cannot be told|cannot tell|"
+    r"inferred from the alert alone|not visible on the wire|\bmay\b|most likely|one of"
+)
+
+
+def is_hedged(cause: Cause) -> bool:
+    """Return whether a cause says of itself that it is not certain."""
+    return any(map(_HEDGE.search, (cause.summary, *cause.evidence)))
+
+
+def lies(known: Known) -> Iterator[str]:
+    """Yield each sentence of a trace's causes that is false, or that no row knows."""
+    for index, cause in enumerate(known.trace.causes):
+        rule = CAUSES.get(cause.code)
+        if rule is None:
+            yield f"unknown cause {cause.code}: {cause.summary}"
+        elif not rule(known) and not (cause.code in INVISIBLE and (index or is_hedged(cause))):
+            yield f"false cause {cause.code}, number {index + 1}: {cause.summary}"
+        for line in cause.evidence:
+            yield from _lies_in(line, known)
+        for pattern, holds in FIXES:
+            if re.search(pattern, cause.fix) and not holds(known):
+                yield f"false advice: {cause.fix}"
+
+
+def _lies_in(line: str, known: Known) -> Iterator[str]:
+    rules = [rule for pattern, rule in EVIDENCE if re.fullmatch(pattern, line)]
+    if not rules:
+        yield f"unknown evidence: {line}"
+    elif not all(rule(known) for rule in rules):
+        yield f"false evidence: {line}"
