@@ -22,8 +22,7 @@ from lab.pki.errors import PkiError
 from lab.pki.files.set_writing import ensure_set
 from lab.serving.process import CannotServe, Serving, runner, serve
 from lab.serving.server_files import ServerFiles
-from lab.show.text.handshake_log import StageLog
-from lab.show.text.log_format import JsonFormatter, TextFormatter
+from lab.show.text.server_log import JsonFormatter, StageLog, TextFormatter
 from lab.stream.contexts import ClientAuth, TlsVersion
 from lab.todo.allow_list import AllowList, NotAName
 from lab.todo.application import Policy
@@ -98,14 +97,12 @@ def serving(options: argparse.Namespace) -> Serving:
         store=options.store,
         monitor_port=options.monitor_port,
         reuse_port=options.reuse_port,
-        handshake_log=partial(_handshake_log, refused_only),
+        handshake_log=partial(
+            StageLog, logger=log_entries.LOGGER, judge=OutcomeJudge, refused_only=refused_only
+        ),
         verbose=options.verbose,
         failures_only=refused_only,
     )
-
-
-def _handshake_log(refused_only: bool, peer: str) -> StageLog:
-    return StageLog(peer, log_entries.LOGGER, OutcomeJudge(), refused_only=refused_only)
 
 
 def _policy(options: argparse.Namespace) -> Policy | None:

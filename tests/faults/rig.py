@@ -18,6 +18,7 @@ import tracemalloc
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,8 +28,7 @@ from lab.diagnosis.outcome import OutcomeJudge
 from lab.http import log_entries
 from lab.http.limits import Limits
 from lab.serving.lab_server import TodoServer
-from lab.show.text.handshake_log import StageLog
-from lab.show.text.log_format import TextFormatter
+from lab.show.text.server_log import StageLog, TextFormatter
 from lab.stream.contexts import TlsVersion
 from lab.todo.store import TodoStore
 from tests.faults.honest import Honest, honest_beside
@@ -179,7 +179,7 @@ async def _serving(
         server_tls(certs),
         limits=limits,
         store=store,
-        sink=lambda peer: StageLog(peer, log_entries.LOGGER, OutcomeJudge()),
+        sink=partial(StageLog, logger=log_entries.LOGGER, judge=OutcomeJudge),
     )
     _, port = await server.open(HOST, 0)
     try:

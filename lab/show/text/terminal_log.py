@@ -19,8 +19,8 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.style import Style
 
-from lab.show.text.log_format import SEPARATOR, TextFormatter
 from lab.show.text.paper import WIDTH, Paper
+from lab.show.text.server_log import SEPARATOR, TextFormatter
 
 _NARROWEST = 40
 _BEFORE_PART = "\n  | "

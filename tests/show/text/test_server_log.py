@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import logging
+from collections.abc import Mapping
 
 import pytest
 
 from lab.diagnosis.outcome import OutcomeJudge
-from lab.show.text.handshake_log import StageLog
+from lab.show.text.server_log import JsonFormatter, StageLog, TextFormatter
 from lab.tls.code_points import (
     AlertDescription,
     AlertLevel,
@@ -62,9 +65,13 @@ REFUSAL: list[Event] = [
 ]
 
 
-def told(events: list[Event], caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
+def stage_log() -> StageLog:
+    return StageLog("192.0.2.1:1", logger=logging.getLogger("lab.server"), judge=OutcomeJudge)
+
+
+def record_of(events: list[Event], caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
     caplog.set_level(logging.INFO, logger="lab.server")
-    log = StageLog("192.0.2.1:1", logging.getLogger("lab.server"), OutcomeJudge())
+    log = stage_log()
     for event in events:
         log(event)
     (record,) = caplog.records
@@ -75,7 +82,7 @@ def told(events: list[Event], caplog: pytest.LogCaptureFixture) -> logging.LogRe
 def test_a_flood_of_records_hides_nothing_that_decides(
     number: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    record = told([fact(Fact.CONNECTED), *[sealed()] * number, *REFUSAL], caplog)
+    record = record_of([fact(Fact.CONNECTED), *[sealed()] * number, *REFUSAL], caplog)
     line = record.getMessage()
     assert " rejected | server: connected" in line
     assert line.endswith(
@@ -105,7 +112,7 @@ def test_what_is_not_decoded_is_told_as_a_limit(caplog: pytest.LogCaptureFixture
         where="stream",
         limit="more than 512 records",
     )
-    record = told([hello, *[sealed()] * 100, rest, *REFUSAL], caplog)
+    record = record_of([hello, *[sealed()] * 100, rest, *REFUSAL], caplog)
     line = record.getMessage()
     assert "client: ClientHello not decoded: ClientHello.extensions: more than 256 items," in line
     assert "the rest not decoded: stream: more than 512 records | server: cert" in line
@@ -124,7 +131,7 @@ def test_a_certificate_that_is_too_long_to_describe_is_told_so(
         reason="self-signed certificate",
         certificate=der,
     )
-    line = told([refused, fact(Fact.CLOSED)], caplog).getMessage()
+    line = record_of([refused, fact(Fact.CLOSED)], caplog).getMessage()
     assert "certificate rejected: self-signed certificate: not described: serial number" in line
     assert len(line) < 300
 
@@ -165,7 +172,7 @@ LEFT = StreamEnded(time=0.0, endpoint=Endpoint.CLIENT, end=StreamEnd.FIN)
 def test_the_line_names_the_outcome_as_the_judge_does(
     events: list[Event], result: str, style: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    record = told([fact(Fact.CONNECTED), sealed(), *events], caplog)
+    record = record_of([fact(Fact.CONNECTED), sealed(), *events], caplog)
     assert record.parts[2] == f"version unknown: {result}"  # type: ignore[attr-defined]
     assert record.fields["result"] == result  # type: ignore[attr-defined]
     assert record.style == (2, style)  # type: ignore[attr-defined]
@@ -175,7 +182,7 @@ def test_an_echo_of_a_client_does_not_make_it_the_one_that_rejected(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     echo = from_client(AlertDescription.DECODE_ERROR)
-    record = told([*REFUSAL[:-1], echo, REFUSAL[-1]], caplog)
+    record = record_of([*REFUSAL[:-1], echo, REFUSAL[-1]], caplog)
     assert record.fields["result"] == "rejected"  # type: ignore[attr-defined]
 
 
@@ -183,7 +190,7 @@ def test_events_are_taken_after_the_line_and_logged_only_if_each_is(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="lab.server")
-    log = StageLog("192.0.2.1:1", logging.getLogger("lab.server"), OutcomeJudge())
+    log = stage_log()
     for event in (fact(Fact.HANDSHAKE_RETURNED), sealed(), fact(Fact.CLOSED)):
         log(event)
     assert [record.fields["event"] for record in caplog.records] == [  # type: ignore[attr-defined]
@@ -192,3 +199,76 @@ def test_events_are_taken_after_the_line_and_logged_only_if_each_is(
         "stage",
         "stage",
     ]
+
+
+def written(
+    formatter: logging.Formatter,
+    message: str,
+    *,
+    fields: Mapping[str, object] | None = None,
+    error: BaseException | None = None,
+) -> str:
+    """What a handler with this formatter writes for one record."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    exc_info = (type(error), error, error.__traceback__) if error else None
+    record = logging.LogRecord("any", logging.INFO, "", 0, message, (), exc_info)
+    record.created = 1767225600.0625
+    if fields is not None:
+        record.fields = fields
+    handler.handle(record)
+    return stream.getvalue()
+
+
+def raised(message: str) -> ValueError:
+    try:
+        raise ValueError(message)
+    except ValueError as error:
+        return error
+
+
+def test_text_is_the_message_behind_its_prefix() -> None:
+    assert written(TextFormatter("SERVER"), "Añadir 100 %s") == "[SERVER] Añadir 100 %s\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["a\r\n[SERVER] b", "\x1b[31m", "\u202e", "\x9b", "\u2028", "\udcff"]
+)
+def test_text_stays_on_its_line(text: str) -> None:
+    line = written(TextFormatter("SERVER"), text)
+    assert line.endswith("\n")
+    assert line[:-1].isprintable()
+
+
+def test_a_traceback_follows_the_text_indented_and_cannot_pass_for_a_line() -> None:
+    text = written(TextFormatter("SERVER"), "failed", error=raised("x\n[SERVER] FORGED\x1b"))
+    first, *rest = text.removesuffix("\n").split("\n")
+    assert first == "[SERVER] failed"
+    assert rest[0] == "    Traceback (most recent call last):"
+    assert rest[-1] == "    [SERVER] FORGED\\x1b"
+    assert all(line.startswith("    ") and line.isprintable() for line in rest)
+
+
+def test_json_is_one_object_a_line() -> None:
+    fields = {"peer": "127.0.0.1", "item": {"id": 6, "task": "Añadir\n\u202e"}}
+    line = written(JsonFormatter(), "a\nb", fields=fields)
+    assert line.isascii()
+    assert line.count("\n") == 1
+    assert json.loads(line) == {
+        "time": "2026-01-01T00:00:00.062Z",
+        "level": "INFO",
+        "message": "a\nb",
+        "fields": fields,
+    }
+
+
+def test_json_carries_a_traceback_and_does_without_fields() -> None:
+    value = json.loads(written(JsonFormatter(), "failed", error=raised("why")))
+    assert value["fields"] == {}
+    assert value["traceback"].endswith("ValueError: why")
+
+
+def test_json_never_fails_for_a_field_that_json_does_not_know() -> None:
+    value = json.loads(written(JsonFormatter(), "x", fields={"raw": b"\x00"}))
+    assert value["fields"] == {"raw": "b'\\x00'"}

@@ -1,17 +1,24 @@
-"""The server's handshake log: one line a handshake, or one a stage, from the observer's events.
+"""The server's log as text: one line a handshake, or one a stage, and the form of every line.
 
 Rules: a stage log belongs to one connection and holds no more of it than its line needs. What a
-peer chose is escaped. This module must not know how the lines reach their reader: it logs them.
+peer chose is escaped. A record is one line, or one line and an indented traceback; nothing in it
+can end its line early or start a line that looks like another record's. A record may have the
+attributes ``fields``, a mapping that JSON can carry, ``parts``, the pieces of its message that
+``SEPARATOR`` joins, ``style``, the number of the part to highlight and rich's name of the style,
+and ``stacked``, which asks for a line for each part where lines can be folded.
+
+This module must not know how the lines reach their reader.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 
 from lab.diagnosis.results import Judge, Outcome, Result
 from lab.show.text.event_text import on_one_line
-from lab.show.text.log_format import SEPARATOR
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import (
     AlertSeen,
@@ -27,6 +34,7 @@ from lab.tls.events import (
     WireEvent,
     escaped,
     is_fatal,
+    printable,
 )
 from lab.tls.messages import (
     Certificate,
@@ -36,6 +44,8 @@ from lab.tls.messages import (
 )
 from lab.x509.certificates import describe_names
 
+SEPARATOR = " | "
+_INDENT = "    "
 # A handshake has some 15 stages. Of one that has more than this, the rest is counted.
 _MOST_STAGES = 64
 _STYLES = {Result.ACCEPTED: "green", Result.REJECTED: "red", Result.FAILED: "yellow"}
@@ -46,10 +56,51 @@ _ABOUT_CERTIFICATE = (
 )
 
 
+class TextFormatter(logging.Formatter):
+    """``[PREFIX] message``; a traceback follows, indented by four spaces."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self.prefix = f"[{prefix}] "
+
+    def message(self, record: logging.LogRecord) -> str:
+        """Return the record as text, without its traceback."""
+        return self.prefix + printable(record.getMessage())
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text, without a final line end."""
+        text = self.message(record)
+        if record.exc_info:
+            trace = self.formatException(record.exc_info)
+            text += "".join(f"\n{_INDENT}{printable(line)}" for line in trace.split("\n"))
+        return text
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, in ASCII.
+
+    Keys: ``time`` (ISO 8601, UTC, milliseconds), ``level``, ``message``, ``fields`` (an object,
+    empty where the record has none), and ``traceback`` where there is one.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON, without a final line end."""
+        moment = datetime.fromtimestamp(record.created, tz=timezone.utc)
+        line: dict[str, object] = {
+            "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "fields": getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=repr)
+
+
 class StageLog:
     """An event sink that logs the connection of ``peer`` (its address, as text).
 
-    ``judge`` is a new one, and gets the events from here.
+    ``judge`` makes the judge of the connection, which gets the events from here.
 
     At INFO, an accepted handshake is logged when its call returns (with ``refused_only`` it is
     not), a rejected or failed one when its connection is closed, so that the line also tells how
@@ -59,14 +110,19 @@ class StageLog:
     """
 
     def __init__(
-        self, peer: str, logger: logging.Logger, judge: Judge, *, refused_only: bool = False
+        self,
+        peer: str,
+        *,
+        logger: logging.Logger,
+        judge: Callable[[], Judge],
+        refused_only: bool = False,
     ) -> None:
         self._peer = peer
         self._logger = logger
         self._verbose = logger.isEnabledFor(logging.DEBUG)
         self._stages: list[tuple[str, str]] = []
         self._version = ""
-        self._judge: Judge | None = judge  # None: the handshake is over
+        self._judge: Judge | None = judge()  # None: the handshake is over
         self._certificate: bytes | None = None
         self._refused_only = refused_only
         self._left_out = 0
@@ -112,12 +168,9 @@ class StageLog:
             self._certificate = entries[0].cert_data if entries else None
 
     def _take_fact(self, event: LocalFact, judge: Judge) -> None:
-        fact = event.fact
-        if fact is Fact.HANDSHAKE_RETURNED:
-            if event.version is not None:
-                self._version = str(event.version)
-            self._log_handshake(judge.outcome)
-        elif fact is Fact.CLOSED:
+        if event.fact is Fact.HANDSHAKE_RETURNED and event.version is not None:
+            self._version = str(event.version)
+        if event.fact in (Fact.HANDSHAKE_RETURNED, Fact.CLOSED):
             self._log_handshake(judge.outcome)
 
     def _words(self, event: Event) -> str:
