@@ -25,8 +25,12 @@ from tests.diagnosis.truth.setup import (
     Setup,
 )
 
-_STATUSES = (400, 401, 403)
-_HOST_STATUSES = (400, 403, 421)
+# What applications answer for a reason; all others: 400, 401 and 403.
+_STATUSES = {
+    Reason.HOST: (400, 403, 421),
+    Reason.CRASH: (500, 503),
+    Reason.REQUEST: (400, 401, 403, 404),
+}
 # What an application may find wrong; what is left of a flawed choice is drawn anew.
 _REASONS = (
     Reason.NO_CERTIFICATE,
@@ -49,9 +53,9 @@ def compose(seed: int) -> Setup:
     number = rng.choices((0, 1, 2), (2, 6, 3))[0]
     while True:
         setup = _good(rng)
-        # One in six flaws is the application's.
+        # One in four flaws is the application's.
         for _ in range(number):
-            if rng.random() < 1 / 6:
+            if rng.random() < 1 / 4:
                 setup = _with_refusal(setup, rng)
             else:
                 stage = rng.choices(tuple(Stage)[:4], (3, 2, 2, 9))[0]
@@ -115,12 +119,11 @@ def _good(rng: random.Random) -> Setup:
 def _with_refusal(setup: Setup, rng: random.Random) -> Setup:
     """Return the setup with an application that refuses the request, or fails."""
     reason = rng.choice(_REASONS)
-    ending = rng.choice(tuple(Ending))
-    statuses = _HOST_STATUSES if reason is Reason.HOST else _STATUSES
+    ending = rng.choices(tuple(Ending), (6, 2, 2, 1))[0]
     application = Application(
         reason=reason,
         ending=ending,
-        status=rng.choice(statuses),
+        status=rng.choice(_STATUSES.get(reason, (400, 401, 403))),
         says_why=rng.random() < 0.5,
         early=ending is not Ending.ANSWER and rng.random() < 0.4,
     )

@@ -61,7 +61,7 @@ _TRUST_FLAWS = (
         holds=_is_untrusted,
         codes=frozenset({"client-ca-not-trusted"}),
         verify=_UNTRUSTED,
-        shows=lambda setup: setup.certificate.sent is Sent.WITH_ROOT,
+        shows=lambda _: False,
     ),
     Flaw(
         name="CA of the same name",

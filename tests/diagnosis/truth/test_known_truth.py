@@ -89,6 +89,23 @@ CASES = {
     "good, and the server names another CA": Setup(
         version="1.3", names=Names.OTHER, engine=Engine.S_SERVER
     ),
+    "421 for want of SNI": Setup(
+        version="1.3", sni=None, application=Application(reason=Reason.HOST, status=421)
+    ),
+    "403 for the host, and expired": with_flaws(
+        "expired",
+        asks=Asks.UNVERIFIED,
+        sni=None,
+        application=Application(reason=Reason.HOST, status=403),
+    ),
+    "revoked, and the server names another CA": with_flaws(
+        "revoked", names=Names.OTHER, engine=Engine.S_SERVER
+    ),
+    "signature damaged, and expired": with_flaws(
+        "tampered", "expired", certificate=ClientCertificate(depth=1)
+    ),
+    "critical extension, and purpose": with_flaws("critical extension", "purpose"),
+    "intermediate expired, and not yet valid": with_flaws("intermediate expired", "not yet valid"),
     "closed for want of a certificate": ended(
         Reason.NO_CERTIFICATE,
         Ending.CLOSE_NOTIFY,

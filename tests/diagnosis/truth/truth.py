@@ -114,40 +114,36 @@ def _alerts(flaw: Flaw) -> set[int]:
 
 def _after_tls(setup: Setup) -> Truth:
     application = setup.application
-    refused = application.reason is not Reason.NONE
-    by: set[Endpoint | None]
-    signals: set[Signal | None]
-    codes: frozenset[str]
-    if application.ending is Ending.ANSWER and refused:
-        result, by, signals = {Result.REJECTED}, {Endpoint.SERVER}, {Signal.HTTP_STATUS}
-        codes = _HTTP_CODES
-        if application.reason is Reason.BAD_CERTIFICATE:
-            codes |= {code for flaw in flaws_of(setup) for code in flaw.codes}
-    elif application.ending is Ending.ANSWER:
-        result, by, signals = {Result.ACCEPTED}, {None}, {None, Signal.CLOSE_NOTIFY}
-        codes = frozenset({_accepted(setup)})
-    else:
+    by: set[Endpoint | None] = {None}
+    signals: set[Signal | None] = {None, Signal.CLOSE_NOTIFY}
+    result, codes, is_told = {Result.ACCEPTED}, {_accepted(setup)}, True
+    if application.ending is not Ending.ANSWER:
         # TLS was in order, or could be: only a ticket or ChangeCipherSpec tells the tracer so.
         is_seen = setup.version == "1.2" or setup.tickets > 0
         result = {Result.ACCEPTED, Result.FAILED, *(() if is_seen else (Result.REJECTED,))}
         by, signals = {None, Endpoint.SERVER}, set(Signal)
-        codes = _UNANSWERED_CODES
+        codes, is_told = _UNANSWERED_CODES, False
+    elif application.reason is not Reason.NONE and application.status in _REFUSALS:
+        result, by, signals = {Result.REJECTED}, {Endpoint.SERVER}, {Signal.HTTP_STATUS}
+        codes, is_told = _HTTP_CODES, False
+        if application.reason is Reason.BAD_CERTIFICATE:
+            codes = codes | {code for flaw in flaws_of(setup) for code in flaw.codes}
     return Truth(
         result=frozenset(result),
         by=frozenset(by),
         signals=frozenset(signals),
-        stage=Stage.APPLICATION if refused else None,
+        stage=None if is_told else Stage.APPLICATION,
         present=tuple(flaws_of(setup)),
         flaws=(),
-        codes=codes,
-        is_told=not refused,
+        codes=frozenset(codes),
+        is_told=is_told,
     )
 
 
-_UNANSWERED_CODES = frozenset({"broken-off-afterwards", "no-answer", "refused-without-alert"})
-_HTTP_CODES = frozenset(
-    {"http-refuses-identity", "http-wants-certificate", "http-not-about-certificates"}
-)
+_UNANSWERED_CODES = {"broken-off-afterwards", "no-answer", "refused-without-alert"}
+# 404 and what begins with 5 refuse nobody: RFC 9110 sections 15.5 and 15.6.
+_REFUSALS = (400, 401, 403, 421)
+_HTTP_CODES = {"http-refuses-identity", "http-wants-certificate", "http-not-about-certificates"}
 
 
 def _accepted(setup: Setup) -> str:
