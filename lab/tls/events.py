@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lab.tls.code_points import (
     AlertDescription,
@@ -36,8 +37,7 @@ class Endpoint(enum.Enum):
         return Endpoint.SERVER if self is Endpoint.CLIENT else Endpoint.CLIENT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordSpan:
+class RecordSpan(NamedTuple):
     """Where one record lies on the wire.
 
     ``offset`` counts bytes from the start of the sender's stream to the record's header,

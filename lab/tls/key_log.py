@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from lab.tls.frozen_values import constructor
 from lab.tls.protection import DirectionKeys, Suite, connection_keys
 
 MAX_LINE = 512
@@ -37,16 +35,9 @@ class SecretLabel(enum.Enum):
     SERVER_TRAFFIC_SECRET_0 = "SERVER_TRAFFIC_SECRET_0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
-    """One line of a key log. ``CLIENT_RANDOM`` marks the master secret of TLS 1.2."""
+Secret = tuple[SecretLabel, bytes, bytes]
+"""A line's label, client_random and secret; CLIENT_RANDOM marks the master secret of TLS 1.2."""
 
-    label: SecretLabel
-    client_random: bytes
-    secret: bytes
-
-
-_secret = constructor(Secret)
 _LABELS = {label.value: label for label in SecretLabel}
 
 
@@ -63,7 +54,7 @@ def parse_key_log(text: str) -> Iterator[Secret]:
             continue
         # RFC 9846 section 7.1: as long as the hash; RFC 5246 section 8.1: 48 bytes.
         if len(client_random) == 32 and len(secret) in (32, 48, 64):
-            yield _secret(label=label, client_random=client_random, secret=secret)
+            yield label, client_random, secret
 
 
 class KeyRing:
@@ -90,15 +81,15 @@ class KeyRing:
     def learn(self, key_log: str) -> bool:
         """Keep the secrets in ``key_log``; return whether one of them is this connection's."""
         found = False
-        for line in parse_key_log(key_log):
-            secrets = self._own.get(line.client_random)
+        for label, client_random, secret in parse_key_log(key_log):
+            secrets = self._own.get(client_random)
             if secrets is not None:
                 found = True
             else:
-                secrets = self._unclaimed.setdefault(line.client_random, {})
+                secrets = self._unclaimed.setdefault(client_random, {})
                 if len(self._unclaimed) > MAX_UNCLAIMED:
                     del self._unclaimed[next(iter(self._unclaimed))]
-            secrets[line.label] = line.secret
+            secrets[label] = secret
         return found
 
     def get(self, label: SecretLabel, client_random: bytes) -> bytes | None:

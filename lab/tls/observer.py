@@ -189,8 +189,8 @@ class Observer:
             if len(data) > MAX_PLAINTEXT:
                 problem = f"{len(data)} where {MAX_PLAINTEXT} is the most"
                 raise WireError("TLSPlaintext.length", problem)
-            if kind is ContentType.HANDSHAKE:
-                self._handshake(direction, span, data, time, encrypted)
+            if kind is ContentType.HANDSHAKE and direction.assembler.is_whole(data):  # as most are
+                self._message(direction, data, (span,), time, encrypted)
             else:
                 self._content(direction, span, kind, data, time, encrypted)
         except WireError as error:
@@ -226,8 +226,10 @@ class Observer:
         time: float,
         encrypted: bool,
     ) -> None:
-        """Read the content of a record that is no handshake's, in the clear or opened."""
-        if kind is ContentType.ALERT:
+        """Read the content of a record, in the clear or opened."""
+        if kind is ContentType.HANDSHAKE:
+            self._fragment(direction, span, data, time, encrypted)
+        elif kind is ContentType.ALERT:
             self._alert(direction, span, data, time, encrypted)
         elif direction.assembler.unfinished:
             # RFC 9846 section 5.1: no other records between those of one message. An alert is
@@ -287,15 +289,12 @@ class Observer:
 
     # Handshake messages.
 
-    def _handshake(
+    def _fragment(
         self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
     ) -> None:
         if not data:  # RFC 9846 section 5.1
             raise WireError("Handshake", "an empty fragment")
         assembler, decryption = direction.assembler, direction.decryption
-        if assembler.is_whole(data):  # as most are
-            self._message(direction, data, (span,), time, encrypted)
-            return
         for raw, records in assembler.add(data, span):
             epoch = decryption.epoch
             self._message(direction, raw, records, time, encrypted)

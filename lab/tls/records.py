@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from lab.tls.code_points import ContentType, ProtocolVersion
 from lab.tls.events import Protocol, RecordSpan
-from lab.tls.frozen_values import constructor
 from lab.tls.reader import MAX_MESSAGE, MAX_RECORDS, BeyondLimit, WireError
 
 HEADER = 5
@@ -102,9 +101,9 @@ class RecordReader:
             if not isinstance(buffer, bytes):
                 self._buffer = buffer = bytes(buffer)
             self._at = end
-            span = _record_span(offset=self.offset, length=end - at)
+            # As ``RecordSpan(...)`` and ``Record(...)``, which are Python code around these calls.
+            span = _new(RecordSpan, (self.offset, end - at))
             self.offset += end - at
-            # As ``Record(...)``, which is Python code around this call.
             yield _new(Record, (content_type, buffer[at:start], buffer[start:end], span))
             at = end
         if at == have:
@@ -224,5 +223,4 @@ _TYPES = {
         ContentType.APPLICATION_DATA,
     )
 }
-_record_span = constructor(RecordSpan)
 _new = tuple.__new__

@@ -5,7 +5,6 @@ import pytest
 from lab.tls.key_log import (
     MAX_UNCLAIMED,
     KeyRing,
-    Secret,
     SecretLabel,
     parse_key_log,
 )
@@ -22,9 +21,7 @@ def line(label: SecretLabel, random: bytes, secret: bytes = SECRET) -> str:
 
 def test_every_label_is_read() -> None:
     text = "".join(line(label, RANDOM) for label in SecretLabel)
-    assert list(parse_key_log(text)) == [
-        Secret(label=label, client_random=RANDOM, secret=SECRET) for label in SecretLabel
-    ]
+    assert list(parse_key_log(text)) == [(label, RANDOM, SECRET) for label in SecretLabel]
 
 
 @pytest.mark.parametrize(
