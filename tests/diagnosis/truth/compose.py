@@ -11,7 +11,7 @@ from tests.diagnosis.truth.certificates import ClientCertificate, Purpose, Root,
 from tests.diagnosis.truth.client_flaws import Flaw, Stage
 from tests.diagnosis.truth.flaws import FLAWS
 from tests.diagnosis.truth.setup import (
-    KNOWN_HOST,
+    HOSTS,
     Application,
     Asks,
     Clock,
@@ -80,10 +80,14 @@ def _wrong(setup: Setup) -> Iterator[object]:
 def _good(rng: random.Random) -> Setup:
     """Return a setup in which nothing is wrong, and most else is as it happens to be."""
     engine = rng.choices((Engine.PYTHON, Engine.S_SERVER), (2, 1))[0]
+    is_python = engine is Engine.PYTHON
     depth = rng.choice((0, 0, 1, 2))
     asks = rng.choices(
-        (Asks.REQUIRED, Asks.OPTIONAL, Asks.NEVER, Asks.UNVERIFIED, Asks.AFTER_REQUEST),
-        (8, 2, 1, 1 if engine is Engine.S_SERVER else 0, 1 if engine is Engine.PYTHON else 0),
+        (
+            *(Asks.REQUIRED, Asks.OPTIONAL, Asks.NEVER),
+            *((Asks.AFTER_REQUEST, Asks.OTHER_HOST) if is_python else (Asks.UNVERIFIED,)),
+        ),
+        (8, 2, 1, 1, 1) if is_python else (8, 2, 1, 1),
     )[0]
     certificate = ClientCertificate(
         kind=rng.choice((KeyKind.EC_P256, KeyKind.EC_P256, KeyKind.RSA_2048, KeyKind.ED25519)),
@@ -94,9 +98,9 @@ def _good(rng: random.Random) -> Setup:
     )
     return Setup(
         version="1.3" if asks is Asks.AFTER_REQUEST else rng.choice(("1.2", "1.3")),
-        presents=asks not in (Asks.OPTIONAL, Asks.NEVER) or rng.random() < 0.6,
+        presents=asks not in (Asks.OPTIONAL, Asks.NEVER, Asks.OTHER_HOST) or rng.random() < 0.6,
         certificate=certificate,
-        sni=rng.choice((None, "localhost", KNOWN_HOST)),
+        sni=None if asks is Asks.OTHER_HOST else rng.choice((None, *HOSTS)),
         client_alpn=rng.choice(((), ("http/1.1",), ("h2", "http/1.1"), ("h2",))),
         engine=engine,
         server_key=rng.choice((KeyKind.EC_P256, KeyKind.EC_P256, KeyKind.RSA_2048)),
@@ -109,7 +113,7 @@ def _good(rng: random.Random) -> Setup:
                 (Root.CONSTRAINED, Root.TRUSTED, Root.SERVERS),
             )
         ),
-        names=rng.choice(tuple(Names)) if engine is Engine.S_SERVER else Names.NONE,
+        names=Names.NONE if is_python else rng.choice(tuple(Names)),
         lists=rng.choice((Lists.NONE, Lists.NONE, Lists.FRESH)),
         refusal=rng.choices(tuple(Refusal), (6, 1, 1))[0],
         tickets=rng.choice((2, 2, 1, 2, 2, 0)),
@@ -170,7 +174,7 @@ def _needs_s_server(setup: Setup) -> bool:
 def _needs_python(setup: Setup) -> bool:
     application = setup.application
     return (
-        setup.asks is Asks.AFTER_REQUEST
+        setup.asks in (Asks.AFTER_REQUEST, Asks.OTHER_HOST)
         or setup.host_rule is not HostRule.NONE
         or application.ending is not Ending.ANSWER
         or application.reason is Reason.PROTOCOL
@@ -203,4 +207,4 @@ def _is_possible(setup: Setup) -> bool:
         return setup.is_judged
     if application.reason is Reason.HOST:
         return setup.sni is None
-    return True
+    return setup.asks is not Asks.OTHER_HOST or setup.sni is None

@@ -10,12 +10,13 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from tests.diagnosis.truth.files import Files
 from tests.diagnosis.truth.responses import response
 from tests.diagnosis.truth.setup import (
-    KNOWN_HOST,
+    HOSTS,
     Asks,
     Ending,
     HostRule,
@@ -29,12 +30,14 @@ PATIENCE = 20.0
 _SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _VERIFY_MODES = {
     Asks.NEVER: ssl.CERT_NONE,
+    Asks.OTHER_HOST: ssl.CERT_NONE,
     Asks.OPTIONAL: ssl.CERT_OPTIONAL,
     Asks.REQUIRED: ssl.CERT_REQUIRED,
     Asks.AFTER_REQUEST: ssl.CERT_REQUIRED,
 }
 
 T = TypeVar("T")
+_ServerNameCallback = Callable[[Any, str | None, Any], int | None]
 
 
 def context_of(setup: Setup, files: Files) -> ssl.SSLContext:
@@ -53,14 +56,25 @@ def context_of(setup: Setup, files: Files) -> ssl.SSLContext:
     if setup.server_alpn:
         context.set_alpn_protocols(list(setup.server_alpn))
     context.num_tickets = setup.tickets
-    rule = setup.host_rule
-    if rule is not HostRule.NONE:
-
-        def judge_host(_: ssl.SSLObject, name: str | None, __: ssl.SSLContext) -> int | None:
-            return None if name in (KNOWN_HOST, "localhost") else rule.value
-
-        context.sni_callback = judge_host
+    if setup.host_rule is not HostRule.NONE:
+        context.sni_callback = _only_known_hosts(setup.host_rule)
+    elif setup.asks is Asks.OTHER_HOST:
+        context.sni_callback = _asking_known_hosts(
+            context_of(replace(setup, asks=Asks.REQUIRED), files)
+        )
     return context
+
+
+def _only_known_hosts(rule: HostRule) -> _ServerNameCallback:
+    return lambda _, name, __: None if name in HOSTS else rule.value
+
+
+def _asking_known_hosts(asking: ssl.SSLContext) -> _ServerNameCallback:
+    def choose(tls: Any, name: str | None, _: Any) -> None:
+        if name in HOSTS:
+            tls.context = asking
+
+    return choose
 
 
 def serve_one(listener: socket.socket, setup: Setup, context: ssl.SSLContext) -> int | None:

@@ -103,12 +103,10 @@ CAUSES: dict[str, Rule] = {
     "server-intermediate-missing": lambda _: False,
     "server-wrong-extended-key-usage": _server_is(ServerCertificate.CLIENTS),
     "http-refuses-identity": lambda known: known.setup.sends,
-    "http-wants-certificate": lambda known: (
-        not known.setup.sends and known.setup.asks is not Asks.NEVER
-    ),
-    "http-not-about-certificates": lambda known: known.setup.asks is Asks.NEVER,
+    "http-wants-certificate": lambda known: not known.setup.sends and known.setup.is_asked,
+    "http-not-about-certificates": lambda known: not known.setup.is_asked,
     "mutual-tls": lambda known: known.setup.sends and not known.refused_by_tls,
-    "not-mutual": lambda known: known.setup.asks is Asks.NEVER,
+    "not-mutual": lambda known: not known.setup.is_asked,
     "certificate-optional": lambda known: (
         not known.setup.sends
         and known.setup.asks in (Asks.OPTIONAL, Asks.UNVERIFIED)
@@ -259,8 +257,8 @@ EVIDENCE: tuple[tuple[str, Rule], ...] = (
         lambda known: known.setup.names is not Names.NONE,
     ),
     (r"the server names the CAs CN=.*", lambda known: known.setup.names is not Names.NONE),
-    (r"the server sent CertificateRequest", lambda known: known.setup.asks is not Asks.NEVER),
-    (r"the server sent no CertificateRequest", lambda known: known.setup.asks is Asks.NEVER),
+    (r"the server sent CertificateRequest", lambda known: known.setup.is_asked),
+    (r"the server sent no CertificateRequest", lambda known: not known.setup.is_asked),
     (
         r"the server sent no application data, no session ticket and no alert",
         lambda known: known.setup.application.ending is not Ending.ANSWER,
@@ -271,6 +269,11 @@ EVIDENCE: tuple[tuple[str, Rule], ...] = (
     ),
     (r"the server's certificate is valid from .*", _server_is(ServerCertificate.FUTURE)),
     (r"the server's certificate was valid until .*", _server_is(ServerCertificate.EXPIRED)),
+)
+
+# Words of summaries that say more than their code does.
+SUMMARIES: tuple[tuple[str, Rule], ...] = (
+    (r"^this is not mutual TLS", lambda known: known.setup.asks is Asks.NEVER),
 )
 
 # Advice that is wrong where these do not hold; all other advice is taken as it is.
@@ -301,6 +304,9 @@ def lies(known: Known) -> Iterator[str]:
             yield f"unknown cause {cause.code}: {cause.summary}"
         elif not rule(known) and not (cause.code in INVISIBLE and (index or is_hedged(cause))):
             yield f"false cause {cause.code}, number {index + 1}: {cause.summary}"
+        for pattern, holds in SUMMARIES:
+            if re.search(pattern, cause.summary) and not holds(known):
+                yield f"false summary: {cause.summary}"
         for line in cause.evidence:
             yield from _lies_in(line, known)
         for pattern, holds in FIXES:

@@ -10,6 +10,7 @@ from tests.diagnosis.truth.certificates import ClientCertificate, Root, ServerCe
 
 KNOWN_HOST = "known.example"
 UNKNOWN_HOST = "unknown.example"
+HOSTS = (KNOWN_HOST, "localhost")
 
 
 class Engine(enum.Enum):
@@ -22,10 +23,12 @@ class Engine(enum.Enum):
 class Asks(enum.Enum):
     """When a server asks for a client certificate, and what it makes of it.
 
-    UNVERIFIED takes any; AFTER_REQUEST asks after the handshake, and requires one then.
+    UNVERIFIED takes any; AFTER_REQUEST asks after the handshake, and requires one then; OTHER_HOST
+    requires one of whoever names a host by SNI.
     """
 
     NEVER = "never"
+    OTHER_HOST = "of clients that name a host"
     OPTIONAL = "optional"
     REQUIRED = "required"
     UNVERIFIED = "unverified"
@@ -139,8 +142,7 @@ class Setup:
     @property
     def is_judged(self) -> bool:
         """Whether the server verifies a certificate that it gets."""
-        asks = self.asks not in (Asks.NEVER, Asks.UNVERIFIED)
-        return asks and self.presents and not self.withholds
+        return self.sends and self.asks is not Asks.UNVERIFIED
 
     @property
     def withholds(self) -> bool:
@@ -150,7 +152,12 @@ class Setup:
     @property
     def sends(self) -> bool:
         """Whether the client sends a certificate if it comes to that."""
-        return self.asks is not Asks.NEVER and self.presents and not self.withholds
+        return self.is_asked and self.presents and not self.withholds
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the server asks this client for a certificate."""
+        return self.asks not in (Asks.NEVER, Asks.OTHER_HOST)
 
     @property
     def agreed_alpn(self) -> str | None:

@@ -10,7 +10,6 @@ from lab.x509.verify_codes import VerifyCode as V
 from tests.diagnosis.truth.client_flaws import Flaw, Stage
 from tests.diagnosis.truth.compose import flaws_of
 from tests.diagnosis.truth.setup import (
-    Asks,
     Ending,
     Reason,
     Refusal,
@@ -147,7 +146,7 @@ _HTTP_CODES = {"http-refuses-identity", "http-wants-certificate", "http-not-abou
 
 
 def _accepted(setup: Setup) -> str:
-    if setup.asks is Asks.NEVER:
+    if not setup.is_asked:
         return "not-mutual"
     return "mutual-tls" if setup.sends else "certificate-optional"
 
