@@ -203,6 +203,17 @@ async def test_a_false_first_cause_is_found(tmp_path: Path) -> None:
     assert any(problem.startswith("false cause client-certificate-expired") for problem in problems)
 
 
+async def test_a_sentence_that_no_row_knows_is_found(tmp_path: Path) -> None:
+    done = await run(with_flaws("expired"), FileStore(tmp_path))
+    assert done.trace is not None
+    (first, *_) = done.trace.causes
+    new = replace(first, evidence=(*first.evidence, "the server is of another make"))
+    otherwise = replace(done, trace=replace(done.trace, causes=(new,)))
+    assert judged(otherwise)[2] == ["unknown evidence: the server is of another make"]
+    otherwise = replace(done, trace=replace(done.trace, causes=(replace(new, code="new"),)))
+    assert judged(otherwise)[2][1].startswith("unknown cause new: ")
+
+
 async def test_a_false_outcome_is_found(tmp_path: Path) -> None:
     done = await run(with_flaws(), FileStore(tmp_path))
     assert judged(done)[1:] == (Verdict.TRUE, [])
