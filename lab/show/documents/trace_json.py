@@ -78,7 +78,7 @@ def _event(event: Event, start: float) -> dict[str, object]:
         whose: event.endpoint.value,
     }
     if isinstance(event, WireEvent):
-        common["records"] = [_fields(span) for span in event.records]
+        common["records"] = [span._asdict() for span in event.records]
         common["encrypted"] = event.encrypted
     match event:
         case MessageSeen():
