@@ -102,6 +102,7 @@ def _good(rng: random.Random) -> Setup:
         certificate=certificate,
         sni=None if asks is Asks.OTHER_HOST else rng.choice((None, *HOSTS)),
         client_alpn=rng.choice(((), ("http/1.1",), ("h2", "http/1.1"), ("h2",))),
+        writes_first=rng.random() < 0.2,
         engine=engine,
         server_key=rng.choice((KeyKind.EC_P256, KeyKind.EC_P256, KeyKind.RSA_2048)),
         server_alpn=rng.choice(((), (), ("http/1.1",), ("h2", "http/1.1"))),
@@ -156,7 +157,8 @@ def settled(setup: Setup) -> Setup:
     if len(needed) == 1:
         setup = replace(setup, engine=needed.pop())
     if setup.engine is Engine.S_SERVER and not _needs_python(setup):
-        setup = replace(setup, refusal=Refusal.ALERT)
+        # It closes with the request unread: whether the alert or the reset comes first is chance.
+        setup = replace(setup, refusal=Refusal.ALERT, writes_first=False)
     if setup.engine is Engine.PYTHON and not _needs_s_server(setup):
         setup = replace(setup, names=Names.NONE)
     return setup

@@ -78,6 +78,7 @@ async def _traced(setup: Setup, store: FileStore, port: int) -> tuple[Trace | No
             sni=setup.sni,
             alpn=setup.client_alpn,
             request=PATH,
+            write_first=setup.writes_first,
             timeout=TIMEOUT,
         )
     except NoTlsError as error:

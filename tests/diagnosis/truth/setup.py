@@ -120,6 +120,7 @@ class Setup:
     certificate: ClientCertificate = field(default_factory=ClientCertificate)
     sni: str | None = KNOWN_HOST
     client_alpn: tuple[str, ...] = ()
+    writes_first: bool = False
     engine: Engine = Engine.PYTHON
     server_certificate: ServerCertificate = ServerCertificate.GOOD
     server_key: KeyKind = KeyKind.EC_P256

@@ -122,6 +122,15 @@ CASES = {
     "closed for want of h2": ended(
         Reason.PROTOCOL, Ending.CLOSE_NOTIFY, version="1.3", server_alpn=("h2",)
     ),
+    "h2 agreed, and the client writes first": Setup(
+        version="1.3", writes_first=True, client_alpn=("h2",), server_alpn=("h2",)
+    ),
+    "h2 agreed, and the client writes first: refused": with_flaws(
+        "expired", writes_first=True, client_alpn=("h2",), server_alpn=("h2",)
+    ),
+    "reset with the client's data unread": with_flaws(
+        "path length", writes_first=True, refusal=Refusal.RST
+    ),
     "reset, met by the client's write": Setup(
         version="1.2",
         application=Application(reason=Reason.CRASH, ending=Ending.RST, early=True),
