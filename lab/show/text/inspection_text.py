@@ -57,7 +57,8 @@ def draw_inspection(inspection: Inspection, paper: Paper) -> Iterator[Text]:
     yield paper.rule("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
     for number, (place, problem) in enumerate(problems, start=1):
         yield Text()
-        yield from _problem(f"{number}", place, problem, paper)
+        heading = f"{printable(place)}: {_cut(problem.summary)}"
+        yield from paper.item(f"{number}", heading, _notes(problem))
 
 
 def _has_sealed_key(file: FileReport) -> bool:
@@ -159,18 +160,12 @@ def _listed(values: Iterable[str] | None) -> str:
     return ", ".join([*map(_cut, shown[:_MOST_NAMES]), *more]) or "none"
 
 
-def _problem(number: str, place: str, problem: FoundProblem, paper: Paper) -> Iterator[Text]:
-    label = number
-    for line in paper.wrapped(f"{printable(place)}: {_cut(problem.summary)}", paper.width - 3):
-        yield Text.assemble((f"{label:<3}", "bold"), (line, "bold"))
-        label = ""
-    yield from paper.entry("so", problem.grade.value, indent=3, style=_STYLES[problem.grade])
-    label = "seen"
+def _notes(problem: FoundProblem) -> Iterator[tuple[str, str, str]]:
+    yield "so", problem.grade.value, _STYLES[problem.grade]
     for line in problem.evidence:
-        yield from paper.entry(label, _cut(line), indent=3)
-        label = ""
-    yield from paper.entry("see", problem.reference, indent=3)
-    yield from paper.entry("fix", problem.fix, indent=3, style="green")
+        yield "seen", _cut(line), ""
+    yield "see", problem.reference, ""
+    yield "fix", problem.fix, "green"
 
 
 def _cut(text: str) -> str:

@@ -92,6 +92,19 @@ class Paper:
             yield Text.assemble(" " * indent, (label.ljust(column), label_style), (line, style))
             label = ""
 
+    def item(
+        self, number: str, heading: str, notes: Iterable[tuple[str, str, str]]
+    ) -> Iterator[Text]:
+        """Yield a numbered heading and notes below it: label, value, style of the value.
+
+        A label that is that of the note before is not repeated.
+        """
+        yield from self.entry(number, heading, column=3, style="bold", label_style="bold")
+        before = ""
+        for label, value, style in notes:
+            yield from self.entry("" if label == before else label, value, indent=3, style=style)
+            before = label
+
     def paragraph(self, text: str, style: str = "") -> Iterator[Text]:
         """Yield the lines of a text as wide as the paper."""
         return self.entry("", text, column=0, style=style)

@@ -47,18 +47,19 @@ class TerminalFormatter(TextFormatter):
         """Return the record without its traceback, on one or more lines."""
         paper = Paper(width=_width(self._file), encoding=self._file.encoding)
         time = datetime.fromtimestamp(record.created).isoformat("T", "milliseconds")[11:]
-        stacked = getattr(record, "stacked", False)
-        styles = _styles(record)
+        parts: tuple[str, ...] = getattr(record, "parts", (record.getMessage(),))
+        styled, style = getattr(record, "style", None) or (0, _style_of(record.levelno))
         text = f"{self._in_style(time, _TIME_STYLE)} {self.prefix}"
         used = cell_len(f"{time} {self.prefix}")  # of the last line
-        for at, part in enumerate(_parts(record)):
+        for at, part in enumerate(parts):
             if at:
                 beside = used + len(SEPARATOR) + cell_len(paper.writable(part))
-                fits = not stacked and beside <= paper.width
+                fits = beside <= paper.width and not getattr(record, "stacked", False)
                 text += SEPARATOR if fits else _BEFORE_PART
                 used = used + len(SEPARATOR) if fits else _INDENT
             lines = paper.wrapped(part, paper.width - used)
-            text += _BEFORE_REST.join(self._in_style(line, styles.get(at)) for line in lines)
+            shown = style if at == styled else None
+            text += _BEFORE_REST.join(self._in_style(line, shown) for line in lines)
             used = cell_len(lines[-1]) + (used if len(lines) == 1 else _INDENT)
         return text
 
@@ -76,18 +77,7 @@ def _width(file: TextIO) -> int:
     return max(columns or WIDTH, _NARROWEST)
 
 
-def _parts(record: logging.LogRecord) -> tuple[str, ...]:
-    parts: tuple[str, ...] = getattr(record, "parts", (record.getMessage(),))
-    return parts
-
-
-def _styles(record: logging.LogRecord) -> dict[int, str]:
-    """Return the styles of parts, by their number."""
-    style: tuple[int, str] | None = getattr(record, "style", None)
-    if style is not None:
-        return dict([style])
-    if record.levelno >= logging.ERROR:
-        return {0: "red"}
-    if record.levelno >= logging.WARNING:
-        return {0: "yellow"}
-    return {}
+def _style_of(level: int) -> str | None:
+    if level >= logging.ERROR:
+        return "red"
+    return "yellow" if level >= logging.WARNING else None

@@ -77,7 +77,8 @@ def drawing(trace: Trace, paper: Paper) -> Iterator[Text]:
     for number, cause in enumerate(trace.causes, start=1):
         if number > 1:
             yield Text()
-        yield from _cause(cause, f"{number}." if len(trace.causes) > 1 else "", paper)
+        shown = f"{number}." if len(trace.causes) > 1 else ""
+        yield from paper.item(shown, _cut(cause.summary), _notes(cause))
     yield Text()
 
 
@@ -265,15 +266,12 @@ def _outcome(trace: Trace) -> Iterator[tuple[str, str]]:
         yield "warning", f"the {warning.endpoint.value}'s {headline(warning)}, not fatal"
 
 
-def _cause(cause: Cause, number: str, paper: Paper) -> Iterator[Text]:
-    yield from paper.entry(number, _cut(cause.summary), column=3, style="bold", label_style="bold")
-    label = "seen"
+def _notes(cause: Cause) -> Iterator[tuple[str, str, str]]:
     for evidence in cause.evidence:
-        yield from paper.entry(label, _cut(evidence), indent=3)
-        label = ""
-    yield from paper.entry("see", cause.reference, indent=3)
+        yield "seen", _cut(evidence), ""
+    yield "see", cause.reference, ""
     if cause.fix:
-        yield from paper.entry("fix", cause.fix, indent=3, style="green")
+        yield "fix", cause.fix, "green"
 
 
 def _cut(sentence: str) -> str:
