@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import lab.api
 from tests.support.doors import (
     PATIENCE,
     ROOT,
@@ -187,33 +188,49 @@ def test_s_client_leaves_before_a_late_refusal_and_says_nothing(certs: Path) -> 
 # The Python of the README.
 
 
-@pytest.fixture
-def lesson(certs: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.chdir(certs.parent)
-    found = re.search(r"^```python\n(.*?)^```$", TEXT, re.M | re.S)
-    assert found is not None
+def python_of(section: str) -> str:
+    """Return the Python code of a section, given its heading."""
+    (code,) = re.findall(r"^```python\n(.*?)^```$", SECTIONS[section], re.M | re.S)
+    return str(code)
+
+
+def test_the_example_of_lab_api_runs() -> None:
     names: dict[str, Any] = {}
-    exec(compile(found[1], "README.md", "exec"), names)
+    exec(compile(python_of("`lab.api`: tests of your own"), "README.md", "exec"), names)
+    assert names["trace"].causes[0].code == "client-certificate-expired"
+
+
+def test_lab_api_has_what_the_text_names() -> None:
+    names = set(re.findall(r"`(\w+)[`(]", SECTIONS["`lab.api`: tests of your own"]))
+    assert len(names) > 6
+    assert names <= set(lab.api.__all__)
+
+
+@pytest.fixture
+def ssl_example(certs: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.chdir(certs.parent)
+    names: dict[str, Any] = {}
+    exec(compile(python_of("Mutual TLS with Python's `ssl`"), "README.md", "exec"), names)
     return names
 
 
 class Conversation:
     """One run of the README's ``serve`` and ``call``: what each returned or raised."""
 
-    def __init__(self, lesson: dict[str, Any], server: ssl.SSLContext, client: ssl.SSLContext):
+    def __init__(self, ssl_example: dict[str, Any], server: ssl.SSLContext, client: ssl.SSLContext):
         self.answer: bytes | None = None
         self.refusals: dict[str, Exception] = {}
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(PATIENCE)
             thread = threading.Thread(
-                target=self._note, args=("server", lambda: lesson["serve"](listener, server))
+                target=self._note, args=("server", lambda: ssl_example["serve"](listener, server))
             )
             thread.start()
-            self._note("client", lambda: self._call(lesson, listener, client))
+            self._note("client", lambda: self._call(ssl_example, listener, client))
             thread.join(PATIENCE)
 
-    def _call(self, lesson: dict[str, Any], listener: socket.socket, client: Any) -> None:
-        self.answer = lesson["call"](listener.getsockname()[1], client)
+    def _call(self, ssl_example: dict[str, Any], listener: socket.socket, client: Any) -> None:
+        self.answer = ssl_example["call"](listener.getsockname()[1], client)
 
     def _note(self, who: str, what: Callable[[], None]) -> None:
         try:
@@ -232,10 +249,10 @@ def late(certs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def client_like(lesson: dict[str, Any], kind: str, late: Path) -> ssl.SSLContext:
+def client_like(ssl_example: dict[str, Any], kind: str, late: Path) -> ssl.SSLContext:
     """Return the README's client, with another certificate or with none."""
     if kind == "good":
-        context = lesson["client_context"]()
+        context = ssl_example["client_context"]()
     else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations("certs/ca.crt")
@@ -261,16 +278,16 @@ def client_like(lesson: dict[str, Any], kind: str, late: Path) -> ssl.SSLContext
     ],
 )
 def test_verify_modes_of_a_server(
-    lesson: dict[str, Any],
+    ssl_example: dict[str, Any],
     late: Path,
     mode: ssl.VerifyMode,
     kind: str,
     answer: bytes | None,
     version: ssl.TLSVersion,
 ) -> None:
-    client = client_like(lesson, kind, late)
+    client = client_like(ssl_example, kind, late)
     client.minimum_version = client.maximum_version = version
-    conversation = Conversation(lesson, lesson["server_context"](mode), client)
+    conversation = Conversation(ssl_example, ssl_example["server_context"](mode), client)
     assert conversation.answer == answer
     refused = {"client", "server"} if answer is None else set()
     assert conversation.refusals.keys() == refused
@@ -279,11 +296,11 @@ def test_verify_modes_of_a_server(
 
 @pytest.mark.parametrize(("version", "returned"), [(TLS12, False), (TLS13, True)])
 def test_where_a_client_without_certificate_is_refused(
-    lesson: dict[str, Any], version: ssl.TLSVersion, returned: bool
+    ssl_example: dict[str, Any], version: ssl.TLSVersion, returned: bool
 ) -> None:
-    client = client_like(lesson, "none", Path())
+    client = client_like(ssl_example, "none", Path())
     client.minimum_version = client.maximum_version = version
-    conversation = Conversation(lesson, lesson["server_context"](), client)
+    conversation = Conversation(ssl_example, ssl_example["server_context"](), client)
     frames = []
     trace = conversation.refusals["client"].__traceback__
     while trace is not None:
@@ -313,8 +330,8 @@ def test_verify_modes_of_a_client(certs: Path, mode: ssl.VerifyMode) -> None:
                 context.wrap_socket(tcp, server_hostname="localhost")
 
 
-def test_the_client_context_serves_urllib(lesson: dict[str, Any]) -> None:
-    handler = urllib.request.HTTPSHandler(context=lesson["client_context"]())
+def test_the_client_context_serves_urllib(ssl_example: dict[str, Any]) -> None:
+    handler = urllib.request.HTTPSHandler(context=ssl_example["client_context"]())
     with served("--port", "0") as server:
         url = f"{server.url}/todo"
         with urllib.request.build_opener(handler).open(url, timeout=PATIENCE) as response:
