@@ -3,6 +3,9 @@
 Rules: lines wait in a bounded queue. Where it is full they are dropped and counted, and a line in
 their place tells how many were. At the end, those that wait are written for a bounded time.
 
+The thread writes what has gathered in a few milliseconds. To be woken up for each line would take
+more of the event loop's time than a request does, as both need Python's one lock.
+
 This module must not know who logs, nor how a line is made.
 """
 
@@ -21,21 +24,25 @@ import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from logging.handlers import QueueHandler, QueueListener
-from typing import TextIO
+from typing import Any, TextIO
 
 WAITING = 1000
 """Lines that may wait to be written."""
 
+_GATHERING = 0.01  # seconds
+_AT_ONCE = 4096  # bytes: other processes' lines do not get into a write to a pipe that is as short
 _PATIENCE = 1.0  # seconds at the end, for a reader that does not read
 
 Missed = Callable[[int, str], logging.LogRecord]
 """Makes the record that tells of so many lines that were dropped, and why."""
 
+_Lines = queue.SimpleQueue[Any]  # of records, and None at the end
+
 
 @contextlib.contextmanager
 def logging_to_stderr(formatter: logging.Formatter, missed: Missed) -> Iterator[None]:
     """Let all that is logged inside the block come out on stderr, as ``formatter`` has it."""
-    lines: queue.Queue[logging.LogRecord] = queue.Queue(WAITING)
+    lines = _Lines()
     handler = _DroppingHandler(lines, missed)
     writer = _Writer(lines, handler, formatter, sys.stderr)
     # The root, so that what asyncio has to say comes in the same form.
@@ -53,9 +60,9 @@ def logging_to_stderr(formatter: logging.Formatter, missed: Missed) -> Iterator[
 
 
 class _DroppingHandler(QueueHandler):
-    """Puts records into a bounded queue; drops and counts those for which there is no room."""
+    """Puts records into a queue; drops and counts those for which there is no room."""
 
-    def __init__(self, lines: queue.Queue[logging.LogRecord], missed: Missed) -> None:
+    def __init__(self, lines: _Lines, missed: Missed) -> None:
         super().__init__(lines)
         self._lines = lines
         self.missed = missed
@@ -67,27 +74,24 @@ class _DroppingHandler(QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Put a record into the queue, or drop it."""
-        try:
-            if self._dropped:
-                self._lines.put_nowait(self._notice())
-                self._dropped = 0
-            self._lines.put_nowait(record)
-        except queue.Full:
+        if self._lines.qsize() >= WAITING:
             self._dropped += 1
+            return
+        if self._dropped:
+            self._lines.put(self._notice())
+        self._lines.put(record)
 
     def take_notice(self, *, at_end: bool = False) -> logging.LogRecord | None:
         """Return what tells of the lines dropped by now, once, if no line waits or ``at_end``."""
         self.acquire()
         try:
-            if not self._dropped or not (at_end or self._lines.empty()):
-                return None
-            notice, self._dropped = self._notice(), 0
-            return notice
+            return self._notice() if self._dropped and (at_end or self._lines.empty()) else None
         finally:
             self.release()
 
     def _notice(self) -> logging.LogRecord:
-        return self.missed(self._dropped, "stderr is read too slowly")
+        dropped, self._dropped = self._dropped, 0
+        return self.missed(dropped, "stderr is read too slowly")
 
 
 class _Writer(QueueListener):
@@ -99,7 +103,7 @@ class _Writer(QueueListener):
 
     def __init__(
         self,
-        lines: queue.Queue[logging.LogRecord],
+        lines: _Lines,
         handler: _DroppingHandler,
         formatter: logging.Formatter,
         file: TextIO,
@@ -110,6 +114,8 @@ class _Writer(QueueListener):
         self._formatter = formatter
         self._file = file
         self._take = _taker(file)
+        self._gathered: list[bytes] = []
+        self._size = 0  # of what is gathered, in bytes
         self._unwritten = 0
         self._reason = ""
 
@@ -117,30 +123,29 @@ class _Writer(QueueListener):
         """Ask the thread to end behind the lines that wait, and what tells of those dropped."""
         if notice := self._handler.take_notice(at_end=True):
             self._lines.put(notice)
-        while True:
-            try:
-                super().enqueue_sentinel()
-            except queue.Full:
-                time.sleep(0.01)
-            else:
-                return
+        super().enqueue_sentinel()
+
+    def dequeue(self, block: bool) -> Any:
+        """Return the next record, None at the end; write what is gathered before waiting."""
+        with contextlib.suppress(queue.Empty):
+            if (record := self._lines.get_nowait()) is not None:
+                return record
+            self._write_gathered()
+            return None
+        if notice := self._handler.take_notice():
+            return notice
+        self._write_gathered()
+        if (record := self._lines.get()) is not None:
+            time.sleep(_GATHERING)
+        return record
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Write a record, and where it was the last one, what was dropped behind it."""
-        self._put(record)
-        if notice := self._handler.take_notice():
-            self._put(notice)
-
-    def _put(self, record: logging.LogRecord) -> None:
-        data = self._line(record)
-        try:
-            if self._unwritten:
-                self._write(self._line(self._handler.missed(self._unwritten, self._reason)))
-                self._unwritten = 0
-            self._write(data)
-        except OSError as error:  # the reader has gone, or the disk is full: it may get better
-            self._unwritten += 1
-            self._reason = f"stderr could not be written: {error.strerror or error}"
+        """Gather a record's line; write those before it where they are enough."""
+        line = self._line(record)
+        if self._size + len(line) > _AT_ONCE:
+            self._write_gathered()
+        self._gathered.append(line)
+        self._size += len(line)
 
     def _line(self, record: logging.LogRecord) -> bytes:
         try:
@@ -149,12 +154,32 @@ class _Writer(QueueListener):
             text = traceback.format_exc().rstrip()
         return (text + "\n").encode(self._file.encoding, "backslashreplace")
 
-    def _write(self, data: bytes) -> None:
-        while data:
+    def _write_gathered(self) -> None:
+        lines, self._gathered, self._size = self._gathered, [], 0
+        if not lines:
+            return
+        notice = b""
+        if self._unwritten:
+            notice = self._line(self._handler.missed(self._unwritten, self._reason))
+        written = self._write(notice + b"".join(lines)) - len(notice)
+        if written >= 0:
+            self._unwritten = 0
+        for line in lines:
+            written -= len(line)
+            self._unwritten += written < 0
+
+    def _write(self, data: bytes) -> int:
+        """Return how many bytes were written before an error, such as a reader that has gone."""
+        written = 0
+        while written < len(data):
             try:
-                data = data[self._take(data) :]
+                written += self._take(data[written:])
             except BlockingIOError:  # somebody who shares the file has made it so
                 select.select([], [self._file], [])
+            except OSError as error:
+                self._reason = f"stderr could not be written: {error.strerror or error}"
+                break
+        return written
 
 
 def _taker(file: TextIO) -> Callable[[bytes], int]:

@@ -155,7 +155,7 @@ class _HttpConnection:
         try:
             if not await self._read_head():
                 return False
-            began = self.timer.after(0)
+            began = self.timer.after(0) if self.hooks else None
             request = next_event(self.http)
             assert isinstance(request, h11.Request), "a whole head is a request or an error"
             head = head_of(request, self.client, max_fields=self.limits.max_header_fields)

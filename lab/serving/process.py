@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import os
 import signal
@@ -148,6 +149,9 @@ async def _serve(
             reloader.running(partial(_renew, server, metrics)),
         ):
             announce(settings, *address, monitor=monitor)
+            # What is here now stays; to search it for garbage again and again takes time.
+            gc.collect()
+            gc.freeze()
             await stop.wait()
             _say(_STOPPING)
             await server.close()

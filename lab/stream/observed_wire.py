@@ -75,13 +75,13 @@ class ObserverFeed:
         if key_log is None:
             self.no_more_secrets()
 
-    def received(self, data: bytes, at: float) -> None:
-        """Take bytes that came from the peer."""
-        self._bytes(self.endpoint.other, data, at)
+    def received(self, data: bytes, at: float, content: bytes = b"") -> None:
+        """Take bytes that came from the peer, and the application data that OpenSSL found there."""
+        self._bytes(self.endpoint.other, data, at, content)
 
-    def sent(self, data: bytes, at: float) -> None:
-        """Take bytes that are on their way to the peer."""
-        self._bytes(self.endpoint, data, at)
+    def sent(self, data: bytes, at: float, content: bytes = b"") -> None:
+        """Take bytes that go to the peer, and the application data that OpenSSL made them of."""
+        self._bytes(self.endpoint, data, at, content)
 
     def learn(self) -> None:
         """Fetch the secrets that OpenSSL may have made in its last step."""
@@ -133,9 +133,12 @@ class ObserverFeed:
             self.no_more_secrets()
             self.fact(Fact.CLOSED)
 
-    def _bytes(self, sender: Endpoint, data: bytes, at: float) -> None:
-        self._take((Observer.feed, (sender, data, at)))
-        if self._held is not None:
+    def _bytes(self, sender: Endpoint, data: bytes, at: float, content: bytes) -> None:
+        if self._held is None:
+            for event in self._decoder().feed(sender, data, at, content):
+                self._sink(event)
+        else:
+            self._held.append((Observer.feed, (sender, data, at, content)))
             self._held_bytes += len(data)
             if self._held_bytes > _HELD_BYTES or len(self._held) > _HELD_ITEMS:
                 self._release()
@@ -148,10 +151,13 @@ class ObserverFeed:
             self._sink(item)
         else:
             method, arguments = item
-            if self._observer is None:
-                self._observer = Observer(self._budget)
-            for event in method(self._observer, *arguments):
+            for event in method(self._decoder(), *arguments):
                 self._sink(event)
+
+    def _decoder(self) -> Observer:
+        if self._observer is None:
+            self._observer = Observer(self._budget)
+        return self._observer
 
     def _release(self) -> None:
         """Process what was held back, and hold back nothing from here on."""
@@ -200,19 +206,22 @@ class ObservedWire:
             self._peer_ended(StreamEnd.FIN)
         return data
 
-    def show_received(self, *, learn: bool) -> None:
-        """Show what was received last; with ``learn``, first the secrets that may open it."""
+    def show_received(self, *, learn: bool, content: bytes = b"") -> None:
+        """Show what was received last; with ``learn``, first the secrets that may open it.
+
+        ``content`` is the application data that OpenSSL found in it.
+        """
         if self.feed is None or self._unseen is None:
             return
         if learn:
             self.feed.learn()
         (data, at), self._unseen = self._unseen, None
-        self.feed.received(data, at)
+        self.feed.received(data, at, content)
 
-    async def send(self, data: bytes) -> None:
-        """Show ``data`` and send it. Raises ConnectionError."""
+    async def send(self, data: bytes, content: bytes = b"") -> None:
+        """Show ``data``, made of ``content``, and send it. Raises ConnectionError."""
         if self.feed is not None:
-            self.feed.sent(data, self.feed.clock())
+            self.feed.sent(data, self.feed.clock(), content)
         try:
             await self._wire.send(data)
         except ConnectionError as error:

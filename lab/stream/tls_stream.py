@@ -196,7 +196,7 @@ class TlsStream:
     @property
     def pending(self) -> bool:
         """Whether bytes of the peer are here that have not been read."""
-        return bool(self._ahead or self._incoming.pending or self._tls.pending())
+        return bool(self._ahead or self._incoming.pending)
 
     async def read(self, max_bytes: int = 65536) -> bytes:
         """Return up to ``max_bytes`` of plaintext; b"" once the peer has sent close_notify."""
@@ -207,7 +207,7 @@ class TlsStream:
             await self._receive()  # asking OpenSSL would only cost an exception
         while True:
             try:
-                data = self._tls.read(max_bytes)
+                data = self._tls.read(_RECORD)  # all of a record: OpenSSL keeps nothing
             except ssl.SSLWantReadError:
                 await self._settle()
                 await self._receive()
@@ -218,19 +218,18 @@ class TlsStream:
             except ssl.SSLError as error:
                 await self._give_up(error)
             else:
-                self._close_notify_received = (
-                    not data
-                )  # Python's way to say close_notify, as a rule
-                if self._wire.has_unseen or self._outgoing.pending:
+                self._close_notify_received = not data  # as a rule; else it raises, as above
+                self._show_received(data)
+                if self._outgoing.pending:
                     await self._settle()
-                return data
+                self._ahead = data[max_bytes:]
+                return data[:max_bytes]
 
     @property
     def _is_drained(self) -> bool:
         """Whether OpenSSL has nothing to read, and no end to report, until more bytes come."""
         return not (
             self._incoming.pending
-            or self._tls.pending()
             or self._outgoing.pending
             or self._wire.has_unseen
             or self._close_notify_received
@@ -243,14 +242,15 @@ class TlsStream:
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[self._tls.write(rest[:_RECORD]) :]
+                taken = self._tls.write(rest[:_RECORD])
             except ssl.SSLWantReadError:
                 await self._settle()
                 await self._receive()
             except ssl.SSLError as error:
                 await self._give_up(error)
             else:
-                await self._settle()
+                await self._settle(bytes(rest[:taken]))
+                rest = rest[taken:]
 
     async def close(self, linger: Linger | None = None) -> None:
         """Send close_notify if TLS still stands, then FIN; read on within ``linger``; let go.
@@ -303,24 +303,27 @@ class TlsStream:
         else:
             self._incoming.write_eof()
 
-    async def _settle(self) -> None:
-        """Show the observer what the last step was about, and send what OpenSSL left."""
+    async def _settle(self, content: bytes = b"") -> None:
+        """Show the observer what the last step was about, and send what OpenSSL left.
+
+        ``content`` is the application data that it was made of.
+        """
         self._show_received()
         data = self._outgoing.read()
         if not data:
             return
         try:
-            await self._wire.send(data)
+            await self._wire.send(data, content)
         except ConnectionError as error:
             if self._failed:
                 return
             await self._read_after_failed_write()
             raise ConnectionLost(StreamEnd.RESET, in_handshake=self._in_handshake) from error
 
-    def _show_received(self) -> None:
+    def _show_received(self, content: bytes = b"") -> None:
         # A server of ours never renegotiates, so it has no new secrets after its handshake.
         learn = self._in_handshake or self._endpoint is Endpoint.CLIENT
-        self._wire.show_received(learn=learn)
+        self._wire.show_received(learn=learn, content=content)
 
     async def _read_after_failed_write(self) -> None:
         """Raise what the peer's last bytes say of a failed write; return if they say nothing."""

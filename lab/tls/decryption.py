@@ -149,12 +149,12 @@ class RecordDecryption:
         "_connection",
         "_early_data",
         "_early_openers",
-        "_opener",
         "_ring",
         "_sender",
         "_skipped",
         "_state",
         "epoch",
+        "opener",
         "stage",
     )
 
@@ -164,7 +164,7 @@ class RecordDecryption:
         self._sender = sender
         self._connection = connection
         self._ring = ring
-        self._opener: Opener | None = None
+        self.opener: Opener | None = None
         self._state: _ConnectionState | None = None
         self._skipped = 0
         self._blind = False
@@ -195,9 +195,9 @@ class RecordDecryption:
         elif (
             isinstance(message, msg.KeyUpdate)
             and self.stage is Stage.APPLICATION
-            and isinstance(self._opener, TrafficOpener)
+            and isinstance(self.opener, TrafficOpener)
         ):
-            self._opener = self._opener.updated()
+            self.opener = self.opener.updated()
             self.epoch += 1
 
     def change_cipher_spec(self) -> None:
@@ -224,7 +224,7 @@ class RecordDecryption:
         if stage is not self.stage or stage is Stage.CONNECTION:
             self.stage = stage
             self.epoch += 1
-            self._opener = None
+            self.opener = None
 
     # Opening.
 
@@ -234,12 +234,12 @@ class RecordDecryption:
         None means that a secret is missing which may still be learned. Raises ``WireError`` for
         application data where the version allows none.
         """
-        if self._opener is None or self.stage is Stage.EARLY:
+        if self.opener is None or self.stage is Stage.EARLY:
             return self._open_first(record)
         try:
-            return self._opener.open(record)
+            return self.opener.open(record)
         except SealBroken:
-            self._opener.sequence += 1
+            self.opener.sequence += 1
             return Sealed(BROKEN)
 
     def give_up(self, record: Record) -> Sealed:
@@ -274,8 +274,8 @@ class RecordDecryption:
             return self.give_up(record)
         if (secret := self._secret()) is None:
             return None
-        self._opener = self._new_opener(secret)
-        return self.open(record) if self._opener else self.give_up(record)
+        self.opener = self._new_opener(secret)
+        return self.open(record) if self.opener else self.give_up(record)
 
     def _new_opener(self, secret: bytes) -> Opener | None:
         state = self._state
@@ -318,7 +318,7 @@ class RecordDecryption:
         if opened is None:
             return self.give_up(record)
         self._enter(Stage.HANDSHAKE)
-        self._opener = opener
+        self.opener = opener
         return opened
 
     def _open_early(self, record: Record) -> Opened | None:
@@ -334,13 +334,13 @@ class RecordDecryption:
             fitting = [suite for suite in suites if _hash_length(suite) == len(secret)]
             openers = (traffic_opener(suite, secret) for suite in fitting)
             self._early_openers = [opener for opener in openers if opener]
-        candidates = [self._opener] if self._opener else self._early_openers
+        candidates = [self.opener] if self.opener else self._early_openers
         for candidate in candidates:
             try:
                 opened = candidate.open(record)
             except SealBroken:
                 continue
-            self._opener = candidate
+            self.opener = candidate
             return opened
         return None
 

@@ -8,8 +8,9 @@ This module must not know the other direction, nor what its records say.
 from __future__ import annotations
 
 from lab.tls.code_points import HandshakeType
-from lab.tls.decryption import Negotiated, RecordDecryption, Sealed
+from lab.tls.decryption import Negotiated, RecordDecryption, Sealed, Stage
 from lab.tls.events import (
+    ApplicationDataSeen,
     Endpoint,
     Malformed,
     NotTls,
@@ -21,10 +22,12 @@ from lab.tls.events import (
     Undecoded,
     Unfinished,
 )
+from lab.tls.frozen_values import constructor
 from lab.tls.key_log import KeyRing
 from lab.tls.reader import BeyondLimit, Budget, WireError
 from lab.tls.records import MessageReassembler, Record, RecordReader, sniff
 
+_APPLICATION_DATA = b"\x17\x03"  # a record's type, and its version's first byte
 SAMPLE = 64
 """How many bytes of what is no TLS are shown."""
 
@@ -34,6 +37,7 @@ class Direction:
 
     __slots__ = (
         "_messages",
+        "_octets",
         "_records",
         "assembler",
         "budget",
@@ -64,14 +68,39 @@ class Direction:
         self.ended = False  # TCP has
         self.budget = budget
         self.items = 0  # of all lists in messages so far
-        self._records = self._messages = 0
+        self._records = self._octets = self._messages = 0
 
-    def count_record(self, budget: Budget) -> None:
-        """Count a record. Raises ``BeyondLimit`` where it is not to be read."""
+    def pass_over(self, time: float, data: bytes, content: bytes) -> ApplicationDataSeen | None:
+        """Return the event for ``data`` if it is one record that held just ``content``.
+
+        None where the bytes must be read as all others are.
+        """
+        whole = data[:2] == _APPLICATION_DATA and int.from_bytes(data[3:5], "big") == len(data) - 5
+        within = self.cut or self.stopped or self.reader.pending or self.assembler.unfinished
+        early, opener = self.decryption.stage is Stage.EARLY, self.decryption.opener
+        if not whole or within or early or opener is None:
+            return None
+        if not opener.pass_over(len(data) - 5, content):
+            return None
+        span = RecordSpan(offset=self.reader.offset, length=len(data))
+        self.reader.offset += len(data)
+        return self.application_data(time, span, content, encrypted=True)
+
+    def application_data(
+        self, time: float, span: RecordSpan, content: bytes, *, encrypted: bool
+    ) -> ApplicationDataSeen:
+        """Return the event for a record of application data."""
+        return _application_data_seen(
+            time=time, endpoint=self.sender, records=(span,), encrypted=encrypted, data=content
+        )
+
+    def count_record(self, budget: Budget, octets: int) -> None:
+        """Count a record of ``octets``. Raises ``BeyondLimit`` where it is not to be read."""
         self._records += 1
+        self._octets += octets
         if self._records > budget.records:
             raise BeyondLimit("stream", f"more than {budget.records} records")
-        if self.reader.offset > budget.octets:
+        if self._octets > budget.octets:
             raise BeyondLimit("stream", f"more than {budget.octets} bytes")
 
     def count_message(self, budget: Budget) -> None:
@@ -143,3 +172,6 @@ class Direction:
         if not came:
             return None
         return Unfinished(time=time, endpoint=self.sender, part=part, came=came, expected=expected)
+
+
+_application_data_seen = constructor(ApplicationDataSeen)

@@ -26,7 +26,6 @@ from lab.tls.decryption import Negotiated, Sealed, Stage
 from lab.tls.direction import Direction
 from lab.tls.events import (
     AlertSeen,
-    ApplicationDataSeen,
     ChangeCipherSpecSeen,
     Endpoint,
     Event,
@@ -72,9 +71,15 @@ class Observer:
         self._no_more_secrets = False
         self._events: list[Event] = []
 
-    def feed(self, sender: Endpoint, data: bytes, time: float) -> list[Event]:
-        """Decode ``data``, the next bytes that ``sender`` sent, seen at ``time``."""
+    def feed(self, sender: Endpoint, data: bytes, time: float, content: bytes = b"") -> list[Event]:
+        """Decode ``data``, the next bytes that ``sender`` sent, seen at ``time``.
+
+        ``content`` is the application data that TLS found in them or made them of, if that is
+        known. A record that it fills is not decrypted, nor counted in the budget.
+        """
         direction = self._directions[sender]
+        if content and not self._waiting and (event := direction.pass_over(time, data, content)):
+            return [event]
         if not direction.cut:
             direction.reader.feed(data)
             self._cut(direction, time)
@@ -126,7 +131,7 @@ class Observer:
         try:
             for record in direction.reader.records():
                 if direction.budget is not None:
-                    direction.count_record(direction.budget)
+                    direction.count_record(direction.budget, record.span.length)
                 if waiting or not self._read(direction, record, time):
                     waiting.append((time, direction, record))
                     self._waiting_bytes += len(record.fragment)
@@ -236,15 +241,8 @@ class Observer:
             # let through above: it tells why the sender gave up.
             raise WireError("Handshake", f"a message is interrupted by {kind}")
         elif kind is ContentType.APPLICATION_DATA:
-            self._events.append(
-                ApplicationDataSeen(
-                    time=time,
-                    endpoint=direction.sender,
-                    records=(span,),
-                    encrypted=encrypted,
-                    data=data,
-                )
-            )
+            event = direction.application_data(time, span, data, encrypted=encrypted)
+            self._events.append(event)
         elif kind is ContentType.CHANGE_CIPHER_SPEC:
             self._change_cipher_spec(direction, span, data, time, encrypted)
         else:

@@ -43,18 +43,21 @@ class Ends:
         self.client = client.wrap_bio(self.to_client, self.from_client, server_hostname="localhost")
         self.server = server.wrap_bio(self.to_server, self.from_server, server_side=True)
 
-    def turn(self) -> None:
-        """The client's step, then the server's; both ends' bytes arrive."""
-        for end, out, to in (
-            (self.client, self.from_client, self.to_server),
-            (self.server, self.from_server, self.to_client),
+    def turn(self) -> list[tuple[Endpoint, bytes]]:
+        """The client's step, then the server's; both ends' bytes arrive, and are returned."""
+        flights = []
+        for sender, end, out, to in (
+            (Endpoint.CLIENT, self.client, self.from_client, self.to_server),
+            (Endpoint.SERVER, self.server, self.from_server, self.to_client),
         ):
             try:
                 end.do_handshake()
             except ssl.SSLWantReadError:
                 pass
             finally:
-                to.write(out.read())
+                flights.append((sender, out.read()))
+                to.write(flights[-1][1])
+        return flights
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 15), reason="CPython pull request 153620")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import ssl
 from pathlib import Path
 
 import pytest
 
-from lab.stream.contexts import server_context
+from lab.stream.contexts import TlsVersion, server_context
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import ObservedWire, ObserverFeed
 from lab.tls.code_points import ProtocolVersion
@@ -24,7 +26,8 @@ from lab.tls.events import (
     Undecoded,
     Unfinished,
 )
-from lab.tls.reader import Budget
+from lab.tls.observer import Observer
+from lab.tls.reader import SERVER_BUDGET, Budget
 from tests.stream.test_facts import Ends
 from tests.support.serving import client_tls, server_tls
 
@@ -233,3 +236,49 @@ async def test_without_a_feed_nothing_is_kept() -> None:
     await wire.send(WARNING)
     wire.finish_sending()
     await wire.close(1)
+
+
+@pytest.mark.parametrize(
+    ("version", "suites", "counted"),
+    [
+        (TlsVersion.TLS13, "DEFAULT", True),
+        (TlsVersion.TLS12, "ECDHE+AESGCM", True),
+        (TlsVersion.TLS12, "ECDHE+CHACHA20", True),
+        (TlsVersion.TLS12, "ECDHE+AES128:!AESGCM:!AESCCM", False),  # CBC: the length varies
+    ],
+    ids=["tls1.3", "gcm", "chacha20", "cbc"],
+)
+def test_known_application_data_is_counted_and_not_decrypted(
+    certs: Path, version: TlsVersion, suites: str, counted: bool
+) -> None:
+    """Nor does it use up the budget; what comes behind it is decrypted as ever."""
+    context = client_tls(certs, version=version)
+    context.set_ciphers(suites)
+    server = server_context(server_tls(certs))
+    observers = Observer(SERVER_BUDGET), Observer()
+
+    def show(
+        sender: Endpoint, data: bytes, content: bytes = b""
+    ) -> tuple[list[Event], list[Event]]:
+        told, plain = observers
+        return told.feed(sender, data, 1.0, content), plain.feed(sender, data, 1.0)
+
+    with KeyLogSource(server) as key_log:
+        ends = Ends(context, server)
+        flights = [flight for _ in range(3) for flight in ends.turn()]
+        lines = key_log.read()
+        for observer in observers:
+            observer.learn(lines)
+        for sender, data in flights:
+            show(sender, data)
+        for size in (1, 300, 16384, 16385, *[1] * 300):
+            ends.client.write(b"x" * min(size, 16384))
+            ends.client.write(b"x" * (size - 16384)) if size > 16384 else None
+            told, plain = show(Endpoint.CLIENT, ends.from_client.read(), b"x" * size)
+            if counted:
+                assert told == plain
+        with contextlib.suppress(ssl.SSLWantReadError):
+            ends.client.unwrap()
+        told, plain = show(Endpoint.CLIENT, ends.from_client.read())
+    assert [type(event) for event in plain] == [AlertSeen]
+    assert (told == plain) is counted
