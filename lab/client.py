@@ -12,11 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from lab.api.lab_identities import LabError, library_errors
-from lab.cli.command_line import CommandLine, Example, plain_text, seconds
+from lab.cli.command_line import CommandLine, Example, plain_text
 from lab.cli.identity_options import (
     ADDRESS_HELP,
-    CERT_HELP,
-    KEY_HELP,
+    add_identity,
+    add_timeout,
     identity_of,
     named_authorities,
     named_folder,
@@ -70,32 +70,23 @@ def parser(prog: str = "python -m lab.client") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
-    command_line.add_argument("server", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
-    command_line.add_argument(
+    add = command_line.add_argument
+    add("server", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
+    add(
         "--certs",
         type=Path,
         default=DEFAULT_DIRECTORY,
         metavar="DIR",
         help="the folder of client.crt, client.key and ca.crt (default: %(default)s)",
     )
-    who = command_line.add_mutually_exclusive_group()
-    who.add_argument("--cert", type=Path, metavar="FILE", help=CERT_HELP)
-    who.add_argument(
-        "--no-cert", action="store_true", help="the negative test: present no certificate"
-    )
-    command_line.add_argument("--key", type=Path, metavar="FILE", help=KEY_HELP)
-    command_line.add_argument(
+    add_identity(command_line, "--no-cert", "the negative test: present no certificate")
+    add(
         "--ca",
         type=Path,
         metavar="FILE",
         help="CA file (PEM) to verify the server with (default: ca.crt in --certs)",
     )
-    _add_requests(command_line)
-    return command_line
-
-
-def _add_requests(command_line: CommandLine) -> None:
-    command_line.add_argument(
+    add(
         "--task",
         type=plain_text,
         default=DEFAULT_TASK,
@@ -111,13 +102,8 @@ def _add_requests(command_line: CommandLine) -> None:
             const=name,
             help=f"TLS {name.value} only (default: the highest that both have)",
         )
-    command_line.add_argument(
-        "--timeout",
-        type=seconds,
-        default=10.0,
-        metavar="S",
-        help="seconds for each step: connect, handshake, each answer (default: %(default)g)",
-    )
+    add_timeout(command_line, "connect, handshake, each answer")
+    return command_line
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.client") -> int:

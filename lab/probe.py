@@ -23,14 +23,13 @@ from lab.api import (
 )
 from lab.api.lab_identities import library_errors
 from lab.cli.command_line import CommandLine, Example, plain_text
-from lab.cli.identity_options import ADDRESS_HELP
+from lab.cli.identity_options import ADDRESS_HELP, add_server_trust, add_versions
 from lab.cli.run import complete, output, refuse, refuse_os_error, run, say
 from lab.pki.files import pem
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
 from lab.show.documents.probe_documents import junit, probe_document
 from lab.show.text.paper import progress
 from lab.show.text.probe_text import print_explanation, print_list, print_report
-from lab.stream.contexts import TlsVersion
 from lab.tracing.target import TargetError, parse_target
 
 DOOR = "lab.probe"
@@ -123,14 +122,7 @@ def _add_server(command_line: CommandLine) -> None:
         metavar="FILE",
         help="file with the password of --ca-key (default: ask, on a terminal)",
     )
-    trust = command_line.add_mutually_exclusive_group()
-    trust.add_argument(
-        "--server-ca",
-        type=Path,
-        metavar="FILE",
-        help="CA file (PEM) to verify the server with (default: --ca-cert)",
-    )
-    trust.add_argument("--insecure", action="store_true", help="do not verify the server")
+    add_server_trust(command_line, "--server-ca", "--ca-cert")
     add(
         "--sni",
         type=plain_text,
@@ -162,14 +154,7 @@ def _add_extent(command_line: CommandLine) -> None:
     which.add_argument(
         "--skip", type=_names, default=[], metavar="NAME,...", help="all scenarios but these"
     )
-    for version in TlsVersion:
-        add(
-            f"--tls{version.value}",
-            dest="versions",
-            action="append_const",
-            const=version.value,
-            help=f"in TLS {version.value} (default: in both versions)",
-        )
+    add_versions(command_line, "both versions")
     add("--repeat", type=_count, default=1, metavar="N", help="try each N times (default: 1)")
     add("--concurrency", type=_count, default=4, metavar="N", help="N at a time (default: 4)")
 

@@ -23,15 +23,21 @@ from lab.api import (
     Trust,
     trace_server_async,
 )
-from lab.cli.command_line import CommandLine, Example, seconds
-from lab.cli.identity_options import ADDRESS_HELP, CERT_HELP, KEY_HELP, identity_of
+from lab.cli.command_line import CommandLine, Example
+from lab.cli.identity_options import (
+    ADDRESS_HELP,
+    add_identity,
+    add_server_trust,
+    add_timeout,
+    add_versions,
+    identity_of,
+)
 from lab.cli.run import complete, output, refuse, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.show.documents.trace_json import document
 from lab.show.text.comparison import print_comparison
 from lab.show.text.trace_text import print_trace
-from lab.stream.contexts import TlsVersion
 from lab.tracing.target import LOOPBACK, TargetError, default_target, parse_target
 from lab.tracing.trace_server import listens
 
@@ -75,79 +81,52 @@ def parser(prog: str = "python -m lab.trace") -> CommandLine:
         examples=EXAMPLES,
     )
     command_line.add_argument("target", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
-    for version in TlsVersion:
-        command_line.add_argument(
-            f"--tls{version.value}",
-            dest="versions",
-            action="append_const",
-            const=version.value,
-            help=f"trace TLS {version.value} (default: both versions, and compare them)",
-        )
-    _add_certificates(command_line)
+    add_versions(command_line, "both versions, and compare them")
+    add_identity(
+        command_line,
+        "--with-cert",
+        "present the lab's client certificate, certs/client.crt (default: none)",
+    )
+    add_server_trust(
+        command_line, "--ca", "certs/ca.crt; for a server that is named, the CAs of the system too"
+    )
     _add_requests(command_line)
+    add_timeout(command_line, "connect, handshake, answer")
     return command_line
 
 
 def _add_requests(command_line: CommandLine) -> None:
-    command_line.add_argument(
+    add = command_line.add_argument
+    add(
         "--sni",
         metavar="NAME",
         help="the name to ask for and to find in the server's certificate (default: HOST)",
     )
-    command_line.add_argument(
-        "--alpn", metavar="LIST", help="protocols to offer, such as h2,http/1.1"
-    )
-    command_line.add_argument(
+    add("--alpn", metavar="LIST", help="protocols to offer, such as h2,http/1.1")
+    add(
         "--request",
         metavar="PATH",
         help="what to GET after the handshake (default: the path of the URL, else /; of the lab's "
         "own server: /todo)",
     )
-    command_line.add_argument(
+    add(
         "--write-first",
         action="store_true",
         help="send the request without waiting for what the server has to say first; a client "
         "that does so may lose the alert",
     )
-    command_line.add_argument(
+    add(
         "--json",
         action="store_true",
         help="print one JSON document, as lab/show/documents/trace.schema.json describes it",
     )
-    command_line.add_argument(
+    add(
         "--keylog",
         type=Path,
         metavar="FILE",
         help="append the TLS secrets to FILE, for Wireshark (default: on Linux they stay in "
         "memory)",
     )
-    command_line.add_argument(
-        "--timeout",
-        type=seconds,
-        default=10.0,
-        metavar="S",
-        help="seconds for each step: connect, handshake, answer (default: %(default)g)",
-    )
-
-
-def _add_certificates(command_line: CommandLine) -> None:
-    who = command_line.add_mutually_exclusive_group()
-    who.add_argument("--cert", type=Path, metavar="FILE", help=CERT_HELP)
-    who.add_argument(
-        "--with-cert",
-        action="store_true",
-        help="present the lab's client certificate, certs/client.crt (default: none)",
-    )
-    command_line.add_argument("--key", type=Path, metavar="FILE", help=KEY_HELP)
-    trust = command_line.add_mutually_exclusive_group()
-    trust.add_argument(
-        "--ca",
-        type=Path,
-        metavar="FILE",
-        help="CA file (PEM) to verify the server with (default: certs/ca.crt; for a server that "
-        "is named, the CAs of the system too)",
-    )
-    trust.add_argument("--insecure", action="store_true", help="do not verify the server")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

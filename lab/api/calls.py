@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,12 +26,11 @@ from lab.api.server_in_thread import LabServer, blocking
 from lab.inspecting.inspect_files import inspect
 from lab.inspecting.results import Inspection, TlsRole
 from lab.pki.files.file_contents import AskPassword, read_contents
-from lab.pki.files.secret_files import write_public
 from lab.probing.attempt import Approach
 from lab.probing.probe_server import Extent, Progress, explain, probe_own, probe_target
 from lab.probing.results import Explanation, Report, ScenarioDescription
 from lab.probing.runner import selection
-from lab.stream.contexts import ClientTls
+from lab.stream.contexts import ClientTls, file_with
 from lab.todo import application
 from lab.tracing.results import Trace
 from lab.tracing.target import parse_target, requested_path
@@ -127,16 +125,9 @@ def _server_authorities(
     return identity.authorities_pem if identity else b""
 
 
-@contextlib.contextmanager
-def _authorities_file(certificates: bytes) -> Iterator[Path | None]:
-    """Write PEM certificates to a file that exists inside the block; None where there are none."""
-    if not certificates:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
-        path = Path(folder, "server-ca.crt")
-        write_public(path, certificates, lasting=False)
-        yield path
+def _authorities_file(certificates: bytes) -> contextlib.AbstractContextManager[Path | None]:
+    """Return a block with a file of PEM certificates; None where there are none."""
+    return file_with(certificates) if certificates else contextlib.nullcontext()
 
 
 async def probe_server_async(

@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -90,6 +91,7 @@ def blocking(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     return call
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LabServer:
     """A server over mutual TLS that runs inside a ``with`` or an ``async with`` block.
 
@@ -110,29 +112,17 @@ class LabServer:
     ``FileError``. An object runs once at a time, and may run again.
     """
 
-    def __init__(
-        self,
-        *,
-        trust: Trust,
-        identity: LabIdentity | None = None,
-        client_auth: str = "required",
-        crl: bytes | FilePath | None = None,
-        versions: Sequence[str] = ("1.2", "1.3"),
-        allow_cn: Sequence[str] = (),
-        allow_san: Sequence[str] = (),
-        limits: Limits | None = None,
-    ) -> None:
-        self._trust = trust
-        self._identity = identity
-        self._client_auth = client_auth
-        self._crl = crl
-        self._versions = tuple(versions)
-        self._allow_cn = tuple(allow_cn)
-        self._allow_san = tuple(allow_san)
-        self._limits = limits
-        self._thread: LoopThread | None = None
-        self._stack = contextlib.AsyncExitStack()
-        self._server = TemporaryServer()
+    trust: Trust
+    identity: LabIdentity | None = None
+    client_auth: str = "required"
+    crl: bytes | FilePath | None = None
+    versions: Sequence[str] = ("1.2", "1.3")
+    allow_cn: Sequence[str] = ()
+    allow_san: Sequence[str] = ()
+    limits: Limits | None = None
+    _thread: LoopThread | None = field(default=None, init=False)
+    _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, init=False)
+    _server: TemporaryServer = field(default_factory=TemporaryServer, init=False)
 
     @property
     def address(self) -> str:
@@ -144,9 +134,9 @@ class LabServer:
     @property
     def authorities_pem(self) -> bytes:
         """The CA that issued the server's certificate (PEM), b"" where it is not known."""
-        if self._identity is not None:
-            return self._identity.authorities_pem
-        return self._trust.certificate_pem if isinstance(self._trust, LabCA) else b""
+        if self.identity is not None:
+            return self.identity.authorities_pem
+        return self.trust.certificate_pem if isinstance(self.trust, LabCA) else b""
 
     def __enter__(self) -> LabServer:
         thread = self._start_thread()
@@ -204,8 +194,8 @@ class LabServer:
 
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncIterator[TemporaryServer]:
-        minimum, maximum = bounds_of(self._versions)
-        client_ca = authorities_pem(self._trust)
+        minimum, maximum = bounds_of(self.versions)
+        client_ca = authorities_pem(self.trust)
         with tempfile.TemporaryDirectory(prefix="mtls-lab-") as folder:
             tls = write_server_tls(
                 Path(folder),
@@ -216,33 +206,32 @@ class LabServer:
                 minimum=minimum,
                 maximum=maximum,
             )
-            policy = None
-            if self._allow_cn or self._allow_san:
-                policy = AllowList.of(
-                    common_names=self._allow_cn, alternative_names=self._allow_san
-                )
-            async with temporary_server(tls, limits=self._limits, policy=policy) as server:
+            named = self.allow_cn or self.allow_san
+            policy = AllowList.of(common_names=self.allow_cn, alternative_names=self.allow_san)
+            async with temporary_server(
+                tls, limits=self.limits, policy=policy if named else None
+            ) as server:
                 yield server
 
     def _own_identity(self) -> LabIdentity:
-        if self._identity is not None:
-            return self._identity
-        if isinstance(self._trust, LabCA):
-            return self._trust.server()
+        if self.identity is not None:
+            return self.identity
+        if isinstance(self.trust, LabCA):
+            return self.trust.server()
         raise ArgumentError("a server whose clients' CA is a file needs an identity of its own")
 
     def _client_auth_mode(self) -> ClientAuth:
         try:
-            return ClientAuth(self._client_auth)
+            return ClientAuth(self.client_auth)
         except ValueError:
             raise ArgumentError(
-                f"client_auth is {self._client_auth!r}; give required, optional or none"
+                f"client_auth is {self.client_auth!r}; give required, optional or none"
             ) from None
 
     def _crl_pem(self) -> bytes | None:
-        if self._crl is None or isinstance(self._crl, bytes):
-            return self._crl
-        path = Path(self._crl)
+        if self.crl is None or isinstance(self.crl, bytes):
+            return self.crl
+        path = Path(self.crl)
         remedy = "Name a file with CRLs in it"
         data = pem.read_file(path, remedy=remedy, bound=LISTS)
         lists_in(data, path, remedy=remedy)

@@ -11,20 +11,70 @@ import sys
 from pathlib import Path
 
 from lab.api import ArgumentError, LabIdentity, load_identity
-from lab.cli.command_line import did_you_mean
+from lab.cli.command_line import CommandLine, did_you_mean, seconds
 from lab.pki.errors import MissingFileError
 from lab.pki.files import pem
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SetPaths
+from lab.stream.contexts import TlsVersion
 
-CERT_HELP = (
-    "the client's certificate: PEM with its chain (the key in the same file or in --key), or "
-    "PKCS#12; a password is asked for on a terminal"
-)
-KEY_HELP = "the private key of --cert, where it is in a file of its own (PEM)"
 ADDRESS_HELP = (
     "the server: HOST:PORT, PORT (of 127.0.0.1), HOST (port 8443) or an https URL (port 443 unless "
     "it names one)"
 )
+
+
+def add_identity(command_line: CommandLine, without: str, help_without: str) -> None:
+    """Add ``--cert`` and ``--key``, and the flag ``without`` that excludes ``--cert``."""
+    group = command_line.add_mutually_exclusive_group()
+    group.add_argument(
+        "--cert",
+        type=Path,
+        metavar="FILE",
+        help="the client's certificate: PEM with its chain (the key in the same file or in --key), "
+        "or PKCS#12; a password is asked for on a terminal",
+    )
+    group.add_argument(without, action="store_true", help=help_without)
+    command_line.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="the private key of --cert, where it is in a file of its own (PEM)",
+    )
+
+
+def add_server_trust(command_line: CommandLine, option: str, default: str) -> None:
+    """Add the option for the CA of the server, and ``--insecure``."""
+    group = command_line.add_mutually_exclusive_group()
+    group.add_argument(
+        option,
+        type=Path,
+        metavar="FILE",
+        help=f"CA file (PEM) to verify the server with (default: {default})",
+    )
+    group.add_argument("--insecure", action="store_true", help="do not verify the server")
+
+
+def add_versions(command_line: CommandLine, default: str) -> None:
+    """Add ``--tls1.2`` and ``--tls1.3``, which make the list ``versions``; None: neither."""
+    for version in TlsVersion:
+        command_line.add_argument(
+            f"--tls{version.value}",
+            dest="versions",
+            action="append_const",
+            const=version.value,
+            help=f"TLS {version.value} only (default: {default})",
+        )
+
+
+def add_timeout(command_line: CommandLine, steps: str) -> None:
+    """Add ``--timeout``, which bounds each of ``steps``."""
+    command_line.add_argument(
+        "--timeout",
+        type=seconds,
+        default=10.0,
+        metavar="S",
+        help=f"seconds for each step: {steps} (default: %(default)g)",
+    )
 
 
 def identity_of(certificate: Path | None, key: Path | None) -> LabIdentity | None:
