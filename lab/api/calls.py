@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -26,7 +27,6 @@ from lab.api.server_in_thread import LabServer, blocking
 from lab.inspecting.inspect_files import inspect
 from lab.inspecting.results import Inspection, TlsRole
 from lab.pki.files.file_contents import AskPassword, read_contents
-from lab.probing.attempt import Approach
 from lab.probing.probe_server import Extent, Progress, explain, probe_own, probe_target
 from lab.probing.results import Explanation, Report, ScenarioDescription
 from lab.probing.runner import selection
@@ -76,58 +76,50 @@ async def trace_server_async(
     Raises ``ArgumentError``, ``FileError``, ``ConnectionFailedError`` or ``NoTlsError``.
     """
     chosen = versions_of(versions)
-    own = None if isinstance(server, str) else server
-    trusted = _server_authorities(own, identity, trust) if verify else b""
-    with library_errors(), _authorities_file(trusted) as file:
-        tls = ClientTls(
+    view = None if isinstance(server, str) else server.events_of
+    trusted = _server_authorities(server, identity, trust) if verify else b""
+    with library_errors(), _client_tls(trusted, verify, system_trust, alpn) as tls:
+        plan = replace(
+            _plan(server, tls, sni, request, timeout),
+            identity=identity.identity if identity else None,
+            write_first=write_first,
+            key_log=None if key_log is None else Path(key_log),
+        )
+        return await trace_versions(plan, chosen, view)
+
+
+@contextlib.contextmanager
+def _client_tls(
+    authorities: bytes, verify: bool, system_trust: bool = False, alpn: Sequence[str] = ()
+) -> Iterator[ClientTls]:
+    with file_with(authorities) if authorities else contextlib.nullcontext() as file:
+        yield ClientTls(
             server_ca=file,
             system_trust=verify and (system_trust or file is None),
             verify_server=verify,
             alpn=tuple(alpn),
         )
-        plan = _plan(server, tls, identity, sni, request, write_first, timeout, key_log)
-        return await trace_versions(plan, chosen, own.events_of if own else None)
 
 
 def _plan(
-    server: str | LabServer,
-    tls: ClientTls,
-    identity: LabIdentity | None,
-    sni: str | None,
-    request: str | None,
-    write_first: bool,
-    timeout: float,
-    key_log: FilePath | None,
+    server: str | LabServer, tls: ClientTls, sni: str | None, request: str | None, timeout: float
 ) -> Plan:
     if isinstance(server, str):
         target, default_request = parse_target(server), requested_path(server) or "/"
     else:
         target, default_request = parse_target(server.address), application.PATH
-    return Plan(
-        target=target,
-        tls=tls,
-        identity=identity.identity if identity else None,
-        sni=sni,
-        request=default_request if request is None else request,
-        write_first=write_first,
-        limit=timeout,
-        key_log=None if key_log is None else Path(key_log),
-    )
+    path = default_request if request is None else request
+    return Plan(target=target, tls=tls, sni=sni, request=path, limit=timeout)
 
 
 def _server_authorities(
-    own: LabServer | None, identity: LabIdentity | None, trust: Trust | None
+    server: str | LabServer, identity: LabIdentity | None, trust: Trust | None
 ) -> bytes:
     if trust is not None:
         return authorities_pem(trust)
-    if own is not None and own.authorities_pem:
-        return own.authorities_pem
+    if isinstance(server, LabServer) and server.authorities_pem:
+        return server.authorities_pem
     return identity.authorities_pem if identity else b""
-
-
-def _authorities_file(certificates: bytes) -> contextlib.AbstractContextManager[Path | None]:
-    """Return a block with a file of PEM certificates; None where there are none."""
-    return file_with(certificates) if certificates else contextlib.nullcontext()
 
 
 async def probe_server_async(
@@ -170,9 +162,9 @@ async def probe_server_async(
         if server is None:
             return await probe_own(extent, (ca or LabCA()).authority, progress)
         issuer = _issuer(ca)
-        with _approach(server, issuer, trust, verify, sni, request, timeout) as approach:
+        with _probe_plan(server, issuer, trust, verify, sni, request, timeout) as plan:
             authority = issuer.authority
-            return await probe_target(extent, approach, authority, progress, prepared=crl_loaded)
+            return await probe_target(extent, plan, authority, progress, prepared=crl_loaded)
 
 
 def list_scenarios(
@@ -210,8 +202,8 @@ async def explain_scenario_async(
         if server is None:
             return await explain(extent, None, (ca or LabCA()).authority)
         issuer = _issuer(ca)
-        with _approach(server, issuer, trust, verify, sni, request, timeout) as approach:
-            return await explain(extent, approach, issuer.authority)
+        with _probe_plan(server, issuer, trust, verify, sni, request, timeout) as plan:
+            return await explain(extent, plan, issuer.authority)
 
 
 def _issuer(ca: LabCA | None) -> LabCA:
@@ -221,7 +213,7 @@ def _issuer(ca: LabCA | None) -> LabCA:
 
 
 @contextlib.contextmanager
-def _approach(
+def _probe_plan(
     server: str,
     ca: LabCA,
     trust: Trust | None,
@@ -229,16 +221,10 @@ def _approach(
     sni: str | None,
     request: str | None,
     timeout: float,
-) -> Iterator[Approach]:
+) -> Iterator[Plan]:
     trusted = authorities_pem(ca if trust is None else trust) if verify else b""
-    with _authorities_file(trusted) as file:
-        yield Approach(
-            target=parse_target(server),
-            server_ca=file,
-            sni=sni,
-            request=request or requested_path(server) or "/",
-            limit=timeout,
-        )
+    with _client_tls(trusted, verify) as tls:
+        yield _plan(server, tls, sni, request, timeout)
 
 
 def inspect_files(

@@ -35,10 +35,6 @@ from lab.tls.events import Event
 from lab.todo.allow_list import AllowList
 from lab.tracing.target import Target
 
-# How long a trace waits for the server to close its end of the traced connection, in seconds.
-_CLOSE_TIMEOUT = 5.0
-
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -172,7 +168,7 @@ class LabServer:
         """
         if self._thread is None:
             raise RuntimeError("the server does not run: use it as a context manager")
-        return await asyncio.wrap_future(self._thread.call(self._closed_events(peer)))
+        return await asyncio.wrap_future(self._thread.call(self._server.events_of(peer)))
 
     def _start_thread(self) -> LoopThread:
         if self._thread is not None:
@@ -236,11 +232,3 @@ class LabServer:
         data = pem.read_file(path, remedy=remedy, bound=LISTS)
         lists_in(data, path, remedy=remedy)
         return data
-
-    async def _closed_events(self, peer: str) -> Sequence[Event]:
-        for connection in reversed(self._server.connections):
-            if connection.peer == peer:
-                with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
-                    await asyncio.wait_for(connection.closed.wait(), _CLOSE_TIMEOUT)
-                return connection.buffer.events
-        return ()

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from cryptography import x509
 from cryptography.x509.oid import PublicKeyAlgorithmOID
@@ -21,16 +20,14 @@ from lab.diagnosis.evidence import summarize
 from lab.diagnosis.results import Outcome, Result
 from lab.pki.lab_ca import LabAuthority
 from lab.probing.results import Norm, ScenarioFamily
-from lab.probing.scenarios.scenario import BareClient, Scenario, TlsClient
-from lab.stream.contexts import ClientTls, TlsVersion, client_context
+from lab.probing.scenarios.scenario import BareClient, Client, Scenario, TlsClient
+from lab.stream.contexts import TlsVersion, client_context
 from lab.tls.code_points import SignatureScheme
-from lab.tls.events import Event
 from lab.tls.messages import CertificateRequest
 from lab.tracing.client_hello_edit import changed_hello
 from lab.tracing.connection import EventBuffer, send_bytes
 from lab.tracing.results import Trace
-from lab.tracing.target import Target
-from lab.tracing.trace_server import Plan, record, trace_of
+from lab.tracing.trace_server import Plan, ServerView, record, trace_of
 from lab.x509.certificates import describe
 
 _SCHEMES_SHOWN = 6
@@ -38,24 +35,6 @@ _SCHEMES_SHOWN = 6
 
 class NotLoaded(Exception):
     """OpenSSL would not load the client's certificate. Its message says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approach:
-    """How the scenarios' clients connect to a server.
-
-    ``server_ca`` is a file of the CAs to verify the server by, None to take any server. ``sni`` is
-    the name to ask for and to verify, the target's host if it is None. ``request`` is the path to
-    GET; ``write_first`` sends the request before the server's verdict can be known; ``limit``
-    bounds each step, in seconds.
-    """
-
-    target: Target
-    server_ca: Path | None
-    sni: str | None = None
-    request: str = "/todo"
-    write_first: bool = False
-    limit: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,72 +51,57 @@ class ScenarioTrace:
         return self.trace.outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedAttempt:
-    """A scenario's client that is ready to connect to a server in one version."""
+async def try_scenario(
+    scenario: Scenario,
+    version: TlsVersion,
+    plan: Plan,
+    ca: LabAuthority,
+    server_view: ServerView | None = None,
+) -> ScenarioTrace:
+    """Connect as the scenario's client does, with an identity that ``ca`` issues for it.
 
-    scenario: Scenario
-    version: TlsVersion
-    plan: Plan
-
-    async def run(self) -> list[Event]:
-        """Connect; return what the client sees. Raises NoConnection, and NotLoaded."""
-        plan, client = self.plan, self.scenario.client
-        if isinstance(client, TlsClient):
-            try:
-                return (await record(plan)).events
-            except ssl.SSLError as error:
-                client_context(plan.tls)  # raises in its turn where the identity is not to blame
-                raise NotLoaded(
-                    f"OpenSSL does not load the client's certificate: {error}"
-                ) from error
+    ``plan`` says how to reach the server, whom to trust and what to ask for. ``server_view`` gives
+    the server's own events, where it runs in this process. Raises NoConnection, and NotLoaded.
+    """
+    client = scenario.client
+    plan = _fitted(plan, client, version, ca)
+    if isinstance(client, TlsClient):
+        try:
+            buffer = await record(plan)
+        except ssl.SSLError as error:
+            client_context(plan.tls)  # raises in its turn where the identity is not to blame
+            raise NotLoaded(f"OpenSSL does not load the client's certificate: {error}") from error
+    else:
         buffer = EventBuffer()
         if isinstance(client, BareClient):
             data = client.data
         else:
             name = plan.sni or plan.target.host
-            data = changed_hello(client_context(plan.tls), name, client.changes[self.version])
+            data = changed_hello(client_context(plan.tls), name, client.changes[version])
         await send_bytes(plan.target, data, buffer, limit=plan.limit)
-        return buffer.events
-
-    def conclude(
-        self, events: Sequence[Event], server_events: Sequence[Event] | None = None
-    ) -> ScenarioTrace:
-        """Explain the events, with the server's own where there are any."""
-        trace = trace_of(self.plan, events, server_events)
-        return ScenarioTrace(scenario=self.scenario, version=self.version, trace=trace)
+    server_events = await server_view(buffer.local_address) if server_view else None
+    trace = trace_of(plan, buffer.events, server_events)
+    return ScenarioTrace(scenario=scenario, version=version, trace=trace)
 
 
-def prepare(
-    scenario: Scenario, version: TlsVersion, approach: Approach, ca: LabAuthority
-) -> PreparedAttempt:
-    """Make the identity and the settings of the scenario's client."""
-    client = scenario.client
-    alpn: tuple[str, ...] = ()
-    identity = security_level = None
-    sni, verify = approach.sni, approach.server_ca is not None
-    if isinstance(client, TlsClient):
-        identity = client.identity(ca) if client.identity else None
-        alpn, security_level = client.alpn, client.security_level
-        sni, verify = client.server_name or sni, verify and client.checks_server
-    tls = ClientTls(
-        server_ca=approach.server_ca if verify else None,
-        verify_server=verify,
-        security_level=security_level,
-        minimum=version,
-        maximum=version,
-        alpn=alpn,
+def _fitted(plan: Plan, client: Client, version: TlsVersion, ca: LabAuthority) -> Plan:
+    """Return the plan with the identity and the settings of the scenario's client."""
+    tls = replace(plan.tls, minimum=version, maximum=version)
+    if not isinstance(client, TlsClient):
+        return replace(plan, tls=tls)
+    verify = tls.verify_server and client.checks_server
+    return replace(
+        plan,
+        tls=replace(
+            tls,
+            server_ca=tls.server_ca if verify else None,
+            verify_server=verify,
+            security_level=client.security_level,
+            alpn=client.alpn,
+        ),
+        identity=client.identity(ca) if client.identity else None,
+        sni=client.server_name or plan.sni,
     )
-    plan = Plan(
-        target=approach.target,
-        tls=tls,
-        identity=identity,
-        sni=sni,
-        request=approach.request,
-        write_first=approach.write_first,
-        limit=approach.limit,
-    )
-    return PreparedAttempt(scenario=scenario, version=version, plan=plan)
 
 
 def why_not_presented(trial: ScenarioTrace) -> str:

@@ -16,7 +16,7 @@ from lab.diagnosis.evidence import summarize
 from lab.diagnosis.results import Result, Signal
 from lab.pki.identity import KeyKind
 from lab.pki.lab_ca import KeyTerms, LabAuthority
-from lab.probing.attempt import Approach, ScenarioTrace, prepare, why_not_presented
+from lab.probing.attempt import ScenarioTrace, try_scenario, why_not_presented
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.verdict import ending
 from lab.stream.contexts import TlsVersion
@@ -25,7 +25,7 @@ from lab.tls.code_points import SignatureScheme as Scheme
 from lab.tls.events import Endpoint, Fact, LocalFact
 from lab.tls.extensions import SignatureAlgorithms
 from lab.tls.messages import CertificateRequest
-from lab.tracing.trace_server import conclude
+from lab.tracing.trace_server import Plan, require_tls
 
 # The schemes that each kind of key can sign with, the most usual kind first. TLS 1.3 ties a curve
 # to each, and has no use for PKCS #1 v1.5 in a handshake (RFC 9846 section 4.3.3).
@@ -83,7 +83,7 @@ class Preflight:
         return list(self.trials)
 
 
-async def survey(approach: Approach, versions: Sequence[TlsVersion], ca: LabAuthority) -> Preflight:
+async def survey(plan: Plan, versions: Sequence[TlsVersion], ca: LabAuthority) -> Preflight:
     """Connect to the server in each version, as often as it takes to find a key that it takes.
 
     Raises NoConnection; NoTrace where it speaks no TLS; NotProbable where it answers no ClientHello
@@ -93,10 +93,10 @@ async def survey(approach: Approach, versions: Sequence[TlsVersion], ca: LabAuth
     connections = 0
     refusal = ""
     for version in versions:
-        first = await _first_trial(approach, version, ca)
+        first = await _first_trial(plan, version, ca)
         connections += 1
         if summarize(first.trace.events).server_hello is not None:
-            tried = await _with_other_keys(first, approach, version, ca)
+            tried = await _with_other_keys(first, plan, version, ca)
             connections += len(tried) - 1
             trials[version], authorities[version] = max(tried, key=_preference)
             continue
@@ -106,24 +106,22 @@ async def survey(approach: Approach, versions: Sequence[TlsVersion], ca: LabAuth
     if not trials:
         names = " or ".join(f"TLS {version.value}" for version in versions)
         raise NotProbable(
-            f"{approach.target.authority}: answers no ClientHello of {names} ({refusal}); "
+            f"{plan.target.authority}: answers no ClientHello of {names} ({refusal}); "
             "name the site to ask for (--sni), or another version"
         )
     return Preflight(trials=trials, authorities=authorities, silent=silent, connections=connections)
 
 
-async def _first_trial(approach: Approach, version: TlsVersion, ca: LabAuthority) -> ScenarioTrace:
-    attempt = prepare(find_scenario("good"), version, approach, ca)
-    events = await attempt.run()
-    trial = attempt.conclude(events)
+async def _first_trial(plan: Plan, version: TlsVersion, ca: LabAuthority) -> ScenarioTrace:
+    trial = await try_scenario(find_scenario("good"), version, plan, ca)
     refused = _refused_by_client(trial)
     if refused:
         raise NotProbable(
             f"{trial.trace.target}: its certificate is not accepted here: {refused}; name its "
             "CA (--server-ca) and its host name (--sni), or do not verify it (--insecure)"
         )
-    if summarize(events).server_hello is None:
-        conclude(attempt.plan, events)  # raises NoTrace where the server sent no TLS
+    if summarize(trial.trace.events).server_hello is None:
+        require_tls(trial.trace)
     return trial
 
 
@@ -137,7 +135,7 @@ def _refused_by_client(trial: ScenarioTrace) -> str:
 
 
 async def _with_other_keys(
-    first: ScenarioTrace, approach: Approach, version: TlsVersion, ca: LabAuthority
+    first: ScenarioTrace, plan: Plan, version: TlsVersion, ca: LabAuthority
 ) -> list[tuple[ScenarioTrace, LabAuthority]]:
     """Return the first trial, and those with other keys until one gets in, each with its CA."""
     tried = [(first, ca)]
@@ -146,8 +144,7 @@ async def _with_other_keys(
         if _preference(tried[-1]) == (_ANSWERED, True):
             break
         fitted = replace(ca, terms=terms)
-        attempt = prepare(find_scenario("good"), version, approach, fitted)
-        tried.append((attempt.conclude(await attempt.run()), fitted))
+        tried.append((await try_scenario(find_scenario("good"), version, plan, fitted), fitted))
     return tried
 
 

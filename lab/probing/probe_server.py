@@ -14,7 +14,7 @@ from functools import partial
 
 from lab.pki.lab_ca import LabAuthority
 from lab.probing import runner
-from lab.probing.attempt import Approach, NotLoaded, ScenarioTrace, prepare
+from lab.probing.attempt import NotLoaded, ScenarioTrace, try_scenario
 from lab.probing.preflight import Preflight, survey
 from lab.probing.results import Explanation, Finding, Report, ServerBehaviour, SilentVersion
 from lab.probing.runner import Try
@@ -32,7 +32,7 @@ from lab.probing.verdict import (
 )
 from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
-from lab.tracing.trace_server import VERSIONS
+from lab.tracing.trace_server import VERSIONS, Plan
 
 OWN_SERVER = "the lab's own server"
 
@@ -65,22 +65,22 @@ async def probe_own(extent: Extent, ca: LabAuthority, progress: Progress) -> Rep
 
 
 async def probe_target(
-    extent: Extent, approach: Approach, ca: LabAuthority, progress: Progress, *, prepared: bool
+    extent: Extent, plan: Plan, ca: LabAuthority, progress: Progress, *, prepared: bool
 ) -> Report:
-    """Probe the server at ``approach``, in those of the versions that it speaks.
+    """Probe the server at ``plan``, in those of the versions that it speaks.
 
     ``prepared`` tells that the server has what scenarios need of it. Raises what
     :func:`~lab.probing.preflight.survey` raises.
     """
-    preflight = await survey(approach, extent.versions, ca)
+    preflight = await survey(plan, extent.versions, ca)
     run = _Run(
-        attempt=partial(_attempt, approach, preflight),
+        attempt=partial(_attempt, plan, preflight),
         extent=replace(extent, versions=preflight.versions),
         ca=ca,
         connections=preflight.connections,
     )
     rules = partial(_rule_elsewhere, run, preflight, prepared)
-    report = await run.report(approach.target.authority, progress, rules)
+    report = await run.report(plan.target.authority, progress, rules)
     silent = preflight.silent
     return replace(
         report,
@@ -96,16 +96,15 @@ async def probe_target(
 
 
 async def _attempt(
-    approach: Approach,
+    plan: Plan,
     preflight: Preflight,
     scenario: Scenario,
     version: TlsVersion,
     write_first: bool = False,
 ) -> ScenarioTrace:
     """Try a scenario against a server elsewhere. Raises NoConnection, and NotLoaded."""
-    approach = replace(approach, write_first=write_first)
-    attempt = prepare(scenario, version, approach, preflight.authorities[version])
-    return attempt.conclude(await attempt.run())
+    plan = replace(plan, write_first=write_first)
+    return await try_scenario(scenario, version, plan, preflight.authorities[version])
 
 
 async def _rule_elsewhere(
@@ -232,21 +231,21 @@ class _Run:
         )
 
 
-async def explain(extent: Extent, approach: Approach | None, ca: LabAuthority) -> Explanation:
+async def explain(extent: Extent, plan: Plan | None, ca: LabAuthority) -> Explanation:
     """Describe the first scenario of ``extent``, and trace it in each version.
 
-    Without ``approach`` the server is the lab's own. Raises NoConnection, NotLoaded, and what
+    Without ``plan`` the server is the lab's own. Raises NoConnection, NotLoaded, and what
     :func:`~lab.probing.preflight.survey` raises.
     """
     scenario = extent.scenarios[0]
-    if approach is None:
+    if plan is None:
         trials = [await run_scenario(scenario, version, ca) for version in extent.versions]
     else:
-        preflight = await survey(approach, extent.versions, ca)
+        preflight = await survey(plan, extent.versions, ca)
         trials = [
-            await _attempt(approach, preflight, scenario, version) for version in preflight.versions
+            await _attempt(plan, preflight, scenario, version) for version in preflight.versions
         ]
-    address = approach.target.authority if approach else "localhost:8443"
+    address = plan.target.authority if plan else "localhost:8443"
     command = scenario.command.format(
         cert="client.pem", ca="ca.crt", crl="crl.pem", address=address
     )

@@ -16,13 +16,15 @@ from lab.pki.authority import revocation_lists_pem
 from lab.pki.files.secret_files import write_public
 from lab.pki.identity import certificates_pem
 from lab.pki.lab_ca import LabAuthority
-from lab.probing.attempt import Approach, ScenarioTrace, prepare
+from lab.probing.attempt import ScenarioTrace, try_scenario
 from lab.probing.scenarios.scenario import Host, Scenario, TlsClient, lab_root
 from lab.serving.temporary_server import HOST, TemporaryServer, temporary_server, write_server_tls
-from lab.stream.contexts import ServerTls, TlsVersion
+from lab.stream.contexts import ClientTls, ServerTls, TlsVersion
+from lab.todo import application
 from lab.todo.allow_list import AllowList
 from lab.todo.application import Policy
 from lab.tracing.target import Target
+from lab.tracing.trace_server import Plan
 
 SERVER_NAME = "localhost"
 
@@ -37,16 +39,14 @@ async def run_scenario(
     with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
         folder = Path(scratch)
         async with scenario_server(scenario.host, ca, folder) as server:
-            approach = Approach(
+            plan = Plan(
                 target=Target(host=HOST, port=server.port),
-                server_ca=trust_file(scenario, ca, folder),
+                tls=ClientTls(server_ca=trust_file(scenario, ca, folder)),
                 sni=SERVER_NAME,
+                request=application.PATH,
                 write_first=write_first,
             )
-            attempt = prepare(scenario, version, approach, ca)
-            events = await attempt.run()
-    # Behind the block the server has closed its connection, so its view is whole.
-    return attempt.conclude(events, server.events[0])
+            return await try_scenario(scenario, version, plan, ca, server.events_of)
 
 
 @contextlib.asynccontextmanager

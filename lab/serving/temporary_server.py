@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from lab.tracing.connection import EventBuffer
 HOST = "127.0.0.1"
 MOST_CONNECTIONS = 1000
 """How many connections a server keeps the events of."""
+_CLOSE_TIMEOUT = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +53,18 @@ class TemporaryServer:
     def events(self) -> list[list[Event]]:
         """The events of each connection."""
         return [connection.buffer.events for connection in self.connections]
+
+    async def events_of(self, peer: str) -> Sequence[Event]:
+        """Return what the server saw of the connection from ``peer``, the client's ``host:port``.
+
+        Waits until the server has closed its end, for at most a few seconds.
+        """
+        for connection in reversed(self.connections):
+            if connection.peer == peer:
+                with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+                    await asyncio.wait_for(connection.closed.wait(), _CLOSE_TIMEOUT)
+                return connection.buffer.events
+        return ()
 
     def sink(self, peer: str) -> ObservedConnection:
         """Return where the events of the next connection go."""

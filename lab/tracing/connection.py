@@ -181,8 +181,10 @@ async def send_bytes(target: Target, data: bytes, buffer: EventBuffer, *, limit:
 
     ``limit`` bounds the dialling and the waiting, in seconds each. Raises NoConnection.
     """
+    dialled = await _reach(target, limit)
+    buffer.local_address = dialled.local_address
     feed = ObserverFeed(Endpoint.CLIENT, buffer, live=True)
-    wire = ObservedWire(await _reach(target, limit), Endpoint.CLIENT, feed)
+    wire = ObservedWire(dialled, Endpoint.CLIENT, feed)
     try:
         if data:
             # Why a write fails is explained by what the server sent; it is read next.

@@ -111,7 +111,7 @@ async def trace_versions(
         single = replace(plan, tls=replace(plan.tls, minimum=version, maximum=version))
         buffer = await record(single)
         server_events = await server_view(buffer.local_address) if server_view else None
-        traces.append(conclude(single, buffer.events, server_events))
+        traces.append(require_tls(trace_of(single, buffer.events, server_events)))
     return tuple(traces)
 
 
@@ -163,14 +163,8 @@ async def _first_bytes(stream: TlsStream) -> None:
         await asyncio.wait_for(stream.hear(), _FIRST_BYTES)
 
 
-def conclude(
-    plan: Plan, events: Sequence[Event], server_events: Sequence[Event] | None = None
-) -> Trace:
-    """Explain the client's events; with the server's own facts, where there are any.
-
-    Raises NoTrace where the server sent no TLS.
-    """
-    trace = trace_of(plan, events, server_events)
+def require_tls(trace: Trace) -> Trace:
+    """Return the trace. Raises NoTrace where the server sent no TLS."""
     sent_tls = any(
         isinstance(event, WireEvent | Unfinished) and event.endpoint is Endpoint.SERVER
         for event in trace.events
@@ -184,7 +178,7 @@ def conclude(
 def trace_of(
     plan: Plan, events: Sequence[Event], server_events: Sequence[Event] | None = None
 ) -> Trace:
-    """Do the same, even where the server sent no TLS. ``events`` must not be empty."""
+    """Explain the client's events, with the server's own facts where there are any."""
     facts = [event for event in server_events or () if isinstance(event, LocalFact)]
     merged = tuple(sorted((*events, *facts), key=lambda event: event.time))
     outcome = judge(merged)

@@ -16,18 +16,18 @@ from lab.pki.authority import Authority
 from lab.pki.files.lab_set import Role, load_set
 from lab.pki.lab_ca import LabAuthority
 from lab.probing.attempt import (
-    Approach,
     NotLoaded,
     keeps,
-    prepare,
+    try_scenario,
 )
 from lab.probing.results import Norm
 from lab.probing.scenarios.catalogue_order import SCENARIOS, find_scenario
-from lab.probing.scenarios.scenario import Scenario
+from lab.probing.scenarios.scenario import Scenario, TlsClient
 from lab.serving.temporary_server import HOST, temporary_server
-from lab.stream.contexts import ClientAuth, TlsVersion
+from lab.stream.contexts import ClientAuth, ClientTls, TlsVersion
 from lab.tls.code_points import AlertDescription
 from lab.tracing.target import Target
+from lab.tracing.trace_server import Plan
 from tests.support.serving import PATIENCE, server_tls
 
 PORTABLE = [scenario for scenario in SCENARIOS if scenario.anywhere and not scenario.needs]
@@ -46,17 +46,17 @@ async def target(certs: Path) -> AsyncIterator[Target]:
         yield Target(host=HOST, port=server.port)
 
 
-def approach(target: Target, certs: Path, *, write_first: bool = False) -> Approach:
+def plan_for(target: Target, certs: Path, *, write_first: bool = False) -> Plan:
     ca = certs / f"{Role.CA.value}.crt"
-    return Approach(target=target, server_ca=ca, write_first=write_first, limit=PATIENCE)
+    tls = ClientTls(server_ca=ca)
+    return Plan(target=target, tls=tls, request="/todo", write_first=write_first, limit=PATIENCE)
 
 
 @pytest.mark.parametrize("scenario", PORTABLE, ids=lambda each: each.name)
 async def test_the_norm_holds_where_only_the_client_is_watched(
     scenario: Scenario, target: Target, certs: Path, ca: LabAuthority
 ) -> None:
-    visit = prepare(scenario, TlsVersion.TLS13, approach(target, certs), ca)
-    trial = visit.conclude(await visit.run())
+    trial = await try_scenario(scenario, TlsVersion.TLS13, plan_for(target, certs), ca)
     assert not trial.trace.both_ends
     assert keeps(scenario.norm, trial.outcome)
     expected = scenario.expectations[TlsVersion.TLS13]
@@ -69,9 +69,9 @@ async def test_the_norm_holds_where_only_the_client_is_watched(
 async def test_the_alert_is_seen_whether_the_client_writes_early_or_late(
     write_first: bool, target: Target, certs: Path, ca: LabAuthority
 ) -> None:
-    how = approach(target, certs, write_first=write_first)
-    visit = prepare(find_scenario("expired"), TlsVersion.TLS13, how, ca)
-    outcome = visit.conclude(await visit.run()).outcome
+    plan = plan_for(target, certs, write_first=write_first)
+    trial = await try_scenario(find_scenario("expired"), TlsVersion.TLS13, plan, ca)
+    outcome = trial.outcome
     assert outcome.alert is not None
     assert outcome.alert.description == AlertDescription.CERTIFICATE_EXPIRED
     assert outcome.client_handshake_returned
@@ -80,23 +80,25 @@ async def test_the_alert_is_seen_whether_the_client_writes_early_or_late(
 async def test_without_a_ca_the_server_is_not_judged(
     target: Target, certs: Path, ca: LabAuthority
 ) -> None:
-    how = Approach(target=target, server_ca=None, sni="not.its.name", limit=PATIENCE)
-    visit = prepare(find_scenario("good"), TlsVersion.TLS12, how, ca)
-    assert visit.conclude(await visit.run()).outcome.result is Result.ACCEPTED
+    tls = ClientTls(verify_server=False)
+    plan = Plan(target=target, tls=tls, sni="not.its.name", limit=PATIENCE)
+    trial = await try_scenario(find_scenario("good"), TlsVersion.TLS12, plan, ca)
+    assert trial.outcome.result is Result.ACCEPTED
 
 
 async def test_a_certificate_that_openssl_does_not_load_is_told_apart(
     target: Target, certs: Path, ca: LabAuthority
 ) -> None:
     """At security level 2, OpenSSL loads no RSA key of 1024 bits; a bad CA file is told apart."""
-    visit = prepare(find_scenario("rsa-1024"), TlsVersion.TLS13, approach(target, certs), ca)
-    tls = replace(visit.plan.tls, security_level=2)
+    scenario = find_scenario("rsa-1024")
+    assert isinstance(scenario.client, TlsClient)
+    scenario = replace(scenario, client=replace(scenario.client, security_level=2))
+    plan = plan_for(target, certs)
     with pytest.raises(NotLoaded, match=r"does not load the client's certificate: .*TOO_SMALL"):
-        await replace(visit, plan=replace(visit.plan, tls=tls)).run()
-    broken = certs / "server.key"
-    unusable = replace(visit, plan=replace(visit.plan, tls=replace(tls, server_ca=broken)))
+        await try_scenario(scenario, TlsVersion.TLS13, plan, ca)
+    unusable = replace(plan, tls=replace(plan.tls, server_ca=certs / "server.key"))
     with pytest.raises(ssl.SSLError):
-        await unusable.run()
+        await try_scenario(scenario, TlsVersion.TLS13, unusable, ca)
 
 
 async def test_a_server_that_lets_anybody_in_breaks_the_norm(certs: Path, ca: LabAuthority) -> None:
@@ -104,6 +106,5 @@ async def test_a_server_that_lets_anybody_in_breaks_the_norm(certs: Path, ca: La
     assert scenario.norm is Norm.REFUSE
     async with temporary_server(server_tls(certs, ClientAuth.NONE)) as server:
         where = Target(host=HOST, port=server.port)
-        visit = prepare(scenario, TlsVersion.TLS13, approach(where, certs), ca)
-        outcome = visit.conclude(await visit.run()).outcome
-    assert not keeps(scenario.norm, outcome)
+        trial = await try_scenario(scenario, TlsVersion.TLS13, plan_for(where, certs), ca)
+    assert not keeps(scenario.norm, trial.outcome)

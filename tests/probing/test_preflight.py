@@ -14,12 +14,11 @@ import pytest
 from lab.pki.files.identity_files import load_authority
 from lab.pki.identity import KeyKind
 from lab.pki.lab_ca import LabAuthority
-from lab.probing.attempt import Approach
 from lab.probing.preflight import NotProbable, Preflight, survey
-from lab.stream.contexts import ClientAuth, TlsVersion
+from lab.stream.contexts import ClientAuth, ClientTls, TlsVersion
 from lab.tracing.connection import NoConnection
 from lab.tracing.target import Target
-from lab.tracing.trace_server import NoTrace
+from lab.tracing.trace_server import NoTrace, Plan
 from tests.support.peers import free_port
 from tests.support.serving import PATIENCE, running
 
@@ -34,13 +33,14 @@ def ca(certs: Path) -> LabAuthority:
     return LabAuthority(authority=authority, now=now)
 
 
-def approach(port: int, certs: Path) -> Approach:
+def plan_for(port: int, certs: Path) -> Plan:
     target = Target(host="127.0.0.1", port=port)
-    return Approach(target=target, server_ca=certs / "ca.crt", limit=PATIENCE)
+    tls = ClientTls(server_ca=certs / "ca.crt")
+    return Plan(target=target, tls=tls, request="/todo", limit=PATIENCE)
 
 
 async def surveyed(port: int, certs: Path, ca: LabAuthority) -> Preflight:
-    return await survey(approach(port, certs), BOTH, ca)
+    return await survey(plan_for(port, certs), BOTH, ca)
 
 
 @contextlib.asynccontextmanager
@@ -86,7 +86,7 @@ async def test_a_good_client_that_is_refused_is_tried_with_each_key_that_the_ser
     """The server trusts another CA, so no key gets in, and the last kind is as good as any."""
     other = LabAuthority(authority=ca.other_root(), now=ca.now)
     async with running(certs) as server:
-        found = await survey(approach(server.port, certs), [TlsVersion.TLS13], other)
+        found = await survey(plan_for(server.port, certs), [TlsVersion.TLS13], other)
     kinds = 7  # RSA, three curves, Ed25519, Ed448 and RSA-PSS
     assert found.connections == 1 + kinds
     assert found.trials[TlsVersion.TLS13].outcome.alert is not None
@@ -94,7 +94,7 @@ async def test_a_good_client_that_is_refused_is_tried_with_each_key_that_the_ser
 
 async def test_a_server_whose_certificate_is_not_trusted(certs: Path, ca: LabAuthority) -> None:
     async with running(certs) as server:
-        named = replace(approach(server.port, certs), sni="elsewhere.example")
+        named = replace(plan_for(server.port, certs), sni="elsewhere.example")
         with pytest.raises(NotProbable, match=r"not accepted here: .*; name its CA \(--server-ca"):
             await survey(named, BOTH, ca)
 

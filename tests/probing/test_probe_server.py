@@ -10,14 +10,14 @@ import pytest
 
 from lab.pki.files.identity_files import load_authority
 from lab.pki.lab_ca import LabAuthority
-from lab.probing.attempt import Approach
 from lab.probing.probe_server import OWN_SERVER, Extent, explain, probe_own, probe_target
 from lab.probing.results import Report, Verdict
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.server_behaviour import EARLY_TRIES, NEEDED
-from lab.stream.contexts import ClientAuth, TlsVersion
+from lab.stream.contexts import ClientAuth, ClientTls, TlsVersion
 from lab.tls.code_points import ProtocolVersion
 from lab.tracing.target import Target
+from lab.tracing.trace_server import Plan
 from tests.support.serving import PATIENCE, running
 
 TLS13 = [TlsVersion.TLS13]
@@ -30,9 +30,10 @@ def ca(certs: Path) -> LabAuthority:
     return LabAuthority(authority=authority, now=now)
 
 
-def approach(port: int, certs: Path) -> Approach:
+def plan_for(port: int, certs: Path) -> Plan:
     target = Target(host="127.0.0.1", port=port)
-    return Approach(target=target, server_ca=certs / "ca.crt", limit=PATIENCE)
+    tls = ClientTls(server_ca=certs / "ca.crt")
+    return Plan(target=target, tls=tls, request="/todo", limit=PATIENCE)
 
 
 def extent(*names: str, repeat: int = 1) -> Extent:
@@ -74,7 +75,7 @@ async def test_the_labs_own_server(ca: LabAuthority) -> None:
 async def test_a_server_elsewhere(certs: Path, ca: LabAuthority) -> None:
     both = Extent(scenarios=extent("good", "expired").scenarios, versions=list(TlsVersion))
     async with running(certs) as server:
-        where = approach(server.port, certs)
+        where = plan_for(server.port, certs)
         report = await probe_target(
             both, where, ca, lambda total: lambda name: None, prepared=False
         )
@@ -92,7 +93,7 @@ async def test_one_that_asks_for_no_certificate_lets_the_expired_one_in(
     certs: Path, ca: LabAuthority
 ) -> None:
     async with running(certs, client_auth=ClientAuth.NONE) as server:
-        where = approach(server.port, certs)
+        where = plan_for(server.port, certs)
         chosen = extent("good", "expired")
         report = await probe_target(chosen, where, ca, unwatched, prepared=False)
     assert summary(report) == [("good", Verdict.NOT_TRIED, 1), ("expired", Verdict.LET_IN, 1)]
@@ -106,7 +107,7 @@ async def test_a_scenario_is_explained_at_home_and_elsewhere(certs: Path, ca: La
     assert "localhost:8443" in scenario.command and "{" not in scenario.command
     assert [trace.both_ends for trace in explanation.traces] == [True]
     async with running(certs) as server:
-        where = approach(server.port, certs)
+        where = plan_for(server.port, certs)
         elsewhere = await explain(extent("no-certificate"), where, ca)
     assert f"127.0.0.1:{server.port}" in elsewhere.scenario.command
     assert [trace.both_ends for trace in elsewhere.traces] == [False]

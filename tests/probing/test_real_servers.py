@@ -11,12 +11,12 @@ import pytest
 from lab.pki.files.crl_files import ensure_revocation_lists
 from lab.pki.files.identity_files import load_authority
 from lab.pki.lab_ca import LabAuthority
-from lab.probing.attempt import Approach
 from lab.probing.probe_server import Extent, probe_target
 from lab.probing.results import Report, Verdict
 from lab.probing.scenarios.catalogue_order import find_scenario
-from lab.stream.contexts import TlsVersion
+from lab.stream.contexts import ClientTls, TlsVersion
 from lab.tracing.target import Target
+from lab.tracing.trace_server import Plan
 from tests.support.peers import (
     MAKES,
     Maker,
@@ -60,11 +60,10 @@ async def probe(
         versions=list(TlsVersion),
         repeat=repeat,
     )
-    approach = Approach(
-        target=Target(host="127.0.0.1", port=port), server_ca=certs / "ca.crt", request="/"
-    )
+    tls = ClientTls(server_ca=certs / "ca.crt")
+    plan = Plan(target=Target(host="127.0.0.1", port=port), tls=tls)
     done: list[str] = []
-    report = await probe_target(extent, approach, ca, lambda total: done.append, prepared=prepared)
+    report = await probe_target(extent, plan, ca, lambda total: done.append, prepared=prepared)
     assert set(names) <= set(done)
     return report
 

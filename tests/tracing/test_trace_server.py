@@ -32,9 +32,10 @@ from lab.tracing.trace_server import (
     NoTrace,
     Plan,
     PlanRefused,
-    conclude,
     listens,
     record,
+    require_tls,
+    trace_of,
 )
 from tests.support.peers import (
     MAKES,
@@ -60,7 +61,7 @@ def plan(certs: Path, port: int, version: TlsVersion, identity: Identity | None 
 
 
 async def traced(plan: Plan) -> Trace:
-    return conclude(plan, (await record(plan)).events)
+    return require_tls(trace_of(plan, (await record(plan)).events))
 
 
 def good(certs: Path) -> Identity:
@@ -288,7 +289,7 @@ async def test_a_port_that_speaks_no_tls(certs: Path, data: bytes | None, says: 
         asked = replace(plan(certs, port, TlsVersion.TLS13), limit=patience)
         seen = (await record(asked)).events
     with pytest.raises(NoTrace, match=says) as error:
-        conclude(asked, seen)
+        require_tls(trace_of(asked, seen))
     assert "\n" not in str(error.value)
     assert str(error.value).startswith(f"127.0.0.1:{port}: ")
 
