@@ -12,26 +12,19 @@ from hypothesis import strategies as st
 
 from lab.tls import messages as msg
 from lab.tls.cipher_suites import CipherSuite
-from lab.tls.code_points import ExtensionType, HandshakeType, ProtocolVersion
-from lab.tls.extensions import SupportedVersions
+from lab.tls.code_points import HandshakeType, ProtocolVersion
 from lab.tls.message_parsing import KeyExchange, ParsingContext, parsing_context
 from lab.tls.message_parsing import parse_message as parse_counted
 from lab.tls.reader import MAX_MESSAGE, BeyondLimit, WireError
 from tests.tls.messages_table import (
     CASES,
-    CLIENT_EXTENSIONS,
     SSL3,
     TLS11,
     TLS12,
     TLS13,
     Case,
-    client_hello,
-    server_hello,
 )
 from tests.tls.wire import (
-    Wire,
-    extension,
-    extensions,
     opaque,
     raw,
     u8,
@@ -116,47 +109,6 @@ def attempt(case: Case, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wire", "parsed"), CLIENT_EXTENSIONS, ids=[str(e.extension_type) for _, e in CLIENT_EXTENSIONS]
-)
-def test_a_second_extension_of_a_type_is_refused(wire, parsed) -> None:  # type: ignore[no-untyped-def]
-    body = client_hello(wire, extension(0x5A5A), wire).data
-    with pytest.raises(WireError) as caught:
-        parse_message(HandshakeType.CLIENT_HELLO, body, TLS12)
-    assert str(caught.value) == (
-        f"ClientHello.extensions.{parsed.extension_type}: a second extension of this type"
-    )
-
-
-@pytest.mark.parametrize(
-    ("wire", "parsed"), CLIENT_EXTENSIONS, ids=[str(e.extension_type) for _, e in CLIENT_EXTENSIONS]
-)
-def test_bytes_after_an_extensions_body_are_refused(wire, parsed) -> None:  # type: ignore[no-untyped-def]
-    body = wire.data[4:] + b"\0"
-    hello = client_hello(raw(wire.data[:2]) + opaque(2, body)).data
-    try:
-        message = parse_message(HandshakeType.CLIENT_HELLO, hello, TLS12)
-    except WireError as error:
-        assert error.where.startswith(f"ClientHello.extensions.{parsed.extension_type}")
-    else:
-        assert isinstance(message, msg.ClientHello)
-        assert message.extensions != (parsed,)  # its body is whatever comes
-
-
-@pytest.mark.parametrize(
-    ("msg_type", "hello"),
-    [
-        (HandshakeType.CLIENT_HELLO, client_hello()),
-        (HandshakeType.SERVER_HELLO, server_hello()),
-    ],
-)
-def test_hellos_may_lack_extensions_as_a_whole(msg_type: HandshakeType, hello: Wire) -> None:
-    for body in (hello.data, hello.data[:-2]):
-        message = parse_message(msg_type, body, TLS12)
-        assert isinstance(message, msg.ExtendedMessage)
-        assert message.extensions == ()
-
-
-@pytest.mark.parametrize(
     ("msg_type", "body", "message"),
     [
         (
@@ -205,30 +157,6 @@ def test_decompression_is_bounded() -> None:
     body = u16(1) + raw(MAX_MESSAGE.to_bytes(3, "big")) + opaque(3, bomb)
     with pytest.raises(WireError, match="uncompressed_length: 262144 told, 262145 or more found"):
         parse_message(HandshakeType.COMPRESSED_CERTIFICATE, body.data, TLS13)
-
-
-def test_extensions_are_found_by_class_and_by_type() -> None:
-    hello = parse_message(
-        HandshakeType.CLIENT_HELLO, client_hello(*(w for w, _ in CLIENT_EXTENSIONS)).data, TLS12
-    )
-    assert isinstance(hello, msg.ClientHello)
-    found = hello.find(SupportedVersions)
-    assert found is not None
-    assert hello.has(ExtensionType.SUPPORTED_VERSIONS)
-    assert not hello.has(ExtensionType.CONNECTION_ID)
-    assert msg.EncryptedExtensions().find(SupportedVersions) is None
-
-
-def test_messages_have_the_names_of_the_rfcs() -> None:
-    names = [case.message.name for case in CASES]
-    assert "HelloRetryRequest" in names
-    assert "CertificateRequest" in names
-    assert msg.UnknownMessage(msg_type=HandshakeType(99), body=b"").name == "unknown(0x63)"
-
-
-def test_an_empty_extensions_block_is_in_order() -> None:
-    parsed = parse_message(HandshakeType.ENCRYPTED_EXTENSIONS, extensions().data, TLS13)
-    assert parsed == msg.EncryptedExtensions()
 
 
 EXCHANGES = {
