@@ -11,7 +11,7 @@ from lab.cli.command_line import CommandLine, Example, count, port_number, secon
 from lab.http.limits import Limits
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY
 from lab.stream.contexts import ClientAuth, TlsVersion
-from lab.todo.store_urls import STORE_KINDS, StoreChoice, store_choice
+from lab.todo.store_urls import STORE_URLS, checked_store_url
 
 _TIMES = {
     "handshake_timeout": ("from the TCP connection to the end of the handshake", "a close"),
@@ -78,9 +78,9 @@ EXAMPLES = (
 )
 
 
-def _store(text: str) -> StoreChoice:
+def _store(text: str) -> str:
     try:
-        return store_choice(text)
+        return checked_store_url(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -202,7 +202,7 @@ def _add_process(made: CommandLine) -> None:
         "--store",
         type=_store,
         default="memory",
-        metavar="|".join(kind.form for kind in STORE_KINDS),
+        metavar="|".join(STORE_URLS),
         help="where items are kept: in memory, gone when the server stops, or in an SQLite file, "
         "created if there is none; do not move, delete or replace it or its -wal file while a "
         "server runs (default: %(default)s)",

@@ -5,7 +5,6 @@ Used by the door that serves, and by those that need a server of their own for a
 
 from __future__ import annotations
 
-import enum
 import ssl
 import time
 from collections.abc import Callable
@@ -47,26 +46,12 @@ _EXPIRED = unauthenticated(
 )
 
 
-class HealthStatus(enum.Enum):
-    """How a server is."""
-
-    OK = "ok"
-    STOPPING = "stopping"
-    NOT_ACCEPTING = "not_accepting"
-    STORE_UNAVAILABLE = "store_unavailable"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How a server is; ``message`` is a sentence for a person."""
+    """How a server is: ``status`` is ``ok`` or another word, ``message`` a sentence."""
 
-    status: HealthStatus
+    status: str
     message: str
-
-
-HEALTHY = Health(status=HealthStatus.OK, message="accepting connections, and the store responds")
-STOPPING = Health(status=HealthStatus.STOPPING, message="the server is stopping")
-NOT_ACCEPTING = Health(status=HealthStatus.NOT_ACCEPTING, message="the server is not listening")
 
 
 class TodoServer:
@@ -144,17 +129,17 @@ class TodoServer:
     async def health(self) -> Health:
         """Whether connections are accepted and the store answers, within a few seconds."""
         if self._stopping:
-            return STOPPING
+            return Health(status="stopping", message="the server is stopping")
         if not self._listener.accepting:
-            return NOT_ACCEPTING
+            return Health(status="not_accepting", message="the server is not listening")
         try:
             await within(_STORE_PATIENCE, self._store.list())
         except StoreUnavailable as error:
-            return Health(status=HealthStatus.STORE_UNAVAILABLE, message=str(error))
+            return Health(status="store_unavailable", message=str(error))
         except TimeoutError:
             message = f"the store did not respond within {_STORE_PATIENCE:g} s"
-            return Health(status=HealthStatus.STORE_UNAVAILABLE, message=message)
-        return HEALTHY
+            return Health(status="store_unavailable", message=message)
+        return Health(status="ok", message="accepting connections, and the store responds")
 
     async def close(self) -> None:
         """Stop accepting, finish what is in flight within the limits, and let go of everything."""

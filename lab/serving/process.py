@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,8 @@ from lab.serving.server_files import Loaded, ServerFiles
 from lab.stream.contexts import ClientAuth
 from lab.stream.wire import address_text
 from lab.todo.application import Policy
-from lab.todo.store import StoreUnavailable, TodoStore
-from lab.todo.store_urls import StoreChoice
+from lab.todo.store import StoreUnavailable
+from lab.todo.store_urls import MEMORY, open_store
 
 if sys.platform != "win32":
     import resource
@@ -45,8 +45,6 @@ _STOPPED = "Stopped."
 # Descriptors for all but counted connections: the store, files, the monitor and its clients, and
 # connections that have just been accepted, or are just being closed.
 _RESERVED = 128
-
-
 # Of the whole system, or of memory: the limit of this process is not reached, see ``_RESERVED``.
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -69,7 +67,7 @@ class Serving:
     files: ServerFiles
     policy: Policy | None
     limits: Limits
-    store: StoreChoice
+    store: str
     handshake_log: SinkFactory
     verbose: bool = False
     failures_only: bool = False
@@ -84,17 +82,33 @@ async def serve(settings: Serving) -> None:
         _check_sharing(settings.store)
     settings = replace(settings, limits=_within_descriptors(settings.limits))
     reloader = Reloader(settings.files)
-    loaded = _load(reloader)
+    loaded = reloader.load()
+    if loaded.revocation is not None:
+        log_in_use(loaded)
     metrics = None if settings.monitor_port is None else _metrics(loaded)
-    await _serve(settings, metrics, reloader, loaded)
+    async with contextlib.AsyncExitStack() as stack:
+        server = await _server(stack, settings, loaded, metrics)
+        monitor = await _open_monitor(stack, settings, server, metrics)
+        opening = server.open(settings.host, settings.port, reuse_port=settings.reuse_port)
+        address = await _bound(opening, settings.host, settings.port, "--port")
+        stop = stack.enter_context(stop_signals())
+        stack.enter_context(hangup_signal(reloader.ask, stop))
+        stack.enter_context(reloader.running(partial(_renew, server, metrics)))
+        announce(settings, *address, monitor=monitor)
+        # What is here now stays; to search it for garbage again and again takes time.
+        gc.collect()
+        gc.freeze()
+        await stop.wait()
+        _say(_STOPPING)
+        await server.close()
     _say(_STOPPED)
 
 
-def _check_sharing(store: StoreChoice) -> None:
+def _check_sharing(store: str) -> None:
     """Raise CannotServe where processes cannot share a port, or would not share the items."""
     if not hasattr(socket, "SO_REUSEPORT"):
         raise CannotServe("--reuse-port needs SO_REUSEPORT, which this system lacks; leave it out")
-    if not store.kind.shared:
+    if store == MEMORY:
         raise CannotServe(
             "--reuse-port needs items that all processes can reach; add --store sqlite:PATH"
         )
@@ -135,28 +149,6 @@ def _metrics(loaded: Loaded) -> Metrics:
     return metrics
 
 
-async def _serve(
-    settings: Serving, metrics: Metrics | None, reloader: Reloader, loaded: Loaded
-) -> None:
-    async with (
-        _server(settings, loaded, metrics) as server,
-        _monitored(settings, server, metrics) as monitor,
-    ):
-        address = await _open(server, settings)
-        with (
-            stop_signals() as stop,
-            hangup_signal(reloader.ask, stop),
-            reloader.running(partial(_renew, server, metrics)),
-        ):
-            announce(settings, *address, monitor=monitor)
-            # What is here now stays; to search it for garbage again and again takes time.
-            gc.collect()
-            gc.freeze()
-            await stop.wait()
-            _say(_STOPPING)
-            await server.close()
-
-
 def announce(
     settings: Serving, host: str, port: int, *, monitor: tuple[str, int] | None = None
 ) -> None:
@@ -190,84 +182,58 @@ def runner(loop: str) -> Runner:
     return uvloop.run
 
 
-def _load(reloader: Reloader) -> Loaded:
-    """The files, for the first time. What revocation lists do is to be told. Raises PkiError."""
-    loaded = reloader.load()
-    if loaded.revocation is not None:
-        log_in_use(loaded)
-    return loaded
-
-
 def _renew(server: TodoServer, metrics: Metrics | None, loaded: Loaded) -> None:
     server.renew(loaded.context)
     if metrics is not None:
         metrics.use_certificates(loaded.expiries)
 
 
-async def _open(server: TodoServer, settings: Serving) -> tuple[str, int]:
-    with _listening_errors(settings.host, settings.port, "--port"):
-        return await server.open(settings.host, settings.port, reuse_port=settings.reuse_port)
-
-
-@contextlib.asynccontextmanager
-async def _monitored(
-    settings: Serving, server: TodoServer, metrics: Metrics | None
-) -> AsyncIterator[tuple[str, int] | None]:
-    """Run the monitor, if there is to be one, inside the block, which gets its address."""
-    if settings.monitor_port is None or metrics is None:
-        yield None
-        return
-    metrics.watch(connections=lambda: server.connections, tasks=lambda: len(asyncio.all_tasks()))
-    monitor = Monitor(health=server.health, metrics=metrics.text)
-    try:
-        with _listening_errors(MONITOR_HOST, settings.monitor_port, "--monitor-port"):
-            address = await monitor.open(settings.monitor_port)
-        yield address
-    finally:
-        await monitor.close()
-
-
-@contextlib.contextmanager
-def _listening_errors(host: str, port: int, option: str) -> Iterator[None]:
-    """What keeps a server from its port, as CannotServe."""
-    try:
-        yield
-    except OSError as error:
-        raise CannotServe(_cannot_listen(error, host, port, option)) from error
-
-
-@contextlib.asynccontextmanager
 async def _server(
-    settings: Serving, loaded: Loaded, metrics: Metrics | None
-) -> AsyncIterator[TodoServer]:
-    """A server with its store open. The store is closed at the end, however that comes about."""
+    stack: contextlib.AsyncExitStack, settings: Serving, loaded: Loaded, metrics: Metrics | None
+) -> TodoServer:
+    """Return a server with its store open, which ``stack`` closes: its thread keeps the process."""
     try:
-        store = await settings.store.open()
+        store = await open_store(settings.store)
     except StoreUnavailable as error:
         raise CannotServe(str(error)) from error
-    try:
-        yield _todo_server(settings, loaded, store, metrics)
-    finally:
-        await store.close()  # its thread would keep the process
+    stack.push_async_callback(store.close)
+    return TodoServer(
+        loaded.tls,
+        context=loaded.context,
+        limits=settings.limits,
+        store=store,
+        sink=settings.handshake_log,
+        policy=settings.policy,
+        failures_only=settings.failures_only,
+        live=settings.verbose,
+        hooks=metrics,
+    )
 
 
-def _todo_server(
-    settings: Serving, loaded: Loaded, store: TodoStore, metrics: Metrics | None
-) -> TodoServer:
+async def _open_monitor(
+    stack: contextlib.AsyncExitStack,
+    settings: Serving,
+    server: TodoServer,
+    metrics: Metrics | None,
+) -> tuple[str, int] | None:
+    """Open the monitor, if there is to be one, which ``stack`` closes; return its address."""
+    port = settings.monitor_port
+    if port is None or metrics is None:
+        return None
+    metrics.watch(connections=lambda: server.connections, tasks=lambda: len(asyncio.all_tasks()))
+    monitor = Monitor(health=server.health, metrics=metrics.text)
+    stack.push_async_callback(monitor.close)
+    return await _bound(monitor.open(port), MONITOR_HOST, port, "--monitor-port")
+
+
+async def _bound(
+    opening: Awaitable[tuple[str, int]], host: str, port: int, option: str
+) -> tuple[str, int]:
+    """Return the address of what is being opened. Raises CannotServe."""
     try:
-        return TodoServer(
-            loaded.tls,
-            context=loaded.context,
-            limits=settings.limits,
-            store=store,
-            sink=settings.handshake_log,
-            policy=settings.policy,
-            failures_only=settings.failures_only,
-            live=settings.verbose,
-            hooks=metrics,
-        )
-    except OSError as error:  # the files were found in order just now
-        raise CannotServe(f"TLS cannot be set up: {error}; try again") from error
+        return await opening
+    except OSError as error:
+        raise CannotServe(_cannot_listen(error, host, port, option)) from error
 
 
 def _say(message: str) -> None:

@@ -61,6 +61,16 @@ class Wire(Protocol):
         ...
 
 
+class _broken_is_reset:
+    """Make a ConnectionResetError of ETIMEDOUT, EHOSTUNREACH and the like: it is broken too."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+            raise ConnectionResetError(*error.args) from error
+
+
 class AcceptedWire:
     """A connection from ``asyncio.start_server``."""
 
@@ -75,25 +85,17 @@ class AcceptedWire:
         return not self._heard
 
     async def receive(self) -> bytes:  # noqa: D102 - see Wire
-        try:
+        with _broken_is_reset():
             data = await self._reader.read(CHUNK)
-            self._heard = True
-            return data
-        except ConnectionError:
-            raise
-        except OSError as error:  # ETIMEDOUT, EHOSTUNREACH: broken all the same
-            raise ConnectionResetError(*error.args) from error
+        self._heard = True
+        return data
 
     async def send(self, data: bytes) -> None:  # noqa: D102 - see Wire
         if self._writer.is_closing():
             raise ConnectionResetError("the connection is closed")
         self._writer.write(data)
-        try:
+        with _broken_is_reset():
             await self._writer.drain()
-        except ConnectionError:
-            raise
-        except OSError as error:
-            raise ConnectionResetError(*error.args) from error
 
     def finish_sending(self) -> None:  # noqa: D102 - see Wire
         if not self._writer.is_closing():
@@ -137,23 +139,15 @@ class DialledWire:
         if self._receiving is None:
             receiving = self._loop.sock_recv(self._socket, CHUNK)
             self._receiving = self._loop.create_task(receiving)
-        try:
-            # Whoever waits here may be cancelled; the bytes are then for the next who asks.
-            await asyncio.wait((self._receiving,))
-            done, self._receiving = self._receiving, None
+        # Whoever waits here may be cancelled; the bytes are then for the next who asks.
+        await asyncio.wait((self._receiving,))
+        done, self._receiving = self._receiving, None
+        with _broken_is_reset():
             return done.result()
-        except ConnectionError:
-            raise
-        except OSError as error:
-            raise ConnectionResetError(*error.args) from error
 
     async def send(self, data: bytes) -> None:  # noqa: D102 - see Wire
-        try:
+        with _broken_is_reset():
             await self._loop.sock_sendall(self._socket, data)
-        except ConnectionError:
-            raise
-        except OSError as error:
-            raise ConnectionResetError(*error.args) from error
 
     def finish_sending(self) -> None:  # noqa: D102 - see Wire
         with contextlib.suppress(OSError):

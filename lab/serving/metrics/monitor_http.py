@@ -26,7 +26,7 @@ from lab.http.message import (
     json_bytes,
     next_event,
 )
-from lab.serving.lab_server import Health, HealthStatus
+from lab.serving.lab_server import Health
 from lab.stream.wire import within
 
 HOST = "127.0.0.1"
@@ -139,8 +139,8 @@ class Monitor:
             return Response(status=200, body=self._metrics(), media_type=_TEXT, headers=_NO_STORE)
         health = await self._health()
         return Response(
-            status=200 if health.status is HealthStatus.OK else 503,
-            body=json_bytes({"status": health.status.value, "message": health.message}),
+            status=200 if health.status == "ok" else 503,
+            body=json_bytes({"status": health.status, "message": health.message}),
             headers=_NO_STORE,
         )
 

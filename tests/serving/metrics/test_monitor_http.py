@@ -19,7 +19,7 @@ from lab.http import log_entries
 from lab.http.limits import Limits
 from lab.pki.files.lab_set import load_set
 from lab.pki.files.set_writing import KeyType, SetPlan, write_set
-from lab.serving.lab_server import HEALTHY, Health, TodoServer
+from lab.serving.lab_server import Health, TodoServer
 from lab.serving.metrics.monitor_http import Monitor
 from lab.serving.metrics.recorder import Metrics
 from lab.serving.server_files import ServerFiles
@@ -409,7 +409,7 @@ async def test_a_request_in_flight_is_answered_before_the_end(certs: Path) -> No
     async def slow() -> Health:
         asked.set()
         await may_answer.wait()
-        return HEALTHY
+        return Health(status="ok", message="")
 
     monitor = Monitor(health=slow, metrics=bytes)
     _, port = await monitor.open(0)
