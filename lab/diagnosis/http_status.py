@@ -1,11 +1,14 @@
-"""The status of an HTTP/1.1 response, read from the first bytes that a server sends.
+"""The status of an HTTP/1.1 response, and what its body says, from the first bytes of a server.
 
 This module must not know TLS.
 """
 
 from __future__ import annotations
 
+import html
 import re
+
+from lab.tls.events import escaped
 
 # The answers by which an HTTP server refuses a client for who it is: RFC 9110 sections 15.5.1,
 # 15.5.2 and 15.5.4, and nginx's own codes for a bad and for a missing certificate.
@@ -13,9 +16,14 @@ HTTP_REFUSALS = frozenset({400, 401, 403, 495, 496})
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: |\r)")
 _SHORTEST = len(b"HTTP/1.1 200 ")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]{0,200}\r\n")
+_TAG = re.compile(r"<[^<>]*>")
 _HEAD_END = b"\r\n\r\n"
 # What informational responses and a status line may be; more is not looked at.
 _MOST_BYTES = 16384
+MOST_BODY = 4096
+"""How many bytes of a body are looked at."""
+_MOST_TEXT = 200
 
 
 class StatusReader:
@@ -56,3 +64,34 @@ def http_status(data: bytes) -> int | None:
     reader = StatusReader()
     reader.feed(data)
     return reader.status
+
+
+def body_text(response: bytes) -> str:
+    """Return what the body of the first final response in ``response`` says, on one line, escaped.
+
+    HTML loses its tags, and a line that is said twice is said once. "" where there is no body, or
+    one that is compressed.
+    """
+    head, body = b"", response
+    while found := _STATUS_LINE.match(body):
+        head, _, body = body.partition(_HEAD_END)
+        if int(found.group(1)) >= 200:
+            break
+    fields = head.lower()
+    if not fields or b"\r\ncontent-encoding:" in fields:
+        return ""
+    if re.search(rb"\r\ntransfer-encoding:[^\r\n]*chunked", fields):
+        body = _without_chunks(body)
+    text = html.unescape(_TAG.sub("\n", body[:MOST_BODY].decode("utf-8", "replace")))
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return escaped("; ".join(dict.fromkeys(filter(None, lines)))[:_MOST_TEXT])
+
+
+def _without_chunks(data: bytes) -> bytes:
+    """Return the content of chunks (RFC 9112 section 7.1), as far as they are whole or begun."""
+    content = b""
+    while (found := _CHUNK.match(data)) and len(content) < MOST_BODY:
+        end = found.end() + int(found.group(1), 16)
+        content += data[found.end() : min(end, found.end() + MOST_BODY)]
+        data = data[end + 2 :]
+    return content

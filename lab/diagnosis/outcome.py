@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from lab.diagnosis.http_status import HTTP_REFUSALS, StatusReader
+from lab.diagnosis.http_status import HTTP_REFUSALS, MOST_BODY, StatusReader, body_text
 from lab.diagnosis.results import Outcome, Result, Signal
 from lab.tls.code_points import AlertDescription, ExtensionType
 from lab.tls.events import (
@@ -38,6 +38,7 @@ from lab.tls.messages import CertificateRequest, Finished, NewSessionTicket, Ser
 _FAILURES = frozenset({Fact.HANDSHAKE_FAILED, Fact.READ_FAILED, Fact.WRITE_FAILED, Fact.TIMED_OUT})
 _TCP_SIGNALS = (Signal.FIN, Signal.RST)
 # How many echoes and how many warnings an outcome names.
+_MOST_RESPONSE = 2 * MOST_BODY
 _MOST_ALERTS = 64
 
 _Handshake = MessageSeen | SealedSeen | Undecoded
@@ -88,6 +89,7 @@ class OutcomeJudge:
         self._malformed: _Ending | None = None
         self._ending: _Ending | None = None
         self._status: StatusReader | None = None
+        self._response = bytearray()
         self._echoes: list[AlertSeen] = []
         self._warnings: list[AlertSeen] = []
 
@@ -128,6 +130,7 @@ class OutcomeJudge:
             signal=ending.signal,
             alert=alert,
             http_status=self._status.status if self._status else None,
+            http_text=body_text(bytes(self._response)) if self._response else "",
             handshake_accepted=self._accepted,
             after=after,
             sealed=sealed,
@@ -275,9 +278,15 @@ class OutcomeJudge:
             after = self._last.get(Endpoint.CLIENT)
             self._ending = _Ending(result=Result.ACCEPTED, event=event, after=after)
         reader = self._status
-        if reader is not None and not reader.done:
+        if reader is None:
+            return
+        if not reader.done or reader.status in HTTP_REFUSALS:
+            self._response += event.data[: _MOST_RESPONSE - len(self._response)]
+        if not reader.done:
             reader.feed(event.data)
-            if reader.status in HTTP_REFUSALS:
+            if reader.done and reader.status not in HTTP_REFUSALS:
+                self._response.clear()
+            elif reader.status in HTTP_REFUSALS:
                 self._ending = replace(
                     self._ending,
                     result=Result.REJECTED,

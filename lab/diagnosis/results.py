@@ -37,6 +37,7 @@ class Outcome:
     * ``by`` is the end that rejected the other or broke off; None where neither did.
     * ``signal`` is how it did that, ``alert`` the alert and ``http_status`` the status where it
       was one. Where TLS came to its end in order, ``signal`` may be CLOSE_NOTIFY or None.
+    * ``http_text`` is what the body of an HTTP refusal says, on one line, escaped; "" if nothing.
     * ``handshake_accepted`` tells that the server is known to have accepted the client's last
       flight.
     * ``after`` names the last handshake message of the other end that lies before the signal,
@@ -54,6 +55,7 @@ class Outcome:
     signal: Signal | None = None
     alert: AlertSeen | None = None
     http_status: int | None = None
+    http_text: str = ""
     handshake_accepted: bool = False
     after: str = ""
     sealed: bool = False

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.diagnosis.http_status import StatusReader, http_status
+from lab.diagnosis.http_status import MOST_BODY, StatusReader, body_text, http_status
 
 INFORMATIONAL = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
 
@@ -67,3 +67,47 @@ def test_what_can_be_no_response_is_done_at_once() -> None:
     reader = StatusReader()
     reader.feed(b"220 mail.example ESMTP\r\n")
     assert reader.done and reader.status is None
+
+
+NGINX = (
+    b"<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n<body>\r\n"
+    b"<center><h1>400 Bad Request</h1></center>\r\n"
+    b"<center>No required SSL certificate was sent</center>\r\n<hr><center>nginx</center>\r\n"
+    b"</body>\r\n</html>\r\n"
+)
+NGINX_TEXT = (
+    "400 No required SSL certificate was sent; 400 Bad Request; "
+    "No required SSL certificate was sent; nginx"
+)
+REFUSED = b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n"
+
+
+@pytest.mark.parametrize(
+    ("response", "text"),
+    [
+        (REFUSED + b"\r\n" + NGINX, NGINX_TEXT),
+        (INFORMATIONAL + REFUSED + b"\r\n" + NGINX, NGINX_TEXT),
+        (
+            REFUSED
+            + b"Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n7;x=y\r\n second\r\n0\r\n\r\n",
+            "first second",
+        ),
+        (REFUSED + b"Transfer-Encoding: chunked\r\n\r\nno chunk", ""),
+        (REFUSED + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b", ""),
+        (REFUSED + b"\r\n", ""),
+        (REFUSED, ""),
+        (b"no HTTP\r\n\r\ntext", ""),
+        (REFUSED + b"\r\n<b>a &amp; b</b>\x1b[31m\x00", "a & b; \\x1b[31m\\x00"),
+        (REFUSED + b'\r\n{"error": "no"}\n', '{"error": "no"}'),
+        (REFUSED + b"\r\n" + b" " * MOST_BODY + b"too far", ""),
+        (REFUSED + b"\r\n" + b"x" * 300, "x" * 200),
+    ],
+)
+def test_the_text_of_a_body(response: bytes, text: str) -> None:
+    assert body_text(response) == text
+
+
+@given(st.binary(max_size=200))
+def test_any_body_is_read(data: bytes) -> None:
+    for head in (REFUSED + b"\r\n", REFUSED + b"Transfer-Encoding: chunked\r\n\r\n", b""):
+        assert body_text(head + data).isprintable()

@@ -134,7 +134,8 @@ def _verified(events: Sequence[Event], endpoint: Endpoint) -> bool:
 
 def refused_by_http(summary: Evidence, outcome: Outcome) -> Cause:
     """Return the cause where the handshake was accepted and HTTP refused the request."""
-    answer = f"the handshake completed, and HTTP answered {outcome.http_status}"
+    said = f": {outcome.http_text}" if outcome.http_text else ""
+    answer = f"the handshake completed, and HTTP answered {outcome.http_status}{said}"
     if summary.request is None and not summary.sealed:
         return Cause(
             code="http-not-about-certificates",
