@@ -284,9 +284,7 @@ class OutcomeJudge:
             self._response += event.data[: _MOST_RESPONSE - len(self._response)]
         if not reader.done:
             reader.feed(event.data)
-            if reader.done and reader.status not in HTTP_REFUSALS:
-                self._response.clear()
-            elif reader.status in HTTP_REFUSALS:
+            if reader.status in HTTP_REFUSALS:
                 self._ending = replace(
                     self._ending,
                     result=Result.REJECTED,
@@ -294,6 +292,8 @@ class OutcomeJudge:
                     signal=Signal.HTTP_STATUS,
                     event=event,
                 )
+            elif reader.status is not None:
+                self._response.clear()
 
 
 def _append(alerts: list[AlertSeen], alert: AlertSeen) -> None:

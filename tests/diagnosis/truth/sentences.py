@@ -176,7 +176,7 @@ _NUMBERS = {"one certificate": 1, "2 certificates": 2, "3 certificates": 3}
 # Lines of evidence.
 EVIDENCE: tuple[tuple[str, Rule], ...] = (
     (
-        r"HTTP answered \d+|the handshake completed, and HTTP answered \d+",
+        r"HTTP answered \d+|the handshake completed, and HTTP answered \d+(: .*)?",
         lambda known: known.setup.application.ending is Ending.ANSWER and not known.refused_by_tls,
     ),
     (r"an untrusted CA and a missing intermediate look the same on the wire", _always),
