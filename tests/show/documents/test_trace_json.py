@@ -80,6 +80,7 @@ def test_a_refusal_in_each_version(refused12: Trace, refused13: Trace) -> None:
         "signal": "alert",
         "alert": {"level": "fatal", "number": 40, "name": "handshake_failure"},
         "http_status": None,
+        "http_text": None,
         "handshake_accepted": False,
         "after": "Finished",
         "sealed": False,
