@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -37,7 +38,7 @@ from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.show.documents.trace_json import document
 from lab.show.text.comparison import print_comparison
-from lab.show.text.trace_text import print_trace
+from lab.show.text.trace_text import print_brief, print_trace
 from lab.tracing.target import LOOPBACK, TargetError, default_target, parse_target
 from lab.tracing.trace_server import listens
 
@@ -56,7 +57,8 @@ NOTES = (
     "certificates in certs or, where there are none, with new ones that are not kept; both ends "
     "are shown then.",
     "exit code:\n"
-    "  0  the trace was made, whether the client was accepted or not\n"
+    "  0  the trace was made, whether the client was accepted or not; with --expect: as expected\n"
+    "  1  with --expect: otherwise than expected\n"
     "  2  it could not be made, and one line says why: arguments, files, no connection",
 )
 EXAMPLES = (
@@ -116,10 +118,26 @@ def _add_requests(command_line: CommandLine) -> None:
         "that does so may lose the alert",
     )
     add(
+        "--no-post-handshake-auth",
+        action="store_true",
+        help="do not let a server ask for the certificate after a TLS 1.3 handshake; browsers and "
+        "most libraries cannot be asked then",
+    )
+    add(
+        "--security-level",
+        type=int,
+        choices=range(6),
+        metavar="N",
+        help="OpenSSL's security level of this client; 0 presents any certificate, however weak "
+        "(default: the system's)",
+    )
+    _add_verdict(command_line)
+    add(
         "--json",
         action="store_true",
         help="print one JSON document, as lab/show/documents/trace.schema.json describes it",
     )
+    add("--brief", action="store_true", help="three lines a version: outcome, first cause, fix")
     add(
         "--keylog",
         type=Path,
@@ -127,6 +145,31 @@ def _add_requests(command_line: CommandLine) -> None:
         help="append the TLS secrets to FILE, for Wireshark (default: on Linux they stay in "
         "memory)",
     )
+
+
+def _add_verdict(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    add(
+        "--client-ca",
+        type=Path,
+        metavar="FILE",
+        help="the CAs that the server is said to trust (PEM): OpenSSL judges the client's chain by "
+        "them, here, and its verdict stands first",
+    )
+    add("--client-crl", type=Path, metavar="FILE", help="the CRLs that go with --client-ca (PEM)")
+    add(
+        "--expect",
+        type=_expectation,
+        metavar="accepted|refused|refused:NAME",
+        help="exit with 0 if the server did so in each version, else with 1; NAME is that of the "
+        "alert, an HTTP status, or the code of the first cause",
+    )
+
+
+def _expectation(text: str) -> str:
+    if not re.fullmatch(r"accepted|refused(:[a-z0-9_-]+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not accepted, refused or refused:NAME")
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,10 +197,16 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.trace"
         return 130
     if options.json:
         say([json.dumps(document(traces), indent=2)])
+    elif options.brief:
+        with output() as file:
+            print_brief(traces, file)
+    else:
+        say([textwrap.fill(subject.notice, 80), ""])
+        _report(traces)
+    if options.expect is None or all(trace.meets(options.expect) for trace in traces):
         return 0
-    say([textwrap.fill(subject.notice, 80), ""])
-    _report(traces)
-    return 0
+    print(f"{DOOR}: not as expected ({options.expect})", file=sys.stderr)
+    return 1
 
 
 def _subject(named: str | None) -> _Subject:
@@ -207,6 +256,10 @@ async def _traces(subject: _Subject, options: argparse.Namespace) -> tuple[Trace
             alpn=() if options.alpn is None else options.alpn.split(","),
             request=options.request,
             write_first=options.write_first,
+            post_handshake_auth=not options.no_post_handshake_auth,
+            security_level=options.security_level,
+            client_ca=options.client_ca,
+            client_crl=options.client_crl,
             timeout=options.timeout,
             key_log=options.keylog,
         )

@@ -279,3 +279,50 @@ def test_a_plain_server_of_pythons_own_is_named() -> None:
 class Quiet(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Not in the tests' output."""
+
+
+def test_brief_and_expected(tmp_path: Path) -> None:
+    """Six lines for both versions, and an exit code for a script."""
+    port = str(free_port())
+    for expected, code in (
+        ("refused", 0),
+        ("refused:no-client-certificate", 0),
+        ("accepted", 1),
+        ("refused:certificate_required", 1),  # TLS 1.2 has another alert
+    ):
+        words = ("--brief", "--expect", expected)
+        done = run("lab.trace", *words, cwd=tmp_path, MTLS_SERVER_PORT=port)
+        assert done.code == code
+        assert done.err == ("" if code == 0 else f"lab.trace: not as expected ({expected})\n")
+        lines = done.out.splitlines()
+        assert lines[0] == "TLS 1.2: rejected by the server, alert handshake_failure (40)"
+        assert lines[3] == "TLS 1.3: rejected by the server, alert certificate_required (116)"
+        assert [line.split(":")[0] for line in lines[1:3]] == ["cause", "fix"]
+        assert len(lines) == 6
+    one = ("--tls1.3", "--expect", "refused:certificate_required", "--json")
+    done = run("lab.trace", *one, cwd=tmp_path, MTLS_SERVER_PORT=port)
+    assert len(document(done)) == 1
+
+
+def test_the_accepted_are_expected(tmp_path: Path) -> None:
+    words = ("--with-cert", "--brief", "--tls1.2", "--expect", "accepted")
+    done = run("lab.trace", *words, cwd=tmp_path, MTLS_SERVER_PORT=str(free_port()))
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[2] == "fix: nothing to fix"
+
+
+@pytest.mark.parametrize("words", [("--expect", "maybe"), ("--expect", "accepted:x")])
+def test_an_expectation_that_is_none(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = run("lab.trace", *words, cwd=tmp_path)
+    assert done.code == 2
+    assert "is not accepted, refused or refused:NAME" in done.err
+
+
+def test_what_the_server_is_said_to_trust(certs: Path, tmp_path: Path) -> None:
+    done = run("lab.trace", "--client-crl", "lists.pem", cwd=tmp_path)
+    assert (done.code, "give --client-ca" in done.err) == (2, True)
+    with served("--certs", str(certs)) as server:
+        words = ("--ca", str(certs / "ca.crt"), "--client-ca", str(certs / "ca.crt"), "--brief")
+        identity = ("--cert", str(certs / "client.crt"), "--key", str(certs / "client.key"))
+        done = run("lab.trace", f"127.0.0.1:{server.port}", *words, *identity, cwd=tmp_path)
+    assert done.code == 0, done.err

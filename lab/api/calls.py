@@ -13,6 +13,9 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from lab.api.lab_identities import (
     ArgumentError,
     FilePath,
@@ -26,6 +29,8 @@ from lab.api.lab_identities import (
 from lab.api.server_in_thread import LabServer, blocking
 from lab.inspecting.inspect_files import inspect
 from lab.inspecting.results import Inspection, TlsRole
+from lab.pki.files import pem
+from lab.pki.files.crl_files import LISTS, lists_in
 from lab.pki.files.file_contents import AskPassword, read_contents
 from lab.probing.probe_server import Extent, Progress, explain, probe_own, probe_target
 from lab.probing.results import Explanation, Report, ScenarioDescription
@@ -34,7 +39,7 @@ from lab.stream.contexts import ClientTls, file_with
 from lab.todo import application
 from lab.tracing.results import Trace
 from lab.tracing.target import parse_target, requested_path
-from lab.tracing.trace_server import Plan, trace_versions
+from lab.tracing.trace_server import ClientTrust, Plan, trace_versions
 
 BOTH_VERSIONS = ("1.2", "1.3")
 
@@ -51,6 +56,10 @@ async def trace_server_async(
     alpn: Sequence[str] = (),
     request: str | None = None,
     write_first: bool = False,
+    post_handshake_auth: bool = True,
+    security_level: int | None = None,
+    client_ca: Trust | None = None,
+    client_crl: FilePath | None = None,
     timeout: float = 10.0,
     key_log: FilePath | None = None,
 ) -> tuple[Trace, ...]:
@@ -59,41 +68,45 @@ async def trace_server_async(
     * ``server`` is "host:port", "host" (port 8443), "port" (of 127.0.0.1) or an https URL; or a
       ``LabServer``, whose own view is then part of the trace.
     * ``identity`` is what the client presents; None: no certificate.
-    * ``trust`` is the CA of the server: a ``LabCA`` or a PEM file. By default it is the CA that
-      issued the certificate of ``server`` or of ``identity``, where it is known, else the CAs of
-      the system. ``system_trust`` adds those; without ``verify`` any certificate is accepted.
-    * ``versions`` are "1.2" and "1.3", or one of them.
-    * ``sni`` is the name to ask for and to find in the server's certificate, by default the host;
-      ``alpn`` are the protocols to offer.
-    * ``request`` is the path to GET after the handshake, by default that of the URL, or ``/``; of a
-      ``LabServer``, ``/todo``. ``write_first`` sends it without waiting for the server's verdict.
-    * ``timeout`` bounds each step (connect, handshake, answer), in seconds.
-    * ``key_log`` is a file to append the TLS secrets to, as Wireshark reads them.
-
-    Returns one trace for each version, in their order: ``outcome`` tells how it ended (RFC 9846
-    section 6), ``causes`` explain that, best first.
+    * ``trust`` is the CA of the server: a ``LabCA`` or a PEM file; by default the CA that issued
+      the certificate of ``server`` or of ``identity``, where it is known, else those of the system.
+      ``system_trust`` adds these; without ``verify`` any certificate is accepted.
+    * ``sni`` is the name to ask for, to verify and to send as Host, by default the host;
+      ``request`` is the path to GET, by default that of the URL, ``/`` or, of a ``LabServer``,
+      ``/todo``; ``write_first`` sends it without waiting for the server's verdict.
+    * ``post_handshake_auth`` and ``security_level`` are as for ``ClientTls``.
+    * ``client_ca`` and ``client_crl`` are what the server is said to trust, and its CRLs (PEM):
+      OpenSSL then judges the client's chain by them, here.
+    * ``timeout`` bounds each step, in seconds; ``key_log`` is a file to append the secrets to.
 
     Raises ``ArgumentError``, ``FileError``, ``ConnectionFailedError`` or ``NoTlsError``.
     """
     chosen = versions_of(versions)
-    view = None if isinstance(server, str) else server.events_of
-    trusted = _server_authorities(server, identity, trust) if verify else b""
-    with library_errors(), _client_tls(trusted, verify, system_trust, alpn) as tls:
-        plan = replace(
-            _plan(server, tls, sni, request, timeout),
-            identity=identity.identity if identity else None,
-            write_first=write_first,
-            key_log=None if key_log is None else Path(key_log),
-        )
-        return await trace_versions(plan, chosen, view)
+    settings = ClientTls(post_handshake_auth=post_handshake_auth, security_level=security_level)
+    with library_errors():
+        trusted = _server_authorities(server, identity, trust) if verify else b""
+        with _client_tls(settings, trusted, verify, system_trust, alpn) as tls:
+            plan = _plan(server, tls, sni, request, timeout)
+            plan = replace(plan, identity=identity.identity if identity else None)
+            plan = replace(plan, key_log=Path(key_log) if key_log else None)
+            trusted_by_server = _client_trust(client_ca, client_crl)
+            plan = replace(plan, write_first=write_first, client_trust=trusted_by_server)
+            view = None if isinstance(server, str) else server.events_of
+            return await trace_versions(plan, chosen, view)
 
 
 @contextlib.contextmanager
 def _client_tls(
-    authorities: bytes, verify: bool, system_trust: bool = False, alpn: Sequence[str] = ()
+    settings: ClientTls,
+    authorities: bytes,
+    verify: bool,
+    system_trust: bool = False,
+    alpn: Sequence[str] = (),
 ) -> Iterator[ClientTls]:
+    """Add whom to trust to the settings, in a file that exists inside the block."""
     with file_with(authorities) if authorities else contextlib.nullcontext() as file:
-        yield ClientTls(
+        yield replace(
+            settings,
             server_ca=file,
             system_trust=verify and (system_trust or file is None),
             verify_server=verify,
@@ -110,6 +123,27 @@ def _plan(
         target, default_request = parse_target(server.address), application.PATH
     path = default_request if request is None else request
     return Plan(target=target, tls=tls, sni=sni, request=path, limit=timeout)
+
+
+def _client_trust(ca: Trust | None, crl: FilePath | None) -> ClientTrust | None:
+    """Return what to judge the client's chain by; None: nothing is known."""
+    if ca is None:
+        if crl is not None:
+            raise ArgumentError("a CRL of clients goes with their CA: give --client-ca (client_ca)")
+        return None
+    name = "the CA given" if isinstance(ca, LabCA) else Path(ca).name
+    certificates = pem.certificates_in(authorities_pem(ca), Path(name))
+    lists: tuple[x509.CertificateRevocationList, ...] = ()
+    if crl is not None:
+        remedy = "Name a file with CRLs in it"
+        data = pem.read_file(Path(crl), remedy=remedy, bound=LISTS)
+        lists = lists_in(data, Path(crl), remedy=remedy)
+        name += f" and {Path(crl).name}"
+    return ClientTrust(
+        authorities=tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates),
+        crls=tuple(crl_of_ca.public_bytes(Encoding.DER) for crl_of_ca in lists),
+        files=name,
+    )
 
 
 def _server_authorities(
@@ -223,7 +257,7 @@ def _probe_plan(
     timeout: float,
 ) -> Iterator[Plan]:
     trusted = authorities_pem(ca if trust is None else trust) if verify else b""
-    with _client_tls(trusted, verify) as tls:
+    with _client_tls(ClientTls(), trusted, verify) as tls:
         yield _plan(server, tls, sni, request, timeout)
 
 

@@ -22,7 +22,6 @@ from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import Identity, certificates_pem
 from lab.pki.lab_ca import LabAuthority, new_lab_authority
 from lab.pki.profiles import check_client_name, general_name
-from lab.probing.attempt import NotLoaded
 from lab.probing.preflight import NotProbable
 from lab.probing.runner import NothingSelected
 from lab.probing.scenarios.catalogue_order import UnknownScenario, find_scenario
@@ -31,7 +30,7 @@ from lab.stream.contexts import IdentityFiles, TlsVersion
 from lab.todo.allow_list import NotAName
 from lab.tracing.connection import NoConnection
 from lab.tracing.target import TargetError
-from lab.tracing.trace_server import NoTrace, PlanRefused
+from lab.tracing.trace_server import NotLoaded, NoTrace, PlanRefused
 
 FilePath = str | os.PathLike[str]
 Password = bytes | Callable[[], bytes] | None
@@ -72,10 +71,10 @@ class NotProbableError(LabError):
 _ERRORS: tuple[tuple[tuple[type[Exception], ...], type[LabError]], ...] = (
     ((UnknownScenario, NothingSelected), ScenarioError),
     ((TargetError, PlanRefused, NotAName, PlanError), ArgumentError),
-    ((PkiError,), FileError),
+    ((PkiError, NotLoaded), FileError),
     ((NoConnection,), ConnectionFailedError),
     ((NoTrace,), NoTlsError),
-    ((NotProbable, NotLoaded), NotProbableError),
+    ((NotProbable,), NotProbableError),
 )
 
 

@@ -9,7 +9,6 @@ This module must not know where the server comes from.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -31,10 +30,6 @@ from lab.tracing.trace_server import Plan, ServerView, record, trace_of
 from lab.x509.certificates import describe
 
 _SCHEMES_SHOWN = 6
-
-
-class NotLoaded(Exception):
-    """OpenSSL would not load the client's certificate. Its message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +61,7 @@ async def try_scenario(
     client = scenario.client
     plan = _fitted(plan, client, version, ca)
     if isinstance(client, TlsClient):
-        try:
-            buffer = await record(plan)
-        except ssl.SSLError as error:
-            client_context(plan.tls)  # raises in its turn where the identity is not to blame
-            raise NotLoaded(f"OpenSSL does not load the client's certificate: {error}") from error
+        buffer = await record(plan)
     else:
         buffer = EventBuffer()
         if isinstance(client, BareClient):
@@ -97,7 +88,7 @@ def _fitted(plan: Plan, client: Client, version: TlsVersion, ca: LabAuthority) -
             server_ca=tls.server_ca if verify else None,
             verify_server=verify,
             security_level=client.security_level,
-            alpn=client.alpn,
+            alpn=client.alpn or tls.alpn,
         ),
         identity=client.identity(ca) if client.identity else None,
         sni=client.server_name or plan.sni,

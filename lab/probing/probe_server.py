@@ -14,7 +14,7 @@ from functools import partial
 
 from lab.pki.lab_ca import LabAuthority
 from lab.probing import runner
-from lab.probing.attempt import NotLoaded, ScenarioTrace, try_scenario
+from lab.probing.attempt import ScenarioTrace, try_scenario
 from lab.probing.preflight import Preflight, survey
 from lab.probing.results import Explanation, Finding, Report, ServerBehaviour, SilentVersion
 from lab.probing.runner import Try
@@ -32,7 +32,7 @@ from lab.probing.verdict import (
 )
 from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
-from lab.tracing.trace_server import VERSIONS, Plan
+from lab.tracing.trace_server import VERSIONS, NotLoaded, Plan
 
 OWN_SERVER = "the lab's own server"
 

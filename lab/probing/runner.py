@@ -12,12 +12,13 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from lab.probing.attempt import NotLoaded, ScenarioTrace
+from lab.probing.attempt import ScenarioTrace
 from lab.probing.scenarios.catalogue_order import SCENARIOS, find_scenario
 from lab.probing.scenarios.scenario import BareClient, Scenario
 from lab.probing.verdict import ScenarioAttempts
 from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
+from lab.tracing.trace_server import NotLoaded
 
 Try = Callable[[Scenario, TlsVersion, bool], Awaitable[ScenarioTrace]]
 """Tries a scenario once; the last argument makes the client write before it reads.

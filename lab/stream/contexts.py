@@ -80,7 +80,8 @@ class ClientTls:
     ``server_ca`` is a file of CAs that it trusts, ``system_trust`` adds the system's. With neither
     it trusts nobody; without ``verify_server`` it does not ask. ``security_level`` is OpenSSL's,
     None for what Python and the system have set; at 0 OpenSSL presents any key and certificate,
-    however weak, and leaves the verdict to the server.
+    however weak, and leaves the verdict to the server. ``post_handshake_auth`` lets a server ask
+    for the certificate only after a TLS 1.3 handshake, as few other clients do.
     """
 
     server_ca: Path | None = None
@@ -91,6 +92,7 @@ class ClientTls:
     minimum: TlsVersion = TlsVersion.TLS12
     maximum: TlsVersion = TlsVersion.TLS13
     alpn: tuple[str, ...] = ()
+    post_handshake_auth: bool = True
 
 
 def server_context(tls: ServerTls) -> ssl.SSLContext:
@@ -164,7 +166,7 @@ def client_context(tls: ClientTls) -> ssl.SSLContext:
     context.maximum_version = tls.maximum.of_ssl
     # A server may ask for the certificate only once it knows what the client wants (RFC 9846
     # section 4.7.2), if the client says that it can be asked then.
-    context.post_handshake_auth = True
+    context.post_handshake_auth = tls.post_handshake_auth
     if tls.alpn:
         context.set_alpn_protocols(list(tls.alpn))
     return context

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab.diagnosis.results import Cause, Outcome
 from lab.tls.code_points import ProtocolVersion
-from lab.tls.events import Event
+from lab.tls.events import Endpoint, Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +33,16 @@ class Trace:
     both_ends: bool
     outcome: Outcome
     causes: tuple[Cause, ...]
+
+    def meets(self, expected: str) -> bool:
+        """Tell whether it is as expected: "accepted", "refused" or "refused:NAME", by the server.
+
+        NAME is that of the alert, an HTTP status, or the code of the first cause.
+        """
+        outcome, (word, _, name) = self.outcome, expected.partition(":")
+        if word == "accepted":
+            return outcome.accepted
+        refused = outcome.rejected and outcome.by is Endpoint.SERVER
+        alert = str(outcome.alert.description) if outcome.alert else ""
+        names = (alert, str(outcome.http_status or ""), self.causes[0].code)
+        return refused and (not name or name in names)

@@ -22,11 +22,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.outcome import judge
-from lab.diagnosis.results import Result
+from lab.diagnosis.results import Result, TrustVerdict
 from lab.pki.files.secret_files import temporary_pem
 from lab.pki.identity import Identity
-from lab.stream.contexts import ClientTls, IdentityFiles, TlsVersion, client_context
+from lab.stream.chain_judge import judge_chain
+from lab.stream.contexts import ClientTls, TlsVersion, client_context
 from lab.stream.tls_stream import StreamError, TlsStream
+from lab.stream.wire import address_text
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint, Event, LocalFact, Unfinished, WireEvent
 from lab.tracing.connection import EventBuffer, connected
@@ -54,8 +56,21 @@ class PlanRefused(ValueError):
     """A plan asks for what no client can send. Its message is for the user."""
 
 
+class NotLoaded(Exception):
+    """OpenSSL would not load the client's certificate. Its message says why, and what to do."""
+
+
 class NoTrace(Exception):
     """The target sends no TLS. Its message says what it does instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientTrust:
+    """What the server is said to trust: ``authorities`` and ``crls`` in DER, from ``files``."""
+
+    authorities: tuple[bytes, ...]
+    crls: tuple[bytes, ...] = ()
+    files: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +78,11 @@ class Plan:
     """How to connect, and what to do then.
 
     ``tls`` says whom to trust and which versions to offer; its identity is not used, since
-    ``identity`` stands for it (None: nothing to present). ``sni`` None asks for the target's host.
-    ``write_first`` sends the request right behind the handshake, without waiting for the server's
-    first word; ``request`` is the path to GET; ``limit`` bounds each step, in seconds; ``key_log``
-    is a file to add the secrets to.
+    ``identity`` stands for it (None: nothing to present). ``sni`` is the name to ask for, to find
+    in the server's certificate and to send as Host; None: the target's host. ``write_first`` sends
+    the request right behind the handshake, without waiting for the server's first word; ``request``
+    is the path to GET; ``limit`` bounds each step, in seconds; ``key_log`` is a file to add the
+    secrets to; ``client_trust`` is what to judge the client's chain by, here.
     """
 
     target: Target
@@ -77,6 +93,7 @@ class Plan:
     write_first: bool = False
     limit: float = 10.0
     key_log: Path | None = None
+    client_trust: ClientTrust | None = None
 
     def __post_init__(self) -> None:
         if self.sni is not None and not _is_host_name(self.sni):
@@ -142,20 +159,29 @@ async def _request(stream: TlsStream, plan: Plan) -> None:
         await _first_bytes(stream)
     # This client has no other protocol to send a request in.
     if stream.ssl_object.selected_alpn_protocol() in _HTTP_1:
-        http = HttpClient(stream, plan.target.authority)
+        authority = address_text(plan.sni or plan.target.host, plan.target.port)
+        http = HttpClient(stream, authority)
         await asyncio.wait_for(http.request("GET", plan.request), plan.limit)
 
 
 def presenting(tls: ClientTls, identity: Identity | None) -> ssl.SSLContext:
     """Return a client's context with ``identity`` instead of the one that ``tls`` names.
 
-    Raises as :func:`~lab.stream.contexts.client_context` does.
+    Raises NotLoaded, and as :func:`~lab.stream.contexts.client_context` does.
     """
+    context = client_context(replace(tls, identity=None))
     if identity is None:
-        return client_context(replace(tls, identity=None))
+        return context
     with temporary_pem(identity) as path:
-        files = IdentityFiles(certificate=path, key=path)
-        return client_context(replace(tls, identity=files))
+        try:
+            context.load_cert_chain(path)
+        except ssl.SSLError as error:
+            reason = (error.reason or str(error)).lower().replace("_", " ")
+            raise NotLoaded(
+                f"OpenSSL does not load the client's certificate here ({reason}): the server was "
+                "not asked; security level 0 presents it all the same (--security-level 0)"
+            ) from error
+    return context
 
 
 async def _first_bytes(stream: TlsStream) -> None:
@@ -187,6 +213,8 @@ def trace_of(
         outcome,
         now=datetime.now(timezone.utc),
         client_has_certificate=plan.identity is not None,
+        trust=_trust_verdict(plan, merged),
+        port=plan.target.port,
     )
     single = plan.tls.minimum if plan.tls.minimum is plan.tls.maximum else None
     certificate = plan.identity.certificate if plan.identity else None
@@ -201,6 +229,22 @@ def trace_of(
         outcome=outcome,
         causes=causes,
     )
+
+
+def _trust_verdict(plan: Plan, events: Sequence[Event]) -> TrustVerdict | None:
+    """Return OpenSSL's verdict on the chain that was sent, or that would have been; None: none."""
+    chain: Sequence[bytes] = summarize(events).client_chain or ()
+    if not chain and plan.identity is not None:
+        chain = [certificate.public_bytes(Encoding.DER) for certificate in plan.identity.chain]
+    trust = plan.client_trust
+    if trust is None or not chain:
+        return None
+    verdict = judge_chain(
+        chain, trust=trust.authorities, crls=trust.crls, purpose=ssl.Purpose.CLIENT_AUTH
+    )
+    # Without a code of its own (a key that TLS cannot use): X509_V_ERR_UNSPECIFIED.
+    code = 0 if verdict.accepted else verdict.verify_code or 1
+    return TrustVerdict(code=code, reason=verdict.verify_message, files=trust.files)
 
 
 def listens(host: str, port: int) -> bool:

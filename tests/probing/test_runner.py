@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from lab.probing.attempt import NotLoaded, ScenarioTrace
+from lab.probing.attempt import ScenarioTrace
 from lab.probing.results import Norm, Verdict
 from lab.probing.runner import NothingSelected, run, selection
 from lab.probing.scenarios.catalogue_order import SCENARIOS, UnknownScenario, find_scenario
@@ -14,6 +14,7 @@ from lab.probing.scenarios.scenario import Scenario
 from lab.probing.verdict import worst_finding
 from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
+from lab.tracing.trace_server import NotLoaded
 from tests.support.scenario_traces import ACCEPTED, scenario_trace
 
 

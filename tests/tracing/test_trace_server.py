@@ -5,34 +5,46 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+import ssl
+import threading
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.diagnosis.results import Result, Signal
+from lab.diagnosis.diagnose import diagnose
+from lab.diagnosis.evidence import summarize
+from lab.diagnosis.results import Cause, Result, Signal, TrustVerdict
 from lab.pki import profiles
 from lab.pki.authority import Authority, self_signed
+from lab.pki.catalogue import rsa_1024
 from lab.pki.files.lab_set import load_set
 from lab.pki.identity import Identity, KeyKind, cached
+from lab.pki.lab_ca import new_lab_authority
 from lab.stream.contexts import ClientTls, TlsVersion
-from lab.tls.code_points import AlertDescription
+from lab.tls.code_points import AlertDescription, ExtensionType
 from lab.tls.events import (
     ApplicationDataSeen,
     Endpoint,
     Fact,
     LocalFact,
 )
+from lab.tracing import trace_server
 from lab.tracing.connection import NoConnection
 from lab.tracing.results import Trace
 from lab.tracing.target import Target
 from lab.tracing.trace_server import (
+    ClientTrust,
+    NotLoaded,
     NoTrace,
     Plan,
     PlanRefused,
     listens,
+    presenting,
     record,
     require_tls,
     trace_of,
@@ -329,3 +341,88 @@ async def test_the_moment_of_return_stands_where_it_happened(certs: Path, tmp_pa
         if isinstance(event, LocalFact) and event.fact is Fact.HANDSHAKE_RETURNED
     )
     assert trace.events.index(returned) < trace.events.index(trace.outcome.alert)
+
+
+@contextlib.contextmanager
+def https_server(certs: Path, answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    """A TLS server that keeps the request of one client, and gives this answer."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs / "server.crt", certs / "server.key")
+    requests: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            connection.settimeout(PATIENCE)
+            with context.wrap_socket(connection, server_side=True) as tls:
+                requests.append(tls.recv(65536))
+                tls.sendall(answer)
+                tls.recv(65536)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1], requests
+        thread.join(PATIENCE)
+
+
+@VERSIONS
+async def test_the_host_field_follows_the_name_that_is_asked_for(
+    certs: Path, version: TlsVersion
+) -> None:
+    with https_server(certs, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (port, requests):
+        asking = plan(certs, port, version)
+        trace = await traced(replace(asking, sni="localhost"))
+    assert trace.outcome.result is Result.ACCEPTED
+    assert f"\r\nHost: localhost:{port}\r\n".encode() in requests[0]
+
+
+async def test_what_an_http_refusal_says_is_told(certs: Path) -> None:
+    body = b"<html><title>400 The SSL certificate error</title>\x1b[31m</html>"
+    head = f"HTTP/1.1 400 Bad Request\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with https_server(certs, head + body) as (port, _):
+        trace = await traced(plan(certs, port, TlsVersion.TLS13))
+    assert trace.outcome.http_text == "400 The SSL certificate error; \\x1b[31m"
+    assert any(trace.outcome.http_text in line for line in trace.causes[0].evidence)
+
+
+def test_a_weak_certificate_is_the_clients_limit_and_level_0_presents_it(certs: Path) -> None:
+    weak = rsa_1024(new_lab_authority(datetime.now(timezone.utc)))
+    tls = ClientTls(server_ca=certs / "ca.crt", security_level=2)
+    with pytest.raises(NotLoaded, match=r"not asked; .* \(--security-level 0\)"):
+        presenting(tls, weak)
+    presenting(replace(tls, security_level=0), weak)
+
+
+@pytest.mark.parametrize("offered", [True, False])
+async def test_post_handshake_authentication_is_offered_unless_told_otherwise(
+    certs: Path, offered: bool
+) -> None:
+    with https_server(certs, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (port, _):
+        asking = plan(certs, port, TlsVersion.TLS13)
+        tls = replace(asking.tls, post_handshake_auth=offered)
+        trace = await traced(replace(asking, tls=tls))
+    hello = summarize(trace.events).client_hello
+    assert hello is not None
+    assert hello.has(ExtensionType.POST_HANDSHAKE_AUTH) is offered
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_the_chain_is_judged_by_what_the_server_is_said_to_trust(
+    certs: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts: list[TrustVerdict | None] = []
+
+    def keep(*args: Any, trust: TrustVerdict | None, **kwargs: Any) -> tuple[Cause, ...]:
+        verdicts.append(trust)
+        return diagnose(*args, trust=trust, **kwargs)
+
+    monkeypatch.setattr(trace_server, "diagnose", keep)
+    ca = load_set(certs, now=datetime.now(timezone.utc)).ca.certificate.public_bytes(Encoding.DER)
+    with https_server(certs, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (port, _):
+        asking = plan(certs, port, TlsVersion.TLS13, good(certs) if trusted else stranger())
+        client_trust = ClientTrust(authorities=(ca,), files="ca.crt")
+        await traced(replace(asking, client_trust=client_trust))
+    (verdict,) = verdicts
+    assert verdict is not None
+    assert (verdict.accepted, verdict.files) == (trusted, "ca.crt")
+    assert verdict.code == (0 if trusted else 20)

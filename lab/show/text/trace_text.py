@@ -58,6 +58,17 @@ def print_trace(trace: Trace, file: TextIO) -> None:
     print_drawing(lambda paper: drawing(trace, paper), file)
 
 
+def print_brief(traces: Sequence[Trace], file: TextIO) -> None:
+    """Write three lines for each trace to ``file``: the outcome, the first cause, and its fix."""
+    for trace in traces:
+        outcome, cause = trace.outcome, trace.causes[0]
+        signal = f", {signal_words(outcome)}" if outcome.signal else ""
+        summary, fix = _cut(cause.summary), cause.fix or "nothing to fix"
+        print(f"{version_words(trace)}: {result_words(outcome)}{signal}", file=file)
+        print(f"cause: {summary} [{cause.code}]", file=file)
+        print(f"fix: {fix}", file=file)
+
+
 def drawing(trace: Trace, paper: Paper) -> Iterator[Text]:
     """Yield the lines of the whole drawing of ``trace``, none wider than the paper."""
     yield paper.rule(f"{bounded(trace.target)}: {setting(trace)}")
@@ -253,6 +264,8 @@ def _outcome(trace: Trace) -> Iterator[tuple[str, str]]:
         yield "signal", signal_words(outcome)
     elif outcome.http_status is not None:
         yield "HTTP status", str(outcome.http_status)
+    if outcome.http_text:
+        yield "HTTP body", outcome.http_text
     if outcome.by is not None and outcome.after:
         sealed = "an encrypted record, " if outcome.sealed else ""
         yield "after", f"the {outcome.by.other.value}'s {sealed}{bounded(outcome.after)}"
