@@ -13,7 +13,7 @@ import contextlib
 import socket
 import sys
 from collections.abc import Awaitable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 CHUNK = 65536
 T = TypeVar("T")
@@ -77,6 +77,10 @@ class AcceptedWire:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        transport: Any = writer.transport
+        if hasattr(transport, "max_size"):  # uvloop's has none
+            # asyncio's 256 KiB a receive are memory that the system maps and unmaps each time.
+            transport.max_size = CHUNK
         self._heard = False
 
     @property
