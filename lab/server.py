@@ -16,7 +16,9 @@ from lab.cli.identity_options import named_folder
 from lab.cli.log_output import logging_to_stderr
 from lab.cli.run import refuse, run
 from lab.cli.server_options import limits_of, parser
+from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.outcome import OutcomeJudge
+from lab.diagnosis.results import Cause, Outcome
 from lab.http import log_entries
 from lab.pki.errors import PkiError
 from lab.pki.files.set_writing import ensure_set
@@ -24,6 +26,7 @@ from lab.serving.process import CannotServe, Serving, runner, serve
 from lab.serving.server_files import ServerFiles
 from lab.show.text.server_log import JsonFormatter, StageLog, TextFormatter
 from lab.stream.contexts import ClientAuth, TlsVersion
+from lab.tls.events import Event
 from lab.todo.allow_list import AllowList, NotAName
 from lab.todo.application import Policy
 
@@ -98,11 +101,19 @@ def serving(options: argparse.Namespace) -> Serving:
         monitor_port=options.monitor_port,
         reuse_port=options.reuse_port,
         handshake_log=partial(
-            StageLog, logger=log_entries.LOGGER, judge=OutcomeJudge, refused_only=refused_only
+            StageLog,
+            logger=log_entries.LOGGER,
+            judge=OutcomeJudge,
+            explain=_first_cause,
+            refused_only=refused_only,
         ),
         verbose=options.verbose,
         failures_only=refused_only,
     )
+
+
+def _first_cause(events: Sequence[Event], outcome: Outcome) -> Cause:
+    return diagnose(events, outcome, now=datetime.now(timezone.utc))[0]
 
 
 def _policy(options: argparse.Namespace) -> Policy | None:

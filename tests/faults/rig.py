@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.outcome import OutcomeJudge
 from lab.http import log_entries
 from lab.http.limits import Limits
@@ -179,7 +180,12 @@ async def _serving(
         server_tls(certs),
         limits=limits,
         store=store,
-        sink=partial(StageLog, logger=log_entries.LOGGER, judge=OutcomeJudge),
+        sink=partial(
+            StageLog,
+            logger=log_entries.LOGGER,
+            judge=OutcomeJudge,
+            explain=lambda events, outcome: diagnose(events, outcome)[0],
+        ),
     )
     _, port = await server.open(HOST, 0)
     try:

@@ -78,7 +78,7 @@ def _words(event: Event) -> tuple[str, str]:
     match event:
         case MessageSeen():
             empty = " (empty)" if _is_empty_certificate(event.message) else ""
-            return event.message.name + empty, _order(event)
+            return event.message.name + empty, _asked_for(event.message) + _order(event)
         case LocalFact():
             return event.fact.value, f": {escaped(event.reason)}" if event.reason else ""
         case AlertSeen():
@@ -110,6 +110,25 @@ def _words_of_unread(event: Event) -> tuple[str, str]:
             return f"{event.name} not decoded", f": {event.where}: {event.limit}"
     assert isinstance(event, Malformed)
     return "malformed bytes", f": {event.where}: {event.problem}"
+
+
+def _asked_for(message: msg.HandshakeMessage) -> str:
+    """Return the host and the protocols that a ClientHello names: " (SNI localhost, ALPN h2)"."""
+    if not isinstance(message, msg.ClientHello):
+        return ""
+    named = zip(("SNI", "ALPN"), offered_names(message), strict=True)
+    words = [f"{label} {listed(names)}" for label, names in named if names]
+    return f" ({', '.join(words)})" if words else ""
+
+
+def offered_names(hello: msg.ClientHello) -> tuple[list[str], list[str]]:
+    """Return the hosts (RFC 6066 section 3) and protocols (RFC 7301) that a ClientHello names."""
+    hosts = hello.find(ext.ServerNameList)
+    protocols = hello.find(ext.ApplicationLayerProtocols)
+    return (
+        [_text(host.name) for host in hosts.server_name_list] if hosts else [],
+        [_text(name) for name in protocols.protocol_name_list] if protocols else [],
+    )
 
 
 def _order(event: MessageSeen | ChangeCipherSpecSeen) -> str:
@@ -183,6 +202,11 @@ def bounded(text: str, most: int = _MOST_TEXT) -> str:
     return f"{escaped(text[:most])}... ({len(text)} characters)"
 
 
+def shortened(sentence: str, most: int = 600) -> str:
+    """Return a sentence that is escaped already, truncated after ``most`` characters."""
+    return sentence if len(sentence) <= most else f"{sentence[:most]}..."
+
+
 def quoted(data: bytes) -> str:
     """Return the first bytes in quotes, those that are not printable ASCII as escapes."""
     return repr(data[:_SAMPLE])[1:] + ("..." if len(data) > _SAMPLE else "")
@@ -226,17 +250,14 @@ def _hello_request(message: msg.HelloRequest) -> _Pairs:
 
 @_of_message.register
 def _client_hello(message: msg.ClientHello) -> _Pairs:
-    names = message.find(ext.ServerNameList)
+    hosts, protocols = offered_names(message)
     groups = message.find(ext.SupportedGroups)
     shares = message.find(ext.KeyShareClientHello)
     schemes = msg.accepted_signatures(message)
     ticket = message.find(ext.SessionTicket)
     yield "versions", listed(msg.offered_versions(message), 6)
-    yield (
-        "SNI",
-        listed(_text(each.name) for each in names.server_name_list) if names else "not sent",
-    )
-    yield "ALPN", _alpn(message)
+    yield "SNI", listed(hosts) if hosts else "not sent"
+    yield "ALPN", listed(protocols) if protocols else None
     yield "suites", listed(message.cipher_suites, 2)
     yield "groups", groups and listed(groups.named_group_list)
     yield "key shares", shares and listed(share.group for share in shares.client_shares)

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 
-from lab.diagnosis.results import Judge, Outcome, Result
-from lab.show.text.event_text import on_one_line
+from lab.diagnosis.results import Cause, Judge, Outcome, Result
+from lab.show.text.event_text import offered_names, on_one_line, shortened
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import (
     AlertSeen,
+    ChangeCipherSpecSeen,
     Endpoint,
     Event,
     Fact,
@@ -38,6 +39,7 @@ from lab.tls.events import (
 )
 from lab.tls.messages import (
     Certificate,
+    ClientHello,
     KeyUpdate,
     NewSessionTicket,
     ServerHello,
@@ -49,6 +51,8 @@ _INDENT = "    "
 # A handshake has some 15 stages. Of one that has more than this, the rest is counted.
 _MOST_STAGES = 64
 _STYLES = {Result.ACCEPTED: "green", Result.REJECTED: "red", Result.FAILED: "yellow"}
+# Events of a client that are not what it connected for.
+_NO_USE = (MessageSeen, AlertSeen, ChangeCipherSpecSeen, LocalFact, StreamEnded)
 _ABOUT_CERTIFICATE = (
     Fact.CERTIFICATE_VERIFIED,
     Fact.CERTIFICATE_REFUSED,
@@ -100,13 +104,16 @@ class JsonFormatter(logging.Formatter):
 class StageLog:
     """An event sink that logs the connection of ``peer`` (its address, as text).
 
-    ``judge`` makes the judge of the connection, which gets the events from here.
+    ``judge`` makes the judge of the connection, which gets the events from here; ``explain`` gives
+    the likeliest cause of an outcome, with the events that it was judged from.
 
     At INFO, an accepted handshake is logged when its call returns (with ``refused_only`` it is
     not), a rejected or failed one when its connection is closed, so that the line also tells how
-    the client left. What looks like another handshake on an accepted connection is logged when that
-    is closed. At DEBUG, each event has a line of its own besides; the level counts that is set when
-    the connection begins.
+    the client left, the first cause and its fix. What looks like another handshake on an accepted
+    connection is logged when that is closed; so is that the client left before it sent a request.
+    A client that leaves before it sends a byte, as health checks do, is logged at DEBUG. There,
+    each event has a line of its own besides; the level counts that is set when the connection
+    begins.
     """
 
     def __init__(
@@ -115,46 +122,64 @@ class StageLog:
         *,
         logger: logging.Logger,
         judge: Callable[[], Judge],
+        explain: Callable[[Sequence[Event], Outcome], Cause],
         refused_only: bool = False,
     ) -> None:
         self._peer = peer
         self._logger = logger
         self._verbose = logger.isEnabledFor(logging.DEBUG)
-        self._stages: list[tuple[str, str]] = []
-        self._version = ""
         self._judge: Judge | None = judge()  # None: the handshake is over
-        self._certificate: bytes | None = None
+        self._explain = explain
         self._refused_only = refused_only
+        self._stages: list[tuple[Event, str]] = []
         self._left_out = 0
+        self._version = ""
+        self._hello: ClientHello | None = None
+        self._certificate: bytes | None = None
+        self._used = False  # by the client, for more than a handshake
+        self._ended_by: Endpoint | None = None
 
     def __call__(self, event: Event) -> None:
         """Take the next event."""
-        judge = self._judge
-        if judge is None and not self._verbose and not _is_renewed_handshake(event):
-            if isinstance(event, LocalFact) and event.fact is Fact.CLOSED and self._stages:
-                self._log_stages("AFTER HANDSHAKE", self._version)
+        if isinstance(event, StreamEnded | AlertSeen):
+            self._ended_by = self._ended_by or event.endpoint
+        elif event.endpoint is Endpoint.CLIENT and not isinstance(event, _NO_USE):
+            self._used = True
+        if self._judge is None:
+            self._take_later(event)
             return
         words = self._words(event)
         if self._verbose:
             self._log_stage(event, words)
-        if judge is None:
-            if not self._verbose:
-                self._keep(event, words)
-            return
-        judge.take(event)
+        self._judge.take(event)
         self._keep(event, words)
         if isinstance(event, MessageSeen):
             self._take_message(event)
         elif isinstance(event, LocalFact):
-            self._take_fact(event, judge)
+            self._take_fact(event, self._judge)
+
+    def _take_later(self, event: Event) -> None:
+        """Take an event that came after the handshake's line."""
+        if self._verbose:
+            self._log_stage(event, self._words(event))
+        is_end = isinstance(event, StreamEnded | AlertSeen)
+        if _is_renewed_handshake(event) or (is_end and not self._used):
+            self._keep(event, self._words(event))
+        if not (isinstance(event, LocalFact) and event.fact is Fact.CLOSED):
+            return
+        if not self._used and self._ended_by is Endpoint.CLIENT and not self._refused_only:
+            words = f"{self._version}: the client left before it sent a request"
+            self._log_stages("AFTER HANDSHAKE", words)
+        elif any(_is_renewed_handshake(kept) for kept, _ in self._stages):
+            self._log_stages("AFTER HANDSHAKE", self._version)
 
     def _keep(self, event: Event, words: str) -> None:
         """Keep a stage for the line: the first ones, and of those behind them the rare ones."""
         if len(self._stages) < _MOST_STAGES or _is_rare(event):
-            self._stages.append((_whose(event), words))
+            self._stages.append((event, words))
             return
         if not self._left_out:
-            self._stages.append((_whose(event), ""))  # the place for how many there were
+            self._stages.append((event, ""))  # the place for how many there were
         self._left_out += 1
         more = f"{self._left_out} more records of either end"
         self._stages[_MOST_STAGES] = (self._stages[_MOST_STAGES][0], more)
@@ -163,6 +188,8 @@ class StageLog:
         message = event.message
         if isinstance(message, ServerHello):
             self._version = str(message.negotiated_version)
+        elif isinstance(message, ClientHello):
+            self._hello = message
         elif isinstance(message, Certificate) and event.endpoint is Endpoint.CLIENT:
             entries = message.certificate_list
             self._certificate = entries[0].cert_data if entries else None
@@ -182,31 +209,48 @@ class StageLog:
 
     def _log_handshake(self, outcome: Outcome) -> None:
         self._judge = None
-        result = _result(outcome)
-        verdict = f"{self._version or 'version unknown:'} {result}"
+        hello, self._hello = self._hello, None
         if self._refused_only and outcome.result is Result.ACCEPTED:
             self._stages = []
             return
-        style = (2, _STYLES[outcome.result])
-        self._log_stages("HANDSHAKE", verdict, {"result": result}, {"style": style})
+        result = _result(outcome)
+        fields = {"result": result, **_asked_for(hello)}
+        level, end = logging.INFO, []
+        if outcome.result is not Result.ACCEPTED:
+            events = [event for event, _ in self._stages]
+            if all(isinstance(event, LocalFact | StreamEnded) for event in events):
+                level = logging.DEBUG if self._ended_by is Endpoint.CLIENT else level
+            cause = self._explain(events, outcome)
+            end = [f"cause: {shortened(cause.summary)}", *([f"fix: {cause.fix}"] * bool(cause.fix))]
+            fields["cause"] = {"code": cause.code, "summary": cause.summary, "fix": cause.fix}
+            # What our own library wrote to a client that had gone already tells nothing.
+            echoes = [echo for echo in outcome.echoes if echo.endpoint is Endpoint.SERVER]
+            self._stages = [stage for stage in self._stages if stage[0] not in echoes]
+        verdict = f"{self._version or 'version unknown:'} {result}"
+        look = {"style": (2, _STYLES[outcome.result])}
+        self._log_stages("HANDSHAKE", verdict, level=level, end=end, fields=fields, look=look)
 
     def _log_stages(
         self,
         event: str,
         verdict: str,
+        *,
+        level: int = logging.INFO,
+        end: Sequence[str] = (),
         fields: Mapping[str, object] | None = None,
         look: Mapping[str, object] | None = None,
     ) -> None:
-        """Log the stages so far, and forget them."""
+        """Log the stages so far and what is to be said behind them; forget the stages."""
+        stages = [(_whose(stage), words) for stage, words in self._stages]
         self._log(
-            logging.INFO,
-            (event, f"peer={self._peer}", verdict, *_by_endpoint(self._stages)),
+            level,
+            (event, f"peer={self._peer}", verdict, *_by_endpoint(stages), *end),
             {
                 "event": event.lower().replace(" ", "_"),
                 "peer": self._peer,
                 "version": self._version,
                 **(fields or {}),
-                "stages": [{"at": whose, "stage": words} for whose, words in self._stages],
+                "stages": [{"at": whose, "stage": words} for whose, words in stages],
             },
             {"stacked": True, **(look or {})},
         )
@@ -270,12 +314,19 @@ def _whose(event: Event) -> str:
     return event.endpoint.value
 
 
+def _asked_for(hello: ClientHello | None) -> dict[str, object]:
+    """Return the host and the protocols that a client named, as JSON values."""
+    hosts, protocols = offered_names(hello) if hello else ([], [])
+    return {"sni": hosts[0] if hosts else None, "alpn": protocols}
+
+
 def _certificate(der: bytes) -> str:
-    seen = describe_names(der)
-    if seen.problem and not seen.subject:
-        return escaped(seen.problem)
+    about = describe_names(der)
+    if about.problem and not about.subject:
+        return escaped(about.problem)
     # repr escapes what is not printable, as a log needs it.
-    return f"subject={seen.subject!r} issuer={seen.issuer!r} serial={seen.serial:#x}"
+    subject, issuer = shortened(about.subject), shortened(about.issuer)
+    return f"subject={subject!r} issuer={issuer!r} serial={about.serial:#x}"
 
 
 def _by_endpoint(stages: list[tuple[str, str]]) -> list[str]:

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.show.text.canvas import CLEAR, SEALED, TCP, Canvas
-from lab.show.text.event_text import Detail, bounded, details, headline, reason, subject
+from lab.show.text.event_text import Detail, bounded, details, headline, reason, shortened, subject
 from lab.show.text.paper import Paper, print_drawing
 from lab.tls.events import (
     AlertSeen,
@@ -35,7 +35,6 @@ from lab.tracing.results import Trace
 
 STYLES = {Result.ACCEPTED: "bold green", Result.REJECTED: "bold red", Result.FAILED: "bold red"}
 _LONG_RUN = 3
-_LONGEST_SENTENCE = 600
 _SUCCESSES = frozenset({Fact.HANDSHAKE_RETURNED, Fact.CERTIFICATE_VERIFIED})
 _NEUTRAL = frozenset({Fact.CONNECTED, Fact.CLOSED})
 _ENDINGS = {
@@ -89,7 +88,7 @@ def drawing(trace: Trace, paper: Paper) -> Iterator[Text]:
         if number > 1:
             yield Text()
         shown = f"{number}." if len(trace.causes) > 1 else ""
-        yield from paper.item(shown, _cut(cause.summary), _notes(cause))
+        yield from paper.item(shown, shortened(cause.summary), _notes(cause))
     yield Text()
 
 
@@ -281,14 +280,7 @@ def _outcome(trace: Trace) -> Iterator[tuple[str, str]]:
 
 def _notes(cause: Cause) -> Iterator[tuple[str, str, str]]:
     for evidence in cause.evidence:
-        yield "seen", _cut(evidence), ""
+        yield "seen", shortened(evidence), ""
     yield "see", cause.reference, ""
     if cause.fix:
         yield "fix", cause.fix, "green"
-
-
-def _cut(sentence: str) -> str:
-    """A sentence of the diagnosis: escaped already, and as long as a peer's names made it."""
-    if len(sentence) <= _LONGEST_SENTENCE:
-        return sentence
-    return f"{sentence[:_LONGEST_SENTENCE]}..."

@@ -6,9 +6,15 @@ import io
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
+from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.outcome import OutcomeJudge
 from lab.show.text.server_log import JsonFormatter, StageLog, TextFormatter
 from lab.tls.code_points import (
@@ -16,6 +22,7 @@ from lab.tls.code_points import (
     AlertLevel,
     ContentType,
     HandshakeType,
+    NameType,
 )
 from lab.tls.events import (
     AlertSeen,
@@ -29,6 +36,10 @@ from lab.tls.events import (
     StreamEnded,
     Undecoded,
 )
+from lab.tls.extensions import ApplicationLayerProtocols, ServerName, ServerNameList
+from lab.tls.messages import Certificate, CertificateRequest, ClientHello, ServerHello
+from tests.support.pki_fixtures import leaf_key, utc_now
+from tests.support.traces import EventBuilder, sample
 
 SPAN = (RecordSpan(offset=0, length=24),)
 
@@ -66,7 +77,12 @@ REFUSAL: list[Event] = [
 
 
 def stage_log() -> StageLog:
-    return StageLog("192.0.2.1:1", logger=logging.getLogger("lab.server"), judge=OutcomeJudge)
+    return StageLog(
+        "192.0.2.1:1",
+        logger=logging.getLogger("lab.server"),
+        judge=OutcomeJudge,
+        explain=lambda events, outcome: diagnose(events, outcome)[0],
+    )
 
 
 def record_of(events: list[Event], caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
@@ -85,7 +101,9 @@ def test_a_flood_of_records_hides_nothing_that_decides(
     record = record_of([fact(Fact.CONNECTED), *[sealed()] * number, *REFUSAL], caplog)
     line = record.getMessage()
     assert " rejected | server: connected" in line
-    assert line.endswith(
+    stages, cause, _ = line.rsplit(" | ", 2)
+    assert cause.startswith("cause: ")
+    assert stages.endswith(
         "server: certificate rejected: peer did not return a certificate, alert fatal "
         "certificate_required (116), handshake call failed, TCP FIN, closed"
         if number
@@ -133,7 +151,7 @@ def test_a_certificate_that_is_too_long_to_describe_is_told_so(
     )
     line = record_of([refused, fact(Fact.CLOSED)], caplog).getMessage()
     assert "certificate rejected: self-signed certificate: not described: serial number" in line
-    assert len(line) < 300
+    assert len(line) < 1000
 
 
 def from_client(description: AlertDescription) -> AlertSeen:
@@ -176,6 +194,136 @@ def test_the_line_names_the_outcome_as_the_judge_does(
     assert record.parts[2] == f"version unknown: {result}"  # type: ignore[attr-defined]
     assert record.fields["result"] == result  # type: ignore[attr-defined]
     assert record.style == (2, style)  # type: ignore[attr-defined]
+
+
+def logged(
+    events: list[Event], caplog: pytest.LogCaptureFixture, level: int = logging.INFO
+) -> list[logging.LogRecord]:
+    caplog.set_level(logging.DEBUG, logger="lab.server")
+    logging.getLogger("lab.server").setLevel(level)
+    log = stage_log()
+    logging.getLogger("lab.server").setLevel(logging.DEBUG)
+    for event in events:
+        log(event)
+    return caplog.records
+
+
+CONNECTED, CLOSED = fact(Fact.CONNECTED), fact(Fact.CLOSED)
+RETURNED, FAILED = fact(Fact.HANDSHAKE_RETURNED), fact(Fact.HANDSHAKE_FAILED)
+MAKE = EventBuilder()
+
+
+def test_a_refusal_ends_with_its_first_cause_and_the_fix(caplog: pytest.LogCaptureFixture) -> None:
+    hello = sample(ClientHello)
+    names = ServerNameList(
+        server_name_list=(ServerName(name_type=NameType.HOST_NAME, name=b"db.example\x1b"),)
+    )
+    protocols = ApplicationLayerProtocols(protocol_name_list=(b"h2", b"http/1.1"))
+    hello = replace(hello, extensions=(names, protocols))
+    empty = Certificate(certificate_list=())
+    request = sample(CertificateRequest)
+    events = [
+        CONNECTED,
+        MAKE.message(Endpoint.CLIENT, hello),
+        MAKE.message(Endpoint.SERVER, sample(ServerHello)),
+        MAKE.message(Endpoint.SERVER, request),
+        MAKE.message(Endpoint.CLIENT, empty),
+        *REFUSAL,
+    ]
+    (record,) = logged(events, caplog)
+    line = record.getMessage()
+    assert r"client: ClientHello (SNI db.example\x1b, ALPN h2, http/1.1)" in line
+    (cause, fix) = line.split(" | ")[-2:]
+    assert cause.startswith("cause: the server requires a client certificate, and the client sent")
+    assert fix.startswith("fix: give the client a certificate and its key")
+    fields = record.fields  # type: ignore[attr-defined]
+    assert (fields["sni"], fields["alpn"]) == ("db.example\x1b", ["h2", "http/1.1"])
+    assert fields["cause"]["code"] == "no-client-certificate"
+    assert f"fix: {fields['cause']['fix']}" == fix
+
+
+def test_an_accepted_handshake_has_no_cause(caplog: pytest.LogCaptureFixture) -> None:
+    (record,) = logged([CONNECTED, sealed(), RETURNED], caplog)
+    assert "cause" not in record.getMessage()
+    assert "cause" not in record.fields  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("events", "level"),
+    [
+        ([CONNECTED, LEFT, FAILED, CLOSED], logging.DEBUG),
+        ([CONNECTED, replace(LEFT, end=StreamEnd.RESET), FAILED, CLOSED], logging.DEBUG),
+        ([CONNECTED, sealed(), LEFT, FAILED, CLOSED], logging.INFO),
+        ([CONNECTED, MAKE.unfinished(Endpoint.CLIENT), LEFT, FAILED, CLOSED], logging.INFO),
+        ([CONNECTED, fact(Fact.TIMED_OUT), CLOSED], logging.INFO),
+        ([CONNECTED, MAKE.ended(Endpoint.SERVER), LEFT, CLOSED], logging.INFO),
+    ],
+    ids=["closed", "reset", "bytes", "part of a record", "silent", "stopped by the server"],
+)
+def test_a_client_that_leaves_before_a_byte_is_a_matter_for_debugging(
+    events: list[Event], level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    (record,) = logged(events, caplog)
+    assert record.levelno == level
+
+
+BYE = MAKE.alert(Endpoint.CLIENT, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("events", "end"),
+    [
+        ([LEFT], ": the client left before it sent a request | client: TCP FIN"),
+        (
+            [BYE, LEFT],
+            ": the client left before it sent a request | client: alert warning close_notify (0), "
+            "TCP FIN",
+        ),
+        (
+            [from_client(AlertDescription.UNKNOWN_CA), LEFT],
+            ": the client left before it sent a request | client: alert fatal unknown_ca (48), "
+            "TCP FIN",
+        ),
+        ([MAKE.ended(Endpoint.SERVER), LEFT], None),
+        ([MAKE.data(Endpoint.CLIENT, b"GET"), LEFT], None),
+        ([sealed(), LEFT], None),
+        ([MAKE.undecoded(Endpoint.CLIENT), LEFT], None),
+    ],
+)
+def test_an_accepted_client_that_leaves_before_a_request_is_told(
+    events: list[Event], end: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, *later = logged([CONNECTED, RETURNED, *events, CLOSED], caplog)
+    assert [record.getMessage().endswith(str(end)) for record in later] == [True] * bool(end)
+
+
+def test_a_request_that_came_with_the_handshake_is_one(caplog: pytest.LogCaptureFixture) -> None:
+    request = MAKE.data(Endpoint.CLIENT, b"GET")
+    assert len(logged([CONNECTED, request, RETURNED, LEFT, CLOSED], caplog)) == 1
+
+
+def test_an_alert_that_went_to_a_client_that_had_left_is_not_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    late = MAKE.alert(Endpoint.SERVER, AlertDescription.DECODE_ERROR)
+    hello = MAKE.message(Endpoint.CLIENT, sample(ClientHello))
+    (record,) = logged([CONNECTED, hello, LEFT, FAILED, late, CLOSED], caplog)
+    assert "decode_error" not in record.getMessage()
+    assert "decode_error" not in json.dumps(record.fields)  # type: ignore[attr-defined]
+
+
+def test_a_name_of_any_length_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x" * 60)] * 25)
+    key = leaf_key()
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 7, utc_now(), utc_now())
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.DER)
+    )
+    verified = replace(fact(Fact.CERTIFICATE_VERIFIED), certificate=certificate)
+    line = record_of([verified, RETURNED], caplog).getMessage()
+    assert "subject='CN=xxx" in line
+    assert len(line) < 2000
 
 
 def test_an_echo_of_a_client_does_not_make_it_the_one_that_rejected(

@@ -208,7 +208,8 @@ def test_the_server_folds_its_lines_on_a_terminal_and_not_in_json(
 ) -> None:
     with terminal(80) as screen, log_of_server(screen, certs, log_format) as lines:
         address = next(filter(None, (re.search(r"127\.0\.0\.1:(\d+)", line) for line in lines)))
-        socket.create_connection(("127.0.0.1", int(address[1]))).close()
+        with socket.create_connection(("127.0.0.1", int(address[1]))) as client:
+            client.sendall(b"no TLS")
         line = next(line for line in lines if "HANDSHAKE" in line)
         if log_format == "json":
             assert json.loads(line)["fields"]["result"] == "failed"
