@@ -30,7 +30,7 @@ START = ".venv/bin/python -m lab.server"
 # The lines of an output that are shown, by what its command contains; the others are left out.
 MAIN_LINES = {
     "lab.trace --tls1.3": r"server bytes|─ ClientHello|═ CertificateRequest|═ Certificate \(empty|"
-    r"═ Finished ═+►|[┏┃┗]|● client: (handshake|read)|requires a client|^   fix|load_cert_chain in",
+    r"═ Finished ═+►|[┏┃┗]|● client: handshake|requires a client|^   fix|load_cert_chain in",
     "lab.certs issue": r"^expired",
     "lab.certs inspect": r"notAfter|^1 |   so|   fix",
     "lab.certs": r"^file|\.crt |^Verified|^Keep",
@@ -43,8 +43,10 @@ MAIN_LINES = {
 # For each log: the lines of it that are shown, as a pattern.
 LOGS = {
     "accepted": r"^.* AUTHENTICATED (.*\n)+?.*POST /todo HTTP/1\.1\" 201 -",
-    "refused": r"^.*HANDSHAKE\n.*peer=.*\n.*TLS 1\.3 rejected\n(.*\n)+?.*TCP FIN",
+    "refused": r"^.*HANDSHAKE\n.*peer=.*\n.*TLS 1\.3 rejected\n(.*\n)+?.*fix: [^)]*\)",
 }
+# How the client left a refused handshake, which differs from run to run, is not shown.
+HOW_IT_LEFT = re.compile(r"^  \| (client: (undecrypted|alert|TCP)|server: closed).*\n", re.M)
 # What a handshake's record holds only if the client's request is quicker than the refusal.
 QUICK_REQUEST = re.compile(r", undecrypted record \(application_data\), \d+ bytes")
 WIDTH = 104  # of the terminal for the server's log
@@ -110,7 +112,8 @@ class Runner:
         log = "\n".join(self._server.read_until(LOGS[name]))
         shown = re.search(LOGS[name], log, re.M)
         assert shown is not None
-        return self._as_written(QUICK_REQUEST.sub("", shown[0])).splitlines()
+        lines = HOW_IT_LEFT.sub("", QUICK_REQUEST.sub("", shown[0]))
+        return self._as_written(lines).splitlines()
 
     def _shown(self, command: str) -> list[str]:
         output = self._output(command)
