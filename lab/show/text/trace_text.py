@@ -62,7 +62,7 @@ def print_brief(traces: Sequence[Trace], file: TextIO) -> None:
     for trace in traces:
         outcome, cause = trace.outcome, trace.causes[0]
         signal = f", {signal_words(outcome)}" if outcome.signal else ""
-        summary, fix = _cut(cause.summary), cause.fix or "nothing to fix"
+        summary, fix = shortened(cause.summary), cause.fix or "nothing to fix"
         print(f"{version_words(trace)}: {result_words(outcome)}{signal}", file=file)
         print(f"cause: {summary} [{cause.code}]", file=file)
         print(f"fix: {fix}", file=file)
