@@ -51,6 +51,7 @@ OVER_OPENSSL_LIMIT = 110_000
 """Octets of ballast: OpenSSL takes Certificate messages of 102,400 unless told otherwise."""
 
 _DAY = timedelta(days=1)
+_REVOKED = "revoked"
 _EXPIRED: dict[str, Any] = {"starts": -30 * _DAY, "lifetime": 29 * _DAY}
 
 
@@ -62,16 +63,25 @@ def client(kind: KeyKind | None = None, **changes: Any) -> Recipe:
     return lambda ca: ca.client(kind=kind, **changes)
 
 
-def client_under(**changes: Any) -> Recipe:
-    """A good client, sent with the intermediate that issued it; that one's profile is changed."""
-    return lambda ca: ca.client(issuer=ca.intermediate(**changes))
+def client_under(name: str = "", **changes: Any) -> Recipe:
+    """A good client, sent with the intermediate that issued it; that one's profile is changed.
+
+    ``name`` tells that intermediate apart, which has a key of its own then: some servers keep the
+    intermediates that they have seen, and would complete or spoil another chain by them.
+    """
+    return lambda ca: ca.client(issuer=ca.intermediate(_intermediate_name(name), **changes))
+
+
+def _intermediate_name(name: str) -> str:
+    return f"{INTERMEDIATE_NAME} ({name})" if name else INTERMEDIATE_NAME
 
 
 good_ec = client(KeyKind.EC_P256)
 good_ed25519 = client(KeyKind.ED25519)
 through_intermediate = client_under()
 expired = client(**_EXPIRED)
-not_yet_valid = client(starts=_DAY)
+# Some servers (NSS) let a certificate in about a day before it begins.
+not_yet_valid = client(starts=3 * _DAY)
 eku_server_only = client(extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,))
 eku_missing = client(extended_key_usage=())
 eku_any = client(extended_key_usage=(ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,))
@@ -90,10 +100,22 @@ spiffe = client(
     names=(x509.UniformResourceIdentifier(CLIENT_SPIFFE_ID),),
     subject=x509.Name([]),
 )
-intermediate_eku_server_only = client_under(extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,))
-intermediate_not_a_ca = client_under(basic_constraints=profiles.NOT_A_CA)
-intermediate_expired = client_under(**_EXPIRED)
-intermediate_revoked = client_under(serial=REVOKED_SERIAL)
+intermediate_eku_server_only = client_under(
+    "server only", extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,)
+)
+intermediate_not_a_ca = client_under(
+    "CA:FALSE",
+    basic_constraints=profiles.NOT_A_CA,
+    key_usage=frozenset({KeyUsageBit.DIGITAL_SIGNATURE}),
+)
+intermediate_not_a_ca_without_key_usage = client_under(
+    "CA:FALSE, no keyUsage", basic_constraints=profiles.NOT_A_CA, key_usage=frozenset()
+)
+intermediate_without_basic_constraints = client_under(
+    "no basicConstraints", basic_constraints=None, key_usage=frozenset()
+)
+intermediate_expired = client_under("expired", **_EXPIRED)
+intermediate_revoked = client_under(_REVOKED, serial=REVOKED_SERIAL)
 
 
 def _ballast(octets: int) -> tuple[x509.Extension[x509.ExtensionType], ...]:
@@ -116,7 +138,7 @@ def good(ca: LabAuthority) -> Identity:
 
 def intermediate_not_sent(ca: LabAuthority) -> Identity:
     """The leaf alone, of a chain that needs the intermediate."""
-    whole = through_intermediate(ca)
+    whole = client_under("not sent")(ca)
     return replace(whole, chain=whole.chain[:1])
 
 
@@ -142,15 +164,15 @@ def client_self_signed(ca: LabAuthority) -> Identity:
 
 def path_length_exceeded(ca: LabAuthority) -> Identity:
     """A CA that may issue end entities only (pathlen 0) has issued a CA."""
-    upper = ca.intermediate("mTLS Lab Upper CA")
-    lower = ca.intermediate("mTLS Lab Lower CA", issuer=upper, number=1)
-    return ca.client(issuer=lower)
+    upper = ca.intermediate("mTLS Lab Upper CA (pathlen 0)")
+    return ca.client(issuer=ca.intermediate("mTLS Lab Lower CA (pathlen 0)", issuer=upper))
 
 
 def name_constraints_violated(ca: LabAuthority) -> Identity:
     """A CA that may issue for one domain has issued for another."""
     constraints = x509.NameConstraints([x509.DNSName(PERMITTED_DOMAIN)], None)
-    constrained = ca.intermediate(extensions=(x509.Extension(constraints.oid, True, constraints),))
+    extension = x509.Extension(constraints.oid, True, constraints)
+    constrained = ca.intermediate(_intermediate_name("constrained"), extensions=(extension,))
     return ca.client(issuer=constrained, names=(x509.DNSName(f"client.{FOREIGN_DOMAIN}"),))
 
 
@@ -198,7 +220,6 @@ def chain_of_ten(ca: LabAuthority) -> Identity:
         issuer = ca.intermediate(
             name,
             issuer=issuer,
-            number=number,
             basic_constraints=x509.BasicConstraints(ca=True, path_length=None),
         )
     return ca.client(issuer=issuer)
@@ -221,7 +242,7 @@ def wrong_order(ca: LabAuthority) -> Identity:
     upper = ca.intermediate(
         "mTLS Lab Upper CA", basic_constraints=x509.BasicConstraints(ca=True, path_length=1)
     )
-    lower = ca.intermediate("mTLS Lab Lower CA", issuer=upper, number=1)
+    lower = ca.intermediate("mTLS Lab Lower CA", issuer=upper)
     whole = ca.client(issuer=lower)
     leaf, first, second = whole.chain
     return replace(whole, chain=(leaf, second, first))
@@ -274,8 +295,9 @@ def server_intermediate_not_sent(ca: LabAuthority) -> Identity:
 
 
 def fresh_crl(ca: LabAuthority) -> tuple[x509.CertificateRevocationList, ...]:
-    """The CA's list and the intermediate's, both with the revoked serial number on them."""
-    authorities = (ca.authority, ca.intermediate())
+    """The lists of the CA, its intermediate and the revoked one, with the revoked serial number."""
+    revoked_one = ca.intermediate(_intermediate_name(_REVOKED))
+    authorities = (ca.authority, ca.intermediate(), revoked_one)
     return tuple(
         revocation_list(authority, (REVOKED_SERIAL,), now=ca.now) for authority in authorities
     )

@@ -163,13 +163,12 @@ class LabAuthority:
         name: str = INTERMEDIATE_NAME,
         *,
         issuer: Authority | None = None,
-        number: int = 0,
         **changes: Any,
     ) -> Authority:
-        """Make a CA under the CA or ``issuer``; those of different numbers have different keys."""
+        """Make a CA under the CA or ``issuer``; those of different names have different keys."""
         profile: Profile = replace(profiles.intermediate_ca(name), **changes)
         above = issuer or self.authority
-        key = intermediate_key(self.authority, number)
+        key = intermediate_key(self.authority, name)
         return Authority(identity=self._issued(profile, above, key), serials=above.serials)
 
     def other_root(self, subject: x509.Name | None = None) -> Authority:
@@ -199,14 +198,16 @@ def client_key(kind: KeyKind = KeyKind.EC_P256) -> PrivateKey:
     return cached(KeyKind.RSA_2048 if kind is KeyKind.RSA_PSS_2048 else kind, _CLIENT)
 
 
-def intermediate_key(authority: Authority, number: int = 0) -> ec.EllipticCurvePrivateKey:
-    """Derive the key of an intermediate CA from that of ``authority``, as secret as that."""
+def intermediate_key(
+    authority: Authority, name: str = INTERMEDIATE_NAME
+) -> ec.EllipticCurvePrivateKey:
+    """Derive the key of the intermediate CA of this name from that of ``authority``."""
     secret = authority.identity.key.private_bytes(
         serialization.Encoding.DER,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    info = f"mtls-lab intermediate CA {number}".encode()
+    info = f"mtls-lab intermediate CA {name}".encode()
     # 128 bits more than a key has, so that none is likelier than others (SP 800-56A, 5.6.1.2.1).
     octets = HKDF(algorithm=hashes.SHA256(), length=48, salt=None, info=info).derive(secret)
     scalar = int.from_bytes(octets, "big") % (_P256_ORDER - 1) + 1

@@ -92,6 +92,8 @@ PROBLEMS = {
     "intermediate-expired": "certificate-expired",
     "intermediate-eku-server-only": "wrong-extended-key-usage",
     "intermediate-not-a-ca": "issuer-is-no-ca",
+    "intermediate-not-a-ca-no-key-usage": "issuer-is-no-ca",
+    "intermediate-without-basic-constraints": "issuer-is-no-ca",
     "path-length-exceeded": "path-length-exceeded",
     "name-constraints-violated": "name-constraints-violated",
     "duplicate-certificates": "duplicate-certificate",
@@ -105,7 +107,6 @@ PROBLEMS = {
 BESIDES = {
     "ca-as-client": {"eku-missing"},
     "wrong-ca-same-name-no-aki": {"aki-missing"},
-    "intermediate-not-a-ca": {"leaf-may-sign-certificates"},
 }
 # Nothing in the files could tell.
 UNTOLD = {"crl-missing"}

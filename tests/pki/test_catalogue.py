@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lab.pki import catalogue, profiles
 from lab.pki.authority import Authority, self_signed
@@ -24,6 +24,7 @@ from lab.x509.certificates import describe
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 ROOT, OTHER_ROOT = "CN=mTLS Lab Root CA", "CN=Another Root CA"
 INTERMEDIATE = "CN=mTLS Lab Intermediate CA"
+REVOKED_INTERMEDIATE = f"{INTERMEDIATE} (revoked)"
 UPPER, LOWER = "CN=mTLS Lab Upper CA", "CN=mTLS Lab Lower CA"
 
 View = dict[str, object]
@@ -71,8 +72,9 @@ def signer(certificate: x509.Certificate, ca: LabAuthority) -> str:
         "root": ca.authority.identity.key.public_key(),
         "other root": ca.other_root().identity.key.public_key(),
         "itself": certificate.public_key(),
-        **{f"intermediate {n}": intermediate_key(ca.authority, n).public_key() for n in range(9)},
     }
+    issuer = certificate.issuer.rfc4514_string().removeprefix("CN=").replace("\\,", ",")
+    candidates["the issuer"] = intermediate_key(ca.authority, issuer).public_key()
     return next((name for name, key in candidates.items() if verifies(key, certificate)), "nobody")
 
 
@@ -87,7 +89,12 @@ def verifies(key: CertificatePublicKeyTypes, certificate: x509.Certificate) -> b
     return True
 
 
-UNDER_INTERMEDIATE: View = {"issuer": INTERMEDIATE, "signed by": "intermediate 0"}
+def under(name: str) -> View:
+    """A leaf under an intermediate of this name, which has a key of its own."""
+    return {"issuer": name, "signed by": "the issuer"}
+
+
+UNDER_INTERMEDIATE = under(INTERMEDIATE)
 SERVER_EKU, ANY_EKU = ("serverAuth",), ("anyExtendedKeyUsage",)
 
 LEAVES: list[tuple[Recipe, View]] = [
@@ -149,21 +156,29 @@ LEAVES: list[tuple[Recipe, View]] = [
         {"signed by": "other root", "key identifiers": (True, False)},
     ),
     (catalogue.through_intermediate, UNDER_INTERMEDIATE),
-    (catalogue.intermediate_not_sent, UNDER_INTERMEDIATE),
-    (catalogue.intermediate_expired, UNDER_INTERMEDIATE),
-    (catalogue.intermediate_eku_server_only, UNDER_INTERMEDIATE),
-    (catalogue.intermediate_not_a_ca, UNDER_INTERMEDIATE),
-    (catalogue.intermediate_revoked, UNDER_INTERMEDIATE),
+    (catalogue.intermediate_not_sent, under(f"{INTERMEDIATE} (not sent)")),
+    (catalogue.intermediate_expired, under(f"{INTERMEDIATE} (expired)")),
+    (catalogue.intermediate_eku_server_only, under(f"{INTERMEDIATE} (server only)")),
+    (catalogue.intermediate_not_a_ca, under(f"{INTERMEDIATE} (CA:FALSE)")),
+    (
+        catalogue.intermediate_not_a_ca_without_key_usage,
+        under(f"{INTERMEDIATE} (CA:FALSE\\, no keyUsage)"),
+    ),
+    (
+        catalogue.intermediate_without_basic_constraints,
+        under(f"{INTERMEDIATE} (no basicConstraints)"),
+    ),
+    (catalogue.intermediate_revoked, under(REVOKED_INTERMEDIATE)),
     (
         catalogue.name_constraints_violated,
-        {**UNDER_INTERMEDIATE, "names": ("DNS:client.elsewhere.example",)},
+        {
+            **under(f"{INTERMEDIATE} (constrained)"),
+            "names": ("DNS:client.elsewhere.example",),
+        },
     ),
-    (catalogue.path_length_exceeded, {"issuer": LOWER, "signed by": "intermediate 1"}),
-    (catalogue.wrong_order, {"issuer": LOWER, "signed by": "intermediate 1"}),
-    (
-        catalogue.chain_of_ten,
-        {"issuer": f"{INTERMEDIATE} 9", "signed by": "intermediate 8"},
-    ),
+    (catalogue.path_length_exceeded, under(f"{LOWER} (pathlen 0)")),
+    (catalogue.wrong_order, under(LOWER)),
+    (catalogue.chain_of_ten, under(f"{INTERMEDIATE} 9")),
     (catalogue.duplicate_certificates, UNDER_INTERMEDIATE),
     (catalogue.superfluous_certificates, UNDER_INTERMEDIATE),
 ]
@@ -213,7 +228,9 @@ def test_a_server_has_its_flaw_and_no_other(recipe: Recipe, flaw: View, ca: LabA
         (catalogue.through_intermediate, {}),
         (catalogue.intermediate_expired, {"validity": "past"}),
         (catalogue.intermediate_eku_server_only, {"purposes": SERVER_EKU}),
-        (catalogue.intermediate_not_a_ca, {"CA": False}),
+        (catalogue.intermediate_not_a_ca, {"CA": False, "usages": ("digitalSignature",)}),
+        (catalogue.intermediate_not_a_ca_without_key_usage, {"CA": False, "usages": None}),
+        (catalogue.intermediate_without_basic_constraints, {"CA": None, "usages": None}),
         (catalogue.intermediate_revoked, {"serial": "revoked"}),
         (catalogue.name_constraints_violated, {"others": ("critical 2.5.29.30",)}),
     ],
@@ -222,7 +239,33 @@ def test_an_intermediate_has_its_flaw_and_no_other(
     recipe: Recipe, flaw: View, ca: LabAuthority
 ) -> None:
     good = view(ca.intermediate().identity.certificate, ca)
-    assert difference(good, view(recipe(ca).chain[1], ca)) == flaw
+    found = difference(good, view(recipe(ca).chain[1], ca))
+    assert str(found.pop("subject", INTERMEDIATE)).startswith(INTERMEDIATE)
+    assert found == flaw
+
+
+def test_what_a_server_may_keep_helps_and_spoils_no_other_scenario(ca: LabAuthority) -> None:
+    """An intermediate that is bad, or not sent, has a name and a key that no other one has."""
+    apart = (
+        catalogue.intermediate_expired,
+        catalogue.intermediate_eku_server_only,
+        catalogue.intermediate_not_a_ca,
+        catalogue.intermediate_not_a_ca_without_key_usage,
+        catalogue.intermediate_without_basic_constraints,
+        catalogue.intermediate_revoked,
+        catalogue.name_constraints_violated,
+        catalogue.path_length_exceeded,
+        catalogue.wrong_order,
+        catalogue.through_intermediate,
+    )
+    above = [certificate for recipe in apart for certificate in recipe(ca).chain[1:]]
+    names = [certificate.subject for certificate in above]
+    keys = {
+        certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for certificate in above
+    }
+    assert len(set(names)) == len(keys) == len(names)
+    assert catalogue.intermediate_not_sent(ca).certificate.issuer not in names
 
 
 @pytest.mark.parametrize(
@@ -232,7 +275,10 @@ def test_an_intermediate_has_its_flaw_and_no_other(
         (catalogue.intermediate_not_sent, []),
         (catalogue.through_intermediate, [INTERMEDIATE]),
         (catalogue.sha1_signature, [INTERMEDIATE]),
-        (catalogue.path_length_exceeded, [LOWER, UPPER]),
+        (
+            catalogue.path_length_exceeded,
+            [f"{LOWER} (pathlen 0)", f"{UPPER} (pathlen 0)"],
+        ),
         (catalogue.wrong_order, [UPPER, LOWER]),
         (catalogue.duplicate_certificates, [INTERMEDIATE, "CN=mtls-client", INTERMEDIATE]),
         (catalogue.superfluous_certificates, [INTERMEDIATE, ROOT, OTHER_ROOT]),
@@ -275,7 +321,7 @@ def test_each_certificate_of_a_long_chain_issues_the_one_before(
 @pytest.mark.parametrize(
     ("recipe", "issuers", "past"),
     [
-        (catalogue.fresh_crl, [ROOT, INTERMEDIATE], False),
+        (catalogue.fresh_crl, [ROOT, INTERMEDIATE, REVOKED_INTERMEDIATE], False),
         (catalogue.root_crl_only, [ROOT], False),
         (catalogue.expired_crl, [ROOT], True),
     ],
@@ -284,9 +330,10 @@ def test_lists_revoke_the_one_serial_number(
     recipe: CrlRecipe, issuers: list[str], past: bool, ca: LabAuthority
 ) -> None:
     lists = recipe(ca)
-    keys = [ca.authority.identity.key, intermediate_key(ca.authority)]
+    names = [issuer.removeprefix("CN=") for issuer in issuers[1:]]
+    keys = [ca.authority.identity.key, *(intermediate_key(ca.authority, name) for name in names)]
     assert [each.issuer.rfc4514_string() for each in lists] == issuers
-    for each, key in zip(lists, keys, strict=False):
+    for each, key in zip(lists, keys, strict=True):
         assert each.is_signature_valid(key.public_key())
         assert [entry.serial_number for entry in each] == [REVOKED_SERIAL]
         assert each.next_update_utc is not None
@@ -366,6 +413,6 @@ def test_every_recipe_of_the_catalogue_is_in_these_tables() -> None:
 def test_derived_keys_are_apart() -> None:
     """What is derived from the CA's key is no key that a client has."""
     ca = new_lab_authority(NOW)
-    keys = {public_bytes(ca.intermediate(number=n).identity.key.public_key()) for n in (0, 1)}
+    keys = {public_bytes(ca.intermediate(name).identity.key.public_key()) for name in "ab"}
     assert len(keys) == 2
     assert public_bytes(client_key().public_key()) not in keys

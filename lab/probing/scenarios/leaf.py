@@ -125,7 +125,7 @@ LEAF_SCENARIOS = (
         catalogue.not_yet_valid,
         refused(Alert.BAD_CERTIFICATE, code=VerifyCode.CERT_NOT_YET_VALID),
         problems.NOT_YET_VALID,
-        made="valid from tomorrow on",
+        made="valid from three days ahead on; some servers let one in a day before it begins",
         cause="the CA's clock is ahead, or the server's behind; OpenSSL says bad_certificate here, "
         "most others certificate_expired",
     ),
