@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lab.pki.identity import KeyKind
 from lab.x509.verify_codes import VerifyCode as V
 from tests.diagnosis.truth.certificates import (
     ClientCertificate,
@@ -97,6 +98,7 @@ def _certificate(
     check: Callable[[ClientCertificate], bool],
     *verify: int,
     shows: Holds = lambda _: True,
+    engine: Engine | None = None,
 ) -> Flaw:
     return Flaw(
         name=name,
@@ -106,6 +108,7 @@ def _certificate(
         codes=frozenset({f"client-{code}"}),
         verify=frozenset(verify),
         shows=shows,
+        engine=engine,
     )
 
 
@@ -227,6 +230,14 @@ CLIENT_FLAWS = (
         V.UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
         V.UNABLE_TO_VERIFY_LEAF_SIGNATURE,
         shows=lambda _: False,
+    ),
+    _certificate(
+        "weak key",
+        "key-or-digest-too-weak",
+        with_client(kind=KeyKind.RSA_1024, is_self_signed=False),
+        lambda spec: spec.kind is KeyKind.RSA_1024,
+        V.EE_KEY_TOO_SMALL,
+        engine=Engine.PYTHON,  # whose contexts have security level 2 everywhere
     ),
     _certificate(
         "too large",

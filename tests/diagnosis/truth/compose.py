@@ -17,6 +17,7 @@ from tests.diagnosis.truth.setup import (
     Clock,
     Ending,
     Engine,
+    Given,
     HostRule,
     Lists,
     Names,
@@ -39,6 +40,7 @@ _REASONS = (
     Reason.HOST,
     Reason.REQUEST,
     Reason.PROTOCOL,
+    Reason.LATE,
     Reason.CRASH,
 )
 # For these an application can refuse what TLS took.
@@ -103,6 +105,7 @@ def _good(rng: random.Random) -> Setup:
         sni=None if asks is Asks.OTHER_HOST else rng.choice((None, *HOSTS)),
         client_alpn=rng.choice(((), ("http/1.1",), ("h2", "http/1.1"), ("h2",))),
         writes_first=rng.random() < 0.2,
+        given=rng.choices(tuple(Given), (6, 3, 1))[0],
         engine=engine,
         server_key=rng.choice((KeyKind.EC_P256, KeyKind.EC_P256, KeyKind.RSA_2048)),
         server_alpn=rng.choice(((), (), ("http/1.1",), ("h2", "http/1.1"))),
@@ -141,6 +144,8 @@ def _with_refusal(setup: Setup, rng: random.Random) -> Setup:
         return replace(setup, presents=True, asks=rng.choice((Asks.REQUIRED, Asks.OPTIONAL)))
     if reason is Reason.HOST:
         return replace(setup, sni=None)
+    if reason is Reason.LATE:
+        return replace(setup, version="1.3", asks=Asks.AFTER_REQUEST)
     if reason is Reason.PROTOCOL:
         return replace(setup, client_alpn=rng.choice(((), ("http/1.1",))), server_alpn=("h2",))
     return setup
@@ -209,4 +214,6 @@ def _is_possible(setup: Setup) -> bool:
         return setup.is_judged
     if application.reason is Reason.HOST:
         return setup.sni is None
+    if application.reason is Reason.LATE:
+        return setup.asks is Asks.AFTER_REQUEST
     return setup.asks is not Asks.OTHER_HOST or setup.sni is None

@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.pki.files.secret_files import write_private
 from lab.pki.identity import certificates_pem
 from tests.diagnosis.truth.certificates import Root, issuers, lists_pem, root, server_identity
-from tests.diagnosis.truth.setup import Lists, Names, Setup
+from tests.diagnosis.truth.setup import Given, Lists, Names, Setup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,19 @@ class FileStore:
             trusted=self._write(_trusted(setup) + _lists(setup)),
             names=self._write(_names(setup)) if _names(setup) else None,
         )
+
+    def given_authorities(self, setup: Setup) -> Path | None:
+        """Write the CAs that the tracer's user gives as those that the server trusts."""
+        if setup.given is Given.NOTHING:
+            return None
+        if setup.given is Given.OTHER:
+            return self._write(certificates_pem([root(Root.SERVERS).identity.certificate]))
+        return self._write(_trusted(setup))
+
+    def given_lists(self, setup: Setup) -> Path | None:
+        """Write the CRLs that the user gives."""
+        lists = _lists(setup) if setup.given is Given.RIGHT else b""
+        return self._write(lists) if lists else None
 
     def folder_of(self, response: bytes, name: str) -> Path:
         """Return a folder in which the file ``name`` is this response."""

@@ -21,6 +21,7 @@ from tests.diagnosis.truth.setup import (
     Ending,
     HostRule,
     Lists,
+    Reason,
     Refusal,
     Setup,
 )
@@ -120,7 +121,7 @@ class _Server:
                 if not data:
                     return
                 request += data
-            if self._setup.asks is Asks.AFTER_REQUEST:
+            if self._setup.asks is Asks.AFTER_REQUEST and application.reason is not Reason.LATE:
                 self._ask()
         if application.ending is Ending.ANSWER:
             self._step(lambda: self._tls.write(response(self._setup)))

@@ -6,13 +6,14 @@ from tests.diagnosis.truth.setup import Reason, Setup
 
 PATH = "/todo"
 
-# nginx's own words for the first two; the others as an application might put it.
+# The words of nginx for the first two, those of Apache for LATE; the others are made up.
 _WORDS = {
     Reason.NO_CERTIFICATE: "No required SSL certificate was sent",
     Reason.BAD_CERTIFICATE: "The SSL certificate error",
     Reason.SUBJECT: "this client is not on the list",
     Reason.HOST: "no such host here",
     Reason.REQUEST: "the request lacks its token",
+    Reason.LATE: "Reason: Cannot perform Post-Handshake Authentication.",
 }
 _PHRASES = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden"}
 

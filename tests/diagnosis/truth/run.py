@@ -16,7 +16,7 @@ from tests.diagnosis.truth.files import Files, FileStore
 from tests.diagnosis.truth.python_server import context_of, serve_one
 from tests.diagnosis.truth.responses import PATH
 from tests.diagnosis.truth.s_server import s_server
-from tests.diagnosis.truth.setup import Engine, Setup
+from tests.diagnosis.truth.setup import Engine, Reason, Setup
 
 TIMEOUT = 10.0
 
@@ -79,6 +79,10 @@ async def _traced(setup: Setup, store: FileStore, port: int) -> tuple[Trace | No
             alpn=setup.client_alpn,
             request=PATH,
             write_first=setup.writes_first,
+            post_handshake_auth=setup.application.reason is not Reason.LATE,
+            security_level=0 if setup.is_weak else None,
+            client_ca=store.given_authorities(setup),
+            client_crl=store.given_lists(setup),
             timeout=TIMEOUT,
         )
     except NoTlsError as error:

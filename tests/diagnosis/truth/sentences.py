@@ -76,6 +76,7 @@ CAUSES: dict[str, Rule] = {
     "client-bad-certificate-signature": _has("tampered"),
     "client-wrong-extended-key-usage": _has("purpose", "intermediate's purpose"),
     "client-wrong-key-usage": _has("key usage"),
+    "client-key-or-digest-too-weak": _has("weak key"),
     "client-message-too-large": _has("too large"),
     "client-crl-unusable": _has("CRL missing", "CRL expired", "CRL the root's only"),
     "client-certificate-refused": lambda known: known.truth.stage is Stage.CERTIFICATE,
@@ -233,6 +234,7 @@ EVIDENCE: tuple[tuple[str, Rule], ...] = (
         _has("purpose"),
     ),
     (r"the client's certificate has the keyUsage keyEncipherment, .*", _has("key usage")),
+    (r"the client's certificate has a key of 1024 bits \(RSA\)", _has("weak key")),
     (r"the client's certificate is valid from .*", _has("not yet valid")),
     (r"the client's certificate was valid until .*", _has("expired")),
     (

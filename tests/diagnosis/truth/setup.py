@@ -78,6 +78,14 @@ class HostRule(enum.Enum):
     UNRECOGNIZED_NAME = 112
 
 
+class Given(enum.Enum):
+    """What the tracer's user gives as the CAs and CRLs that the server is said to trust."""
+
+    NOTHING = "nothing"
+    RIGHT = "what it trusts"
+    OTHER = "another CA"
+
+
 class Reason(enum.Enum):
     """Why an application refuses a request; NONE: it does not."""
 
@@ -88,6 +96,7 @@ class Reason(enum.Enum):
     HOST = "no or another host name"
     REQUEST = "the request itself"
     PROTOCOL = "no h2 was agreed on"
+    LATE = "a certificate cannot be asked for after the handshake"
     CRASH = "a fault of its own"
 
 
@@ -121,6 +130,7 @@ class Setup:
     sni: str | None = KNOWN_HOST
     client_alpn: tuple[str, ...] = ()
     writes_first: bool = False
+    given: Given = Given.NOTHING
     engine: Engine = Engine.PYTHON
     server_certificate: ServerCertificate = ServerCertificate.GOOD
     server_key: KeyKind = KeyKind.EC_P256
@@ -158,7 +168,13 @@ class Setup:
     @property
     def is_asked(self) -> bool:
         """Whether the server asks this client for a certificate."""
-        return self.asks not in (Asks.NEVER, Asks.OTHER_HOST)
+        late = self.asks is Asks.AFTER_REQUEST and self.application.reason is Reason.LATE
+        return self.asks not in (Asks.NEVER, Asks.OTHER_HOST) and not late
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether the client's key is one that OpenSSL loads at security level 0 only."""
+        return self.certificate.kind is KeyKind.RSA_1024
 
     @property
     def agreed_alpn(self) -> str | None:

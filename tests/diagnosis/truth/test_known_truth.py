@@ -29,6 +29,7 @@ from tests.diagnosis.truth.setup import (
     Clock,
     Ending,
     Engine,
+    Given,
     Lists,
     Names,
     Reason,
@@ -122,6 +123,30 @@ CASES = {
     "closed for want of h2": ended(
         Reason.PROTOCOL, Ending.CLOSE_NOTIFY, version="1.3", server_alpn=("h2",)
     ),
+    **{
+        f"{name}, by the files given": with_flaws(name, given=Given.RIGHT)
+        for name in (
+            "CRL the root's only",
+            "CRL expired",
+            "CA not trusted",
+            "CA of the same name",
+            "CA expired",
+            "server knows the intermediate only",
+            "name constraints of the root",
+            "intermediate not sent",
+            "tampered",
+        )
+    },
+    "CRL missing, which the files given do not show": with_flaws("CRL missing", given=Given.RIGHT),
+    "clock ahead, which the files given do not show": with_flaws("clock ahead", given=Given.RIGHT),
+    "good, and another CA is given": Setup(version="1.3", given=Given.OTHER),
+    "expired, and another CA is given": with_flaws("expired", given=Given.OTHER),
+    "403 since it cannot be asked later": Setup(
+        version="1.3",
+        asks=Asks.AFTER_REQUEST,
+        application=Application(reason=Reason.LATE, status=403, says_why=True),
+    ),
+    "RSA 1024": with_flaws("weak key"),
     "h2 agreed, and the client writes first": Setup(
         version="1.3", writes_first=True, client_alpn=("h2",), server_alpn=("h2",)
     ),

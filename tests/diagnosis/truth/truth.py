@@ -10,7 +10,10 @@ from lab.x509.verify_codes import VerifyCode as V
 from tests.diagnosis.truth.client_flaws import Flaw, Stage
 from tests.diagnosis.truth.compose import flaws_of
 from tests.diagnosis.truth.setup import (
+    Clock,
     Ending,
+    Given,
+    Lists,
     Reason,
     Refusal,
     Setup,
@@ -29,6 +32,7 @@ _ALERTS: dict[int, int] = {
     V.INVALID_CA: 48,
     V.PATH_LENGTH_EXCEEDED: 48,
     V.UNABLE_TO_GET_CRL: 48,
+    V.EE_KEY_TOO_SMALL: 42,
     V.UNABLE_TO_GET_ISSUER_CERT: 48,
     V.UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 48,
     V.UNABLE_TO_VERIFY_LEAF_SIGNATURE: 48,
@@ -72,6 +76,8 @@ def truth_of(setup: Setup, verify_code: int | None) -> Truth:
     signal = Signal.ALERT if by is Endpoint.CLIENT else Signal(setup.refusal.value)
     others = [flaw for flaw in flaws if flaw.stage is stage and flaw not in here]
     alike = [flaw for flaw in others if _is_alike(flaw, here, setup)]
+    if _is_judged_here(setup):
+        alike = []
     codes = frozenset(code for flaw in (*here, *alike) for code in flaw.codes)
     return Truth(
         result=frozenset({Result.REJECTED}),
@@ -81,7 +87,7 @@ def truth_of(setup: Setup, verify_code: int | None) -> Truth:
         present=tuple(flaws_of(setup)),
         flaws=tuple(here),
         codes=codes,
-        is_told=all(flaw.shows(setup) for flaw in (*here, *alike)),
+        is_told=all(_shows(flaw, setup) for flaw in (*here, *alike)),
     )
 
 
@@ -98,6 +104,16 @@ def _first(flaws: list[Flaw], verify_code: int | None) -> list[Flaw]:
     ]
     assert found, f"OpenSSL says {verify_code}, and the flaws are {[flaw.name for flaw in flaws]}"
     return found
+
+
+def _is_judged_here(setup: Setup) -> bool:
+    """Return whether the tracer can ask OpenSSL all that the server asked."""
+    given = setup.given is Given.RIGHT and setup.lists is not Lists.MISSING
+    return given and setup.clock is Clock.RIGHT
+
+
+def _shows(flaw: Flaw, setup: Setup) -> bool:
+    return flaw.shows(setup) or (flaw.stage is Stage.CERTIFICATE and _is_judged_here(setup))
 
 
 def _is_alike(flaw: Flaw, firsts: list[Flaw], setup: Setup) -> bool:
