@@ -120,11 +120,12 @@ async def _rule_elsewhere(
     changed meanwhile, and its refusals prove nothing.
     """
     last = await run.again("good", version)
-    known = {"good": circumstances(preflight.trials[version], prepared=prepared)}
+    ca = run.ca.root.subject.public_bytes()
+    known = {"good": circumstances(preflight.trials[version], prepared=prepared, ca=ca)}
     for attempted in attempts:
         if attempted.version is version and attempted.scenario.name == "through-intermediate":
             for trial in attempted.trials[:1]:
-                known["through-intermediate"] = circumstances(trial, prepared=prepared)
+                known["through-intermediate"] = circumstances(trial, prepared=prepared, ca=ca)
     if last is None or circumstances(last, prepared=prepared).good_refused:
         how = "no connection" if last is None else ending(last)
         known = {
@@ -215,7 +216,7 @@ class _Run:
     async def _ground(
         self, version: TlsVersion, trials: Mapping[str, ScenarioTrace], judge: _Rule
     ) -> Observations:
-        findings = {name: judge(trials[name]) for name in NEEDED}
+        findings = {name: judge(trial) for name, trial in trials.items()}
         # In TLS 1.2 a client cannot write before the server has judged it.
         name = to_race(trials, findings) if version is TlsVersion.TLS13 else ""
         early = [

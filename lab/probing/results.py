@@ -77,6 +77,8 @@ class ScenarioDescription:
       program where that can do it; "" where no program at hand can.
     * ``anywhere`` tells whether it can be tried against a server that is not the lab's own, and
       ``needs`` what that server must have for the norm to hold, "" if nothing.
+    * ``about_algorithm`` tells that the key or the signature algorithm of the certificate is the
+      point, so that a server which takes none like it need not be tried.
     """
 
     name: str
@@ -89,6 +91,7 @@ class ScenarioDescription:
     command: str
     anywhere: bool = True
     needs: str = ""
+    about_algorithm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

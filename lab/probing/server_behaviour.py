@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.results import Result, Signal
 from lab.probing.attempt import ScenarioTrace
-from lab.probing.results import Finding, ServerBehaviour, Verdict
+from lab.probing.results import Finding, Norm, ScenarioFamily, ServerBehaviour, Verdict
 from lab.probing.verdict import ending
 from lab.stream.contexts import TlsVersion
 from lab.tls.events import AlertSeen, Endpoint, StreamEnd, StreamEnded
@@ -42,8 +42,8 @@ _NAMES_SHOWN = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observations:
-    """What insights stand on, of one version: ``trials`` has those of ``NEEDED`` by name, and
-    ``findings`` what each of them comes to.
+    """What insights stand on, of one version: ``trials`` has all by name, those of ``NEEDED`` and
+    whatever else was tried, and ``findings`` what each of them comes to.
 
     ``early`` are trials of a refused client that wrote first, ``late`` that client's that did not;
     ``ca`` is the DER name of the CA that issues for the probe.
@@ -147,17 +147,36 @@ def _demand(ground: Observations) -> tuple[str, str]:
 
 
 def _verification(ground: Observations) -> str:
-    let_in = [name for name in _BAD if ground.admitted(name)]
-    open_ones = [name for name in _BAD if ground.admitted(name) is None]
-    if len(let_in) == len(_BAD):
+    """Tell from all bad certificates that were tried whether they are verified.
+
+    Left out are a weak key, what a server needs more than its CA for, and an intermediate that was
+    not sent, which the server may have.
+    """
+    bad = {
+        name: ground.admitted(name)
+        for name, finding in ground.findings.items()
+        if finding.scenario.family is ScenarioFamily.IDENTITY
+        and finding.scenario.norm is Norm.REFUSE
+        and finding.presented is not None
+        and not (finding.scenario.needs or finding.scenario.about_algorithm)
+        and name != "intermediate-not-sent"
+    }
+    let_in = [name for name, admitted in bad.items() if admitted]
+    open_ones = [name for name, admitted in bad.items() if admitted is None]
+    if len(let_in) == len(bad):
         return "what is sent is not verified"
-    inconclusive = f"; inconclusive: {', '.join(open_ones)}" if open_ones else ""
+    inconclusive = f"; inconclusive: {_few(open_ones)}" if open_ones else ""
     if let_in:
         word = "not or only in part" if open_ones else "in part"
-        return f"what is sent is verified {word}: {', '.join(let_in)} got in{inconclusive}"
+        return f"what is sent is verified {word}: {_few(let_in)} got in{inconclusive}"
     if open_ones:
-        return f"verification is inconclusive: {', '.join(open_ones)}"
-    return "what is sent is verified"
+        return f"verification is inconclusive: {_few(open_ones)}"
+    return f"what is sent is verified: none of {len(bad)} bad certificates got in"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return f"{', '.join(names[:_NAMES_SHOWN])}{more}"
 
 
 def _names(ground: Observations) -> tuple[str, str]:

@@ -19,10 +19,22 @@ from lab.probing.attempt import ScenarioTrace, deviations, key_not_taken, why_no
 from lab.probing.results import Finding, Norm, ScenarioFamily, Verdict
 from lab.probing.scenarios.scenario import BareClient, HelloClient, Scenario, TlsClient
 from lab.stream.contexts import TlsVersion
-from lab.tls.events import AlertSeen, Endpoint, Event, NotTls, StreamEnd, StreamEnded, is_fatal
+from lab.tls.code_points import AlertDescription
+from lab.tls.events import (
+    AlertSeen,
+    Endpoint,
+    Event,
+    NotTls,
+    StreamEnd,
+    StreamEnded,
+    escaped,
+    is_fatal,
+)
 from lab.tracing.trace_server import VERSIONS
+from lab.x509.certificates import distinguished_name
 
 _SERVERS_SILENCE = frozenset({Signal.FIN, Signal.RST, Signal.CLOSE_NOTIFY})
+_NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +53,15 @@ class Circumstances:
 
     ``good_got_in`` tells whether the good client was answered; ``good_refused`` is what ended its
     handshake, "" where it was completed; ``good_status`` is the HTTP status that it got.
-    ``prepared`` tells that the server has what scenarios may need of it.
+    ``prepared`` tells that the server has what scenarios may need of it; ``foreign`` says that it
+    names CAs, and not the one that issues for the probe, "" where it does not.
     """
 
     good_got_in: bool = True
     good_refused: str = ""
     good_status: int | None = None
     prepared: bool = False
+    foreign: str = ""
 
     @property
     def status_for_good(self) -> int | None:
@@ -55,8 +69,8 @@ class Circumstances:
         return None if _is_success(self.good_status) else self.good_status
 
 
-def circumstances(good: ScenarioTrace, *, prepared: bool) -> Circumstances:
-    """Return what the good client's trial says of the server."""
+def circumstances(good: ScenarioTrace, *, prepared: bool, ca: bytes | None = None) -> Circumstances:
+    """Return what the good client's trial says of the server; ``ca`` is the issuer's DER name."""
     outcome = good.outcome
     by_http = outcome.signal is Signal.HTTP_STATUS
     # FAILED by the server's end of TCP: the handshake had been completed before.
@@ -67,6 +81,20 @@ def circumstances(good: ScenarioTrace, *, prepared: bool) -> Circumstances:
         good_refused="" if passed else ending(good),
         good_status=outcome.http_status,
         prepared=prepared,
+        foreign=_foreign(good, ca),
+    )
+
+
+def _foreign(good: ScenarioTrace, ca: bytes | None) -> str:
+    request = summarize(good.trace.events).request
+    names = request.certificate_authorities if request is not None else ()
+    if ca is None or not names or ca in names:
+        return ""
+    shown = ", ".join(escaped(distinguished_name(name)) for name in names[:_NAMES_SHOWN])
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return (
+        f"this probe's CA is not among those that the server names ({shown}{more}): issue by one "
+        "that it trusts (--ca-cert, --ca-key)"
     )
 
 
@@ -81,6 +109,8 @@ def rule(trial: ScenarioTrace, known: Circumstances) -> Finding:
         return _finding(trial, Verdict.NOT_TRIED, admitted, (missing,), matters)
     verdict, explained = _verdict(trial, known, admitted)
     notes = (note, *explained) if note and verdict is not Verdict.RIGHT else explained
+    if known.foreign and verdict in (Verdict.UNTOLD, Verdict.SHUT_OUT):
+        notes = (known.foreign, *notes)
     return _finding(trial, verdict, admitted, notes, matters)
 
 
@@ -198,7 +228,7 @@ def admission(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, 
     if outcome.http_status is not None:
         return _answer(trial, known)
     if outcome.result is Result.ACCEPTED:
-        return True, ""
+        return _unanswered(trial, known)
     if not by_server:
         dropped = outcome.by is Endpoint.SERVER and outcome.signal in _SERVERS_SILENCE
         if dropped and known.good_got_in:
@@ -215,6 +245,21 @@ def admission(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, 
             "so the refusal says nothing of this one"
         )
     return False, ""
+
+
+def _unanswered(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, str]:
+    """Judge a client that TLS let in, and that HTTP gave no answer, by what the good one got."""
+    if known.good_status is None or not summarize(trial.trace.events).client_wrote_data:
+        return True, ""
+    for event in trial.trace.events:
+        goodbye = (
+            isinstance(event, AlertSeen) and event.description == AlertDescription.CLOSE_NOTIFY
+        )
+        if goodbye or isinstance(event, StreamEnded):
+            if event.endpoint is Endpoint.SERVER:
+                return False, ""
+            break
+    return None, f"no answer to its request; the good certificate gets HTTP {known.good_status}"
 
 
 def _answer(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, str]:

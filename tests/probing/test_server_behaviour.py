@@ -104,7 +104,7 @@ def answer(code: str, observations: Observations) -> str:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({}, "required; what is sent is verified"),
+        ({}, "required; what is sent is verified: none of 3 bad certificates got in"),
         (OPEN, "asked for and optional: a client without one gets in; what is sent is not ver"),
         ({"no-certificate": ACCEPTED}, "asked for and optional: a client without one gets in; w"),
         ({"expired": ACCEPTED}, "required; what is sent is verified in part: expired got in"),
@@ -227,7 +227,7 @@ def test_what_was_not_presented_is_not_verified() -> None:
     findings = {name: rule(each, known) for name, each in trials.items()}
     observations = Observations(trials=trials, findings=findings, early=(), late=None, ca=OWN_CA)
     assert answer("client-certificate", observations).endswith(
-        "; verification is inconclusive: wrong-ca, self-signed, expired"
+        "; verification is inconclusive: self-signed, wrong-ca, expired"
     )
     assert answer("chain", observations).startswith("inconclusive: ")
 
@@ -282,7 +282,7 @@ def test_versions_that_differ_are_told_apart() -> None:
     found = insights({TlsVersion.TLS12: one, TlsVersion.TLS13: other})
     demands = [each.answer for each in found if each.code == "client-certificate"]
     assert demands == [
-        "TLS 1.2: required; what is sent is verified",
+        "TLS 1.2: required; what is sent is verified: none of 3 bad certificates got in",
         "TLS 1.3: asked for and optional: a client without one gets in; "
         "what is sent is not verified",
     ]
@@ -302,3 +302,15 @@ def test_what_an_answer_rests_on() -> None:
         "TLS 1.3: chain sent whole: accepted, HTTP 200; intermediate not sent: rejected, "
         "unknown_ca (48); wrong CA: rejected, unknown_ca (48)",
     )
+
+
+def test_whether_certificates_are_verified_rests_on_all_that_were_tried() -> None:
+    def told(name: str, outcome: Outcome) -> str:
+        more = RIGHT | {"eku-server-only": EXPIRED, name: outcome}
+        return answer("client-certificate", ground(more, asks=asking()))
+
+    assert told("eku-server-only", EXPIRED).endswith("none of 4 bad certificates got in")
+    assert told("eku-server-only", ACCEPTED).endswith("in part: eku-server-only got in")
+    # No verdict on these says that a server does not verify.
+    for name in ("rsa-1024", "revoked", "eku-any", "intermediate-not-sent"):
+        assert told(name, ACCEPTED).endswith("none of 4 bad certificates got in")

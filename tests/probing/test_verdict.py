@@ -23,18 +23,24 @@ from lab.probing.verdict import (
     worst_finding,
 )
 from lab.stream.contexts import TlsVersion
+from lab.tls.code_points import AlertLevel
 from lab.tls.events import (
+    AlertSeen,
+    ApplicationDataSeen,
     Endpoint,
     Event,
+    MessageSeen,
     NotTls,
     Protocol,
     StreamEnd,
     StreamEnded,
 )
+from lab.tls.messages import CertificateRequest
 from tests.support.scenario_traces import (
     ACCEPTED,
     SERVER_HELLO,
     alert,
+    message,
     rejected_by_alert,
     rejected_by_server,
     scenario_trace,
@@ -453,3 +459,56 @@ def test_a_finding_tells_whether_the_clients_handshake_call_returned(returned: b
 
     assert found("expired") is returned
     assert found("no-common-version") is None  # it makes no such call
+
+
+def close_notify(endpoint: Endpoint) -> AlertSeen:
+    return replace(alert(0), endpoint=endpoint, level=AlertLevel.WARNING)
+
+
+def naming(*authorities: bytes) -> MessageSeen:
+    return message(Endpoint.SERVER, CertificateRequest(certificate_authorities=authorities))
+
+
+WROTE = ApplicationDataSeen(
+    time=0.0, endpoint=Endpoint.CLIENT, records=(), encrypted=True, data=b"GET"
+)
+OTHER_CA = b"\x30\x0d1\x0b0\x09\x06\x03U\x04\x03\x13\x02CA"
+OWN_CA = b"\x30\x0d1\x0b0\x09\x06\x03U\x04\x03\x13\x02Me"
+
+
+@pytest.mark.parametrize(
+    ("events", "admitted", "verdict"),
+    [
+        ((WROTE, ended(Endpoint.SERVER, StreamEnd.FIN)), False, Verdict.SILENT),
+        ((WROTE, close_notify(Endpoint.SERVER)), False, Verdict.SILENT),
+        (
+            (WROTE, ended(Endpoint.CLIENT, StreamEnd.FIN), ended(Endpoint.SERVER, StreamEnd.FIN)),
+            None,
+            Verdict.UNTOLD,
+        ),
+        ((WROTE,), None, Verdict.UNTOLD),
+        # It asked for nothing, as where another protocol was agreed on.
+        ((ended(Endpoint.SERVER, StreamEnd.FIN),), True, Verdict.LET_IN),
+    ],
+)
+def test_a_close_where_the_good_one_gets_an_answer_is_a_refusal(
+    events: tuple[Event, ...], admitted: bool | None, verdict: Verdict
+) -> None:
+    unanswered = Outcome(result=Result.ACCEPTED, signal=Signal.CLOSE_NOTIFY)
+    known = Circumstances(good_status=200)
+    finding = rule(scenario_trace("expired", unanswered, *events), known)
+    assert (finding.admitted, finding.verdict) == (admitted, verdict)
+    assert rule(scenario_trace("expired", unanswered, *events), NOTHING).admitted
+
+
+def test_a_ca_that_the_server_does_not_name_is_the_first_thing_to_say() -> None:
+    forbidden = rejected_by_server(Signal.HTTP_STATUS, 403)
+    good = scenario_trace("good", forbidden, naming(OTHER_CA), asked=False)
+    known = circumstances(good, prepared=False, ca=OWN_CA)
+    for name in ("good", "expired"):
+        note = rule(scenario_trace(name, forbidden), known).notes[0]
+        assert note.startswith("this probe's CA is not among those that the server names (CN=CA)")
+    for names in ((), (OWN_CA, OTHER_CA)):
+        trace = scenario_trace("good", forbidden, naming(*names), asked=False)
+        trusted = circumstances(trace, prepared=False, ca=OWN_CA)
+        assert not trusted.foreign

@@ -129,8 +129,6 @@ class Scenario(ScenarioDescription):
     * ``command`` may have words of ``COMMAND_WORDS`` in braces.
     * ``codes`` are those of the diagnoses that name the cause, any of which will do.
     * ``norm`` is what every server should do, ``expectations`` what the lab's own does.
-    * ``about_algorithm`` tells that the key or the signature algorithm of the certificate is the
-      point, so that a server which takes none like it need not be tried.
     * ``control`` names the good scenario that must get in, or a refusal of this one proves nothing.
     """
 
@@ -138,7 +136,6 @@ class Scenario(ScenarioDescription):
     expectations: Expectations
     codes: frozenset[str]
     host: Host = field(default_factory=Host)
-    about_algorithm: bool = False
     control: str = "good"
 
     def expectation(self, version: TlsVersion, openssl: tuple[int, int]) -> Expectation | None:
