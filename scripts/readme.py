@@ -36,9 +36,9 @@ MAIN_LINES = {
     "lab.certs": r"^file|\.crt |^Verified|^Keep",
     "lab.client --no-cert": r"Error|Alert",
     "lab.client": r"Connecting|HTTP|Authenticated",
-    "lab.trace 127": r"^✗ rejected|^  (signal|after)  |^   (?!see)\w|was valid",
+    "lab.trace 127": r"^✗ rejected|^  signal  |^   (?!see)\w|was valid",
     "curl --silent --cacert": r"client",
-    "lab.probe 127": r"^scenario|  1\.[23]  |all is as it should be",
+    "lab.probe 127": r"^(no-cert|expired)|^  (TLS|1\.[23])  |: all is as",
 }
 # For each log: the lines of it that are shown, as a pattern.
 LOGS = {
@@ -141,7 +141,7 @@ class Runner:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
         )
-        return [self._as_written(line) for line in done.stdout.strip().splitlines()]
+        return [self._as_written(line) for line in done.stdout.strip("\n").splitlines()]
 
     def _as_written(self, line: str) -> str:
         for written, used in self._ports.items():

@@ -112,7 +112,7 @@ class Finding:
     it made none. ``presented`` tells whether the client's certificate was seen to be sent, None
     where the scenario has none to send. ``matters`` tells whether the probe is incomplete without a
     verdict on this one. ``tries`` connections were made, of which ``like_this`` came to the
-    verdict. ``notes`` say what else is to be known.
+    verdict, and took ``seconds`` in all. ``notes`` say what else is to be known.
     """
 
     scenario: ScenarioDescription
@@ -126,6 +126,7 @@ class Finding:
     matters: bool = True
     tries: int = 1
     like_this: int = 1
+    seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
     @property

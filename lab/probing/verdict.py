@@ -147,6 +147,7 @@ def _finding(
         presented=not why_not_presented(trial) if due else None,
         matters=matters,
         notes=notes,
+        seconds=trace.events[-1].time - trace.start if trace.events else 0.0,
     )
 
 
@@ -357,4 +358,5 @@ def worst_finding(attempts: ScenarioAttempts, findings: Sequence[Finding]) -> Fi
         findings = [*findings, failed]
     worst = max(findings, key=lambda finding: finding.verdict.weight)
     like_this = sum(finding.verdict is worst.verdict for finding in findings)
-    return replace(worst, tries=len(findings), like_this=like_this)
+    seconds = sum(finding.seconds for finding in findings)
+    return replace(worst, tries=len(findings), like_this=like_this, seconds=seconds)

@@ -322,8 +322,10 @@ def test_of_several_tries_the_worst_counts() -> None:
     attempt = ScenarioAttempts(
         scenario=trials[0].scenario, version=TlsVersion.TLS13, trials=(*trials, trials[0])
     )
-    found = worst_finding(attempt, [rule(each, NOTHING) for each in attempt.trials])
+    findings = [replace(rule(trace, NOTHING), seconds=0.25) for trace in attempt.trials]
+    found = worst_finding(attempt, findings)
     assert (found.verdict, found.like_this, found.tries) == (Verdict.LET_IN, 1, 3)
+    assert found.seconds == 0.75
     assert found.outcome is ACCEPTED
 
 

@@ -59,6 +59,7 @@ def _finding(finding: Finding) -> dict[str, object]:
         "alert": {"number": alert.value, "name": str(alert)} if alert is not None else None,
         "http_status": outcome.http_status if outcome else None,
         "client_handshake_returned": finding.handshake_returned,
+        "seconds": round(finding.seconds, 3),
         "tries": finding.tries,
         "like_this": finding.like_this,
         "notes": list(finding.notes),
@@ -95,7 +96,7 @@ def _case(finding: Finding) -> ET.Element:
         "testcase",
         classname=f"mtls.{scenario.family.value}",
         name=f"{scenario.name} ({finding.version})",
-        time="0",
+        time=f"{finding.seconds:.3f}",
     )
     lines = [scenario.sentence, finding.ending, *finding.notes]
     kind = _kind(finding)

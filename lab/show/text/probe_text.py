@@ -1,8 +1,9 @@
 """The text of a probe: the table, what is wrong, what the server does, and how it ends; and of
 scenarios: their list, and one explained with the pictures of real runs.
 
-Rules: the table is for the eye, one line for each scenario and version; whatever is not as it
-should be is said again below it, with what to do. A sentence is folded, a row is not.
+Rules: the table is for the eye, one row for each scenario and version, within the paper ("call" is
+the client's handshake call); whatever is not as it should be is said again below it, with what to
+do.
 
 This module must not know how a verdict is come to, nor where the runs come from.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from lab.probing.results import (
@@ -23,9 +25,9 @@ from lab.probing.results import (
 from lab.show.text.comparison import print_comparison
 from lab.show.text.paper import LABEL, Paper, print_drawing, print_table
 from lab.show.text.trace_text import print_trace
+from lab.tls.events import escaped
 from lab.tracing.results import Trace
 
-_HEADERS = ("scenario", "TLS", "client", "by", "handshake call", "verdict")
 _LIST_HEADERS = ("scenario", "should be", "tried against", "what it is")
 _NORMS = {"accept": "accepted", "refuse": "refused", "either": "either"}
 _NORM_SENTENCES = {
@@ -34,7 +36,9 @@ _NORM_SENTENCES = {
     "either": "should either accept or refuse it: both are in order",
 }
 _ADMITTED = {True: "accepted", False: "refused", None: "-"}
-_CALLS = {True: "returned", False: "did not return", None: "-"}
+_CALLS = {True: "returned", False: "failed", None: "-"}
+_LEAST_VERDICT = 16
+"""The least width of the column of verdicts, which are folded."""
 _INTRODUCTIONS = {
     Verdict.LET_IN: "Let in, and should have been refused",
     Verdict.SHUT_OUT: "Refused, and should have been accepted",
@@ -50,8 +54,7 @@ _FILES = (
 
 def print_report(report: Report, file: TextIO) -> None:
     """Write the whole report to ``file``."""
-    print_table(_HEADERS, list(_rows(report.findings)), file)
-    print_drawing(lambda paper: _below(report, paper), file)
+    print_drawing(lambda paper: (*_table(report.findings, paper), *_below(report, paper)), file)
 
 
 def print_list(scenarios: Sequence[ScenarioDescription], file: TextIO) -> None:
@@ -94,20 +97,32 @@ def _conclusion(scenario: ScenarioDescription, paper: Paper) -> Iterator[Text]:
         yield from paper.entry("", _FILES, style="dim")
 
 
-def _rows(findings: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
+def _table(findings: Sequence[Finding], paper: Paper) -> Iterator[Text]:
+    """Yield the names of the scenarios and, below each, a row for each version."""
+    endings = [escaped(finding.ending) for finding in findings]
+    most = paper.width - cell_len(_row("", "", "", "")) - _LEAST_VERDICT
+    width = min(max(map(cell_len, ("by", *endings))), most)
+    header = _row("TLS", "client", "by".ljust(width), "call")
+    yield from paper.entry(
+        header, "verdict", column=cell_len(header), style="bold", label_style="bold"
+    )
     before = ""
-    for finding in findings:
-        name = finding.scenario.name
+    for finding, ending in zip(findings, endings, strict=True):
+        if finding.scenario.name != before:
+            before = finding.scenario.name
+            yield Text(paper.clipped(before, paper.width))
+        version = str(finding.version).removeprefix("TLS ")
+        by = set_cell_size(paper.clipped(ending, width), width)
+        row = _row(version, _ADMITTED[finding.admitted], by, _CALLS[finding.handshake_returned])
         some = f" ({finding.like_this} of {finding.tries})" if finding.tries > 1 else ""
-        yield (
-            "" if name == before else name,
-            str(finding.version).removeprefix("TLS "),
-            _ADMITTED[finding.admitted],
-            finding.ending,
-            _CALLS[finding.handshake_returned],
-            f"{finding.verdict.value}{some}",
-        )
-        before = name
+        style = "" if finding.fine else "red"
+        verdict = f"{finding.verdict.value}{some}"
+        yield from paper.entry(row, verdict, column=cell_len(row), style=style, label_style="")
+
+
+def _row(version: str, client: str, by: str, call: str) -> str:
+    """Return a row of the table without its verdict, ``by`` being as wide as its column."""
+    return f"  {version:<3}  {client:<8}  {by}  {call:<8}  "
 
 
 def _below(report: Report, paper: Paper) -> Iterator[Text]:

@@ -6,6 +6,7 @@ import io
 import json
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from typing import Any
 
 from lab.probing.results import (
     Finding,
@@ -22,6 +23,7 @@ from lab.show.text.paper import progress
 from lab.show.text.probe_text import conclusion, print_explanation, print_list, print_report
 from lab.tls.code_points import ProtocolVersion
 
+TLS12 = ProtocolVersion.TLS_1_2
 HOSTILE = "\x1b[31mred\x07 \u202e ]]> <b>&\x00"
 
 
@@ -179,9 +181,21 @@ def test_hostile_text_does_no_harm() -> None:
 
 
 def test_no_line_is_wider_than_the_page() -> None:
-    shown = report(found("a" * 60, Verdict.LET_IN, "word " * 60))
-    below = text(shown).split("\n\n", 1)[1]
-    assert max(map(len, below.splitlines())) <= 80
+    far = replace(found("a" * 90, Verdict.LET_IN, "word " * 60, tries=3), ending="x" * 200)
+    lines = text(report(far, found("b", Verdict.UNPREPARED, version=TLS12))).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1] == "a" * 79 + "…"
+    assert lines[2].startswith("  1.3  accepted  xxxxx")
+    assert lines[2].endswith("…  -         should have been")
+    assert lines[3].split() == ["refused", "(1", "of", "3)"]
+
+
+def test_a_test_case_takes_the_time_of_its_connections() -> None:
+    slow = replace(found("a", Verdict.RIGHT, tries=2), seconds=1.2345)
+    document: Any = probe_document(report(slow))
+    assert [finding["seconds"] for finding in document["findings"]] == [1.234]
+    case = ET.fromstring(junit(report(slow))).find("testcase")
+    assert case is not None and case.get("time") == "1.234"
 
 
 def test_the_list() -> None:
