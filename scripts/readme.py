@@ -48,7 +48,7 @@ LOGS = {
 # How the client left a refused handshake, which differs from run to run, is not shown.
 HOW_IT_LEFT = re.compile(r"^  \| (client: (undecrypted|alert|TCP)|server: closed).*\n", re.M)
 # What a handshake's record holds only if the client's request is quicker than the refusal.
-QUICK_REQUEST = re.compile(r", undecrypted record \(application_data\), \d+ bytes")
+QUICK_REQUEST = re.compile(r",\s+undecrypted\s+record\s+\(application_data\),\s+\d+\s+bytes")
 WIDTH = 104  # of the terminal for the server's log
 
 
