@@ -58,14 +58,20 @@ def print_trace(trace: Trace, file: TextIO) -> None:
 
 
 def print_brief(traces: Sequence[Trace], file: TextIO) -> None:
-    """Write three lines for each trace to ``file``: the outcome, the first cause, and its fix."""
+    """Write three lines for each trace to ``file``: the outcome, the first cause, and its fix.
+
+    No line is folded: they are there to be read by programs, too.
+    """
+    paper = Paper(encoding=file.encoding or "utf-8")
     for trace in traces:
         outcome, cause = trace.outcome, trace.causes[0]
         signal = f", {signal_words(outcome)}" if outcome.signal else ""
-        summary, fix = shortened(cause.summary), cause.fix or "nothing to fix"
-        print(f"{version_words(trace)}: {result_words(outcome)}{signal}", file=file)
-        print(f"cause: {summary} [{cause.code}]", file=file)
-        print(f"fix: {fix}", file=file)
+        for line in (
+            f"{version_words(trace)}: {result_words(outcome)}{signal}",
+            f"cause: {shortened(cause.summary)} [{cause.code}]",
+            f"fix: {cause.fix or 'nothing to fix'}",
+        ):
+            print(paper.writable(line), file=file)
 
 
 def drawing(trace: Trace, paper: Paper) -> Iterator[Text]:

@@ -17,7 +17,7 @@ from lab.diagnosis.results import Cause, Outcome, Result
 from lab.show.text.comparison import comparison
 from lab.show.text.event_text import headline
 from lab.show.text.paper import Paper
-from lab.show.text.trace_text import drawing, print_trace, sequence
+from lab.show.text.trace_text import drawing, print_brief, print_trace, sequence
 from lab.tls import extensions as ext
 from lab.tls import messages as msg
 from lab.tls.cipher_suites import CipherSuite
@@ -461,6 +461,29 @@ def test_nothing_hostile_gets_through_or_out_of_bounds(width: int, encoding: str
             assert line.plain.isprintable()
             line.plain.encode(encoding)
             assert not line.plain.endswith(" ")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_the_brief_form_has_three_lines_for_each_trace(encoding: str) -> None:
+    file = File(encoding)
+    print_brief([hostile_trace(), hostile_trace()], file)
+    lines = file.written().splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["TLS 1.3", "cause", "fix"] * 2
+    assert all(line.isprintable() and len(line) < 5000 for line in lines)
+
+
+def test_the_brief_form_of_a_refusal(refused13: Trace) -> None:
+    file = File()
+    print_brief([replace(refused13, causes=CAUSES), replace(refused13, causes=CAUSES[1:])], file)
+    outcome = "TLS 1.3: rejected by the server, alert certificate_required (116)"
+    assert file.written().splitlines() == [
+        outcome,
+        f"cause: {CAUSES[0].summary} [no-client-certificate]",
+        "fix: give the client a certificate and its key",
+        outcome,
+        f"cause: {CAUSES[1].summary} [other]",
+        "fix: nothing to fix",
+    ]
 
 
 class File(io.TextIOWrapper):
