@@ -129,6 +129,7 @@ def _add_server(command_line: CommandLine) -> None:
         metavar="NAME",
         help="the name to ask for and to find in the server's certificate (default: HOST)",
     )
+    add("--alpn", type=plain_text, metavar="LIST", help="protocols to offer, such as h2,http/1.1")
     add(
         "--request",
         type=plain_text,
@@ -196,7 +197,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
 def _misfit(options: argparse.Namespace) -> str:
     """What does not fit together, before anything is tried; "" if all does."""
     if options.target is None:
-        for name in ("ca_cert", "ca_key", "server_ca", "insecure", "sni", "request", "crl"):
+        for name in ("ca_cert", "ca_key", "server_ca", "insecure", "sni", "alpn", "request", "crl"):
             if getattr(options, name):
                 option = "--" + name.replace("_", "-")
                 return f"{option} needs a server to probe: add HOST:PORT"
@@ -223,6 +224,7 @@ def _run(options: argparse.Namespace) -> int:
         "verify": not options.insecure,
         "versions": options.versions or BOTH_VERSIONS,
         "sni": options.sni,
+        "alpn": options.alpn.split(",") if options.alpn else (),
         "request": options.request,
     }
     if options.explain:

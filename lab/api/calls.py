@@ -29,6 +29,7 @@ from lab.api.lab_identities import (
 from lab.api.server_in_thread import LabServer, blocking
 from lab.inspecting.inspect_files import inspect
 from lab.inspecting.results import Inspection, TlsRole
+from lab.pki.catalogue import fresh_crl
 from lab.pki.files import pem
 from lab.pki.files.crl_files import LISTS, lists_in
 from lab.pki.files.file_contents import AskPassword, read_contents
@@ -83,9 +84,10 @@ async def trace_server_async(
     """
     chosen = versions_of(versions)
     settings = ClientTls(post_handshake_auth=post_handshake_auth, security_level=security_level)
+    settings = replace(settings, alpn=tuple(alpn))
     with library_errors():
         trusted = _server_authorities(server, identity, trust) if verify else b""
-        with _client_tls(settings, trusted, verify, system_trust, alpn) as tls:
+        with _client_tls(settings, trusted, verify, system_trust) as tls:
             plan = _plan(server, tls, sni, request, timeout)
             plan = replace(plan, identity=identity.identity if identity else None)
             plan = replace(plan, key_log=Path(key_log) if key_log else None)
@@ -101,7 +103,6 @@ def _client_tls(
     authorities: bytes,
     verify: bool,
     system_trust: bool = False,
-    alpn: Sequence[str] = (),
 ) -> Iterator[ClientTls]:
     """Add whom to trust to the settings, in a file that exists inside the block."""
     with file_with(authorities) if authorities else contextlib.nullcontext() as file:
@@ -110,7 +111,6 @@ def _client_tls(
             server_ca=file,
             system_trust=verify and (system_trust or file is None),
             verify_server=verify,
-            alpn=tuple(alpn),
         )
 
 
@@ -146,6 +146,17 @@ def _client_trust(ca: Trust | None, crl: FilePath | None) -> ClientTrust | None:
     )
 
 
+def _own_trust(ca: LabCA, crl_loaded: bool) -> ClientTrust:
+    """Return what a server is said to trust that is probed with ``ca``."""
+    authority = ca.authority
+    lists = fresh_crl(authority) if crl_loaded else ()
+    return ClientTrust(
+        authorities=(authority.root.public_bytes(Encoding.DER),),
+        crls=tuple(crl.public_bytes(Encoding.DER) for crl in lists),
+        files="the CA of this probe" + (" and its CRLs" if lists else ""),
+    )
+
+
 def _server_authorities(
     server: str | LabServer, identity: LabIdentity | None, trust: Trust | None
 ) -> bytes:
@@ -166,6 +177,7 @@ async def probe_server_async(
     skip: Sequence[str] = (),
     versions: Sequence[str] = BOTH_VERSIONS,
     sni: str | None = None,
+    alpn: Sequence[str] = (),
     request: str | None = None,
     crl_loaded: bool = False,
     repeat: int = 1,
@@ -179,7 +191,8 @@ async def probe_server_async(
     * ``ca`` is the CA that the server trusts, to issue the clients' certificates; a server that is
       named needs it. ``trust`` is the CA of the server's certificate, by default ``ca``.
     * ``only`` and ``skip`` are names of scenarios, as ``lab.probe --list`` shows them.
-    * ``versions``, ``verify``, ``sni``, ``request`` and ``timeout`` are as for ``trace_server``.
+    * ``versions``, ``verify``, ``sni``, ``alpn``, ``request`` and ``timeout`` are as for
+      ``trace_server``. Of what it agrees on, the lab speaks HTTP/1.1; of h2, TLS alone is judged.
     * ``crl_loaded``: the server has loaded ``ca.crl_pem``, and must refuse what it revokes.
     * The worst of ``repeat`` attempts counts; ``concurrency`` are made at a time.
     * ``progress`` is called with their number; what it returns, with the name of each one done.
@@ -196,7 +209,9 @@ async def probe_server_async(
         if server is None:
             return await probe_own(extent, (ca or LabCA()).authority, progress)
         issuer = _issuer(ca)
-        with _probe_plan(server, issuer, trust, verify, sni, request, timeout) as plan:
+        settings = ClientTls(alpn=tuple(alpn))
+        with _probe_plan(server, settings, issuer, trust, verify, sni, request, timeout) as plan:
+            plan = replace(plan, client_trust=_own_trust(issuer, crl_loaded))
             authority = issuer.authority
             return await probe_target(extent, plan, authority, progress, prepared=crl_loaded)
 
@@ -222,6 +237,7 @@ async def explain_scenario_async(
     verify: bool = True,
     versions: Sequence[str] = BOTH_VERSIONS,
     sni: str | None = None,
+    alpn: Sequence[str] = (),
     request: str | None = None,
     timeout: float = 5.0,
 ) -> Explanation:
@@ -236,7 +252,9 @@ async def explain_scenario_async(
         if server is None:
             return await explain(extent, None, (ca or LabCA()).authority)
         issuer = _issuer(ca)
-        with _probe_plan(server, issuer, trust, verify, sni, request, timeout) as plan:
+        settings = ClientTls(alpn=tuple(alpn))
+        with _probe_plan(server, settings, issuer, trust, verify, sni, request, timeout) as plan:
+            plan = replace(plan, client_trust=_own_trust(issuer, crl_loaded=False))
             return await explain(extent, plan, issuer.authority)
 
 
@@ -249,6 +267,7 @@ def _issuer(ca: LabCA | None) -> LabCA:
 @contextlib.contextmanager
 def _probe_plan(
     server: str,
+    settings: ClientTls,
     ca: LabCA,
     trust: Trust | None,
     verify: bool,
@@ -257,7 +276,7 @@ def _probe_plan(
     timeout: float,
 ) -> Iterator[Plan]:
     trusted = authorities_pem(ca if trust is None else trust) if verify else b""
-    with _client_tls(ClientTls(), trusted, verify) as tls:
+    with _client_tls(settings, trusted, verify) as tls:
         yield _plan(server, tls, sni, request, timeout)
 
 

@@ -107,7 +107,7 @@ async def survey(plan: Plan, versions: Sequence[TlsVersion], ca: LabAuthority) -
         names = " or ".join(f"TLS {version.value}" for version in versions)
         raise NotProbable(
             f"{plan.target.authority}: answers no ClientHello of {names} ({refusal}); "
-            "name the site to ask for (--sni), or another version"
+            "name the site to ask for (--sni), its protocol (--alpn), or another version"
         )
     return Preflight(trials=trials, authorities=authorities, silent=silent, connections=connections)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -111,3 +116,46 @@ async def test_a_scenario_is_explained_at_home_and_elsewhere(certs: Path, ca: La
         elsewhere = await explain(extent("no-certificate"), where, ca)
     assert f"127.0.0.1:{server.port}" in elsewhere.scenario.command
     assert [trace.both_ends for trace in elsewhere.traces] == [False]
+
+
+@contextlib.contextmanager
+def h2_server(certs: Path) -> Iterator[int]:
+    """A server that speaks HTTP/2 alone: it sends SETTINGS, or closes where h2 is not agreed on."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs / "server.crt", certs / "server.key")
+    context.load_verify_locations(certs / "ca.crt")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.set_alpn_protocols(["h2"])
+
+    def serve(connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE)
+        with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
+            if tls.selected_alpn_protocol() == "h2":
+                tls.sendall(b"\0\0\0\x04\0\0\0\0\0")
+                while tls.recv(65536):
+                    pass
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+async def test_one_that_speaks_http_2_alone(certs: Path, ca: LabAuthority) -> None:
+    both = Extent(
+        scenarios=extent("good", "expired", "wrong-ca").scenarios, versions=list(TlsVersion)
+    )
+    with h2_server(certs) as port:
+        plan = plan_for(port, certs)
+        offering = replace(plan, tls=replace(plan.tls, alpn=("h2",)))
+        report = await probe_target(both, offering, ca, unwatched, prepared=False)
+        assert report.passed, report.findings
+        assert report.bad_refused
+        # Without the protocol no client gets an answer, and none is said to be refused.
+        report = await probe_target(both, plan, ca, unwatched, prepared=False)
+    assert not report.passed
