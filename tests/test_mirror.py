@@ -13,6 +13,7 @@ ELSEWHERE = {
     "__main__": "test_main",
     "cli/server_options": "cli/test_command_line",
     "diagnosis/causes/alerts_in_use": "diagnosis/causes/test_certificate",
+    "diagnosis/causes/shown": "diagnosis/causes/test_certificate",
     "diagnosis/results": "diagnosis/test_outcome",
     "http/message": "http/test_server_connection",
     "inspecting/certificate_under_check": "inspecting/test_certificate_problems",

@@ -14,22 +14,25 @@ from datetime import datetime
 
 from lab.diagnosis.causes import accepted
 from lab.diagnosis.causes.aborted import failure, left, what_was_seen
-from lab.diagnosis.causes.certificate import (
-    Basis,
-    LikelyProblem,
-    ReceivedChain,
-    likely_problems,
+from lab.diagnosis.causes.certificate import ONE_OF_SEVERAL, likely_problems
+from lab.diagnosis.causes.in_handshake import (
+    in_mid_handshake,
+    lacks_renegotiation_info,
+    legacy_renegotiation,
+    no_certificate,
+    no_fitting_certificate,
 )
 from lab.diagnosis.causes.no_common_parameters import mismatches
+from lab.diagnosis.causes.other_protocols import closed_after_hello
+from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
 from lab.diagnosis.evidence import Evidence, summarize
 from lab.diagnosis.results import Cause, Outcome, Result, Signal, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint, Event, Malformed, escaped
-from lab.x509.certificates import distinguished_name
+from lab.x509 import problems
 from lab.x509.problems import chain_wording
 
 _MOST = 5
-_MOST_NAMES = 20
 
 # Alerts about the protocol's own rules: whoever sends one does not speak of a certificate.
 _PROTOCOL = frozenset(
@@ -59,6 +62,7 @@ class _View:
     outcome: Outcome
     now: datetime | None
     client_has_certificate: bool | None
+    client_certificate: bytes | None
     trust: TrustVerdict | None
     port: int | None
 
@@ -78,11 +82,13 @@ class _View:
         return ReceivedChain(
             sender=owner,
             chain=(summary.client_chain if is_client else summary.server_chain) or (),
+            others_chain=(summary.server_chain if is_client else summary.client_chain) or (),
             authorities=request.certificate_authorities if is_client and request else (),
             server_name="" if is_client else summary.server_name,
             alert=self.alert,
             verdict=summary.refusal_by(owner.other),
             now=self.now,
+            trust=self.trust if is_client else None,
         )
 
 
@@ -92,6 +98,7 @@ def diagnose(
     *,
     now: datetime | None = None,
     client_has_certificate: bool | None = None,
+    client_certificate: bytes | None = None,
     trust: TrustVerdict | None = None,
     port: int | None = None,
 ) -> tuple[Cause, ...]:
@@ -99,7 +106,8 @@ def diagnose(
 
     ``events`` are those that the outcome was judged from. ``now`` (aware) lets validity periods be
     compared with the present; without it they are left out. ``client_has_certificate`` tells
-    whether the client was given one to present, None where that is not known. ``trust`` is the
+    whether the client was given one to present, ``client_certificate`` is its DER; None where that
+    is not known. ``trust`` is the
     verdict on the client's chain by the files that the server is said to trust, ``port`` the
     server's TCP port; None where not known.
     """
@@ -109,34 +117,64 @@ def diagnose(
         outcome=outcome,
         now=now,
         client_has_certificate=client_has_certificate,
+        client_certificate=client_certificate,
         trust=trust,
         port=port,
     )
-    return tuple(_causes(view))[:_MOST] or (_unknown(outcome),)
+    by_code: dict[str, Cause] = {}
+    for cause in _causes(view):
+        by_code.setdefault(cause.code, cause)
+    return tuple(by_code.values())[:_MOST] or (_unknown(outcome),)
 
 
 def _causes(view: _View) -> Iterator[Cause]:
     summary, outcome = view.summary, view.outcome
+    case = view.case(Endpoint.CLIENT)
     if outcome.result is Result.ACCEPTED:
-        suspected = likely_problems(view.case(Endpoint.CLIENT))
-        yield from accepted.accepted(view.events, summary, outcome, suspected)
+        if _ended_unanswered(view):
+            yield accepted.unanswered(summary, _ending(view))
+        else:
+            found = likely_problems(case)
+            yield from accepted.accepted(view.events, summary, outcome, found, view.trust)
     elif outcome.signal is Signal.HTTP_STATUS:
-        case, status = view.case(Endpoint.CLIENT), f"HTTP answered {outcome.http_status}"
-        for likely in likely_problems(case) if summary.client_chain else []:
-            if _is_visible(likely, case):
-                yield _of(likely, case.sender, status)
-        yield accepted.refused_by_http(summary, outcome)
+        status = f"HTTP answered {outcome.http_status}"
+        found = [likely for likely in likely_problems(case) if _is_visible(likely, case)]
+        flaws = [_of(likely, case.sender, status) for likely in found]
+        yield from accepted.refused_by_http(summary, outcome, flaws, view.trust)
     elif outcome.result is Result.FAILED:
-        cause = failure(view.events, summary, outcome)
-        if cause is not None:
-            yield cause
-        unasked = summary.server_hello and not (summary.request or summary.resumed)
-        if outcome.handshake_accepted and unasked and not summary.sealed:
-            yield accepted.not_mutual()
+        if _ended_unanswered(view):
+            yield accepted.unanswered(summary, _ending(view))
+        else:
+            yield from _failed(view)
     elif outcome.by is Endpoint.SERVER:
         yield from _by_server(view)
     else:
         yield from _by_client(view)
+
+
+def _ended_unanswered(view: _View) -> bool:
+    """Whether the server ended a connection that it had accepted, and had sent no data."""
+    outcome, end = view.outcome, view.outcome.decided_by
+    ended = outcome.signal in (Signal.CLOSE_NOTIFY, Signal.FIN, Signal.RST)
+    by_server = end is not None and end.endpoint is Endpoint.SERVER
+    answered = view.summary.server_answered or view.summary.resumed
+    return outcome.handshake_accepted and ended and by_server and not answered
+
+
+def _ending(view: _View) -> str:
+    signal = view.outcome.signal
+    assert signal is not None
+    return f"then came {signal.value}, without a response"
+
+
+def _failed(view: _View) -> Iterator[Cause]:
+    summary, outcome = view.summary, view.outcome
+    cause = failure(view.events, summary, outcome, view.port)
+    if cause is not None:
+        yield cause
+    unasked = summary.server_hello and not (summary.request or summary.resumed)
+    if outcome.handshake_accepted and unasked and not summary.sealed:
+        yield accepted.not_mutual(summary)
 
 
 def _unknown(outcome: Outcome) -> Cause:
@@ -159,15 +197,15 @@ def _by_server(view: _View) -> Iterator[Cause]:
         yield from _certificate_refused(view, seen)
     elif summary.client_chain is not None and summary.request is not None:
         if view.client_has_certificate is not True:
-            yield _no_certificate(view, seen)
+            yield no_certificate(summary, view.alert, seen)
         if view.client_has_certificate is not False:
-            yield _no_fitting_certificate(summary, seen)
+            yield no_fitting_certificate(summary, view.client_certificate, seen)
         if view.silent:
             yield _unexplained(view, seen)
     elif view.silent:
         yield _unexplained(view, seen)
     else:
-        yield _in_mid_handshake(summary, seen)
+        yield from in_mid_handshake(view.events, summary, view.alert, seen)
 
 
 def _certificate_refused(view: _View, seen: str) -> Iterator[Cause]:
@@ -185,27 +223,41 @@ def _certificate_refused(view: _View, seen: str) -> Iterator[Cause]:
             yield _protocol_failure(view, seen, view.summary.server_failure)
     else:
         yield from _about_certificate(case, found, seen)
+    if view.alert == Alert.ACCESS_DENIED and case.verdict is None:
+        yield _access_denied(seen)
     unproved = (Alert.DECRYPT_ERROR, Alert.HANDSHAKE_FAILURE)
     if case.verdict is None and view.summary.client_verify and view.alert in unproved:
         yield _unproved(seen)
 
 
+def _access_denied(seen: str) -> Cause:
+    return Cause(
+        code="access-denied",
+        summary="the server may have taken the client's certificate, and deny its subject the "
+        "access",
+        evidence=(seen,),
+        reference="RFC 9846 section 6.2 (access_denied)",
+        fix="let the server's rules allow this subject, or present another certificate",
+    )
+
+
 def _is_visible(likely: LikelyProblem, case: ReceivedChain) -> bool:
     """Return whether the certificates themselves show it, or names that do not match."""
     by_name = likely.basis is Basis.AMBIGUOUS and bool(case.authorities)
-    return likely.basis is Basis.SHOWN or by_name
+    return likely.basis in (Basis.SHOWN, Basis.TRUST) or by_name
 
 
 def _unnegotiated(view: _View, seen: str) -> Iterator[Cause]:
     early = "no ServerHello or CertificateRequest was sent: client certificates are not the cause"
     if view.silent:
-        yield _unexplained(view, seen)
+        yield closed_after_hello(seen, view.port)
     found = mismatches(view.summary, view.alert)
+    doubts = (ONE_OF_SEVERAL,) if len(found) > 1 else ()
     for mismatch in found:
         yield Cause(
             code=mismatch.code,
             summary=mismatch.summary,
-            evidence=(seen, early, mismatch.offer),
+            evidence=(seen, early, mismatch.offer, *doubts),
             reference=mismatch.reference,
             fix=mismatch.fix,
         )
@@ -217,40 +269,6 @@ def _unnegotiated(view: _View, seen: str) -> Iterator[Cause]:
             reference="RFC 9846 section 4.2.1",
             fix="read the server's log",
         )
-
-
-def _no_certificate(view: _View, seen: str) -> Cause:
-    verdict = view.summary.refusal_by(Endpoint.SERVER)
-    said = (f"the server's OpenSSL says: {escaped(verdict.reason)}",) if verdict else ()
-    requires = "requires" if verdict or view.alert is not None else "seems to require"
-    return Cause(
-        code="no-client-certificate",
-        summary=f"the server {requires} a client certificate, and the client sent none",
-        evidence=("the server sent CertificateRequest", accepted.EMPTY, seen, *said),
-        reference="RFC 9846 section 4.5.1.3; RFC 5246 section 7.4.6",
-        fix="give the client a certificate and its key "
-        "(--cert and --key here; load_cert_chain in Python; --cert and --key in curl)",
-    )
-
-
-def _no_fitting_certificate(summary: Evidence, seen: str) -> Cause:
-    assert summary.request is not None
-    authorities = summary.request.certificate_authorities
-    names = [escaped(distinguished_name(der)) for der in authorities[:_MOST_NAMES]]
-    more = f" and {len(authorities) - len(names)} more" if len(authorities) > len(names) else ""
-    asked = f"the server names the CAs {', '.join(names)}{more}" if names else ""
-    schemes = summary.request.supported_signature_algorithms
-    more = ", among others" if len(schemes) > 6 else ""
-    signs = f"the server accepts signatures by {', '.join(map(str, schemes[:6]))}{more}"
-    signs = signs if schemes else ""
-    return Cause(
-        code="no-fitting-client-certificate",
-        summary="the client may have a certificate that does not match the CertificateRequest",
-        evidence=(accepted.EMPTY, *filter(None, (asked, signs)), seen),
-        reference="RFC 9846 section 4.5.1.2; RFC 5246 section 7.4.6",
-        fix="compare the client's issuer and key type with the CertificateRequest; "
-        "browsers and Java send no certificate if theirs does not match",
-    )
 
 
 def _about_certificate(
@@ -276,8 +294,9 @@ def _about_certificate(
 
 def _of(found: LikelyProblem, owner: Endpoint, seen: str) -> Cause:
     wording = chain_wording(owner.value, owner.other.value)
+    whose = owner.other if found.problem is problems.CLOCK else owner
     return Cause(
-        code=f"{owner.value}-{found.problem.code}",
+        code=f"{whose.value}-{found.problem.code}",
         summary=found.problem.summary_in(wording),
         evidence=(*found.evidence, seen),
         reference=found.problem.reference,
@@ -315,23 +334,14 @@ def _unexplained(view: _View, seen: str) -> Cause:
     )
 
 
-def _in_mid_handshake(summary: Evidence, seen: str) -> Cause:
-    sealed = ("some records could not be decrypted",) if summary.sealed else ()
-    return Cause(
-        code="refused-in-handshake",
-        summary="the server aborted the handshake before a client certificate was seen",
-        evidence=(seen, *sealed),
-        reference="RFC 9846 section 6.2",
-        fix="supply the key log if records were not decrypted; otherwise read the server's log",
-    )
-
-
 def _by_client(view: _View) -> Iterator[Cause]:
     summary, seen = view.summary, what_was_seen(view.outcome)
     watched = view.outcome.client_handshake_returned is not None
     case = view.case(Endpoint.SERVER)
     blind = not watched and view.alert not in _PROTOCOL
-    if summary.server_chain and (case.verdict or blind):
+    if lacks_renegotiation_info(summary, view.outcome.exception):
+        yield legacy_renegotiation(seen)
+    elif summary.server_chain and (case.verdict or blind):
         yield from _about_certificate(case, likely_problems(case), seen)
     elif view.alert is not None:
         yield _protocol_failure(view, seen, view.outcome.exception)

@@ -20,13 +20,15 @@ from lab.tls.events import (
     SealedSeen,
     Undecoded,
 )
-from lab.tls.extensions import ServerNameList
+from lab.tls.extensions import ApplicationLayerProtocols, ServerNameList
 from lab.tls.messages import (
     Certificate,
     CertificateRequest,
     CertificateVerify,
     ClientHello,
     CompressedCertificate,
+    EncryptedExtensions,
+    Finished,
     HandshakeMessage,
     HelloRetryRequest,
     ServerHello,
@@ -44,7 +46,9 @@ class Evidence:
     server took up an earlier session, so that no certificate was due. ``server_failure`` is what
     the server's own library said of a failed handshake, "" if unknown. ``sealed`` tells that
     records stayed closed or were not decoded, so that what is None may have been there all the
-    same.
+    same. ``server_answered`` tells that the server sent application data. ``protocol`` was agreed
+    on by ALPN, "" for none. ``asked_after_handshake`` tells that the server asked for a certificate
+    only then.
     """
 
     client_hello: ClientHello | None
@@ -57,12 +61,21 @@ class Evidence:
     refusals: tuple[LocalFact, ...]
     server_failure: str
     client_wrote_data: bool
+    server_answered: bool
+    protocol: str
+    asked_after_handshake: bool
     resumed: bool
     sealed: bool
 
     def refusal_by(self, endpoint: Endpoint) -> LocalFact | None:
         """What the library of ``endpoint`` said against the other end's certificate."""
         return next((fact for fact in self.refusals if fact.endpoint is endpoint), None)
+
+    @property
+    def offers_later_authentication(self) -> bool:
+        """Whether the client can be asked after the handshake: in TLS 1.2 any can."""
+        hello, tls13 = self.client_hello, self.version == ProtocolVersion.TLS_1_3
+        return not tls13 or hello is None or hello.has(ExtensionType.POST_HANDSHAKE_AUTH)
 
     @property
     def server_name(self) -> str:
@@ -79,6 +92,7 @@ def summarize(events: Sequence[Event]) -> Evidence:
     client_hello = _first(messages, ClientHello, Endpoint.CLIENT)
     server_hello = _first(messages, ServerHello, Endpoint.SERVER)
     server_chain = _chain(messages, Endpoint.SERVER)
+    data = [event for event in events if isinstance(event, ApplicationDataSeen)]
     return Evidence(
         client_hello=client_hello,
         server_hello=server_hello,
@@ -102,10 +116,10 @@ def summarize(events: Sequence[Event]) -> Evidence:
             ),
             "",
         ),
-        client_wrote_data=any(
-            isinstance(event, ApplicationDataSeen) and event.endpoint is Endpoint.CLIENT
-            for event in events
-        ),
+        client_wrote_data=any(event.endpoint is Endpoint.CLIENT for event in data),
+        server_answered=any(event.endpoint is Endpoint.SERVER for event in data),
+        protocol=_protocol(messages),
+        asked_after_handshake=_asked_after_handshake(messages),
         resumed=server_hello is not None and _resumes(client_hello, server_hello),
         sealed=any(isinstance(event, SealedSeen | Undecoded) for event in events),
     )
@@ -144,3 +158,27 @@ def _chain(messages: Sequence[MessageSeen], sender: Endpoint) -> tuple[bytes, ..
         if isinstance(message, Certificate):
             return tuple(entry.cert_data for entry in message.certificate_list)
     return None
+
+
+def _protocol(messages: Sequence[MessageSeen]) -> str:
+    """The application protocol that the server chose (RFC 7301 section 3.1)."""
+    for event in messages:
+        message = event.message
+        if event.endpoint is Endpoint.SERVER and isinstance(
+            message, ServerHello | EncryptedExtensions
+        ):
+            chosen = message.find(ApplicationLayerProtocols)
+            if chosen is not None and chosen.protocol_name_list:
+                return chosen.protocol_name_list[0].decode("ascii", "backslashreplace")
+    return ""
+
+
+def _asked_after_handshake(messages: Sequence[MessageSeen]) -> bool:
+    """Whether the first CertificateRequest came behind the server's Finished."""
+    for event in messages:
+        if event.endpoint is Endpoint.SERVER:
+            if isinstance(event.message, CertificateRequest):
+                return False
+            if isinstance(event.message, Finished):
+                break
+    return any(isinstance(event.message, CertificateRequest) for event in messages)

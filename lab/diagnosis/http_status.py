@@ -10,9 +10,10 @@ import re
 
 from lab.tls.events import escaped
 
-# The answers by which an HTTP server refuses a client for who it is: RFC 9110 sections 15.5.1,
-# 15.5.2 and 15.5.4, and nginx's own codes for a bad and for a missing certificate.
-HTTP_REFUSALS = frozenset({400, 401, 403, 495, 496})
+# The answers by which an HTTP server refuses a client for who it is, or for the host that it
+# names: RFC 9110 sections 15.5.1, 15.5.2, 15.5.4 and 15.5.20, and nginx's codes for a bad and for
+# a missing certificate.
+HTTP_REFUSALS = frozenset({400, 401, 403, 421, 495, 496})
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: |\r)")
 _SHORTEST = len(b"HTTP/1.1 200 ")

@@ -77,6 +77,7 @@ class OutcomeJudge:
     def __init__(self) -> None:
         self._tls13 = False
         self._client_finished = False
+        self._client_wrote = False
         self._changed: Endpoint | None = None
         self._acceptance: Event | None = None
         self._asked_again = False
@@ -154,7 +155,13 @@ class OutcomeJudge:
             refusal = self._refusal
             return self._ending_by(Result.REJECTED, refusal.endpoint, None, refusal)
         # Last, because the ends themselves may have taken what our parser does not.
-        return self._malformed or _Ending(result=Result.FAILED)
+        return self._malformed or self._goodbye or _Ending(result=Result.FAILED)
+
+    def _what_goodbye_meant(self, goodbye: _Ending) -> _Ending:
+        """Return an orderly end as it is now: the server may have accepted a client that left."""
+        if self._acceptance is not None and goodbye.by is Endpoint.CLIENT:
+            return _Ending(result=Result.ACCEPTED, signal=Signal.CLOSE_NOTIFY, event=goodbye.event)
+        return goodbye
 
     def _ending_by(
         self, result: Result, by: Endpoint, signal: Signal | None, event: Event
@@ -214,6 +221,9 @@ class OutcomeJudge:
     def _take_alert(self, event: AlertSeen) -> None:
         ending = self._ending
         if event.description == AlertDescription.CLOSE_NOTIFY:
+            if event.endpoint is Endpoint.SERVER and self._tls13 and self._client_finished:
+                # Who refuses the client's last flight is in no state to close TLS in order.
+                self._accept(event)
             if self._goodbye is None:
                 self._goodbye = self._goodbye_by(event)
         elif not is_fatal(event, tls13=self._tls13):
@@ -230,18 +240,21 @@ class OutcomeJudge:
 
     def _goodbye_by(self, event: AlertSeen) -> _Ending:
         """Read a close_notify as the end that it is if TCP ends behind it."""
+        by_server = event.endpoint is Endpoint.SERVER
         if self._acceptance is not None:
+            if by_server and self._client_wrote and self._status is None:
+                return self._ending_by(Result.FAILED, event.endpoint, Signal.CLOSE_NOTIFY, event)
             return _Ending(result=Result.ACCEPTED, signal=Signal.CLOSE_NOTIFY, event=event)
         # A client that leaves in order has heard neither yes nor no.
-        by_server = event.endpoint is Endpoint.SERVER
         result = Result.REJECTED if by_server else Result.FAILED
         return self._ending_by(result, event.endpoint, Signal.CLOSE_NOTIFY, event)
 
     def _take_end(self, event: StreamEnded) -> None:
         """TCP ended; whoever sent close_notify first ended it, the other one only answered."""
         if self._ending is None and self._goodbye is not None:
-            self._ending = self._goodbye
-            return
+            if event.endpoint is Endpoint.SERVER or self._goodbye.by is not Endpoint.CLIENT:
+                self._ending = self._what_goodbye_meant(self._goodbye)
+            return  # else the server may still accept or refuse the client
         signal = Signal.RST if event.end is StreamEnd.RESET else Signal.FIN
         result = Result.FAILED
         # Before a single message has passed, nothing can have been refused.
@@ -272,6 +285,7 @@ class OutcomeJudge:
     def _take_data(self, event: ApplicationDataSeen) -> None:
         """Where the server sends data, TLS let the client in; HTTP may say otherwise."""
         if event.endpoint is not Endpoint.SERVER:
+            self._client_wrote = True
             return
         if self._ending is None:
             self._status = StatusReader()

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from cryptography import x509
 
-from lab.inspecting.name_constraints import permits
 from lab.inspecting.results import FoundProblem, Grade, TlsRole
 from lab.x509 import problems
 from lab.x509.certificates import described, distinguished, extension
 from lab.x509.chains import End, issued, path_of
+from lab.x509.name_constraints import permits
 from lab.x509.problems import Wording
 
 

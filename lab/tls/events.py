@@ -192,6 +192,9 @@ class Protocol(enum.Enum):
     POP3 = "POP3"
     IMAP = "IMAP"
     SSH = "SSH"
+    MYSQL = "MySQL or MariaDB"
+    LDAP = "LDAP"
+    PROXY = "a header of the PROXY protocol"
     SSLV2 = "an SSLv2-style hello"
     UNKNOWN = "no protocol known here"
 

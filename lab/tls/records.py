@@ -35,6 +35,9 @@ _GREETINGS = (
     (b"+OK ", Protocol.POP3),
     (b"* OK ", Protocol.IMAP),
     (b"SSH-", Protocol.SSH),
+    # How a proxy announces its client, in version 1 and in version 2 of the PROXY protocol.
+    (b"PROXY", Protocol.PROXY),
+    (b"\r\n\r\n\0", Protocol.PROXY),
 )
 
 
@@ -134,6 +137,13 @@ def sniff(first: bytes) -> Protocol:
     for greeting, protocol in _GREETINGS:
         if first.startswith(greeting):
             return protocol
+    # MySQL's first packet: three bytes of length, the number 0, and the protocol's version 10, or
+    # 255 for an error.
+    if first[2:4] == b"\0\0" and first[4:5] in (b"\x0a", b"\xff"):
+        return Protocol.MYSQL
+    # RFC 4511 section 4.1.1: a SEQUENCE that begins with an INTEGER of one byte.
+    if first[:1] == b"\x30" and first[2:4] == b"\x02\x01":
+        return Protocol.LDAP
     # RFC 5246 appendix E.2: two bytes of length with the top bit set, the message type
     # client_hello, and the version that is asked for.
     hello = len(first) >= HEADER and first[0] & 0x80 and first[2] == 1

@@ -208,16 +208,17 @@ def trace_of(
     facts = [event for event in server_events or () if isinstance(event, LocalFact)]
     merged = tuple(sorted((*events, *facts), key=lambda event: event.time))
     outcome = judge(merged)
+    certificate = plan.identity.certificate if plan.identity else None
     causes = diagnose(
         merged,
         outcome,
         now=datetime.now(timezone.utc),
         client_has_certificate=plan.identity is not None,
         trust=_trust_verdict(plan, merged),
+        client_certificate=certificate.public_bytes(Encoding.DER) if certificate else None,
         port=plan.target.port,
     )
     single = plan.tls.minimum if plan.tls.minimum is plan.tls.maximum else None
-    certificate = plan.identity.certificate if plan.identity else None
     return Trace(
         target=plan.target.authority,
         requested_version=VERSIONS[single] if single else None,

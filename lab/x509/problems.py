@@ -87,6 +87,19 @@ NOT_YET_VALID = Problem(
     fix="compare the clocks of the CA and of the {other}; set notBefore a little in the past",
     verify_codes=frozenset({V.CERT_NOT_YET_VALID}),
 )
+CLOCK = Problem(
+    code="clock",
+    summary="the clock of the {other} is wrong, or it judged by another time",
+    reference="RFC 5280 section 4.1.2.5",
+    fix="compare the clock of the {other} with the right time (timedatectl, date -u)",
+)
+CA_EXPIRED = Problem(
+    code="ca-expired",
+    summary="a CA certificate of {leaf} that was not sent has expired",
+    reference=EXPIRED.reference,
+    fix="look at the dates of the CA certificates in the CA file of the {other}, and replace what "
+    "has expired",
+)
 SELF_SIGNED = Problem(
     code="certificate-self-signed",
     summary="{leaf} is self-signed, not issued by a CA",

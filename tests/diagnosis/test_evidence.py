@@ -57,6 +57,9 @@ def test_nothing_was_seen() -> None:
         refusals=(),
         server_failure="",
         client_wrote_data=False,
+        server_answered=False,
+        protocol="",
+        asked_after_handshake=False,
         resumed=False,
         sealed=False,
     )

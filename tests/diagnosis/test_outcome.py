@@ -135,20 +135,32 @@ def test_a_ticket_after_the_clients_finished_is_acceptance() -> None:
     assert [cause.code for cause in causes] == ["no-verdict"]
 
 
-def test_a_silent_goodbye_instead_of_a_verdict_is_a_refusal() -> None:
+def test_an_orderly_end_by_the_server_shows_that_it_accepted_the_client() -> None:
+    """Erlang's ends a good session so, without a ticket."""
     bye = alert(SERVER, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
-    outcome = judge(
-        [
-            *TLS13,
-            certificate_message(CLIENT, b"x"),
-            finished(CLIENT),
-            RETURNED,
-            bye,
-            stream_ended(SERVER),
-        ]
-    )
-    assert (outcome.result, outcome.by) == (Result.REJECTED, SERVER)
+    before = [*TLS13, certificate_message(CLIENT, b"x")]
+    ended = [bye, stream_ended(SERVER)]
+    outcome = judge([*before, finished(CLIENT), RETURNED, *ended])
+    assert (outcome.result, outcome.by) == (Result.ACCEPTED, None)
     assert outcome.signal is Signal.CLOSE_NOTIFY
+    # Where a request was sent, it is no answer.
+    outcome = judge([*before, finished(CLIENT), application_data(CLIENT, b"GET"), *ended])
+    assert (outcome.result, outcome.by) == (Result.FAILED, SERVER)
+    assert outcome.handshake_accepted
+    # Before the client's Finished it is none of that.
+    outcome = judge([*before, *ended])
+    assert (outcome.result, outcome.by) == (Result.REJECTED, SERVER)
+
+
+def test_a_client_that_leaves_may_still_be_accepted_or_refused() -> None:
+    bye = alert(CLIENT, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
+    left = [*TLS13, certificate_message(CLIENT, b"x"), finished(CLIENT), bye, stream_ended(CLIENT)]
+    assert judge([*left, stream_ended(SERVER)]).result is Result.FAILED
+    assert judge(left).by is CLIENT
+    assert judge([*left, TICKET, stream_ended(SERVER)]).result is Result.ACCEPTED
+    refused = judge([*left, alert(SERVER, AlertDescription.UNKNOWN_CA), stream_ended(SERVER)])
+    assert (refused.result, refused.by) == (Result.REJECTED, SERVER)
+    assert refused.alert is not None
 
 
 def test_the_servers_own_view() -> None:
@@ -250,7 +262,8 @@ def test_whoever_says_goodbye_first_ended_it() -> None:
     ]
     before = [*TLS13, certificate_message(CLIENT, b"x"), finished(CLIENT), RETURNED]
     outcome = judge([*before, *goodbye, stream_ended(CLIENT), stream_ended(SERVER)])
-    assert (outcome.by, outcome.signal) == (SERVER, Signal.CLOSE_NOTIFY)
+    assert (outcome.result, outcome.signal) == (Result.ACCEPTED, Signal.CLOSE_NOTIFY)
+    assert outcome.decided_by == goodbye[0]
     accepted = judge([*before, TICKET, *goodbye, stream_ended(CLIENT), stream_ended(SERVER)])
     assert (accepted.result, accepted.by) == (Result.ACCEPTED, None)
 

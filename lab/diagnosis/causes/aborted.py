@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lab.diagnosis.causes.other_protocols import no_tls, port_hint
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause, Outcome, Signal
 from lab.tls.events import (
@@ -19,27 +20,26 @@ from lab.tls.events import (
     LocalFact,
     Malformed,
     MessageSeen,
-    NotTls,
-    Protocol,
     SealedSeen,
     Undecoded,
     Unfinished,
     WireEvent,
-    escaped,
 )
 
 # More messages and records than any handshake has from one end.
 _MOST = 100
 
 
-def failure(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cause | None:
+def failure(
+    events: Sequence[Event], summary: Evidence, outcome: Outcome, port: int | None = None
+) -> Cause | None:
     """Return the cause of an outcome that is neither acceptance nor rejection; None: not known."""
     whose = outcome.by.value if outcome.by else "other end"
     if outcome.signal is Signal.NOT_TLS:
-        return _no_tls(events, whose)
+        return no_tls(events, whose, port)
     if outcome.signal is Signal.TIME_OUT:
         assert outcome.by is not None
-        return _no_completion(events, summary, outcome.by)
+        return _no_completion(events, summary, outcome.by, port)
     if outcome.signal is Signal.MALFORMED:
         return _malformed(events, whose)
     if outcome.handshake_accepted:
@@ -58,6 +58,7 @@ def failure(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cau
         summary=f"the {whose} closed the connection before any TLS message",
         evidence=(
             "the TCP connection was established, and ended without a TLS record from the other end",
+            *port_hint(port),
         ),
         reference="RFC 9846 section 4",
         fix="check that the port serves TLS, and whether a proxy or firewall is in the path",
@@ -101,21 +102,9 @@ def _no_verdict() -> Cause:
     )
 
 
-def _no_tls(events: Sequence[Event], whose: str) -> Cause:
-    alien = next(event for event in events if isinstance(event, NotTls))
-    sample = escaped(alien.sample[:32].decode("latin-1"))
-    known = alien.protocol is not Protocol.UNKNOWN
-    what = f"they look like {alien.protocol.value}" if known else "the protocol is not recognized"
-    return Cause(
-        code="no-tls",
-        summary=f"the {whose}'s first bytes are not TLS: {what}",
-        evidence=(f'its first bytes are "{sample}"',),
-        reference="RFC 9846 section 5.1",
-        fix="check the port, and whether the protocol upgrades to TLS by a command (STARTTLS)",
-    )
-
-
-def _no_completion(events: Sequence[Event], summary: Evidence, by: Endpoint) -> Cause:
+def _no_completion(
+    events: Sequence[Event], summary: Evidence, by: Endpoint, port: int | None
+) -> Cause:
     """Time ran out: ``by`` was slow, or sent what completes nothing, or sent nothing more."""
     end = next(at for at, event in enumerate(events) if _is_time_out(event))
     heard = [
@@ -129,7 +118,7 @@ def _no_completion(events: Sequence[Event], summary: Evidence, by: Endpoint) -> 
     for event in events[end:]:  # it is told when the waiting is over
         if isinstance(event, Unfinished) and event.endpoint is by:
             return _slowness(event, by)
-    return _silence(heard, summary, by)
+    return _silence(heard, summary, by, port)
 
 
 def _is_time_out(event: Event) -> bool:
@@ -158,17 +147,18 @@ def _flood(heard: Sequence[Event], number: int, by: Endpoint) -> Cause:
     )
 
 
-def _silence(heard: Sequence[Event], summary: Evidence, by: Endpoint) -> Cause:
+def _silence(heard: Sequence[Event], summary: Evidence, by: Endpoint, port: int | None) -> Cause:
     if heard:
         nothing = f"nothing arrived after the {by.value}'s {_last(heard)}"
     elif summary.client_hello is None:
         nothing = "no message arrived"
     else:
         nothing = "no answer to ClientHello"
+    hint = () if heard or by is Endpoint.CLIENT else port_hint(port)
     return Cause(
         code="silence",
         summary=f"timed out waiting for the {by.value}",
-        evidence=(nothing,),
+        evidence=(nothing, *hint),
         reference="RFC 9846 section 4",
         fix="check that both ends are running, and whether a firewall or proxy drops packets",
     )
@@ -222,5 +212,5 @@ def _broken_off(outcome: Outcome, whose: str) -> Cause:
             f"then came {how}, without a response or close_notify",
         ),
         reference="RFC 9846 section 6.1",
-        fix=f"read the log of the {whose}: the cause is not in the handshake",
+        fix=f"read the log of the {whose}",
     )

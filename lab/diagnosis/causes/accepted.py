@@ -1,4 +1,7 @@
-"""The meaning of an accepted handshake, and of the HTTP status that follows it.
+"""The meaning of an accepted handshake, and of what follows it: an answer, a refusal, or nothing.
+
+Rules: of a connection, only what is true of this connection: whether a server asks for a
+certificate may depend on the host name, on the path, and on a proxy in front of it.
 
 This module must not claim more than an end has shown: only the server itself can report that it
 verified a certificate.
@@ -8,30 +11,59 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lab.diagnosis.causes.certificate import Basis, LikelyProblem
+from lab.diagnosis.causes.shown import Basis, LikelyProblem
 from lab.diagnosis.evidence import Evidence
-from lab.diagnosis.results import Cause, Outcome
-from lab.tls.events import (
-    Endpoint,
-    Event,
-    Fact,
-    LocalFact,
-)
+from lab.diagnosis.results import Cause, Outcome, TrustVerdict
+from lab.tls.events import Endpoint, Event, Fact, LocalFact, escaped
+from lab.x509 import problems
 
 EMPTY = "the client's Certificate message is empty"
 NO_REQUEST = "the server sent no CertificateRequest"
 
+# Flaws that no verifying end of any make takes; the others are a matter of its rules.
+_HARD = (
+    problems.EXPIRED,
+    problems.NOT_YET_VALID,
+    problems.WRONG_PURPOSE,
+    problems.NOT_A_CA,
+    problems.PATH_LENGTH,
+    problems.BAD_SIGNATURE,
+    problems.CRITICAL_EXTENSION,
+)
+_MISDIRECTED = 421  # RFC 9110 section 15.5.20
+GIVE_CERTIFICATE = (
+    "give the client a certificate and its key (--cert and --key here and in curl; cert= in "
+    "requests and httpx, ssl_context= in aiohttp, tls.Config.Certificates in Go, a KeyStore in "
+    "Java, key and cert in Node)"
+)
+_REQUIRE_ONE = (
+    "make the server require one (ssl.CERT_REQUIRED in Python, ssl_verify_client on in nginx, "
+    "verify required in HAProxy, requestCert and rejectUnauthorized in Node, "
+    "RequireAndVerifyClientCert in Go)"
+)
 
-def not_mutual() -> Cause:
-    """The server asked for no certificate."""
+
+def not_mutual(summary: Evidence) -> Cause:
+    """The server asked for no certificate, of this client on this connection."""
     return Cause(
         code="not-mutual",
-        summary="this is not mutual TLS: the server asked for no client certificate",
-        evidence=(NO_REQUEST,),
+        summary="the server asked for no client certificate on this connection",
+        evidence=(NO_REQUEST, *_where_else(summary)),
         reference="RFC 9846 section 4.4.2; RFC 5246 section 7.4.4",
-        fix="to authenticate clients by certificate, make the server require one "
-        "(ssl.CERT_REQUIRED)",
+        fix=f"to authenticate clients by certificate, {_REQUIRE_ONE}; a proxy in front that ends "
+        "TLS must do it itself",
     )
+
+
+def _where_else(summary: Evidence) -> Iterator[str]:
+    """Where the server may ask all the same."""
+    if not summary.server_name:
+        yield "the client sent no host name (SNI); a server may ask clients of certain hosts only"
+    if not summary.offers_later_authentication:
+        yield (
+            "the client did not offer post-handshake authentication; in TLS 1.3 a server that "
+            "asks for certain paths only asks no other clients"
+        )
 
 
 def accepted(
@@ -39,6 +71,7 @@ def accepted(
     summary: Evidence,
     outcome: Outcome,
     suspected: Sequence[LikelyProblem],
+    trust: TrustVerdict | None,
 ) -> Iterator[Cause]:
     """The handshake was completed, and nothing refused the client after it."""
     if summary.resumed:
@@ -58,69 +91,94 @@ def accepted(
             fix="supply the key log (SSLKEYLOGFILE) of one of the ends",
         )
     elif summary.request is None:
-        yield not_mutual()
+        yield not_mutual(summary)
     elif not summary.client_chain:
-        yield _without_certificate(outcome)
+        yield _without_certificate(summary, outcome)
     else:
-        yield _with_certificate(events)
-        flaws = [each for each in suspected if each.basis in (Basis.SHOWN, Basis.AMBIGUOUS)]
-        if flaws and not _verified(events, Endpoint.SERVER):
-            yield _despite(flaws)
+        yield _with_certificate(events, summary)
+        if not _verified(events, Endpoint.SERVER):
+            yield from _despite(suspected, trust)
 
 
-def _without_certificate(outcome: Outcome) -> Cause:
+def _without_certificate(summary: Evidence, outcome: Outcome) -> Cause:
     unasked = "no HTTP response was read: HTTP may still refuse the client"
-    more = (unasked,) if outcome.http_status is None else ()
+    more = [unasked] if outcome.http_status is None else ["the server answered"]
     return Cause(
         code="certificate-optional",
         summary="the server requests a client certificate, and its handshake accepts a client "
         "without one",
-        evidence=("the server sent CertificateRequest", EMPTY, "the server continued", *more),
+        evidence=("the server sent CertificateRequest", EMPTY, *more, *_asked_late(summary)),
         reference="RFC 9846 section 4.5.1.3; RFC 5246 section 7.4.6",
         fix="if every client must have one, require it (ssl.CERT_REQUIRED, not CERT_OPTIONAL), "
         "or refuse such clients in the application",
     )
 
 
-def _with_certificate(events: Sequence[Event]) -> Cause:
+def _asked_late(summary: Evidence) -> Iterator[str]:
+    if summary.asked_after_handshake:
+        yield (
+            "the server asked after the handshake, for this request; clients that do not take "
+            "part in that are refused"
+        )
+
+
+def _with_certificate(events: Sequence[Event], summary: Evidence) -> Cause:
     by_server = _verified(events, Endpoint.SERVER)
     by_client = _verified(events, Endpoint.CLIENT)
     if by_server:
-        summary = "mutual TLS works: both ends are authenticated"
+        words = "mutual TLS works: both ends are authenticated"
         says = "the server's OpenSSL verified the client's certificate"
     else:
-        summary = (
+        words = (
             "the server accepted the client's certificate; whether it verified it is not visible"
         )
         says = "only the server can report whether it verified the certificate"
     if not by_client:
-        summary = (
+        words = (
             "the server accepted the client's certificate; the client did not verify the server's"
         )
     checked = "verified" if by_client else "did not verify"
     return Cause(
         code="mutual-tls",
-        summary=summary,
+        summary=words,
         evidence=(
             "the server accepted the client's Certificate and CertificateVerify",
             says,
             f"the client {checked} the server's certificate",
+            *_asked_late(summary),
         ),
         reference="RFC 9846 section 4.5; RFC 5246 section 7.4.8",
         fix="",
     )
 
 
-def _despite(flaws: Sequence[LikelyProblem]) -> Cause:
-    return Cause(
+def _despite(suspected: Sequence[LikelyProblem], trust: TrustVerdict | None) -> Iterator[Cause]:
+    """The server took a chain that others would refuse."""
+    evidence = [
+        likely.evidence[0]
+        for likely in suspected
+        if likely.basis is Basis.SHOWN and likely.problem in _HARD
+    ]
+    if trust is not None and not trust.accepted:
+        evidence.insert(0, judged_here(trust))
+    if not evidence:
+        return
+    yield Cause(
         code="taken-despite-flaw",
         summary="the server accepted a client whose certificate looks invalid: "
-        "it may not verify certificates",
-        evidence=tuple(dict.fromkeys(line for each in flaws for line in each.evidence)),
+        "it does not check this, or it verifies no certificates",
+        evidence=tuple(dict.fromkeys(evidence)),
         reference="RFC 9846 section 4.5.1.3; RFC 5280 section 6.1",
-        fix="test the server with a certificate that it must refuse (python -m lab.probe); "
-        "make sure that it verifies certificates, and does not only request them",
+        fix="test the server with certificates that it must refuse (python -m lab.probe)",
     )
+
+
+def judged_here(trust: TrustVerdict) -> str:
+    """Return in a sentence what OpenSSL says here."""
+    asked = f"OpenSSL, asked here with {escaped(trust.files)},"
+    if trust.accepted:
+        return f"{asked} accepts the client's chain"
+    return f"{asked} refuses the client's chain: {escaped(trust.reason)} (code {trust.code})"
 
 
 def _verified(events: Sequence[Event], endpoint: Endpoint) -> bool:
@@ -132,34 +190,113 @@ def _verified(events: Sequence[Event], endpoint: Endpoint) -> bool:
     )
 
 
-def refused_by_http(summary: Evidence, outcome: Outcome) -> Cause:
-    """Return the cause where the handshake was accepted and HTTP refused the request."""
+def refused_by_http(
+    summary: Evidence, outcome: Outcome, suspected: Sequence[Cause], trust: TrustVerdict | None
+) -> Iterator[Cause]:
+    """Return the causes where the handshake was accepted and HTTP refused the request.
+
+    ``suspected`` are those that the client's certificate shows.
+    """
     said = f": {outcome.http_text}" if outcome.http_text else ""
     answer = f"the handshake completed, and HTTP answered {outcome.http_status}{said}"
-    if summary.request is None and not summary.sealed:
-        return Cause(
-            code="http-not-about-certificates",
-            summary="the server requested no client certificate; HTTP refused the request",
-            evidence=(answer, NO_REQUEST),
-            reference="RFC 9110 section 15.5",
-            fix="check the request's path and credentials, and the server's log",
-        )
+    reason = outcome.http_text.lower()
+    host = _host(summary, outcome, (answer,))
+    if outcome.http_status == _MISDIRECTED:
+        yield host
+    if "certificate error" in reason:  # nginx: a certificate that does not verify
+        yield from suspected
     if summary.client_chain:
-        return Cause(
-            code="http-refuses-identity",
-            summary="the handshake completed with the client's certificate, and HTTP refused the "
-            "request",
-            evidence=(answer, "the client presented a certificate"),
-            reference="RFC 9110 section 15.5.4",
-            fix="check that the server's rules allow this subject; some servers (nginx) also "
-            "report a certificate that does not verify in this way",
-        )
+        judged = (judged_here(trust),) if trust else ()
+        yield _identity((answer, "the client presented a certificate", *judged))
+        if "certificate error" not in reason:
+            yield from suspected
+    elif summary.request is not None or summary.sealed:
+        yield _wants_certificate(summary, answer)
+    else:
+        yield _not_asked(summary, (answer,))
+    named = "ssl certificate" in reason  # nginx says what it is about
+    if outcome.http_status != _MISDIRECTED and not summary.server_name and not named:
+        yield host
+
+
+def _host(summary: Evidence, outcome: Outcome, evidence: tuple[str, ...]) -> Cause:
+    sent = f"the host name {escaped(summary.server_name)}" if summary.server_name else "no name"
+    known = outcome.http_status == _MISDIRECTED
+    return Cause(
+        code="http-wrong-host",
+        summary="HTTP refused the request for its host name: this server does not serve it, or "
+        "not on a connection with this name"
+        if known
+        else "HTTP may have refused the request for its host name: the client sent no SNI",
+        evidence=(*evidence, f"the client sent {sent} in its ClientHello (SNI)"),
+        reference="RFC 9110 section 15.5.20; RFC 6066 section 3",
+        fix="connect by the host name that the server is configured for (--sni NAME here, "
+        "curl --connect-to or --resolve, server_hostname= in Python)",
+    )
+
+
+def _identity(evidence: tuple[str, ...]) -> Cause:
+    return Cause(
+        code="http-refuses-identity",
+        summary="HTTP refused the request, not the handshake; whether for the client's identity "
+        "or for the request itself cannot be told from here",
+        evidence=evidence,
+        reference="RFC 9110 section 15.5",
+        fix="read the body and the server's log: its rules may not allow this subject, host or "
+        "path, a proxy in front may not hand the certificate on, or the request lacks something "
+        "(a token, a header); nginx also reports a certificate that does not verify in this way",
+    )
+
+
+def _wants_certificate(summary: Evidence, answer: str) -> Cause:
+    empty = summary.client_chain == ()
     return Cause(
         code="http-wants-certificate",
-        summary="HTTP refused the request, not TLS: "
-        "the handshake accepts clients without a certificate",
-        evidence=(answer, EMPTY if summary.client_chain == () else "no Certificate was seen"),
+        summary="HTTP refused the request, and the client sent no certificate, for which the "
+        "server had asked"
+        if empty
+        else "HTTP refused the request; whether a client certificate is missing cannot be told",
+        evidence=(answer, EMPTY if empty else "no Certificate was seen", *_asked_late(summary)),
         reference="RFC 9110 section 15.5; RFC 9846 section 4.5.1.3",
-        fix="give the client a certificate (--cert, --key); the server may be configured "
-        "correctly: nginx works this way",
+        fix=f"{GIVE_CERTIFICATE}; if it is refused with one as well, the request itself is the "
+        "cause",
     )
+
+
+def _not_asked(summary: Evidence, evidence: tuple[str, ...]) -> Cause:
+    return Cause(
+        code="http-not-about-certificates",
+        summary="HTTP refused the request, and no client certificate was asked for on this "
+        "connection; whether one is missing cannot be told from here",
+        evidence=(*evidence, NO_REQUEST, *_where_else(summary)),
+        reference="RFC 9110 section 15.5",
+        fix="read the body: the request may lack something (a token, a header), the server may "
+        "ask for a certificate by host name (--sni) or for another path, or a proxy in front ends "
+        "TLS and must ask for it",
+    )
+
+
+def unanswered(summary: Evidence, seen: str) -> Cause:
+    """The handshake was in order, and the server ended the connection without a word."""
+    possible = []
+    if summary.request is not None and not summary.client_chain:
+        possible.append("that the client presented no certificate")
+    if summary.client_chain:
+        possible.append("the subject of the client's certificate")
+    if not summary.server_name:
+        possible.append("that the client sent no host name (SNI)")
+    if not summary.protocol:
+        possible.append("that no application protocol was agreed on (ALPN; gRPC requires h2)")
+    possible.append("the request itself")
+    return Cause(
+        code="no-answer",
+        summary="the handshake completed, and the server ended the connection without an answer; "
+        "its reason cannot be told from here",
+        evidence=("the server had accepted the client's last flight", seen, _possible(possible)),
+        reference="RFC 9846 section 6.1",
+        fix="read the server's log",
+    )
+
+
+def _possible(reasons: Sequence[str]) -> str:
+    return f"possible: {', '.join(reasons)}, or a fault of the server's"

@@ -265,7 +265,6 @@ def test_a_client_that_says_goodbye_has_heard_no_verdict() -> None:
 @pytest.mark.parametrize(
     ("last", "words", "whose"),
     [
-        (stream_ended(SERVER), "then came FIN, without a response or close_notify", "server"),
         (
             stream_ended(CLIENT, StreamEnd.RESET),
             "then came RST, without a response or close_notify",

@@ -5,14 +5,25 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 
-from lab.diagnosis.results import Result, Signal
-from lab.tls.code_points import AlertDescription, ProtocolVersion
-from lab.tls.events import Endpoint, Fact
-from lab.tls.extensions import SelectedPsk
+from lab.diagnosis.diagnose import diagnose
+from lab.diagnosis.outcome import judge
+from lab.diagnosis.results import Result, Signal, TrustVerdict
+from lab.tls.code_points import (
+    AlertDescription,
+    AlertLevel,
+    ExtensionType,
+    NameType,
+    ProtocolVersion,
+)
+from lab.tls.events import Endpoint, Event, Fact
+from lab.tls.extensions import FlagExtension, SelectedPsk, ServerName, ServerNameList
+from lab.tls.messages import CertificateRequest
 from tests.support.events import (
     CLIENT,
     EMPTY_CERTIFICATE,
+    NOW,
     REQUEST,
     RETURNED,
     SEALED,
@@ -26,15 +37,17 @@ from tests.support.events import (
     client_hello,
     fact,
     finished,
+    message_seen,
     outcome_and_causes,
     server_hello,
+    stream_ended,
 )
 
 
 @pytest.mark.parametrize(
     ("status", "result"),
     [(200, Result.ACCEPTED), (404, Result.ACCEPTED), (500, Result.ACCEPTED)]
-    + [(status, Result.REJECTED) for status in (400, 401, 403, 495, 496)],
+    + [(status, Result.REJECTED) for status in (400, 401, 403, 421, 495, 496)],
 )
 def test_what_http_answers(status: int, result: Result) -> None:
     line = f"HTTP/1.1 {status} Whatever\r\n\r\n".encode()
@@ -43,7 +56,11 @@ def test_what_http_answers(status: int, result: Result) -> None:
     assert (outcome.result, outcome.http_status) == (result, status)
     rejected = result is Result.REJECTED
     assert outcome.signal is (Signal.HTTP_STATUS if rejected else None)
-    assert causes[0].code == ("http-wants-certificate" if rejected else "certificate-optional")
+    codes = [cause.code for cause in causes]
+    if status == 421:
+        assert codes == ["http-wrong-host", "http-wants-certificate"]
+    else:
+        assert codes[0] == ("http-wants-certificate" if rejected else "certificate-optional")
 
 
 def test_http_refuses_who_the_client_is() -> None:
@@ -56,11 +73,49 @@ def test_http_refuses_who_the_client_is() -> None:
             application_data(SERVER, line),
         ]
     )
-    assert [cause.code for cause in causes] == ["http-refuses-identity"]
+    assert [cause.code for cause in causes] == ["http-refuses-identity", "http-wrong-host"]
+    assert "cannot be told" in causes[0].summary
     _, causes = outcome_and_causes(
         [client_hello(), server_hello(), finished(SERVER), application_data(SERVER, line)]
     )
+    assert [cause.code for cause in causes] == ["http-not-about-certificates", "http-wrong-host"]
+    assert "cannot be told" in causes[0].summary
+
+
+def test_a_host_name_that_was_sent_is_not_suspected() -> None:
+    named = client_hello(ProtocolVersion.TLS_1_3, SNI)
+    _, causes = outcome_and_causes([named, server_hello(), finished(SERVER), REFUSED_BY_HTTP])
     assert [cause.code for cause in causes] == ["http-not-about-certificates"]
+    misdirected = application_data(SERVER, b"HTTP/1.1 421 Misdirected Request\r\n\r\n")
+    _, causes = outcome_and_causes([named, server_hello(), finished(SERVER), misdirected])
+    assert causes[0].code == "http-wrong-host"
+    assert (
+        causes[0].evidence[1] == "the client sent the host name a.example in its ClientHello (SNI)"
+    )
+
+
+def test_nginx_says_that_the_certificate_does_not_verify() -> None:
+    page = b"HTTP/1.1 400 Bad Request\r\n\r\n<center>The SSL certificate error</center>"
+    expired = certificate_message(CLIENT, client_chain(lifetime=LONG_AGO))
+    _, causes = outcome_and_causes(
+        [*TLS13, expired, finished(CLIENT), application_data(SERVER, page)]
+    )
+    assert [cause.code for cause in causes][:2] == [
+        "client-certificate-expired",
+        "http-refuses-identity",
+    ]
+    assert "The SSL certificate error" in causes[1].evidence[0]
+
+
+def test_a_server_that_asks_after_the_handshake() -> None:
+    """nginx and Apache do that for some paths."""
+    late = [client_hello(), server_hello(), finished(SERVER), finished(CLIENT), TICKET, REQUEST]
+    asked = "the server asked after the handshake, for this request"
+    for sent in (EMPTY_CERTIFICATE, certificate_message(CLIENT, client_chain())):
+        _, causes = outcome_and_causes([*late, sent, DATA])
+        assert any(line.startswith(asked) for line in causes[0].evidence)
+    _, causes = outcome_and_causes([*FULL, DATA])
+    assert not any(line.startswith(asked) for line in causes[0].evidence)
 
 
 def test_what_is_sealed_is_not_said_to_be_missing() -> None:
@@ -74,9 +129,13 @@ def test_what_is_sealed_is_not_said_to_be_missing() -> None:
     _, causes = outcome_and_causes(
         [*events, application_data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")]
     )
-    assert causes[-1].code == "http-wants-certificate"
+    assert causes[0].code == "http-wants-certificate"
+    assert causes[0].summary.endswith("cannot be told")
 
 
+SNI = ServerNameList(
+    server_name_list=(ServerName(name_type=NameType.HOST_NAME, name=b"a.example"),)
+)
 LONG_AGO = timedelta(seconds=1)
 DATA = application_data(SERVER, b"not HTTP")
 REFUSED_BY_HTTP = application_data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")
@@ -153,7 +212,19 @@ def test_a_server_that_asks_for_nothing() -> None:
         [client_hello(), server_hello(), finished(SERVER), finished(CLIENT), DATA]
     )
     assert [cause.code for cause in causes] == ["not-mutual"]
-    assert causes[0].evidence == ("the server sent no CertificateRequest",)
+    assert causes[0].evidence[0] == "the server sent no CertificateRequest"
+    assert "host name (SNI)" in causes[0].evidence[1]
+    assert "post-handshake authentication" in causes[0].evidence[2]
+    assert "on this connection" in causes[0].summary
+    offering = client_hello(
+        ProtocolVersion.TLS_1_3,
+        SNI,
+        FlagExtension(extension_type=ExtensionType.POST_HANDSHAKE_AUTH),
+    )
+    _, causes = outcome_and_causes(
+        [offering, server_hello(), finished(SERVER), finished(CLIENT), DATA]
+    )
+    assert len(causes[0].evidence) == 1
 
 
 def test_a_client_without_a_certificate_was_accepted() -> None:
@@ -163,45 +234,85 @@ def test_a_client_without_a_certificate_was_accepted() -> None:
         _, causes = outcome_and_causes([*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), last])
         assert [cause.code for cause in causes] == ["certificate-optional"]
         assert (unanswered in causes[0].evidence) is told
-        assert causes[0].evidence[:3] == (
+        assert causes[0].evidence[:2] == (
             "the server sent CertificateRequest",
             "the client's Certificate message is empty",
-            "the server continued",
         )
 
 
 def test_http_refuses_a_client_whose_certificate_was_not_seen() -> None:
-    for sent, words in (
-        ([EMPTY_CERTIFICATE], "the client's Certificate message is empty"),
-        ([], "no Certificate was seen"),
-    ):
-        _, causes = outcome_and_causes([*TLS13, *sent, finished(CLIENT), REFUSED_BY_HTTP])
-        assert [cause.code for cause in causes] == ["http-wants-certificate"]
-        assert causes[0].evidence == (
-            "the handshake completed, and HTTP answered 403",
-            words,
-        )
-    _, causes = outcome_and_causes([client_hello(), server_hello(), REFUSED_BY_HTTP])
-    assert [cause.code for cause in causes] == ["http-not-about-certificates"]
+    _, causes = outcome_and_causes([*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), REFUSED_BY_HTTP])
+    assert causes[0].code == "http-wants-certificate"
     assert causes[0].evidence == (
+        "the handshake completed, and HTTP answered 403",
+        "the client's Certificate message is empty",
+    )
+    _, causes = outcome_and_causes([*TLS13, finished(CLIENT), REFUSED_BY_HTTP])
+    assert causes[0].evidence[1] == "no Certificate was seen"
+    _, causes = outcome_and_causes([client_hello(), server_hello(), REFUSED_BY_HTTP])
+    assert causes[0].evidence[:2] == (
         "the handshake completed, and HTTP answered 403",
         "the server sent no CertificateRequest",
     )
     _, causes = outcome_and_causes(
         [client_hello(), server_hello(), REQUEST, SEALED, REFUSED_BY_HTTP]
     )
-    assert [cause.code for cause in causes] == ["http-wants-certificate"]
+    assert causes[0].code == "http-wants-certificate"
 
 
 def test_what_http_refuses_may_be_about_a_flaw_that_shows() -> None:
     expired = certificate_message(CLIENT, client_chain(lifetime=LONG_AGO))
     _, causes = outcome_and_causes([*TLS13, expired, finished(CLIENT), REFUSED_BY_HTTP])
     assert [cause.code for cause in causes] == [
-        "client-certificate-expired",
         "http-refuses-identity",
+        "client-certificate-expired",
+        "http-wrong-host",
     ]
-    assert causes[0].evidence[-1] == "HTTP answered 403"
-    assert causes[1].evidence[1] == "the client presented a certificate"
+    assert causes[0].evidence[1] == "the client presented a certificate"
+    assert causes[1].evidence[-1] == "HTTP answered 403"
+    assert causes[1].evidence[-2] == "whether that is the reason is not visible on the wire"
+
+
+def test_what_only_a_strict_server_refuses_is_no_flaw_of_a_server_that_takes_it() -> None:
+    other = x509.Name.from_rfc4514_string("CN=Somebody Else").public_bytes()
+    asks = message_seen(SERVER, CertificateRequest(certificate_authorities=(other,)))
+    named = [client_hello(), server_hello(), asks, *FULL[len(TLS13) :], TICKET]
+    assert [cause.code for cause in outcome_and_causes(named)[1]] == ["mutual-tls"]
+
+
+def test_a_chain_that_openssl_refuses_here_and_the_server_takes() -> None:
+    events = [*FULL, TICKET]
+    refused = TrustVerdict(code=20, reason="no issuer", files="ca.crt")
+    causes = diagnose(events, judge(events), now=NOW, trust=refused)
+    assert [cause.code for cause in causes] == ["mutual-tls", "taken-despite-flaw"]
+    assert causes[1].evidence == (
+        "OpenSSL, asked here with ca.crt, refuses the client's chain: no issuer (code 20)",
+    )
+
+
+GONE = alert(SERVER, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
+
+
+@pytest.mark.parametrize(
+    "ends", [[GONE, stream_ended(SERVER)], [stream_ended(SERVER)]], ids=["close_notify", "FIN"]
+)
+@pytest.mark.parametrize("ticket", [[TICKET], []], ids=["ticket", "no ticket"])
+def test_a_server_that_ends_the_connection_without_an_answer(
+    ends: list[Event], ticket: list[Event]
+) -> None:
+    if not ticket and len(ends) == 1:
+        return  # a refusal, as far as can be seen
+    asked = application_data(CLIENT, b"GET / HTTP/1.1\r\n\r\n")
+    events = [*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), *ticket, asked, *ends]
+    outcome, causes = outcome_and_causes(events)
+    assert (outcome.result, outcome.by) == (Result.FAILED, SERVER)
+    assert [cause.code for cause in causes] == ["no-answer"]
+    assert "cannot be told" in causes[0].summary
+    assert causes[0].evidence[2] == (
+        "possible: that the client presented no certificate, that the client sent no host name "
+        "(SNI), that no application protocol was agreed on (ALPN; gRPC requires h2), the request "
+        "itself, or a fault of the server's"
+    )
 
 
 def test_a_connection_that_broke_later_was_not_mutual_only_if_nothing_hid_the_request() -> None:

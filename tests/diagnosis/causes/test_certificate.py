@@ -13,13 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from lab.diagnosis.causes.alerts_in_use import ALERTS, GENERAL_ALERTS
-from lab.diagnosis.causes.certificate import (
-    Basis,
-    LikelyProblem,
-    ReceivedChain,
-    likely_problems,
-)
+from lab.diagnosis.causes.alerts_in_use import Fit, fit
+from lab.diagnosis.causes.certificate import ONE_OF_SEVERAL, likely_problems
+from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
+from lab.diagnosis.results import TrustVerdict
 from lab.pki import catalogue
 from lab.pki.identity import Identity, KeyKind
 from lab.pki.lab_ca import new_lab_authority
@@ -35,10 +32,13 @@ NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 CA = new_lab_authority(NOW)
 CLIENT, SERVER = Endpoint.CLIENT, Endpoint.SERVER
 DAY = timedelta(days=1)
+LATER = NOW + DAY + timedelta(seconds=1)
 ROOT_NAME = CA.root.subject.public_bytes()
+OTHER_CA = x509.Name.from_rfc4514_string("CN=Middle CA")
 OTHER_NAME = x509.Name.from_rfc4514_string("CN=Somebody Else").public_bytes()
 # An alert that is in use for no problem of a certificate at all.
 ODD = Alert.NO_APPLICATION_PROTOCOL
+NOT_IN_USE = "the alert no_application_protocol is not in use for this"
 
 GOOD = catalogue.good_ec(CA)
 DEEP = catalogue.through_intermediate(CA)
@@ -102,13 +102,13 @@ SHOWN: list[tuple[Callable[[], Identity], Problem, str]] = [
     (
         lambda: catalogue.intermediate_expired(CA),
         problems.EXPIRED,
-        "the certificate of CN=mTLS Lab Intermediate CA, number 2 in the chain, was valid until "
-        "2031-05-05 07:08:09 UTC",
+        "the certificate of CN=mTLS Lab Intermediate CA (expired), number 2 in the chain, was valid "
+        "until 2031-05-05 07:08:09 UTC",
     ),
     (
         lambda: catalogue.not_yet_valid(CA),
         problems.NOT_YET_VALID,
-        "the client's certificate is valid from 2031-05-07 07:08:09 UTC",
+        "the client's certificate is valid from 2031-05-09 07:08:09 UTC",
     ),
     (
         lambda: catalogue.eku_server_only(CA),
@@ -124,8 +124,8 @@ SHOWN: list[tuple[Callable[[], Identity], Problem, str]] = [
     (
         lambda: catalogue.intermediate_eku_server_only(CA),
         problems.WRONG_PURPOSE,
-        "the certificate of CN=mTLS Lab Intermediate CA, number 2 in the chain, has the "
-        "extendedKeyUsage serverAuth, without clientAuth",
+        "the certificate of CN=mTLS Lab Intermediate CA (server only), number 2 in the chain, has "
+        "the extendedKeyUsage serverAuth, without clientAuth",
     ),
     (
         lambda: CA.client(
@@ -138,8 +138,8 @@ SHOWN: list[tuple[Callable[[], Identity], Problem, str]] = [
     (
         lambda: catalogue.intermediate_not_a_ca(CA),
         problems.NOT_A_CA,
-        "the certificate of CN=mTLS Lab Intermediate CA, number 2 in the chain, is not a CA "
-        "certificate",
+        "the certificate of CN=mTLS Lab Intermediate CA (CA:FALSE), number 2 in the chain, is not "
+        "a CA certificate",
     ),
     (
         lambda: under(basic_constraints=None),
@@ -165,7 +165,7 @@ def test_the_certificates_show_it(
     make: Callable[[], Identity], problem: Problem, evidence: str
 ) -> None:
     likely = only(received(make()))
-    assert (likely.problem, likely.evidence) == (problem, (evidence,))
+    assert (likely.problem, likely.evidence) == (problem, (evidence, NOT_IN_USE))
     assert likely.basis is Basis.SHOWN
 
 
@@ -185,7 +185,7 @@ def test_rsa_keys_below_2048_bits_are_weak(bits: int, weak: bool) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     found = likely_problems(received(CA.client(key=key)))
     evidence = f"the client's certificate has a key of {bits} bits (RSA)"
-    assert [likely.evidence for likely in found] == ([(evidence,)] if weak else [])
+    assert [likely.evidence for likely in found] == ([(evidence, NOT_IN_USE)] if weak else [])
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_broken_digests_are_weak(algorithm: str, name: str) -> None:
     leaf = with_digest(GOOD.certificate, algorithm)
     found = likely_problems(received(None, chain=ders(leaf)))
     evidence = f"the client's certificate has a signature with {name}"
-    assert [likely.evidence for likely in found] == ([(evidence,)] if name else [])
+    assert [likely.evidence for likely in found] == ([(evidence, NOT_IN_USE)] if name else [])
 
 
 def test_a_weak_intermediate_counts() -> None:
@@ -217,7 +217,7 @@ def test_the_signature_of_a_root_does_not_count() -> None:
     as_root = catalogue.sha1_signature(
         replace(CA, client_profile=replace(CA.client_profile, subject=DEEP.chain[1].subject))
     ).certificate
-    assert codes(received(None, chain=ders(as_root))) == []
+    assert codes(received(None, chain=ders(as_root))) == ["certificate-self-signed"]
 
 
 def test_the_leaf_again_is_no_issuer() -> None:
@@ -253,7 +253,7 @@ def test_the_size_is_that_of_the_whole_chain(sizes: tuple[int, ...], too_large: 
     found = likely_problems(received(None, chain=tuple(map(bytes, sizes))))
     evidence = f"the chain has {sum(sizes)} bytes; OpenSSL accepts 102400 by default"
     sized = [likely.evidence for likely in found if likely.problem is problems.TOO_LARGE]
-    assert sized == ([(evidence,)] if too_large else [])
+    assert sized == ([(evidence, NOT_IN_USE)] if too_large else [])
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,8 @@ def test_the_name_that_the_client_asked_for(
     assert [likely.problem for likely in found] == ([] if matches else [problems.WRONG_NAME])
     if not matches:
         has = ", ".join(f"DNS:{name}" for name in names) or "no names"
-        assert found[0].evidence == (f"the client asked for {name}; subjectAltName has {has}",)
+        asked = f"the client asked for {name}; subjectAltName has {has}"
+        assert found[0].evidence == (asked, NOT_IN_USE)
 
 
 def test_a_name_is_asked_of_servers_only() -> None:
@@ -320,21 +321,24 @@ def test_what_the_alert_supports_comes_first() -> None:
 
 @pytest.mark.parametrize("alert", [Alert.UNKNOWN_CA, Alert.BAD_CERTIFICATE])
 def test_an_untrusted_ca_and_a_missing_intermediate_look_alike(alert: Alert) -> None:
-    untrusted, missing = likely_problems(received(GOOD, alert=alert))
+    untrusted, missing, crl = likely_problems(received(GOOD, now=LATER, alert=alert))
     ends = (
         "the chain ends with a certificate issued by CN=mTLS Lab Root CA, and the server names no "
         "CAs"
     )
     alike = "an untrusted CA and a missing intermediate look the same on the wire"
-    assert (untrusted.problem, untrusted.evidence) == (problems.UNTRUSTED_CA, (ends, alike))
+    assert untrusted.problem is problems.UNTRUSTED_CA
+    assert untrusted.evidence == (ends, alike, ONE_OF_SEVERAL)
     assert missing.problem is problems.INTERMEDIATE_MISSING
-    assert missing.evidence == ("the client sent one certificate, and no root", ends, alike)
+    sent = "the client sent one certificate, and no root"
+    assert missing.evidence == (sent, ends, alike, ONE_OF_SEVERAL)
     assert {untrusted.basis, missing.basis} == {Basis.AMBIGUOUS}
+    assert (crl.problem, crl.basis) == (problems.CRL_UNUSABLE, Basis.ALERT)
 
 
 def test_the_evidence_for_a_servers_chain() -> None:
     whole = CA.server(issuer=CA.intermediate())
-    untrusted, missing = likely_problems(received(whole, SERVER, alert=Alert.UNKNOWN_CA))
+    untrusted, missing, _ = likely_problems(received(whole, SERVER, alert=Alert.UNKNOWN_CA))
     assert (
         untrusted.evidence[0] == "the chain ends with a certificate issued by CN=mTLS Lab Root CA"
     )
@@ -343,13 +347,14 @@ def test_the_evidence_for_a_servers_chain() -> None:
 
 def test_nothing_is_missing_where_a_root_was_sent() -> None:
     chain = ders(GOOD.certificate, CA.root)
-    assert codes(received(None, chain=chain, alert=Alert.UNKNOWN_CA)) == ["ca-not-trusted"]
+    found = likely_problems(received(None, chain=chain, alert=Alert.UNKNOWN_CA))
+    assert [likely.problem for likely in found] == [problems.UNTRUSTED_CA, problems.CRL_UNUSABLE]
+    assert not any("missing intermediate" in line for line in found[0].evidence)
 
 
 def test_an_alert_for_something_else_suspects_no_issuer() -> None:
     assert codes(received(GOOD, alert=ODD)) == []
     assert codes(received(GOOD, alert=None)) == []
-    assert codes(received(catalogue.client_self_signed(CA), alert=None)) == []
 
 
 def test_names_of_authorities_that_do_not_match_suffice() -> None:
@@ -366,29 +371,99 @@ def test_names_of_authorities_that_do_not_match_suffice() -> None:
 def test_names_of_authorities_that_match() -> None:
     authorities = (OTHER_NAME, ROOT_NAME)
     assert codes(received(GOOD, authorities=authorities)) == []
-    likely = only(received(GOOD, authorities=authorities, alert=Alert.UNKNOWN_CA))
-    assert likely.problem is problems.UNTRUSTED_CA
-    assert likely.evidence == (
+    chain = received(GOOD, authorities=authorities, alert=Alert.UNKNOWN_CA)
+    untrusted, crl = likely_problems(chain)
+    assert untrusted.problem is problems.UNTRUSTED_CA
+    assert untrusted.evidence == (
         "the server names CN=mTLS Lab Root CA; its CA may be another one of the same name",
+        ONE_OF_SEVERAL,
     )
+    assert crl.problem is problems.CRL_UNUSABLE
     # A CA that was sent itself is known by its own name.
     named = (DEEP.chain[1].subject.public_bytes(),)
     assert codes(received(DEEP, authorities=named, alert=ODD)) == []
 
 
+def test_a_ca_that_was_made_again_has_another_key() -> None:
+    """The server's own certificate is of the new one."""
+    again = new_lab_authority(NOW)
+    chain = received(GOOD, authorities=(ROOT_NAME,), alert=Alert.UNKNOWN_CA)
+    told = likely_problems(replace(chain, others_chain=ders(*again.server().chain)))[0]
+    assert told.evidence[1].startswith(
+        "the CA CN=mTLS Lab Root CA of the server's own certificate has another key"
+    )
+    same = likely_problems(replace(chain, others_chain=ders(*CA.server().chain)))[0]
+    assert len(same.evidence) == 2
+
+
 def test_a_self_signed_certificate() -> None:
     alone = catalogue.client_self_signed(CA)
     likely = only(received(alone, alert=Alert.UNKNOWN_CA))
-    assert (likely.problem, likely.basis) == (problems.SELF_SIGNED, Basis.AMBIGUOUS)
+    assert (likely.problem, likely.basis) == (problems.SELF_SIGNED, Basis.SHOWN)
     assert likely.evidence == ("subject and issuer are both CN=mtls-client",)
-    assert codes(received(alone)) == []
     assert codes(received(alone, authorities=(ROOT_NAME,))) == ["certificate-self-signed"]
+    assert codes(received(alone, alert=None)) == ["certificate-self-signed"]
     own = alone.certificate.subject.public_bytes()
     assert codes(received(alone, authorities=(own,))) == []
     # With others behind it, it is one of a chain.
     several = ders(alone.certificate, DEEP.chain[1])
     found = codes(received(None, chain=several, alert=Alert.UNKNOWN_CA))
-    assert found == ["ca-not-trusted", "intermediate-missing"]
+    assert found[:2] == ["ca-not-trusted", "intermediate-missing"]
+
+
+# What certificates demand of each other
+
+
+def test_a_path_that_is_too_long() -> None:
+    top = CA.intermediate(basic_constraints=x509.BasicConstraints(True, 0))
+    below = replace(CA.client_profile, basic_constraints=x509.BasicConstraints(True, None))
+    middle = top.issue(
+        replace(below, subject=OTHER_CA), ec.generate_private_key(ec.SECP256R1()), now=NOW
+    )
+    chain = ders(GOOD.certificate, middle.certificate, *top.identity.chain[:1])
+    found = likely_problems(received(None, chain=chain, alert=Alert.UNKNOWN_CA))
+    assert found[0].problem is problems.PATH_LENGTH
+    assert found[0].evidence[0] == (
+        "the certificate of CN=mTLS Lab Intermediate CA, number 3 in the chain, has the path "
+        "length 0, and CAs below it: 1"
+    )
+    assert codes(received(None, chain=ders(GOOD.certificate, *top.identity.chain[:1]))) == []
+
+
+def test_a_signature_of_another_key() -> None:
+    again = new_lab_authority(NOW)
+    chain = ders(GOOD.certificate, again.root)
+    likely = likely_problems(received(None, chain=chain, alert=Alert.DECRYPT_ERROR))[0]
+    assert (likely.problem, likely.basis) == (problems.BAD_SIGNATURE, Basis.SHOWN)
+    assert likely.evidence == (
+        "the client's certificate is not signed with the key of the next certificate in the chain",
+    )
+    assert codes(received(None, chain=ders(GOOD.certificate, CA.root))) == []
+
+
+# What OpenSSL says here, asked with the files of the server
+
+
+def test_a_verdict_by_the_servers_files_comes_first() -> None:
+    refused = TrustVerdict(code=20, reason="no issuer", files="ca.crt")
+    chain = received(GOOD, alert=Alert.UNKNOWN_CA, trust=refused)
+    first = likely_problems(chain)[0]
+    assert (first.problem, first.basis) == (problems.UNTRUSTED_CA, Basis.TRUST)
+    assert first.evidence[0] == (
+        "OpenSSL, asked here with ca.crt, says: no issuer (verify code 20)"
+    )
+    revoked = TrustVerdict(code=23, reason="certificate revoked", files="ca.crt and crl.pem")
+    assert codes(replace(chain, alert=None, trust=revoked)) == ["certificate-revoked"]
+
+
+def test_a_chain_that_the_servers_files_accept_is_not_called_incomplete() -> None:
+    accepted = TrustVerdict(code=0, reason="", files="ca.crt")
+    found = likely_problems(received(GOOD, alert=Alert.UNKNOWN_CA, trust=accepted))
+    assert [likely.problem.code for likely in found] == ["ca-not-trusted", "crl-unusable"]
+    assert found[0].evidence == (
+        "OpenSSL, asked here with ca.crt, accepts the chain: the server may use other files",
+        ONE_OF_SEVERAL,
+    )
 
 
 # What the verifying end's library said
@@ -456,16 +531,35 @@ def test_a_refusal_without_a_code_leaves_what_the_chain_says() -> None:
     ("alert", "found"),
     [
         (Alert.CERTIFICATE_REVOKED, ["certificate-revoked"]),
-        (Alert.CERTIFICATE_EXPIRED, ["certificate-expired"]),
+        (Alert.CERTIFICATE_EXPIRED, ["clock", "crl-unusable", "ca-expired"]),
         (Alert.UNSUPPORTED_CERTIFICATE, ["wrong-extended-key-usage"]),
+        (Alert.DECRYPT_ERROR, ["bad-certificate-signature"]),
     ],
 )
 def test_an_alert_that_is_in_use_for_little_else(alert: Alert, found: list[str]) -> None:
     chain = received(GOOD, alert=alert)
     assert codes(chain) == found
-    likely = only(chain)
-    assert likely.basis is Basis.ALERT
-    assert likely.evidence == (f"inferred from the alert alone: {alert} ({alert.value})",)
+    for likely in likely_problems(chain):
+        assert likely.basis is Basis.ALERT
+        assert likely.evidence[0] == f"inferred from the alert alone: {alert} ({alert.value})"
+        assert likely.evidence[1:] == ((ONE_OF_SEVERAL,) if len(found) > 1 else ())
+
+
+def test_dates_that_show_leave_nothing_to_infer() -> None:
+    chain = received(catalogue.expired(CA), alert=Alert.CERTIFICATE_EXPIRED)
+    assert codes(chain) == ["certificate-expired"]
+    assert len(only(chain).evidence) == 1
+
+
+@pytest.mark.parametrize(("age", "suspected"), [(timedelta(minutes=5), True), (2 * DAY, False)])
+def test_a_clock_that_is_behind_is_suspected_of_a_young_certificate(
+    age: timedelta, suspected: bool
+) -> None:
+    now = GOOD.certificate.not_valid_before_utc + age
+    found = codes(received(GOOD, now=now, alert=Alert.BAD_CERTIFICATE))
+    assert ("clock" in found) is suspected
+    assert "clock" not in codes(received(GOOD, now=None, alert=Alert.BAD_CERTIFICATE))
+    assert "clock" not in codes(received(GOOD, now=now, alert=Alert.UNKNOWN_CA))
 
 
 @pytest.mark.parametrize(
@@ -482,56 +576,68 @@ def test_an_alert_that_is_in_use_for_little_else(alert: Alert, found: list[str])
         None,
     ],
 )
-def test_an_alert_that_is_in_use_for_much_says_nothing(alert: Alert | None) -> None:
+def test_an_alert_says_nothing_of_a_chain_that_was_not_sent(alert: Alert | None) -> None:
     assert codes(received(None, alert=alert)) == []
 
 
-USES: list[tuple[Callable[[], Identity], set[Alert]]] = [
-    (lambda: catalogue.expired(CA), {Alert.CERTIFICATE_EXPIRED, *GENERAL_ALERTS}),
-    (lambda: catalogue.not_yet_valid(CA), {Alert.CERTIFICATE_EXPIRED, *GENERAL_ALERTS}),
-    (lambda: catalogue.eku_any(CA), {Alert.UNSUPPORTED_CERTIFICATE, *GENERAL_ALERTS}),
-    (
-        lambda: catalogue.key_usage_without_signature(CA),
-        {Alert.UNSUPPORTED_CERTIFICATE, *GENERAL_ALERTS},
-    ),
-    (lambda: catalogue.intermediate_not_a_ca(CA), {Alert.UNKNOWN_CA, *GENERAL_ALERTS}),
-    (
-        lambda: catalogue.rsa_1024(CA),
-        {
-            *(Alert.BAD_CERTIFICATE, Alert.HANDSHAKE_FAILURE, Alert.UNKNOWN_CA),
-            *(Alert.INSUFFICIENT_SECURITY, Alert.UNSUPPORTED_CERTIFICATE),
-        },
-    ),
-    (
-        lambda: catalogue.secp256k1(CA),
-        {
-            *(Alert.ILLEGAL_PARAMETER, Alert.HANDSHAKE_FAILURE),
-            *(Alert.UNSUPPORTED_CERTIFICATE, Alert.BAD_CERTIFICATE),
-        },
-    ),
-    (
-        lambda: catalogue.over_openssl_limit(CA),
-        {
-            *(Alert.ILLEGAL_PARAMETER, Alert.RECORD_OVERFLOW, Alert.DECODE_ERROR),
-            *(Alert.BAD_CERTIFICATE, Alert.INTERNAL_ERROR),
-        },
-    ),
-]
-
-
-@pytest.mark.parametrize(("make", "alerts"), USES)
-def test_the_alerts_in_use_for_what_shows(make: Callable[[], Identity], alerts: set[Alert]) -> None:
+@pytest.mark.parametrize(
+    ("make", "own"),
+    [
+        (lambda: catalogue.expired(CA), {Alert.CERTIFICATE_EXPIRED}),
+        (lambda: catalogue.not_yet_valid(CA), {Alert.BAD_CERTIFICATE}),
+        (lambda: catalogue.eku_any(CA), {Alert.UNSUPPORTED_CERTIFICATE}),
+        (lambda: catalogue.key_usage_without_signature(CA), {Alert.UNSUPPORTED_CERTIFICATE}),
+        (lambda: catalogue.intermediate_not_a_ca(CA), {Alert.UNKNOWN_CA}),
+        (lambda: catalogue.rsa_1024(CA), {Alert.BAD_CERTIFICATE, Alert.INSUFFICIENT_SECURITY}),
+        (
+            lambda: catalogue.secp256k1(CA),
+            {Alert.ILLEGAL_PARAMETER, Alert.UNSUPPORTED_CERTIFICATE},
+        ),
+        (
+            lambda: catalogue.over_openssl_limit(CA),
+            {Alert.ILLEGAL_PARAMETER, Alert.RECORD_OVERFLOW},
+        ),
+    ],
+)
+def test_the_alerts_that_are_for_what_shows(make: Callable[[], Identity], own: set[Alert]) -> None:
     (problem,) = {likely.problem for likely in likely_problems(received(make()))}
-    assert ALERTS[problem.code] == alerts
+    assert {alert for alert in Alert if fit(alert, problem) is Fit.OWN} == own
 
 
-def test_the_alerts_in_use_for_what_else_there_is() -> None:
-    shown = {likely_problems(received(make()))[0].problem.code for make, _ in USES}
-    unknown_ca = {Alert.UNKNOWN_CA, *GENERAL_ALERTS}
-    assert {code: alerts for code, alerts in ALERTS.items() if code not in shown} == {
-        "certificate-self-signed": unknown_ca,
-        "intermediate-missing": unknown_ca,
-        "ca-not-trusted": unknown_ca,
-        "certificate-revoked": {Alert.CERTIFICATE_REVOKED, *GENERAL_ALERTS},
-        "name-mismatch": GENERAL_ALERTS,
-    }
+@pytest.mark.parametrize(
+    ("problem", "own"),
+    [
+        (problems.SELF_SIGNED, {Alert.UNKNOWN_CA}),
+        (problems.INTERMEDIATE_MISSING, {Alert.UNKNOWN_CA}),
+        (problems.UNTRUSTED_CA, {Alert.UNKNOWN_CA}),
+        (problems.PATH_LENGTH, {Alert.UNKNOWN_CA}),
+        (problems.CRL_UNUSABLE, {Alert.UNKNOWN_CA, Alert.CERTIFICATE_EXPIRED}),
+        (problems.CLOCK, {Alert.CERTIFICATE_EXPIRED}),
+        (problems.CA_EXPIRED, {Alert.CERTIFICATE_EXPIRED}),
+        (problems.REVOKED, {Alert.CERTIFICATE_REVOKED}),
+        (problems.NAME_CONSTRAINTS, {Alert.CERTIFICATE_UNKNOWN}),
+        (problems.CRITICAL_EXTENSION, {Alert.CERTIFICATE_UNKNOWN}),
+        (problems.BAD_SIGNATURE, {Alert.DECRYPT_ERROR}),
+    ],
+)
+def test_the_alerts_that_are_for_what_else_there_is(problem: Problem, own: set[Alert]) -> None:
+    assert {alert for alert in Alert if fit(alert, problem) is Fit.OWN} == own
+
+
+def test_what_an_alert_fits_comes_before_what_is_visible() -> None:
+    weak = catalogue.rsa_1024(CA)
+    found = codes(received(weak, alert=Alert.UNKNOWN_CA))
+    assert found[0] == "ca-not-trusted"
+    assert found[-1] == "key-or-digest-too-weak"
+    named = received(GOOD, authorities=(OTHER_NAME,), alert=Alert.CERTIFICATE_REVOKED)
+    assert codes(named)[0] == "certificate-revoked"
+
+
+def test_what_shows_is_one_of_several_where_the_alert_is_for_anything() -> None:
+    chain = received(catalogue.eku_server_only(CA), now=LATER, alert=Alert.BAD_CERTIFICATE)
+    found = likely_problems(chain)
+    assert found[0].problem is problems.WRONG_PURPOSE
+    assert len(found) > 1
+    assert all(ONE_OF_SEVERAL in likely.evidence for likely in found)
+    alone = only(received(catalogue.eku_server_only(CA), alert=None))
+    assert alone.evidence[-1] == "whether that is the reason is not visible on the wire"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from lab.diagnosis.causes.certificate import ONE_OF_SEVERAL
 from lab.diagnosis.causes.no_common_parameters import Mismatch, mismatches
 from lab.diagnosis.evidence import summarize
 from lab.tls.code_points import AlertDescription as Alert
@@ -74,12 +75,12 @@ def codes(mismatched: Sequence[Mismatch]) -> list[str]:
     ("description", "expected"),
     [
         (Alert.PROTOCOL_VERSION, [VERSION]),
-        (Alert.HANDSHAKE_FAILURE, [SUITE, GROUP, SCHEME]),
+        (Alert.HANDSHAKE_FAILURE, [SUITE, GROUP, SCHEME, VERSION, NAME]),
         (Alert.INSUFFICIENT_SECURITY, [SUITE, GROUP]),
         (Alert.UNRECOGNIZED_NAME, [NAME]),
         (Alert.MISSING_EXTENSION, [NAME]),
         (Alert.NO_APPLICATION_PROTOCOL, [PROTOCOL]),
-        (Alert.INTERNAL_ERROR, []),
+        (Alert.INTERNAL_ERROR, [NAME]),
         (None, []),
     ],
 )
@@ -103,9 +104,7 @@ def test_an_alert_speaks_for_what_the_rfcs_have_it_for(
 def test_what_the_server_says_comes_first(reason: str, expected: str) -> None:
     said = f"[SSL: {reason}] some words"
     assert codes(found(said=said)) == [expected]
-    first, *others = codes(found(said=said, description=Alert.HANDSHAKE_FAILURE))
-    assert first == expected
-    assert others == [code for code in (SUITE, GROUP, SCHEME) if code != expected]
+    assert codes(found(said=said, description=Alert.HANDSHAKE_FAILURE)) == [expected]
 
 
 @pytest.mark.parametrize("group", list(NamedGroup))
@@ -136,8 +135,10 @@ def test_what_is_accepted_in_certificates_alone_is_no_narrow_offer() -> None:
 
 
 def test_what_the_client_does_not_offer_is_not_missing_in_common() -> None:
-    assert codes(found([], Alert.HANDSHAKE_FAILURE)) == [SUITE]
-    assert codes(found([], Alert.NO_APPLICATION_PROTOCOL)) == []
+    assert codes(found([], Alert.HANDSHAKE_FAILURE)) == [SUITE, VERSION, NAME]
+    (unoffered,) = found([], Alert.NO_APPLICATION_PROTOCOL)
+    assert unoffered.summary.startswith("the server requires an application protocol (ALPN)")
+    assert unoffered.offer == "the client sent no ALPN"
 
 
 def test_without_a_client_hello_nothing_is_said() -> None:
@@ -161,7 +162,7 @@ def test_the_offer_is_told() -> None:
     assert protocols.offer == r"the client offers h2, \x1b"
     (versions,) = found(description=Alert.PROTOCOL_VERSION)
     assert versions.offer == "the client offers TLS 1.3"
-    suites, offered, accepted = found(description=Alert.HANDSHAKE_FAILURE)
+    suites, offered, accepted, *_ = found(description=Alert.HANDSHAKE_FAILURE)
     assert suites.offer == "the client offers TLS_AES_128_GCM_SHA256"
     assert offered.offer == "the client offers x25519"
     assert accepted.offer == "the client accepts rsa_pss_rsae_sha256"
@@ -199,6 +200,8 @@ def test_before_any_server_hello_no_certificate_is_the_cause(
     assert causes[0].evidence[0].startswith("the server sent the alert")
     assert "client certificates are not the cause" in causes[0].evidence[1]
     assert causes[0].evidence[2].startswith("the client ")
+    several = len(causes) > 1
+    assert all((ONE_OF_SEVERAL in cause.evidence) is several for cause in causes)
 
 
 @pytest.mark.parametrize("number", [50, 200])

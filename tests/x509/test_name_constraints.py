@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 from cryptography import x509
 
-from lab.inspecting.name_constraints import permits
+from lab.x509.name_constraints import permits
 
 
 def dns(name: str) -> x509.GeneralName:
