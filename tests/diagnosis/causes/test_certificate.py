@@ -102,8 +102,8 @@ SHOWN: list[tuple[Callable[[], Identity], Problem, str]] = [
     (
         lambda: catalogue.intermediate_expired(CA),
         problems.EXPIRED,
-        "the certificate of CN=mTLS Lab Intermediate CA (expired), number 2 in the chain, was valid "
-        "until 2031-05-05 07:08:09 UTC",
+        "the certificate of CN=mTLS Lab Intermediate CA (expired), number 2 in the chain, was "
+        "valid until 2031-05-05 07:08:09 UTC",
     ),
     (
         lambda: catalogue.not_yet_valid(CA),
