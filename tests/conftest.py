@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lab.http import log_entries
 from lab.pki.files.set_writing import KeyType, SetPlan, write_set
 from tests.support.extent import Extent
 from tests.support.harness import Identities, make_identities
@@ -68,3 +69,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if unnamed:
         reporter.write_line(f"CI skips without a named cause: {sorted(set(unnamed))}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def no_error_has_come_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each test's first traceback logged, though another test has met the same error."""
+    monkeypatch.setattr(log_entries, "_errors", {})

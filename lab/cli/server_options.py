@@ -25,6 +25,7 @@ _COUNTS = {
     "max_header": ("BYTES", "in the head of a request", "431 and a close"),
     "max_header_fields": ("N", "fields in the head of a request", "431 and a close"),
     "max_body": ("BYTES", "in the body of a request", "413 and a close"),
+    "max_items": ("N", "items in the list", "507"),
     "max_connections": (
         "N",
         "connections at a time, fewer where the limit of open files (ulimit -n) asks for that",

@@ -59,6 +59,7 @@ class Limits:
     * ``max_connections``: open at a time, whoever they are from.
     * ``max_surplus``: on top of those, connections that are told so in HTTP before they end.
     * ``max_handshakes_per_peer``: connections of one address whose handshake is not complete.
+    * ``max_items``: in the list; each may be as long as a body.
     * ``max_pipelined``: requests of one connection in a row that were sent before the answer to
       the one before them.
     """
@@ -79,6 +80,7 @@ class Limits:
     max_connections: int = 800
     max_surplus: int = 50
     max_handshakes_per_peer: int = 500
+    max_items: int = 1000
     max_pipelined: int = 100
 
     def __post_init__(self) -> None:

@@ -40,8 +40,9 @@ PHRASES = {
     501: "Not Implemented",
     503: "Service Unavailable",
     505: "HTTP Version Not Supported",
+    507: "Insufficient Storage",
 }
-"""Status codes and their names: RFC 9110 section 15 and, for 431, RFC 6585. No others are sent."""
+"""The codes that are sent, and their names: RFC 9110 section 15, RFC 6585 (431), RFC 4918 (507)."""
 
 # How h11 quotes what a peer sent, in its own terms.
 _BYTEARRAY = re.compile(r"bytearray\(b?('.*?'|\".*?\")\)", re.DOTALL)

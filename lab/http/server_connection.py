@@ -146,7 +146,7 @@ class _HttpConnection:
     @property
     def common_name(self) -> str | None:
         """The client's name for the log."""
-        return self.client.common_name if self.client else None
+        return log_entries.shown(self.client.common_name) if self.client else None
 
     async def exchange(self) -> bool:
         """Read one request and answer it; return whether another one may follow."""

@@ -98,7 +98,7 @@ class TodoServer:
         watched = sink is not None or hooks is not None
         self._key_log = KeyLogSource(context) if watched else None
         default = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
-        self._store = store or MemoryStore()
+        self._store = store or MemoryStore(max_items=limits.max_items)
         self._app = TodoApp(store=self._store, policy=policy or default)
         self._listener = Listener(
             context,
@@ -134,6 +134,7 @@ class TodoServer:
             return Health(status="not_accepting", message="the server is not listening")
         try:
             await within(_STORE_PATIENCE, self._store.list())
+            await within(_STORE_PATIENCE, self._store.check())
         except StoreUnavailable as error:
             return Health(status="store_unavailable", message=str(error))
         except TimeoutError:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.http import log_entries
 from lab.http.limits import Limits
-from lab.serving.lab_server import SinkFactory, TodoServer
+from lab.serving.lab_server import Health, SinkFactory, TodoServer
 from lab.serving.metrics.monitor_http import HEALTH, METRICS, Monitor
 from lab.serving.metrics.monitor_http import HOST as MONITOR_HOST
 from lab.serving.reload import Reloader, log_in_use
@@ -88,7 +88,8 @@ async def serve(settings: Serving) -> None:
     metrics = None if settings.monitor_port is None else _metrics(loaded)
     async with contextlib.AsyncExitStack() as stack:
         server = await _server(stack, settings, loaded, metrics)
-        monitor = await _open_monitor(stack, settings, server, metrics)
+        health = partial(server_health, server, reloader)
+        monitor = await _open_monitor(stack, settings, server, metrics, health)
         opening = server.open(settings.host, settings.port, reuse_port=settings.reuse_port)
         address = await _bound(opening, settings.host, settings.port, "--port")
         stop = stack.enter_context(stop_signals())
@@ -193,7 +194,7 @@ async def _server(
 ) -> TodoServer:
     """Return a server with its store open, which ``stack`` closes: its thread keeps the process."""
     try:
-        store = await open_store(settings.store)
+        store = await open_store(settings.store, max_items=settings.limits.max_items)
     except StoreUnavailable as error:
         raise CannotServe(str(error)) from error
     stack.push_async_callback(store.close)
@@ -210,18 +211,28 @@ async def _server(
     )
 
 
+async def server_health(server: TodoServer, reloader: Reloader) -> Health:
+    """Return how the server is, and whether its certificate still counts."""
+    health, end = await server.health(), reloader.expired_at()
+    if health.status == "ok" and end is not None:
+        message = f"the server's certificate expired at {end:%Y-%m-%d %H:%M:%S} UTC"
+        return Health(status="certificate_expired", message=message)
+    return health
+
+
 async def _open_monitor(
     stack: contextlib.AsyncExitStack,
     settings: Serving,
     server: TodoServer,
     metrics: Metrics | None,
+    health: Callable[[], Awaitable[Health]],
 ) -> tuple[str, int] | None:
     """Open the monitor, if there is to be one, which ``stack`` closes; return its address."""
     port = settings.monitor_port
     if port is None or metrics is None:
         return None
     metrics.watch(connections=lambda: server.connections, tasks=lambda: len(asyncio.all_tasks()))
-    monitor = Monitor(health=server.health, metrics=metrics.text)
+    monitor = Monitor(health=health, metrics=metrics.text)
     stack.push_async_callback(monitor.close)
     return await _bound(monitor.open(port), MONITOR_HOST, port, "--monitor-port")
 

@@ -81,6 +81,11 @@ class Reloader:
         self._remember(loaded)
         return loaded
 
+    def expired_at(self) -> datetime | None:
+        """Return when the certificate in use expired, None where it has not."""
+        end = self._used.certificate.not_valid_after_utc if self._used else None
+        return end if end is not None and self._clock() > end else None
+
     def ask(self) -> None:
         """Have the files loaded at once, changed or not."""
         self._asked = True

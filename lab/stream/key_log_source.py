@@ -3,7 +3,7 @@
 ``SSLContext.keylog_filename`` is the public way to them, and it wants a file. Where the system has
 anonymous memory files, that is the file: nothing reaches a disk. Elsewhere it is a file that only
 its owner can read, in a folder that only its owner can enter, removed with the source. Either
-way it is emptied again and again, so it never holds more than a few handshakes' worth of lines.
+way it is emptied whenever it is read, so it holds the lines of one step of one handshake at most.
 """
 
 from __future__ import annotations
@@ -15,16 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-_BOUND = 65536
-# Windows would otherwise change line ends, and with them every offset.
+_BOUND = 65536  # bytes; a handshake has less than 1,000
+# Windows would otherwise change line ends.
 _BINARY: int = getattr(os, "O_BINARY", 0)
-
-
-def _read_at(descriptor: int, offset: int) -> bytes:
-    if sys.platform == "win32":  # which has no pread
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        return os.read(descriptor, _BOUND)
-    return os.pread(descriptor, _BOUND, offset)
 
 
 class KeyLogSource:
@@ -37,7 +30,6 @@ class KeyLogSource:
 
     def __init__(self, context: ssl.SSLContext, copy: Path | None = None) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._offset = 0
         self._copy: int | None = None
         if copy is not None:
             self._copy = os.open(copy, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY, 0o600)
@@ -59,16 +51,12 @@ class KeyLogSource:
 
     def read(self) -> str:
         """The lines written since the last call, "" if there are none."""
-        data = _read_at(self._descriptor, self._offset)
-        if not data:
-            return ""
-        if self._copy is not None:
-            os.write(self._copy, data)
-        self._offset += len(data)
-        if self._offset >= _BOUND:
-            # The writer appends, so it goes on at the new end.
-            os.ftruncate(self._descriptor, 0)
-            self._offset = 0
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        data = os.read(self._descriptor, _BOUND)
+        if data:
+            os.ftruncate(self._descriptor, 0)  # the writer appends, so it goes on at the new end
+            if self._copy is not None:
+                os.write(self._copy, data)
         return data.decode("ascii", "replace")
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ from lab.http.message import (
     json_bytes,
 )
 from lab.tls.events import escaped
-from lab.todo.store import StoreUnavailable, TodoItem, TodoStore
+from lab.todo.store import StoreFull, StoreUnavailable, TodoItem, TodoStore
 from lab.x509.client_identity import ClientIdentity
 
 PATH = "/todo"
@@ -38,6 +38,7 @@ _ALLOW = ((b"Allow", ", ".join(METHODS).encode()),)
 _CHALLENGE = ((b"WWW-Authenticate", b'ClientCertificate realm="mtls-lab"'),)
 
 
+_LIST_END = b"\n  ]"
 _SHOWN = 200  # characters of a client's text in the log
 
 Policy = Callable[[ClientIdentity | None], Response | None]
@@ -106,9 +107,9 @@ class TodoApp:
         return None
 
     async def answer(self, head: RequestHead, body: bytes) -> Response:
-        """Answer a request that was not refused: 200, 201, 204, 400 or 503.
+        """Answer a request that was not refused: 200, 201, 204, 400, 503 or 507.
 
-        400 is for an invalid item, 503 for a store that cannot serve now.
+        400 is for an invalid item, 503 for a store that cannot serve now, 507 for one that is full.
         """
         if head.method == "OPTIONS":
             return Response(status=204, headers=_ALLOW)
@@ -116,18 +117,19 @@ class TodoApp:
         creating = head.method == "POST"
         who = "ANONYMOUS" if head.client is None else "AUTHENTICATED"
         doing = "creating TODO" if creating else f"serving {PATH}"
-        log_entries.write(who, f"CN={name!r}", doing, event=who.lower(), client=name, doing=doing)
+        shown = log_entries.shown(name)
+        log_entries.write(who, f"CN={shown!r}", doing, event=who.lower(), client=shown, doing=doing)
         try:
             return await (self._create(name, body) if creating else self._list(name))
         except StoreUnavailable as error:
             # The reason is for the operator: it names paths.
             log_entries.write(
                 "STORE UNAVAILABLE",
-                f"CN={name!r}",
+                f"CN={shown!r}",
                 escaped(str(error)),
                 level=logging.ERROR,
                 event="store_unavailable",
-                client=name,
+                client=shown,
                 reason=str(error),
             )
             return error_response(
@@ -139,18 +141,30 @@ class TodoApp:
     async def _list(self, name: str | None) -> Response:
         items = await self._store.list()
         if items is not self._listed:
-            listing = json_bytes([asdict(item) for item in items]).decode()
-            self._listed, self._listing = items, listing.replace("\n", "\n  ").encode()
+            self._list_anew(items)
         body = b'{\n  "client": %s,\n  "todos": ' % json_bytes(name)
         return Response(status=200, body=body, rest=(self._listing, b"\n}"))
+
+    def _list_anew(self, items: tuple[TodoItem, ...]) -> None:
+        """Make the JSON of ``items`` out of what there is of them: items never change."""
+        known = len(self._listed)
+        if not known or items[:known][-1:] != self._listed[-1:]:
+            known = 0
+        texts = (json_bytes(asdict(item)).replace(b"\n", b"\n    ") for item in items[known:])
+        added = b",\n    ".join(texts)
+        before = self._listing[: -len(_LIST_END)] + b",\n    " if known else b"[\n    "
+        self._listed, self._listing = items, before + added + _LIST_END if items else b"[]"
 
     async def _create(self, name: str | None, body: bytes) -> Response:
         try:
             new = parse_todo(body)
         except InvalidTodo as error:
             return error_response(400, str(error), field=error.field)
-        item = asdict(await self._store.add(task=new.task, done=new.done))
-        _log_created(name, item)
+        try:
+            item = asdict(await self._store.add(task=new.task, done=new.done))
+        except StoreFull as error:
+            return error_response(507, str(error))
+        _log_created(log_entries.shown(name), item)
         return Response(
             status=201,
             body=json_bytes({"client": name, "message": "TODO item created", "todo": item}),

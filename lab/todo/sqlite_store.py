@@ -13,13 +13,14 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import aiosqlite
 
-from lab.todo.store import SEEDS, StoreUnavailable, TodoItem
+from lab.todo.store import SEEDS, StoreFull, StoreUnavailable, TodoItem
 
 APPLICATION_ID = 0x6D544C53  # "mTLS", in the header of the file
 VERSION = 1  # of the schema in it
@@ -68,8 +69,9 @@ class SqliteStore:
     in the moment of the commit, it may turn up later.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, max_items: int = sys.maxsize) -> None:
         self._path = path
+        self._max_items = max_items
         self._writer = SqliteConnection(path, self._prepare_writer)
         self._reader = SqliteConnection(path, self._prepare_reader)
         self._adding = Batching(self._add)
@@ -77,20 +79,27 @@ class SqliteStore:
         self._items: tuple[TodoItem, ...] = ()
 
     @classmethod
-    async def open(cls, path: Path) -> SqliteStore:
+    async def open(cls, path: Path, *, max_items: int = sys.maxsize) -> SqliteStore:
         """Open the file at ``path``; create it, with the seeds, if there is none.
 
         Raises StoreUnavailable, with one line that says what is wrong and what to do.
         """
         path = path.absolute()
         _create(path)
-        store = cls(path)
+        store = cls(path, max_items=max_items)
         async with store._writer.use():
             return store
 
     async def add(self, *, task: str, done: bool) -> TodoItem:
         """Keep a new item under the next free id, and return it once it is on the disk."""
-        return await self._adding.ask((task, done))
+        item = await self._adding.ask((task, done))
+        if item is None:
+            raise StoreFull(self._max_items)
+        return item
+
+    async def check(self) -> None:
+        """Write to the disk, and no item."""
+        await self._adding.ask(None)
 
     async def list(self) -> tuple[TodoItem, ...]:
         """Return all items by ascending id; the same tuple object until something is added."""
@@ -103,19 +112,30 @@ class SqliteStore:
         await self._reader.close()
         await self._writer.close()
 
-    async def _add(self, tasks: Sequence[tuple[str, bool]]) -> Sequence[TodoItem]:
-        """Keep the items of one batch in one transaction."""
-        writer = self._writer
+    async def _add(self, asked: Sequence[tuple[str, bool] | None]) -> Sequence[TodoItem | None]:
+        """Keep the items of one batch in one transaction; None stands for a check of the disk.
+
+        Return the items, and None for each check and for what there is no room for.
+        """
+        writer, last = self._writer, 0
         async with writer.use():
             await writer.execute("BEGIN IMMEDIATE")
-            await writer.execute_many("INSERT INTO todo (task, done) VALUES (?, ?)", tasks)
-            ((last,),) = await writer.execute("SELECT last_insert_rowid()")
+            ((count,),) = await writer.execute("SELECT count(*) FROM todo")
+            tasks = [task for task in asked if task is not None]
+            tasks = tasks[: max(0, self._max_items - count)]
+            if tasks:
+                await writer.execute_many("INSERT INTO todo (task, done) VALUES (?, ?)", tasks)
+                ((last,),) = await writer.execute("SELECT last_insert_rowid()")
+            else:
+                await writer.execute(f"PRAGMA user_version = {VERSION}")  # as it is: a write
             await writer.execute("COMMIT")
         # Nobody else can insert within the transaction, so its ids follow each other.
-        first = last - len(tasks) + 1
+        numbers = iter(range(last - len(tasks) + 1, last + 1))
         return [
-            TodoItem(id=number, task=task, done=done)
-            for number, (task, done) in enumerate(tasks, first)
+            TodoItem(id=number, task=task[0], done=task[1])
+            if task is not None and (number := next(numbers, None)) is not None
+            else None
+            for task in asked
         ]
 
     async def _list(self, askers: Sequence[None]) -> Sequence[tuple[TodoItem, ...]]:

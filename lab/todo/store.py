@@ -6,6 +6,7 @@ An item never changes; ids count up without gaps and are never given twice.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -33,11 +34,22 @@ class StoreUnavailable(Exception):
     """Items cannot be read or kept now, and nothing was. The message says why, in one line."""
 
 
+class StoreFull(Exception):
+    """The store has as many items as it may have. The message says so, for the client."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the list has {most} items, and no more are kept (--max-items)")
+
+
 class TodoStore(Protocol):
     """Where items are kept. Each method but ``close`` may raise StoreUnavailable."""
 
     async def add(self, *, task: str, done: bool) -> TodoItem:
-        """Keep a new item under the next free id, and return it."""
+        """Keep a new item under the next free id, and return it. Raises StoreFull."""
+        ...
+
+    async def check(self) -> None:
+        """Raise StoreUnavailable where an item could not be kept now."""
         ...
 
     async def list(self) -> tuple[TodoItem, ...]:
@@ -52,14 +64,17 @@ class TodoStore(Protocol):
 class MemoryStore:
     """Items in memory, gone with the process. One lock guards every access."""
 
-    def __init__(self, items: Iterable[TodoItem] = SEEDS) -> None:
+    def __init__(self, items: Iterable[TodoItem] = SEEDS, *, max_items: int = sys.maxsize) -> None:
         self._lock = asyncio.Lock()
+        self._max_items = max_items
         self._items = [*items]
         self._snapshot = tuple(self._items)
 
     async def add(self, *, task: str, done: bool) -> TodoItem:
-        """Keep a new item under the next free id, and return it."""
+        """Keep a new item under the next free id, and return it. Raises StoreFull."""
         async with self._lock:
+            if len(self._items) >= self._max_items:
+                raise StoreFull(self._max_items)
             last = self._items[-1].id if self._items else 0
             item = TodoItem(id=last + 1, task=task, done=done)
             self._items.append(item)
@@ -71,6 +86,9 @@ class MemoryStore:
             if len(self._snapshot) != len(self._items):
                 self._snapshot = tuple(self._items)
             return self._snapshot
+
+    async def check(self) -> None:
+        """Do nothing: memory can always be written."""
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""

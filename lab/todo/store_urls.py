@@ -18,9 +18,11 @@ def checked_store_url(url: str) -> str:
     return url
 
 
-async def open_store(url: str) -> TodoStore:
+async def open_store(url: str, *, max_items: int) -> TodoStore:
     """Open the store that ``url`` names, to be closed by the caller. Raises StoreUnavailable."""
-    return MemoryStore() if url == MEMORY else await SqliteStore.open(Path(_path(url)))
+    if url == MEMORY:
+        return MemoryStore(max_items=max_items)
+    return await SqliteStore.open(Path(_path(url)), max_items=max_items)
 
 
 def _path(url: str) -> str:

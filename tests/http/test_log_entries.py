@@ -82,3 +82,30 @@ def test_what_nobody_listens_to_is_not_made(caplog: pytest.LogCaptureFixture) ->
     log_entries.write("x", level=logging.ERROR, error=ValueError("y"))
     assert caplog.records[0].exc_info is not None
     assert caplog.records[0].name == "lab.server"
+
+
+def test_a_traceback_that_repeats_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise LookupError("repeated")
+
+    for _ in range(150):
+        try:
+            fail()
+        except LookupError as error:
+            log_entries.write("INTERNAL ERROR", level=logging.ERROR, error=error)
+    first, *counted = caplog.records
+    assert first.exc_info is not None
+    assert [record.getMessage() for record in counted] == [
+        "INTERNAL ERROR | the same error 10 times within a minute",
+        "INTERNAL ERROR | the same error 100 times within a minute",
+    ]
+
+
+def test_after_a_minute_a_traceback_is_written_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_entries, "_REPEATED_SECONDS", 0.0)
+    for _ in range(2):
+        log_entries.write("x", level=logging.ERROR, error=ValueError("y"))
+    assert all(record.exc_info for record in caplog.records)
+    assert len(caplog.records) == 2

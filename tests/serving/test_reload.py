@@ -13,14 +13,17 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from lab.http import log_entries
 from lab.pki.identity import KeyKind, cached, certificates_pem
-from lab.serving.server_files import Loaded
+from lab.serving.lab_server import TodoServer
+from lab.serving.process import server_health
+from lab.serving.reload import Reloader
+from lab.serving.server_files import Loaded, ServerFiles
 from lab.tls.events import MessageSeen
 from tests.support.pki_fixtures import new_authority, utc_now
 from tests.support.reloading import (
@@ -353,3 +356,16 @@ async def test_many_reloads_leave_nothing_behind(lab: Lab, monkeypatch: pytest.M
     assert marks[0] == marks[1] == marks[2]
     # 200 contexts, each with a CA and a list, would be 5 MiB.
     assert sizes[2] - sizes[0] < 3 << 20
+
+
+async def test_health_tells_of_a_certificate_that_has_expired(lab: Lab) -> None:
+    now = [utc_now()]
+    reloader = Reloader(ServerFiles(directory=lab.folder), clock=lambda: now[0])
+    server = TodoServer(reloader.load().tls)
+    await server.open("127.0.0.1", 0)
+    assert (await server_health(server, reloader)).status == "ok"
+    end = now[0] = lab.served.not_valid_after_utc + timedelta(seconds=1)
+    health = await server_health(server, reloader)
+    assert health.status == "certificate_expired"
+    assert f"expired at {end - timedelta(seconds=1):%Y-%m-%d %H:%M:%S} UTC" in health.message
+    await server.close()

@@ -419,3 +419,19 @@ async def test_a_disk_that_is_full_at_the_start(disk: Path) -> None:
     ballast.unlink()
     async with opened(path) as store:
         assert len(await store.list()) == 6
+
+
+async def test_a_check_finds_a_full_disk_without_an_item(disk: Path) -> None:
+    path, ballast = disk / "todo.db", disk / "ballast"
+    async with opened(path) as store:
+        await store.check()
+        items = await store.list()
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        with pytest.raises(StoreUnavailable, match=r"cannot be read or written|cannot grow"):
+            for _ in range(100):  # the file of the log may have some room left
+                await store.check()
+        ballast.unlink()
+        await store.check()
+        assert await store.list() == items

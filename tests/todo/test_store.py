@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
-from lab.todo.store import SEEDS, MemoryStore, TodoItem
+import pytest
+
+from lab.todo.application import TodoApp, anyone
+from lab.todo.sqlite_store import SqliteStore
+from lab.todo.store import SEEDS, MemoryStore, StoreFull, TodoItem, TodoStore
 from tests.support.http_rig import GET, post, served
 
 
@@ -59,3 +64,41 @@ async def test_a_thousand_concurrent_posts_get_ids_without_gap_or_repetition() -
         await client.close()
     assert isinstance(todos, list)
     assert [(todo["id"], todo["task"]) for todo in todos[5:]] == sorted(kept)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_a_full_store_keeps_no_more(kind: str, tmp_path: Path) -> None:
+    store: TodoStore = MemoryStore(max_items=7)
+    if kind == "sqlite":
+        store = await SqliteStore.open(tmp_path / "todo.db", max_items=7)
+    adding = (store.add(task=str(number), done=False) for number in range(5))
+    results = await asyncio.gather(*adding, store.check(), return_exceptions=True)
+    assert [type(result) for result in results] == [TodoItem] * 2 + [StoreFull] * 3 + [type(None)]
+    assert [item.id for item in await store.list()] == [1, 2, 3, 4, 5, 6, 7]
+    with pytest.raises(StoreFull, match=r"has 7 items.*--max-items"):
+        await store.add(task="x", done=False)
+    await store.close()
+
+
+async def test_a_full_list_is_507_and_goes_on() -> None:
+    async with served(TodoApp(store=MemoryStore(max_items=5), policy=anyone)) as service:
+        client = await service.connect()
+        answer = await client.ask(post(b'{"task": "x"}'))
+        assert answer.status == 507
+        assert answer.json()["error"] == "insufficient_storage"
+        assert (await client.ask(GET)).status == 200
+        await client.close()
+
+
+async def test_a_list_that_grows_is_the_document_that_it_would_be() -> None:
+    store = MemoryStore([])
+    async with served(TodoApp(store=store, policy=anyone)) as service:
+        client = await service.connect()
+        for number in range(4):
+            answer = await client.ask(GET)
+            items = [{"id": n + 1, "task": f"a\n{n}", "done": True} for n in range(number)]
+            document = {"client": "mtls-client", "todos": items}
+            text = json.dumps(document, indent=2, ensure_ascii=False)
+            assert answer.body.decode() == text
+            await store.add(task=f"a\n{number}", done=True)
+        await client.close()

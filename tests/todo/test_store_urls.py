@@ -23,12 +23,12 @@ def test_what_names_none(url: str) -> None:
 
 
 async def test_the_store_that_was_chosen_is_opened(tmp_path: Path) -> None:
-    assert isinstance(await open_store("memory"), MemoryStore)
+    assert isinstance(await open_store("memory", max_items=9), MemoryStore)
     path = tmp_path / "sqlite:todo.db"
-    store = await open_store(f"sqlite:{path}")
+    store = await open_store(f"sqlite:{path}", max_items=9)
     assert isinstance(store, SqliteStore)
     await store.close()
     await store.close()
     assert path.is_file()
     with pytest.raises(StoreUnavailable):
-        await open_store(f"sqlite:{tmp_path}")
+        await open_store(f"sqlite:{tmp_path}", max_items=9)

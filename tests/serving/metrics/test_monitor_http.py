@@ -49,6 +49,13 @@ class BrokenStore(MemoryStore):
         raise StoreUnavailable("the disk is full")
 
 
+class ReadOnlyStore(MemoryStore):
+    """A store that can be read, on a disk that is full."""
+
+    async def check(self) -> None:
+        raise StoreUnavailable("nothing can be written")
+
+
 class SilentStore(MemoryStore):
     """A store that never answers."""
 
@@ -260,9 +267,10 @@ async def test_health_of_a_server_that_does_not_listen_yet(certs: Path) -> None:
     ("store", "message"),
     [
         (BrokenStore(), "the disk is full"),
+        (ReadOnlyStore(), "nothing can be written"),
         (SilentStore(), "the store did not respond within 0.05 s"),
     ],
-    ids=["broken", "silent"],
+    ids=["broken", "read-only", "silent"],
 )
 async def test_health_without_a_store(
     certs: Path, monkeypatch: pytest.MonkeyPatch, store: MemoryStore, message: str
