@@ -242,9 +242,9 @@ def _access_denied(seen: str) -> Cause:
 
 
 def _is_visible(likely: LikelyProblem, case: ReceivedChain) -> bool:
-    """Return whether the certificates themselves show it, or names that do not match."""
+    """Return whether the certificates, names, or a verdict by the server's files speak for it."""
     by_name = likely.basis is Basis.AMBIGUOUS and bool(case.authorities)
-    return likely.basis in (Basis.SHOWN, Basis.TRUST) or by_name
+    return likely.basis in (Basis.SHOWN, Basis.TRUST) or by_name or case.trust is not None
 
 
 def _unnegotiated(view: _View, seen: str) -> Iterator[Cause]:
@@ -300,8 +300,26 @@ def _of(found: LikelyProblem, owner: Endpoint, seen: str) -> Cause:
         summary=found.problem.summary_in(wording),
         evidence=(*found.evidence, seen),
         reference=found.problem.reference,
-        fix=found.problem.fix_in(wording),
+        fix=found.problem.fix_in(wording) + _HOW.get((owner, found.problem.code), ""),
     )
+
+
+_THEIR_CA = (
+    " (ssl_client_certificate in nginx, ca-file in HAProxy, SSLCACertificateFile in Apache, ca in "
+    "Node, ClientCAs in Go, the trust store in Java)"
+)
+_OUR_CA = "; this client is told by --ca FILE, and by --insecure to take any"
+_HOW = {
+    (Endpoint.CLIENT, problems.UNTRUSTED_CA.code): _THEIR_CA,
+    (Endpoint.CLIENT, problems.INTERMEDIATE_MISSING.code): " (--cert here and in curl, cert= in "
+    "requests and httpx, certificate chains of a KeyStore in Java, cert in Node)",
+    (Endpoint.CLIENT, problems.CRL_UNUSABLE.code): " (ssl_crl in nginx, crl-file in HAProxy, "
+    "SSLCARevocationFile in Apache)",
+    (Endpoint.SERVER, problems.UNTRUSTED_CA.code): _OUR_CA,
+    (Endpoint.SERVER, problems.SELF_SIGNED.code): _OUR_CA,
+    (Endpoint.SERVER, problems.INTERMEDIATE_MISSING.code): _OUR_CA,
+}
+"""How the one who must act does so in what people use, by whose certificate it is."""
 
 
 def _unproved(seen: str) -> Cause:

@@ -154,23 +154,30 @@ def _with_certificate(events: Sequence[Event], summary: Evidence) -> Cause:
 
 def _despite(suspected: Sequence[LikelyProblem], trust: TrustVerdict | None) -> Iterator[Cause]:
     """The server took a chain that others would refuse."""
+    test = "test the server with certificates that it must refuse (python -m lab.probe)"
     evidence = [
         likely.evidence[0]
         for likely in suspected
         if likely.basis is Basis.SHOWN and likely.problem in _HARD
     ]
+    if evidence:
+        yield Cause(
+            code="taken-despite-flaw",
+            summary="the server accepted a client whose certificate looks invalid: "
+            "it does not check this, or it verifies no certificates",
+            evidence=tuple(dict.fromkeys(evidence)),
+            reference="RFC 9846 section 4.5.1.3; RFC 5280 section 6.1",
+            fix=test,
+        )
     if trust is not None and not trust.accepted:
-        evidence.insert(0, judged_here(trust))
-    if not evidence:
-        return
-    yield Cause(
-        code="taken-despite-flaw",
-        summary="the server accepted a client whose certificate looks invalid: "
-        "it does not check this, or it verifies no certificates",
-        evidence=tuple(dict.fromkeys(evidence)),
-        reference="RFC 9846 section 4.5.1.3; RFC 5280 section 6.1",
-        fix="test the server with certificates that it must refuse (python -m lab.probe)",
-    )
+        yield Cause(
+            code="taken-against-files",
+            summary=f"the server accepted a chain that {escaped(trust.files)} would refuse: it "
+            "trusts more than these files, or it verifies no certificates",
+            evidence=(judged_here(trust),),
+            reference="RFC 9846 section 4.5.1.3; RFC 5280 section 6.1",
+            fix=f"compare the server's files with these; {test}",
+        )
 
 
 def judged_here(trust: TrustVerdict) -> str:
@@ -201,6 +208,8 @@ def refused_by_http(
     answer = f"the handshake completed, and HTTP answered {outcome.http_status}{said}"
     reason = outcome.http_text.lower()
     host = _host(summary, outcome, (answer,))
+    if "post-handshake" in reason and not summary.offers_later_authentication:  # Apache
+        yield _cannot_be_asked_later(answer)
     if outcome.http_status == _MISDIRECTED:
         yield host
     if "certificate error" in reason:  # nginx: a certificate that does not verify
@@ -217,6 +226,18 @@ def refused_by_http(
     named = "ssl certificate" in reason  # nginx says what it is about
     if outcome.http_status != _MISDIRECTED and not summary.server_name and not named:
         yield host
+
+
+def _cannot_be_asked_later(answer: str) -> Cause:
+    return Cause(
+        code="no-post-handshake-authentication",
+        summary="the server asks for a certificate after the request, and the client did not offer "
+        "post-handshake authentication",
+        evidence=(answer, "the ClientHello has no post_handshake_auth"),
+        reference="RFC 9846 sections 4.3.6 and 4.7.2",
+        fix="let the client offer it (SSLContext.post_handshake_auth in Python; browsers, Java and "
+        "Go cannot), use TLS 1.2 for it, or ask for the certificate for the whole host",
+    )
 
 
 def _host(summary: Evidence, outcome: Outcome, evidence: tuple[str, ...]) -> Cause:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from lab.diagnosis.causes.alerts_in_use import GENERAL_ALERTS, Fit, fit
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain, shown_problems
+from lab.diagnosis.results import TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint, escaped
 from lab.x509 import problems
@@ -25,6 +26,7 @@ _YOUNG = timedelta(hours=24)  # a clock that is behind by less than this is comm
 _CERTAIN = (Basis.VERDICT, Basis.TRUST, Basis.SHOWN)
 _ORDER = tuple(Basis)
 
+THEIR_FILES = "whether the server uses these files is not visible on the wire"
 ONE_OF_SEVERAL = "one of several causes that fit: which one it is cannot be told from the wire"
 
 
@@ -40,11 +42,7 @@ def likely_problems(received: ReceivedChain) -> list[LikelyProblem]:
         return _each_once([*said, *shown])
     judged: list[LikelyProblem] = []
     if trust is not None and not trust.accepted:
-        words = (
-            f"OpenSSL, asked here with {escaped(trust.files)}, says: "
-            f"{escaped(trust.reason)} (verify code {trust.code})"
-        )
-        judged = list(_by_verdict(trust.code, words, Basis.TRUST, [*shown, *ambiguous]))
+        judged = list(_by_trust(received, trust, [*shown, *ambiguous]))
     elif trust is not None:
         words = (
             f"OpenSSL, asked here with {escaped(trust.files)}, accepts the chain: the server may "
@@ -79,14 +77,14 @@ def _with_doubts(alert: Alert | None, found: list[LikelyProblem]) -> list[Likely
     if not found:
         return found
     first = found[0]
-    certain = first.basis is Basis.TRUST or (
-        first.basis is Basis.SHOWN and _rank(alert, first) is Fit.OWN
-    )
+    certain = first.basis is Basis.SHOWN and _rank(alert, first) is Fit.OWN
     told = []
     for likely in found:
         doubt = ONE_OF_SEVERAL
         if alert is not None and _rank(alert, likely) is Fit.NONE:
             doubt = f"the alert {alert} is not in use for this"
+        elif likely.basis is Basis.TRUST:
+            doubt = THEIR_FILES
         elif certain and likely.basis in _CERTAIN:
             doubt = ""
         elif len(found) == 1 and likely.basis is not Basis.SHOWN:
@@ -109,6 +107,22 @@ def _by_verdict(
     for problem in [problem for problem in evidence if problem in fitting] or fitting:
         told = (words, *evidence.get(problem, ()))
         yield LikelyProblem(problem=problem, evidence=told, basis=basis)
+
+
+def _by_trust(
+    received: ReceivedChain, trust: TrustVerdict, visible: Sequence[LikelyProblem]
+) -> Iterator[LikelyProblem]:
+    """Yield what the verdict by the server's files can mean: it rests on these being right."""
+    words = (
+        f"OpenSSL, asked here with {escaped(trust.files)}, says: "
+        f"{escaped(trust.reason)} (verify code {trust.code})"
+    )
+    if trust.code in problems.UNTRUSTED_CA.verify_codes:
+        chain = [describe(der) for der in received.chain]
+        for likely in _untrusted_or_incomplete(received.sender, chain, words):
+            yield replace(likely, basis=Basis.TRUST)
+    else:
+        yield from _by_verdict(trust.code, words, Basis.TRUST, visible)
 
 
 def _ambiguous(received: ReceivedChain) -> Iterator[LikelyProblem]:
@@ -188,9 +202,12 @@ def _alike(problem: Problem, *evidence: str) -> LikelyProblem:
 def _unseen(received: ReceivedChain, visible: Sequence[LikelyProblem]) -> Iterator[LikelyProblem]:
     """Yield what the alert fits, and nothing that was sent shows; none where something does."""
     alert = received.alert
+    if alert is None and received.trust is not None and received.chain:
+        seen = "nothing that was sent can show it"
+        yield LikelyProblem(problem=problems.CRL_UNUSABLE, evidence=(seen,), basis=Basis.ALERT)
     if alert is None or not received.chain:
         return
-    certain = [likely.problem for likely in visible if likely.basis in _CERTAIN]
+    certain = [likely.problem for likely in visible if likely.basis is Basis.SHOWN]
     if any(fit(alert, problem) is Fit.OWN for problem in certain):
         return
     seen = f"inferred from the alert alone: {alert} ({alert.value})"

@@ -107,6 +107,18 @@ def test_nginx_says_that_the_certificate_does_not_verify() -> None:
     assert "The SSL certificate error" in causes[1].evidence[0]
 
 
+def test_apache_says_that_it_cannot_ask_after_the_handshake() -> None:
+    page = b"HTTP/1.1 403 Forbidden\r\n\r\nReason: Cannot perform Post-Handshake Authentication."
+    refused = [server_hello(), finished(SERVER), finished(CLIENT), application_data(SERVER, page)]
+    _, causes = outcome_and_causes([client_hello(), *refused])
+    assert causes[0].code == "no-post-handshake-authentication"
+    offering = client_hello(
+        ProtocolVersion.TLS_1_3, FlagExtension(extension_type=ExtensionType.POST_HANDSHAKE_AUTH)
+    )
+    _, causes = outcome_and_causes([offering, *refused])
+    assert causes[0].code == "http-not-about-certificates"
+
+
 def test_a_server_that_asks_after_the_handshake() -> None:
     """nginx and Apache do that for some paths."""
     late = [client_hello(), server_hello(), finished(SERVER), finished(CLIENT), TICKET, REQUEST]
@@ -284,7 +296,7 @@ def test_a_chain_that_openssl_refuses_here_and_the_server_takes() -> None:
     events = [*FULL, TICKET]
     refused = TrustVerdict(code=20, reason="no issuer", files="ca.crt")
     causes = diagnose(events, judge(events), now=NOW, trust=refused)
-    assert [cause.code for cause in causes] == ["mutual-tls", "taken-despite-flaw"]
+    assert [cause.code for cause in causes] == ["mutual-tls", "taken-against-files"]
     assert causes[1].evidence == (
         "OpenSSL, asked here with ca.crt, refuses the client's chain: no issuer (code 20)",
     )

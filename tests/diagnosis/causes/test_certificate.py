@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lab.diagnosis.causes.alerts_in_use import Fit, fit
-from lab.diagnosis.causes.certificate import ONE_OF_SEVERAL, likely_problems
+from lab.diagnosis.causes.certificate import ONE_OF_SEVERAL, THEIR_FILES, likely_problems
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
 from lab.diagnosis.results import TrustVerdict
 from lab.pki import catalogue
@@ -453,7 +453,10 @@ def test_a_verdict_by_the_servers_files_comes_first() -> None:
         "OpenSSL, asked here with ca.crt, says: no issuer (verify code 20)"
     )
     revoked = TrustVerdict(code=23, reason="certificate revoked", files="ca.crt and crl.pem")
-    assert codes(replace(chain, alert=None, trust=revoked)) == ["certificate-revoked"]
+    likely = only(replace(chain, alert=None, trust=revoked))
+    assert likely.problem is problems.REVOKED
+    # It is no verdict of the server's, whose files may be others.
+    assert likely.evidence[-1] == THEIR_FILES
 
 
 def test_a_chain_that_the_servers_files_accept_is_not_called_incomplete() -> None:
