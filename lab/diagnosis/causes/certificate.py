@@ -34,7 +34,7 @@ def likely_problems(received: ReceivedChain) -> list[LikelyProblem]:
     """Return the problems that fit, best first, each once; none where nothing speaks for any."""
     shown = shown_problems(received)
     ambiguous = list(_ambiguous(received))
-    verdict, trust = received.verdict, received.trust
+    verdict, trust = received.verdict, received.trust if received.chain else None
     if verdict is not None and verdict.code is not None:
         says = f"the {received.sender.other.value}'s OpenSSL says"
         words = f"{says}: {escaped(verdict.reason)} (verify code {verdict.code})"

@@ -453,9 +453,10 @@ def test_a_verdict_by_the_servers_files_comes_first() -> None:
         "OpenSSL, asked here with ca.crt, says: no issuer (verify code 20)"
     )
     revoked = TrustVerdict(code=23, reason="certificate revoked", files="ca.crt and crl.pem")
-    likely = only(replace(chain, alert=None, trust=revoked))
-    assert likely.problem is problems.REVOKED
+    likely, crl = likely_problems(replace(chain, alert=None, trust=revoked))
+    assert (likely.problem, crl.problem) == (problems.REVOKED, problems.CRL_UNUSABLE)
     # It is no verdict of the server's, whose files may be others.
+    assert likely_problems(received(None, trust=revoked)) == []
     assert likely.evidence[-1] == THEIR_FILES
 
 
