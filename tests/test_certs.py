@@ -52,15 +52,17 @@ def test_all_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "IP:::1, DNS:todo.test, IP:192.0.2.1, DNS:b" in printed
     assert "CN=Añadir" in printed
     assert "contraseña" not in printed and "password" not in printed
-    made = load_set(tmp_path, now=utc_now())
-    for identity in (made.server, made.client):
+    files = load_set(tmp_path, now=utc_now())
+    for identity in (files.server, files.client):
         leaf = identity.certificate
         assert (leaf.not_valid_after_utc - leaf.not_valid_before_utc).days == 7
     pfx = pkcs12.load_pkcs12((tmp_path / "client.pfx").read_bytes(), "contraseña".encode())
-    assert pfx.cert is not None and pfx.cert.certificate == made.client.certificate
+    assert pfx.cert is not None and pfx.cert.certificate == files.client.certificate
 
 
-def test_it_replaces_only_by_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_certificates_are_replaced_only_by_force(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     options = [*EC, "--dir", str(tmp_path)]
     assert certs.main(options) == 0
     before = (tmp_path / "ca.key").read_bytes()

@@ -51,7 +51,7 @@ def all_sections() -> Iterator[str]:
         parent, separator, number = last.rpartition(".")
         if separator:
             yield parent
-            yield from (f"{parent}.{each}" for each in range(1, int(number) + 1))
+            yield from (f"{parent}.{section}" for section in range(1, int(number) + 1))
         else:
             yield last
 

@@ -44,8 +44,8 @@ def test_post_then_get(certs: Path) -> None:
     ]
     document = json.loads(body)
     assert document["client"] == "mtls-client"
-    assert [each["id"] for each in document["todos"]] == [1, 2, 3, 4, 5, 6]
-    assert [each["done"] for each in document["todos"]] == [True] * 4 + [False] * 2
+    assert [item["id"] for item in document["todos"]] == [1, 2, 3, 4, 5, 6]
+    assert [item["done"] for item in document["todos"]] == [True] * 4 + [False] * 2
     assert document["todos"][5] == item
 
 

@@ -109,6 +109,6 @@ def test_the_health_check(certs: Path) -> None:
         finally:
             server.process.send_signal(signal.SIGCONT)
         assert server.stop() == 0
-    said = " ".join(server.lines)
-    assert "HANDSHAKE" not in said and "REQUEST" not in said
+    log = " ".join(server.lines)
+    assert "HANDSHAKE" not in log and "REQUEST" not in log
     assert health(port).returncode == 1

@@ -20,12 +20,12 @@ from tests.support.serving import (
     running,
 )
 
-VERSIONS = pytest.mark.parametrize("version", list(TlsVersion), ids=lambda each: each.value)
+VERSIONS = pytest.mark.parametrize("version", list(TlsVersion), ids=lambda version: version.value)
 
 
-def run(words: list[str], given: str = "") -> subprocess.CompletedProcess[str]:
+def run(words: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        words, input=given, capture_output=True, encoding="utf-8", timeout=PATIENCE
+        words, input=stdin, capture_output=True, encoding="utf-8", timeout=PATIENCE
     )
 
 
@@ -88,8 +88,8 @@ async def test_curl_takes_the_pfx(certs: Path, version: TlsVersion) -> None:
 
 
 @VERSIONS
-async def test_curl_without_certificate_is_told_why(certs: Path, version: TlsVersion) -> None:
-    said = {
+async def test_curl_without_certificate_sees_the_reason(certs: Path, version: TlsVersion) -> None:
+    error = {
         TlsVersion.TLS12: "alert handshake failure",
         TlsVersion.TLS13: "alert certificate required",
     }
@@ -97,7 +97,7 @@ async def test_curl_without_certificate_is_told_why(certs: Path, version: TlsVer
         words = curl(certs, server.port, version)
         done = await in_thread(lambda: run(words))
     assert done.returncode in (35, 56)
-    assert said[version] in done.stderr
+    assert error[version] in done.stderr
 
 
 def s_client(certs: Path, port: int, version: TlsVersion, *more: str) -> list[str]:
@@ -131,7 +131,9 @@ async def test_s_client_gets_in(certs: Path, version: TlsVersion) -> None:
 
 
 @VERSIONS
-async def test_s_client_without_certificate_is_told_why(certs: Path, version: TlsVersion) -> None:
+async def test_s_client_without_certificate_sees_the_reason(
+    certs: Path, version: TlsVersion
+) -> None:
     number = {TlsVersion.TLS12: "SSL alert number 40", TlsVersion.TLS13: "SSL alert number 116"}
     async with running(certs) as server:
         words = s_client(certs, server.port, version)

@@ -24,7 +24,7 @@ def test_a_command_is_handed_its_arguments() -> None:
     assert done.err.startswith("lab.client: ")
 
 
-def test_without_a_command_it_names_them() -> None:
+def test_without_a_command_all_are_named() -> None:
     done = run("lab")
     assert (done.code, done.out) == (2, "")
     assert all(door in done.err for door in DOORS)

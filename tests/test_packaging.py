@@ -93,9 +93,9 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
 
 
 @pytest.fixture(scope="module")
-def stranger(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed_python(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of a new environment that has the wheel, and what that needs."""
-    folder = tmp_path_factory.mktemp("stranger")
+    folder = tmp_path_factory.mktemp("installed_python")
     run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
     python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
@@ -125,19 +125,21 @@ def test_the_tests_run_from_the_sdist(packages: Packages, tmp_path: Path) -> Non
     assert " passed" in run(sys.executable, *pytest_words, *tests, cwd=source)
 
 
-def test_the_example_runs_where_the_wheel_is_installed(stranger: Path, tmp_path: Path) -> None:
-    run(stranger, "-W", "error", "-c", EXAMPLE, cwd=tmp_path)
-    command = stranger.with_name("mtls-lab")
+def test_the_example_runs_where_the_wheel_is_installed(
+    installed_python: Path, tmp_path: Path
+) -> None:
+    run(installed_python, "-W", "error", "-c", EXAMPLE, cwd=tmp_path)
+    command = installed_python.with_name("mtls-lab")
     assert "trace" in run(command, "--help", cwd=tmp_path)
 
 
-def test_a_strangers_test_suite(stranger: Path, tmp_path: Path) -> None:
+def test_a_test_suite_that_uses_the_wheel(installed_python: Path, tmp_path: Path) -> None:
     (tmp_path / "test_service.py").write_text(STRANGERS_TESTS, encoding="utf-8")
-    told = run(stranger, "-m", "pytest", "-q", "-W", "error", cwd=tmp_path)
-    assert "6 passed" in told
+    output = run(installed_python, "-m", "pytest", "-q", "-W", "error", cwd=tmp_path)
+    assert "6 passed" in output
 
 
-def test_a_strangers_code_is_typed(stranger: Path, tmp_path: Path) -> None:
+def test_code_that_uses_the_wheel_is_typed(installed_python: Path, tmp_path: Path) -> None:
     (tmp_path / "caller.py").write_text(TYPED, encoding="utf-8")
-    words = ("-m", "mypy", "--strict", "--no-incremental", "--python-executable", stranger)
+    words = ("-m", "mypy", "--strict", "--no-incremental", "--python-executable", installed_python)
     run(sys.executable, *words, "caller.py", cwd=tmp_path)

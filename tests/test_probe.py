@@ -79,19 +79,19 @@ def test_the_document(whole: tuple[CompletedRun, Path]) -> None:
     assert found["passed"] is True
     assert found["connections"] >= 2 * len(SCENARIOS)
     assert all(0 < finding["seconds"] < found["seconds"] for finding in found["findings"])
-    keys = {(each["scenario"], each["version"]) for each in found["findings"]}
+    keys = {(finding["scenario"], finding["version"]) for finding in found["findings"]}
     assert len(keys) == len(found["findings"]) == 2 * len(SCENARIOS)
-    one = next(each for each in found["findings"] if each["scenario"] == "expired")
+    one = next(finding for finding in found["findings"] if finding["scenario"] == "expired")
     assert one["verdict"] == "as it should be"
     assert one["alert"] == {"number": 45, "name": "certificate_expired"}
     assert (one["admitted"], one["client_handshake_returned"]) == (False, False)
-    assert {each["code"] for each in found["insights"]} == {
+    assert {insight["code"] for insight in found["insights"]} == {
         "client-certificate",
         "ca-names",
         "chain",
         "reset",
     }
-    assert all(each["evidence"] for each in found["insights"])
+    assert all(insight["evidence"] for insight in found["insights"])
 
 
 def test_junit(whole: tuple[CompletedRun, Path]) -> None:
@@ -103,7 +103,7 @@ def test_junit(whole: tuple[CompletedRun, Path]) -> None:
 
 
 def test_nothing_is_left_behind(whole: tuple[CompletedRun, Path]) -> None:
-    assert sorted(each.name for each in whole[1].iterdir()) == ["probe.json", "probe.xml"]
+    assert sorted(path.name for path in whole[1].iterdir()) == ["probe.json", "probe.xml"]
 
 
 def test_the_list(tmp_path: Path) -> None:
@@ -139,15 +139,15 @@ def test_one_scenario_is_explained_in_both_versions(tmp_path: Path) -> None:
     assert "{" not in done.out[at:]
 
 
-@pytest.mark.parametrize("version", [each.value for each in TlsVersion])
+@pytest.mark.parametrize("version", [version.value for version in TlsVersion])
 def test_a_selection(version: str, tmp_path: Path) -> None:
     words = ("--only", "good,expired", f"--tls{version}", "--json", "-", "--repeat", "2")
     done = run("lab.probe", *words, cwd=tmp_path)
     assert done.code == 0
     findings = json.loads(done.out)["findings"]
-    assert [(each["scenario"], each["version"], each["tries"]) for each in findings] == [
-        (name, f"TLS {version}", 2) for name in ("good", "expired")
-    ]
+    assert [
+        (finding["scenario"], finding["version"], finding["tries"]) for finding in findings
+    ] == [(name, f"TLS {version}", 2) for name in ("good", "expired")]
 
 
 def test_nginx_that_requires_refuses_by_http(certs: Path, tmp_path: Path) -> None:
@@ -158,21 +158,21 @@ def test_nginx_that_requires_refuses_by_http(certs: Path, tmp_path: Path) -> Non
     assert "all is as it should be (4 refused by HTTP)." in " ".join(done.out.split())
 
 
-def test_nginx_that_asks_only_lets_somebody_in(certs: Path, tmp_path: Path) -> None:
+def test_nginx_that_asks_only_accepts_a_bad_client(certs: Path, tmp_path: Path) -> None:
     junit = tmp_path / "probe.xml"
     with served_by(MAKES["nginx"], certs, tmp_path, ask=VerifyMode.OPTIONAL) as port:
         words = ("--only", "good,no-certificate,expired", "--junit", junit)
         done = away(certs, port, *words)
     assert done.code == 1
-    said = " ".join(done.out.split())
-    assert said.endswith(
+    output = " ".join(done.out.split())
+    assert output.endswith(
         "Let in, and should have been refused: no-certificate (TLS 1.2 and TLS 1.3)."
     )
     failures = ET.parse(junit).getroot().findall("testcase/failure")
-    assert [each.get("message") for each in failures] == ["should have been refused"] * 2
+    assert [failure.get("message") for failure in failures] == ["should have been refused"] * 2
 
 
-def test_a_list_is_made_for_the_server_to_load(certs: Path, tmp_path: Path) -> None:
+def test_a_revocation_list_is_written_for_the_server(certs: Path, tmp_path: Path) -> None:
     crl, words = tmp_path / "probe.crl", ("--only", "good,through-intermediate,revoked", "--crl")
     with served_by(MAKES["haproxy"], certs, tmp_path) as port:
         before = away(certs, port, *words, crl)
@@ -254,7 +254,7 @@ def test_an_encrypted_key(certs: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a system other than Windows")
-def test_ctrl_c_ends_it_quietly(certs: Path) -> None:
+def test_ctrl_c_ends_the_probe_quietly(certs: Path) -> None:
     """While a server is waited for that accepts and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         words = ("--ca-cert", certs / "ca.crt", "--ca-key", certs / "ca.key")
@@ -341,7 +341,7 @@ def test_no_scenario_is_not_every_scenario(option: str) -> None:
     assert "names no scenario" in done.err
 
 
-def test_a_server_that_hangs_up_before_it_asks_is_not_said_to_refuse(certs: Path) -> None:
+def test_a_server_that_closes_before_its_request_is_not_said_to_refuse(certs: Path) -> None:
     """A rate limit, a crash, a filter: it never came to judge a certificate."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 

@@ -88,12 +88,12 @@ def test_the_log_as_json(certs: Path) -> None:
         server.until("GET /todo HTTP/1.1")
         records = [json.loads(line) for line in server.lines]
     handshakes = [r["fields"] for r in records if r["fields"].get("event") == "handshake"]
-    assert [each["result"] for each in handshakes] == ["rejected", "accepted"]
+    assert [record["result"] for record in handshakes] == ["rejected", "accepted"]
     assert {"at": "server", "stage": "alert fatal certificate_required (116)"} in (
         handshakes[0]["stages"]
     )
     requests = [r["fields"] for r in records if r["fields"].get("event") == "request"]
-    assert [each["status"] for each in requests] == [201, 200]
+    assert [record["status"] for record in requests] == [201, 200]
 
 
 def test_no_secret_reaches_the_disk(certs: Path, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_no_secret_reaches_the_disk(certs: Path, tmp_path: Path) -> None:
 
 @on_posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_it_with_0(certs: Path, number: signal.Signals) -> None:
+def test_a_signal_stops_the_server_with_0(certs: Path, number: signal.Signals) -> None:
     with served("--certs", certs, "--port", "0") as server:
         server.until("Ctrl")
         assert server.stop(number) == 0
@@ -114,8 +114,10 @@ def test_a_signal_stops_it_with_0(certs: Path, number: signal.Signals) -> None:
 def test_host_and_port_from_the_environment(certs: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with served("--certs", certs, MTLS_SERVER_HOST="localhost", MTLS_SERVER_PORT=str(port)) as it:
-        assert it.port == port
+    with served(
+        "--certs", certs, MTLS_SERVER_HOST="localhost", MTLS_SERVER_PORT=str(port)
+    ) as server:
+        assert server.port == port
 
 
 def test_certificates_are_made_where_there_are_none(tmp_path: Path) -> None:

@@ -90,9 +90,9 @@ def test_both_ends_as_json(certs: Path) -> None:
     """Where the server is our own, what its OpenSSL said is part of the evidence."""
     done = run("lab.trace", "--json", cwd=certs.parent, MTLS_SERVER_PORT=str(free_port()))
     traces = document(done)
-    assert [each["outcome"]["server_handshake_returned"] for each in traces] == [False, False]
-    for each in traces:
-        evidence = " ".join(each["diagnosis"][0]["evidence"])
+    assert [trace["outcome"]["server_handshake_returned"] for trace in traces] == [False, False]
+    for trace in traces:
+        evidence = " ".join(trace["diagnosis"][0]["evidence"])
         assert "peer did not return a certificate" in evidence
 
 
@@ -101,8 +101,8 @@ def test_with_the_labs_certificate(certs: Path) -> None:
         target = f"127.0.0.1:{server.port}"
         words = ("lab.trace", target, "--with-cert", "--request", "/todo", "--json")
         traces = document(run(*words, cwd=certs.parent))
-    assert [each["outcome"]["result"] for each in traces] == ["accepted", "accepted"]
-    assert [each["diagnosis"][0]["code"] for each in traces] == ["mutual-tls", "mutual-tls"]
+    assert [trace["outcome"]["result"] for trace in traces] == ["accepted", "accepted"]
+    assert [trace["diagnosis"][0]["code"] for trace in traces] == ["mutual-tls", "mutual-tls"]
 
 
 @pytest.mark.parametrize("form", ["pem", "one file", "pfx"])
@@ -260,7 +260,7 @@ def test_a_server_that_drips_is_traced_and_not_called_silent() -> None:
     (begun,) = [event for event in trace["events"] if event["type"] == "unfinished"]
     assert (begun["from"], begun["part"], begun["expected"]) == ("server", "record", 16389)
     assert begun["came"] > 5
-    assert [each["code"] for each in trace["diagnosis"]] == ["unfinished"]
+    assert [cause["code"] for cause in trace["diagnosis"]] == ["unfinished"]
     assert "the server began a record and did not finish it in time" in shown.out
     assert "silent" not in shown.out
 

@@ -178,8 +178,8 @@ def unfinished(
 def client_chain(**flaw: object) -> bytes:
     ca = self_signed(profiles.root_ca(), cached(KeyKind.EC_P256, 1), now=NOW)
     profile = replace(profiles.client("somebody"), **flaw)  # type: ignore[arg-type]
-    made = Authority(identity=ca).issue(profile, cached(KeyKind.EC_P256, 2), now=NOW)
-    return made.certificate.public_bytes(Encoding.DER)
+    identity = Authority(identity=ca).issue(profile, cached(KeyKind.EC_P256, 2), now=NOW)
+    return identity.certificate.public_bytes(Encoding.DER)
 
 
 VERIFY = message_seen(

@@ -37,7 +37,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Identities:
-    """What the peers of the tests are called."""
+    """The files of the authorities and identities that tests use."""
 
     ca: Path
     other_ca: Path
@@ -45,7 +45,7 @@ class Identities:
     client: Identity
     rsa_server: Identity
     rsa_client: Identity
-    stranger: Identity
+    client_of_other_ca: Identity
 
 
 def make_identities(directory: Path) -> Identities:
@@ -64,7 +64,9 @@ def make_identities(directory: Path) -> Identities:
         client=issue("client", _ec_key(), client),
         rsa_server=issue("rsa-server", _rsa_key(), server),
         rsa_client=issue("rsa-client", _rsa_key(), client),
-        stranger=_issue(directory, "stranger", _ec_key(), client, other, other_key),
+        client_of_other_ca=_issue(
+            directory, "client-of-other-ca", _ec_key(), client, other, other_key
+        ),
     )
 
 

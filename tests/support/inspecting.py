@@ -48,7 +48,7 @@ def files_of(identity: Identity, *others: x509.Certificate) -> list[Contents]:
     return [
         contents_of("c.crt", *identity.chain),
         contents_of("c.key", stored_key(identity.key)),
-        *(contents_of(f"ca{number}.crt", each) for number, each in enumerate(others)),
+        *(contents_of(f"ca{number}.crt", certificate) for number, certificate in enumerate(others)),
     ]
 
 

@@ -87,18 +87,20 @@ def lab_folder(tmp_path: Path) -> Path:
 def large_list(authority: Authority, entries: int) -> bytes:
     """A revocation list in PEM with 4 KiB, and 6 KiB of the file, for each of its entries."""
     note = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), bytes(4096))
-    made = revocation_list(authority, (), now=utc_now())
+    revocations = revocation_list(authority, (), now=utc_now())
     builder = (
         x509.CertificateRevocationListBuilder()
-        .issuer_name(made.issuer)
-        .last_update(made.last_update_utc)
-        .next_update(made.last_update_utc + LIFETIME)
+        .issuer_name(revocations.issuer)
+        .last_update(revocations.last_update_utc)
+        .next_update(revocations.last_update_utc + LIFETIME)
     )
-    for extension in made.extensions:
+    for extension in revocations.extensions:
         builder = builder.add_extension(extension.value, critical=extension.critical)
     for serial in range(1, entries + 1):
         entry = x509.RevokedCertificateBuilder().serial_number(serial)
-        entry = entry.revocation_date(made.last_update_utc).add_extension(note, critical=False)
+        entry = entry.revocation_date(revocations.last_update_utc).add_extension(
+            note, critical=False
+        )
         builder = builder.add_revoked_certificate(entry.build())
     key = authority.identity.key
     assert isinstance(key, ec.EllipticCurvePrivateKey)

@@ -70,11 +70,11 @@ class Lab:
     ) -> None:
         """A new certificate and key of the server, in the place of the old ones."""
         profile: Profile = server(LOCAL_NAMES)
-        made = self.authority.issue(
+        identity = self.authority.issue(
             profile, key or generate(KeyKind.EC_P256), now=now or utc_now(), **changes
         )
-        self.server_crt.write_bytes(made.chain_pem())
-        self.server_key.write_bytes(made.key_pem())
+        self.server_crt.write_bytes(identity.chain_pem())
+        self.server_key.write_bytes(identity.key_pem())
 
     def new_list(
         self,
@@ -83,10 +83,10 @@ class Lab:
         starts: timedelta = -DAY,
         lifetime: timedelta = LIFETIME,
     ) -> None:
-        made = revocation_list(
+        revocations = revocation_list(
             authority or self.authority, serials, now=utc_now(), starts=starts, lifetime=lifetime
         )
-        self.crl.write_bytes(revocation_lists_pem((made,)))
+        self.crl.write_bytes(revocation_lists_pem((revocations,)))
 
 
 def new_lab(parent: Path) -> Lab:

@@ -86,11 +86,11 @@ def handshake(
     if pair.handshake():
         pair.exchange(REQUEST, ANSWER)
         pair.close()
-    seen = [
+    decoded = [
         dataclasses.replace(event, time=START + event.time / 1000)
         for event in pair.recording.observe()
     ]
-    events = [*_connected(), *_with_facts(seen, version), *_ended(START + 0.01)]
+    events = [*_connected(), *_with_facts(decoded, version), *_ended(START + 0.01)]
     return trace_of(events, requested=version, certificate=identity.der if identity else None)
 
 
@@ -100,7 +100,7 @@ def _connected() -> Iterator[Event]:
 
 
 def _with_facts(events: Sequence[Event], version: ProtocolVersion) -> Iterator[Event]:
-    """The events, and between them what each end's own calls did."""
+    """The events, and between them what member end's own calls did."""
     tls13 = version is ProtocolVersion.TLS_1_3
     for event in events:
         refusal = isinstance(event, AlertSeen) and event.level == AlertLevel.FATAL
@@ -156,7 +156,7 @@ def trace_of(
 
 
 class EventBuilder:
-    """Makes events by hand, one millisecond after the other, each in a record of its own."""
+    """Makes events by hand, one millisecond after the other, member in a record of its own."""
 
     def __init__(self) -> None:
         self._ticks = itertools.count()
@@ -285,9 +285,9 @@ def one_of_each_event() -> list[Event]:
 def subclasses(kind: type, module: types.ModuleType) -> list[type]:
     """The classes of ``module`` below ``kind``, in the order of the module."""
     return [
-        each
-        for each in vars(module).values()
-        if isinstance(each, type) and issubclass(each, kind) and each is not kind
+        member
+        for member in vars(module).values()
+        if isinstance(member, type) and issubclass(member, kind) and member is not kind
     ]
 
 

@@ -51,7 +51,7 @@ def written(*traces: Trace) -> Any:
 
 
 def events_of(trace: Trace, kind: str) -> list[Any]:
-    return [each for each in written(trace)["traces"][0]["events"] if each["type"] == kind]
+    return [event for event in written(trace)["traces"][0]["events"] if event["type"] == kind]
 
 
 def test_the_schema_is_one_and_has_the_version() -> None:
@@ -194,14 +194,14 @@ def test_the_schema_allows_the_fields_of_each_class_and_no_others(kind: Any) -> 
         (StreamEnd, ("stream_ended", "end")),
         (Result, ("outcome", "result")),
     ],
-    ids=lambda each: getattr(each, "__name__", ""),
+    ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_the_schema_allows_each_member_of_an_enum(
     kind: type[enum.Enum], where: tuple[str, str]
 ) -> None:
     definition, name = where
     allowed = DEFINITIONS[definition]["properties"][name]["enum"]
-    assert allowed == [each.value for each in kind]
+    assert allowed == [member.value for member in kind]
 
 
 def test_the_schema_allows_the_fields_of_a_certificate_and_no_others() -> None:

@@ -55,7 +55,7 @@ def test_the_two_versions_of_a_refusal_beside_each_other(
     )
 
 
-def test_traces_that_end_alike_are_said_to(refused13: Trace) -> None:
+def test_traces_that_end_alike_have_no_difference(refused13: Trace) -> None:
     assert difference([refused13, refused13]) == (
         "No difference: rejected by the server by alert certificate_required (116) "
         "after the client's handshake call had returned each time."
@@ -63,9 +63,11 @@ def test_traces_that_end_alike_are_said_to(refused13: Trace) -> None:
 
 
 def test_what_differs_may_be_the_result(refused13: Trace, accepted13: Trace) -> None:
-    said = difference([refused13, accepted13])
-    assert said.startswith("With TLS 1.3, no client certificate, rejected by the server by alert")
-    assert said.endswith("with TLS 1.3, client certificate CN=client, accepted.")
+    sentence = difference([refused13, accepted13])
+    assert sentence.startswith(
+        "With TLS 1.3, no client certificate, rejected by the server by alert"
+    )
+    assert sentence.endswith("with TLS 1.3, client certificate CN=client, accepted.")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_each_way_to_end_has_its_words(events: list[Event], clause: str, refused
     assert clause.lower() in difference([trace, refused13]).lower()
 
 
-def test_an_end_that_nobody_watched_knew_nothing_that_we_know(
+def test_an_end_that_was_not_watched_is_not_observed(
     refused12: Trace, identities: Identities, tmp_path: Path
 ) -> None:
     alone = handshake(identities, tmp_path, ProtocolVersion.TLS_1_3)

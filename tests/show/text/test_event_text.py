@@ -179,7 +179,7 @@ def test_bytes_of_no_known_protocol_are_no_more_than_that() -> None:
     assert headline(event) == "not TLS"
 
 
-def test_an_outcome_that_nobody_caused() -> None:
+def test_an_outcome_without_an_end_that_caused_it() -> None:
     outcome = Outcome(result=Result.FAILED)
     assert result_words(outcome) == "failed: the handshake was not completed"
     assert signal_words(outcome) == "none"
@@ -203,7 +203,7 @@ def test_what_was_not_read_to_its_end_has_its_words() -> None:
     assert detail.value == "327676 bytes"
 
 
-def test_what_is_not_decoded_is_told_as_a_limit_of_ours() -> None:
+def test_what_is_not_decoded_is_named_as_a_limit_of_ours() -> None:
     rest = Undecoded(
         time=0.0, endpoint=SERVER, records=(), where="Handshake.length", limit="300000 bytes"
     )

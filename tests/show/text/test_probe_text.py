@@ -27,7 +27,7 @@ TLS12 = ProtocolVersion.TLS_1_2
 HOSTILE = "\x1b[31mred\x07 \u202e ]]> <b>&\x00"
 
 
-def described(name: str) -> ScenarioDescription:
+def scenario_description(name: str) -> ScenarioDescription:
     return ScenarioDescription(
         name=name,
         family=ScenarioFamily.IDENTITY,
@@ -52,7 +52,7 @@ def found(
     matters: bool = True,
 ) -> Finding:
     return Finding(
-        scenario=described(name),
+        scenario=scenario_description(name),
         version=version,
         verdict=verdict,
         admitted=verdict is Verdict.LET_IN,
@@ -155,7 +155,7 @@ def test_what_could_not_be_tried_is_no_success() -> None:
     document = probe_document(shown)
     assert document["passed"] is False
     suite = ET.fromstring(junit(shown))
-    assert [suite.get(each) for each in ("failures", "errors", "skipped")] == ["1", "1", "0"]
+    assert [suite.get(count) for count in ("failures", "errors", "skipped")] == ["1", "1", "0"]
     assert suite.find("testcase/error") is not None
 
 
@@ -200,13 +200,13 @@ def test_a_test_case_takes_the_time_of_its_connections() -> None:
 
 def test_the_list() -> None:
     file = io.StringIO()
-    print_list([described("a")], file)
+    print_list([scenario_description("a")], file)
     assert file.getvalue().splitlines()[1].split()[:4] == ["a", "refused", "any", "server"]
 
 
 def test_an_explanation_keeps_the_command_on_one_line() -> None:
     file = io.StringIO()
-    print_explanation(described("a"), [], file)
+    print_explanation(scenario_description("a"), [], file)
     assert "command     openssl version | cat\n" in file.getvalue()
     assert "if it has   a list\n" in file.getvalue()
 

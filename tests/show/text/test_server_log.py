@@ -95,7 +95,7 @@ def record_of(events: list[Event], caplog: pytest.LogCaptureFixture) -> logging.
 
 
 @pytest.mark.parametrize("number", [0, 63, 64, 65, 10_000])
-def test_a_flood_of_records_hides_nothing_that_decides(
+def test_of_many_records_what_decides_is_in_the_line(
     number: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     record = record_of([fact(Fact.CONNECTED), *[sealed()] * number, *REFUSAL], caplog)
@@ -114,7 +114,7 @@ def test_a_flood_of_records_hides_nothing_that_decides(
     assert len(record.fields["stages"]) <= 64 + 1 + len(REFUSAL)  # type: ignore[attr-defined]
 
 
-def test_what_is_not_decoded_is_told_as_a_limit(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_not_decoded_is_named_as_a_limit(caplog: pytest.LogCaptureFixture) -> None:
     hello = Undecoded(
         time=0.0,
         endpoint=Endpoint.CLIENT,
@@ -136,7 +136,7 @@ def test_what_is_not_decoded_is_told_as_a_limit(caplog: pytest.LogCaptureFixture
     assert "the rest not decoded: stream: more than 512 records | server: cert" in line
 
 
-def test_a_certificate_that_is_too_long_to_describe_is_told_so(
+def test_a_certificate_that_is_too_long_is_not_described(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     name = b"\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01a"
@@ -290,7 +290,7 @@ BYE = MAKE.alert(Endpoint.CLIENT, AlertDescription.CLOSE_NOTIFY, AlertLevel.WARN
         ([MAKE.undecoded(Endpoint.CLIENT), LEFT], None),
     ],
 )
-def test_an_accepted_client_that_leaves_before_a_request_is_told(
+def test_an_accepted_client_that_leaves_before_a_request_has_a_line(
     events: list[Event], end: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, *later = logged([CONNECTED, RETURNED, *events, CLOSED], caplog)
@@ -302,7 +302,7 @@ def test_a_request_that_came_with_the_handshake_is_one(caplog: pytest.LogCapture
     assert len(logged([CONNECTED, request, RETURNED, LEFT, CLOSED], caplog)) == 1
 
 
-def test_an_alert_that_went_to_a_client_that_had_left_is_not_told(
+def test_an_alert_to_a_client_that_had_left_is_not_in_the_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     late = MAKE.alert(Endpoint.SERVER, AlertDescription.DECODE_ERROR)

@@ -93,11 +93,11 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def record(
     *parts: str, level: int = logging.INFO, style: tuple[int, str] | None = None
 ) -> logging.LogRecord:
-    made = logging.LogRecord("lab.server", level, "", 0, " | ".join(parts), (), None)
-    made.parts = parts
-    made.style = style
-    made.stacked = parts[0] == "HANDSHAKE"
-    return made
+    entry = logging.LogRecord("lab.server", level, "", 0, " | ".join(parts), (), None)
+    entry.parts = parts
+    entry.style = style
+    entry.stacked = parts[0] == "HANDSHAKE"
+    return entry
 
 
 def shown(columns: int, logged: logging.LogRecord) -> str:

@@ -256,7 +256,7 @@ def test_every_message_is_drawn_by_its_name() -> None:
             ["unknown(0x63)", "type        99, with 3 bytes"],
         ),
     ],
-    ids=lambda each: each.name if isinstance(each, msg.HandshakeMessage) else "",
+    ids=lambda value: value.name if isinstance(value, msg.HandshakeMessage) else "",
 )
 def test_what_stands_under_a_message(message: msg.HandshakeMessage, expected: list[str]) -> None:
     shown = picture([EventBuilder().message(SERVER, message)], FAILED)
