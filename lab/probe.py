@@ -41,8 +41,8 @@ NOTES = (
     "compared with what was measured. A server elsewhere is compared with what any server should "
     "do: the probe issues the clients' certificates itself, under a CA that the server trusts, "
     "with keys that the server takes. A server that serves one client at a time can be probed too.",
-    "The column 'call' is the client's handshake call: where it returned, the client believes that it "
-    "is connected, whatever became of it. A verdict rests on who ended the connection and how, "
+    "The column 'call' is the client's handshake call: where it returned, the client believes that "
+    "it is connected, whatever became of it. A verdict rests on who ended the connection and how, "
     "never on the number of an alert. With --repeat the worst of N results counts.",
     "verdicts, with the exit code that they lead to:\n"
     "  0  as it should be\n"
