@@ -155,10 +155,6 @@ def _runs(events: Sequence[Event]) -> Iterator[list[Event]]:
             yield from ([event] for event in run)
 
 
-def _look(event: Event) -> tuple[type[Event], Endpoint, str]:
-    return type(event), event.endpoint, headline(event)
-
-
 def fact_label(event: LocalFact) -> str:
     """Return whom a local fact concerns, what it is, and the certificate that it is about."""
     words = f"{event.endpoint.value}: {headline(event)}"
