@@ -160,9 +160,7 @@ async def test_a_server_that_asks_for_one_of_its_hosts_only(
 ) -> None:
     with served_by(of_two_hosts, certs, tmp_path) as port:
         by_address = await traced(plan(certs, port, version))
-        by_name = await traced(
-            replace(plan(certs, port, version), sni="localhost", identity=None)
-        )
+        by_name = await traced(replace(plan(certs, port, version), sni="localhost", identity=None))
     assert codes(by_address) == ["not-mutual"]
     assert "on this connection" in by_address.causes[0].summary
     assert any("host name (SNI)" in line for line in by_address.causes[0].evidence)
