@@ -167,7 +167,6 @@ CLIENT_FLAWS = (
         under_intermediate(intermediate_is_ca=False, sent=Sent.WHOLE),
         lambda spec: is_under(spec) and not spec.intermediate_is_ca,
         V.INVALID_CA,
-        V.KEYUSAGE_NO_CERTSIGN,
         shows=_sends_intermediate,
     ),
     _certificate(
@@ -212,7 +211,6 @@ CLIENT_FLAWS = (
         with_client(is_tampered=True, is_self_signed=False),
         lambda spec: spec.is_tampered and not spec.is_self_signed,
         V.CERT_SIGNATURE_FAILURE,
-        V.UNABLE_TO_DECRYPT_CERT_SIGNATURE,
         shows=lambda setup: setup.certificate.sent is Sent.WITH_ROOT or _sends_intermediate(setup),
     ),
     _certificate(

@@ -131,7 +131,9 @@ _TRUST_FLAWS = (
                 _checks_lists(setup) and setup.lists is lists and _lacks_a_list(setup)
             ),
             codes=frozenset({"client-crl-unusable"}),
-            verify=frozenset({V.UNABLE_TO_GET_CRL, V.CRL_HAS_EXPIRED}),
+            verify=frozenset(
+                {V.CRL_HAS_EXPIRED if lists is Lists.EXPIRED else V.UNABLE_TO_GET_CRL}
+            ),
             shows=lambda _: False,
         )
         for lists in (Lists.MISSING, Lists.EXPIRED, Lists.ROOT_ONLY)
@@ -162,7 +164,9 @@ _REQUEST_FLAWS = (
         stage=Stage.REQUEST,
         change=with_fields(presents=False),
         holds=lambda setup: (
-            not setup.presents and setup.asks in (Asks.REQUIRED, Asks.AFTER_REQUEST)
+            not setup.presents
+            and setup.is_asked
+            and setup.asks in (Asks.REQUIRED, Asks.AFTER_REQUEST)
         ),
         codes=frozenset({"no-client-certificate"}),
     ),

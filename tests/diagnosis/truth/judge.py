@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 
+from tests.diagnosis.truth.lies import NEUTRAL, is_hedged, lies
 from tests.diagnosis.truth.run import Run
-from tests.diagnosis.truth.sentences import NEUTRAL, Known, is_hedged, lies
+from tests.diagnosis.truth.sentences import Known
 from tests.diagnosis.truth.truth import Truth, outcome_problem, truth_of
 
 

@@ -113,14 +113,20 @@ def _is_judged_here(setup: Setup) -> bool:
 
 
 def _shows(flaw: Flaw, setup: Setup) -> bool:
-    return flaw.shows(setup) or (flaw.stage is Stage.CERTIFICATE and _is_judged_here(setup))
+    # OpenSSL says the same of an issuer that is not trusted and of one that was not sent.
+    alike = flaw.name in ("CA not trusted", "intermediate not sent")
+    judged = flaw.stage is Stage.CERTIFICATE and _is_judged_here(setup)
+    is_misled = flaw.stage is Stage.CERTIFICATE and setup.given is Given.OTHER
+    return (flaw.shows(setup) and not is_misled) or (judged and not alike)
 
 
 def _is_alike(flaw: Flaw, firsts: list[Flaw], setup: Setup) -> bool:
     """Return whether the refusal looks the same for another flaw that is there, too."""
     if setup.refusal is not Refusal.ALERT:
         return True
-    return bool(_alerts(flaw) & {alert for first in firsts for alert in _alerts(first)})
+    alerts = {alert for first in firsts for alert in _alerts(first)}
+    # bad_certificate and certificate_unknown are in use for nearly everything.
+    return bool(alerts & (_alerts(flaw) | {42, 46}))
 
 
 def _alerts(flaw: Flaw) -> set[int]:
@@ -134,13 +140,17 @@ def _after_tls(setup: Setup) -> Truth:
     result, codes, is_told = {Result.ACCEPTED}, {_accepted(setup)}, True
     if application.ending is not Ending.ANSWER:
         # TLS was in order, or could be: only a ticket or ChangeCipherSpec tells the tracer so.
-        is_seen = setup.version == "1.2" or setup.tickets > 0
+        # A reset takes with it what the tracer has not read yet.
+        is_reset = application.ending is Ending.RST
+        is_seen = (setup.version == "1.2" or setup.tickets > 0) and not is_reset
         result = {Result.ACCEPTED, Result.FAILED, *(() if is_seen else (Result.REJECTED,))}
         by, signals = {None, Endpoint.SERVER}, set(Signal)
         codes, is_told = _UNANSWERED_CODES, False
     elif application.reason is not Reason.NONE and application.status in _REFUSALS:
         result, by, signals = {Result.REJECTED}, {Endpoint.SERVER}, {Signal.HTTP_STATUS}
         codes, is_told = _HTTP_CODES, False
+        if application.reason is Reason.HOST:
+            codes = codes | {"http-wrong-host"}
         if application.reason is Reason.BAD_CERTIFICATE:
             codes = codes | {code for flaw in flaws_of(setup) for code in flaw.codes}
     return Truth(
