@@ -95,7 +95,7 @@ CLOCK = Problem(
 )
 CA_EXPIRED = Problem(
     code="ca-expired",
-    summary="a CA certificate of {leaf} that was not sent has expired",
+    summary="a CA certificate above {leaf} has expired",
     reference=EXPIRED.reference,
     fix="look at the dates of the CA certificates in the CA file of the {other}, and replace what "
     "has expired",

@@ -160,7 +160,10 @@ def _ambiguous(received: ReceivedChain) -> Iterator[LikelyProblem]:
 def _same_name(received: ReceivedChain, top: CertificateDescription) -> LikelyProblem:
     """The server names the issuer, and may mean another CA of that name, or lack its root."""
     issuer = escaped(top.issuer)
-    evidence = [f"the server names {issuer}; its CA may be another one of the same name"]
+    evidence = [
+        f"the server names {issuer}; its CA may be another one of the same name",
+        "or it may know that CA as an intermediate, and lack the root above it",
+    ]
     for der in received.others_chain:
         other = describe(der)
         key, theirs = top.authority_key_identifier, _key_of(top.issuer, other)

@@ -82,7 +82,10 @@ def _shown(
         name = _name(received.sender, depth, certificate)
         begin, end = certificate.not_valid_before, certificate.not_valid_after
         if now is not None and end is not None and end < now:
-            yield _show(problems.EXPIRED, f"{name} was valid until {end:%Y-%m-%d %H:%M:%S} UTC")
+            # A root that is sent is not the one that counts: the other end has its own.
+            is_root = depth > 0 and certificate.subject == certificate.issuer
+            problem = problems.CA_EXPIRED if is_root else problems.EXPIRED
+            yield _show(problem, f"{name} was valid until {end:%Y-%m-%d %H:%M:%S} UTC")
         if now is not None and begin is not None and begin > now:
             since = f"{name} is valid from {begin:%Y-%m-%d %H:%M:%S} UTC"
             yield _show(problems.NOT_YET_VALID, since)

@@ -306,6 +306,14 @@ def test_a_name_is_asked_of_servers_only() -> None:
     assert codes(received(uri, SERVER, server_name="host.test")) == ["name-mismatch"]
 
 
+def test_an_old_root_that_is_sent_is_no_flaw_of_the_chain() -> None:
+    """Whoever verifies it has a root of its own."""
+    then = new_lab_authority(NOW - timedelta(days=4000)).root
+    chain = received(None, chain=ders(GOOD.certificate, then), alert=None)
+    assert "ca-expired" in codes(chain)
+    assert "certificate-expired" not in codes(chain)
+
+
 def test_what_the_alert_supports_comes_first() -> None:
     both = CA.client(
         lifetime=DAY, starts=-2 * DAY, extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,)
@@ -376,6 +384,7 @@ def test_names_of_authorities_that_match() -> None:
     assert untrusted.problem is problems.UNTRUSTED_CA
     assert untrusted.evidence == (
         "the server names CN=mTLS Lab Root CA; its CA may be another one of the same name",
+        "or it may know that CA as an intermediate, and lack the root above it",
         ONE_OF_SEVERAL,
     )
     assert crl.problem is problems.CRL_UNUSABLE
@@ -389,11 +398,11 @@ def test_a_ca_that_was_made_again_has_another_key() -> None:
     again = new_lab_authority(NOW)
     chain = received(GOOD, authorities=(ROOT_NAME,), alert=Alert.UNKNOWN_CA)
     told = likely_problems(replace(chain, others_chain=ders(*again.server().chain)))[0]
-    assert told.evidence[1].startswith(
+    assert told.evidence[2].startswith(
         "the CA CN=mTLS Lab Root CA of the server's own certificate has another key"
     )
     same = likely_problems(replace(chain, others_chain=ders(*CA.server().chain)))[0]
-    assert len(same.evidence) == 2
+    assert len(same.evidence) == 3
 
 
 def test_a_self_signed_certificate() -> None:
