@@ -42,6 +42,9 @@ _FIRST_BYTES = 1.0
 
 VERSIONS = {TlsVersion.TLS12: ProtocolVersion.TLS_1_2, TlsVersion.TLS13: ProtocolVersion.TLS_1_3}
 
+# OpenSSL's reasons not to load a certificate that its security level forbids.
+_TOO_WEAK = frozenset({"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"})
+
 # The protocols in which the request can be made; None: no ALPN, which means HTTP/1.1.
 _HTTP_1 = (None, "http/1.1", "http/1.0")
 
@@ -177,9 +180,10 @@ def presenting(tls: ClientTls, identity: Identity | None) -> ssl.SSLContext:
             context.load_cert_chain(path)
         except ssl.SSLError as error:
             reason = (error.reason or str(error)).lower().replace("_", " ")
+            way_on = "; lab.trace --security-level 0 presents it all the same"
             raise NotLoaded(
-                f"OpenSSL does not load the client's certificate here ({reason}): the server was "
-                "not asked; security level 0 presents it all the same (--security-level 0)"
+                f"OpenSSL does not load the client's certificate here ({reason}), so the server "
+                f"was not asked{way_on if error.reason in _TOO_WEAK else ''}"
             ) from error
     return context
 

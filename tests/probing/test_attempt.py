@@ -93,7 +93,7 @@ async def test_a_certificate_that_openssl_does_not_load_is_told_apart(
     assert isinstance(scenario.client, TlsClient)
     scenario = replace(scenario, client=replace(scenario.client, security_level=2))
     plan = plan_for(target, certs)
-    with pytest.raises(NotLoaded, match=r"here \(.*too small\): the server was not asked"):
+    with pytest.raises(NotLoaded, match=r"here \(.*too small\), so the server was not asked"):
         await try_scenario(scenario, TlsVersion.TLS13, plan, ca)
     unusable = replace(plan, tls=replace(plan.tls, server_ca=certs / "server.key"))
     with pytest.raises(ssl.SSLError):

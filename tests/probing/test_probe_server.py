@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -19,11 +20,11 @@ from lab.probing.probe_server import OWN_SERVER, Extent, explain, probe_own, pro
 from lab.probing.results import Report, Verdict
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.server_behaviour import EARLY_TRIES, NEEDED
-from lab.stream.contexts import ClientAuth, ClientTls, TlsVersion
+from lab.stream.contexts import ClientAuth, ClientTls, TlsVersion, server_context
 from lab.tls.code_points import ProtocolVersion
 from lab.tracing.target import Target
 from lab.tracing.trace_server import Plan
-from tests.support.serving import PATIENCE, running
+from tests.support.serving import PATIENCE, running, server_tls
 
 TLS13 = [TlsVersion.TLS13]
 
@@ -159,3 +160,21 @@ async def test_one_that_speaks_http_2_alone(certs: Path, ca: LabAuthority) -> No
         # Without the protocol no client gets an answer, and none is said to be refused.
         report = await probe_target(both, plan, ca, unwatched, prepared=False)
     assert not report.passed
+
+
+async def test_one_that_answers_for_one_host_only(certs: Path, ca: LabAuthority) -> None:
+    """Probed by its address with --sni, it gets the name in Host as well."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        status = b"200 OK" if b"\r\nHost: localhost:" in request else b"403 Forbidden"
+        writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+        with contextlib.suppress(OSError):
+            await writer.drain()
+        writer.close()
+
+    context = server_context(server_tls(certs))
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as front:
+        plan = replace(plan_for(front.sockets[0].getsockname()[1], certs), sni="localhost")
+        report = await probe_target(extent("good"), plan, ca, unwatched, prepared=False)
+    assert summary(report) == [("good", Verdict.RIGHT, 1)]

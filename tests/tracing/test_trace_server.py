@@ -388,7 +388,7 @@ async def test_what_an_http_refusal_says_is_told(certs: Path) -> None:
 def test_a_weak_certificate_is_the_clients_limit_and_level_0_presents_it(certs: Path) -> None:
     weak = rsa_1024(new_lab_authority(datetime.now(timezone.utc)))
     tls = ClientTls(server_ca=certs / "ca.crt", security_level=2)
-    with pytest.raises(NotLoaded, match=r"not asked; .* \(--security-level 0\)"):
+    with pytest.raises(NotLoaded, match=r"not asked; lab\.trace --security-level 0 presents it"):
         presenting(tls, weak)
     presenting(replace(tls, security_level=0), weak)
 
@@ -426,3 +426,11 @@ async def test_the_chain_is_judged_by_what_the_server_is_said_to_trust(
     assert verdict is not None
     assert (verdict.accepted, verdict.files) == (trusted, "ca.crt")
     assert verdict.code == (0 if trusted else 20)
+
+
+def test_what_no_security_level_mends_is_not_said_to_be_a_matter_of_it() -> None:
+    now = datetime.now(timezone.utc)
+    ca = self_signed(profiles.root_ca("A CA"), cached(KeyKind.EC_P256, 7), now=now)
+    mismatched = replace(ca, key=cached(KeyKind.EC_P256, 8))
+    with pytest.raises(NotLoaded, match=r"here \(key values mismatch\), so .* asked$"):
+        presenting(ClientTls(verify_server=False), mismatched)
