@@ -31,7 +31,8 @@ from lab.tls.message_parsing import KeyExchange, ParsingContext, parse_message
 from lab.tls.messages import Certificate, CertificateRequest
 from lab.tls.observer import Observer
 from lab.tls.reader import BeyondLimit, WireError
-from lab.x509.certificates import describe, distinguished_name
+from lab.x509.certificates import describe
+from lab.x509.names import distinguished_name
 
 VECTORS = Path(__file__).resolve().parent.parent / "tests" / "vectors"
 INTERESTING = (0, 1, 2, 3, 0x14, 0x15, 0x16, 0x17, 0x7F, 0x80, 0xFE, 0xFF)

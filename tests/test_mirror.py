@@ -16,9 +16,9 @@ ELSEWHERE = {
     "diagnosis/causes/shown": "diagnosis/causes/test_certificate",
     "diagnosis/results": "diagnosis/test_outcome",
     "http/message": "http/test_server_connection",
-    "inspecting/certificate_under_check": "inspecting/test_certificate_problems",
     "inspecting/results": "inspecting/test_inspect_files",
     "pki/errors": "pki/files/test_file_contents",
+    "pki/files/file_formats": "pki/files/test_recognise_file",
     "pki/files/pem": "pki/files/test_file_contents",
     "pki/files/replace_files": "pki/files/test_set_writing",
     "pki/lab_ca": "pki/test_catalogue",
@@ -38,6 +38,7 @@ ELSEWHERE = {
     "tls/extensions": "tls/test_message_parsing",
     "tracing/http_client": "tracing/test_todo_client",
     "tracing/results": "tracing/test_trace_server",
+    "x509/file_problems": "x509/test_problems",
 }
 
 

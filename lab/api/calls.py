@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from cryptography import x509
@@ -137,7 +137,7 @@ def _client_trust(ca: Trust | None, crl: FilePath | None) -> ClientTrust | None:
     if crl is not None:
         remedy = "Name a file with CRLs in it"
         data = pem.read_file(Path(crl), remedy=remedy, bound=LISTS)
-        lists = lists_in(data, Path(crl), remedy=remedy)
+        lists = lists_in(data, Path(crl))
         name += f" and {Path(crl).name}"
     return ClientTrust(
         authorities=tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates),
@@ -281,14 +281,22 @@ def _probe_plan(
 
 
 def inspect_files(
-    files: Sequence[FilePath], *, role: str | None = None, password: str | AskPassword | None = None
+    files: Sequence[FilePath],
+    *,
+    role: str | None = None,
+    password: str | AskPassword | None = None,
+    expires_within: timedelta | None = None,
 ) -> Inspection:
     """Read certificates, keys, requests and CRLs, and report what is wrong with them.
 
-    * ``files`` are PEM, DER or PKCS#12; those given together are checked against each other.
+    * ``files`` are PEM, DER, PKCS#7 or PKCS#12, and checked against each other. OpenSSL is asked
+      what it makes of each end-entity certificate, as a client's and as a server's, by a peer that
+      trusts the files of CAs among them.
     * ``role`` is what the certificates are meant for, "client" or "server"; None: whatever they
       are fit for.
     * ``password`` opens PKCS#12 files and encrypted keys; a function is called with the path.
+    * ``expires_within`` is how long before its end a certificate is reported, by default 30 days
+      or a third of its lifetime.
 
     Raises ``ArgumentError`` and ``FileError``; what is wrong inside a file is in the result.
     """
@@ -298,7 +306,8 @@ def inspect_files(
     with library_errors():
         contents = [read_contents(Path(file), _asking(password)) for file in files]
         now = datetime.now(timezone.utc)
-        return inspect(contents, now=now, role=roles[role] if role else None)
+        chosen = roles[role] if role else None
+        return inspect(contents, now=now, role=chosen, expires_within=expires_within)
 
 
 def _asking(password: str | AskPassword | None) -> AskPassword:
@@ -309,10 +318,16 @@ def _asking(password: str | AskPassword | None) -> AskPassword:
 
 
 async def inspect_files_async(
-    files: Sequence[FilePath], *, role: str | None = None, password: str | AskPassword | None = None
+    files: Sequence[FilePath],
+    *,
+    role: str | None = None,
+    password: str | AskPassword | None = None,
+    expires_within: timedelta | None = None,
 ) -> Inspection:
     """Do what ``inspect_files`` does, in a thread."""
-    return await asyncio.to_thread(inspect_files, files, role=role, password=password)
+    return await asyncio.to_thread(
+        inspect_files, files, role=role, password=password, expires_within=expires_within
+    )
 
 
 trace_server = blocking(trace_server_async)

@@ -230,5 +230,5 @@ class LabServer:
         path = Path(self.crl)
         remedy = "Name a file with CRLs in it"
         data = pem.read_file(path, remedy=remedy, bound=LISTS)
-        lists_in(data, path, remedy=remedy)
+        lists_in(data, path)
         return data

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import argparse
 import getpass
+import json
+import re
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from lab.api import LabError, inspect_files
 from lab.cli.command_line import CommandLine, Example, plain_text
-from lab.cli.run import output, refuse
-from lab.inspecting.results import TlsRole
+from lab.cli.run import output, refuse, say
+from lab.inspecting.results import Grade, Inspection, TlsRole
 from lab.pki.files.file_contents import AskPassword
+from lab.show.documents.inspection_json import inspection_document
 from lab.show.text.inspection_text import print_inspection
+from lab.x509.problems import EXPIRES_SOON
 
 DOOR = "lab.certs inspect"
 
 
 NOTES = (
-    "exit code:\n"
-    "  0  no problem was found\n"
-    "  1  something is, and it is shown\n"
-    "  2  a file could not be read, and one line says why",
+    "exit code, the first that applies:\n"
+    "  2  a file could not be read, and one line says why\n"
+    "  1  something is wrong: OpenSSL refuses it, or it cannot be used as it is\n"
+    "  4  something was not looked at, such as an encrypted key without its password\n"
+    "  5  a certificate expires within --expires-within\n"
+    "  3  advice only: OpenSSL accepts all of it, other implementations may not\n"
+    "  0  all was looked at, and no problem was found",
 )
 EXAMPLES = (
     Example(does="one certificate", arguments="certs/client.crt"),
@@ -40,8 +49,8 @@ def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
         prog=prog,
         operands="FILE ...",
         description="Show what is in files of certificates, keys, requests and revocation lists "
-        "(PEM, DER, PKCS#12), and what is wrong with it for mutual TLS. Files that are given "
-        "together are checked against each other.",
+        "(PEM, DER, PKCS#7, PKCS#12), what OpenSSL makes of it, and what is wrong with it for "
+        "mutual TLS. Files that are given together are checked against each other.",
         notes=NOTES,
         examples=EXAMPLES,
     )
@@ -60,7 +69,23 @@ def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
         metavar="TEXT",
         help="the password of PKCS#12 files and encrypted keys (default: ask, on a terminal)",
     )
+    command_line.add_argument(
+        "--expires-within",
+        type=span,
+        metavar="TIME",
+        help="report what expires within this time, such as 30d or 12h (default: 30d, or a third "
+        "of the lifetime)",
+    )
+    command_line.add_argument("--json", action="store_true", help="print one JSON document")
     return command_line
+
+
+def span(text: str) -> timedelta:
+    """Return a span of time such as 30d, 12h or 4w. Raises ArgumentTypeError."""
+    found = re.fullmatch(r"([0-9]{1,5})([hdw])", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 30d, 12h or 4w")
+    return timedelta(hours=int(found[1]) * {"h": 1, "d": 24, "w": 168}[found[2]])
 
 
 def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> int:
@@ -68,15 +93,33 @@ def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> i
     options = parser(prog).read(argv)
     try:
         inspection = inspect_files(
-            options.files, role=options.role, password=_asking(options.password)
+            options.files,
+            role=options.role,
+            password=_asking(options.password),
+            expires_within=options.expires_within,
         )
     except LabError as error:
         return refuse(DOOR, str(error))
     except KeyboardInterrupt:
         return 130
-    with output() as file:
-        print_inspection(inspection, file)
-    return 1 if any(inspection.problems()) else 0
+    if options.json:
+        say([json.dumps(inspection_document(inspection), indent=2)])
+    else:
+        with output() as file:
+            print_inspection(inspection, file)
+    return _exit_code(inspection, asks_for_expiry=options.expires_within is not None)
+
+
+def _exit_code(inspection: Inspection, *, asks_for_expiry: bool) -> int:
+    found = [problem for _, problem in inspection.problems()]
+    grades = {problem.grade for problem in found}
+    if grades - {Grade.NOT_READ, Grade.ACCEPTED, Grade.VERSION, Grade.CONVERT}:
+        return 1
+    if Grade.NOT_READ in grades:
+        return 4
+    if asks_for_expiry and any(problem.code == EXPIRES_SOON.code for problem in found):
+        return 5
+    return 3 if found else 0
 
 
 def _asking(password: str | None) -> str | AskPassword | None:

@@ -1,96 +1,155 @@
-"""Checks of one certificate on its own, for mutual TLS.
+"""What one certificate shows by itself: causes of what OpenSSL says, and advice.
 
-Rules: each check is a generator of problems. What OpenSSL does with each problem was measured, at
-its security level 2, with and without X509_V_FLAG_X509_STRICT.
+Rules: a rule names a cause and what was seen. What OpenSSL makes of the chain is not decided here:
+it is asked (:mod:`lab.inspecting.openssl_verdicts`), and its verdict grades the cause.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.x509.oid import ExtensionOID
-
-from lab.inspecting.certificate_under_check import CertificateUnderCheck
-from lab.inspecting.results import FoundProblem, Grade, Suitability, TlsRole
-from lab.inspecting.strict_problems import strict_problems
+from lab.inspecting.results import TlsRole
 from lab.x509 import problems
-from lab.x509.certificates import moment
+from lab.x509.certificate_extensions import unsupported
+from lab.x509.certificates import CertificateDescription, moment
+from lab.x509.chains import is_self_signed
+from lab.x509.problems import NEUTRAL_WORDING, Problem, Wording
+from lab.x509.public_keys import is_readable
 
 SOON = timedelta(days=30)
 """A certificate expires soon if less than this is left, and less than a third of its lifetime."""
 
-MAX_CERTIFICATE = 102_400
-"""OpenSSL's default limit for a Certificate message in bytes."""
-
-_MIN_RSA_BITS = 2048
-_MIN_EC_BITS = 224
-_TLS_CURVES = ("secp256r1", "secp384r1", "secp521r1")  # RFC 9846, 4.3.3
-_WEAK_DIGESTS = (hashes.MD5, hashes.SHA1)
-# Extensions that OpenSSL supports, so they may be critical.
-_KNOWN_EXTENSIONS = frozenset(
-    {
-        ExtensionOID.BASIC_CONSTRAINTS,
-        ExtensionOID.KEY_USAGE,
-        ExtensionOID.EXTENDED_KEY_USAGE,
-        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
-        ExtensionOID.NAME_CONSTRAINTS,
-        ExtensionOID.CERTIFICATE_POLICIES,
-        ExtensionOID.POLICY_CONSTRAINTS,
-        ExtensionOID.POLICY_MAPPINGS,
-        ExtensionOID.INHIBIT_ANY_POLICY,
-        ExtensionOID.CRL_DISTRIBUTION_POINTS,
-        ExtensionOID.OCSP_NO_CHECK,
-    }
+_MIN_BITS = 2048  # of RSA and DSA keys
+_WEAK_CURVES = ("EC secp192r1",)
+_WEAK_DIGESTS = ("md5", "sha1")
+_TLS_KEYS = ("RSA", "RSA-PSS", "EC secp256r1", "EC secp384r1", "EC secp521r1", "Ed25519", "Ed448")
+_NO_TLS_KEYS = (
+    "unknown",
+    "EC SM2",
+    "X25519",
+    "GOST R 34.10-2001",
+    "GOST R 34.10-2012 256",
+    "GOST R 34.10-2012 512",
 )
-# The keyUsage bits of which OpenSSL requires one in each role.
-_KEY_USAGES = {
-    TlsRole.CLIENT: frozenset({"digitalSignature", "keyAgreement"}),
-    TlsRole.SERVER: frozenset({"digitalSignature", "keyAgreement", "keyEncipherment"}),
-}
+# Organizations whose CAs browsers trust, as they name themselves.
+_PUBLIC_CAS = re.compile(
+    r"O=(Let's Encrypt|ISRG|DigiCert|Sectigo|COMODO|Google Trust Services|GlobalSign|ZeroSSL"
+    r"|Amazon|Entrust|GoDaddy|Starfield|SSL Corp|Buypass|Actalis|IdenTrust|Certum|SwissSign)"
+)
+_HOST = re.compile(
+    r"(?:\*\.)?(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_-]+"
+)
+_ADDRESS = re.compile(r"[0-9.]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
 
 
-def suitability(checked: CertificateUnderCheck) -> tuple[Suitability, ...]:
-    """Return whether OpenSSL accepts the certificate itself from a client and from a server."""
-    return tuple(
-        Suitability(role=role, obstacles=tuple(_obstacles(checked, role))) for role in TlsRole
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenProblem:
+    """A problem that was seen.
+
+    ``advice``: OpenSSL does not look at it, and accepts it. ``tentative``: it may be what OpenSSL
+    says, and is none where OpenSSL does not say it. ``about_signature``: it shows only where the
+    signature is verified.
+    """
+
+    problem: Problem
+    evidence: tuple[str, ...]
+    wording: Wording = NEUTRAL_WORDING
+    advice: bool = False
+    tentative: bool = False
+    about_signature: bool = False
 
 
-def _obstacles(checked: CertificateUnderCheck, role: TlsRole) -> Iterator[str]:
-    purposes, usage = checked.description.extended_key_usage, checked.description.key_usage
-    if purposes is not None and role.purpose not in purposes:
-        yield f"extendedKeyUsage lacks {role.purpose}"
-    if usage is not None and not _KEY_USAGES[role].intersection(usage):
-        yield "keyUsage lacks digitalSignature"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateUnderCheck:
+    """A certificate under inspection, with what several checks ask of it.
+
+    ``has_key`` and ``issues`` tell whether its key, and a certificate that it issued, are among
+    the files. ``role`` is the role that the user named, None if none. ``soon`` is how long before
+    its end a certificate is reported.
+    """
+
+    der: bytes
+    description: CertificateDescription
+    now: datetime
+    soon: timedelta | None = None
+    has_key: bool = False
+    issues: bool = False
+    role: TlsRole | None = None
+
+    @property
+    def self_signed(self) -> bool:
+        """Whether it signed itself."""
+        return is_self_signed(self.der)
+
+    @property
+    def is_authority(self) -> bool:
+        """Whether OpenSSL takes it for a CA's.
+
+        Without basicConstraints a root still counts, if it is from before version 3 or has the
+        keyUsage of a CA.
+        """
+        if self.description.is_ca is not None:
+            return self.description.is_ca
+        old = self.description.version < 3
+        return self.self_signed and (old or "keyCertSign" in (self.description.key_usage or ()))
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it is checked as one to be presented in a handshake.
+
+        A CA is, if the user named a role and its key is among the files.
+        """
+        if self.role is not None and self.has_key:
+            return True
+        return not self.issues and not self.is_authority
+
+    @property
+    def roles(self) -> tuple[TlsRole, ...]:
+        """The role that the user named; else those in the extendedKeyUsage; else both."""
+        if self.role is not None:
+            return (self.role,)
+        purposes = self.description.extended_key_usage or ()
+        return tuple(role for role in TlsRole if role.purpose in purposes) or tuple(TlsRole)
+
+    @property
+    def wording(self) -> Wording:
+        """The words of problems: with the names of both ends, if it is meant for one role."""
+        if len(self.roles) > 1:
+            return NEUTRAL_WORDING
+        (role,) = self.roles
+        return Wording(role=role.value, other=role.other.value, purpose=role.purpose)
 
 
-def certificate_problems(checked: CertificateUnderCheck) -> Iterator[FoundProblem]:
+def certificate_causes(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     """Yield every problem of the certificate on its own."""
     for check in (*_CHECKS, *(_LEAF_CHECKS if checked.is_leaf else ())):
         yield from check(checked)
-    yield from strict_problems(checked)
+    # RFC 5280 does not apply to self-signed end entities (RFC 6818, 2), so nor do strict checks.
+    if not checked.self_signed or checked.is_authority:
+        yield from (SeenProblem(problem=problem, evidence=()) for problem in _strict(checked))
 
 
-def _validity(checked: CertificateUnderCheck) -> Iterator[FoundProblem]:
-    begin = checked.certificate.not_valid_before_utc
-    end = checked.certificate.not_valid_after_utc
+def _validity(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
+    begin, end = checked.description.not_valid_before, checked.description.not_valid_after
     now, wording = checked.now, checked.wording
+    if begin is None or end is None:
+        return
+    soon = min(SOON, (end - begin) / 3) if checked.soon is None else checked.soon
     if now > end:
         seen = f"notAfter is {moment(end)}, {_days(now - end)} ago"
-        yield FoundProblem.of(problems.EXPIRED, Grade.REFUSED, seen, wording=wording)
+        yield SeenProblem(problem=problems.EXPIRED, evidence=(seen,), wording=wording)
     elif now < begin:
         seen = (
             f"notBefore is {moment(begin)}, in {_days(begin - now)}; "
             f"this machine's clock says {moment(now)}"
         )
-        yield FoundProblem.of(problems.NOT_YET_VALID, Grade.REFUSED, seen, wording=wording)
-    elif end - now < min(SOON, (end - begin) / 3):
+        yield SeenProblem(problem=problems.NOT_YET_VALID, evidence=(seen,), wording=wording)
+    elif end - now < soon:
         seen = f"notAfter is {moment(end)}, in {_days(end - now)}"
-        yield FoundProblem.of(problems.EXPIRES_SOON, Grade.ACCEPTED, seen)
+        yield SeenProblem(problem=problems.EXPIRES_SOON, evidence=(seen,), advice=True)
 
 
 def _days(time: timedelta) -> str:
@@ -99,94 +158,162 @@ def _days(time: timedelta) -> str:
     return "1 day" if time.days == 1 else f"{time.days} days"
 
 
-def _key(checked: CertificateUnderCheck) -> Iterator[FoundProblem]:
-    key = _public_key(checked)
-    kind = f"{checked.description.key_type} {checked.description.key_bits or ''}".strip()
-    weak = isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey) and key.key_size < _MIN_RSA_BITS
-    if weak or (isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < _MIN_EC_BITS):
+def _key(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
+    about = checked.description
+    kind = f"{about.key_type} {about.key_bits or ''}".strip()
+    if (about.key_bits or _MIN_BITS) < _MIN_BITS or about.key_type in _WEAK_CURVES:
         seen = f"the key is {kind}; OpenSSL's security level 2 requires 112 bits of security"
-        yield FoundProblem.of(problems.WEAK, Grade.REFUSED, seen)
-        return
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        good = key.curve.name in _TLS_CURVES
-    else:
-        good = isinstance(key, rsa.RSAPublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
-    if not good and checked.is_leaf:
-        seen = f"the key is {kind}, for which TLS 1.3 has no signature algorithm"
-        yield FoundProblem.of(problems.KEY_TYPE, Grade.REFUSED, seen, wording=checked.wording)
+        yield SeenProblem(problem=problems.WEAK, evidence=(seen,))
+    elif about.key_type == "EC explicit parameters":
+        seen = "the key gives the parameters of its curve instead of a name"
+        yield SeenProblem(problem=problems.EXPLICIT_CURVE, evidence=(seen,))
+    elif about.key_type not in _TLS_KEYS and (checked.is_leaf or about.key_type in _NO_TLS_KEYS):
+        seen = f"the key is {kind}, {_signature_algorithms(about.key_type)}"
+        advice = about.key_type not in _NO_TLS_KEYS
+        problem = problems.KEY_TYPE
+        yield SeenProblem(problem=problem, evidence=(seen,), wording=checked.wording, advice=advice)
+    if about.public_key and not is_readable(about.public_key):
+        seen = (
+            f"the key ({kind}) cannot be read here; OpenSSL takes one that it cannot read as weak"
+        )
+        yield SeenProblem(problem=problems.WEAK, evidence=(seen,), tentative=True)
 
 
-def _public_key(checked: CertificateUnderCheck) -> object:
-    try:
-        return checked.certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return None
+def _signature_algorithms(key_type: str) -> str:
+    if key_type.startswith("EC brainpool"):
+        return "which OpenSSL takes in TLS 1.3 since version 3.2 (RFC 8734)"
+    if key_type.startswith("ML-DSA"):
+        return "which OpenSSL takes since version 3.5, and in TLS 1.3 only"
+    if key_type in _NO_TLS_KEYS:
+        return "which OpenSSL does not use in TLS"
+    return "for which TLS 1.3 has no signature algorithm"
 
 
-def _digest(checked: CertificateUnderCheck) -> Iterator[FoundProblem]:
+def _digest(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     # The signature of a trusted certificate is not verified.
-    try:
-        digest = checked.certificate.signature_hash_algorithm
-    except (ValueError, UnsupportedAlgorithm):
-        return
-    if isinstance(digest, _WEAK_DIGESTS) and not checked.self_signed:
-        seen = f"the signature is {checked.description.signature_algorithm} ({digest.name})"
-        yield FoundProblem.of(problems.WEAK, Grade.REFUSED, seen)
+    digest = checked.description.signature_digest
+    if digest in _WEAK_DIGESTS and not checked.self_signed:
+        seen = f"the signature is {checked.description.signature_algorithm} ({digest})"
+        yield SeenProblem(problem=problems.WEAK, evidence=(seen,), about_signature=True)
 
 
-def _critical(checked: CertificateUnderCheck) -> Iterator[FoundProblem]:
+def _critical(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     unknown = [
-        f"extension {extension.oid.dotted_string}, which OpenSSL does not support"
-        for extension in checked.certificate.extensions
-        if extension.critical and extension.oid not in _KNOWN_EXTENSIONS
+        f"extension {name}, which OpenSSL does not support"
+        for name in unsupported(checked.description.critical_extensions)
     ]
     if unknown:
-        yield FoundProblem.of(problems.CRITICAL_EXTENSION, Grade.REFUSED, *unknown[:3])
+        yield SeenProblem(problem=problems.CRITICAL_EXTENSION, evidence=tuple(unknown[:3]))
 
 
-def _purpose(checked: CertificateUnderCheck) -> Iterator[FoundProblem]:
+def _purpose(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     purposes, wording = checked.description.extended_key_usage, checked.wording
     if purposes is None:
         seen = "OpenSSL accepts a certificate without it for every purpose"
-        yield FoundProblem.of(problems.PURPOSE_MISSING, Grade.ACCEPTED, seen, wording=wording)
+        yield SeenProblem(
+            problem=problems.PURPOSE_MISSING, evidence=(seen,), wording=wording, advice=True
+        )
     elif not all(role.purpose in purposes for role in checked.roles):
-        seen = f"extendedKeyUsage: {', '.join(purposes[:5]) or 'empty'}"
-        yield FoundProblem.of(problems.WRONG_PURPOSE, Grade.REFUSED, seen, wording=wording)
+        evidence = [f"extendedKeyUsage: {', '.join(purposes[:5]) or 'empty'}"]
+        if TlsRole.CLIENT in checked.roles and _PUBLIC_CAS.search(checked.description.issuer):
+            evidence.append(
+                "the issuer is a public CA: those stop issuing clientAuth in 2026 and 2027, as the "
+                "root programmes of the browsers require; use a CA of your own for clients"
+            )
+        yield SeenProblem(problem=problems.WRONG_PURPOSE, evidence=tuple(evidence), wording=wording)
 
 
-def _usage(checked: CertificateUnderCheck) -> Iterator[FoundProblem]:
+def _usage(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     usage = checked.description.key_usage
     if usage is not None and "digitalSignature" not in usage:
-        accepted = all(_KEY_USAGES[role].intersection(usage) for role in checked.roles)
-        grade = Grade.ACCEPTED if accepted else Grade.REFUSED
         seen = f"keyUsage: {', '.join(usage) or 'empty'}"
-        yield FoundProblem.of(problems.WRONG_KEY_USAGE, grade, seen)
+        yield SeenProblem(problem=problems.WRONG_KEY_USAGE, evidence=(seen,))
 
 
-def _names(checked: CertificateUnderCheck) -> Iterator[FoundProblem]:
-    purposes = checked.description.extended_key_usage or ()
-    is_server = checked.role is TlsRole.SERVER or (
-        checked.role is None and TlsRole.SERVER.purpose in purposes
-    )
-    if is_server and not checked.description.subject_alt_names:
-        seen = "OpenSSL falls back to the CN for a host name, never for an IP address"
-        yield FoundProblem.of(problems.SAN_MISSING, Grade.ACCEPTED, seen)
+def _names(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
+    about = checked.description
+    purposes = about.extended_key_usage or ()
+    if checked.role is TlsRole.CLIENT or (
+        checked.role is None and TlsRole.SERVER.purpose not in purposes
+    ):
+        return
+    names = about.subject_alt_names
+    if not names:
+        if not any("subjectAltName" in problem for problem in (about.problem,)):
+            seen = "OpenSSL falls back to the CN for a host name, never for an IP address"
+            yield SeenProblem(problem=problems.SAN_MISSING, evidence=(seen,), advice=True)
+    elif not any(name.startswith(("DNS:", "IP:")) for name in names):
+        seen = f"subjectAltName has {', '.join(names[:3])}, and neither a DNS name nor an address"
+        yield SeenProblem(problem=problems.SAN_MATCHES_NO_HOST, evidence=(seen,), advice=True)
+    for name in names[:100]:
+        if reason := _trap(name):
+            yield SeenProblem(
+                problem=problems.SAN_MATCHES_NO_HOST, evidence=(f"{name}: {reason}",), advice=True
+            )
 
 
-def _issuer(checked: CertificateUnderCheck) -> Iterator[FoundProblem]:
+def _trap(name: str) -> str:
+    """Return why no client takes a DNS name for that of its server, "" where one may."""
+    kind, _, value = name.partition(":")
+    if kind != "DNS":
+        return ""
+    if "://" in value:
+        return "a URL, where the host name alone belongs"
+    if value.count("*") > 1:
+        return "a wildcard stands for one label, the first"
+    if _ADDRESS.fullmatch(value):
+        return "an IP address is compared with IP entries only: write it as IP:ADDRESS"
+    if re.search(r":\d+\Z", value):
+        return "a port, which no certificate names"
+    if any(letter.isspace() for letter in value):
+        return "a space in it"
+    if "*" in value and not value.startswith("*."):
+        return "a wildcard stands for the whole first label only (RFC 9525 section 6.3)"
+    return "" if _HOST.fullmatch(value.rstrip(".")) else "it is not a host name"
+
+
+def _issuer(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     if checked.self_signed:
         seen = "a peer accepts it only if its CA file contains this certificate"
-        yield FoundProblem.of(problems.SELF_SIGNED, Grade.REFUSED, seen, wording=checked.wording)
+        yield SeenProblem(problem=problems.SELF_SIGNED, evidence=(seen,), wording=checked.wording)
 
 
-def _size(checked: CertificateUnderCheck) -> Iterator[FoundProblem]:
-    size = len(checked.certificate.public_bytes(serialization.Encoding.DER))
-    if size > MAX_CERTIFICATE:
-        seen = f"{size} bytes; OpenSSL's default limit for the Certificate message is 102,400"
-        yield FoundProblem.of(problems.TOO_LARGE, Grade.REFUSED, seen)
+def _strict(checked: CertificateUnderCheck) -> Iterator[Problem]:
+    """Yield what OpenSSL refuses with VERIFY_X509_STRICT only."""
+    about = checked.description
+    if about.version == 3 and about.authority_key_identifier is None and not checked.self_signed:
+        yield problems.AKI_MISSING
+    yield from _strict_for_a_ca(about) if checked.is_authority else _strict_for_a_leaf(about)
+    if about.problem:
+        return
+    if "subjectAltName" in about.extensions and not about.subject_alt_names:
+        yield problems.SAN_EMPTY
+    if not about.subject and "subjectAltName" not in about.extensions:
+        yield problems.NO_SUBJECT_NO_SAN
+    elif not about.subject and "subjectAltName" not in about.critical_extensions:
+        yield problems.NO_SUBJECT_SAN_NOT_CRITICAL
 
 
-_Check = Callable[[CertificateUnderCheck], Iterator[FoundProblem]]
+def _strict_for_a_ca(about: CertificateDescription) -> Iterator[Problem]:
+    if about.version == 3 and about.subject_key_identifier is None:
+        yield problems.SKI_MISSING
+    if "basicConstraints" not in about.extensions:
+        yield problems.ROOT_WITHOUT_BASIC_CONSTRAINTS
+        return
+    if "basicConstraints" not in about.critical_extensions:
+        yield problems.CA_CONSTRAINTS_NOT_CRITICAL
+    if about.key_usage is None:
+        yield problems.CA_KEY_USAGE_MISSING
+
+
+def _strict_for_a_leaf(about: CertificateDescription) -> Iterator[Problem]:
+    if "keyCertSign" in (about.key_usage or ()):
+        yield problems.LEAF_MAY_SIGN
+    if about.path_length is not None:
+        yield problems.LEAF_PATH_LENGTH
+
+
+_Check = Callable[[CertificateUnderCheck], Iterator[SeenProblem]]
 
 _CHECKS: tuple[_Check, ...] = (_validity, _key, _digest, _critical)
-_LEAF_CHECKS: tuple[_Check, ...] = (_issuer, _purpose, _usage, _names, _size)
+_LEAF_CHECKS: tuple[_Check, ...] = (_issuer, _purpose, _usage, _names)

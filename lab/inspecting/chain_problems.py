@@ -1,7 +1,6 @@
-"""Checks of the chain above a certificate.
+"""What the chain above a certificate shows, and the order of a file that is sent as a chain.
 
-Rules: a chain is checked from its end-entity certificate upwards. The files do not show whether a
-CA is trusted; that a chain reaches no root is reported if there is a root in the files.
+Rules: as for one certificate, these are causes; OpenSSL is the judge.
 """
 
 from __future__ import annotations
@@ -9,21 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from cryptography import x509
-
-from lab.inspecting.results import FoundProblem, Grade, TlsRole
-from lab.x509 import problems
-from lab.x509.certificates import described, distinguished, extension
-from lab.x509.chains import End, issued, path_of
-from lab.x509.name_constraints import permits
+from lab.inspecting.certificate_problems import SeenProblem
+from lab.inspecting.results import TlsRole
+from lab.x509 import file_problems, problems
+from lab.x509.certificates import CertificateDescription, describe
+from lab.x509.chains import End, is_self_issued, issuers_of, path_of
+from lab.x509.name_constraints import forbidden_names
 from lab.x509.problems import Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A certificate with the name of its file."""
+    """A certificate in DER, with the name of its file."""
 
-    certificate: x509.Certificate
+    certificate: bytes
     file: str
 
 
@@ -34,12 +32,21 @@ class Chain:
     leaf: Holder
     above: tuple[Holder, ...]
     end: End
-    roots: tuple[x509.Certificate, ...]
+    roots: tuple[bytes, ...]
+
+    @property
+    def whole(self) -> tuple[CertificateDescription, ...]:
+        """The descriptions of all of them, the leaf first."""
+        return tuple(describe(holder.certificate) for holder in (self.leaf, *self.above))
 
 
-def chain_of(leaf: Holder, pool: Sequence[Holder], roots: Sequence[x509.Certificate]) -> Chain:
+def chain_of(
+    leaf: Holder, pool: Sequence[Holder], trusted: Sequence[bytes], roots: Sequence[bytes]
+) -> Chain:
     """Return the chain of ``leaf``; an issuer in several files is taken from the leaf's own."""
-    path = path_of(leaf.certificate, [holder.certificate for holder in pool])
+    own = [holder.certificate for holder in pool if holder.file == leaf.file]
+    every = [holder.certificate for holder in pool]
+    path = path_of(leaf.certificate, list(dict.fromkeys([*trusted, *own, *every])))
     return Chain(
         leaf=leaf,
         above=tuple(_nearest(certificate, leaf.file, pool) for certificate in path.above),
@@ -48,117 +55,147 @@ def chain_of(leaf: Holder, pool: Sequence[Holder], roots: Sequence[x509.Certific
     )
 
 
-def _nearest(certificate: x509.Certificate, file: str, pool: Sequence[Holder]) -> Holder:
+def _nearest(certificate: bytes, file: str, pool: Sequence[Holder]) -> Holder:
     own = Holder(certificate=certificate, file=file)
     if own in pool:
         return own
     return next(holder for holder in pool if holder.certificate == certificate)
 
 
-def chain_problems(
-    chain: Chain, roles: Sequence[TlsRole], wording: Wording
-) -> Iterator[FoundProblem]:
+def chain_causes(
+    chain: Chain, trusted: Sequence[bytes], roles: Sequence[TlsRole], wording: Wording
+) -> Iterator[SeenProblem]:
     """Yield the problems of the chain; ``roles`` are those that the leaf itself is fit for."""
     yield from _end(chain, wording)
-    yield from _in_other_files(chain, wording)
-    for depth, holder in enumerate(chain.above):
-        yield from _authority(holder.certificate, depth, wording)
+    yield from _in_other_files(chain, trusted, wording)
+    below = 0  # intermediates that are not self-issued (RFC 5280 section 6.1.4)
+    for holder in chain.above:
+        yield from _authority(holder.certificate, below, wording)
+        below += not is_self_issued(holder.certificate)
     yield from _purposes(chain, roles)
-    yield from _constraints(chain)
+    yield from _constraints(chain, wording)
 
 
-def _end(chain: Chain, wording: Wording) -> Iterator[FoundProblem]:
-    last = (chain.above or (chain.leaf,))[-1].certificate
-    subject, issuer = distinguished(last.subject), distinguished(last.issuer)
+def _end(chain: Chain, wording: Wording) -> Iterator[SeenProblem]:
+    last = chain.whole[-1]
+    wording = replace(wording, certificate=last.subject or "the certificate")
     if chain.end is End.WRONG_KEY:
-        yield FoundProblem.of(
-            problems.BAD_SIGNATURE,
-            Grade.REFUSED,
-            f"{subject} names the issuer {issuer}, which is in these files, and the signature does "
-            "not verify with its key",
-            wording=replace(wording, certificate=subject),
+        seen = (
+            f"{last.subject} names the issuer {last.issuer}, which is in these files, and the "
+            "signature does not verify with its key"
         )
+        yield SeenProblem(problem=problems.BAD_SIGNATURE, evidence=(seen,), wording=wording)
+    elif chain.end is End.WRONG_IDENTIFIER:
+        named = last.authority_key_identifier
+        seen = (
+            f"its authorityKeyIdentifier is {named.hex(':') if named else 'without a key'}"
+            f"{'' if last.authority_serial is None else f', serial {last.authority_serial:x}'}; "
+            f"the certificate of {last.issuer} in these files has another"
+        )
+        yield SeenProblem(problem=problems.AKI_MISMATCH, evidence=(seen,), wording=wording)
     elif chain.end is End.MISSING and chain.roots:
-        roots = " or ".join(distinguished(root.subject) for root in chain.roots[:3])
-        yield FoundProblem.of(
-            problems.CHAIN_INCOMPLETE,
-            Grade.REFUSED,
-            f"{subject} was issued by {issuer}, which is in none of the files: an intermediate CA "
-            "is missing, or the certificate is from another CA",
+        roots = " or ".join(describe(root).subject for root in chain.roots[:3])
+        evidence = (
+            f"{last.subject} was issued by {last.issuer}, which is in none of the files: an "
+            "intermediate CA is missing, or the certificate is from another CA",
             f"the roots in these files: {roots}",
         )
+        yield SeenProblem(problem=problems.CHAIN_INCOMPLETE, evidence=evidence)
 
 
-def _in_other_files(chain: Chain, wording: Wording) -> Iterator[FoundProblem]:
+def _in_other_files(
+    chain: Chain, trusted: Sequence[bytes], wording: Wording
+) -> Iterator[SeenProblem]:
     elsewhere = [
-        f"{distinguished(holder.certificate.subject)} is in another file, {holder.file}"
+        f"{describe(holder.certificate).subject} is in another file, {holder.file}"
         for holder in chain.above
-        if holder.file != chain.leaf.file and holder.certificate not in chain.roots
+        if holder.file != chain.leaf.file and holder.certificate not in (*chain.roots, *trusted)
     ]
     if elsewhere:
-        yield FoundProblem.of(
-            problems.INTERMEDIATE_MISSING, Grade.REFUSED, *elsewhere[:3], wording=wording
-        )
+        evidence = tuple(elsewhere[:3])
+        yield SeenProblem(problem=problems.INTERMEDIATE_MISSING, evidence=evidence, wording=wording)
 
 
-def _authority(
-    certificate: x509.Certificate, intermediates_below: int, wording: Wording
-) -> Iterator[FoundProblem]:
-    name = distinguished(certificate.subject)
-    found = extension(certificate, x509.BasicConstraints)
-    constraints = found.value if found else None
-    usage = described(certificate).key_usage
+def _authority(certificate: bytes, below: int, wording: Wording) -> Iterator[SeenProblem]:
+    about = describe(certificate)
     reason = ""
-    if constraints is None and not issued(certificate, certificate):
+    if about.is_ca is None and not is_self_issued(certificate):
         reason = "has no basicConstraints"
-    elif constraints is not None and not constraints.ca:
+    elif about.is_ca is False:
         reason = "has basicConstraints CA:FALSE"
-    elif usage is not None and "keyCertSign" not in usage:
+    elif about.key_usage is not None and "keyCertSign" not in about.key_usage:
         reason = "has a keyUsage without keyCertSign"
     if reason:
-        yield FoundProblem.of(problems.NOT_A_CA, Grade.REFUSED, f"{name} {reason}")
-    elif (
-        constraints is not None
-        and constraints.path_length is not None
-        and intermediates_below > constraints.path_length
-    ):
-        seen = f"{name} has pathlen {constraints.path_length}; CAs below: {intermediates_below}"
-        yield FoundProblem.of(problems.PATH_LENGTH, Grade.REFUSED, seen, wording=wording)
+        yield SeenProblem(problem=problems.NOT_A_CA, evidence=(f"{about.subject} {reason}",))
+    elif about.path_length is not None and below > about.path_length:
+        seen = f"{about.subject} has pathlen {about.path_length}; CAs below: {below}"
+        yield SeenProblem(problem=problems.PATH_LENGTH, evidence=(seen,), wording=wording)
 
 
-def _purposes(chain: Chain, roles: Sequence[TlsRole]) -> Iterator[FoundProblem]:
+def _purposes(chain: Chain, roles: Sequence[TlsRole]) -> Iterator[SeenProblem]:
     evidence = []
     for role in roles:
-        for holder in chain.above:
-            purposes = described(holder.certificate).extended_key_usage
+        for about in chain.whole[1:]:
+            purposes = about.extended_key_usage
             if purposes is not None and role.purpose not in purposes:
-                name = distinguished(holder.certificate.subject)
-                evidence.append(f"{name} has an extendedKeyUsage without {role.purpose}")
+                evidence.append(f"{about.subject} has an extendedKeyUsage without {role.purpose}")
                 break
     if roles and len(evidence) == len(roles):
-        yield FoundProblem.of(
-            problems.WRONG_PURPOSE,
-            Grade.REFUSED,
-            *evidence,
-            "OpenSSL applies a CA's extendedKeyUsage to all certificates below it",
-            wording=Wording(
-                certificate="a CA in the chain",
-                purpose=" or ".join(role.purpose for role in roles),
-            ),
+        note = "OpenSSL applies a CA's extendedKeyUsage to all certificates below it"
+        wording = Wording(
+            certificate="a CA in the chain", purpose=" or ".join(role.purpose for role in roles)
+        )
+        yield SeenProblem(
+            problem=problems.WRONG_PURPOSE, evidence=(*evidence, note), wording=wording
         )
 
 
-def _constraints(chain: Chain) -> Iterator[FoundProblem]:
-    names = extension(chain.leaf.certificate, x509.SubjectAlternativeName)
-    for holder in chain.above:
-        constraints = extension(holder.certificate, x509.NameConstraints)
-        if names is None or constraints is None:
-            continue
-        issuer = distinguished(holder.certificate.subject)
+def _constraints(chain: Chain, wording: Wording) -> Iterator[SeenProblem]:
+    """Yield the names below each CA that its nameConstraints (RFC 5280, 4.2.1.10) rule out."""
+    whole = chain.whole
+    for depth, authority in enumerate(whole[1:], start=1):
         outside = [
-            f"{issuer} does not permit {name.value}"
-            for name in names.value
-            if not permits(constraints.value, name)
+            f"{authority.subject} does not permit {name}"
+            for number, below in enumerate(whole[:depth])
+            if number == 0 or below.subject_der != below.issuer_der
+            for name in forbidden_names(authority, below, is_leaf=number == 0)
         ]
         if outside:
-            yield FoundProblem.of(problems.NAME_CONSTRAINTS, Grade.REFUSED, *outside[:3])
+            evidence = tuple(outside[:3])
+            yield SeenProblem(problem=problems.NAME_CONSTRAINTS, evidence=evidence, wording=wording)
+
+
+def file_causes(
+    sent: Sequence[bytes], leaf: bytes, above: Sequence[bytes]
+) -> Iterator[SeenProblem]:
+    """Yield the problems of a PEM file; ``leaf`` is its first end-entity, ``above`` its issuers.
+
+    The first certificate of a PEM file is the one that the key is for, and the file is sent as it
+    is. A PKCS#12 file has no order, and a file of CAs alone is for trusting, not for sending.
+    """
+    if sent[0] != leaf:
+        place = f"{_subject(leaf)} is number {sent.index(leaf) + 1}"
+        yield SeenProblem(problem=file_problems.LEAF_NOT_FIRST, evidence=(place,))
+    unique = list(dict.fromkeys(sent))
+    if len(unique) < len(sent):
+        repeated = next(certificate for certificate in unique if sent.count(certificate) > 1)
+        count = f"{_subject(repeated)} occurs {sent.count(repeated)} times"
+        yield SeenProblem(
+            problem=file_problems.DUPLICATE_CERTIFICATE, evidence=(count,), advice=True
+        )
+    in_order = [certificate for certificate in above if certificate in unique]
+    if in_order != [certificate for certificate in unique if certificate in above]:
+        expected = f"expected: {', then '.join(map(_subject, (leaf, *in_order)))}"
+        yield SeenProblem(problem=file_problems.WRONG_ORDER, evidence=(expected,), advice=True)
+    superfluous = tuple(
+        f"{_subject(certificate)} is not part of the chain of {_subject(leaf)}"
+        for certificate in unique
+        if certificate not in (leaf, *issuers_of(leaf, unique), *above)
+    )
+    if superfluous:
+        problem = file_problems.SUPERFLUOUS_CERTIFICATE
+        yield SeenProblem(problem=problem, evidence=superfluous[:3], advice=True)
+
+
+def _subject(certificate: bytes) -> str:
+    return describe(certificate).subject or "a certificate without a subject"

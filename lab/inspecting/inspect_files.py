@@ -1,25 +1,26 @@
 """Inspecting files: their contents, and their problems for mutual TLS.
 
-Rules: the present comes in as ``now``. Files that are given together are checked together: which
-key belongs to which certificate, which chain is complete, which certificate is on which CRL. The
-contents of a file never raise: what cannot be parsed further is a problem.
+Rules: files that are given together are checked together: which key belongs to which certificate,
+which chain is complete, which certificate is on which CRL. The contents of a file never raise: what
+cannot be read further is a problem, and the rest is shown.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+import base64
+import hashlib
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-
-from lab.inspecting import results
-from lab.inspecting.certificate_problems import certificate_problems, suitability
-from lab.inspecting.certificate_under_check import CertificateUnderCheck
-from lab.inspecting.chain_problems import Chain, Holder, chain_of, chain_problems
-from lab.inspecting.file_problems import file_problems
+from lab.inspecting.certificate_problems import (
+    CertificateUnderCheck,
+    SeenProblem,
+    certificate_causes,
+)
+from lab.inspecting.chain_problems import Chain, Holder, chain_causes, chain_of, file_causes
+from lab.inspecting.openssl_verdicts import graded, unexplained, verdicts
 from lab.inspecting.results import (
     Entry,
     FileReport,
@@ -31,210 +32,362 @@ from lab.inspecting.results import (
     OtherEntry,
     RequestEntry,
     RevocationListEntry,
+    RoleVerdict,
     TlsRole,
+    place,
 )
-from lab.pki.files.crl_files import signed_by
-from lab.pki.files.file_contents import Contents, Item, StoredKey
-from lab.x509 import problems
-from lab.x509.certificates import (
-    DER,
-    describe_request,
-    described,
-    distinguished,
-    moment,
-    public_key_bytes,
+from lab.inspecting.revocation import Revocation, list_problems, revocations, uncovered
+from lab.pki.files.file_contents import (
+    Contents,
+    Item,
+    StoredCertificate,
+    StoredKey,
+    StoredList,
+    StoredRequest,
 )
-from lab.x509.chains import End, path_of
+from lab.x509 import file_problems, problems
+from lab.x509.certificates import describe, describe_request
+from lab.x509.chains import End, is_self_issued, is_self_signed, path_of
+from lab.x509.public_keys import key_itself, signature_verifies
+
+_MOST_JUDGED = 50  # OpenSSL takes milliseconds for each
 
 
-def inspect(files: Sequence[Contents], *, now: datetime, role: TlsRole | None = None) -> Inspection:
+def inspect(
+    files: Sequence[Contents],
+    *,
+    now: datetime,
+    role: TlsRole | None = None,
+    expires_within: timedelta | None = None,
+) -> Inspection:
     """Inspect ``files`` together; ``now`` is aware.
 
     With a ``role``, certificates that are no CAs, and all whose key is among the files, are checked
-    for that role.
+    for that role. Whatever expires within ``expires_within`` is reported, by default within 30 days
+    or a third of its lifetime.
     """
-    with warnings.catch_warnings():
-        # The library warns of irregular certificates; the problems report those that matter.
-        warnings.simplefilter("ignore")
-        context = _context(files, now, role)
-        return Inspection(files=tuple(_file(file, context) for file in files))
+    context = _context(files, now, role, expires_within)
+    return Inspection(files=tuple(_file(file, context) for file in files))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judgement:
+    """What OpenSSL makes of a certificate with its ``chain``, told to trust ``trust``.
+
+    ``meant`` are its verdicts in the roles that the certificate is meant for.
+    """
+
+    chain: Chain
+    trust: tuple[bytes, ...]
+    trusted: str
+    verdicts: tuple[RoleVerdict, ...]
+    meant: tuple[RoleVerdict, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Context:
     """What all files hold together.
 
-    ``pool`` has the readable certificates, ``issuers`` those among them that issued others,
-    ``roots`` the root CAs, ``keys`` the public halves of private keys, ``owners`` the public keys
-    of certificates and requests with the names of those.
+    ``pool`` has the certificates, ``issuers`` those among them that issued others, ``roots`` the
+    self-signed CAs, ``keys`` the public halves of private keys, ``owners`` the public keys of
+    certificates and requests with the names of those. ``trust_files`` are the files of CAs with a
+    root among them: what a peer would be given to trust. ``judgements`` are OpenSSL's, of the
+    certificates that a peer may present.
     """
 
+    files: tuple[Contents, ...]
     now: datetime
     role: TlsRole | None
+    soon: timedelta | None
     pool: tuple[Holder, ...]
-    roots: tuple[x509.Certificate, ...]
-    issuers: frozenset[x509.Certificate]
-    crls: tuple[x509.CertificateRevocationList, ...]
+    lists: tuple[Revocation, ...]
     keys: frozenset[bytes]
     owners: tuple[tuple[bytes, str], ...]
+    issuers: frozenset[bytes] = frozenset()
+    roots: tuple[bytes, ...] = ()
+    trust_files: tuple[Contents, ...] = ()
+    judgements: Mapping[Holder, _Judgement] = field(default_factory=dict)
 
-    def under_check(self, certificate: x509.Certificate) -> CertificateUnderCheck:
-        """Return a readable certificate with its relations to the other files."""
+    def under_check(self, certificate: bytes) -> CertificateUnderCheck:
+        """Return a certificate with its relations to the other files."""
+        description = describe(certificate)
         return CertificateUnderCheck(
-            certificate=certificate,
-            description=described(certificate),
+            der=certificate,
+            description=description,
             now=self.now,
-            has_key=public_key_bytes(certificate) in self.keys,
+            soon=self.soon,
+            has_key=key_itself(description.public_key) in self.keys,
             issues=certificate in self.issuers,
             role=self.role,
         )
 
 
-def _context(files: Sequence[Contents], now: datetime, role: TlsRole | None) -> _Context:
-    pool, crls, keys, owners = [], [], [], []
+def _context(
+    files: Sequence[Contents], now: datetime, role: TlsRole | None, soon: timedelta | None
+) -> _Context:
+    pool, lists, keys, owners = [], [], [], []
     for file in files:
         for number, item in enumerate(file.items, start=1):
-            if isinstance(item, x509.CertificateRevocationList):
-                crls.append(item)
+            owner = place(str(file.path), number, len(file.items))
+            if isinstance(item, StoredList):
+                lists.append(Revocation.of(item.der))
             elif isinstance(item, StoredKey) and item.public is not None:
-                keys.append(item.public)
-            elif isinstance(item, x509.Certificate | x509.CertificateSigningRequest):
-                owner = results.place(str(file.path), number, len(file.items))
-                owners.append((public_key_bytes(item), owner))
-                if isinstance(item, x509.Certificate) and not described(item).problem:
-                    pool.append(Holder(certificate=item, file=str(file.path)))
+                keys.append(key_itself(item.public))
+            elif isinstance(item, StoredCertificate):
+                owners.append((key_itself(describe(item.der).public_key), owner))
+                pool.append(Holder(certificate=item.der, file=str(file.path)))
+            elif isinstance(item, StoredRequest):
+                owners.append((key_itself(describe_request(item.der).public_key), owner))
     certificates = list(dict.fromkeys(holder.certificate for holder in pool))
-    paths = [path_of(certificate, certificates) for certificate in certificates]
     context = _Context(
+        files=tuple(files),
         now=now,
         role=role,
+        soon=soon,
         pool=tuple(pool),
-        roots=(),
-        issuers=frozenset(issuer for path in paths for issuer in path.above),
-        crls=tuple(crls),
+        lists=tuple(lists),
         keys=frozenset(keys),
         owners=tuple(owners),
+        issuers=frozenset(
+            issuer
+            for certificate in certificates
+            for issuer in path_of(certificate, certificates).above
+        ),
     )
-    checked = map(context.under_check, certificates)
-    roots = tuple(one.certificate for one in checked if one.self_signed and one.is_authority)
-    return replace(context, roots=roots)
+    checked = [context.under_check(certificate) for certificate in certificates]
+    roots = tuple(one.der for one in checked if one.self_signed and one.is_authority)
+    context = replace(context, roots=roots)
+    trust_files = tuple(file for file in files if _is_trust(file, context))
+    context = replace(context, trust_files=trust_files)
+    leaves = [
+        (certificate, file)
+        for file in files
+        for certificate in dict.fromkeys(file.certificates())
+        if context.under_check(certificate).is_leaf
+    ]
+    judged = [_judged(certificate, file, context) for certificate, file in leaves[:_MOST_JUDGED]]
+    return replace(context, judgements={one.chain.leaf: one for one in judged})
+
+
+def _judged(certificate: bytes, file: Contents, context: _Context) -> _Judgement:
+    leaf = Holder(certificate=certificate, file=str(file.path))
+    trust, trusted, partial = _trust(leaf, file, context)
+    sent = (certificate, *(other for other in file.certificates() if other != certificate))
+    crls = tuple(revocation.der for revocation in context.lists)
+    found = verdicts(sent, trust, crls, partial=partial)
+    meant = [verdict for verdict in found if verdict.role in context.under_check(certificate).roles]
+    if context.role is None:  # it need not be fit for more than one
+        meant = [verdict for verdict in meant if verdict.plain.accepted] or meant
+    return _Judgement(
+        chain=chain_of(leaf, context.pool, trust, context.roots),
+        trust=trust,
+        trusted=trusted,
+        verdicts=found,
+        meant=tuple(meant),
+    )
+
+
+def _is_trust(file: Contents, context: _Context) -> bool:
+    """Return whether a file has CAs only, a root or a self-signed certificate among them."""
+    found = file.certificates()
+    return any(map(is_self_issued, found)) and all(
+        is_self_signed(certificate) or not context.under_check(certificate).is_leaf
+        for certificate in found
+    )
 
 
 def _file(file: Contents, context: _Context) -> FileReport:
-    name = str(file.path)
-    sent = [
-        certificate for certificate in file.certificates() if not described(certificate).problem
-    ]
+    sent = file.certificates()
     leaves = [certificate for certificate in sent if context.under_check(certificate).is_leaf]
-    found: tuple[FoundProblem, ...] = ()
-    if file.form == "PEM" and leaves:
+    found = list(_format_problems(file))
+    if file.form != "PKCS#12" and leaves:
         pool = [*sent, *(holder.certificate for holder in context.pool)]
-        found = tuple(file_problems(sent, leaves[0], path_of(leaves[0], pool).above))
-    entries = tuple(_entry(item, name, context) for item in file.items)
-    return FileReport(name=name, form=file.form, entries=entries, problems=found)
-
-
-def _entry(item: Item, file: str, context: _Context) -> Entry:
-    if isinstance(item, x509.Certificate):
-        return _certificate(item, file, context)
-    if isinstance(item, StoredKey):
-        return _key(item, context)
-    if isinstance(item, x509.CertificateSigningRequest):
-        return _request(item)
-    if isinstance(item, x509.CertificateRevocationList):
-        return _crl(item, context)
-    return OtherEntry(label=item.label)
-
-
-def _certificate(
-    certificate: x509.Certificate, file: str, context: _Context
-) -> InspectedCertificate:
-    description = described(certificate)
-    if description.problem:
-        found = FoundProblem.of(problems.UNREADABLE, Grade.REFUSED, description.problem)
-        return InspectedCertificate(
-            description=description,
-            left=None,
-            roles=(),
-            chain=(),
-            chain_whole=False,
-            problems=(found,),
-        )
-    checked = context.under_check(certificate)
-    roles = suitability(checked)
-    chain = chain_of(Holder(certificate=certificate, file=file), context.pool, context.roots)
-    found_here = [*certificate_problems(checked), *_revocations(certificate, chain, context)]
-    if checked.is_leaf:
-        fit = [one.role for one in roles if not one.obstacles and context.role in (None, one.role)]
-        found_here += chain_problems(chain, fit, checked.wording)
-    return InspectedCertificate(
-        description=description,
-        left=certificate.not_valid_after_utc - context.now,
-        roles=roles if checked.is_leaf else (),
-        chain=tuple(
-            f"{distinguished(holder.certificate.subject)} ({holder.file})" for holder in chain.above
-        ),
-        chain_whole=chain.end is End.ROOT,
-        problems=tuple(found_here),
+        causes = file_causes(sent, leaves[0], path_of(leaves[0], pool).above)
+        found += graded(causes, ())
+    return FileReport(
+        name=str(file.path),
+        form=file.form,
+        entries=tuple(_entry(item, file, context) for item in file.items),
+        encryption=file.pkcs12.algorithms if file.pkcs12 else (),
+        problems=tuple(found),
     )
 
 
-def _revocations(
-    certificate: x509.Certificate, chain: Chain, context: _Context
+def _format_problems(file: Contents) -> Iterator[FoundProblem]:
+    """Yield what is to be said of the form of a file."""
+    if file.obstacle:
+        problem, grade = file_problems.LAYOUT, Grade.UNUSABLE
+        if not any(isinstance(item, _READ) for item in file.items):
+            problem, grade = file_problems.NOT_INSPECTED, Grade.NOT_READ
+        elif file.form in ("DER", "PKCS#7"):
+            grade = Grade.CONVERT
+        found = FoundProblem.of(problem, grade, f"the file {file.obstacle}")
+        yield replace(found, fix=file.command) if file.command else found
+    elif not file.items:
+        seen = f"no certificate, key, request or CRL was found in it ({file.form})"
+        yield FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, seen)
+    if file.pkcs12 is not None:
+        if file.pkcs12.needs_legacy:
+            seen = f"its encryption: {', '.join(file.pkcs12.algorithms)}"
+            found = FoundProblem.of(file_problems.LEGACY_ENCRYPTION, Grade.UNUSABLE, seen)
+            command = f"openssl pkcs12 -legacy -in {shlex.quote(str(file.path))} -out NEW.pem"
+            yield replace(found, fix=f"{found.fix}, or read it with {command}")
+        if len(file.pkcs12.keys) > 1:
+            seen = f"private keys: {len(file.pkcs12.keys)}"
+            yield FoundProblem.of(file_problems.SEVERAL_KEYS, Grade.ACCEPTED, seen)
+
+
+_READ = (StoredCertificate, StoredRequest, StoredList, StoredKey)
+
+
+def _entry(item: Item, file: Contents, context: _Context) -> Entry:
+    if isinstance(item, StoredCertificate):
+        return _certificate(item.der, file, context)
+    if isinstance(item, StoredKey):
+        return _key(item, context)
+    if isinstance(item, StoredRequest):
+        return _request(item.der)
+    if isinstance(item, StoredList):
+        return _list(item.der, context)
+    if file.obstacle:  # which says so already
+        return OtherEntry(label=item.label)
+    found = FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, f"a {item.label}")
+    return OtherEntry(label=item.label, problems=(found,))
+
+
+def _certificate(certificate: bytes, file: Contents, context: _Context) -> InspectedCertificate:
+    about = describe(certificate)
+    holder = Holder(certificate=certificate, file=str(file.path))
+    judgement = context.judgements.get(holder)
+    chain = judgement.chain if judgement else chain_of(holder, context.pool, (), context.roots)
+    found = list(_certificate_problems(chain, judgement, context))
+    if about.problem:
+        found.append(FoundProblem.of(problems.UNREADABLE, Grade.NOT_READ, about.problem))
+    end = about.not_valid_after
+    return InspectedCertificate(
+        description=about,
+        left=None if end is None else end - context.now,
+        verdicts=judgement.verdicts if judgement else (),
+        trusted=judgement.trusted if judgement else "",
+        chain=tuple(f"{describe(one.certificate).subject} ({one.file})" for one in chain.above),
+        chain_whole=chain.end is End.ROOT,
+        sha256=hashlib.sha256(certificate).hexdigest(),
+        sha1=hashlib.sha1(certificate, usedforsecurity=False).hexdigest(),
+        pin=base64.b64encode(hashlib.sha256(about.public_key).digest()).decode(),
+        problems=tuple(found),
+    )
+
+
+def _certificate_problems(
+    chain: Chain, judgement: _Judgement | None, context: _Context
 ) -> Iterator[FoundProblem]:
-    if not chain.above:
+    """Yield the problems of a certificate, graded by OpenSSL's verdict on it or what it issued."""
+    certificate = chain.leaf.certificate
+    checked = context.under_check(certificate)
+    seen = list(_seen_at(certificate, chain, context))
+    if judgement is None:
+        below = [
+            other
+            for other in context.judgements.values()
+            if certificate in [holder.certificate for holder in other.chain.above]
+        ]
+        asked = [verdict for other in below for verdict in other.meant]
+        is_trusted = all(certificate in other.trust for other in below)
+        yield from graded(seen, asked, is_trusted=is_trusted)
         return
-    issuer = chain.above[0].certificate
-    for crl in context.crls:
-        if crl.issuer != certificate.issuer:
-            continue
-        entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
-        if entry is not None and signed_by(crl, issuer):
-            seen = (
-                f"since {moment(entry.revocation_date_utc)}, by the CRL of "
-                f"{moment(crl.last_update_utc)}; a server without that CRL accepts it"
-            )
-            yield FoundProblem.of(problems.REVOKED, Grade.REFUSED, seen)
+    seen += chain_causes(chain, judgement.trust, checked.roles, checked.wording)
+    seen += uncovered(chain, context.lists, context.now)
+    above = [
+        problem
+        for holder in chain.above
+        for problem in _seen_at(
+            holder.certificate, chain_of(holder, context.pool, (), context.roots), context
+        )
+    ]
+    yield from graded(seen, judgement.meant, is_trusted=certificate in judgement.trust)
+    yield from unexplained(
+        [*seen, *above],
+        judgement.meant,
+        checked.wording,
+        reaches_trust=(chain.above or (chain.leaf,))[-1].certificate in judgement.trust,
+    )
+
+
+def _seen_at(certificate: bytes, chain: Chain, context: _Context) -> Iterator[SeenProblem]:
+    yield from certificate_causes(context.under_check(certificate))
+    yield from revocations(chain, context.lists, context.now)
+
+
+def _trust(leaf: Holder, file: Contents, context: _Context) -> tuple[tuple[bytes, ...], str, bool]:
+    """Return whom OpenSSL is told to trust, who that is, and whether a chain may end below a root.
+
+    Those are the files of CAs beside the leaf's own; where there are none, the root in that; where
+    it has none, whatever issued its last certificate is taken for trusted.
+    """
+    if files := [other for other in context.trust_files if other is not file]:
+        names = ", ".join(str(other.path) for other in files[:5])
+        trust = tuple(certificate for other in files for certificate in other.certificates())
+        return trust, f"the CAs in {names}", False
+    own = tuple(root for root in file.certificates() if root in context.roots)
+    if own and leaf.certificate not in own:
+        return own, f"the root in {file.path} itself, which a peer must have in its CA file", False
+    if context.roots and leaf.certificate not in context.roots:
+        return (
+            context.roots,
+            "the roots in these files, which a peer must have in its CA file",
+            False,
+        )
+    if is_self_signed(leaf.certificate):
+        return (), "nobody, as there is no CA in these files", False
+    every = [holder.certificate for holder in context.pool]
+    path = path_of(leaf.certificate, [*file.certificates(), *every]).certificates
+    if any(certificate not in file.certificates() for certificate in path):
+        return (), "nobody, as there is no root in these files", False
+    top = path[-1]
+    return (top,), f"{describe(top).subject}, as there is no root in these files", True
 
 
 def _key(key: StoredKey, context: _Context) -> KeyEntry:
-    fits = tuple(owner for public, owner in context.owners if public == key.public)
+    fits: tuple[str, ...] = ()
     found: tuple[FoundProblem, ...] = ()
-    if key.public is not None and context.owners and not fits:
-        seen = f"certificates and requests compared: {len(context.owners)}"
-        found = (FoundProblem.of(problems.KEY_DOES_NOT_FIT, Grade.UNUSABLE, seen),)
-    return KeyEntry(kind=key.kind, encrypted=key.encrypted, fits=fits, problems=found)
-
-
-def _request(request: x509.CertificateSigningRequest) -> RequestEntry:
-    description = describe_request(request.public_bytes(DER))
-    found: tuple[FoundProblem, ...] = ()
-    if not description.problem and not _proves_itself(request):
-        seen = "its signature does not verify"
-        found = (FoundProblem.of(problems.REQUEST_SIGNATURE_WRONG, Grade.REFUSED, seen),)
-    return RequestEntry(description=description, problems=found)
-
-
-def _proves_itself(request: x509.CertificateSigningRequest) -> bool:
-    try:
-        return request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-
-
-def _crl(crl: x509.CertificateRevocationList, context: _Context) -> RevocationListEntry:
-    found: tuple[FoundProblem, ...] = ()
-    end = crl.next_update_utc
-    if end is not None and context.now > end:
-        seen = (
-            f"nextUpdate was {moment(end)}; a server that has loaded it refuses every client of "
-            "this CA"
-        )
-        found = (FoundProblem.of(problems.CRL_UNUSABLE, Grade.REFUSED, seen),)
-    return RevocationListEntry(
-        issuer=distinguished(crl.issuer),
-        this_update=crl.last_update_utc,
-        next_update=end,
-        revoked=len(crl),
+    if key.public is not None:
+        own = key_itself(key.public)
+        fits = tuple(owner for public, owner in context.owners if public == own)
+        if context.owners and not fits:
+            seen = f"certificates and requests compared: {len(context.owners)}"
+            found = (FoundProblem.of(file_problems.KEY_DOES_NOT_FIT, Grade.UNUSABLE, seen),)
+    elif key.problem:
+        seen = f"its type: {key.kind}; {key.problem}"
+        found = (FoundProblem.of(file_problems.KEY_UNREADABLE, Grade.NOT_READ, seen),)
+    else:
+        found = (FoundProblem.of(file_problems.KEY_SEALED, Grade.NOT_READ),)
+    return KeyEntry(
+        kind=key.kind,
+        encrypted=key.encrypted,
+        read=key.public is not None,
+        fits=fits,
         problems=found,
+    )
+
+
+def _request(request: bytes) -> RequestEntry:
+    about = describe_request(request)
+    verifies = signature_verifies(about.public_key, about.signed, about.algorithm, about.signature)
+    found: tuple[FoundProblem, ...] = ()
+    if about.problem:
+        found = (FoundProblem.of(problems.UNREADABLE, Grade.NOT_READ, about.problem),)
+    elif verifies is False:
+        seen = "its signature does not verify"
+        found = (FoundProblem.of(file_problems.REQUEST_SIGNATURE_WRONG, Grade.UNUSABLE, seen),)
+    return RequestEntry(description=about, problems=found)
+
+
+def _list(data: bytes, context: _Context) -> RevocationListEntry:
+    about = Revocation.of(data)
+    return RevocationListEntry(
+        issuer=about.issuer,
+        this_update=about.this_update,
+        next_update=about.next_update,
+        revoked=about.entries,
+        problems=tuple(list_problems(about, context.pool, context.now)),
     )

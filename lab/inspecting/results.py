@@ -6,21 +6,28 @@ Rules: text from a certificate is kept unescaped: whoever shows it escapes it.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lab.stream.chain_judge import ChainVerdict
 from lab.x509.certificates import CertificateDescription
 from lab.x509.problems import NEUTRAL_WORDING, Problem, Wording
 
 
 class Grade(enum.Enum):
-    """The severity of a problem; the value is a sentence about the certificate."""
+    """The severity of a problem, the gravest first; the value is a sentence about it."""
 
+    UNUSABLE = "it cannot be loaded or used as it is"
     REFUSED = "OpenSSL refuses it"
     STRICT = "OpenSSL accepts it, but refuses it with VERIFY_X509_STRICT"
+    HIDDEN = "OpenSSL stops at another problem before it comes to this one"
+    VERSION = "OpenSSL accepts the chain; whether it can be used depends on the version of TLS"
+    NOT_ASKED = (
+        "OpenSSL judges what is presented in a handshake, and was not asked about this by itself"
+    )
     ACCEPTED = "OpenSSL accepts it; other implementations may not"
-    UNUSABLE = "certificate and key cannot be loaded together"
+    CONVERT = "it is in order, and has to be converted for whatever loads PEM"
+    NOT_READ = "this was not looked at, so nothing is known about it"
 
 
 class TlsRole(enum.Enum):
@@ -46,7 +53,7 @@ class FoundProblem:
 
     ``code`` is that of the problem in :mod:`lab.x509.problems`, and so are ``summary``,
     ``reference`` (the section that the problem is about) and ``fix``. ``evidence`` is what was
-    seen in the files.
+    seen in the files, ``said`` what OpenSSL says of it.
     """
 
     code: str
@@ -55,10 +62,16 @@ class FoundProblem:
     evidence: tuple[str, ...]
     reference: str
     fix: str
+    said: tuple[str, ...] = ()
 
     @classmethod
     def of(
-        cls, problem: Problem, grade: Grade, *evidence: str, wording: Wording = NEUTRAL_WORDING
+        cls,
+        problem: Problem,
+        grade: Grade,
+        *evidence: str,
+        wording: Wording = NEUTRAL_WORDING,
+        said: tuple[str, ...] = (),
     ) -> FoundProblem:
         """Return ``problem`` in the words of ``wording``."""
         return cls(
@@ -68,30 +81,40 @@ class FoundProblem:
             evidence=evidence,
             reference=problem.reference,
             fix=problem.fix_in(wording),
+            said=said,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suitability:
-    """Whether OpenSSL accepts a certificate in one TLS role: if ``obstacles`` is empty."""
+class RoleVerdict:
+    """What OpenSSL makes of a certificate's chain in one TLS role, plain and with
+    VERIFY_X509_STRICT.
+    """
 
     role: TlsRole
-    obstacles: tuple[str, ...]
+    plain: ChainVerdict
+    strict: ChainVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedCertificate:
     """A certificate. ``left`` is the time until it expires, negative behind that.
 
-    ``roles`` is empty for a CA. ``chain`` has the subjects of those above it as far as they were
-    found, each with its file; ``chain_whole`` tells whether a root was reached.
+    ``verdicts`` are OpenSSL's, and empty for a CA; ``trusted`` names whom it was told to trust,
+    and in which file. ``chain`` has the subjects of those above it as far as they were found, each
+    with its file; ``chain_whole`` tells whether a root was reached. ``fingerprints`` are SHA-256
+    and SHA-1 of the certificate, and the pin: SHA-256 of its SubjectPublicKeyInfo, in base64.
     """
 
     description: CertificateDescription
     left: timedelta | None
-    roles: tuple[Suitability, ...]
+    verdicts: tuple[RoleVerdict, ...]
+    trusted: str
     chain: tuple[str, ...]
     chain_whole: bool
+    sha256: str
+    sha1: str
+    pin: str
     problems: tuple[FoundProblem, ...]
 
 
@@ -99,11 +122,13 @@ class InspectedCertificate:
 class KeyEntry:
     """A private key. ``kind`` is "" where it is encrypted and was not opened.
 
-    ``fits`` names the certificates and requests that it belongs to.
+    ``read`` tells whether it was read; ``fits`` names the certificates and requests that it belongs
+    to.
     """
 
     kind: str
     encrypted: bool
+    read: bool
     fits: tuple[str, ...]
     problems: tuple[FoundProblem, ...]
 
@@ -118,10 +143,10 @@ class RequestEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevocationListEntry:
-    """A CRL (RFC 5280 section 5). ``next_update`` is None where it does not say."""
+    """A CRL (RFC 5280 section 5). The times are None where it does not say."""
 
     issuer: str
-    this_update: datetime
+    this_update: datetime | None
     next_update: datetime | None
     revoked: int
     problems: tuple[FoundProblem, ...]
@@ -129,7 +154,7 @@ class RevocationListEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherEntry:
-    """A PEM block of another kind."""
+    """An object of another kind, which was not looked at."""
 
     label: str
     problems: tuple[FoundProblem, ...] = ()
@@ -140,14 +165,17 @@ Entry = InspectedCertificate | KeyEntry | RequestEntry | RevocationListEntry | O
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReport:
-    """One file: its name as the user wrote it, ``PEM``, ``DER`` or ``PKCS#12``, and what it holds.
+    """One file: its name as the user wrote it, its form (``PEM``, ``DER``, ``PKCS#12``, ``PKCS#7``
+    or what it is instead), and what it holds.
 
-    ``problems`` are those about the file as a whole.
+    ``encryption`` are the algorithms of a PKCS#12 file. ``problems`` are those about the file as a
+    whole.
     """
 
     name: str
     form: str
     entries: tuple[Entry, ...]
+    encryption: tuple[str, ...] = ()
     problems: tuple[FoundProblem, ...] = ()
 
 
@@ -157,14 +185,16 @@ class Inspection:
 
     files: tuple[FileReport, ...]
 
-    def problems(self) -> Iterator[tuple[str, FoundProblem]]:
-        """Yield all problems with the names of what they are about, in the order of the files."""
+    def problems(self) -> list[tuple[str, FoundProblem]]:
+        """Return all problems with the names of what they are about, the gravest first."""
+        found = []
         for file in self.files:
+            found += [(file.name, problem) for problem in file.problems]
             for number, entry in enumerate(file.entries, start=1):
-                for problem in entry.problems:
-                    yield place(file.name, number, len(file.entries)), problem
-            for problem in file.problems:
-                yield file.name, problem
+                name = place(file.name, number, len(file.entries))
+                found += [(name, problem) for problem in entry.problems]
+        grades = list(Grade)
+        return sorted(found, key=lambda pair: grades.index(pair[1].grade))
 
 
 def place(name: str, number: int, of: int) -> str:

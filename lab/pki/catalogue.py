@@ -85,7 +85,7 @@ not_yet_valid = client(starts=3 * _DAY)
 eku_server_only = client(extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,))
 eku_missing = client(extended_key_usage=())
 eku_any = client(extended_key_usage=(ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,))
-key_usage_without_signature = client(key_usage=frozenset({KeyUsageBit.KEY_ENCIPHERMENT}))
+key_usage_without_signature = client(key_usage=frozenset({KeyUsageBit.CONTENT_COMMITMENT}))
 rsa_1024 = client(KeyKind.RSA_1024)
 unknown_critical_extension = client(
     extensions=(

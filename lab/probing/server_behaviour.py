@@ -19,7 +19,7 @@ from lab.probing.verdict import ending
 from lab.stream.contexts import TlsVersion
 from lab.tls.events import AlertSeen, Endpoint, StreamEnd, StreamEnded
 from lab.tls.messages import CertificateRequest
-from lab.x509.certificates import distinguished_name
+from lab.x509.names import distinguished_name
 
 NEEDED = (
     "good",

@@ -31,7 +31,7 @@ from lab.tls.events import (
     is_fatal,
 )
 from lab.tracing.trace_server import VERSIONS
-from lab.x509.certificates import distinguished_name
+from lab.x509.names import distinguished_name
 
 _SERVERS_SILENCE = frozenset({Signal.FIN, Signal.RST, Signal.CLOSE_NOTIFY})
 _NAMES_SHOWN = 3

@@ -35,7 +35,7 @@ from lab.stream.contexts import (
     server_context,
 )
 from lab.x509.certificates import described, distinguished
-from lab.x509.chains import path_of
+from lab.x509.chains import parsed_path
 
 Stamps = tuple[tuple[int, int, int] | None, ...]
 """What a change of files shows in: for each its mtime (ns), size and inode, None if it is gone."""
@@ -180,11 +180,7 @@ class ServerFiles:
 def _chain(role: RoleFiles) -> Sequence[x509.Certificate]:
     """What OpenSSL would send: the file's chain, or where that is a leaf alone, up to its root."""
     chain = role.identity.chain
-    return (
-        chain
-        if len(chain) > 1
-        else path_of(role.identity.certificate, role.authorities).certificates
-    )
+    return chain if len(chain) > 1 else parsed_path(role.identity.certificate, role.authorities)[0]
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

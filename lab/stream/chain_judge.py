@@ -39,6 +39,14 @@ class ChainVerdict:
     verify_code: int = 0
     verify_message: str = ""
 
+    def __str__(self) -> str:
+        """Return OpenSSL's words, with the code where there is one."""
+        return (
+            f"{self.verify_message} ({self.verify_code})"
+            if self.verify_code
+            else self.verify_message
+        )
+
 
 def judge_chain(
     chain_der: Sequence[bytes],

@@ -1,301 +1,242 @@
 """Descriptions of certificates and requests, from their DER.
 
-Rules: nothing raises, whatever the DER; what cannot be read stays empty, and ``problem`` says why.
-Text of a certificate is given as it stands: whoever shows it escapes it.
+Rules: nothing raises, whatever the DER. It is read field by field: what cannot be read stays empty,
+``problem`` says what that is, and the rest is there. Text of a certificate is given as it stands:
+whoever shows it escapes it.
 """
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
-E = TypeVar("E", bound=x509.ExtensionType)
-_Signed = x509.Certificate | x509.CertificateSigningRequest
+from lab.x509 import der
+from lab.x509.certificate_extensions import EXTENSIONS, ExtensionValues
+from lab.x509.names import rfc4514
+from lab.x509.public_keys import SIGNATURES, describe_key, digest_of
+
+DER = Encoding.DER
+HEADERS = ("subject", "SAN", "EKU", "valid until")
 
 # A certificate of 90 KB with 30,000 names takes 150 ms to describe, and 2 MB when it is kept.
 _CACHED_BYTES = 4096
 _MOST_NAMES = 4096
+_MOST_EXTENSIONS = 100
 
-# The names of RFC 5280 section 4.2.1.12.
-_PURPOSES = {
-    ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
-    ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
-    ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning",
-    ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
-    ExtendedKeyUsageOID.TIME_STAMPING: "timeStamping",
-    ExtendedKeyUsageOID.OCSP_SIGNING: "OCSPSigning",
-    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "anyExtendedKeyUsage",
-}
-# The bits of RFC 5280 section 4.2.1.3, and cryptography's names for them.
-_USAGES = (
-    ("digitalSignature", "digital_signature"),
-    ("nonRepudiation", "content_commitment"),
-    ("keyEncipherment", "key_encipherment"),
-    ("dataEncipherment", "data_encipherment"),
-    ("keyAgreement", "key_agreement"),
-    ("keyCertSign", "key_cert_sign"),
-    ("cRLSign", "crl_sign"),
-)
-# OpenSSL's names of the kinds of subjectAltName whose value is a text or an address.
-_NAME_KINDS: dict[type[x509.GeneralName], str] = {
-    x509.DNSName: "DNS",
-    x509.IPAddress: "IP",
-    x509.UniformResourceIdentifier: "URI",
-    x509.RFC822Name: "email",
-}
-# OpenSSL's names.
-_SIGNATURES = {
-    SignatureAlgorithmOID.RSA_WITH_MD5: "md5WithRSAEncryption",
-    SignatureAlgorithmOID.RSA_WITH_SHA1: "sha1WithRSAEncryption",
-    SignatureAlgorithmOID.RSA_WITH_SHA224: "sha224WithRSAEncryption",
-    SignatureAlgorithmOID.RSA_WITH_SHA256: "sha256WithRSAEncryption",
-    SignatureAlgorithmOID.RSA_WITH_SHA384: "sha384WithRSAEncryption",
-    SignatureAlgorithmOID.RSA_WITH_SHA512: "sha512WithRSAEncryption",
-    SignatureAlgorithmOID.RSASSA_PSS: "rsassaPss",
-    SignatureAlgorithmOID.ECDSA_WITH_SHA1: "ecdsa-with-SHA1",
-    SignatureAlgorithmOID.ECDSA_WITH_SHA224: "ecdsa-with-SHA224",
-    SignatureAlgorithmOID.ECDSA_WITH_SHA256: "ecdsa-with-SHA256",
-    SignatureAlgorithmOID.ECDSA_WITH_SHA384: "ecdsa-with-SHA384",
-    SignatureAlgorithmOID.ECDSA_WITH_SHA512: "ecdsa-with-SHA512",
-    SignatureAlgorithmOID.ED25519: "ED25519",
-    SignatureAlgorithmOID.ED448: "ED448",
-}
+_EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateDescription:
+class CertificateDescription(ExtensionValues):
     """What a certificate says (RFC 5280 section 4).
 
-    Names are in the form of RFC 4514. Alternative names are written as OpenSSL's configuration
-    writes them (``DNS:localhost``). ``extended_key_usage`` and ``key_usage`` are None where the
-    extension is missing, which is not the same as empty; so is ``is_ca`` where there are no basic
-    constraints. ``key_bits`` is None for keys of one size. ``signature_algorithm`` has OpenSSL's
-    name, or a dotted number. ``problem`` is "" if all was readable.
+    Names are in the form of RFC 4514. ``key_bits`` is None for keys of one size.
+    ``signature_algorithm`` has OpenSSL's name, or a dotted number; ``signature_digest`` is the
+    name of the hash in it, "" where it has none that is known. ``extensions`` are the names, or
+    dotted numbers, of all extensions, ``critical_extensions`` of the critical ones. ``problem`` is
+    "" if all was readable. The fields of bytes are DER: the names, the SubjectPublicKeyInfo, what
+    was signed, with its AlgorithmIdentifier, and the signature itself.
     """
 
+    version: int = 3
     subject: str = ""
     issuer: str = ""
     serial: int = 0
     not_valid_before: datetime | None = None
     not_valid_after: datetime | None = None
-    subject_alt_names: tuple[str, ...] = ()
-    extended_key_usage: tuple[str, ...] | None = None
-    key_usage: tuple[str, ...] | None = None
-    is_ca: bool | None = None
     key_type: str = ""
     key_bits: int | None = None
     signature_algorithm: str = ""
-    subject_key_identifier: bytes | None = None
-    authority_key_identifier: bytes | None = None
+    signature_digest: str = ""
+    extensions: tuple[str, ...] = ()
+    critical_extensions: tuple[str, ...] = ()
     problem: str = ""
+    subject_der: bytes = field(default=b"", repr=False, compare=False)
+    issuer_der: bytes = field(default=b"", repr=False, compare=False)
+    public_key: bytes = field(default=b"", repr=False, compare=False)
+    signed: bytes = field(default=b"", repr=False, compare=False)
+    algorithm: bytes = field(default=b"", repr=False, compare=False)
+    signature: bytes = field(default=b"", repr=False, compare=False)
 
 
-def describe(der: bytes) -> CertificateDescription:
+class _Fields:
+    """The fields that were read so far, and what could not be."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.problems: list[str] = []
+
+    def read(self, what: str, read: Callable[[], dict[str, Any]]) -> None:
+        """Add the fields that ``read`` returns, or the problem of ``what`` where it cannot."""
+        try:
+            self.values.update(read())
+        except (ValueError, OverflowError) as error:
+            self.problems.append(f"{what} ({error})")
+
+    def description(self) -> CertificateDescription:
+        """Return the description."""
+        problem = f"cannot be read here: {'; '.join(self.problems)}" if self.problems else ""
+        return CertificateDescription(**self.values, problem=problem)
+
+
+def describe(data: bytes) -> CertificateDescription:
     """Describe a certificate in DER. Descriptions of short ones are cached."""
-    return _described_cached(der) if len(der) <= _CACHED_BYTES else _described(der)
+    return _described_cached(data) if len(data) <= _CACHED_BYTES else _described(data)
 
 
-def describe_names(der: bytes) -> CertificateDescription:
+def describe_names(data: bytes) -> CertificateDescription:
     """Describe subject, issuer and serial number only, at a small cost whatever a peer sends.
 
     Where they are longer than in any certificate of use, they stay empty, and ``problem`` says so.
     """
-    if len(der) <= _CACHED_BYTES:
-        return _described_cached(der)
-    if _names_end(der) > _MOST_NAMES:
+    if len(data) <= _CACHED_BYTES:
+        return _described_cached(data)
+    try:
+        places, _ = _tbs_places(data)
+    except ValueError as error:
+        return CertificateDescription(problem=f"not a readable certificate: {error}")
+    start, end = places[1][0], places[5][2]
+    if end - start > _MOST_NAMES:
         problem = f"not described: serial number and names take more than {_MOST_NAMES} bytes"
         return CertificateDescription(problem=problem)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            certificate = x509.load_der_x509_certificate(der)
-            return CertificateDescription(
-                subject=distinguished(certificate.subject),
-                issuer=distinguished(certificate.issuer),
-                serial=certificate.serial_number,
-            )
-        except Exception as error:  # see _described
-            return CertificateDescription(problem=f"not a readable certificate: {error}")
+    fields = _Fields()
+    _read_names(fields, data, places)
+    return fields.description()
 
 
-def _names_end(der: bytes) -> int:
-    """Return where the subject ends, the last of what names a certificate (RFC 5280, 4.1)."""
-    at = _content(der, _content(der, 0)[0])[0]
-    elements = 7 if der[at : at + 1] == b"\xa0" else 6  # the version may be left out
-    for _ in range(elements - 1):
-        at = sum(_content(der, at))
-    return at
+_Places = list[tuple[int, int, int]]
 
 
-def _content(der: bytes, at: int) -> tuple[int, int]:
-    """Return where the content of the DER element at ``at`` begins, and how many bytes it has."""
-    size = der[at + 1 : at + 2]
-    length = size[0] if size else 0
-    if length < 0x80:
-        return at + 2, length
-    start = at + 2 + (length & 0x7F)
-    return start, int.from_bytes(der[at + 2 : start], "big")
+def _tbs_places(data: bytes) -> tuple[_Places, _Places]:
+    """Return where the fields of tbsCertificate are, version first, and the parts of the whole.
+
+    Raises ValueError for what has not the structure of a certificate (RFC 5280 section 4.1).
+    """
+    ((start, content, end),) = _exactly(1, der.spans(data, 0, len(data)))
+    whole = _exactly(3, der.spans(data, content, end))
+    fields = der.spans(data, whole[0][1], whole[0][2])
+    if fields and data[fields[0][0]] != 0xA0:
+        fields.insert(0, (start, start, start))  # version 1 is not written
+    if len(fields) < 7 or data[start] != der.SEQUENCE or data[whole[0][0]] != der.SEQUENCE:
+        raise ValueError("it has not the fields of a certificate")
+    return fields, whole
 
 
-def _described(der: bytes) -> CertificateDescription:
-    with warnings.catch_warnings():
-        # The library warns of what some authorities do wrong; here it is only described.
-        warnings.simplefilter("ignore")
-        try:
-            return _describe(x509.load_der_x509_certificate(der))
-        except Exception as error:  # the library has no one type for what hostile DER makes it do
-            return CertificateDescription(problem=f"not a readable certificate: {error}")
+def _exactly(number: int, found: _Places) -> _Places:
+    if len(found) != number:
+        raise ValueError(f"{len(found)} elements where {number} were expected")
+    return found
+
+
+def _described(data: bytes) -> CertificateDescription:
+    try:
+        places, whole = _tbs_places(data)
+    except ValueError as error:
+        return CertificateDescription(problem=f"not a readable certificate: {error}")
+    fields = _Fields()
+    _read_names(fields, data, places)
+    fields.read("version", lambda: {"version": _version(data[places[0][1] : places[0][2]])})
+    fields.read("validity", lambda: _validity(data[places[4][1] : places[4][2]]))
+    _read_key(fields, data[places[6][0] : places[6][2]])
+    _read_signature(fields, data, whole)
+    for start, content, end in places[7:]:
+        if data[start] == 0xA3:
+            _read_extensions(fields, data[content:end])
+    return fields.description()
 
 
 _described_cached = lru_cache(maxsize=64)(_described)
 
 
-def describe_request(der: bytes) -> CertificateDescription:
+def _read_names(fields: _Fields, data: bytes, places: _Places) -> None:
+    issuer, subject = (data[places[at][0] : places[at][2]] for at in (3, 5))
+    serial = data[places[1][1] : places[1][2]]
+    fields.values.update(issuer_der=issuer, subject_der=subject)
+    fields.read("serialNumber", lambda: {"serial": der.integer(serial)})
+    fields.read("issuer", lambda: {"issuer": rfc4514(issuer)})
+    fields.read("subject", lambda: {"subject": rfc4514(subject)})
+
+
+def _version(field_: bytes) -> int:
+    return der.integer(der.content_of(field_, der.INTEGER)) + 1 if field_ else 1
+
+
+def _validity(content: bytes) -> dict[str, Any]:
+    begin, end = der.elements(content)
+    return {"not_valid_before": der.moment_of(begin), "not_valid_after": der.moment_of(end)}
+
+
+def _read_key(fields: _Fields, public_key: bytes) -> None:
+    fields.values.update(public_key=public_key, key_type="unknown")
+
+    def read() -> dict[str, Any]:
+        key_type, key_bits = describe_key(public_key)
+        return {"key_type": key_type, "key_bits": key_bits}
+
+    fields.read("subjectPublicKeyInfo", read)
+
+
+def _read_signature(fields: _Fields, data: bytes, whole: _Places) -> None:
+    signed, algorithm, signature = (data[start:end] for start, _, end in whole)
+
+    def read() -> dict[str, Any]:
+        kind, *parameters = der.parts(algorithm)
+        number = der.dotted(kind.content)
+        name = SIGNATURES.get(number, number)
+        return {
+            "signature_algorithm": name,
+            "signature_digest": digest_of(name, parameters),
+            "signature": der.content_of(signature, der.BIT_STRING)[1:],
+        }
+
+    fields.values.update(signed=signed, algorithm=algorithm)
+    fields.read("signatureAlgorithm", read)
+
+
+def _read_extensions(fields: _Fields, data: bytes) -> None:
+    """Read the extensions, a SEQUENCE in DER."""
+    names: list[str] = []
+    critical: list[str] = []
+    try:
+        found = der.parts(data)
+        for element in found[:_MOST_EXTENSIONS]:
+            kind, *flag, value = der.elements(element.content)
+            number = der.dotted(kind.content)
+            name, read = EXTENSIONS.get(number, (number, None))
+            names.append(name)
+            if flag and flag[0].content != b"\0":
+                critical.append(name)
+            if read is not None:
+                content = value.content
+                fields.read(name, lambda read=read, content=content: read(content))  # type: ignore[misc]
+    except ValueError as error:
+        fields.problems.append(f"extensions ({error})")
+    fields.values.update(extensions=tuple(names), critical_extensions=tuple(critical))
+
+
+def describe_request(data: bytes) -> CertificateDescription:
     """Describe what a certificate signing request in DER (RFC 2986) asks for."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return _describe(x509.load_der_x509_csr(der))
-        except Exception as error:  # see _described
-            return CertificateDescription(problem=f"not a readable request: {error}")
-
-
-def _describe(item: _Signed) -> CertificateDescription:
-    key_type, key_bits = _key(item)
-    extensions, problem = _extensions(item)
-    constraints = _find(extensions, x509.BasicConstraints)
-    description = CertificateDescription(
-        subject=distinguished(item.subject),
-        subject_alt_names=_alternative_names(extensions),
-        extended_key_usage=_purposes(extensions),
-        key_usage=_usages(extensions),
-        is_ca=constraints.ca if constraints else None,
-        key_type=key_type,
-        key_bits=key_bits,
-        signature_algorithm=_signature(item),
-        problem=problem,
-    )
-    if isinstance(item, x509.CertificateSigningRequest):
-        return description
-    identifier = _find(extensions, x509.SubjectKeyIdentifier)
-    authority = _find(extensions, x509.AuthorityKeyIdentifier)
-    return replace(
-        description,
-        issuer=distinguished(item.issuer),
-        serial=item.serial_number,
-        not_valid_before=item.not_valid_before_utc,
-        not_valid_after=item.not_valid_after_utc,
-        subject_key_identifier=identifier.digest if identifier else None,
-        authority_key_identifier=authority.key_identifier if authority else None,
-    )
-
-
-def distinguished(name: x509.Name) -> str:
-    """Return a name in the form of RFC 4514, such as ``CN=mtls-client``."""
-    return name.rfc4514_string()
-
-
-def distinguished_name(der: bytes) -> str:
-    """Return the same from DER, or the DER in hex where it cannot be read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return distinguished(x509.Name.from_bytes(der))
-        except Exception:  # see _described
-            return der.hex()
-
-
-def _extensions(certificate: _Signed) -> tuple[x509.Extensions | None, str]:
+    fields = _Fields()
     try:
-        return certificate.extensions, ""
-    except Exception as error:  # see _described
-        return None, f"unreadable extensions: {error}"
-
-
-def _find(extensions: x509.Extensions | None, kind: type[E]) -> E | None:
-    if extensions is None:
-        return None
-    try:
-        return extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
-
-
-def _key(certificate: _Signed) -> tuple[str, int | None]:
-    try:
-        return key_type(certificate.public_key())
-    except Exception:  # see _described
-        return "unknown", None
-
-
-def key_type(key: object) -> tuple[str, int | None]:
-    """Return the type of a public key, and its size in bits where that varies."""
-    if isinstance(key, rsa.RSAPublicKey):
-        return "RSA", key.key_size
-    if isinstance(key, dsa.DSAPublicKey):
-        return "DSA", key.key_size
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return f"EC {key.curve.name}", None
-    return type(key).__name__.lstrip("_").removesuffix("PublicKey"), None
-
-
-def _signature(certificate: _Signed) -> str:
-    oid = certificate.signature_algorithm_oid
-    return _SIGNATURES.get(oid, oid.dotted_string)
-
-
-def _alternative_names(extensions: x509.Extensions | None) -> tuple[str, ...]:
-    names = _find(extensions, x509.SubjectAlternativeName)
-    return () if names is None else tuple(map(_general_name, names))
-
-
-def _purposes(extensions: x509.Extensions | None) -> tuple[str, ...] | None:
-    usage = _find(extensions, x509.ExtendedKeyUsage)
-    return None if usage is None else tuple(_PURPOSES.get(o, o.dotted_string) for o in usage)
-
-
-def _usages(extensions: x509.Extensions | None) -> tuple[str, ...] | None:
-    usage = _find(extensions, x509.KeyUsage)
-    if usage is None:
-        return None
-    names = [name for name, attribute in _USAGES if getattr(usage, attribute)]
-    if usage.key_agreement:  # the last two bits have no meaning without it
-        names += ["encipherOnly"] * usage.encipher_only + ["decipherOnly"] * usage.decipher_only
-    return tuple(names)
-
-
-def _general_name(name: x509.GeneralName) -> str:
-    if isinstance(name, x509.DirectoryName):
-        return f"dirName:{distinguished(name.value)}"
-    if isinstance(name, x509.RegisteredID):
-        return f"RID:{name.value.dotted_string}"
-    kind = _NAME_KINDS.get(type(name))
-    return f"{kind}:{name.value}" if kind else "otherName"
-
-
-DER = Encoding.DER
-HEADERS = ("subject", "SAN", "EKU", "valid until")
-
-_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
-
-
-def row(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Return the cells under :data:`HEADERS`; what a certificate does not say is ``-``."""
-    seen = described(certificate)
-    return (
-        seen.subject,
-        ", ".join(seen.subject_alt_names) or "-",
-        ", ".join(seen.extended_key_usage or ()) or "-",
-        moment(certificate.not_valid_after_utc),
-    )
+        whole = _exactly(3, der.spans(data, *der.spans(data, 0, len(data))[0][1:]))
+        _, subject, key, *attributes = der.spans(data, *whole[0][1:])
+        fields.read("subject", lambda: {"subject": rfc4514(data[subject[0] : subject[2]])})
+        _read_key(fields, data[key[0] : key[2]])
+        _read_signature(fields, data, whole)
+        for _, content, end in attributes:
+            for attribute in der.elements(data[content:end]):
+                kind, values = der.elements(attribute.content)
+                if der.dotted(kind.content) == _EXTENSION_REQUEST:
+                    _read_extensions(fields, values.content)
+    except (ValueError, IndexError) as error:
+        return CertificateDescription(problem=f"not a readable request: {error}")
+    return fields.description()
 
 
 def described(certificate: x509.Certificate) -> CertificateDescription:
@@ -303,24 +244,22 @@ def described(certificate: x509.Certificate) -> CertificateDescription:
     return describe(certificate.public_bytes(DER))
 
 
+def distinguished(name: x509.Name) -> str:
+    """Return a name in the form of RFC 4514, such as ``CN=mtls-client``."""
+    return name.rfc4514_string()
+
+
+def row(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return the cells under :data:`HEADERS`; what a certificate does not say is ``-``."""
+    description = described(certificate)
+    return (
+        description.subject,
+        ", ".join(description.subject_alt_names) or "-",
+        ", ".join(description.extended_key_usage or ()) or "-",
+        moment(certificate.not_valid_after_utc),
+    )
+
+
 def moment(time: datetime) -> str:
     """Return a time of UTC in words, to the second."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def extension(
-    certificate: x509.Certificate, kind: type[_Extension]
-) -> x509.Extension[_Extension] | None:
-    """Return the extension of this kind, if there is one."""
-    try:
-        return certificate.extensions.get_extension_for_class(kind)
-    except x509.ExtensionNotFound:
-        return None
-
-
-def public_key_bytes(item: x509.Certificate | x509.CertificateSigningRequest) -> bytes:
-    """Return the DER SubjectPublicKeyInfo, b"" where the library cannot read the key."""
-    try:
-        return item.public_key().public_bytes(DER, PublicFormat.SubjectPublicKeyInfo)
-    except Exception:  # the library has no one type for a key that it cannot read
-        return b""

@@ -1,22 +1,21 @@
-"""Paths: from a certificate up to the root, through the certificates of a pool.
+"""Paths: from a certificate up to the root, through the certificates of a pool, all in DER.
 
-Rules: who issued a certificate is settled by the issuer's name and by the signature, never by the
-order of certificates in a file. What comes from a file is hostile: every path is bounded.
+Rules: who issued a certificate is settled as OpenSSL does it, by the issuer's name, the authority
+key identifier and the signature, never by the order of certificates in a file. What comes from a
+file is hostile: every path is bounded.
 """
 
 from __future__ import annotations
 
 import enum
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from lab.x509.name_constraints import violating_name
+from lab.x509.certificates import DER, CertificateDescription, describe
+from lab.x509.names import same_name
+from lab.x509.public_keys import signature_verifies
 
 MAX_DEPTH = 100
 """OpenSSL's default limit."""
@@ -29,6 +28,7 @@ class End(enum.Enum):
 
     ROOT = "at a certificate that signed itself"
     MISSING = "where the issuer is not in the pool"
+    WRONG_IDENTIFIER = "where those with the issuer's name are not what the key identifier names"
     WRONG_KEY = "where those with the issuer's name did not sign"
 
 
@@ -36,129 +36,109 @@ class End(enum.Enum):
 class Path:
     """A certificate and those above it, each behind the one it issued."""
 
-    certificates: tuple[x509.Certificate, ...]
+    certificates: tuple[bytes, ...]
     end: End
 
     @property
-    def above(self) -> tuple[x509.Certificate, ...]:
+    def above(self) -> tuple[bytes, ...]:
         """All but the first."""
         return self.certificates[1:]
 
 
-def path_of(leaf: x509.Certificate, pool: Sequence[x509.Certificate]) -> Path:
-    """Return the path from ``leaf`` upwards through ``pool``."""
+def path_of(leaf: bytes, pool: Sequence[bytes]) -> Path:
+    """Return the path from ``leaf`` upwards through ``pool``; where there are several, the first
+    that a search in the order of the pool finds, a root before others.
+    """
     found = [leaf]
-    while len(found) <= MAX_DEPTH:
-        current = found[-1]
-        if issued(current, current):
+    while True:
+        current = describe(found[-1])
+        if is_self_signed(found[-1]):
             return Path(certificates=tuple(found), end=End.ROOT)
-        same_name = [candidate for candidate in pool if candidate.subject == current.issuer][
-            :_MAX_SAME_NAME
-        ]
-        issuer = next((candidate for candidate in same_name if issued(candidate, current)), None)
-        if issuer is None or issuer in found:
-            end = End.WRONG_KEY if same_name and issuer is None else End.MISSING
+        end, issuer = End.MISSING, None
+        for candidate in _of_name(current.issuer_der, pool):
+            reason = _issuing(describe(candidate), current)
+            if reason is None:
+                issuer = candidate
+                break
+            end = reason
+        if issuer is None and end is End.MISSING and is_self_issued(found[-1]):
+            end = _issuing(current, current) or end
+        if issuer is None or issuer in found or len(found) > MAX_DEPTH:
             return Path(certificates=tuple(found), end=end)
         found.append(issuer)
-    return Path(certificates=tuple(found), end=End.MISSING)
 
 
-def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Return whether ``issuer`` has the name and the key that ``certificate`` was signed with."""
-    try:
-        if certificate.issuer != issuer.subject:
-            return False
-        digest = certificate.signature_hash_algorithm
-        if isinstance(digest, hashes.SHA1 | hashes.MD5):
-            _verify_old(issuer.public_key(), certificate, digest)
-        else:
-            certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
+def parsed_path(
+    leaf: x509.Certificate, pool: Sequence[x509.Certificate]
+) -> tuple[tuple[x509.Certificate, ...], End]:
+    """Return the same path, and how it ends, for certificates that are parsed already."""
+    parsed = {certificate.public_bytes(DER): certificate for certificate in (*pool, leaf)}
+    path = path_of(leaf.public_bytes(DER), tuple(parsed))
+    return tuple(parsed[data] for data in path.certificates), path.end
 
 
-def _verify_old(
-    key: object, certificate: x509.Certificate, digest: hashes.SHA1 | hashes.MD5
-) -> None:
-    """Verify a digest that the library refuses to verify; raise InvalidSignature if it is wrong."""
-    signature, data = certificate.signature, certificate.tbs_certificate_bytes
-    if isinstance(key, rsa.RSAPublicKey):
-        key.verify(signature, data, padding.PKCS1v15(), digest)
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        key.verify(signature, data, ec.ECDSA(digest))
-    else:
-        raise TypeError("a key of another kind")
+def issuers_of(leaf: bytes, pool: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Return the certificates of the pool that are on any path upwards from ``leaf``."""
+    found: list[bytes] = []
+    waiting = [leaf]
+    while waiting and len(found) <= MAX_DEPTH:
+        current = describe(waiting.pop())
+        for candidate in _of_name(current.issuer_der, pool):
+            if candidate not in found and _issuing(describe(candidate), current) is None:
+                found.append(candidate)
+                waiting.append(candidate)
+    return tuple(found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restrictions:
-    """What a certificate demands of those below it, or of whoever reads it.
-
-    ``path_length`` is how many CAs may stand below it, None for any number. ``unknown_critical``
-    are the dotted numbers of critical extensions that OpenSSL does not know.
-    """
-
-    path_length: int | None = None
-    unknown_critical: tuple[str, ...] = ()
+def _of_name(name: bytes, pool: Sequence[bytes]) -> list[bytes]:
+    """Return the certificates of this subject, roots first."""
+    found = [data for data in pool if same_name(describe(data).subject_der, name)]
+    return sorted(found, key=lambda data: not is_self_issued(data))[:_MAX_SAME_NAME]
 
 
-# What OpenSSL's X509_supported_extension knows; policies and freshest CRLs not among the critical
-# ones that are met.
-_SUPPORTED = frozenset(
-    {
-        *(f"2.5.29.{number}" for number in (15, 17, 18, 19, 30, 32, 33, 35, 36, 37, 54)),
-        "2.16.840.1.113730.1.1",
-        "1.3.6.1.5.5.7.1.7",
-        "1.3.6.1.5.5.7.1.8",
-        "1.3.6.1.5.5.7.1.14",
-    }
-)
+def is_self_issued(certificate: bytes) -> bool:
+    """Return whether its subject is its issuer (RFC 5280 section 3.2)."""
+    description = describe(certificate)
+    return same_name(description.subject_der, description.issuer_der)
 
 
-def restrictions_of(der: bytes) -> Restrictions:
-    """Return the restrictions in a certificate; none where it cannot be read."""
-    try:
-        extensions = list(_load(der).extensions)
-    except Exception:  # the library has no one type for what hostile DER makes it do
-        return Restrictions()
-    constraints = next(
-        (item.value for item in extensions if isinstance(item.value, x509.BasicConstraints)), None
-    )
-    return Restrictions(
-        path_length=constraints.path_length if constraints else None,
-        unknown_critical=tuple(
-            item.oid.dotted_string
-            for item in extensions
-            if item.critical and item.oid.dotted_string not in _SUPPORTED
-        ),
-    )
+def is_self_signed(certificate: bytes) -> bool:
+    """Return whether a certificate signed itself; a signature that cannot be verified counts."""
+    description = describe(certificate)
+    return is_self_issued(certificate) and _issuing(description, description) is None
 
 
-def signature_is_wrong(der: bytes, issuer: bytes) -> bool:
+def signature_is_wrong(certificate: bytes, issuer: bytes) -> bool:
     """Return whether ``issuer`` has the name of the certificate's issuer and did not sign it."""
-    try:
-        certificate, above = _load(der), _load(issuer)
-        return certificate.issuer == above.subject and not issued(above, certificate)
-    except Exception:  # as above
+    below, above = describe(certificate), describe(issuer)
+    if not same_name(below.issuer_der, above.subject_der):
         return False
+    return False is signature_verifies(
+        above.public_key, below.signed, below.algorithm, below.signature
+    )
 
 
-def forbidden_name(ca: bytes, below: bytes) -> str:
-    """Return the first name in ``below`` that the constraints of ``ca`` forbid, "" for none."""
-    try:
-        for extension in _load(ca).extensions:
-            if isinstance(extension.value, x509.NameConstraints):
-                name = violating_name(extension.value, _load(below))
-                if isinstance(name, x509.DirectoryName):
-                    return name.value.rfc4514_string()
-                return str(name.value) if name else ""
-    except Exception:  # as above
-        pass
-    return ""
+def _issuing(issuer: CertificateDescription, certificate: CertificateDescription) -> End | None:
+    """Return why one of the issuer's name did not issue a certificate, None where it did."""
+    if not identifies(certificate, issuer):
+        return End.WRONG_IDENTIFIER
+    verifies = signature_verifies(
+        issuer.public_key, certificate.signed, certificate.algorithm, certificate.signature
+    )
+    return End.WRONG_KEY if verifies is False else None
 
 
-def _load(der: bytes) -> x509.Certificate:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return x509.load_der_x509_certificate(der)
+def identifies(certificate: CertificateDescription, issuer: CertificateDescription) -> bool:
+    """Return whether the authority key identifier of ``certificate`` may mean ``issuer``.
+
+    OpenSSL compares what both have (RFC 5280 section 4.2.1.1): the key identifier, and the serial
+    number and the issuer of the issuer's own certificate.
+    """
+    pairs = (
+        (certificate.authority_key_identifier, issuer.subject_key_identifier),
+        (certificate.authority_serial, issuer.serial),
+    )
+    if any(one is not None and other is not None and one != other for one, other in pairs):
+        return False
+    named = certificate.authority_issuer
+    return named is None or same_name(named, issuer.issuer_der)

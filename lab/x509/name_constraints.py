@@ -1,68 +1,78 @@
-"""Name constraints of a CA (RFC 5280, 4.2.1.10).
+"""Name constraints of a CA (RFC 5280 section 4.2.1.10), on names as a description has them.
 
-Names of other forms than host names, addresses, e-mail addresses, URIs and distinguished names are
-taken as permitted.
+Rules: names of other forms than host names, addresses, e-mail addresses, URIs and distinguished
+names are taken as permitted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from urllib.parse import urlsplit
+from ipaddress import ip_address, ip_network
 
-from cryptography import x509
-
-
-def violating_name(
-    constraints: x509.NameConstraints, certificate: x509.Certificate
-) -> x509.GeneralName | None:
-    """Return the first name of ``certificate`` that a CA with these constraints may not certify."""
-    names: list[x509.GeneralName] = [x509.DirectoryName(certificate.subject)]
-    for extension in certificate.extensions:
-        if isinstance(extension.value, x509.SubjectAlternativeName):
-            names += extension.value
-    if not certificate.subject.rdns:
-        del names[0]
-    return next((name for name in names if not permits(constraints, name)), None)
+from lab.x509.certificates import CertificateDescription
+from lab.x509.names import common_names, email_addresses
 
 
-def permits(constraints: x509.NameConstraints, name: x509.GeneralName) -> bool:
-    """Return whether a CA with these constraints may issue for ``name``."""
-    permitted = [
-        subtree for subtree in constraints.permitted_subtrees or () if type(subtree) is type(name)
+def forbidden_names(
+    ca: CertificateDescription, below: CertificateDescription, *, is_leaf: bool = True
+) -> list[str]:
+    """Return the names in a certificate that the constraints of a CA above it forbid."""
+    permitted, excluded = ca.permitted_names, ca.excluded_names
+    if not permitted and not excluded:
+        return []
+    return [
+        name for name in _names(below, is_leaf=is_leaf) if not permits(permitted, excluded, name)
     ]
-    excluded = constraints.excluded_subtrees or ()
-    return (not permitted or _within(name, permitted)) and not _within(name, excluded)
 
 
-def _within(name: x509.GeneralName, subtrees: Sequence[x509.GeneralName]) -> bool:
-    return any(_below(name, subtree) for subtree in subtrees)
+def _names(about: CertificateDescription, *, is_leaf: bool) -> list[str]:
+    """Return the names that OpenSSL compares: a leaf without DNS names has its CN as one."""
+    names = list(about.subject_alt_names)
+    try:
+        names += [f"email:{address}" for address in email_addresses(about.subject_der)]
+        if is_leaf and not any(name.startswith("DNS:") for name in names):
+            names += [f"DNS:{name}" for name in common_names(about.subject_der) if "." in name]
+    except ValueError:  # it is reported as unreadable
+        pass
+    return names if not about.subject else [*names, f"dirName:{about.subject}"]
 
 
-def _below(name: x509.GeneralName, subtree: x509.GeneralName) -> bool:
-    if isinstance(name, x509.DNSName) and isinstance(subtree, x509.DNSName):
-        host, domain = name.value.lower(), subtree.value.lower().lstrip(".")
-        return not domain or host == domain or host.endswith(f".{domain}")
-    if isinstance(name, x509.RFC822Name) and isinstance(subtree, x509.RFC822Name):
-        address, wanted = name.value.lower(), subtree.value.lower()
-        return address == wanted if "@" in wanted else _in_domain(address.partition("@")[2], wanted)
-    if isinstance(name, x509.UniformResourceIdentifier) and isinstance(
-        subtree, x509.UniformResourceIdentifier
-    ):
-        return _in_domain((urlsplit(name.value).hostname or "").lower(), subtree.value.lower())
-    if isinstance(name, x509.DirectoryName) and isinstance(subtree, x509.DirectoryName):
-        wanted_rdns = subtree.value.rdns
-        return name.value.rdns[: len(wanted_rdns)] == wanted_rdns
-    if isinstance(name, x509.IPAddress) and isinstance(subtree, x509.IPAddress):
-        ip, network = name.value, subtree.value
-        return (
-            isinstance(ip, IPv4Address | IPv6Address)
-            and isinstance(network, IPv4Network | IPv6Network)
-            and ip in network
-        )
+def permits(permitted: Sequence[str], excluded: Sequence[str], name: str) -> bool:
+    """Return whether trees of names permit ``name``, all written as in a description."""
+    kind = name.partition(":")[0]
+    trees = [tree for tree in permitted if tree.partition(":")[0] == kind]
+    return (not trees or any(_below(name, tree) for tree in trees)) and not any(
+        _below(name, tree) for tree in excluded
+    )
+
+
+def _below(name: str, tree: str) -> bool:
+    kind, _, value = name.partition(":")
+    tree_kind, _, top = tree.partition(":")
+    if kind != tree_kind:
+        return False
+    if kind == "IP":
+        return _address_below(value, top)
+    if kind == "dirName":
+        return value == top or value.endswith(f",{top}")
+    value, top = value.lower(), top.lower()
+    if kind == "DNS":
+        domain = top.lstrip(".")
+        return not domain or value == domain or value.endswith(f".{domain}")
+    if kind == "email":
+        return value == top if "@" in top else _host_below(value.rpartition("@")[2], top)
+    if kind == "URI":
+        host = value.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0]
+        return _host_below(host, top)
     return False
 
 
-def _in_domain(host: str, wanted: str) -> bool:
-    """A host itself, or with a dot in front any host below it."""
-    return host.endswith(wanted) if wanted.startswith(".") else host == wanted
+def _host_below(host: str, top: str) -> bool:
+    return host.endswith(top) if top.startswith(".") else host == top
+
+
+def _address_below(value: str, top: str) -> bool:
+    try:
+        return ip_address(value) in ip_network(top)
+    except ValueError:
+        return False

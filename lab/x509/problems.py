@@ -244,6 +244,14 @@ KEY_TYPE = Problem(
     reference="RFC 9846 section 4.3.3; RFC 8422 section 5.1.1",
     fix="give the {role} an RSA 2048 or EC P-256 key, and have it certified",
 )
+EXPLICIT_CURVE = Problem(
+    code="curve-with-explicit-parameters",
+    summary="{certificate} has an EC key with explicit parameters instead of a named curve",
+    reference="RFC 5480 section 2.1.1",
+    fix="make a new key on a named curve: openssl genpkey -algorithm EC -pkeyopt "
+    "ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:named_curve",
+    verify_codes=frozenset({V.EC_KEY_EXPLICIT_PARAMS}),
+)
 TOO_LARGE = Problem(
     code="message-too-large",
     summary="the Certificate message with {leaf} is larger than accepted",
@@ -263,11 +271,30 @@ SAN_MISSING = Problem(
     reference="RFC 9525 section 6.3",
     fix="issue it with the server's names in subjectAltName",
 )
+SAN_MATCHES_NO_HOST = Problem(
+    code="san-matches-no-host",
+    summary="a name in the subjectAltName of {leaf} is one that no client looks for",
+    reference="RFC 9525 section 6.3",
+    fix="name hosts as DNS:host.example, addresses as IP:192.0.2.1",
+)
 UNREADABLE = Problem(
     code="unreadable",
-    summary="{certificate} cannot be parsed completely",
+    summary="a field of {certificate} cannot be read by this tool",
     reference="RFC 5280 section 4.1",
-    fix="fetch or issue it again",
+    fix="see what OpenSSL makes of it; other implementations may stumble over it too",
+)
+OPENSSL_REFUSES = Problem(
+    code="openssl-refuses",
+    summary="OpenSSL refuses the chain of {leaf}, for a reason that this tool does not explain",
+    reference="RFC 5280 section 6.1",
+    fix="look up OpenSSL's words; openssl verify shows which certificate they are about",
+)
+AKI_MISMATCH = Problem(
+    code="authority-key-identifier-mismatch",
+    summary="{certificate} names another certificate of its issuer than the one that is here",
+    reference="RFC 5280 section 4.2.1.1",
+    fix="use the issuer's certificate that it names, or issue it again; an authorityKeyIdentifier "
+    "with the key alone still fits after the CA's certificate is renewed",
 )
 
 # Refused with X509_V_FLAG_X509_STRICT only.
@@ -306,6 +333,20 @@ CA_CONSTRAINTS_NOT_CRITICAL = Problem(
     fix="issue the CA certificate again with basicConstraints=critical,CA:TRUE",
     verify_codes=frozenset({V.CA_BCONS_NOT_CRITICAL}),
 )
+LEAF_PATH_LENGTH = Problem(
+    code="leaf-with-path-length",
+    summary="{certificate} is not a CA certificate, and its basicConstraints have a path length",
+    reference="RFC 5280 section 4.2.1.9",
+    fix="issue it without pathlen",
+    verify_codes=frozenset({V.PATHLEN_INVALID_FOR_NON_CA}),
+)
+SAN_EMPTY = Problem(
+    code="san-empty",
+    summary="{certificate} has a subjectAltName without a name",
+    reference="RFC 5280 section 4.2.1.6",
+    fix="issue it without the extension, or with names in it",
+    verify_codes=frozenset({V.EMPTY_SUBJECT_ALT_NAME}),
+)
 CA_KEY_USAGE_MISSING = Problem(
     code="ca-key-usage-missing",
     summary="a CA has no keyUsage",
@@ -326,44 +367,6 @@ NO_SUBJECT_SAN_NOT_CRITICAL = Problem(
     reference="RFC 5280 section 4.2.1.6",
     fix="issue it with a critical subjectAltName",
     verify_codes=frozenset({V.EMPTY_SUBJECT_SAN_NOT_CRITICAL}),
-)
-
-# Of files that are to be sent as a chain, and of what lies beside the certificates.
-LEAF_NOT_FIRST = Problem(
-    code="leaf-not-first",
-    summary="the end-entity certificate is not the first in the file",
-    reference="RFC 9846 section 4.5.1",
-    fix="put it first, followed by its issuers",
-)
-WRONG_ORDER = Problem(
-    code="wrong-order",
-    summary="the chain is in the wrong order",
-    reference="RFC 9846 section 4.5.1",
-    fix="put each certificate in front of the one that issued it",
-)
-DUPLICATE_CERTIFICATE = Problem(
-    code="duplicate-certificate",
-    summary="the file contains a certificate more than once",
-    reference="RFC 9846 section 4.5.1",
-    fix="send each certificate once",
-)
-SUPERFLUOUS_CERTIFICATE = Problem(
-    code="superfluous-certificate",
-    summary="the file contains more than one chain",
-    reference="RFC 9846 section 4.5.1",
-    fix="send the leaf and its intermediates only; a root that is sent is not trusted for it",
-)
-KEY_DOES_NOT_FIT = Problem(
-    code="key-does-not-fit",
-    summary="the private key matches no certificate or request in these files",
-    reference="RFC 9846 section 4.5.2",
-    fix="find the key that belongs to the certificate, or have this one certified",
-)
-REQUEST_SIGNATURE_WRONG = Problem(
-    code="request-signature-wrong",
-    summary="the request is not signed by its own key",
-    reference="RFC 2986 section 4.2",
-    fix="create it again",
 )
 
 PROBLEMS = tuple(value for value in tuple(globals().values()) if isinstance(value, Problem))

@@ -62,14 +62,17 @@ class VerifyCode(enum.IntEnum):
     CA_KEY_TOO_SMALL = 67, "CA certificate key too weak"
     CA_MD_TOO_WEAK = 68, "CA signature digest algorithm too weak"
     INVALID_CA = 79, "invalid CA certificate"
+    PATHLEN_INVALID_FOR_NON_CA = 80, "Path length invalid for non-CA cert"
     PATHLEN_WITHOUT_KU_KEY_CERT_SIGN = 81, "Path length given without key usage keyCertSign"
     KU_KEY_CERT_SIGN_INVALID_FOR_NON_CA = 82, "Key usage keyCertSign invalid for non-CA cert"
     SUBJECT_NAME_EMPTY = 84, "Subject name empty"
     MISSING_AUTHORITY_KEY_IDENTIFIER = 85, "Missing Authority Key Identifier"
     MISSING_SUBJECT_KEY_IDENTIFIER = 86, "Missing Subject Key Identifier"
+    EMPTY_SUBJECT_ALT_NAME = 87, "Empty Subject Alternative Name extension"
     EMPTY_SUBJECT_SAN_NOT_CRITICAL = (
         88,
         ("Subject empty and Subject Alt Name extension not critical"),
     )
     CA_BCONS_NOT_CRITICAL = 89, "Basic Constraints of CA cert not marked critical"
     CA_CERT_MISSING_KEY_USAGE = 92, "CA cert does not include key usage extension"
+    EC_KEY_EXPLICIT_PARAMS = 94, "Certificate public key has explicit ECC parameters"

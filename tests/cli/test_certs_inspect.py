@@ -55,12 +55,13 @@ def test_a_set_that_is_in_order(certs: Path, capsys: pytest.CaptureFixture[str])
         "              364 days left",
         "  SAN         DNS:localhost, IP:127.0.0.1, IP:::1",
         "  EKU         clientAuth",
-        "  key usage   digitalSignature",
-        "  CA          no",
+        "  key usage   digitalSignature (critical)",
+        "  CA          no (critical)",
         "  key         EC secp256r1",
         "  signature   ecdsa-with-SHA256",
-        "  as client   allowed",
-        "  as server   not allowed: extendedKeyUsage lacks serverAuth",
+        "  as client   OpenSSL accepts it",
+        "  as server   OpenSSL refuses it: unsuitable certificate purpose (26)",
+        "  as client   OpenSSL refuses it: unsuitable certificate purpose (26)",
         "private key EC secp256r1, not encrypted",
         "private key EC secp256r1, encrypted",
     ):
@@ -92,7 +93,8 @@ def test_problems(certs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "expired 2 days ago" in out
     assert "── 3 problems ──" in out
     flat = " ".join(out.split())
-    assert "the certificate has expired so OpenSSL refuses it seen notAfter is" in flat
+    assert "the certificate has expired so OpenSSL refuses it OpenSSL certificate has" in flat
+    assert "OpenSSL certificate has expired (10) seen notAfter is" in flat
     assert (
         "see RFC 5280 section 4.1.2.5 fix issue a new certificate; check the clock of the" in flat
     )

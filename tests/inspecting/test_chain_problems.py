@@ -22,6 +22,7 @@ from tests.support.inspecting import (
     REFUSED,
     ROOT,
     SERVER,
+    UNUSABLE,
     codes_of,
     contents_of,
     files_of,
@@ -29,8 +30,9 @@ from tests.support.inspecting import (
     grades_of,
     inspected,
     problems_of,
+    stored_key,
 )
-from tests.support.pki_fixtures import client_under, leaf_key, new_authority
+from tests.support.pki_fixtures import client_under, extension_of, leaf_key, new_authority
 from tests.support.verdicts import verdict
 
 
@@ -98,7 +100,18 @@ def test_a_chain_that_leads_to_none_of_the_roots() -> None:
 
 def test_a_signature_by_another_key_of_the_same_name() -> None:
     twin = new_authority(NOW, number=7).identity.certificate
-    found = only_problem(inspected(files_of(DEEP, twin), NOW), "bad-certificate-signature")
+    found = only_problem(inspected(files_of(DEEP, twin), NOW), "authority-key-identifier-mismatch")
+    identifier = extension_of(DEEP.chain[1], x509.AuthorityKeyIdentifier.oid)
+    assert identifier is not None and identifier[-20:].hex(":") in found.evidence[0]
+    assert found.said == ("unable to get local issuer certificate (20)",)
+    middle = authority("Middle", authority_key_identifier=False)
+    deep = client_under(middle, NOW)
+    found = next(
+        problem
+        for problem in problems_of(inspected(files_of(deep, twin), NOW))
+        if problem.code == "bad-certificate-signature"
+    )
+    assert (found.grade, found.said) == (REFUSED, ("certificate signature failure (7)",))
     assert found.summary == "the signature on CN=Middle does not verify"
     assert found.evidence == (
         "CN=Middle names the issuer CN=mTLS Lab Root CA, which is in these files, and the "
@@ -238,7 +251,7 @@ def test_names_that_a_ca_does_not_permit() -> None:
     identity = middle.issue(profile, leaf_key(2), now=NOW)
     found = only_problem(inspected(files_of(identity, CA), NOW), "name-constraints-violated")
     assert found.evidence == tuple(
-        f"CN=Middle does not permit {name}" for name in ("1.test", "2.test", "3.test")
+        f"CN=Middle does not permit DNS:{name}" for name in ("1.test", "2.test", "3.test")
     )
     for permitted in (("a.lab.test",), ()):
         profile = replace(profiles.client(), names=tuple(map(x509.DNSName, permitted)))
@@ -269,3 +282,69 @@ def test_the_chain_is_not_blamed_for_the_purposes_of_the_leaf() -> None:
     identity = MIDDLE.issue(profile, leaf_key(2), now=NOW)
     found = only_problem(inspected(files_of(identity, CA), NOW), "wrong-extended-key-usage")
     assert found.evidence == ("extendedKeyUsage: codeSigning",)
+
+
+def test_the_leaf_is_not_first() -> None:
+    inspection = inspected(
+        [contents_of("c.crt", *reversed(DEEP.chain)), contents_of("ca.crt", CA)], NOW
+    )
+    assert grades_of(inspection) == {("leaf-not-first", UNUSABLE)}
+    assert inspection.problems()[0][0] == "c.crt"
+
+
+def test_pkcs12_and_bundles_of_cas_have_no_order() -> None:
+    other = new_authority(NOW, name="Other", number=1).identity.certificate
+    pfx = contents_of("c.pfx", stored_key(DEEP.key), *reversed((*DEEP.chain, CA)), form="PKCS#12")
+    assert problems_of(inspected([pfx], NOW)) == []
+    assert problems_of(inspected([contents_of("bundle.crt", other, CA, other)], NOW)) == []
+
+
+def found_in(*certificates: x509.Certificate) -> list[tuple[str, tuple[str, ...]]]:
+    inspection = inspected([contents_of("c.crt", *certificates), contents_of("ca.crt", CA)], NOW)
+    (file, _) = inspection.files
+    return [(problem.code, problem.evidence) for problem in file.problems]
+
+
+LEAF, BETWEEN = DEEP.chain
+OTHER = new_authority(NOW, name="Other", number=1).identity.certificate
+
+
+def test_a_chain_in_order() -> None:
+    assert found_in(LEAF, BETWEEN) == found_in(LEAF, BETWEEN, CA) == found_in(LEAF) == []
+
+
+def test_where_the_leaf_is() -> None:
+    assert found_in(BETWEEN, CA, LEAF) == [("leaf-not-first", ("CN=mtls-client is number 3",))]
+
+
+def test_a_certificate_that_is_repeated() -> None:
+    assert found_in(LEAF, BETWEEN, BETWEEN, BETWEEN) == [
+        ("duplicate-certificate", ("CN=Middle occurs 3 times",))
+    ]
+    assert found_in(LEAF, LEAF) == [("duplicate-certificate", ("CN=mtls-client occurs 2 times",))]
+
+
+def test_issuers_in_the_wrong_order() -> None:
+    expected = "expected: CN=mtls-client, then CN=Middle, then CN=mTLS Lab Root CA"
+    assert found_in(LEAF, CA, BETWEEN) == [("wrong-order", (expected,))]
+
+
+def test_what_is_not_part_of_the_chain() -> None:
+    names = [f"Other {number}" for number in range(4)]
+    others = [new_authority(NOW, name=name, number=20).identity.certificate for name in names]
+    assert found_in(LEAF, BETWEEN, *others) == [
+        (
+            "superfluous-certificate",
+            tuple(f"CN={name} is not part of the chain of CN=mtls-client" for name in names[:3]),
+        )
+    ]
+
+
+def test_issuers_in_other_files_count() -> None:
+    """The order of the file is that of the whole chain, wherever the rest of it is."""
+    files = [contents_of("c.crt", LEAF, CA), contents_of("m.crt", BETWEEN)]
+    assert inspected(files, NOW).files[0].problems == ()
+
+
+def test_a_file_of_cas_has_no_order() -> None:
+    assert found_in(OTHER, CA, OTHER) == []

@@ -101,7 +101,7 @@ LEAVES: list[tuple[Recipe, View]] = [
     (catalogue.good_ec, {}),
     (catalogue.good, {"key": "RSA 2048"}),
     (catalogue.good_ed25519, {"key": "Ed25519"}),
-    (catalogue.rsa_pss, {"key": "RSA 2048", "PSS key": True}),
+    (catalogue.rsa_pss, {"key": "RSA-PSS 2048", "PSS key": True}),
     (catalogue.rsa_1024, {"key": "RSA 1024"}),
     (catalogue.secp256k1, {"key": "EC secp256k1"}),
     (catalogue.sha1_signature, {**UNDER_INTERMEDIATE, "signature": "ecdsa-with-SHA1"}),
@@ -122,7 +122,7 @@ LEAVES: list[tuple[Recipe, View]] = [
     (catalogue.eku_server_only, {"purposes": SERVER_EKU}),
     (catalogue.eku_missing, {"purposes": None}),
     (catalogue.eku_any, {"purposes": ANY_EKU}),
-    (catalogue.key_usage_without_signature, {"usages": ("keyEncipherment",)}),
+    (catalogue.key_usage_without_signature, {"usages": ("nonRepudiation",)}),
     (catalogue.unknown_critical_extension, {"others": ("critical 2.999.1",)}),
     (catalogue.over_one_record, {"others": ("2.999.2",), "over 16 KiB": True}),
     (catalogue.over_openssl_limit, {"others": ("2.999.2",), "over 16 KiB": True}),
@@ -354,7 +354,7 @@ def test_all_can_be_made_under_a_ca_with_another_key(kind: KeyKind) -> None:
 OWN_KEYS = {
     catalogue.good_ec: "EC P-256",
     catalogue.good_ed25519: "Ed25519",
-    catalogue.rsa_pss: "RSA 2048",
+    catalogue.rsa_pss: "RSA-PSS 2048",
     catalogue.rsa_1024: "RSA 1024",
     catalogue.secp256k1: "EC secp256k1",
 }
@@ -365,7 +365,7 @@ KINDS = {
     KeyKind.EC_P521: "EC secp521r1",
     KeyKind.ED25519: "Ed25519",
     KeyKind.ED448: "Ed448",
-    KeyKind.RSA_PSS_2048: "RSA 2048",
+    KeyKind.RSA_PSS_2048: "RSA-PSS 2048",
 }
 
 

@@ -21,8 +21,16 @@ from lab.inspecting.results import (
 )
 from lab.pki import profiles
 from lab.pki.authority import Authority
-from lab.pki.files.file_contents import Contents, Item, StoredKey
+from lab.pki.files.file_contents import (
+    Contents,
+    Item,
+    StoredCertificate,
+    StoredKey,
+    StoredList,
+    StoredRequest,
+)
 from lab.pki.identity import Identity, PrivateKey
+from lab.x509.certificates import DER
 from tests.support.pki_fixtures import (
     client_under,
     leaf_key,
@@ -39,8 +47,21 @@ def stored_key(key: PrivateKey) -> StoredKey:
     return StoredKey(kind="some", encrypted=False, public=public)
 
 
-def contents_of(name: str, *items: Item, form: str = "PEM") -> Contents:
-    return Contents(path=Path(name), form=form, items=items)
+Parsed = x509.Certificate | x509.CertificateSigningRequest | x509.CertificateRevocationList
+
+
+def contents_of(name: str, *items: Item | Parsed, form: str = "PEM") -> Contents:
+    return Contents(path=Path(name), form=form, items=tuple(map(as_item, items)))
+
+
+def as_item(item: Item | Parsed) -> Item:
+    if isinstance(item, x509.Certificate):
+        return StoredCertificate(der=item.public_bytes(DER))
+    if isinstance(item, x509.CertificateSigningRequest):
+        return StoredRequest(der=item.public_bytes(DER))
+    if isinstance(item, x509.CertificateRevocationList):
+        return StoredList(der=item.public_bytes(DER))
+    return item
 
 
 def files_of(identity: Identity, *others: x509.Certificate) -> list[Contents]:

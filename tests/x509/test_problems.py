@@ -10,17 +10,19 @@ from dataclasses import fields
 import pytest
 
 from lab.x509 import problems
+from lab.x509.file_problems import FILE_PROBLEMS
 from lab.x509.problems import NEUTRAL_WORDING, PROBLEMS, Problem, Wording, chain_wording
 from lab.x509.verify_codes import VerifyCode
 
-each_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.code)
+EVERY = (*PROBLEMS, *FILE_PROBLEMS)
+each_problem = pytest.mark.parametrize("problem", EVERY, ids=lambda problem: problem.code)
 
 
 def test_each_problem_is_in_the_table_once() -> None:
     named = [value for value in vars(problems).values() if isinstance(value, Problem)]
     assert list(PROBLEMS) == named
     assert len(PROBLEMS) > 30
-    assert [code for code, count in Counter(p.code for p in PROBLEMS).items() if count > 1] == []
+    assert [code for code, count in Counter(p.code for p in EVERY).items() if count > 1] == []
 
 
 @each_problem

@@ -19,7 +19,8 @@ from lab.diagnosis.results import TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint, escaped
 from lab.x509 import problems
-from lab.x509.certificates import CertificateDescription, describe, distinguished_name
+from lab.x509.certificates import CertificateDescription, describe
+from lab.x509.names import distinguished_name
 from lab.x509.problems import Problem
 
 _YOUNG = timedelta(hours=24)  # a clock that is behind by less than this is common

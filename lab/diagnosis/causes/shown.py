@@ -16,8 +16,10 @@ from lab.diagnosis.results import TrustVerdict
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import Endpoint, LocalFact, escaped
 from lab.x509 import problems
+from lab.x509.certificate_extensions import unsupported
 from lab.x509.certificates import CertificateDescription, describe
-from lab.x509.chains import forbidden_name, restrictions_of, signature_is_wrong
+from lab.x509.chains import signature_is_wrong
+from lab.x509.name_constraints import forbidden_names
 from lab.x509.problems import Problem
 
 _ANY_PURPOSE = "anyExtendedKeyUsage"
@@ -140,18 +142,17 @@ def _shown_in_chain(
     cas_below = 0
     for depth, der in enumerate(ders):
         name = _name(received.sender, depth, chain[depth])
-        restrictions = restrictions_of(der)
-        for number in restrictions.unknown_critical:
+        for number in unsupported(chain[depth].critical_extensions):
             seen = f"{name} has the critical extension {number}"
             yield _show(problems.CRITICAL_EXTENSION, seen)
-        length = restrictions.path_length
+        length = chain[depth].path_length
         if depth and length is not None and cas_below > length:
             seen = f"{name} has the path length {length}, and CAs below it: {cas_below}"
             yield _show(problems.PATH_LENGTH, seen)
         # RFC 5280 section 4.2.1.9: one that issued itself does not count.
         cas_below += depth > 0 and chain[depth].subject != chain[depth].issuer
-        if depth and (forbidden := forbidden_name(der, ders[0])):
-            seen = f"{name} does not permit the name {escaped(forbidden)}"
+        if depth and (forbidden := forbidden_names(chain[depth], chain[0])):
+            seen = f"{name} does not permit the name {escaped(forbidden[0])}"
             yield _show(problems.NAME_CONSTRAINTS, seen)
         if depth + 1 < len(ders) and signature_is_wrong(der, ders[depth + 1]):
             seen = f"{name} is not signed with the key of the next certificate in the chain"

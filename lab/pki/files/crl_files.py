@@ -27,6 +27,8 @@ from lab.pki.errors import (
     WrongFormatError,
 )
 from lab.pki.files import pem
+from lab.pki.files.file_formats import CERTIFICATE_LABELS, CRL_LABELS
+from lab.pki.files.recognise_file import recognise
 from lab.pki.files.secret_files import write_public
 from lab.pki.identity import PublicKey
 from lab.pki.lab_ca import LabAuthority
@@ -79,8 +81,8 @@ def load_coverage(
     or with a certificate in it; lists of which none counts for any of ``authorities``.
     """
     data = pem.read_file(path, remedy="Put it there, or name another file", bound=LISTS)
-    lists = lists_in(data, path, remedy="Name a file with -----BEGIN X509 CRL----- in it")
-    if any(label.endswith("CERTIFICATE") for label, _ in pem.blocks(data)):
+    lists = lists_in(data, path)
+    if any(block.label in CERTIFICATE_LABELS for block in recognise(data, path).blocks):
         raise WrongFormatError(
             "contains a certificate besides the CRLs, which OpenSSL would trust as a CA",
             remedy="Remove the certificate",
@@ -109,18 +111,11 @@ def load_coverage(
     )
 
 
-def lists_in(data: bytes, path: Path, *, remedy: str) -> tuple[x509.CertificateRevocationList, ...]:
-    """Return all lists of a PEM file, in its order; at least one, or an error.
-
-    ``remedy`` is what to do where there is none.
-    """
-    found = [block for label, block in pem.blocks(data) if label == "X509 CRL"]
-    if not found:
-        raise WrongFormatError(
-            f"contains no PEM CRL but {pem.what_is(data)}", remedy=remedy, path=path
-        )
+def lists_in(data: bytes, path: Path) -> tuple[x509.CertificateRevocationList, ...]:
+    """Return all lists of a PEM file, in its order; at least one, or an error."""
+    found = pem.blocks_of(data, path, CRL_LABELS, what="PEM CRL", example="X509 CRL")
     try:
-        return tuple(readable(x509.load_pem_x509_crl(block)) for block in found)
+        return tuple(readable(x509.load_der_x509_crl(block.data)) for block in found)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise WrongFormatError(
             "contains a damaged CRL", remedy="Fetch or make it again", path=path
@@ -207,7 +202,6 @@ def ensure_revocation_lists(path: Path, ca: LabAuthority) -> bool:
     lists = lists_in(
         pem.read_file(path, remedy="Name another file", bound=LISTS),
         path,
-        remedy="Name a file with -----BEGIN X509 CRL----- in it, or one that does not exist",
     )
     own = [crl for crl in lists if crl.issuer == ca.root.subject]
     remedy = "Name a file that does not exist, to have it made; then load it into the server"

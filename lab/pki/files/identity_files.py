@@ -6,7 +6,6 @@ wrong order can be seen; a PKCS#12 file has no order, so its chain is sorted.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,13 +17,12 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from lab.pki.authority import Authority
 from lab.pki.errors import PasswordNeededError, WrongFormatError, WrongPasswordError
 from lab.pki.files import pem
+from lab.pki.files.file_formats import KEY_LABELS
 from lab.pki.files.pem import Password
+from lab.pki.files.recognise_file import recognise
 from lab.pki.identity import Identity
 from lab.x509.certificates import described
-from lab.x509.chains import End, path_of
-
-# A PFX begins with SEQUENCE { INTEGER 3, SEQUENCE (RFC 7292, 4), unlike any certificate or key.
-_PFX = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...)\x02\x01\x03\x30", re.DOTALL)
+from lab.x509.chains import End, parsed_path
 
 _NAME_IT = (
     "Make the lab's CA (python -m lab.certs), or name the one that the server trusts "
@@ -48,7 +46,8 @@ def load_identity(
     needed, ``PasswordNeededError``, ``WrongPasswordError``, and ``KeyMismatchError``.
     """
     data = pem.read_file(certificate, remedy=_NO_SUCH_FILE)
-    if is_pkcs12(data):
+    found = recognise(data, certificate)
+    if found.name == "PKCS#12":
         if key is not None:
             raise WrongFormatError(
                 "is a PKCS#12 file, which contains its key",
@@ -57,7 +56,7 @@ def load_identity(
             )
         return _from_pkcs12(data, certificate, password)
     chain = pem.certificates_in(data, certificate)
-    if key is None and not any(label.endswith("PRIVATE KEY") for label, _ in pem.blocks(data)):
+    if key is None and not any(block.label in KEY_LABELS for block in found.blocks):
         raise WrongFormatError(_NO_KEY, remedy="Name the key file too", path=certificate)
     key_path = key or certificate
     key_data = data if key is None else pem.read_file(key, remedy=_NO_SUCH_FILE)
@@ -111,11 +110,6 @@ def load_authority(certificate: Path, key: Path, password: Password, *, now: dat
     return Authority(identity=identity)
 
 
-def is_pkcs12(data: bytes) -> bool:
-    """Return whether ``data`` begins as a PKCS#12 file does."""
-    return _PFX.match(data) is not None
-
-
 def open_pkcs12(data: bytes, path: Path, password: Password) -> pkcs12.PKCS12KeyAndCertificates:
     """Open a PKCS#12 file. Raises ``PasswordNeededError`` and ``WrongPasswordError``."""
     try:
@@ -146,6 +140,5 @@ def _ordered(
 
     That is what a peer is to be sent (RFC 9846, 4.5.1); certificates beside that path stay out.
     """
-    path = path_of(leaf, others)
-    above = path.above[:-1] if path.end is End.ROOT else path.above
-    return (leaf, *above)
+    (_, *above), end = parsed_path(leaf, others)
+    return (leaf, *(above[:-1] if end is End.ROOT else above))

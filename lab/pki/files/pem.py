@@ -7,7 +7,6 @@ the file and says what it holds instead.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
@@ -29,8 +27,11 @@ from lab.pki.errors import (
     WrongFormatError,
     WrongPasswordError,
 )
+from lab.pki.files.file_formats import CERTIFICATE_LABELS, KEY_LABELS, Block, first_element, kind_of
+from lab.pki.files.recognise_file import recognise
 from lab.pki.identity import Identity, PrivateKey, PssIdentity, public_bytes
-from lab.x509.certificates import moment, public_key_bytes
+from lab.x509.certificates import described, moment
+from lab.x509.public_keys import key_itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +56,6 @@ CERTIFICATES = Bound(
 Password = bytes | Callable[[], bytes] | None
 """A password, a function that asks for it, or None."""
 
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
-
 
 def read_file(path: Path, *, remedy: str, bound: Bound = CERTIFICATES) -> bytes:
     """Return the bytes of a regular file. ``remedy`` is what to do if there is no such file.
@@ -66,9 +65,9 @@ def read_file(path: Path, *, remedy: str, bound: Bound = CERTIFICATES) -> bytes:
     return _read(path, remedy, bound, _open_regular)
 
 
-def read_input(path: Path, *, remedy: str) -> bytes:
+def read_input(path: Path, *, remedy: str, bound: Bound = CERTIFICATES) -> bytes:
     """Return the bytes of a file or a pipe, for files that are named on the command line."""
-    return _read(path, remedy, CERTIFICATES, os.open)
+    return _read(path, remedy, bound, os.open)
 
 
 def _read(path: Path, remedy: str, bound: Bound, opener: Callable[[str, int], int]) -> bytes:
@@ -105,41 +104,60 @@ def _open_regular(path: str, flags: int) -> int:
     )
 
 
-def blocks(data: bytes) -> list[tuple[str, bytes]]:
-    """Return the label and the whole text of each PEM block (RFC 7468) in ``data``."""
-    return [(match[1].decode("ascii"), match[0]) for match in _BLOCK.finditer(data)]
+def certificate_blocks(data: bytes, path: Path) -> tuple[Block, ...]:
+    """Return the certificates of a PEM file, in its order and unread; at least one, or an error."""
+    return blocks_of(data, path, CERTIFICATE_LABELS, what="PEM certificate", example="CERTIFICATE")
+
+
+def blocks_of(
+    data: bytes, path: Path, labels: frozenset[str], *, what: str, example: str
+) -> tuple[Block, ...]:
+    """Return the blocks of a PEM file with one of ``labels``; at least one, or an error."""
+    found = recognise(data, path)
+    blocks = tuple(block for block in found.blocks if block.label in labels)
+    if found.command:
+        raise WrongFormatError(
+            f"{found.obstacle}, which OpenSSL does not load as PEM",
+            remedy=f"Make a file that it loads: {found.command}",
+            path=path,
+        )
+    if found.obstacle or not blocks:
+        others = ", ".join(dict.fromkeys(block.label for block in found.blocks))
+        raise WrongFormatError(
+            f"contains no {what} but {f'PEM of another kind: {others}' if others else found.name}",
+            remedy=f"Name a file with -----BEGIN {example}----- in it",
+            path=path,
+        )
+    return blocks
 
 
 def certificates_in(data: bytes, path: Path) -> tuple[x509.Certificate, ...]:
     """Return all certificates of a PEM file, in its order; at least one, or an error."""
-    found = [block for label, block in blocks(data) if label == "CERTIFICATE"]
-    if not found:
-        raise WrongFormatError(
-            f"contains no PEM certificate but {what_is(data)}",
-            remedy="Name a file with -----BEGIN CERTIFICATE----- in it",
-            path=path,
-        )
-    try:
-        return tuple(x509.load_pem_x509_certificate(block) for block in found)
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    return tuple(_certificate(block, path) for block in certificate_blocks(data, path))
+
+
+def _certificate(block: Block, path: Path) -> x509.Certificate:
+    if kind_of(block.data) != "CERTIFICATE" and block.label != "TRUSTED CERTIFICATE":
         raise WrongFormatError(
             "contains a damaged certificate", remedy="Fetch or make it again", path=path
+        )
+    try:
+        return x509.load_der_x509_certificate(first_element(block.data))
+    except Exception as error:  # the library has no one type for what it cannot read
+        raise WrongFormatError(
+            f"contains a certificate that cannot be read here, by OpenSSL perhaps: {error}",
+            remedy=f"See what is in it: python -m lab.certs inspect {path}",
+            path=path,
         ) from error
 
 
 def key_in(data: bytes, path: Path, *, password: Password = None) -> PrivateKey:
     """Return the private key of a PEM file; ``password`` opens an encrypted one."""
-    block = next((block for label, block in blocks(data) if label.endswith("PRIVATE KEY")), None)
-    if block is None:
-        raise WrongFormatError(
-            f"contains no PEM private key but {what_is(data)}",
-            remedy="Name a file with -----BEGIN PRIVATE KEY----- in it",
-            path=path,
-        )
+    block = blocks_of(data, path, KEY_LABELS, what="PEM private key", example="PRIVATE KEY")[0].text
     opener = _password_for(block, path, password)
     try:
         key = serialization.load_pem_private_key(block, opener)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except Exception as error:  # the library has no one type for what it cannot read
         if opener is not None:
             raise WrongPasswordError(
                 "the password does not open the private key",
@@ -190,27 +208,12 @@ def signing_key(key: object, path: Path) -> PrivateKey:
     return key
 
 
-def what_is(data: bytes) -> str:
-    """Return a phrase for what ``data`` looks like, for an error message."""
-    if not data.strip():
-        return "nothing"
-    if labels := [label for label, _ in blocks(data)]:
-        return "PEM of another kind: " + ", ".join(dict.fromkeys(labels))
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "UTF-16 text, as PowerShell's > writes it"
-    if data.startswith(b"\x30"):
-        return "binary (DER) data, which openssl x509 and openssl pkey convert to PEM"
-    if data.startswith(b"\xfe\xed\xfe\xed"):
-        return "a Java key store"
-    return "text or data of another kind"
-
-
 def fit(
     chain: Sequence[x509.Certificate], key: PrivateKey, *, path: Path, key_path: Path, remedy: str
 ) -> Identity:
     """Return chain (from ``path``) and key (from ``key_path``) as an identity if they match."""
-    wanted = public_bytes(key.public_key())
-    fits = [public_key_bytes(certificate) == wanted for certificate in chain]
+    wanted = key_itself(public_bytes(key.public_key()))
+    fits = [key_itself(described(certificate).public_key) == wanted for certificate in chain]
     if fits[0]:
         # The library reads a key that is for RSASSA-PSS only as a plain one.
         pss = chain[0].public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS

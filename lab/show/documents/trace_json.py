@@ -31,13 +31,34 @@ from lab.tls.events import (
 from lab.tls.extensions import ApplicationLayerProtocols, CertificateAuthorities, ServerName
 from lab.tls.messages import CertificateEntry, CertificateRequest, HandshakeMessage
 from lab.tracing.results import Trace
-from lab.x509.certificates import describe, distinguished_name
+from lab.x509.certificates import describe
+from lab.x509.names import distinguished_name
 
 SCHEMA_VERSION = 1
 """The version of the schema: raised when a key goes or changes its meaning, not for a new one."""
 FIRST_BYTES = 64
 """How many bytes of application data are in a document."""
 
+# What a document has of a certificate, besides its DER.
+DESCRIBED = frozenset(
+    {
+        "subject",
+        "issuer",
+        "serial",
+        "not_valid_before",
+        "not_valid_after",
+        "subject_alt_names",
+        "extended_key_usage",
+        "key_usage",
+        "is_ca",
+        "key_type",
+        "key_bits",
+        "signature_algorithm",
+        "subject_key_identifier",
+        "authority_key_identifier",
+        "problem",
+    }
+)
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -110,7 +131,8 @@ def _name(code_point: CodePoint | None) -> str | None:
 
 def _certificate(der: bytes) -> dict[str, object]:
     description = describe(der)
-    return {"der": der.hex(), **_fields(description), "serial": f"{description.serial:#x}"}
+    fields = {name: value for name, value in _fields(description).items() if name in DESCRIBED}
+    return {"der": der.hex(), **fields, "serial": f"{description.serial:#x}"}
 
 
 def _names(authorities: Sequence[bytes]) -> list[object]:

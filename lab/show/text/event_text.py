@@ -35,7 +35,8 @@ from lab.tls.events import (
     WireEvent,
     escaped,
 )
-from lab.x509.certificates import describe, distinguished_name
+from lab.x509.certificates import describe
+from lab.x509.names import distinguished_name
 
 _MOST_TEXT = 240
 _MOST_OF_MANY = 64

@@ -18,12 +18,12 @@ from lab.inspecting.results import (
     KeyEntry,
     OtherEntry,
     RequestEntry,
-    Suitability,
+    RoleVerdict,
 )
 from lab.show.text.event_text import bounded
 from lab.show.text.paper import Paper, print_drawing
 from lab.tls.events import printable
-from lab.x509.certificates import CertificateDescription
+from lab.x509.certificates import CertificateDescription, moment
 
 _MOST_NAMES = 20
 _MOST_TEXT = 500
@@ -31,7 +31,12 @@ _STYLES = {
     Grade.REFUSED: "red",
     Grade.UNUSABLE: "red",
     Grade.STRICT: "yellow",
+    Grade.HIDDEN: "red",
+    Grade.NOT_ASKED: "yellow",
+    Grade.VERSION: "yellow",
     Grade.ACCEPTED: "yellow",
+    Grade.CONVERT: "yellow",
+    Grade.NOT_READ: "yellow",
 }
 
 _Pair = tuple[str, str]
@@ -46,13 +51,9 @@ def draw_inspection(inspection: Inspection, paper: Paper) -> Iterator[Text]:
     """Yield the lines: the files, then the problems."""
     for file in inspection.files:
         yield from _file(file, paper)
-    problems = list(inspection.problems())
+    problems = inspection.problems()
     if not problems:
-        if sealed := [_cut(file.name) for file in inspection.files if _has_sealed_key(file)]:
-            rest = f"no password opened the key in {_listed(tuple(sealed))}"
-            yield Text(f"No problems found in what could be read; {rest}.", "yellow")
-        else:
-            yield Text("No problems found.", "green")
+        yield Text("No problems found.", "green")
         return
     yield paper.rule("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
     for number, (place, problem) in enumerate(problems, start=1):
@@ -61,12 +62,10 @@ def draw_inspection(inspection: Inspection, paper: Paper) -> Iterator[Text]:
         yield from paper.item(f"{number}", heading, _notes(problem))
 
 
-def _has_sealed_key(file: FileReport) -> bool:
-    return any(isinstance(entry, KeyEntry) and not entry.kind for entry in file.entries)
-
-
 def _file(file: FileReport, paper: Paper) -> Iterator[Text]:
     yield paper.rule(f"{printable(file.name)} ({file.form})")
+    if file.encryption:
+        yield from paper.entry("encryption", _listed(file.encryption))
     for entry in file.entries:
         for number, (label, value) in enumerate(_entry(entry)):
             style = "" if number else "bold"
@@ -83,12 +82,11 @@ def _entry(entry: Entry) -> Iterator[_Pair]:
         yield "request", _cut(entry.description.subject) or "no subject"
         yield from _content(entry.description)
     elif isinstance(entry, OtherEntry):
-        yield "other", f"{entry.label}: not inspected"
+        yield "other", f"{_cut(entry.label)}: not inspected"
     else:
         yield "CRL", f"issued by {_cut(entry.issuer)}"
-        yield "thisUpdate", f"{entry.this_update:%Y-%m-%d %H:%M:%S} UTC"
-        end = entry.next_update
-        yield "nextUpdate", f"{end:%Y-%m-%d %H:%M:%S} UTC" if end else "none"
+        for label, time in (("thisUpdate", entry.this_update), ("nextUpdate", entry.next_update)):
+            yield label, moment(time) if time else "none"
         yield "revoked", f"{entry.revoked} certificates" if entry.revoked != 1 else "1 certificate"
 
 
@@ -103,24 +101,52 @@ def _certificate(entry: InspectedCertificate) -> Iterator[_Pair]:
     yield "serial", f"{about.serial:x}"
     if about.not_valid_before and about.not_valid_after and entry.left is not None:
         begin, end = about.not_valid_before, about.not_valid_after
-        yield "valid", f"{begin:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC"
+        yield "valid", f"{begin:%Y-%m-%d %H:%M:%S} to {moment(end)}"
         yield "", _left(entry.left)
     yield from _content(about)
-    if about.subject_key_identifier is not None:
-        yield "SKI", about.subject_key_identifier.hex(":")
-    if about.authority_key_identifier is not None:
-        yield "AKI", about.authority_key_identifier.hex(":")
+    for label, value in (("SKI", about.subject_key_identifier), ("AKI", _authority(about))):
+        if value is not None:
+            yield label, value if isinstance(value, str) else value.hex(":")
+    yield "SHA-256", entry.sha256
+    yield "SHA-1", entry.sha1
+    yield "pin", f"sha256//{entry.pin}"
     if about.issuer != about.subject or entry.chain:
         yield "chain", _chain(entry)
-    for role in entry.roles:
-        yield f"as {role.role.value}", _role(role)
+    for verdict in entry.verdicts:
+        yield f"as {verdict.role.value}", _verdict(verdict)
+    if entry.trusted:
+        yield "trusting", _cut(entry.trusted)
+
+
+def _authority(about: CertificateDescription) -> str | None:
+    serial = "" if about.authority_serial is None else f", serial {about.authority_serial:x}"
+    if about.authority_key_identifier is None and not serial:
+        return None
+    return f"{(about.authority_key_identifier or b'').hex(':')}{serial}".removeprefix(", ")
 
 
 def _content(about: CertificateDescription) -> Iterator[_Pair]:
-    yield "SAN", _listed(about.subject_alt_names)
-    yield "EKU", _listed(about.extended_key_usage)
-    yield "key usage", _listed(about.key_usage)
-    yield "CA", {True: "yes", False: "no", None: "not stated"}[about.is_ca]
+    critical = about.critical_extensions
+
+    def listed(name: str, values: Iterable[str] | None) -> str:
+        return f"{_listed(values)}{' (critical)' if name in critical else ''}"
+
+    yield "SAN", listed("subjectAltName", about.subject_alt_names)
+    yield "EKU", listed("extendedKeyUsage", about.extended_key_usage)
+    yield "key usage", listed("keyUsage", about.key_usage)
+    is_ca = {True: "yes", False: "no", None: "not stated"}[about.is_ca]
+    length = "" if about.path_length is None else f", path length {about.path_length}"
+    yield "CA", f"{is_ca}{length}{' (critical)' if 'basicConstraints' in critical else ''}"
+    for label, values in (
+        ("permitted", about.permitted_names),
+        ("excluded", about.excluded_names),
+        ("CRLs", about.crl_addresses),
+        ("issuer at", about.issuer_addresses),
+        ("OCSP", about.ocsp_addresses),
+        ("Netscape", about.netscape_types),
+    ):
+        if values:
+            yield label, _listed(values)
     yield "key", f"{about.key_type} {about.key_bits or ''}".strip()
     yield "signature", about.signature_algorithm
 
@@ -130,10 +156,10 @@ def _key(entry: KeyEntry) -> Iterator[_Pair]:
     yield "private key", f"{kind}, {'encrypted' if entry.encrypted else 'not encrypted'}"
     if entry.fits:
         yield "matches", _listed(entry.fits)
-    elif entry.kind:
+    elif entry.read:
         yield "matches", "nothing in these files"
     else:
-        yield "matches", "cannot be told without its password"
+        yield "matches", "cannot be told, as it was not read"
 
 
 def _chain(entry: InspectedCertificate) -> str:
@@ -142,8 +168,12 @@ def _chain(entry: InspectedCertificate) -> str:
     return f"{above}{whole}" if above else "the issuer is not in these files"
 
 
-def _role(role: Suitability) -> str:
-    return f"not allowed: {'; '.join(role.obstacles)}" if role.obstacles else "allowed"
+def _verdict(verdict: RoleVerdict) -> str:
+    if not verdict.plain.accepted:
+        return f"OpenSSL refuses it: {verdict.plain}"
+    if not verdict.strict.accepted:
+        return f"OpenSSL accepts it, and refuses it with VERIFY_X509_STRICT: {verdict.strict}"
+    return "OpenSSL accepts it"
 
 
 def _left(left: timedelta) -> str:
@@ -162,10 +192,11 @@ def _listed(values: Iterable[str] | None) -> str:
 
 def _notes(problem: FoundProblem) -> Iterator[tuple[str, str, str]]:
     yield "so", problem.grade.value, _STYLES[problem.grade]
-    for line in problem.evidence:
-        yield "seen", _cut(line), ""
+    for label, lines in (("OpenSSL", problem.said), ("seen", problem.evidence)):
+        for line in lines:
+            yield label, _cut(line), ""
     yield "see", problem.reference, ""
-    yield "fix", problem.fix, "green"
+    yield "fix", printable(problem.fix), "green"
 
 
 def _cut(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -21,6 +22,7 @@ from lab.pki.files.file_contents import (
 )
 from lab.pki.identity import KeyKind, cached, certificates_pem
 from tests.inspecting.test_inspect_files import request
+from tests.support.inspecting import as_item
 from tests.support.pki_fixtures import client_under, new_authority, utc_now
 
 NOW = utc_now()
@@ -81,9 +83,18 @@ def test_several_things_in_one_pem_file_in_their_order(tmp_path: Path) -> None:
     assert (key.kind, key.encrypted) == ("EC secp256r1", False)
     assert contents.form == "PEM"
     authority = ROOT.identity.certificate
-    expected = [csr, OtherBlock(label="DH PARAMETERS"), CLIENT.certificate, authority, CRL]
-    assert rest == expected
-    assert contents.certificates() == (CLIENT.certificate, authority)
+    expected: list[Any] = [
+        csr,
+        OtherBlock(label="DH PARAMETERS"),
+        CLIENT.certificate,
+        authority,
+        CRL,
+    ]
+    assert rest == [as_item(one) for one in expected]
+    assert contents.certificates() == (
+        CLIENT.certificate.public_bytes(DER),
+        authority.public_bytes(DER),
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,7 +111,7 @@ def test_der(tmp_path: Path, data: bytes) -> None:
     assert contents.form == "DER"
     (item,) = contents.items
     if not isinstance(item, StoredKey | OtherBlock):
-        assert item.public_bytes(DER) == data
+        assert item.der == data
 
 
 @pytest.mark.parametrize("encoding", [PEM, DER])
@@ -122,7 +133,7 @@ def test_pkcs12(tmp_path: Path) -> None:
     key, *certificates = contents.items
     assert contents.form == "PKCS#12"
     assert isinstance(key, StoredKey) and key.encrypted
-    assert certificates == [CLIENT.certificate, ROOT.identity.certificate]
+    assert certificates == list(map(as_item, (CLIENT.certificate, ROOT.identity.certificate)))
     with pytest.raises(errors.PasswordNeededError):
         read_contents(path, nothing)
     with pytest.raises(errors.WrongPasswordError):
@@ -150,13 +161,9 @@ ONE = certificates_pem([CLIENT.certificate])
     [
         (b"", "but nothing"),
         (b"GIF89a", "but text or data of another kind"),
-        (b"\x30\x03\x02\x01", "but damaged or other DER data"),
-        (ONE.replace(b"MII", b"MIA"), "contains a damaged CERTIFICATE"),
-        (ONE.replace(b"CERTIFICATE", b"X509 CRL"), "contains a damaged X509 CRL"),
-        (ONE.replace(b"CERTIFICATE", b"CERTIFICATE REQUEST"), "damaged CERTIFICATE REQUEST"),
-        (ONE.replace(b"CERTIFICATE", b"PRIVATE KEY"), "contains a damaged PRIVATE KEY"),
+        (b"\x30\x03\x02\x01", "but damaged or other binary (DER) data"),
         (ONE * (MAX_OBJECTS + 1), "the limit is 500"),
-        (b" " * ((1 << 20) + 1), "larger than 1 MiB"),
+        (b" " * ((1 << 24) + 1), "larger than 16 MiB"),
     ],
 )
 def test_other_files(tmp_path: Path, data: bytes, words: str) -> None:
@@ -166,6 +173,20 @@ def test_other_files(tmp_path: Path, data: bytes, words: str) -> None:
     assert words in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (ONE.replace(b"MII", b"MIA"), "unreadable"),
+        (ONE.replace(b"CERTIFICATE", b"X509 CRL"), "unreadable"),
+        (ONE.replace(b"CERTIFICATE", b"CERTIFICATE REQUEST"), "unreadable"),
+        (ONE.replace(b"CERTIFICATE", b"PRIVATE KEY"), "key-unreadable"),
+    ],
+)
+def test_what_is_damaged_is_an_item_all_the_same(tmp_path: Path, data: bytes, code: str) -> None:
+    inspection = inspect([read_contents(put(tmp_path, data), never)], now=NOW)
+    assert code in {problem.code for _, problem in inspection.problems()}
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

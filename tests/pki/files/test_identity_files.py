@@ -159,7 +159,7 @@ DER = CLIENT.certificate.public_bytes(serialization.Encoding.DER)
         (plain_pkcs12(None), None, WRONG, "contains no certificate for its private key"),
         (CLIENT.chain_pem(), None, WRONG, "contains no private key. Name the key file too"),
         (CLIENT.key_pem(), None, WRONG, "no PEM certificate but PEM of another kind: PRIVATE KEY"),
-        (DER, None, WRONG, "binary (DER) data, which openssl x509 and openssl pkey convert to PEM"),
+        (DER, None, WRONG, "Make a file that it loads: openssl x509 -inform DER"),
         (b"\x30\x80", None, WRONG, "binary (DER) data"),
         (b"GIF89a", None, WRONG, "text or data of another kind"),
         (b"", None, WRONG, "nothing"),
@@ -196,7 +196,7 @@ def test_a_certificate_of_no_known_version(tmp_path: Path) -> None:
     der = DER.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09", 1)
     body = base64.encodebytes(der)
     pem = b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
-    with pytest.raises(errors.WrongFormatError, match="contains a damaged certificate"):
+    with pytest.raises(errors.WrongFormatError, match="cannot be read here"):
         load_identity(put(tmp_path, pem + CLIENT.key_pem()))
 
 

@@ -19,11 +19,12 @@ from lab.inspecting.results import (
     OtherEntry,
     RequestEntry,
     RevocationListEntry,
-    Suitability,
+    RoleVerdict,
     TlsRole,
 )
 from lab.show.text.inspection_text import draw_inspection
 from lab.show.text.paper import NARROWEST, WIDEST, Paper
+from lab.stream.chain_judge import ChainVerdict
 from lab.x509.certificates import CertificateDescription
 
 THEN = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
@@ -46,7 +47,22 @@ ABOUT = CertificateDescription(
 ENTRY = InspectedCertificate(
     description=ABOUT,
     left=timedelta(days=1, hours=5),
-    roles=(Suitability(role=TlsRole.CLIENT, obstacles=("this", "that")),),
+    verdicts=(
+        RoleVerdict(
+            role=TlsRole.CLIENT,
+            plain=ChainVerdict(accepted=False, verify_code=10, verify_message="too late"),
+            strict=ChainVerdict(accepted=False, verify_code=10, verify_message="too late"),
+        ),
+        RoleVerdict(
+            role=TlsRole.SERVER,
+            plain=ChainVerdict(accepted=True),
+            strict=ChainVerdict(accepted=False, verify_code=85, verify_message="no AKI"),
+        ),
+    ),
+    trusted="the CAs in ca.crt",
+    sha256="aa",
+    sha1="bb",
+    pin="cc=",
     chain=("CN=middle (m.crt)", "CN=root (ca.crt)"),
     chain_whole=True,
     problems=(),
@@ -82,8 +98,14 @@ def test_a_certificate() -> None:
         "  signature   sha256WithRSAEncryption",
         "  SKI         01:02",
         "  AKI         03:04",
+        "  SHA-256     aa",
+        "  SHA-1       bb",
+        "  pin         sha256//cc=",
         "  chain       CN=middle (m.crt), then CN=root (ca.crt)",
-        "  as client   not allowed: this; that",
+        "  as client   OpenSSL refuses it: too late (10)",
+        "  as server   OpenSSL accepts it, and refuses it with VERIFY_X509_STRICT: no AKI",
+        "              (85)",
+        "  trusting    the CAs in ca.crt",
         "",
         "No problems found.",
     ]
@@ -116,7 +138,9 @@ def test_chains(chain: tuple[str, ...], whole: bool, shown: str) -> None:
 
 
 def test_a_root_has_no_chain() -> None:
-    root = replace(ENTRY, description=replace(ABOUT, issuer="CN=leaf"), chain=(), roles=())
+    root = replace(
+        ENTRY, description=replace(ABOUT, issuer="CN=leaf"), chain=(), verdicts=(), trusted=""
+    )
     lines = drawn(root)
     assert "  issuer      same as the subject" in lines
     assert not any("chain" in line for line in lines)
@@ -124,7 +148,7 @@ def test_a_root_has_no_chain() -> None:
 
 def test_an_unreadable_certificate() -> None:
     broken = CertificateDescription(problem="no")
-    lines = drawn(replace(ENTRY, description=broken, left=None, chain=(), roles=()))
+    lines = drawn(replace(ENTRY, description=broken, left=None, chain=(), verdicts=(), trusted=""))
     assert lines[1] == "certificate no subject"
     assert not any("valid" in line or "issuer" in line for line in lines[1:5])
 
@@ -134,9 +158,9 @@ def test_the_others() -> None:
         issuer="CN=ca", this_update=THEN, next_update=None, revoked=1, problems=()
     )
     lines = drawn(
-        KeyEntry(kind="EC P", encrypted=True, fits=("a", "b"), problems=()),
-        KeyEntry(kind="EC P", encrypted=False, fits=(), problems=()),
-        KeyEntry(kind="", encrypted=True, fits=(), problems=()),
+        KeyEntry(kind="EC P", encrypted=True, read=True, fits=("a", "b"), problems=()),
+        KeyEntry(kind="EC P", encrypted=False, read=True, fits=(), problems=()),
+        KeyEntry(kind="", encrypted=True, read=False, fits=(), problems=()),
         RequestEntry(description=ABOUT, problems=()),
         crl,
         replace(crl, next_update=THEN, revoked=2),
@@ -148,11 +172,10 @@ def test_the_others() -> None:
         "private key EC P, not encrypted",
         "  matches     nothing in these files",
         "private key unknown type, encrypted",
-        "  matches     cannot be told without its password",
+        "  matches     cannot be told, as it was not read",
     ]
     assert lines[7] == "request     CN=leaf"
-    says = " ".join(lines[-2:]).strip()
-    assert says.startswith("No problems found in what could be read; no password opened the key in")
+    assert lines[-1] == "No problems found."
     assert lines[-11:-2] == [
         "CRL         issued by CN=ca",
         "  thisUpdate  2031-05-06 07:08:09 UTC",

@@ -141,7 +141,9 @@ def test_a_certificate_that_is_too_long_is_not_described(
 ) -> None:
     name = b"\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01a"
     names = b"\x30\x82\x10\x00" + name * 292 + bytes(8)
-    der = b"\x30\x82\x20\x00\x30\x82\x1f\x00\x02\x01\x05\x30\x00" + names * 2 + bytes(99)
+    fields = b"\x02\x01\x05\x30\x00" + names + b"\x30\x00" + names + b"\x30\x00"
+    signed = b"\x30" + b"\x82" + len(fields).to_bytes(2, "big") + fields + b"\x30\x00\x03\x00"
+    der = b"\x30\x82" + len(signed).to_bytes(2, "big") + signed
     refused = LocalFact(
         time=0.0,
         endpoint=Endpoint.SERVER,

@@ -127,7 +127,7 @@ def test_refused_where_checks_are_strict(
     inspection = inspected(files_of(client, ca), NOW)
     assert grades_of(inspection) == {(expected, Grade.STRICT)}
     (problem,) = problems_of(inspection)
-    assert f"({code})" in problem.evidence[0]
+    assert f"({code})" in problem.said[0]
 
 
 @pytest.mark.parametrize(
