@@ -45,6 +45,6 @@ def _verdict(known: Known) -> Verdict:
         return Verdict.TRUE
     if causes[0].code in NEUTRAL:
         return Verdict.UNDECIDED
-    if is_hedged(causes[0]) and any(cause.code in codes for cause in causes):
+    if is_hedged(causes[0]) and any(cause.code in codes | NEUTRAL for cause in causes):
         return Verdict.UNDECIDED
     return Verdict.FALSE

@@ -120,6 +120,8 @@ CAUSES: dict[str, Rule] = {
     ),
     "http-wrong-host": lambda known: known.setup.application.reason is Reason.HOST,
     "client-ca-expired": _has("CA expired"),
+    "no-post-handshake-authentication": lambda known: known.setup.application.reason is Reason.LATE,
+    "taken-against-files": lambda known: _is_refused_here(known) and not known.refused_by_tls,
     "server-clock": lambda known: known.setup.clock is not Clock.RIGHT,
     "broken-off-afterwards": lambda known: known.setup.application.ending is not Ending.ANSWER,
     "no-verdict": lambda _: False,  # all servers here answer, or end
@@ -182,7 +184,8 @@ EVIDENCE: tuple[tuple[str, Rule], ...] = (
     (r"possible: a wrong private key, .*", _always),
     (r"possible: .*a fault of the server's", _always),  # see POSSIBLE
     (r"one of several causes that fit: which one it is cannot be told from the wire", _always),
-    (r"whether that is the reason is not visible on the wire", _always),
+    (r"whether (that is the reason|the server uses these files) is not visible .*", _always),
+    (r"nothing that was sent can show it", _always),
     (r"the alert \S+ is not in use for this", _always),  # see _DENIED
     (r"OpenSSL, asked here with .*, (says|refuses the client's chain): .*", _is_refused_here),
     (r"OpenSSL, asked here with .*, accepts the (client's )?chain.*", _is_accepted_here),
@@ -198,7 +201,8 @@ EVIDENCE: tuple[tuple[str, Rule], ...] = (
     ),
     (r"the client's key is EC secp256r1, issued by CN=.*", lambda known: known.setup.presents),
     (
-        r"the client did not offer post-handshake authentication; .*",
+        r"the client did not offer post-handshake authentication; .*"
+        r"|the ClientHello has no post_handshake_auth",
         lambda known: known.setup.application.reason is Reason.LATE,
     ),
     (

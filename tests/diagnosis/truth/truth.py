@@ -145,12 +145,10 @@ def _after_tls(setup: Setup) -> Truth:
         is_seen = (setup.version == "1.2" or setup.tickets > 0) and not is_reset
         result = {Result.ACCEPTED, Result.FAILED, *(() if is_seen else (Result.REJECTED,))}
         by, signals = {None, Endpoint.SERVER}, set(Signal)
-        codes, is_told = _UNANSWERED_CODES, False
+        codes, is_told = _UNANSWERED_CODES | _OF_REASON.get(application.reason, set()), False
     elif application.reason is not Reason.NONE and application.status in _REFUSALS:
         result, by, signals = {Result.REJECTED}, {Endpoint.SERVER}, {Signal.HTTP_STATUS}
-        codes, is_told = _HTTP_CODES, False
-        if application.reason is Reason.HOST:
-            codes = codes | {"http-wrong-host"}
+        codes, is_told = _HTTP_CODES | _OF_REASON.get(application.reason, set()), False
         if application.reason is Reason.BAD_CERTIFICATE:
             codes = codes | {code for flaw in flaws_of(setup) for code in flaw.codes}
     return Truth(
@@ -166,6 +164,12 @@ def _after_tls(setup: Setup) -> Truth:
 
 
 _UNANSWERED_CODES = {"broken-off-afterwards", "no-answer", "refused-without-alert"}
+# What may come first for these besides.
+_OF_REASON = {
+    Reason.HOST: {"http-wrong-host"},
+    Reason.LATE: {"no-post-handshake-authentication"},
+    Reason.NO_CERTIFICATE: {"no-client-certificate"},
+}
 # 404 and what begins with 5 refuse nobody: RFC 9110 sections 15.5 and 15.6.
 _REFUSALS = (400, 401, 403, 421)
 _HTTP_CODES = {"http-refuses-identity", "http-wants-certificate", "http-not-about-certificates"}
