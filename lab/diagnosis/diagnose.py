@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lab.diagnosis.causes import accepted
-from lab.diagnosis.causes.aborted import failure, left, what_was_seen
+from lab.diagnosis.causes.aborted import failure, left
 from lab.diagnosis.causes.certificate import ONE_OF_SEVERAL, likely_problems
 from lab.diagnosis.causes.in_handshake import (
     in_mid_handshake,
@@ -26,6 +26,7 @@ from lab.diagnosis.causes.no_common_parameters import mismatches
 from lab.diagnosis.causes.other_protocols import closed_after_hello
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
 from lab.diagnosis.evidence import Evidence, summarize
+from lab.diagnosis.outcome import what_was_seen
 from lab.diagnosis.results import Cause, Outcome, Result, Signal, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint, Event, Malformed, escaped
@@ -129,15 +130,14 @@ def diagnose(
 
 def _causes(view: _View) -> Iterator[Cause]:
     summary, outcome = view.summary, view.outcome
-    case = view.case(Endpoint.CLIENT)
     if outcome.result is Result.ACCEPTED:
         if _ended_unanswered(view):
             yield accepted.unanswered(summary, _ending(view))
         else:
-            found = likely_problems(case)
+            found = likely_problems(view.case(Endpoint.CLIENT))
             yield from accepted.accepted(view.events, summary, outcome, found, view.trust)
     elif outcome.signal is Signal.HTTP_STATUS:
-        status = f"HTTP answered {outcome.http_status}"
+        case, status = view.case(Endpoint.CLIENT), f"HTTP answered {outcome.http_status}"
         found = [likely for likely in likely_problems(case) if _is_visible(likely, case)]
         flaws = [_of(likely, case.sender, status) for likely in found]
         yield from accepted.refused_by_http(summary, outcome, flaws, view.trust)

@@ -326,3 +326,17 @@ def _name(event: _Handshake | None) -> tuple[str, bool]:
     named = event.inference.startswith(("a ", "an "))
     sealed = f"an encrypted record of {event.length} bytes"
     return event.inference if named else sealed, True
+
+
+def what_was_seen(outcome: Outcome) -> str:
+    """Return the signal in a sentence: who ended the connection, by what, after which message."""
+    assert outcome.by is not None
+    if outcome.alert is not None:
+        alert = outcome.alert
+        did = f"sent the alert {alert.description} ({alert.description.value})"
+    elif outcome.signal is None:
+        did = f"reported that it rejected the {outcome.by.other.value}'s certificate"
+    else:
+        did = f"ended the connection with {outcome.signal.value} and no alert"
+    after = f" after the {outcome.by.other.value}'s {outcome.after}" if outcome.after else ""
+    return f"the {outcome.by.value} {did}{after}"

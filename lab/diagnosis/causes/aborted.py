@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from lab.diagnosis.causes.other_protocols import no_tls, port_hint
 from lab.diagnosis.evidence import Evidence
+from lab.diagnosis.outcome import what_was_seen
 from lab.diagnosis.results import Cause, Outcome, Signal
 from lab.tls.events import (
     AlertSeen,
@@ -76,20 +77,6 @@ def left(outcome: Outcome) -> Cause:
         reference="RFC 9846 section 6.1",
         fix=f"read the {whose}'s error message or log",
     )
-
-
-def what_was_seen(outcome: Outcome) -> str:
-    """Return the signal in a sentence: who ended the connection, by what, after which message."""
-    assert outcome.by is not None
-    if outcome.alert is not None:
-        alert = outcome.alert
-        did = f"sent the alert {alert.description} ({alert.description.value})"
-    elif outcome.signal is None:
-        did = f"reported that it rejected the {outcome.by.other.value}'s certificate"
-    else:
-        did = f"ended the connection with {outcome.signal.value} and no alert"
-    after = f" after the {outcome.by.other.value}'s {outcome.after}" if outcome.after else ""
-    return f"the {outcome.by.value} {did}{after}"
 
 
 def _no_verdict() -> Cause:
