@@ -146,7 +146,7 @@ def honest(port: int, contexts: Sequence[ssl.SSLContext], over: threading.Event)
 
 def percentile(seconds: Sequence[float]) -> float:
     """The 99th."""
-    return statistics.quantiles(seconds, n=100, method="inclusive")[98]
+    return statistics.quantiles([*seconds, *seconds], n=100, method="inclusive")[98]
 
 
 def measured(

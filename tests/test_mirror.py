@@ -31,7 +31,6 @@ ELSEWHERE = {
     "serving/process": "test_server",
     "stream/contexts": "stream/test_tls_stream",
     "stream/key_log_source": "stream/test_observed_wire",
-    "stream/wire": "stream/test_tls_stream",
     "tls/decryption": "tls/test_observer",
     "tls/direction": "tls/test_observer",
     "tls/events": "tls/test_observer",

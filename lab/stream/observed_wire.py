@@ -187,6 +187,11 @@ class ObservedWire:
         """Whether received bytes are still to be shown."""
         return self._unseen is not None
 
+    @property
+    def pending(self) -> bool:
+        """Whether bytes are here that ``receive`` has not returned."""
+        return self._wire.pending
+
     def fact(self, fact: Fact, reason: str = "") -> None:
         """Report what no byte shows."""
         if self.feed is not None:

@@ -196,7 +196,7 @@ class TlsStream:
     @property
     def pending(self) -> bool:
         """Whether bytes of the peer are here that have not been read."""
-        return bool(self._ahead or self._incoming.pending)
+        return bool(self._ahead or self._incoming.pending or self._wire.pending)
 
     async def read(self, max_bytes: int = 65536) -> bytes:
         """Return up to ``max_bytes`` of plaintext; b"" once the peer has sent close_notify."""

@@ -102,7 +102,9 @@ def _peer(name: str, *, needs: tuple[str, ...] = (), at_once: int = AT_ONCE) -> 
 def _lab(name: str, *words: str, needs: tuple[str, ...] = ()) -> Server:
     return Server(
         name=name,
-        words=partial(lab_server, words=["--max-connections", "2000", *words]),
+        words=partial(
+            lab_server, words=["--max-connections", "2000", "--max-items", "1000000", *words]
+        ),
         needs=needs,
     )
 

@@ -29,6 +29,7 @@ MIB = 1024 * 1024
 _TIMES = {"handshake": 3, "header": 3, "body": 3, "write": 2, "idle": 4}
 _WORDS = [
     *("--max-connections", str(PLACES)),
+    *("--max-items", "1000000"),
     *("--max-handshakes-per-peer", "40"),
     *(word for name, time in _TIMES.items() for word in (f"--{name}-timeout", str(time))),
 ]

@@ -148,6 +148,8 @@ def test_beyond_a_budget_a_handshake_is_shown_by_its_facts_and_by_the_other_end(
 class ScriptedWire:
     """Brings these bytes in turn, then FIN; or RST where an exception stands."""
 
+    pending = False
+
     def __init__(self, *script: bytes | ConnectionError, send_error: bool = False) -> None:
         self.script = list(script)
         self.send_error = send_error

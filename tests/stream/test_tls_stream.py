@@ -276,6 +276,8 @@ async def test_large_data_both_ways(certs: Path) -> None:
 class UnendingWire:
     """A wire whose peer has left, and whose close never comes to an end."""
 
+    pending = False
+
     def __init__(self) -> None:
         self.closing = asyncio.Event()
 
