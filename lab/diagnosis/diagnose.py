@@ -179,36 +179,36 @@ def _failed(view: _View) -> Iterator[Cause]:
 
 def _unknown(outcome: Outcome) -> Cause:
     nothing = "no end of the connection was observed"
-    seen = what_was_seen(outcome) if outcome.by else nothing
+    ending = what_was_seen(outcome) if outcome.by else nothing
     return Cause(
         code="unknown",
         summary="inconclusive: what was observed does not show why the connection ended",
-        evidence=(seen,),
+        evidence=(ending,),
         reference="RFC 9846 section 6",
         fix="observe the connection from its first byte",
     )
 
 
 def _by_server(view: _View) -> Iterator[Cause]:
-    summary, seen = view.summary, what_was_seen(view.outcome)
+    summary, ending = view.summary, what_was_seen(view.outcome)
     if summary.server_hello is None:
-        yield from _unnegotiated(view, seen)
+        yield from _unnegotiated(view, ending)
     elif summary.client_chain:
-        yield from _certificate_refused(view, seen)
+        yield from _certificate_refused(view, ending)
     elif summary.client_chain is not None and summary.request is not None:
         if view.client_has_certificate is not True:
-            yield no_certificate(summary, view.alert, seen)
+            yield no_certificate(summary, view.alert, ending)
         if view.client_has_certificate is not False:
-            yield no_fitting_certificate(summary, view.client_certificate, seen)
+            yield no_fitting_certificate(summary, view.client_certificate, ending)
         if view.silent:
-            yield _unexplained(view, seen)
+            yield _unexplained(view, ending)
     elif view.silent:
-        yield _unexplained(view, seen)
+        yield _unexplained(view, ending)
     else:
-        yield from in_mid_handshake(view.events, summary, view.alert, seen)
+        yield from in_mid_handshake(view.events, summary, view.alert, ending)
 
 
-def _certificate_refused(view: _View, seen: str) -> Iterator[Cause]:
+def _certificate_refused(view: _View, ending: str) -> Iterator[Cause]:
     """The server refused a client that had presented a certificate."""
     case = view.case(Endpoint.CLIENT)
     watched = view.outcome.server_handshake_returned is not None
@@ -216,26 +216,28 @@ def _certificate_refused(view: _View, seen: str) -> Iterator[Cause]:
     unheard = watched or view.alert is None or view.alert in _PROTOCOL
     if case.verdict is None and unheard:
         # Only what shows: neither silence nor such an alert speaks of a certificate.
-        yield from (_of(likely, case.sender, seen) for likely in found if _is_visible(likely, case))
+        yield from (
+            _of(likely, case.sender, ending) for likely in found if _is_visible(likely, case)
+        )
         if view.alert is None:
-            yield _unexplained(view, seen)
+            yield _unexplained(view, ending)
         else:
-            yield _protocol_failure(view, seen, view.summary.server_failure)
+            yield _protocol_failure(view, ending, view.summary.server_failure)
     else:
-        yield from _about_certificate(case, found, seen)
+        yield from _about_certificate(case, found, ending)
     if view.alert == Alert.ACCESS_DENIED and case.verdict is None:
-        yield _access_denied(seen)
+        yield _access_denied(ending)
     unproved = (Alert.DECRYPT_ERROR, Alert.HANDSHAKE_FAILURE)
     if case.verdict is None and view.summary.client_verify and view.alert in unproved:
-        yield _unproved(seen)
+        yield _unproved(ending)
 
 
-def _access_denied(seen: str) -> Cause:
+def _access_denied(ending: str) -> Cause:
     return Cause(
         code="access-denied",
         summary="the server may have taken the client's certificate, and deny its subject the "
         "access",
-        evidence=(seen,),
+        evidence=(ending,),
         reference="RFC 9846 section 6.2 (access_denied)",
         fix="let the server's rules allow this subject, or present another certificate",
     )
@@ -247,17 +249,17 @@ def _is_visible(likely: LikelyProblem, case: ReceivedChain) -> bool:
     return likely.basis in (Basis.SHOWN, Basis.TRUST) or by_name or case.trust is not None
 
 
-def _unnegotiated(view: _View, seen: str) -> Iterator[Cause]:
+def _unnegotiated(view: _View, ending: str) -> Iterator[Cause]:
     early = "no ServerHello or CertificateRequest was sent: client certificates are not the cause"
     if view.silent:
-        yield closed_after_hello(seen, view.port)
+        yield closed_after_hello(ending, view.port)
     found = mismatches(view.summary, view.alert)
     doubts = (ONE_OF_SEVERAL,) if len(found) > 1 else ()
     for mismatch in found:
         yield Cause(
             code=mismatch.code,
             summary=mismatch.summary,
-            evidence=(seen, early, mismatch.offer, *doubts),
+            evidence=(ending, early, mismatch.offer, *doubts),
             reference=mismatch.reference,
             fix=mismatch.fix,
         )
@@ -265,17 +267,17 @@ def _unnegotiated(view: _View, seen: str) -> Iterator[Cause]:
         yield Cause(
             code="refused-at-hello",
             summary="the server refused the ClientHello; the cause is not visible on the wire",
-            evidence=(seen, early),
+            evidence=(ending, early),
             reference="RFC 9846 section 4.2.1",
             fix="read the server's log",
         )
 
 
 def _about_certificate(
-    case: ReceivedChain, found: Sequence[LikelyProblem], seen: str
+    case: ReceivedChain, found: Sequence[LikelyProblem], ending: str
 ) -> Iterator[Cause]:
     for likely in found:
-        yield _of(likely, case.sender, seen)
+        yield _of(likely, case.sender, ending)
     if not found:
         verdict = (
             (f"the {case.sender.other.value}'s OpenSSL says: {escaped(case.verdict.reason)}",)
@@ -286,19 +288,19 @@ def _about_certificate(
             code=f"{case.sender.value}-certificate-refused",
             summary=f"the {case.sender.other.value} refused the {case.sender.value}, most likely "
             "because of its certificate; the cause is not visible on the wire",
-            evidence=(seen, *verdict, "the certificates themselves show no cause"),
+            evidence=(ending, *verdict, "the certificates themselves show no cause"),
             reference="RFC 9846 section 4.5.1.3",
             fix=f"read the log of the {case.sender.other.value}",
         )
 
 
-def _of(found: LikelyProblem, owner: Endpoint, seen: str) -> Cause:
+def _of(found: LikelyProblem, owner: Endpoint, ending: str) -> Cause:
     wording = chain_wording(owner.value, owner.other.value)
     whose = owner.other if found.problem is problems.CLOCK else owner
     return Cause(
         code=f"{whose.value}-{found.problem.code}",
         summary=found.problem.summary_in(wording),
-        evidence=(*found.evidence, seen),
+        evidence=(*found.evidence, ending),
         reference=found.problem.reference,
         fix=found.problem.fix_in(wording) + _HOW.get((owner, found.problem.code), ""),
     )
@@ -322,12 +324,12 @@ _HOW = {
 """How the one who must act does so in what people use, by whose certificate it is."""
 
 
-def _unproved(seen: str) -> Cause:
+def _unproved(ending: str) -> Cause:
     return Cause(
         code="client-key-not-proved",
         summary="the server may have rejected the client's CertificateVerify",
         evidence=(
-            seen,
+            ending,
             "possible: a wrong private key, or a signature algorithm the server does not accept",
         ),
         reference="RFC 9846 section 4.5.2; RFC 5246 section 7.4.8",
@@ -335,7 +337,7 @@ def _unproved(seen: str) -> Cause:
     )
 
 
-def _unexplained(view: _View, seen: str) -> Cause:
+def _unexplained(view: _View, ending: str) -> Cause:
     lost: tuple[str, ...] = ()
     if view.outcome.signal is Signal.RST and view.summary.client_wrote_data:
         lost = (
@@ -345,7 +347,7 @@ def _unexplained(view: _View, seen: str) -> Cause:
     return Cause(
         code="refused-without-alert",
         summary="the server closed the connection without an alert",
-        evidence=(seen, *lost),
+        evidence=(ending, *lost),
         reference="RFC 9846 section 6.2",
         fix="read the server's log; a server should send its alert, shut down its sending side, "
         "and keep reading for a while before it closes",
@@ -353,21 +355,21 @@ def _unexplained(view: _View, seen: str) -> Cause:
 
 
 def _by_client(view: _View) -> Iterator[Cause]:
-    summary, seen = view.summary, what_was_seen(view.outcome)
+    summary, ending = view.summary, what_was_seen(view.outcome)
     watched = view.outcome.client_handshake_returned is not None
     case = view.case(Endpoint.SERVER)
     blind = not watched and view.alert not in _PROTOCOL
     if lacks_renegotiation_info(summary, view.outcome.exception):
-        yield legacy_renegotiation(seen)
+        yield legacy_renegotiation(ending)
     elif summary.server_chain and (case.verdict or blind):
-        yield from _about_certificate(case, likely_problems(case), seen)
+        yield from _about_certificate(case, likely_problems(case), ending)
     elif view.alert is not None:
-        yield _protocol_failure(view, seen, view.outcome.exception)
+        yield _protocol_failure(view, ending, view.outcome.exception)
     else:
         yield left(view.outcome)
 
 
-def _protocol_failure(view: _View, seen: str, said: str) -> Cause:
+def _protocol_failure(view: _View, ending: str, said: str) -> Cause:
     """Return the cause where the end that aborted reports that it is not the certificate."""
     by = view.outcome.by
     assert by is not None
@@ -381,7 +383,7 @@ def _protocol_failure(view: _View, seen: str, said: str) -> Cause:
         code="protocol-failure",
         summary=f"the {by.value} aborted the handshake for a reason other than "
         f"the {by.other.value}'s certificate",
-        evidence=(seen, *own, *broken),
+        evidence=(ending, *own, *broken),
         reference="RFC 9846 section 6.2",
         fix="look for incompatible settings, a bug in one implementation, or corrupted data",
     )

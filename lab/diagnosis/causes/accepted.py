@@ -297,7 +297,7 @@ def _not_asked(summary: Evidence, evidence: tuple[str, ...]) -> Cause:
     )
 
 
-def unanswered(summary: Evidence, seen: str) -> Cause:
+def unanswered(summary: Evidence, ending: str) -> Cause:
     """The handshake was in order, and the server ended the connection without a word."""
     possible = []
     if summary.request is not None and not summary.client_chain:
@@ -308,12 +308,14 @@ def unanswered(summary: Evidence, seen: str) -> Cause:
         possible.append("that the client sent no host name (SNI)")
     if not summary.protocol:
         possible.append("that no application protocol was agreed on (ALPN; gRPC requires h2)")
+    if not summary.offers_later_authentication:
+        possible.append("that the client did not offer post-handshake authentication")
     possible.append("the request itself")
     return Cause(
         code="no-answer",
         summary="the handshake completed, and the server ended the connection without an answer; "
         "its reason cannot be told from here",
-        evidence=("the server had accepted the client's last flight", seen, _possible(possible)),
+        evidence=("the server had accepted the client's last flight", ending, _possible(possible)),
         reference="RFC 9846 section 6.1",
         fix="read the server's log",
     )

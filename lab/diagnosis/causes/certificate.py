@@ -79,7 +79,7 @@ def _with_doubts(alert: Alert | None, found: list[LikelyProblem]) -> list[Likely
         return found
     first = found[0]
     certain = first.basis is Basis.SHOWN and _rank(alert, first) is Fit.OWN
-    told = []
+    explained = []
     for likely in found:
         doubt = ONE_OF_SEVERAL
         if alert is not None and _rank(alert, likely) is Fit.NONE:
@@ -93,8 +93,8 @@ def _with_doubts(alert: Alert | None, found: list[LikelyProblem]) -> list[Likely
         elif len(found) == 1:
             doubt = "whether that is the reason is not visible on the wire"
         evidence = (*likely.evidence, doubt) if doubt else likely.evidence
-        told.append(replace(likely, evidence=evidence))
-    return told
+        explained.append(replace(likely, evidence=evidence))
+    return explained
 
 
 def _by_verdict(
@@ -106,8 +106,8 @@ def _by_verdict(
         evidence.setdefault(likely.problem, likely.evidence)
     fitting = [problem for problem in problems.PROBLEMS if code in problem.verify_codes]
     for problem in [problem for problem in evidence if problem in fitting] or fitting:
-        told = (words, *evidence.get(problem, ()))
-        yield LikelyProblem(problem=problem, evidence=told, basis=basis)
+        explained = (words, *evidence.get(problem, ()))
+        yield LikelyProblem(problem=problem, evidence=explained, basis=basis)
 
 
 def _by_trust(
@@ -143,8 +143,10 @@ def _ambiguous(received: ReceivedChain) -> Iterator[LikelyProblem]:
     readable = leaf.not_valid_after is not None
     if leaf.subject == leaf.issuer and len(chain) == 1 and readable:
         if indicated or not known:
-            seen = f"subject and issuer are both {escaped(leaf.subject)}"
-            yield LikelyProblem(problem=problems.SELF_SIGNED, evidence=(seen,), basis=Basis.SHOWN)
+            observation = f"subject and issuer are both {escaped(leaf.subject)}"
+            yield LikelyProblem(
+                problem=problems.SELF_SIGNED, evidence=(observation,), basis=Basis.SHOWN
+            )
     elif wanted and known:
         if indicated:
             yield _same_name(received, top)
@@ -152,10 +154,10 @@ def _ambiguous(received: ReceivedChain) -> Iterator[LikelyProblem]:
         asked = "and the server names no CAs"
         if wanted:
             asked = f"and the server names {', '.join(map(escaped, wanted))}"
-        seen = f"the chain ends with a certificate issued by {issuer}"
+        observation = f"the chain ends with a certificate issued by {issuer}"
         if received.sender is Endpoint.CLIENT:
-            seen = f"{seen}, {asked}"
-        yield from _untrusted_or_incomplete(received.sender, chain, seen)
+            observation = f"{observation}, {asked}"
+        yield from _untrusted_or_incomplete(received.sender, chain, observation)
 
 
 def _same_name(received: ReceivedChain, top: CertificateDescription) -> LikelyProblem:
@@ -187,16 +189,16 @@ def _key_of(issuer: str, certificate: CertificateDescription) -> bytes | None:
 
 
 def _untrusted_or_incomplete(
-    sender: Endpoint, chain: Sequence[CertificateDescription], seen: str
+    sender: Endpoint, chain: Sequence[CertificateDescription], observation: str
 ) -> Iterator[LikelyProblem]:
     if chain[-1].subject == chain[-1].issuer:  # a root was sent, and nothing is missing
-        yield _alike(problems.UNTRUSTED_CA, seen)
+        yield _alike(problems.UNTRUSTED_CA, observation)
         return
     alike = "an untrusted CA and a missing intermediate look the same on the wire"
-    yield _alike(problems.UNTRUSTED_CA, seen, alike)
+    yield _alike(problems.UNTRUSTED_CA, observation, alike)
     number = "one certificate" if len(chain) == 1 else f"{len(chain)} certificates"
     sent = f"the {sender.value} sent {number}, and no root"
-    yield _alike(problems.INTERMEDIATE_MISSING, sent, seen, alike)
+    yield _alike(problems.INTERMEDIATE_MISSING, sent, observation, alike)
 
 
 def _alike(problem: Problem, *evidence: str) -> LikelyProblem:
@@ -207,14 +209,16 @@ def _unseen(received: ReceivedChain, visible: Sequence[LikelyProblem]) -> Iterat
     """Yield what the alert fits, and nothing that was sent shows; none where something does."""
     alert = received.alert
     if alert is None and received.trust is not None and received.chain:
-        seen = "nothing that was sent can show it"
-        yield LikelyProblem(problem=problems.CRL_UNUSABLE, evidence=(seen,), basis=Basis.ALERT)
+        observation = "nothing that was sent can show it"
+        yield LikelyProblem(
+            problem=problems.CRL_UNUSABLE, evidence=(observation,), basis=Basis.ALERT
+        )
     if alert is None or not received.chain:
         return
     certain = [likely.problem for likely in visible if likely.basis is Basis.SHOWN]
     if any(fit(alert, problem) is Fit.OWN for problem in certain):
         return
-    seen = f"inferred from the alert alone: {alert} ({alert.value})"
+    observation = f"inferred from the alert alone: {alert} ({alert.value})"
     candidates: list[tuple[Problem, bool]] = [
         (problems.REVOKED, alert == Alert.CERTIFICATE_REVOKED),
         (problems.WRONG_PURPOSE, alert == Alert.UNSUPPORTED_CERTIFICATE),
@@ -226,7 +230,7 @@ def _unseen(received: ReceivedChain, visible: Sequence[LikelyProblem]) -> Iterat
     ]
     for problem, fits in candidates:
         if fits:
-            yield LikelyProblem(problem=problem, evidence=(seen,), basis=Basis.ALERT)
+            yield LikelyProblem(problem=problem, evidence=(observation,), basis=Basis.ALERT)
 
 
 def _clock_fits(alert: Alert, chain: Sequence[bytes], now: datetime | None) -> bool:

@@ -20,7 +20,7 @@ _MOST_SCHEMES = 6
 _FAMILIES = {"RSA": "rsa_", "EC ": "ecdsa_", "Ed25519": "ed25519", "Ed448": "ed448"}
 
 
-def no_certificate(summary: Evidence, alert: Alert | None, seen: str) -> Cause:
+def no_certificate(summary: Evidence, alert: Alert | None, ending: str) -> Cause:
     """The client was asked, and had been given none."""
     verdict = summary.refusal_by(Endpoint.SERVER)
     said = (f"the server's OpenSSL says: {escaped(verdict.reason)}",) if verdict else ()
@@ -28,13 +28,13 @@ def no_certificate(summary: Evidence, alert: Alert | None, seen: str) -> Cause:
     return Cause(
         code="no-client-certificate",
         summary=f"the server {requires} a client certificate, and the client sent none",
-        evidence=("the server sent CertificateRequest", EMPTY, seen, *said),
+        evidence=("the server sent CertificateRequest", EMPTY, ending, *said),
         reference="RFC 9846 section 4.5.1.3; RFC 5246 section 7.4.6",
         fix=GIVE_CERTIFICATE,
     )
 
 
-def no_fitting_certificate(summary: Evidence, certificate: bytes | None, seen: str) -> Cause:
+def no_fitting_certificate(summary: Evidence, certificate: bytes | None, ending: str) -> Cause:
     """The client was asked, and sent none though it may have, or has, one: ``certificate``."""
     assert summary.request is not None
     authorities = summary.request.certificate_authorities
@@ -56,7 +56,7 @@ def no_fitting_certificate(summary: Evidence, certificate: bytes | None, seen: s
         code="no-fitting-client-certificate",
         summary=mismatch
         or "the client may have a certificate that does not match the CertificateRequest",
-        evidence=(*evidence, seen),
+        evidence=(*evidence, ending),
         reference="RFC 9846 section 4.5.1.2; RFC 5246 section 7.4.6",
         fix="present a certificate with a key of a type that the server accepts, or let the "
         "server accept this one (its signature algorithms)"
@@ -70,14 +70,14 @@ def _mismatch(held: CertificateDescription, schemes: Sequence[SignatureScheme]) 
     """Say which type of key the client has and which the server takes, where they differ."""
     prefixes = [prefix for start, prefix in _FAMILIES.items() if held.key_type.startswith(start)]
     taken = {str(scheme).partition("_")[0] for scheme in schemes if scheme.is_known}
-    if not prefixes or not schemes or any(str(each).startswith(prefixes[0]) for each in schemes):
+    if not prefixes or not schemes or any(str(item).startswith(prefixes[0]) for item in schemes):
         return ""
     kinds = ", ".join(sorted(name.upper() for name in taken)) or "none that is known here"
     return f"the client's key is {held.key_type}, and the server accepts signatures of {kinds} only"
 
 
 def in_mid_handshake(
-    events: Sequence[Event], summary: Evidence, alert: Alert | None, seen: str
+    events: Sequence[Event], summary: Evidence, alert: Alert | None, ending: str
 ) -> Iterator[Cause]:
     """The server gave up after its ServerHello, and no certificate of the client was seen."""
     limit = _undecoded_certificate(events)
@@ -87,7 +87,7 @@ def in_mid_handshake(
         yield Cause(
             code=f"client-{TOO_LARGE.code}",
             summary=TOO_LARGE.summary_in(wording),
-            evidence=(passed, "OpenSSL accepts 102400 bytes by default", seen),
+            evidence=(passed, "OpenSSL accepts 102400 bytes by default", ending),
             reference=TOO_LARGE.reference,
             fix=TOO_LARGE.fix_in(wording),
         )
@@ -98,7 +98,7 @@ def in_mid_handshake(
             code="certificate-request-failed",
             summary="the server may have failed to make its CertificateRequest: a list of CA names "
             "of more than 64 KiB does not fit into it",
-            evidence=("no CertificateRequest was sent", seen),
+            evidence=("no CertificateRequest was sent", ending),
             reference="RFC 9846 section 4.3.4",
             fix="give the server a file of the CAs whose names it sends that holds these few only "
             "(ssl_client_certificate beside ssl_trusted_certificate in nginx, SSLCADNRequestFile "
@@ -108,7 +108,7 @@ def in_mid_handshake(
     yield Cause(
         code="refused-in-handshake",
         summary="the server aborted the handshake before a client certificate was seen",
-        evidence=(seen, *sealed),
+        evidence=(ending, *sealed),
         reference="RFC 9846 section 6.2",
         fix="supply the key log if records were not decrypted; otherwise read the server's log",
     )
@@ -134,12 +134,12 @@ def lacks_renegotiation_info(summary: Evidence, exception: str) -> bool:
     )
 
 
-def legacy_renegotiation(seen: str) -> Cause:
+def legacy_renegotiation(ending: str) -> Cause:
     """The server does not know RFC 5746, which clients with OpenSSL 3 require."""
     return Cause(
         code="legacy-renegotiation",
         summary="the server lacks secure renegotiation (RFC 5746), which the client requires",
-        evidence=("the ServerHello has no renegotiation_info", seen),
+        evidence=("the ServerHello has no renegotiation_info", ending),
         reference="RFC 5746 section 4.1",
         fix="update the server's TLS library; until then a client can be told to connect all the "
         "same: ssl.OP_LEGACY_SERVER_CONNECT in Python 3.12, Options = UnsafeLegacyServerConnect "

@@ -68,13 +68,13 @@ def no_tls(events: Sequence[Event], whose: str, port: int | None) -> Cause:
     )
 
 
-def closed_after_hello(seen: str, port: int | None) -> Cause:
+def closed_after_hello(ending: str, port: int | None) -> Cause:
     """The server ended the connection right after the ClientHello, without a byte."""
     return Cause(
         code="refused-without-alert",
         summary="the server closed the connection right after the ClientHello, without a word: "
         "whether it speaks TLS there cannot be told",
-        evidence=(seen, "the server sent no TLS message", *port_hint(port)),
+        evidence=(ending, "the server sent no TLS message", *port_hint(port)),
         reference="RFC 9846 section 6.2",
         fix="check that this port serves TLS, and at once: some servers expect a command "
         "(STARTTLS: SMTP, IMAP, LDAP, PostgreSQL, MySQL) or the PROXY protocol's header first; "

@@ -100,11 +100,11 @@ def _shown(
     yield from _shown_in_chain(received, chain)
     size = sum(map(len, received.chain))
     if size > _MAX_CHAIN:
-        seen = f"the chain has {size} bytes; OpenSSL accepts {_MAX_CHAIN} by default"
-        yield _show(problems.TOO_LARGE, seen)
+        observation = f"the chain has {size} bytes; OpenSSL accepts {_MAX_CHAIN} by default"
+        yield _show(problems.TOO_LARGE, observation)
     if chain and chain[0].key_type.startswith("EC ") and chain[0].key_type not in _USUAL_CURVES:
-        seen = f"the {received.sender.value}'s key is on the curve {chain[0].key_type[3:]}"
-        yield _show(problems.KEY_TYPE, seen)
+        observation = f"the {received.sender.value}'s key is on the curve {chain[0].key_type[3:]}"
+        yield _show(problems.KEY_TYPE, observation)
     if chain and received.sender is Endpoint.SERVER and received.server_name:
         yield from _shown_name(received.server_name, chain[0])
 
@@ -114,14 +114,14 @@ def _shown_purpose(
 ) -> Iterator[LikelyProblem]:
     purpose, allowed = f"{sender.value}Auth", certificate.extended_key_usage
     if allowed is not None and purpose not in allowed:
-        seen = f"{name} has the extendedKeyUsage {', '.join(allowed)}, without {purpose}"
+        observation = f"{name} has the extendedKeyUsage {', '.join(allowed)}, without {purpose}"
         if _ANY_PURPOSE in allowed:
-            seen += f"; not every implementation accepts {_ANY_PURPOSE} instead"
-        yield _show(problems.WRONG_PURPOSE, seen)
+            observation += f"; not every implementation accepts {_ANY_PURPOSE} instead"
+        yield _show(problems.WRONG_PURPOSE, observation)
     usage = certificate.key_usage
     if depth == 0 and usage is not None and "digitalSignature" not in usage:
-        seen = f"{name} has the keyUsage {', '.join(usage)}, without digitalSignature"
-        yield _show(problems.WRONG_KEY_USAGE, seen)
+        observation = f"{name} has the keyUsage {', '.join(usage)}, without digitalSignature"
+        yield _show(problems.WRONG_KEY_USAGE, observation)
 
 
 def _shown_name(server_name: str, leaf: CertificateDescription) -> Iterator[LikelyProblem]:
@@ -130,8 +130,8 @@ def _shown_name(server_name: str, leaf: CertificateDescription) -> Iterator[Like
     wildcard = f"dns:*.{host.partition('.')[2]}"
     if f"dns:{host}" not in names and wildcard not in names:
         has = ", ".join(map(escaped, leaf.subject_alt_names)) or "no names"
-        seen = f"the client asked for {escaped(server_name)}; subjectAltName has {has}"
-        yield _show(problems.WRONG_NAME, seen)
+        observation = f"the client asked for {escaped(server_name)}; subjectAltName has {has}"
+        yield _show(problems.WRONG_NAME, observation)
 
 
 def _shown_in_chain(
@@ -143,24 +143,24 @@ def _shown_in_chain(
     for depth, der in enumerate(ders):
         name = _name(received.sender, depth, chain[depth])
         for number in unsupported(chain[depth].critical_extensions):
-            seen = f"{name} has the critical extension {number}"
-            yield _show(problems.CRITICAL_EXTENSION, seen)
+            observation = f"{name} has the critical extension {number}"
+            yield _show(problems.CRITICAL_EXTENSION, observation)
         length = chain[depth].path_length
         if depth and length is not None and cas_below > length:
-            seen = f"{name} has the path length {length}, and CAs below it: {cas_below}"
-            yield _show(problems.PATH_LENGTH, seen)
+            observation = f"{name} has the path length {length}, and CAs below it: {cas_below}"
+            yield _show(problems.PATH_LENGTH, observation)
         # RFC 5280 section 4.2.1.9: one that issued itself does not count.
         cas_below += depth > 0 and chain[depth].subject != chain[depth].issuer
         if depth and (forbidden := forbidden_names(chain[depth], chain[0])):
-            seen = f"{name} does not permit the name {escaped(forbidden[0])}"
-            yield _show(problems.NAME_CONSTRAINTS, seen)
+            observation = f"{name} does not permit the name {escaped(forbidden[0])}"
+            yield _show(problems.NAME_CONSTRAINTS, observation)
         if depth + 1 < len(ders) and signature_is_wrong(der, ders[depth + 1]):
-            seen = f"{name} is not signed with the key of the next certificate in the chain"
-            yield _show(problems.BAD_SIGNATURE, seen)
+            observation = f"{name} is not signed with the key of the next certificate in the chain"
+            yield _show(problems.BAD_SIGNATURE, observation)
 
 
-def _show(problem: Problem, seen: str) -> LikelyProblem:
-    return LikelyProblem(problem=problem, evidence=(seen,), basis=Basis.SHOWN)
+def _show(problem: Problem, observation: str) -> LikelyProblem:
+    return LikelyProblem(problem=problem, evidence=(observation,), basis=Basis.SHOWN)
 
 
 def _weakness(certificate: CertificateDescription) -> str:

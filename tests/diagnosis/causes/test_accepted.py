@@ -322,8 +322,9 @@ def test_a_server_that_ends_the_connection_without_an_answer(
     assert "cannot be told" in causes[0].summary
     assert causes[0].evidence[2] == (
         "possible: that the client presented no certificate, that the client sent no host name "
-        "(SNI), that no application protocol was agreed on (ALPN; gRPC requires h2), the request "
-        "itself, or a fault of the server's"
+        "(SNI), that no application protocol was agreed on (ALPN; gRPC requires h2), that the "
+        "client did not offer post-handshake authentication, the request itself, or a fault of the "
+        "server's"
     )
 
 
