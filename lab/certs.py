@@ -46,7 +46,7 @@ EXAMPLES = (
 
 def parser(prog: str = "python -m lab.certs") -> CommandLine:
     """The command line."""
-    made = CommandLine(
+    command_line = CommandLine(
         door=DOOR,
         prog=prog,
         description="Make a certificate authority, and under it a certificate for the server and "
@@ -54,25 +54,26 @@ def parser(prog: str = "python -m lab.certs") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
-    _add_options(made)
-    return made
+    _add_options(command_line)
+    return command_line
 
 
-def _add_options(made: CommandLine) -> None:
-    made.add_argument(
+def _add_options(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    add(
         "--dir",
         type=Path,
         default=DEFAULT_DIRECTORY,
         help="the folder to write to, made if there is none (default: %(default)s)",
     )
-    made.add_argument(
+    add(
         "--key-type",
         choices=[each.value for each in KeyType],
         default=KeyType.RSA.value,
         help="rsa: RSA, 4096 bits for the CA and 2048 for the rest; ec: EC P-256 throughout, which "
         "is faster (default: %(default)s)",
     )
-    made.add_argument(
+    add(
         "--hostname",
         nargs="+",
         action="extend",
@@ -81,13 +82,13 @@ def _add_options(made: CommandLine) -> None:
         help="host names and IP addresses for the server's certificate (SAN), besides localhost, "
         "127.0.0.1 and ::1, which it always has",
     )
-    made.add_argument(
+    add(
         "--client-cn",
         default=CLIENT_NAME,
         metavar="NAME",
         help="commonName of the client, up to 64 bytes in UTF-8 (default: %(default)s)",
     )
-    made.add_argument(
+    add(
         "--days",
         type=int,
         default=LEAF_DAYS,
@@ -95,13 +96,13 @@ def _add_options(made: CommandLine) -> None:
         help="lifetime in days of the server's and the client's certificate, up to the CA's "
         f"{CA_DAYS} (default: %(default)s)",
     )
-    made.add_argument(
+    add(
         "--pfx-password",
         default=DEFAULT_PFX_PASSWORD,
         metavar="TEXT",
         help="the password of client.pfx (default: %(default)s)",
     )
-    made.add_argument("--force", action="store_true", help="replace the set that is there")
+    add("--force", action="store_true", help="replace the set that is there")
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.certs") -> int:

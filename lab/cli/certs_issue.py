@@ -53,7 +53,7 @@ EXAMPLES = (
 
 def parser(prog: str = "python -m lab.certs issue") -> CommandLine:
     """The command line."""
-    made = CommandLine(
+    command_line = CommandLine(
         door=DOOR,
         prog=prog,
         operands="--cn NAME",
@@ -62,15 +62,14 @@ def parser(prog: str = "python -m lab.certs issue") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
-    _add_options(made)
-    return made
+    _add_options(command_line)
+    return command_line
 
 
-def _add_options(made: CommandLine) -> None:
-    made.add_argument(
-        "--cn", required=True, metavar="NAME", help="commonName, up to 64 bytes in UTF-8"
-    )
-    made.add_argument(
+def _add_options(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    add("--cn", required=True, metavar="NAME", help="commonName, up to 64 bytes in UTF-8")
+    add(
         "--san",
         nargs="+",
         action="extend",
@@ -78,34 +77,32 @@ def _add_options(made: CommandLine) -> None:
         metavar="TYPE:NAME",
         help="subjectAltName: DNS:, IP:, URI: (for example a SPIFFE ID) or email:",
     )
-    made.add_argument(
+    add(
         "--days",
         type=int,
         metavar="N",
         help=f"lifetime in days, up to the CA's (default: {LEAF_DAYS})",
     )
-    made.add_argument(
-        "--scenario", metavar="NAME", help="what is to be wrong with it (default: nothing)"
-    )
-    made.add_argument(
+    add("--scenario", metavar="NAME", help="what is to be wrong with it (default: nothing)")
+    add(
         "--dir",
         type=Path,
         default=DEFAULT_DIRECTORY,
         help="the folder of ca.crt and ca.key (default: %(default)s)",
     )
-    made.add_argument(
+    add(
         "--out",
         type=Path,
         metavar="DIR/NAME",
         help="the files to write, without .crt, .key and .pfx (default: the CN, in --dir)",
     )
-    made.add_argument(
+    add(
         "--pfx-password",
         default=DEFAULT_PFX_PASSWORD,
         metavar="TEXT",
         help="the password of NAME.pfx (default: %(default)s)",
     )
-    made.add_argument("--force", action="store_true", help="replace files of that name")
+    add("--force", action="store_true", help="replace files of that name")
 
 
 class NoIdentity(ValueError):

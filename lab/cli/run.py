@@ -66,7 +66,7 @@ def run(main: Callable[[], int], door: str) -> int:
 
 def _prepare_standard_files() -> None:
     """Have files for all three, and escapes for characters that their encoding lacks."""
-    # Python has None for what was closed before it came.
+    # Python has None for what was closed before it started.
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 - until the end
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
@@ -122,21 +122,21 @@ async def _attended(work: Coroutine[Any, Any, T]) -> tuple[asyncio.Task[T], int 
     """``work`` as a task that is done, and the signal that cancelled it, None if none did."""
     loop = asyncio.get_running_loop()
     task = loop.create_task(work)
-    came: list[int] = []
+    signals: list[int] = []
 
     def heed(number: int, _: FrameType | None) -> None:
-        if not came:
+        if not signals:
             loop.call_soon_threadsafe(task.cancel)
-        came.append(number)
+        signals.append(number)
 
-    wanted = [each for each in _ENDS if signal.getsignal(each) is not signal.SIG_IGN]
-    before = {each: signal.signal(each, heed) for each in wanted}
+    heeded = [number for number in _ENDS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, heed) for number in heeded}
     try:
         await asyncio.wait((task,))
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-    return task, came[0] if came else None
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return task, signals[0] if signals else None
 
 
 def _give_up(stream: TextIO) -> None:

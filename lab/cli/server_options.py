@@ -88,7 +88,7 @@ def _store(text: str) -> str:
 
 def parser(prog: str = "python -m lab.server") -> CommandLine:
     """The command line. The environment gives the defaults of host and port."""
-    made = CommandLine(
+    command_line = CommandLine(
         door="lab.server",
         prog=prog,
         description="Serve a list of TODO items (GET /todo, POST /todo) over mutual TLS, and log "
@@ -96,14 +96,14 @@ def parser(prog: str = "python -m lab.server") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
-    made.add_argument(
+    command_line.add_argument(
         "--host",
         default=os.environ.get("MTLS_SERVER_HOST") or "127.0.0.1",
         metavar="ADDRESS",
         help="where to listen: an address of this machine or its name; 0.0.0.0 for all of IPv4 "
         "(default: 127.0.0.1)",
     )
-    made.add_argument(
+    command_line.add_argument(
         "--port",
         # A default that is text goes through ``type`` as an argument does.
         default=os.environ.get("MTLS_SERVER_PORT") or "8443",
@@ -111,16 +111,17 @@ def parser(prog: str = "python -m lab.server") -> CommandLine:
         metavar="PORT",
         help="0 takes any free port, which the first log line names (default: 8443)",
     )
-    _add_tls(made)
-    _add_clients(made)
-    _add_log(made)
-    _add_process(made)
-    _add_limits(made)
-    return made
+    _add_tls(command_line)
+    _add_clients(command_line)
+    _add_log(command_line)
+    _add_process(command_line)
+    _add_limits(command_line)
+    return command_line
 
 
-def _add_tls(made: CommandLine) -> None:
-    made.add_argument(
+def _add_tls(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    add(
         "--certs",
         type=Path,
         default=DEFAULT_DIRECTORY,
@@ -128,7 +129,7 @@ def _add_tls(made: CommandLine) -> None:
         help="the folder of ca.crt (the CA of the clients), server.crt and server.key; a set is "
         "made where the folder is empty, or is the default one (default: %(default)s)",
     )
-    made.add_argument(
+    add(
         "--crl",
         type=Path,
         metavar="FILE",
@@ -136,13 +137,13 @@ def _add_tls(made: CommandLine) -> None:
         "one, and those of a CA that has no current one (default: revocation is not checked)",
     )
     versions = [each.value for each in TlsVersion]
-    made.add_argument(
+    add(
         "--min-tls",
         choices=versions,
         default="1.2",
         help="the lowest version of TLS to speak (default: %(default)s)",
     )
-    made.add_argument(
+    add(
         "--max-tls",
         choices=versions,
         default="1.3",
@@ -150,8 +151,9 @@ def _add_tls(made: CommandLine) -> None:
     )
 
 
-def _add_clients(made: CommandLine) -> None:
-    made.add_argument(
+def _add_clients(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    add(
         "--client-auth",
         choices=[each.value for each in ClientAuth],
         default=ClientAuth.REQUIRED.value,
@@ -159,7 +161,7 @@ def _add_clients(made: CommandLine) -> None:
         "without one complete the handshake and get 401, a bad one still fails; none: no "
         "certificate is asked for (default: %(default)s)",
     )
-    made.add_argument(
+    add(
         "--allow-cn",
         action="append",
         default=[],
@@ -167,7 +169,7 @@ def _add_clients(made: CommandLine) -> None:
         help="serve only clients with this commonName, or another allowed name; all others get "
         "403; may be repeated (default: every client with a valid certificate)",
     )
-    made.add_argument(
+    add(
         "--allow-san",
         action="append",
         default=[],
@@ -176,20 +178,21 @@ def _add_clients(made: CommandLine) -> None:
     )
 
 
-def _add_log(made: CommandLine) -> None:
-    made.add_argument(
+def _add_log(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    add(
         "--log-format",
         choices=["text", "json"],
         default="text",
         help="of the log, on stderr; json: an object a line (default: %(default)s)",
     )
-    made.add_argument(
+    add(
         "-v",
         "--verbose",
         action="store_true",
         help="a log line for each TLS message, of every handshake",
     )
-    made.add_argument(
+    add(
         "--log-handshakes",
         choices=["all", "refused"],
         default="all",
@@ -198,8 +201,9 @@ def _add_log(made: CommandLine) -> None:
     )
 
 
-def _add_process(made: CommandLine) -> None:
-    made.add_argument(
+def _add_process(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    add(
         "--store",
         type=_store,
         default="memory",
@@ -208,20 +212,20 @@ def _add_process(made: CommandLine) -> None:
         "created if there is none; do not move, delete or replace it or its -wal file while a "
         "server runs (default: %(default)s)",
     )
-    made.add_argument(
+    add(
         "--loop",
         choices=["asyncio", "uvloop"],
         default="asyncio",
         help="the event loop; uvloop must be installed: pip install 'mtls-lab[uvloop]' (default: "
         "%(default)s)",
     )
-    made.add_argument(
+    add(
         "--reuse-port",
         action="store_true",
         help="let other processes of this user listen on the same port (SO_REUSEPORT): the system "
         "spreads connections among them; needs --store sqlite:PATH",
     )
-    made.add_argument(
+    add(
         "--monitor-port",
         type=port_number,
         metavar="PORT",
@@ -230,8 +234,8 @@ def _add_process(made: CommandLine) -> None:
     )
 
 
-def _add_limits(made: CommandLine) -> None:
-    group = made.add_argument_group(
+def _add_limits(command_line: CommandLine) -> None:
+    group = command_line.add_argument_group(
         "limits", "What clients may take; a log line names the client and the limit it reached."
     )
     defaults = Limits()

@@ -160,8 +160,8 @@ class _Run:
         others = await self._all(more, 1, done)
         rule_in = {version: await rules(version, [*attempts, *others]) for version in versions}
         findings = tuple(
-            worst_finding(each, [rule_in[each.version](trial) for trial in each.trials])
-            for each in attempts
+            worst_finding(tried, [rule_in[tried.version](trial) for trial in tried.trials])
+            for tried in attempts
         )
         return Report(
             target=target,
@@ -205,9 +205,9 @@ class _Run:
         grounds = {}
         for version in self.extent.versions:
             trials = {
-                each.scenario.name: each.trials[0]
-                for each in attempts
-                if each.version is version and each.trials
+                tried.scenario.name: tried.trials[0]
+                for tried in attempts
+                if tried.version is version and tried.trials
             }
             if all(name in trials for name in NEEDED):
                 grounds[version] = await self._ground(version, trials, rules[version])

@@ -89,10 +89,10 @@ def insights(grounds: Mapping[TlsVersion, Observations]) -> list[ServerBehaviour
 def _merged(
     code: str, subject: str, answers: Mapping[TlsVersion, tuple[str, str]]
 ) -> list[ServerBehaviour]:
-    said = {version: answer for version, (answer, _) in answers.items() if answer}
-    alike = len(set(said.values())) == 1 and len(said) == len(answers)
+    given = {version: answer for version, (answer, _) in answers.items() if answer}
+    alike = len(set(given.values())) == 1 and len(given) == len(answers)
     found: dict[str, list[str]] = {}
-    for version, answer in said.items():
+    for version, answer in given.items():
         words = answer if alike else f"TLS {version.value}: {answer}"
         evidence = answers[version][1]
         found.setdefault(words, []).append(f"TLS {version.value}: {evidence}")
@@ -222,10 +222,10 @@ def _chain(ground: Observations) -> tuple[str, str]:
             "limit of depth, or no revocation list of the intermediate",
             evidence,
         )
-    told = [ground.admitted(n) for n in ("good", "intermediate-not-sent", "wrong-ca")]
+    admitted = [ground.admitted(n) for n in ("good", "intermediate-not-sent", "wrong-ca")]
     if ground.admitted("wrong-ca"):
         return f"a certificate of a wrong CA gets in ({ending(wrong)})", evidence
-    if None in told:
+    if None in admitted:
         return "inconclusive: one of these was not presented, or got no verdict", evidence
     if ground.admitted("intermediate-not-sent"):
         return "it takes a client that leaves its intermediate out, and no wrong CA", evidence

@@ -179,9 +179,9 @@ LEAF_SCENARIOS = (
         catalogue.key_usage_without_signature,
         refused(Alert.UNSUPPORTED_CERTIFICATE, code=VerifyCode.INVALID_PURPOSE),
         problems.WRONG_KEY_USAGE,
-        sentence="The keyUsage does not allow signatures",
-        made="keyUsage has keyEncipherment and not digitalSignature",
-        cause="a template made for RSA key exchange; a client proves itself by a signature",
+        sentence="The keyUsage lacks digitalSignature",
+        made="keyUsage has nonRepudiation (contentCommitment) and not digitalSignature",
+        cause="a template made for signing documents; a TLS client needs digitalSignature",
     ),
     identity(
         "unknown-critical-extension",
