@@ -76,7 +76,11 @@ def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
         help="report what expires within this time, such as 30d or 12h (default: 30d, or a third "
         "of the lifetime)",
     )
-    command_line.add_argument("--json", action="store_true", help="print one JSON document")
+    command_line.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON document, as lab/show/documents/inspection.schema.json describes it",
+    )
     return command_line
 
 

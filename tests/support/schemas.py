@@ -8,7 +8,7 @@ from typing import Any
 
 
 def schema_of(kind: str) -> dict[str, Any]:
-    """Return the schema of the documents of ``kind``, "trace" or "probe"."""
+    """Return the schema of the documents of ``kind``: "trace", "probe" or "inspection"."""
     file = resources.files("lab.show.documents").joinpath(f"{kind}.schema.json")
     schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return schema

@@ -12,7 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from lab.diagnosis.results import Cause, Result
-from lab.show.documents.trace_json import DESCRIBED, SCHEMA_VERSION, document
+from lab.show.documents.json_values import DESCRIBED
+from lab.show.documents.trace_json import SCHEMA_VERSION, document
 from lab.tls import messages as msg
 from lab.tls.code_points import AlertDescription, AlertLevel, ProtocolVersion
 from lab.tls.events import (
