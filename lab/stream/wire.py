@@ -155,6 +155,7 @@ class DialledWire:
         self._socket = connection
         self._loop = asyncio.get_running_loop()
         self._receiving: asyncio.Task[bytes] | None = None
+        self._reset: ConnectionResetError | None = None
 
     @property
     def pending(self) -> bool:  # noqa: D102 - see Wire
@@ -174,11 +175,19 @@ class DialledWire:
         await asyncio.wait((self._receiving,))
         done, self._receiving = self._receiving, None
         with _broken_is_reset():
-            return done.result()
+            data = done.result()
+        if not data and self._reset is not None:
+            raise self._reset
+        return data
 
     async def send(self, data: bytes) -> None:  # noqa: D102 - see Wire
-        with _broken_is_reset():
-            await self._loop.sock_sendall(self._socket, data)
+        try:
+            with _broken_is_reset():
+                await self._loop.sock_sendall(self._socket, data)
+        except ConnectionResetError as error:
+            # The system tells of a reset once: to whoever reads now it would look like FIN.
+            self._reset = error
+            raise
 
     def finish_sending(self) -> None:  # noqa: D102 - see Wire
         with contextlib.suppress(OSError):

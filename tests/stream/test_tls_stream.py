@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -340,3 +341,16 @@ async def test_the_end_stays_the_end_although_tcp_goes_on(certs: Path) -> None:
         seen.set()
         await server
         await stream.close()
+
+
+async def test_a_reset_that_a_write_has_met_is_no_fin_to_the_read_after_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        wire = await dial("127.0.0.1", listening.getsockname()[1])
+        connection, _ = listening.accept()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        with pytest.raises(ConnectionResetError):
+            await wire.send(b"a request")
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(wire.receive(), PATIENCE)
+        await wire.close(PATIENCE)

@@ -44,7 +44,7 @@ def _lacks_a_list(setup: Setup) -> bool:
     return setup.lists in (Lists.MISSING, Lists.EXPIRED)
 
 
-_UNTRUSTED = frozenset(
+UNTRUSTED = frozenset(
     {
         V.UNABLE_TO_GET_ISSUER_CERT,
         V.UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
@@ -60,7 +60,7 @@ _TRUST_FLAWS = (
         change=with_client(root=Root.OTHER, is_self_signed=False),
         holds=_is_untrusted,
         codes=frozenset({"client-ca-not-trusted"}),
-        verify=_UNTRUSTED,
+        verify=UNTRUSTED,
         shows=lambda _: False,
     ),
     Flaw(
@@ -69,7 +69,7 @@ _TRUST_FLAWS = (
         change=with_client(root=Root.SAME_NAME, is_self_signed=False, sent=Sent.WHOLE),
         holds=lambda setup: setup.sends and setup.certificate.root is Root.SAME_NAME,
         codes=frozenset({"client-ca-not-trusted"}),
-        verify=_UNTRUSTED | {V.CERT_SIGNATURE_FAILURE},
+        verify=UNTRUSTED | {V.CERT_SIGNATURE_FAILURE},
         shows=lambda _: False,
     ),
     Flaw(
@@ -80,7 +80,7 @@ _TRUST_FLAWS = (
         ),
         holds=lambda setup: setup.sends and setup.trusts_intermediate_only,
         codes=frozenset({"client-ca-not-trusted"}),
-        verify=_UNTRUSTED,
+        verify=UNTRUSTED,
         shows=lambda _: False,
     ),
     Flaw(

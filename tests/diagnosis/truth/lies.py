@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from lab.diagnosis.results import Cause
-from tests.diagnosis.truth.sentences import CAUSES, EVIDENCE, FIXES, SUMMARIES, Known
+from tests.diagnosis.truth.sentences import CAUSES, CLAIMS, EVIDENCE, FIXES, SUMMARIES, Known
 from tests.diagnosis.truth.setup import Reason
 
 # What is not on the wire: such a cause may stand below the first one as one that fits as well.
@@ -58,7 +58,7 @@ POSSIBLE = {
 _HEDGE = re.compile(
     r"look the same on the wire|may be another one|cannot be told|cannot tell|"
     r"inferred from the alert alone|one of several|if the server|not visible on the wire|"
-    r"\bmay\b|most likely|one of"
+    r"is not in use for this|\bmay\b|most likely|one of"
 )
 _DENIED = re.compile(r"the alert \S+ is not in use for this")
 
@@ -86,7 +86,7 @@ def _lies_of_cause(cause: Cause, known: Known, *, is_first: bool) -> Iterator[st
     rule = CAUSES.get(cause.code)
     if rule is None:
         yield f"unknown cause {cause.code}: {cause.summary}"
-    elif not rule(known) and not (cause.code in INVISIBLE and (is_hedged(cause) or not is_first)):
+    elif not rule(known) and not (cause.code in INVISIBLE and is_hedged(cause)):
         yield f"false cause {cause.code}{' as first' if is_first else ''}: {cause.summary}"
     if cause.code in known.truth.codes and any(map(_DENIED.fullmatch, cause.evidence)):
         yield f"true cause denied: {cause.code}: {cause.evidence}"
@@ -96,8 +96,11 @@ def _lies_of_cause(cause: Cause, known: Known, *, is_first: bool) -> Iterator[st
 
 
 def _lies_in(line: str, known: Known) -> Iterator[str]:
-    rules = [rule for pattern, rule in EVIDENCE if re.fullmatch(pattern, line)]
-    if not rules:
+    said = [rule(known) for pattern, rule in EVIDENCE if re.fullmatch(pattern, line)]
+    for pattern, holds in CLAIMS:
+        if found := re.fullmatch(pattern, line):
+            said.append(holds(known, found))
+    if not said:
         yield f"unknown evidence: {line}"
-    elif not all(rule(known) for rule in rules):
+    elif not all(said):
         yield f"false evidence: {line}"
