@@ -46,6 +46,8 @@ _OPAD = bytes(octet ^ 0x5C for octet in range(256))
 class Cipher(enum.Enum):
     """The record protection that the observer can open."""
 
+    __hash__ = object.__hash__  # that of Enum is Python code, and slow
+
     AES_GCM = "AES-GCM"
     AES_CCM = "AES-CCM"
     AES_CCM_8 = "AES-CCM-8"
@@ -135,13 +137,10 @@ def _expansion_input(label: str, length: int) -> bytes:
     return length.to_bytes(2, "big") + bytes([len(name)]) + name + b"\0\1"
 
 
-def traffic_keys(secret: bytes, suite: Suite) -> DirectionKeys:
-    """Derive the keys of a TLS 1.3 traffic secret (RFC 9846 section 7.3)."""
-    return _direction_keys(
-        mac_key=b"",
-        key=expand_label(secret, "key", suite.key_length, suite.hash_name),
-        iv=expand_label(secret, "iv", 12, suite.hash_name),
-    )
+def traffic_keys(secret: bytes, suite: Suite) -> tuple[bytes, bytes]:
+    """Derive the key and the IV of a TLS 1.3 traffic secret (RFC 9846 section 7.3)."""
+    key = expand_label(secret, "key", suite.key_length, suite.hash_name)
+    return key, expand_label(secret, "iv", 12, suite.hash_name)
 
 
 def next_traffic_secret(secret: bytes, suite: Suite) -> bytes:
@@ -215,13 +214,12 @@ class Opener(abc.ABC):
         """
 
 
-def _aead(suite: Suite, key: bytes) -> AESGCM | AESCCM | ChaCha20Poly1305:
-    if suite.cipher is Cipher.AES_GCM:
+def _aead(cipher: Cipher, key: bytes) -> AESGCM | AESCCM | ChaCha20Poly1305:
+    if cipher is Cipher.AES_GCM:
         return AESGCM(key)
-    if suite.cipher is Cipher.CHACHA20_POLY1305:
+    if cipher is Cipher.CHACHA20_POLY1305:
         return ChaCha20Poly1305(key)
-    assert suite.cipher is not None
-    return AESCCM(key, tag_length=suite.cipher.tag_length)
+    return AESCCM(key, tag_length=cipher.tag_length)
 
 
 class TrafficOpener(Opener):
@@ -232,14 +230,14 @@ class TrafficOpener(Opener):
     """
 
     def __init__(self, suite: Suite, secret: bytes, *, idle: bool = False) -> None:
-        keys = traffic_keys(secret, suite)
-        self._suite = suite
-        self._secret = secret
-        self._key = keys.key
-        self._aead = None if idle else _aead(suite, keys.key)
         assert suite.cipher is not None
+        self._suite = suite
+        self._cipher = suite.cipher
+        self._secret = secret
+        self._key, iv = traffic_keys(secret, suite)
+        self._iv = int.from_bytes(iv, "big")
+        self._aead = None if idle else _aead(suite.cipher, self._key)
         self.overhead = suite.cipher.tag_length + 1  # the content's type is a byte
-        self._iv = int.from_bytes(keys.iv, "big")
 
     def updated(self) -> TrafficOpener:
         """Return the opener for what follows a KeyUpdate (RFC 9846 section 4.7.3)."""
@@ -249,7 +247,7 @@ class TrafficOpener(Opener):
         """See ``Opener``; the content's type is the last byte that is not zero."""
         nonce = (self._iv ^ self.sequence).to_bytes(12, "big")  # RFC 9846 section 5.3
         try:
-            aead = self._aead or _aead(self._suite, self._key)
+            aead = self._aead or _aead(self._cipher, self._key)
             inner = aead.decrypt(nonce, record.fragment, record.header)
         except (InvalidTag, ValueError) as error:
             raise SealBroken from error
@@ -266,7 +264,7 @@ class AeadOpener(Opener):
 
     def __init__(self, suite: Suite, keys: DirectionKeys) -> None:
         assert suite.cipher is not None
-        self._aead = _aead(suite, keys.key)
+        self._aead = _aead(suite.cipher, keys.key)
         self._iv = keys.iv
         self._explicit = 0 if suite.cipher is Cipher.CHACHA20_POLY1305 else 8
         self.overhead: int = self._explicit + suite.cipher.tag_length
@@ -336,12 +334,12 @@ class CbcOpener(Opener):
 
 
 @functools.cache
-def _can_open(suite: Suite) -> bool:
+def _can_open(cipher: Cipher | None, key_length: int) -> bool:
     """Whether OpenSSL has the AEAD: some builds lack ChaCha20 or CCM."""
-    if suite.cipher is None or suite.cipher is Cipher.AES_CBC:
+    if cipher is None or cipher is Cipher.AES_CBC:
         return False
     try:
-        _aead(suite, bytes(suite.key_length))
+        _aead(cipher, bytes(key_length))
     except UnsupportedAlgorithm:
         return False
     return True
@@ -349,7 +347,11 @@ def _can_open(suite: Suite) -> bool:
 
 def traffic_opener(suite: Suite, secret: bytes, *, idle: bool = False) -> TrafficOpener | None:
     """Return an opener for a TLS 1.3 traffic secret, or None where OpenSSL lacks the cipher."""
-    return TrafficOpener(suite, secret, idle=idle) if _can_open(suite) else None
+    return (
+        TrafficOpener(suite, secret, idle=idle)
+        if _can_open(suite.cipher, suite.key_length)
+        else None
+    )
 
 
 def connection_opener(
@@ -358,4 +360,4 @@ def connection_opener(
     """Return an opener for one direction of TLS 1.2, or None where OpenSSL lacks the cipher."""
     if suite.cipher is Cipher.AES_CBC:
         return CbcOpener(suite, keys, encrypt_then_mac=encrypt_then_mac)
-    return AeadOpener(suite, keys) if _can_open(suite) else None
+    return AeadOpener(suite, keys) if _can_open(suite.cipher, suite.key_length) else None

@@ -53,13 +53,13 @@ class Sealer13:
         return self.seal_inner(data + bytes([content_type]) + bytes(padding))
 
     def seal_inner(self, inner: bytes) -> bytes:
-        keys = traffic_keys(self.secret, self.suite)
+        key, iv = traffic_keys(self.secret, self.suite)
         assert self.suite.cipher is not None
         length = len(inner) + self.suite.cipher.tag_length
         header = b"\x17\x03\x03" + length.to_bytes(2, "big")
-        nonce = (int.from_bytes(keys.iv, "big") ^ self.sequence).to_bytes(12, "big")
+        nonce = (int.from_bytes(iv, "big") ^ self.sequence).to_bytes(12, "big")
         self.sequence += 1
-        return header + _aead(self.suite, keys.key).encrypt(nonce, inner, header)
+        return header + _aead(self.suite, key).encrypt(nonce, inner, header)
 
     def updated(self) -> Sealer13:
         return Sealer13(self.suite, next_traffic_secret(self.secret, self.suite))
