@@ -33,7 +33,7 @@ MAIN_LINES = {
     r"═ Finished ═+►|[┏┃┗]|● client: handshake|requires a client|^   fix|"
     r"in curl;|tls\.Config|in Node\)",
     "lab.certs issue": r"^expired",
-    "lab.certs inspect": r"notAfter|^1 |   so|   fix",
+    "lab.certs inspect": r"notAfter|^1 |^   (so|OpenSSL|fix) ",
     "lab.certs": r"^file|\.crt |^Verified|^Keep",
     "lab.client --no-cert": r"Error|Alert",
     "lab.client": r"Connecting|HTTP|Authenticated",
