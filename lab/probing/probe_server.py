@@ -122,10 +122,16 @@ async def _rule_elsewhere(
     last = await run.again("good", version)
     ca = run.ca.root.subject.public_bytes()
     known = {"good": circumstances(preflight.trials[version], prepared=prepared, ca=ca)}
-    for attempted in attempts:
-        if attempted.version is version and attempted.scenario.name == "through-intermediate":
-            for trial in attempted.trials[:1]:
-                known["through-intermediate"] = circumstances(trial, prepared=prepared, ca=ca)
+    trials = {
+        tried.scenario.name: tried.trials[0]
+        for tried in attempts
+        if tried.version is version and tried.trials
+    }
+    if (chain := trials.get("through-intermediate")) is not None:
+        known["through-intermediate"] = circumstances(chain, prepared=prepared, ca=ca)
+    if (wrong := trials.get("wrong-ca")) is not None:
+        verifies = rule(wrong, known["good"]).bad_refused
+        known = {name: replace(fact, verifies=verifies) for name, fact in known.items()}
     if last is None or circumstances(last, prepared=prepared).good_refused:
         how = "no connection" if last is None else ending(last)
         known = {

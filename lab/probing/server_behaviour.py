@@ -136,7 +136,8 @@ def _demand(ground: Observations) -> tuple[str, str]:
     status = nobody.outcome.http_status
     admitted = ground.admitted("no-certificate")
     if admitted is None and status is not None and status == good.outcome.http_status:
-        return f"asked for; inconclusive: every client gets HTTP {status}", evidence
+        both = f"with and without a certificate the answer is HTTP {status}"
+        return f"asked for; inconclusive: {both}", evidence
     if admitted is None:
         demand = f"asked for; whether it is required: inconclusive ({_how(nobody)})"
     elif admitted:
@@ -189,51 +190,62 @@ def _names(ground: Observations) -> tuple[str, str]:
         return "none sent: a client cannot tell which of its certificates to take", "an empty list"
     shown = ", ".join(distinguished_name(name) for name in names[:_NAMES_SHOWN])
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    among = "this probe's CA is" if ground.ca in names else "this probe's CA is not"
-    return f"{len(names)} sent, {among} among them", f"{shown}{more}"
+    among = "is among them" if ground.ca in names else "is not among them"
+    return f"{len(names)} sent, the name of this probe's CA {among}", f"{shown}{more}"
 
 
 def _chain(ground: Observations) -> tuple[str, str]:
     """What the alert for an unknown CA means here, from a chain with and without its middle."""
-    good, whole, cut, wrong = (
+    whole, cut, wrong = (
         ground.trials[name]
-        for name in ("good", "through-intermediate", "intermediate-not-sent", "wrong-ca")
+        for name in ("through-intermediate", "intermediate-not-sent", "wrong-ca")
     )
+    if all(_asked(trial) is None for trial in (ground.trials["good"], whole, cut, wrong)):
+        return "", ""
     evidence = (
         f"chain sent whole: {_how(whole)}; intermediate not sent: {_how(cut)}; "
         f"wrong CA: {_how(wrong)}"
     )
-    if all(_asked(trial) is None for trial in (good, whole, cut, wrong)):
-        return "", ""
-    if ground.admitted("wrong-ca") and ground.admitted("intermediate-not-sent"):
-        return "it takes a certificate of any CA", evidence
-    if _presented_and_refused(ground, "good"):
-        if not _presented_and_refused(ground, "wrong-ca"):
-            return f"inconclusive: the good certificate is refused ({ending(good)})", evidence
-        same = "just as" if ending(good) == ending(wrong) else "otherwise than"
-        return (
-            f"the good certificate is refused ({ending(good)}), {same} one of a wrong CA: the "
-            "server does not trust this probe's CA, or refuses it for another reason",
-            evidence,
-        )
-    if ground.findings["through-intermediate"].presented is not False and _refused(whole):
-        return (
-            f"no chain through an intermediate gets in, not even a whole one ({ending(whole)}): a "
-            "limit of depth, or no revocation list of the intermediate",
-            evidence,
-        )
+    return _chain_answer(ground, ending(whole), ending(cut), ending(wrong)), evidence
+
+
+def _chain_answer(ground: Observations, whole: str, cut: str, wrong: str) -> str:
+    """Compare the endings of a whole chain, one without its intermediate, and one of a wrong CA."""
     admitted = [ground.admitted(n) for n in ("good", "intermediate-not-sent", "wrong-ca")]
+    if ground.admitted("wrong-ca") and ground.admitted("intermediate-not-sent"):
+        return "it takes a certificate of any CA"
+    if refused := _good_refused(ground, wrong):
+        return refused
+    chain = ground.findings["through-intermediate"].presented is not False
+    if chain and _refused(ground.trials["through-intermediate"]):
+        return (
+            f"no chain through an intermediate gets in, not even a whole one ({whole}): a limit of "
+            "depth, or no revocation list of the intermediate"
+        )
     if ground.admitted("wrong-ca"):
-        return f"a certificate of a wrong CA gets in ({ending(wrong)})", evidence
+        return f"a certificate of a wrong CA gets in ({wrong})"
     if None in admitted:
-        return "inconclusive: one of these was not presented, or got no verdict", evidence
+        return "inconclusive: one of these was not presented, or got no verdict"
     if ground.admitted("intermediate-not-sent"):
-        return "it takes a client that leaves its intermediate out, and no wrong CA", evidence
-    alike = ending(cut) == ending(wrong)
-    if alike:
-        return f"both are refused by {ending(cut)}, which alone cannot tell them apart", evidence
-    return f"told apart: {ending(cut)} without the intermediate, {ending(wrong)} for a wrong CA", (
-        evidence
+        return "it takes a client that leaves its intermediate out, and no wrong CA"
+    if cut == wrong:
+        return f"both are refused by {cut}, which alone cannot tell them apart"
+    return f"told apart: {cut} without the intermediate, {wrong} for a wrong CA"
+
+
+def _good_refused(ground: Observations, wrong: str) -> str:
+    """What can be said where the good certificate is refused; "" where it is not."""
+    good = ground.trials["good"]
+    if good.outcome.signal is Signal.HTTP_STATUS:
+        return f"inconclusive: the good certificate gets {ending(good)}"
+    if not _presented_and_refused(ground, "good"):
+        return ""
+    if not _presented_and_refused(ground, "wrong-ca"):
+        return f"inconclusive: the good certificate is refused ({ending(good)})"
+    same = "just as" if ending(good) == wrong else "otherwise than"
+    return (
+        f"the good certificate is refused ({ending(good)}), {same} one of a wrong CA: the server "
+        "does not trust this probe's CA, or refuses it for another reason"
     )
 
 

@@ -54,7 +54,8 @@ class Circumstances:
     ``good_got_in`` tells whether the good client was answered; ``good_refused`` is what ended its
     handshake, "" where it was completed; ``good_status`` is the HTTP status that it got.
     ``prepared`` tells that the server has what scenarios may need of it; ``foreign`` says that it
-    names CAs, and not the one that issues for the probe, "" where it does not.
+    names CAs, and not the one that issues for the probe, "" where it does not. ``verifies`` tells
+    that it refused a certificate of a wrong CA.
     """
 
     good_got_in: bool = True
@@ -62,6 +63,7 @@ class Circumstances:
     good_status: int | None = None
     prepared: bool = False
     foreign: str = ""
+    verifies: bool = False
 
     @property
     def status_for_good(self) -> int | None:
@@ -157,8 +159,9 @@ def _verdict(
     """The verdict on a client that was tried, and what explains it."""
     norm, needs = trial.scenario.norm, trial.scenario.needs
     if admitted is None:
-        shut_out = norm is Norm.ACCEPT and trial.outcome.signal is Signal.HTTP_STATUS
-        return (Verdict.SHUT_OUT if shut_out else Verdict.UNTOLD), ()
+        if norm is Norm.ACCEPT and trial.outcome.signal is Signal.HTTP_STATUS:
+            return Verdict.SHUT_OUT, _why_shut_out(trial)
+        return Verdict.UNTOLD, ()
     if admitted:
         if norm is not Norm.REFUSE:
             return Verdict.RIGHT, ()
@@ -168,9 +171,9 @@ def _verdict(
                 "to load, and then expects the refusal"
             )
             return Verdict.UNPREPARED, (note,)
-        return Verdict.LET_IN, _how_it_got_in(trial)
+        return Verdict.LET_IN, _how_it_got_in(trial, known)
     if norm is Norm.ACCEPT:
-        return Verdict.SHUT_OUT, ()
+        return Verdict.SHUT_OUT, _why_shut_out(trial)
     if norm is Norm.EITHER or isinstance(trial.scenario.client, BareClient):
         return Verdict.RIGHT, ()
     return _manner(trial.outcome), ()
@@ -186,7 +189,14 @@ def _is_success(status: int | None) -> bool:
     return status is None or 200 <= status < 300
 
 
-def _how_it_got_in(trial: ScenarioTrace) -> tuple[str, ...]:
+def _why_shut_out(trial: ScenarioTrace) -> tuple[str, ...]:
+    """Return the first cause of the trace; what HTTP's status is about, it cannot tell."""
+    if trial.outcome.http_status is not None:
+        return ()
+    return tuple(f"the likeliest cause: {cause.summary}" for cause in trial.trace.causes[:1])
+
+
+def _how_it_got_in(trial: ScenarioTrace, known: Circumstances) -> tuple[str, ...]:
     """What the server did about the client's certificate, and what to look at in its settings."""
     evidence = summarize(trial.trace.events)
     if _agreed(trial):
@@ -202,6 +212,8 @@ def _how_it_got_in(trial: ScenarioTrace) -> tuple[str, ...]:
         return ("the server asked for a certificate and went on without: let it require one",)
     if trial.scenario.needs:
         return (f"the server does not refuse what is revoked: it needs {trial.scenario.needs}",)
+    if known.verifies:
+        return ("the server accepted this, and refuses a certificate of a wrong CA",)
     return ("the server accepted the certificate: it does not verify, or does not check this",)
 
 
@@ -270,9 +282,12 @@ def _answer(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, st
     if _is_success(status) or (not refused and (_is_good(trial) or not _asked(trial))):
         return True, ""
     if status == known.status_for_good:
+        said = f" ({outcome.http_text})" if outcome.http_text else ""
+        is_control = trial.scenario.name == trial.scenario.control
+        too = "" if is_control else " is what the good certificate gets, too"
         return None, (
-            f"HTTP {status} is what the good certificate gets, too: "
-            "name a path that it may read (--request)"
+            f"HTTP {status}{said}{too}: name a path that it may read (--request), or a CA that the "
+            "server trusts (--ca-cert)"
         )
     if refused or known.good_status is None:
         return not refused, ""

@@ -95,7 +95,7 @@ async def test_one_that_is_right(
     demand = "optional for TLS, required by HTTP (400)" if make in BY_HTTP else "required"
     verified = "what is sent is verified: none of 4 bad certificates got in"
     assert said["client-certificate"] == f"{demand}; {verified}"
-    assert said["ca-names"] == "1 sent, this probe's CA is among them"
+    assert said["ca-names"] == "1 sent, the name of this probe's CA is among them"
     assert ("reset" in said) is (make not in BY_HTTP)
 
 
@@ -185,7 +185,7 @@ async def test_a_ca_that_the_server_does_not_trust(
         report = await probe(port, certs, other, GOOD)
     assert verdicts(report)["good"] == {Verdict.SHUT_OUT}
     assert answers(report)["chain"].startswith("the good certificate is refused (unknown_ca")
-    assert answers(report)["ca-names"] == "1 sent, this probe's CA is not among them"
+    assert answers(report)["ca-names"] == "1 sent, the name of this probe's CA is not among them"
 
 
 async def test_each_as_often_as_wanted(certs: Path, tmp_path: Path, ca: LabAuthority) -> None:

@@ -120,7 +120,10 @@ def answer(code: str, observations: Observations) -> str:
         # It is not every client that gets this status.
         ({"no-certificate": UNANSWERED}, "asked for; whether it is required: inconclusive (acc"),
         ({"no-certificate": FORBIDDEN}, "optional for TLS, required by HTTP (403); what is sent"),
-        (dict.fromkeys(NEEDED, FORBIDDEN), "asked for; inconclusive: every client gets HTTP 403"),
+        (
+            dict.fromkeys(NEEDED, FORBIDDEN),
+            "asked for; inconclusive: with and without a certificate the answer is HTTP 403",
+        ),
         (
             {"no-certificate": Outcome(result=Result.FAILED)},
             "asked for; whether it is required: inconclusive (failed, no answer)",
@@ -147,7 +150,7 @@ def test_one_that_asks_one_client_and_not_another() -> None:
         asked_trials = {**observations.trials, name: asked_by(asking(OWN_CA), name, RIGHT[name])}
         once = replace(observations, trials=asked_trials)
         assert not answer("client-certificate", once).startswith("not asked for")
-        assert answer("ca-names", once) == "1 sent, this probe's CA is among them"
+        assert answer("ca-names", once) == "1 sent, the name of this probe's CA is among them"
         assert answer("chain", once) != "" or name == "no-certificate"
 
 
@@ -165,8 +168,8 @@ def test_one_that_does_not_ask() -> None:
     ("names", "says"),
     [
         ((), "none sent"),
-        ((OWN_CA,), "1 sent, this probe's CA is among them"),
-        ((b"\x30\x00",) * 5, "5 sent, this probe's CA is not among them"),
+        ((OWN_CA,), "1 sent, the name of this probe's CA is among them"),
+        ((b"\x30\x00",) * 5, "5 sent, the name of this probe's CA is not among them"),
     ],
 )
 def test_the_names_of_cas(names: tuple[bytes, ...], says: str) -> None:
@@ -206,6 +209,7 @@ def test_three_names_of_cas_are_shown(number: int, says: str) -> None:
             {"good": UNKNOWN_CA, "wrong-ca": ACCEPTED},
             "inconclusive: the good certificate is refused (unknown_ca (48))",
         ),
+        ({"good": FORBIDDEN}, "inconclusive: the good certificate gets HTTP 403"),
         # Hung up on, or refused by the client itself: that is not the server's alert.
         ({"good": rejected_by_server(Signal.FIN)}, "inconclusive: one of these was not pre"),
         ({"through-intermediate": REFUSED_BY_CLIENT}, "inconclusive: one of these was not pre"),

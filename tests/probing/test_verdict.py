@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.diagnosis.results import Outcome, Result, Signal
+from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.pki import catalogue
 from lab.pki.lab_ca import new_lab_authority
 from lab.probing.attempt import ScenarioTrace
@@ -514,3 +514,21 @@ def test_a_ca_that_the_server_does_not_name_is_the_first_thing_to_say() -> None:
         trace = scenario_trace("good", forbidden, naming(*names), asked=False)
         trusted = circumstances(trace, prepared=False, ca=OWN_CA)
         assert not trusted.foreign
+
+
+def test_why_the_good_one_is_shut_out_and_who_is_let_in_is_said() -> None:
+    cause = Cause(code="x", summary="it has expired", evidence=(), reference="", fix="")
+    refused = scenario_trace("good", rejected_by_alert(45))
+    refused = replace(refused, trace=replace(refused.trace, causes=(cause,)))
+    assert rule(refused, NOTHING).notes == ("the likeliest cause: it has expired",)
+    let_in = scenario_trace("eku-server-only", ACCEPTED)
+    assert rule(let_in, NOTHING).notes[0].endswith("does not verify, or does not check this")
+    verifying = replace(NOTHING, verifies=True)
+    assert rule(let_in, verifying).notes[0].endswith("and refuses a certificate of a wrong CA")
+    # A status tells nothing of the cause; what the body says is told.
+    text = "400 The SSL certificate error"
+    status = replace(rejected_by_server(Signal.HTTP_STATUS, 400), http_text=text)
+    by_http = scenario_trace("good", status)
+    by_http = replace(by_http, trace=replace(by_http.trace, causes=(cause,)))
+    (note,) = rule(by_http, Circumstances(good_status=400)).notes
+    assert note.startswith(f"HTTP 400 ({text}): name a path")
