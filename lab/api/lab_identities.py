@@ -289,5 +289,5 @@ def authorities_pem(trust: Trust) -> bytes:
     path = Path(trust)
     with library_errors():
         data = pem.read_file(path, remedy="Name a file that is there")
-        pem.certificates_in(data, path)
+        pem.certificate_blocks(data, path)
     return data

@@ -115,7 +115,7 @@ def _sets_beside(path: Path) -> list[str]:
 
 def named_authorities(path: Path) -> Path:
     """The file of ``--ca`` itself, once it is known to hold certificates. Raises as above."""
-    pem.certificates_in(pem.read_file(path, remedy="Name a file that is there"), path)
+    pem.certificate_blocks(pem.read_file(path, remedy="Name a file that is there"), path)
     return path
 
 
