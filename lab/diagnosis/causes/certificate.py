@@ -45,12 +45,8 @@ def likely_problems(received: ReceivedChain) -> list[LikelyProblem]:
     if trust is not None and not trust.accepted:
         judged = list(_by_trust(received, trust, [*shown, *ambiguous]))
     elif trust is not None:
-        words = (
-            f"OpenSSL, asked here with {escaped(trust.files)}, accepts the chain: the server may "
-            "use other files"
-        )
         ambiguous = [
-            replace(likely, evidence=(words,))
+            replace(likely, evidence=(_other_files(trust),))
             for likely in ambiguous
             if likely.problem is problems.UNTRUSTED_CA
         ]
@@ -58,6 +54,13 @@ def likely_problems(received: ReceivedChain) -> list[LikelyProblem]:
     found = _each_once([*visible, *_unseen(received, visible)])
     found.sort(key=lambda likely: (-_rank(received.alert, likely), _ORDER.index(likely.basis)))
     return _with_doubts(received.alert, found)
+
+
+def _other_files(trust: TrustVerdict) -> str:
+    return (
+        f"OpenSSL, asked here with {escaped(trust.files)}, accepts the chain: the server may use "
+        "other files"
+    )
 
 
 def _each_once(found: Sequence[LikelyProblem]) -> list[LikelyProblem]:
@@ -213,6 +216,12 @@ def _unseen(received: ReceivedChain, visible: Sequence[LikelyProblem]) -> Iterat
         yield LikelyProblem(
             problem=problems.CRL_UNUSABLE, evidence=(observation,), basis=Basis.ALERT
         )
+        if received.trust.accepted:
+            yield LikelyProblem(
+                problem=problems.UNTRUSTED_CA,
+                evidence=(_other_files(received.trust),),
+                basis=Basis.ALERT,
+            )
     if alert is None or not received.chain:
         return
     certain = [likely.problem for likely in visible if likely.basis is Basis.SHOWN]

@@ -469,6 +469,15 @@ def test_a_verdict_by_the_servers_files_comes_first() -> None:
     assert likely.evidence[-1] == THEIR_FILES
 
 
+def test_without_an_alert_the_files_that_accept_a_chain_leave_two_causes() -> None:
+    """As where HTTP refuses: a CRL may be missing, or the server may use other files."""
+    accepted = TrustVerdict(code=0, reason="", files="ca.crt")
+    found = likely_problems(received(GOOD, alert=None, trust=accepted))
+    assert [each.problem for each in found] == [problems.CRL_UNUSABLE, problems.UNTRUSTED_CA]
+    assert all(ONE_OF_SEVERAL in each.evidence for each in found)
+    assert "the server may use other files" in found[1].evidence[0]
+
+
 def test_a_chain_that_the_servers_files_accept_is_not_called_incomplete() -> None:
     accepted = TrustVerdict(code=0, reason="", files="ca.crt")
     found = likely_problems(received(GOOD, alert=Alert.UNKNOWN_CA, trust=accepted))
