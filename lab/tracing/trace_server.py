@@ -158,10 +158,12 @@ async def record(plan: Plan) -> EventBuffer:
 
 async def _request(stream: TlsStream, plan: Plan) -> None:
     await stream.handshake(plan.limit)
-    if not plan.write_first and stream.ssl_object.version() == "TLSv1.3":
-        await _first_bytes(stream)
     # This client has no other protocol to send a request in.
-    if stream.ssl_object.selected_alpn_protocol() in _HTTP_1:
+    can_request = stream.ssl_object.selected_alpn_protocol() in _HTTP_1
+    writes_first = plan.write_first and can_request
+    if not writes_first and stream.ssl_object.version() == "TLSv1.3":
+        await _first_bytes(stream)
+    if can_request:
         authority = address_text(plan.sni or plan.target.host, plan.target.port)
         http = HttpClient(stream, authority)
         await asyncio.wait_for(http.request("GET", plan.request), plan.limit)
