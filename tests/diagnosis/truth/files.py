@@ -57,8 +57,9 @@ class FileStore:
     def folder_of(self, response: bytes, name: str) -> Path:
         """Return a folder in which the file ``name`` is this response."""
         folder = self._folder / hashlib.sha256(response).hexdigest()[:16]
-        folder.mkdir(exist_ok=True)
-        (folder / name).write_bytes(response)
+        if not folder.exists():  # another server may be reading the file
+            folder.mkdir()
+            (folder / name).write_bytes(response)
         return folder
 
     def _write(self, content: bytes) -> Path:
