@@ -38,9 +38,6 @@ from tests.diagnosis.truth.setup import (
 )
 from tests.support.openssl import needs_openssl
 
-# The tracer is being mended: see to it that this goes.
-not_yet = pytest.mark.xfail(reason="not every sentence is true yet", strict=False)
-
 SAMPLE, ALL = 200, 2000
 AT_ONCE = 8
 TOLD_FIRST = 0.95
@@ -190,18 +187,15 @@ async def check(seeds: range, folder: Path) -> None:
     assert verdicts[Verdict.TRUE] >= TOLD_FIRST * verdicts.total(), verdicts
 
 
-@not_yet
 async def test_a_sample_of_connections_is_told_truly(tmp_path: Path) -> None:
     await check(range(SAMPLE), tmp_path)
 
 
-@not_yet
 @pytest.mark.slow
 async def test_two_thousand_connections_are_told_truly(tmp_path: Path) -> None:
     await check(range(ALL), tmp_path)
 
 
-@not_yet
 @pytest.mark.parametrize("name", CASES)
 async def test_what_was_told_wrongly_once(name: str, tmp_path: Path) -> None:
     setup = CASES[name]
