@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from lab import certs as door
 from lab.pki import profiles
@@ -158,3 +161,75 @@ def test_an_unknown_argument() -> None:
     with pytest.raises(SystemExit) as caught:
         inspect()
     assert caught.value.code == 2
+
+
+def test_each_meaning_has_its_exit_code(
+    certs: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing wrong, refused, advice, not looked at, expires: each is told from the others."""
+    client, key, ca = folder / "client.crt", folder / "client.key", folder / "ca.crt"
+    assert inspect(client, key, ca) == 0
+    assert inspect(broken(certs, tmp_path), ca) == 1
+    assert inspect(folder / "no-such-file") == 2
+    der = tmp_path / "client.der"
+    certificate = load_set(certs, now=utc_now()).client.certificate
+    der.write_bytes(certificate.public_bytes(serialization.Encoding.DER))
+    assert inspect(der, ca) == 3
+    sealed = tmp_path / "sealed.key"
+    sealed.write_bytes(load_set(certs, now=utc_now()).client.key_pem(b"secret"))
+    assert inspect(client, sealed, ca) == 4
+    assert inspect("--password", "secret", client, sealed, ca) == 0
+    (tmp_path / "certs.zip").write_bytes(b"PK\3\4")
+    assert inspect(client, tmp_path / "certs.zip") == 4
+    assert inspect("--expires-within", "365d", client, ca) == 5
+    assert inspect("--expires-within", "52w", client, ca) == 0
+    assert inspect("--expires-within", "9000h", client, ca) == 5
+    out, _ = capsys.readouterr()
+    assert out.count("No problems found.") == 3
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "1y", "1.5d", "999999d"])
+def test_what_is_no_span_of_time(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        inspect("--expires-within", text, "x")
+    assert caught.value.code == 2
+    assert "such as 30d, 12h or 4w" in capsys.readouterr().err
+
+
+def test_one_json_document(certs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert inspect("--json", certs / "client.crt", certs / "ca.crt") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["problems"] == []
+    entry = document["files"][0]["entries"][0]
+    assert entry["verdicts"][0]["plain"]["accepted"] is True
+
+
+def test_no_control_character_of_a_file_name_is_printed(folder: Path) -> None:
+    """Neither of a file that is read, nor in a command that mends one, nor in an error."""
+    name = "evil\x1b[31m\n.pem"
+    text = (folder / "client.crt").read_bytes()
+    (folder / name).write_bytes(b"".join(b"  " + line for line in text.splitlines(keepends=True)))
+    done = run("lab.certs", "inspect", name, "ca.crt", cwd=folder)
+    assert done.code == 1
+    assert "\x1b" not in done.out + done.err
+    assert "evil\\x1b[31m\\n.pem" in done.out
+    assert "has indented BEGIN or END lines" in done.out
+    done = run("lab.certs", "inspect", name.upper(), cwd=folder)
+    assert done.code == 2
+    assert "\x1b" not in done.err and len(done.err.splitlines()) == 1
+
+
+def test_a_key_of_a_type_that_is_not_for_tls(tmp_path: Path) -> None:
+    """SM2, as OpenSSL makes it; the library reads neither the key nor the certificate's."""
+    command = "openssl genpkey -algorithm SM2 -out k.pem && openssl req -x509 -new -key k.pem "
+    command += "-sm3 -subj /CN=sm2 -days 9 -out c.pem"
+    made = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip("this OpenSSL has no SM2")
+    done = run("lab.certs", "inspect", "c.pem", "k.pem", "--as", "client", cwd=tmp_path)
+    assert done.err == ""
+    assert "Traceback" not in done.out
+    assert "EC SM2" in done.out and "does not use in TLS" in " ".join(done.out.split())
+    for words in (["--cert", "c.pem", "--key", "k.pem"], ["--ca", "c.pem"]):
+        done = run("lab.trace", "127.0.0.1:1", *words, cwd=tmp_path)
+        assert done.code != 0 and "Traceback" not in done.err

@@ -11,8 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
+from lab.inspecting.inspect_files import inspect
 from lab.inspecting.results import Grade, TlsRole
 from lab.pki import catalogue, malformed_certificates, profiles
 from lab.pki.authority import Authority, self_signed
@@ -437,3 +438,67 @@ def test_a_self_signed_client_is_no_ca() -> None:
     # Issued by another, it is a client in any case.
     issued = issued_client(basic_constraints=None, key_usage=may_sign.key_usage)
     assert codes_of(inspected(files_of(issued, CA), NOW)) == {"leaf-may-sign-certificates"}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("192.0.2.1", "IP entries only"),
+        ("2001:db8::1", "IP entries only"),
+        ("https://a.test/", "a URL"),
+        ("a.test:8443", "a port"),
+        ("a b.test", "a space"),
+        ("*.*.test", "one label, the first"),
+        ("a.*.test", "the whole first label only"),
+        ("a*.test", "the whole first label only"),
+        ("a/b", "not a host name"),
+        ("a.test", ""),
+        ("*.a.test", ""),
+        ("_srv.a.test", ""),
+        ("localhost", ""),
+    ],
+)
+def test_dns_names_that_no_client_looks_for(name: str, reason: str) -> None:
+    identity = issued_server(names=(x509.DNSName(name),))
+    found = problems_of(inspected(files_of(identity, CA), NOW, TlsRole.SERVER))
+    assert [(one.code, one.grade) for one in found] == (
+        [("san-matches-no-host", ACCEPTED)] if reason else []
+    )
+    assert all(reason in one.evidence[0] for one in found)
+    # A client's names are not compared with hosts.
+    both = issued_client(names=(x509.DNSName(name),))
+    assert codes_of(inspected(files_of(both, CA), NOW, TlsRole.CLIENT)) == set()
+
+
+def test_a_server_with_an_email_address_only() -> None:
+    identity = issued_server(names=(x509.RFC822Name("a@b.test"),))
+    (problem,) = problems_of(inspected(files_of(identity, CA), NOW, TlsRole.SERVER))
+    assert problem.code == "san-matches-no-host"
+    assert "neither a DNS name nor an address" in problem.evidence[0]
+
+
+def test_a_certificate_of_a_public_ca_is_none_for_clients() -> None:
+    """By today's rules of the browsers' root programmes."""
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Let's Encrypt"),
+            x509.NameAttribute(NameOID.COMMON_NAME, "R12"),
+        ]
+    )
+    profile = replace(profiles.root_ca(), subject=name)
+    public = Authority(identity=self_signed(profile, cached(KeyKind.EC_P256, 303), now=NOW))
+    identity = public.issue(profiles.server((x509.DNSName("a.test"),)), leaf_key(1), now=NOW)
+    files = files_of(identity, public.identity.certificate)
+    (problem,) = problems_of(inspected(files, NOW, TlsRole.CLIENT))
+    assert (problem.code, problem.grade) == ("wrong-extended-key-usage", REFUSED)
+    assert "stop issuing clientAuth in 2026 and 2027" in problem.evidence[1]
+    assert codes_of(inspected(files, NOW, TlsRole.SERVER)) == set()
+
+
+def test_what_expires_within_a_given_time() -> None:
+    identity = issued_client(lifetime=40 * DAY, starts=timedelta(0))
+    contents = files_of(identity, CA)
+    for days, codes in ((41, {"expires-soon"}), (39, set())):
+        within = timedelta(days=days)
+        inspection = inspect(contents, now=NOW, expires_within=within)
+        assert codes_of(inspection) == codes
