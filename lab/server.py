@@ -129,12 +129,18 @@ def _policy(options: argparse.Namespace) -> Policy | None:
 def _files(options: argparse.Namespace) -> ServerFiles:
     if options.crl is not None and options.client_auth == ClientAuth.NONE.value:
         raise CannotServe("--crl needs client certificates; leave out --client-auth none")
-    named_folder(options.certs)
-    if ensure_set(options.certs, now=datetime.now(timezone.utc)):
-        made = f"No certificates in {options.certs}: made a new CA, server and client there"
-        log_entries.LOGGER.info(made)
+    if options.key is not None and options.cert is None:
+        raise CannotServe("--key goes with --cert; name the certificate that it belongs to")
+    if options.cert is None or options.ca is None:
+        named_folder(options.certs)
+        if ensure_set(options.certs, now=datetime.now(timezone.utc)):
+            made = f"No certificates in {options.certs}: made a new CA, server and client there"
+            log_entries.LOGGER.info(made)
     return ServerFiles(
         directory=options.certs,
+        certificate=options.cert,
+        key=options.key,
+        authorities=options.ca,
         crl=options.crl,
         client_auth=ClientAuth(options.client_auth),
         minimum=TlsVersion(options.min_tls),

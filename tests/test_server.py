@@ -247,3 +247,23 @@ def test_uvloop(certs: Path) -> None:
         assert run("lab.client", server.url, "--certs", certs, "--no-cert").code == 0
         assert server.stop() == 0
     assert server.lines[-1] == "[SERVER] Stopped."
+
+
+def test_it_serves_with_anyones_files_and_makes_no_set(certs: Path, tmp_path: Path) -> None:
+    files = (
+        "--cert",
+        certs / "server.crt",
+        "--key",
+        certs / "server.key",
+        "--ca",
+        certs / "ca.crt",
+    )
+    with served(*files, "--certs", "none", "--port", "0", cwd=tmp_path) as server:
+        assert run("lab.client", server.url, "--certs", certs).code == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_without_its_certificate_is_refused(certs: Path) -> None:
+    done = run("lab.server", "--key", certs / "server.key", "--port", "0")
+    assert done.code == 2
+    assert "--key goes with --cert" in done.err

@@ -130,6 +130,25 @@ def _add_tls(command_line: CommandLine) -> None:
         "made where the folder is empty, or is the default one (default: %(default)s)",
     )
     add(
+        "--cert",
+        type=Path,
+        metavar="FILE",
+        help="the server's certificate: PEM with its chain (the key in the same file or in --key; "
+        "default: server.crt in --certs)",
+    )
+    add(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="the private key of --cert, where it is in a file of its own (PEM)",
+    )
+    add(
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        help="the CAs of the clients (PEM; default: ca.crt in --certs)",
+    )
+    add(
         "--crl",
         type=Path,
         metavar="FILE",

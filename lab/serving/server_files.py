@@ -12,21 +12,26 @@ import enum
 import ssl
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from lab.pki.errors import UnusableError
-from lab.pki.files.crl_files import Coverage, ListEnd, load_coverage
+from lab.pki.files import pem
+from lab.pki.files.crl_files import LISTS, Coverage, ListEnd, lists_in, load_coverage
 from lab.pki.files.lab_set import (
     Role,
-    RoleFiles,
     SetPaths,
     load_authorities,
     load_role,
 )
-from lab.pki.identity import certificates_pem
+from lab.pki.identity import Identity, certificates_pem
+from lab.stream.chain_judge import judge_chain
 from lab.stream.contexts import (
     ClientAuth,
     IdentityFiles,
@@ -36,6 +41,11 @@ from lab.stream.contexts import (
 )
 from lab.x509.certificates import described, distinguished
 from lab.x509.chains import parsed_path
+
+_NAME_ANOTHER = "Name a file that is there"
+# X509_V_ERR_…: no list found, its signature, its times (three), its issuer's list, keyUsage of its
+# issuer, a critical extension, its scope, its path.
+_ABOUT_LISTS = frozenset({3, 8, 11, 12, 16, 33, 35, 36, 44, 54})
 
 Stamps = tuple[tuple[int, int, int] | None, ...]
 """What a change of files shows in: for each its mtime (ns), size and inode, None if it is gone."""
@@ -124,10 +134,15 @@ class Loaded:
 class ServerFiles:
     """Where the files are, and what is to be done with them.
 
-    ``directory`` has the lab's set. The rest is as in :class:`~lab.stream.contexts.ServerTls`.
+    ``directory`` has the lab's set. ``certificate`` (PEM, with its chain), ``key`` (the same file
+    where it is None) and ``authorities`` are files to use instead of those of the set. The rest is
+    as in :class:`~lab.stream.contexts.ServerTls`.
     """
 
     directory: Path
+    certificate: Path | None = None
+    key: Path | None = None
+    authorities: Path | None = None
     crl: Path | None = None
     client_auth: ClientAuth = ClientAuth.REQUIRED
     minimum: TlsVersion = TlsVersion.TLS12
@@ -135,14 +150,20 @@ class ServerFiles:
 
     def load(self, *, now: datetime) -> Loaded:
         """Read and check them all; ``now`` is aware. Raises a :class:`~lab.pki.errors.PkiError`."""
-        authorities = load_authorities(self.directory, now=now)
+        authorities = self._load_authorities(now)
         # Before the key, which takes far longer to check than all else.
         revocation = load_coverage(self.crl, authorities, now=now) if self.crl else None
-        role = load_role(self.directory, Role.SERVER, now=now)
+        if self.crl is not None and revocation is not None:
+            covered = [ca for ca in authorities if ca not in revocation.uncovered]
+            _check_lists(self.crl, covered, authorities, now)
+        identity = self._load_identity(now)
+        leaf, chain = identity.certificate, identity.chain
+        # As OpenSSL would: a leaf alone is sent with what leads up to its root.
+        sent = chain if len(chain) > 1 else parsed_path(leaf, authorities)[0]
         tls = ServerTls(
-            identity=IdentityFiles(certificate=role.certificate_path, key=role.key_path),
-            client_ca=role.ca_path,
-            chain=certificates_pem(_chain(role)),
+            identity=IdentityFiles(certificate=self._certificate, key=self._key),
+            client_ca=self.client_ca,
+            chain=certificates_pem(sent),
             crl=self.crl,
             client_auth=self.client_auth,
             minimum=self.minimum,
@@ -151,36 +172,106 @@ class ServerFiles:
         return Loaded(
             tls=tls,
             context=context_of(tls),
-            certificate=role.identity.certificate,
-            authorities=role.authorities,
+            certificate=leaf,
+            authorities=authorities,
             revocation=revocation,
-            expiries=expiries(
-                role.identity.chain, role.authorities, revocation.ends if revocation else ()
-            ),
+            expiries=expiries(chain, authorities, revocation.ends if revocation else ()),
         )
+
+    @property
+    def _set(self) -> SetPaths:
+        return SetPaths(directory=self.directory)
 
     @property
     def client_ca(self) -> Path:
         """The file of the CAs whose clients are let in."""
-        return SetPaths(directory=self.directory).certificate(Role.CA)
+        return self.authorities or self._set.certificate(Role.CA)
+
+    @property
+    def _certificate(self) -> Path:
+        return self.certificate or self._set.certificate(Role.SERVER)
+
+    @property
+    def _key(self) -> Path:
+        return self.key or self.certificate or self._set.key(Role.SERVER)
+
+    def _load_authorities(self, now: datetime) -> tuple[x509.Certificate, ...]:
+        path = self.authorities
+        if path is None:
+            return load_authorities(self.directory, now=now)
+        found = pem.certificates_in(pem.read_file(path, remedy=_NAME_ANOTHER), path)
+        if not any(ca.not_valid_before_utc <= now <= ca.not_valid_after_utc for ca in found):
+            pem.check_time(found[0], now=now, path=path, remedy="Name a CA that is valid")
+        return found
+
+    def _load_identity(self, now: datetime) -> Identity:
+        path = self.certificate
+        if path is None:
+            return load_role(self.directory, Role.SERVER, now=now).identity
+        chain = pem.certificates_in(pem.read_file(path, remedy=_NAME_ANOTHER), path)
+        key = pem.key_in(pem.read_file(self._key, remedy=_NAME_ANOTHER), self._key)
+        remedy = "Name the key that belongs to the certificate"
+        identity = pem.fit(chain, key, path=path, key_path=self._key, remedy=remedy)
+        pem.check_time(chain[0], now=now, path=path, remedy="Renew it")
+        return identity
 
     def stamps(self) -> Stamps:
         """What the files are like now; changed files have other stamps."""
-        paths = SetPaths(directory=self.directory)
-        watched = [
-            self.client_ca,
-            paths.certificate(Role.SERVER),
-            paths.key(Role.SERVER),
+        watched = [self.client_ca, self._certificate, self._key]
+        if self.authorities is None or self.certificate is None:
             # While this is there, a set is being replaced, and loading it fails.
-            paths.pending,
-        ]
+            watched.append(self._set.pending)
         return tuple(map(_stamp, [*watched, self.crl] if self.crl else watched))
 
 
-def _chain(role: RoleFiles) -> Sequence[x509.Certificate]:
-    """What OpenSSL would send: the file's chain, or where that is a leaf alone, up to its root."""
-    chain = role.identity.chain
-    return chain if len(chain) > 1 else parsed_path(role.identity.certificate, role.authorities)[0]
+def _check_lists(
+    path: Path,
+    covered: Iterable[x509.Certificate],
+    authorities: Sequence[x509.Certificate],
+    now: datetime,
+) -> None:
+    """Raise UnusableError where OpenSSL does not use a list of a CA in ``covered``.
+
+    It is asked about a certificate that names the CA as its issuer, and bears another signature.
+    OpenSSL looks for revocation before it checks signatures: where it finds fault with that, it
+    has used the list.
+    """
+    lists = lists_in(pem.read_file(path, remedy=_NAME_ANOTHER, bound=LISTS), path)
+    for ca in covered:
+        if not ca.not_valid_before_utc <= now <= ca.not_valid_after_utc:
+            continue
+        verdict = judge_chain(
+            [_unsigned_by(ca, now)],
+            trust=[authority.public_bytes(Encoding.DER) for authority in authorities],
+            crls=[crl.public_bytes(Encoding.DER) for crl in lists],
+            purpose=ssl.Purpose.CLIENT_AUTH,
+        )
+        if verdict.verify_code in _ABOUT_LISTS:
+            raise UnusableError(
+                f"OpenSSL does not use the CRL of {distinguished(ca.subject)!r}, and would refuse "
+                f"all its clients: {verdict.verify_message}",
+                remedy="Issue a list that it uses, or leave out --crl",
+                path=path,
+            )
+
+
+def _unsigned_by(ca: x509.Certificate, now: datetime) -> bytes:
+    """Return a certificate that names ``ca`` as its issuer, and is not signed by it, in DER."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "any client")]))
+        .issuer_name(ca.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+    )
+    identifier = described(ca).subject_key_identifier
+    if identifier is not None:
+        extension = x509.AuthorityKeyIdentifier(identifier, None, None)
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
@@ -193,18 +284,18 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def context_of(tls: ServerTls) -> ssl.SSLContext:
     """A new context for files that were found in order. Raises a PkiError."""
-    directory = tls.client_ca.parent
+    path = tls.identity.certificate
     try:
         return server_context(tls)
     except ssl.SSLError as error:
         raise UnusableError(
-            f"OpenSSL cannot use these files: {error}",
-            remedy=f"Make new ones: {SetPaths(directory=directory).command()}",
-            path=directory,
+            f"OpenSSL cannot use this certificate, its key or its CAs: {error}",
+            remedy="Make others, such as those of python -m lab.certs",
+            path=path,
         ) from error
     except OSError as error:  # they were read just now
         raise UnusableError(
             f"the files are valid, but OpenSSL could not load them: {error}",
             remedy="Check disk space, memory and the limit of open files",
-            path=directory,
+            path=path,
         ) from error

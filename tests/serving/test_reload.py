@@ -150,7 +150,7 @@ BREAKS = pytest.mark.parametrize(
         ),
         (lambda lab: lab.new_server(now=utc_now() - 4000 * DAY), "server.crt: expired at"),
         (another_key, "server.key: the private key does not belong to the certificate"),
-        (weak_key, "certs: OpenSSL cannot use these files: "),
+        (weak_key, "server.crt: OpenSSL cannot use this certificate, its key or its CAs: "),
         (being_replaced, "certs: this set is being replaced"),
         (lambda lab: lab.crl.write_bytes(b""), "lab.crl: contains no PEM CRL"),
         (lambda lab: lab.crl.unlink(), "lab.crl: no such file."),
