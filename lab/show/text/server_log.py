@@ -51,6 +51,8 @@ _INDENT = "    "
 # A handshake has some 15 stages. Of one that has more than this, the rest is counted.
 _MOST_STAGES = 64
 _STYLES = {Result.ACCEPTED: "green", Result.REJECTED: "red", Result.FAILED: "yellow"}
+# Tuples, since a union of types is made anew wherever it is written.
+_ENDS = (StreamEnded, AlertSeen)
 # Events of a client that are not what it connected for.
 _NO_USE = (MessageSeen, AlertSeen, ChangeCipherSpecSeen, LocalFact, StreamEnded)
 _ABOUT_CERTIFICATE = (
@@ -141,7 +143,7 @@ class StageLog:
 
     def __call__(self, event: Event) -> None:
         """Take the next event."""
-        if isinstance(event, StreamEnded | AlertSeen):
+        if isinstance(event, _ENDS):
             self._ended_by = self._ended_by or event.endpoint
         elif event.endpoint is Endpoint.CLIENT and not isinstance(event, _NO_USE):
             self._used = True
@@ -162,7 +164,7 @@ class StageLog:
         """Take an event that came after the handshake's line."""
         if self._verbose:
             self._log_stage(event, self._words(event))
-        is_end = isinstance(event, StreamEnded | AlertSeen)
+        is_end = isinstance(event, _ENDS)
         if _is_renewed_handshake(event) or (is_end and not self._used):
             self._keep(event, self._words(event))
         if not (isinstance(event, LocalFact) and event.fact is Fact.CLOSED):
