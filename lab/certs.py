@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lab.cli import certs_inspect, certs_issue
 from lab.cli.command_line import CommandLine, Example, did_you_mean
+from lab.cli.passwords import add_pfx_password, pfx_password
 from lab.cli.run import output, refuse, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SET_HEADERS, SetPaths, set_rows
@@ -96,12 +97,7 @@ def _add_options(command_line: CommandLine) -> None:
         help="lifetime in days of the server's and the client's certificate, up to the CA's "
         f"{CA_DAYS} (default: %(default)s)",
     )
-    add(
-        "--pfx-password",
-        default=DEFAULT_PFX_PASSWORD,
-        metavar="TEXT",
-        help="the password of client.pfx (default: %(default)s)",
-    )
+    add_pfx_password(command_line, "client.pfx")
     add("--force", action="store_true", help="replace the set that is there")
 
 
@@ -121,7 +117,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.certs"
             hostnames=tuple(options.hostname),
             client_cn=options.client_cn,
             days=options.days,
-            pfx_password=options.pfx_password,
+            pfx_password=pfx_password(options),
         )
         now = datetime.now(timezone.utc)
         written = write_set(options.dir, plan, now=now, replace=options.force)

@@ -134,7 +134,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.client
 
 
 def _identity(options: argparse.Namespace) -> Identity | None:
-    named = identity_of(options.cert, options.key)
+    named = identity_of(options)
     if named is not None:
         return named.identity
     if options.no_cert:

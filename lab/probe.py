@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import sys
 from collections.abc import Sequence
@@ -14,18 +13,16 @@ from lab.api import (
     BOTH_VERSIONS,
     LabCA,
     LabError,
-    Password,
     Report,
     ScenarioError,
     explain_scenario_async,
     list_scenarios,
     probe_server_async,
 )
-from lab.api.lab_identities import library_errors
 from lab.cli.command_line import CommandLine, Example, plain_text
 from lab.cli.identity_options import ADDRESS_HELP, add_server_trust, add_versions
+from lab.cli.passwords import add_password_file, password_or_ask
 from lab.cli.run import complete, output, refuse, refuse_os_error, run, say
-from lab.pki.files import pem
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
 from lab.show.documents.probe_documents import junit, probe_document
 from lab.show.text.paper import progress
@@ -116,12 +113,7 @@ def _add_server(command_line: CommandLine) -> None:
         f"(default: {ca})",
     )
     add("--ca-key", type=Path, metavar="FILE", help=f"private key of that CA (default: {key})")
-    add(
-        "--ca-key-password-file",
-        type=Path,
-        metavar="FILE",
-        help="file with the password of --ca-key (default: ask, on a terminal)",
-    )
+    add_password_file(command_line, "--ca-key-password-file", "--ca-key")
     add_server_trust(command_line, "--server-ca", "--ca-cert")
     add(
         "--sni",
@@ -253,19 +245,8 @@ def _run(options: argparse.Namespace) -> int:
 def _named_ca(options: argparse.Namespace) -> LabCA:
     certificate = options.ca_cert or LAB.certificate(Role.CA)
     key = options.ca_key or LAB.key(Role.CA)
-    password: Password = _ask_password if sys.stdin.isatty() else None
-    if options.ca_key_password_file:
-        with library_errors():
-            data = pem.read_input(options.ca_key_password_file, remedy="Name a file that is there")
-        password = data.rstrip(b"\r\n")
+    password = password_or_ask(options.ca_key_password_file, "the CA's key")
     return LabCA.load(certificate, key, password)
-
-
-def _ask_password() -> bytes:
-    try:
-        return getpass.getpass("Password of the CA's key: ").encode()
-    except EOFError:  # Ctrl+D: there is none
-        return b""
 
 
 def _report(report: Report, options: argparse.Namespace) -> None:

@@ -242,7 +242,7 @@ def _lab_client() -> LabIdentity:
 
 
 async def _traces(subject: _Subject, options: argparse.Namespace) -> tuple[Trace, ...]:
-    identity = subject.client() if options.with_cert else identity_of(options.cert, options.key)
+    identity = subject.client() if options.with_cert else identity_of(options)
     own = subject.server if isinstance(subject.server, LabServer) else contextlib.nullcontext()
     async with own:
         return await trace_server_async(

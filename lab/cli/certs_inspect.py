@@ -13,8 +13,10 @@ from pathlib import Path
 
 from lab.api import LabError, inspect_files
 from lab.cli.command_line import CommandLine, Example, plain_text
+from lab.cli.passwords import add_password_file, given_password
 from lab.cli.run import output, refuse, say
 from lab.inspecting.results import Grade, Inspection, TlsRole
+from lab.pki.errors import PkiError
 from lab.pki.files.file_contents import AskPassword
 from lab.show.documents.inspection_json import inspection_document
 from lab.show.text.inspection_text import print_inspection
@@ -67,8 +69,10 @@ def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
         "--password",
         type=plain_text,
         metavar="TEXT",
-        help="the password of PKCS#12 files and encrypted keys (default: ask, on a terminal)",
+        help="the password of PKCS#12 files and encrypted keys, for all users of this machine to "
+        "see (default: that of --password-file, or ask, on a terminal)",
     )
+    add_password_file(command_line, "--password-file", "PKCS#12 files and encrypted keys")
     command_line.add_argument(
         "--expires-within",
         type=span,
@@ -99,10 +103,10 @@ def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> i
         inspection = inspect_files(
             options.files,
             role=options.role,
-            password=_asking(options.password),
+            password=_password(options),
             expires_within=options.expires_within,
         )
-    except LabError as error:
+    except (LabError, PkiError) as error:
         return refuse(DOOR, str(error))
     except KeyboardInterrupt:
         return 130
@@ -126,7 +130,13 @@ def _exit_code(inspection: Inspection, *, asks_for_expiry: bool) -> int:
     return 3 if found else 0
 
 
-def _asking(password: str | None) -> str | AskPassword | None:
-    if password is None and sys.stdin.isatty():
+def _password(options: argparse.Namespace) -> str | AskPassword | None:
+    given: str | None = options.password
+    if given is not None:
+        return given
+    found = given_password(options.password_file)
+    if found is not None:
+        return lambda _: found
+    if sys.stdin.isatty():
         return lambda path: getpass.getpass(f"Password of {path}: ").encode()
-    return password
+    return None

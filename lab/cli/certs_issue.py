@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.cli.command_line import CommandLine, Example
 from lab.cli.identity_options import named_folder
+from lab.cli.passwords import add_pfx_password, pfx_password
 from lab.cli.run import output, refuse, say
 from lab.pki.catalogue import Recipe
 from lab.pki.errors import PkiError
@@ -96,12 +97,7 @@ def _add_options(command_line: CommandLine) -> None:
         metavar="DIR/NAME",
         help="the files to write, without .crt, .key and .pfx (default: the CN, in --dir)",
     )
-    add(
-        "--pfx-password",
-        default=DEFAULT_PFX_PASSWORD,
-        metavar="TEXT",
-        help="the password of NAME.pfx (default: %(default)s)",
-    )
+    add_pfx_password(command_line, "NAME.pfx")
     add("--force", action="store_true", help="replace files of that name")
 
 
@@ -129,7 +125,7 @@ def _issue(options: argparse.Namespace) -> None:
         cn=options.cn,
         names=tuple(dict.fromkeys(map(alternative_name, options.san))),
         days=options.days,
-        pfx_password=options.pfx_password,
+        pfx_password=pfx_password(options),
     )
     if options.out is None:
         paths = ClientPaths.of(options.dir, options.cn)

@@ -1,17 +1,17 @@
 """What a user names on the command line for TLS: an identity and CAs as files, a folder of a set.
 
 Rules: whatever is wrong with a file is said here, by its name, before OpenSSL would answer with a
-code. A password is asked for on a terminal only.
+code.
 """
 
 from __future__ import annotations
 
-import getpass
-import sys
+import argparse
 from pathlib import Path
 
 from lab.api import ArgumentError, LabIdentity, load_identity
 from lab.cli.command_line import CommandLine, did_you_mean, seconds
+from lab.cli.passwords import add_password_file, password_or_ask
 from lab.pki.errors import MissingFileError
 from lab.pki.files import pem
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SetPaths
@@ -40,6 +40,7 @@ def add_identity(command_line: CommandLine, without: str, help_without: str) -> 
         metavar="FILE",
         help="the private key of --cert, where it is in a file of its own (PEM)",
     )
+    add_password_file(command_line, "--password-file", "the client's key")
 
 
 def add_server_trust(command_line: CommandLine, option: str, default: str) -> None:
@@ -77,14 +78,15 @@ def add_timeout(command_line: CommandLine, steps: str) -> None:
     )
 
 
-def identity_of(certificate: Path | None, key: Path | None) -> LabIdentity | None:
+def identity_of(options: argparse.Namespace) -> LabIdentity | None:
     """Return the identity in the files of ``--cert`` and ``--key``, None where neither is given.
 
     Raises a ``LabError``.
     """
-    if certificate is not None:
-        return load_identity(certificate, key, _ask if sys.stdin.isatty() else None)
-    if key is not None:
+    if options.cert is not None:
+        password = password_or_ask(options.password_file, "the client's key")
+        return load_identity(options.cert, options.key, password)
+    if options.key is not None:
         raise ArgumentError("--key goes with --cert. Give the certificate that it belongs to.")
     return None
 
@@ -117,10 +119,3 @@ def named_authorities(path: Path) -> Path:
     """The file of ``--ca`` itself, once it is known to hold certificates. Raises as above."""
     pem.certificate_blocks(pem.read_file(path, remedy="Name a file that is there"), path)
     return path
-
-
-def _ask() -> bytes:
-    try:
-        return getpass.getpass("Password of the client's key: ").encode()
-    except EOFError:  # Ctrl+D: there is none
-        return b""

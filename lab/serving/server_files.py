@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from lab.pki.errors import UnusableError
+from lab.pki.errors import PasswordNeededError, UnusableError
 from lab.pki.files import pem
 from lab.pki.files.crl_files import LISTS, Coverage, ListEnd, lists_in, load_coverage
 from lab.pki.files.lab_set import (
@@ -209,7 +209,14 @@ class ServerFiles:
         if path is None:
             return load_role(self.directory, Role.SERVER, now=now).identity
         chain = pem.certificates_in(pem.read_file(path, remedy=_NAME_ANOTHER), path)
-        key = pem.key_in(pem.read_file(self._key, remedy=_NAME_ANOTHER), self._key)
+        try:
+            key = pem.key_in(pem.read_file(self._key, remedy=_NAME_ANOTHER), self._key)
+        except PasswordNeededError as error:
+            raise PasswordNeededError(
+                "the private key is encrypted, and the server asks for no password",
+                remedy=f"Decrypt it: openssl pkey -in {self._key} -out NEW",
+                path=self._key,
+            ) from error
         remedy = "Name the key that belongs to the certificate"
         identity = pem.fit(chain, key, path=path, key_path=self._key, remedy=remedy)
         pem.check_time(chain[0], now=now, path=path, remedy="Renew it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +163,11 @@ def test_a_folder_that_is_not_whole(
 
 
 def test_no_options_no_identity() -> None:
-    assert identity_options.identity_of(None, None) is None
+    assert (
+        identity_options.identity_of(argparse.Namespace(cert=None, key=None, password_file=None))
+        is None
+    )
     with pytest.raises(ArgumentError):
-        identity_options.identity_of(None, Path("key"))
+        identity_options.identity_of(
+            argparse.Namespace(cert=None, key=Path("key"), password_file=None)
+        )

@@ -120,7 +120,8 @@ def open_pkcs12(data: bytes, path: Path, password: Password) -> pkcs12.PKCS12Key
     if not given:
         raise PasswordNeededError(
             "the PKCS#12 file needs a password",
-            remedy="Give its password (a terminal asks for it)",
+            remedy="Give its password in a file (--password-file), in MTLS_LAB_PASSWORD or on a "
+            "terminal",
             path=path,
         )
     try:

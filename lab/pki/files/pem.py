@@ -180,7 +180,8 @@ def _password_for(block: bytes, path: Path, password: Password) -> bytes | None:
         return given
     raise PasswordNeededError(
         "the private key is encrypted, and no password was given",
-        remedy="Give its password (a terminal asks for it), or decrypt it: "
+        remedy="Give its password in a file (--password-file), in MTLS_LAB_PASSWORD or on a "
+        "terminal, or decrypt it: "
         f"openssl pkey -in {path} -out NEW",
         path=path,
     )
