@@ -25,7 +25,15 @@ def password(tmp_path: Path) -> Path:
 def encrypted(certs: Path, tmp_path: Path) -> Path:
     """client.key, encrypted with that password."""
     key = tmp_path / "encrypted.key"
-    words = ["openssl", "pkey", "-in", certs / "client.key", "-aes256", "-out", key]
+    words: list[str | Path] = [
+        "openssl",
+        "pkey",
+        "-in",
+        certs / "client.key",
+        "-aes256",
+        "-out",
+        key,
+    ]
     subprocess.run([*words, "-passout", "pass:secret"], check=True)
     return key
 
