@@ -53,6 +53,8 @@ NOTES = (
     "changed, or at SIGHUP. New connections get the new ones; a file that is broken changes "
     "nothing, and the log says why. After a reload no TLS session of before is resumed that a full "
     "handshake would refuse.",
+    "CertificateRequest names no CAs, as Python's ssl module cannot set them (3.10 to 3.13): a "
+    "client that chooses among several certificates is not told which CAs are trusted.",
     "Items: in a file (SQLite) what was answered with 201 is there after a crash. Where the disk "
     "is full, or the file locked, removed or replaced, the answer is 503. Stop the server before "
     "you put a backup in place.",

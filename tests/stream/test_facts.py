@@ -21,7 +21,8 @@ from lab.tls.events import (
     SealedSeen,
     StreamEnded,
 )
-from lab.tls.messages import Certificate
+from lab.tls.messages import Certificate, CertificateRequest
+from lab.tls.observer import Observer
 from tests.support.serving import (
     blocking,
     client_tls,
@@ -136,3 +137,30 @@ async def test_tcp_tells_both_ends(certs: Path) -> None:
         await in_thread(lambda: get(server.port, client_tls(certs)))
     ended: list[Event] = [event for event in server.events[0] if isinstance(event, StreamEnded)]
     assert {event.endpoint for event in ended} == {Endpoint.CLIENT, Endpoint.SERVER}
+
+
+def test_python_names_no_cas_in_a_certificate_request(certs: Path) -> None:
+    """On 3.10 to 3.13, and ``ssl`` has nothing to set them by: a client is not told which to use."""
+    context = server_context(server_tls(certs))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    observer = Observer()
+    (request,) = (
+        event.message
+        for sender, flight in Ends(client_tls(certs), context).turn()
+        for event in observer.feed(sender, flight, 0.0)
+        if isinstance(event, MessageSeen) and isinstance(event.message, CertificateRequest)
+    )
+    assert request.certificate_authorities == ()
+    assert not hasattr(context, "set_client_ca_list")
+
+
+@VERSIONS
+def test_python_goes_on_where_no_protocol_is_common(certs: Path, version: TlsVersion) -> None:
+    """RFC 7301 section 3.2 asks for no_application_protocol (120); the log says what was asked."""
+    client = client_tls(certs, version=version)
+    client.set_alpn_protocols(["h2"])
+    ends = Ends(client, server_context(server_tls(certs)))
+    for _ in range(3):
+        ends.turn()
+    assert ends.server.selected_alpn_protocol() is None
+    assert ends.client.version() is not None
