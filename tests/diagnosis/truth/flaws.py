@@ -38,6 +38,10 @@ def _checks_lists(setup: Setup) -> bool:
     return setup.sends and not setup.certificate.is_self_signed and setup.lists is not Lists.NONE
 
 
+def _has_lists(setup: Setup) -> bool:
+    return _checks_lists(setup) and setup.lists is not Lists.MISSING
+
+
 def _lacks_a_list(setup: Setup) -> bool:
     if setup.lists is Lists.ROOT_ONLY:
         return setup.certificate.depth > 0
@@ -100,7 +104,7 @@ _TRUST_FLAWS = (
         change=lambda setup: with_client(is_revoked=True, is_self_signed=False)(
             replace(setup, lists=Lists.FRESH)
         ),
-        holds=lambda setup: _checks_lists(setup) and setup.certificate.is_revoked,
+        holds=lambda setup: _has_lists(setup) and setup.certificate.is_revoked,
         codes=frozenset({"client-certificate-revoked"}),
         verify=frozenset({V.CERT_REVOKED}),
         shows=is_told_by_alert,
@@ -112,7 +116,7 @@ _TRUST_FLAWS = (
             replace(setup, lists=Lists.FRESH)
         ),
         holds=lambda setup: (
-            _checks_lists(setup)
+            _has_lists(setup)
             and is_under(setup.certificate)
             and setup.certificate.intermediate_is_revoked
         ),

@@ -58,7 +58,7 @@ POSSIBLE = {
 _HEDGE = re.compile(
     r"look the same on the wire|may be another one|cannot be told|cannot tell|"
     r"inferred from the alert alone|one of several|if the server|not visible on the wire|"
-    r"is not in use for this|\bmay\b|most likely|one of"
+    r"is not in use for this|\bmay\b|seems to|most likely|one of"
 )
 _DENIED = re.compile(r"the alert \S+ is not in use for this")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.diagnosis.truth.certificates import ClientCertificate, Root
+from tests.diagnosis.truth.certificates import ClientCertificate, Root, Sent
 from tests.diagnosis.truth.client_flaws import Stage
 from tests.diagnosis.truth.compose import compose, flaws_of, settled
 from tests.diagnosis.truth.files import FileStore
@@ -105,6 +105,19 @@ CASES = {
     ),
     "critical extension, and purpose": with_flaws("critical extension", "purpose"),
     "intermediate expired, and not yet valid": with_flaws("intermediate expired", "not yet valid"),
+    "401 for the request, root sent, and the server names another CA": Setup(
+        version="1.2",
+        certificate=ClientCertificate(sent=Sent.WITH_ROOT),
+        names=Names.OTHER,
+        engine=Engine.S_SERVER,
+        application=Application(reason=Reason.REQUEST, status=401),
+    ),
+    "ended after a certificate that was asked for later": ended(
+        Reason.CRASH, Ending.FIN, version="1.3", asks=Asks.AFTER_REQUEST
+    ),
+    "ended without an answer, ticket or certificate": ended(
+        Reason.REQUEST, Ending.FIN, version="1.3", presents=False, asks=Asks.OPTIONAL, tickets=0
+    ),
     "closed for want of a certificate": ended(
         Reason.NO_CERTIFICATE,
         Ending.CLOSE_NOTIFY,

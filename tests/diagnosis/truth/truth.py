@@ -10,6 +10,7 @@ from lab.x509.verify_codes import VerifyCode as V
 from tests.diagnosis.truth.client_flaws import Flaw, Stage
 from tests.diagnosis.truth.compose import flaws_of
 from tests.diagnosis.truth.setup import (
+    Asks,
     Clock,
     Ending,
     Given,
@@ -76,7 +77,7 @@ def truth_of(setup: Setup, verify_code: int | None) -> Truth:
     signal = Signal.ALERT if by is Endpoint.CLIENT else Signal(setup.refusal.value)
     others = [flaw for flaw in flaws if flaw.stage is stage and flaw not in here]
     alike = [flaw for flaw in others if _is_alike(flaw, here, setup)]
-    if _is_judged_here(setup):
+    if _is_judged_here(setup) and all(flaw.verify for flaw in here):
         alike = []
     codes = frozenset(code for flaw in (*here, *alike) for code in flaw.codes)
     return Truth(
@@ -139,10 +140,11 @@ def _after_tls(setup: Setup) -> Truth:
     signals: set[Signal | None] = {None, Signal.CLOSE_NOTIFY}
     result, codes, is_told = {Result.ACCEPTED}, {_accepted(setup)}, True
     if application.ending is not Ending.ANSWER:
-        # TLS was in order, or could be: only a ticket or ChangeCipherSpec tells the tracer so.
-        # A reset takes with it what the tracer has not read yet.
-        is_reset = application.ending is Ending.RST
-        is_seen = (setup.version == "1.2" or setup.tickets > 0) and not is_reset
+        # TLS was in order, or could be: only a ticket or ChangeCipherSpec tells the tracer so, and
+        # nothing of a certificate that is asked for later. A reset takes with it what is unread.
+        is_seen = setup.version == "1.2" or setup.tickets > 0
+        is_seen &= application.ending is not Ending.RST
+        is_seen &= setup.asks is not Asks.AFTER_REQUEST or not setup.is_asked
         result = {Result.ACCEPTED, Result.FAILED, *(() if is_seen else (Result.REJECTED,))}
         by, signals = {None, Endpoint.SERVER}, set(Signal)
         codes, is_told = _UNANSWERED_CODES | _OF_REASON.get(application.reason, set()), False
