@@ -91,13 +91,19 @@ def _with_doubts(alert: Alert | None, found: list[LikelyProblem]) -> list[Likely
             doubt = THEIR_FILES
         elif certain and likely.basis in _CERTAIN:
             doubt = ""
-        elif len(found) == 1 and likely.basis is not Basis.SHOWN:
+        elif len(found) == 1 and not _is_bare(alert, likely):
             doubt = ""  # its own evidence says what it rests on
         elif len(found) == 1:
             doubt = "whether that is the reason is not visible on the wire"
         evidence = (*likely.evidence, doubt) if doubt else likely.evidence
         explained.append(replace(likely, evidence=evidence))
     return explained
+
+
+def _is_bare(alert: Alert | None, likely: LikelyProblem) -> bool:
+    """Return whether nothing says that this is what the other end minded."""
+    by_names = likely.basis is Basis.AMBIGUOUS and alert is None
+    return likely.basis is Basis.SHOWN or by_names
 
 
 def _by_verdict(
