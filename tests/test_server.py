@@ -59,6 +59,18 @@ def test_the_log_of_a_refusal(certs: Path, version: str, alert: str) -> None:
     assert " | fix: give the client a certificate and its key (" in line
 
 
+def test_a_health_check_that_sends_nothing_has_no_line_and_one_byte_has_one(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0") as server:
+        for sent in (b"", b"\x16"):
+            with socket.create_connection(("127.0.0.1", server.port)) as client:
+                client.sendall(sent)
+        line = server.until("HANDSHAKE")
+        assert server.stop() == 0
+    assert "client: TCP FIN inside a record or a handshake message" in line
+    assert "decode_error" not in line
+    assert len([line for line in server.lines if "HANDSHAKE" in line]) == 1
+
+
 def test_only_handshakes_that_failed_are_logged_where_that_is_asked_for(certs: Path) -> None:
     with served("--certs", certs, "--port", "0", "--log-handshakes", "refused") as server:
         assert run("lab.client", server.url, "--certs", certs).code == 0

@@ -47,6 +47,7 @@ _SAMPLE = 32
 _START_LINE = re.compile(
     rb"(?:[A-Z]{1,16} [!-~]{1,2000} HTTP/1\.[01]|HTTP/1\.[01] [ -~]{3,200})\r?\n"
 )
+_TRUNCATED = " inside a record or a handshake message"
 _NOTABLE = frozenset(
     {"contains", "first bytes", "in", "limit", "order", "over limit", "problem", "received"}
     | {"truncated"}
@@ -93,7 +94,7 @@ def _words(event: Event) -> tuple[str, str]:
             more = f": {event.inference}" if event.inference else f", {event.length} bytes"
             return f"undecrypted record ({event.content_type})", more
         case StreamEnded():
-            return f"TCP {event.end.value}", ""
+            return f"TCP {event.end.value}", _TRUNCATED if event.truncated else ""
         case _:
             return _words_of_unread(event)
 
@@ -174,7 +175,7 @@ def _of_event(event: Event) -> _Pairs:
             yield "content", f"{event.length} bytes, not decrypted: no known secret fits"
             yield "likely", bounded(event.inference) or None
         case StreamEnded():
-            yield "truncated", event.truncated and "inside a record or a handshake message"
+            yield "truncated", event.truncated and _TRUNCATED.lstrip()
         case NotTls():
             yield "first bytes", quoted(event.sample)
         case Unfinished():

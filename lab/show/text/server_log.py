@@ -220,8 +220,8 @@ class StageLog:
         level, end = logging.INFO, []
         if outcome.result is not Result.ACCEPTED:
             events = [event for event, _ in self._stages]
-            if all(isinstance(event, LocalFact | StreamEnded) for event in events):
-                level = logging.DEBUG if self._ended_by is Endpoint.CLIENT else level
+            if self._ended_by is Endpoint.CLIENT and not any(map(_is_byte_of_client, events)):
+                level = logging.DEBUG
             cause = self._explain(events, outcome)
             end = [f"cause: {shortened(cause.summary)}", *([f"fix: {cause.fix}"] * bool(cause.fix))]
             fields["cause"] = {"code": cause.code, "summary": cause.summary, "fix": cause.fix}
@@ -301,6 +301,12 @@ def _is_renewed_handshake(event: Event) -> bool:
     return isinstance(event, MessageSeen) and not isinstance(
         event.message, NewSessionTicket | KeyUpdate
     )
+
+
+def _is_byte_of_client(event: Event) -> bool:
+    """Return whether an event shows that the client has sent something."""
+    is_end = isinstance(event, StreamEnded) and not event.truncated
+    return event.endpoint is Endpoint.CLIENT and not is_end
 
 
 def _is_rare(event: Event) -> bool:

@@ -35,6 +35,7 @@ from lab.tls.events import (
     Part,
     Protocol,
     StreamEnd,
+    StreamEnded,
     Undecoded,
     Unfinished,
 )
@@ -82,8 +83,12 @@ def compressed(certificate: Certificate | None) -> CompressedCertificate:
             "undecrypted record (application_data)",
             ": as long as an alert",
         ),
-        (MAKE.ended(SERVER), "TCP FIN", ""),
-        (MAKE.ended(SERVER, StreamEnd.RESET), "TCP RST", ""),
+        (
+            StreamEnded(time=0.0, endpoint=CLIENT, end=StreamEnd.RESET, truncated=True),
+            "TCP RST",
+            " inside a record or a handshake message",
+        ),
+        (StreamEnded(time=0.0, endpoint=SERVER, end=StreamEnd.FIN), "TCP FIN", ""),
         (MAKE.not_tls(CLIENT, b"GET"), "not TLS: plain HTTP", ""),
         (
             NotTls(time=0.0, endpoint=CLIENT, protocol=Protocol.UNKNOWN, sample=b"x"),

@@ -213,6 +213,7 @@ def logged(
 CONNECTED, CLOSED = fact(Fact.CONNECTED), fact(Fact.CLOSED)
 RETURNED, FAILED = fact(Fact.HANDSHAKE_RETURNED), fact(Fact.HANDSHAKE_FAILED)
 MAKE = EventBuilder()
+LATE = MAKE.alert(Endpoint.SERVER, AlertDescription.DECODE_ERROR)
 
 
 def test_a_refusal_ends_with_its_first_cause_and_the_fix(caplog: pytest.LogCaptureFixture) -> None:
@@ -255,12 +256,23 @@ def test_an_accepted_handshake_has_no_cause(caplog: pytest.LogCaptureFixture) ->
     [
         ([CONNECTED, LEFT, FAILED, CLOSED], logging.DEBUG),
         ([CONNECTED, replace(LEFT, end=StreamEnd.RESET), FAILED, CLOSED], logging.DEBUG),
+        ([CONNECTED, LEFT, LATE, FAILED, MAKE.ended(Endpoint.SERVER), CLOSED], logging.DEBUG),
+        ([CONNECTED, replace(LEFT, truncated=True), LATE, FAILED, CLOSED], logging.INFO),
         ([CONNECTED, sealed(), LEFT, FAILED, CLOSED], logging.INFO),
         ([CONNECTED, MAKE.unfinished(Endpoint.CLIENT), LEFT, FAILED, CLOSED], logging.INFO),
         ([CONNECTED, fact(Fact.TIMED_OUT), CLOSED], logging.INFO),
         ([CONNECTED, MAKE.ended(Endpoint.SERVER), LEFT, CLOSED], logging.INFO),
     ],
-    ids=["closed", "reset", "bytes", "part of a record", "silent", "stopped by the server"],
+    ids=[
+        "closed",
+        "reset",
+        "closed, and our library's alert",
+        "a byte",
+        "bytes",
+        "part of a record",
+        "silent",
+        "stopped by the server",
+    ],
 )
 def test_a_client_that_leaves_before_a_byte_is_a_matter_for_debugging(
     events: list[Event], level: int, caplog: pytest.LogCaptureFixture
@@ -307,9 +319,8 @@ def test_a_request_that_came_with_the_handshake_is_one(caplog: pytest.LogCapture
 def test_an_alert_to_a_client_that_had_left_is_not_in_the_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    late = MAKE.alert(Endpoint.SERVER, AlertDescription.DECODE_ERROR)
     hello = MAKE.message(Endpoint.CLIENT, sample(ClientHello))
-    (record,) = logged([CONNECTED, hello, LEFT, FAILED, late, CLOSED], caplog)
+    (record,) = logged([CONNECTED, hello, LEFT, FAILED, LATE, CLOSED], caplog)
     assert "decode_error" not in record.getMessage()
     assert "decode_error" not in json.dumps(record.fields)  # type: ignore[attr-defined]
 
