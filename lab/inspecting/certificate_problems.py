@@ -51,7 +51,8 @@ class SeenProblem:
 
     ``advice``: OpenSSL does not look at it, and accepts it. ``tentative``: it may be what OpenSSL
     says, and is none where OpenSSL does not say it. ``about_signature``: it shows only where the
-    signature is verified.
+    signature is verified. ``about_unknown``: this tool does not know the type of the key, and
+    OpenSSL may.
     """
 
     problem: Problem
@@ -60,6 +61,7 @@ class SeenProblem:
     advice: bool = False
     tentative: bool = False
     about_signature: bool = False
+    about_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,9 @@ class CertificateUnderCheck:
 
 
 def certificate_causes(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
-    """Yield every problem of the certificate on its own."""
+    """Yield every problem of the certificate on its own; none of what could not be read at all."""
+    if not checked.description.signed:
+        return
     for check in (*_CHECKS, *(_LEAF_CHECKS if checked.is_leaf else ())):
         yield from check(checked)
     # RFC 5280 does not apply to self-signed end entities (RFC 6818, 2), so nor do strict checks.
@@ -169,9 +173,14 @@ def _key(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
         yield SeenProblem(problem=problems.EXPLICIT_CURVE, evidence=(seen,))
     elif about.key_type not in _TLS_KEYS and (checked.is_leaf or about.key_type in _NO_TLS_KEYS):
         seen = f"the key is {kind}, {_signature_algorithms(about.key_type)}"
-        advice = about.key_type not in _NO_TLS_KEYS
-        problem = problems.KEY_TYPE
-        yield SeenProblem(problem=problem, evidence=(seen,), wording=checked.wording, advice=advice)
+        yield SeenProblem(
+            problem=problems.KEY_TYPE,
+            evidence=(seen,),
+            wording=checked.wording,
+            advice=about.key_type not in _NO_TLS_KEYS,
+            tentative=not checked.is_leaf,
+            about_unknown=about.key_type == "unknown",
+        )
     if about.public_key and not is_readable(about.public_key):
         seen = (
             f"the key ({kind}) cannot be read here; OpenSSL takes one that it cannot read as weak"
@@ -184,6 +193,8 @@ def _signature_algorithms(key_type: str) -> str:
         return "which OpenSSL takes in TLS 1.3 since version 3.2 (RFC 8734)"
     if key_type.startswith("ML-DSA"):
         return "which OpenSSL takes since version 3.5, and in TLS 1.3 only"
+    if key_type == "unknown":
+        return "which this tool does not know"
     if key_type in _NO_TLS_KEYS:
         return "which OpenSSL does not use in TLS"
     return "for which TLS 1.3 has no signature algorithm"

@@ -48,6 +48,7 @@ from lab.pki.files.file_contents import (
 from lab.x509 import file_problems, problems
 from lab.x509.certificates import describe, describe_request
 from lab.x509.chains import End, is_self_issued, is_self_signed, path_of
+from lab.x509.problems import Wording
 from lab.x509.public_keys import key_itself, signature_verifies
 
 _MOST_JUDGED = 50  # OpenSSL takes milliseconds for each
@@ -214,10 +215,10 @@ def _file(file: Contents, context: _Context) -> FileReport:
 
 
 def _format_problems(file: Contents) -> Iterator[FoundProblem]:
-    """Yield what is to be said of the form of a file."""
+    """Yield the problems of a file's form."""
     if file.obstacle:
         problem, grade = file_problems.LAYOUT, Grade.UNUSABLE
-        if not any(isinstance(item, _READ) for item in file.items):
+        if file.form != "PEM" and not any(isinstance(item, _READ) for item in file.items):
             problem, grade = file_problems.NOT_INSPECTED, Grade.NOT_READ
         elif file.form in ("DER", "PKCS#7"):
             grade = Grade.CONVERT
@@ -237,6 +238,7 @@ def _format_problems(file: Contents) -> Iterator[FoundProblem]:
             yield FoundProblem.of(file_problems.SEVERAL_KEYS, Grade.ACCEPTED, seen)
 
 
+_PARAMETERS = ("EC PARAMETERS", "DSA PARAMETERS")  # OpenSSL writes them in front of a key
 _READ = (StoredCertificate, StoredRequest, StoredList, StoredKey)
 
 
@@ -249,9 +251,11 @@ def _entry(item: Item, file: Contents, context: _Context) -> Entry:
         return _request(item.der)
     if isinstance(item, StoredList):
         return _list(item.der, context)
-    if file.obstacle:  # which says so already
+    parameters = item.label in _PARAMETERS and any(isinstance(o, StoredKey) for o in file.items)
+    if file.obstacle or parameters:  # which says so already, or which the key repeats
         return OtherEntry(label=item.label)
-    found = FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, f"a {item.label}")
+    seen = f"its label: {item.label}"
+    found = FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, seen)
     return OtherEntry(label=item.label, problems=(found,))
 
 
@@ -332,11 +336,8 @@ def _trust(leaf: Holder, file: Contents, context: _Context) -> tuple[tuple[bytes
     if own and leaf.certificate not in own:
         return own, f"the root in {file.path} itself, which a peer must have in its CA file", False
     if context.roots and leaf.certificate not in context.roots:
-        return (
-            context.roots,
-            "the roots in these files, which a peer must have in its CA file",
-            False,
-        )
+        trusted = "the roots in these files, which a peer must have in its CA file"
+        return context.roots, trusted, False
     if is_self_signed(leaf.certificate):
         return (), "nobody, as there is no CA in these files", False
     every = [holder.certificate for holder in context.pool]
@@ -344,6 +345,8 @@ def _trust(leaf: Holder, file: Contents, context: _Context) -> tuple[tuple[bytes
     if any(certificate not in file.certificates() for certificate in path):
         return (), "nobody, as there is no root in these files", False
     top = path[-1]
+    if not describe(top).signed:
+        return (), "nobody, as it cannot be read", False
     return (top,), f"{describe(top).subject}, as there is no root in these files", True
 
 
@@ -375,7 +378,8 @@ def _request(request: bytes) -> RequestEntry:
     verifies = signature_verifies(about.public_key, about.signed, about.algorithm, about.signature)
     found: tuple[FoundProblem, ...] = ()
     if about.problem:
-        found = (FoundProblem.of(problems.UNREADABLE, Grade.NOT_READ, about.problem),)
+        seen, wording = about.problem, Wording(certificate="the request")
+        found = (FoundProblem.of(problems.UNREADABLE, Grade.NOT_READ, seen, wording=wording),)
     elif verifies is False:
         seen = "its signature does not verify"
         found = (FoundProblem.of(file_problems.REQUEST_SIGNATURE_WRONG, Grade.UNUSABLE, seen),)

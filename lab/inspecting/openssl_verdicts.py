@@ -120,6 +120,8 @@ def _grade(seen: SeenProblem, asked: Sequence[RoleVerdict]) -> tuple[Grade, list
         return Grade.HIDDEN, []
     if found := _explained(problem, strict):
         return Grade.STRICT, found
+    if problem is problems.KEY_TYPE and not seen.about_unknown:
+        return Grade.UNUSABLE, []  # OpenSSL judged the chain; the handshake goes on with the key
     return (Grade.HIDDEN if strict and problem in _STRICT_ONLY else Grade.ACCEPTED), []
 
 

@@ -26,7 +26,7 @@ class Grade(enum.Enum):
         "OpenSSL judges what is presented in a handshake, and was not asked about this by itself"
     )
     ACCEPTED = "OpenSSL accepts it; other implementations may not"
-    CONVERT = "it is in order, and has to be converted for whatever loads PEM"
+    CONVERT = "it has to be converted for whatever loads PEM"
     NOT_READ = "this was not looked at, so nothing is known about it"
 
 

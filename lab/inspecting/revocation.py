@@ -19,6 +19,7 @@ from lab.x509.certificate_extensions import EXTENSIONS
 from lab.x509.certificates import CertificateDescription, describe, moment
 from lab.x509.chains import End
 from lab.x509.names import distinguished_name, same_name
+from lab.x509.problems import Wording
 from lab.x509.public_keys import signature_verifies
 
 _DELTA, _ISSUING_POINT = "2.5.29.27", "2.5.29.28"
@@ -175,7 +176,8 @@ def list_problems(
 ) -> Iterator[FoundProblem]:
     """Yield what is wrong with a CRL, as far as it shows without a certificate to judge."""
     if revocation.problem:
-        yield FoundProblem.of(problems.UNREADABLE, Grade.NOT_READ, revocation.problem)
+        seen, wording = revocation.problem, Wording(certificate="the CRL")
+        yield FoundProblem.of(problems.UNREADABLE, Grade.NOT_READ, seen, wording=wording)
         return
     issuers = [
         about

@@ -7,6 +7,7 @@ OpenSSL verifies the chain there, before the peer has to prove that it has the k
 from __future__ import annotations
 
 import functools
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _HANDSHAKE, _CERTIFICATE = 22, 11
 _MAX_FRAGMENT = 1 << 14
 # A client may hold a verified chain against the cipher suite that another server chose.
 _VERIFIED = frozenset({"WRONG_CERTIFICATE_TYPE"})
+# What Python puts around the words of OpenSSL: the library, and the line of its own source.
+_LOCATION = re.compile(r"^\[\w+\] | \(_ssl\.c:\d+\)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,7 @@ def judge_chain(
     except ssl.SSLError as error:
         if error.reason in _VERIFIED:
             return ChainVerdict(accepted=True)
-        words = (error.reason or error.args[-1]).lower().replace("_", " ")
+        words = (error.reason or _LOCATION.sub("", error.args[-1])).lower().replace("_", " ")
         return ChainVerdict(accepted=False, verify_message=words)
     raise AssertionError("a handshake that is over after a Certificate message")
 

@@ -99,7 +99,8 @@ def _of_name(name: bytes, pool: Sequence[bytes]) -> list[bytes]:
 def is_self_issued(certificate: bytes) -> bool:
     """Return whether its subject is its issuer (RFC 5280 section 3.2)."""
     description = describe(certificate)
-    return same_name(description.subject_der, description.issuer_der)
+    subject = description.subject_der  # b"" where it cannot be read
+    return bool(subject) and same_name(subject, description.issuer_der)
 
 
 def is_self_signed(certificate: bytes) -> bool:

@@ -47,7 +47,7 @@ LAYOUT = Problem(
     code="file-not-loadable",
     summary="OpenSSL does not load this file as PEM",
     reference="RFC 7468 section 2",
-    fix="make a file of it that OpenSSL loads",
+    fix="fetch or make it again, as a file that OpenSSL loads",
 )
 NOT_INSPECTED = Problem(
     code="not-inspected",

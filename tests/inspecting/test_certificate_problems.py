@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
@@ -92,6 +92,21 @@ def test_curves(curve: ec.EllipticCurve, problem: str, grade: Grade) -> None:
     key = ec.generate_private_key(curve)
     identity = ROOT.issue(profiles.client(), key, now=NOW)
     assert grades_of(inspected(files_of(identity, CA), NOW)) == {(problem, grade)}
+
+
+def test_a_key_that_tls_has_no_use_for_though_openssl_accepts_the_chain() -> None:
+    request = x509.CertificateBuilder(
+        issuer_name=ROOT.identity.certificate.subject,
+        subject_name=CLIENT.certificate.subject,
+        public_key=x25519.X25519PrivateKey.generate().public_key(),
+        serial_number=1,
+        not_valid_before=NOW - DAY,
+        not_valid_after=NOW + 100 * DAY,
+        extensions=list(CLIENT.certificate.extensions),
+    )
+    certificate = request.sign(ROOT.identity.key, hashes.SHA256())
+    files = [contents_of("c.crt", certificate), contents_of("ca.crt", CA)]
+    assert grades_of(inspected(files, NOW)) == {("key-type-not-taken", Grade.UNUSABLE)}
 
 
 def test_the_ends_of_validity_count_as_valid() -> None:

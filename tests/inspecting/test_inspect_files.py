@@ -210,6 +210,14 @@ def test_other_blocks_are_named() -> None:
     assert [problem.code for problem in file.entries[0].problems] == ["not-inspected"]
 
 
+def test_the_parameters_that_openssl_writes_in_front_of_a_key_are_no_problem() -> None:
+    parameters = OtherBlock(label="EC PARAMETERS")
+    key, alone = contents_of("k", parameters, stored_key(CLIENT.key)), contents_of("p", parameters)
+    certificate = contents_of("c", *CLIENT.chain)
+    assert problems_of(inspected([key, certificate, contents_of("ca", CA)], NOW)) == []
+    assert codes_of(inspected([alone], NOW)) == {"not-inspected"}
+
+
 def test_what_cannot_be_read_to_its_end_is_a_problem() -> None:
     broken = x509.Extension(
         x509.SubjectAlternativeName.oid,

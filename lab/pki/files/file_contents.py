@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -126,6 +126,9 @@ def read_contents(path: Path, ask: AskPassword) -> Contents:
             items = tuple(_in_pkcs12(data, path, ask, parts))
         else:
             parts, items = None, tuple(_items(found, path, ask))
+            if found.name == "PKCS#7" and not items:
+                obstacle = f"{found.obstacle}, and no certificate was found in it"
+                found = replace(found, obstacle=obstacle, command="")
     _bound(len(items), path)
     return Contents(
         path=path,
@@ -159,6 +162,8 @@ def _stored(data: bytes) -> StoredCertificate:
 
 
 def _item(block: Block, path: Path, ask: AskPassword) -> Item:
+    if not block.data:
+        return OtherBlock(label=block.label)
     if block.label in CERTIFICATE_LABELS:
         return StoredCertificate(der=first_element(block.data))
     if block.label in REQUEST_LABELS:
@@ -198,11 +203,13 @@ def _in_pkcs12(data: bytes, path: Path, ask: AskPassword, parts: Pkcs12Parts) ->
         return given
 
     content = open_pkcs12(data, path, password)
+    # A password may be needed though nothing is encrypted: for the MAC.
+    encrypted = bool(parts.algorithms) or (given is not None and not parts.keys)
     if len(parts.keys) > 1:
         for key in parts.keys:
-            yield _opened(key, given, path, encrypted=given is not None)
+            yield _opened(key, given, path, encrypted=encrypted)
     elif content.key is not None:
-        yield _stored_key(content.key, encrypted=given is not None)
+        yield _stored_key(content.key, encrypted=encrypted)
     if content.cert is not None:
         yield _stored(content.cert.certificate.public_bytes(DER))
     for other in content.additional_certs:
@@ -220,7 +227,7 @@ def _opened(key: bytes, password: bytes | None, path: Path, *, encrypted: bool) 
 
 
 def _key_of(block: Block, path: Path, ask: AskPassword) -> StoredKey:
-    encrypted = pem.is_encrypted(block.text) or block.label == "ENCRYPTED PRIVATE KEY"
+    encrypted = block.encrypted
     return _load(
         lambda password: (
             serialization.load_pem_private_key(block.text, password)

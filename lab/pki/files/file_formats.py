@@ -25,6 +25,11 @@ class Block:
     data: bytes
     text: bytes = b""
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is an encrypted private key: by its label, or a header of OpenSSL's."""
+        return self.label == "ENCRYPTED PRIVATE KEY" or b"Proc-Type: 4,ENCRYPTED" in self.text
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFormat:
@@ -122,8 +127,9 @@ _CONVERTERS = {
 
 def binary(data: bytes) -> FileFormat | None:
     """Return the format of DER, None where it is no object that TLS has a use for."""
-    label = kind_of(data)
-    block = Block(label=label, data=data)
+    first = first_element(data)
+    label, behind = kind_of(first), data[len(first) :]
+    block = Block(label=label, data=first)
     if label == "PKCS7":
         return FileFormat(
             name="PKCS#7",
@@ -133,6 +139,13 @@ def binary(data: bytes) -> FileFormat | None:
         )
     if label not in _CONVERTERS:
         return None
+    if behind.strip():
+        rest = Block(label=f"{len(behind)} bytes behind the first object", data=behind)
+        return FileFormat(
+            name="DER with data behind it",
+            blocks=(block, rest),
+            obstacle="has data behind its first object, which OpenSSL does not read",
+        )
     return FileFormat(
         name="DER",
         blocks=(block,),
@@ -148,11 +161,16 @@ def kind_of(data: bytes) -> str:
         tags = [element.tag for element in found]
         if tags[:1] == [der.OBJECT_IDENTIFIER]:
             return "PKCS7" if found[0].encode() == _SIGNED_DATA else ""
-        if tags[:1] == [der.INTEGER]:  # PKCS#8, PKCS#1 or SEC 1
-            return "PRIVATE KEY" if len(found) > 1 else ""
+        if tags[:1] == [der.INTEGER]:
+            sec1 = tags[1:2] == [der.OCTET_STRING]
+            pkcs8 = tags[1:3] == [der.SEQUENCE, der.OCTET_STRING]
+            pkcs1 = tags[:6] == [der.INTEGER] * 6
+            return "PRIVATE KEY" if sec1 or pkcs8 or pkcs1 else ""
         inner = [element.tag for element in der.elements(found[0].content)]
         if tags == [der.SEQUENCE, der.OCTET_STRING]:
             return "ENCRYPTED PRIVATE KEY"
+        if tags == [der.SEQUENCE, der.BIT_STRING] and inner[:1] == [der.OBJECT_IDENTIFIER]:
+            return "PUBLIC KEY"
         if tags != [der.SEQUENCE, der.SEQUENCE, der.BIT_STRING]:
             return ""
         if inner[:3] == [der.INTEGER, der.SEQUENCE, der.SEQUENCE] and inner[3:] in ([], [0xA0]):
@@ -162,6 +180,21 @@ def kind_of(data: bytes) -> str:
         return "CERTIFICATE"
     except (ValueError, IndexError):
         return ""
+
+
+def label_fits(block: Block) -> bool:
+    """Return whether a block may be what its label says, as far as its structure tells."""
+    kind = kind_of(first_element(block.data))
+    fitting = next((labels for labels in _LABELS if block.label in labels), None)
+    return not kind or fitting is None or kind in fitting
+
+
+_LABELS = (CERTIFICATE_LABELS, REQUEST_LABELS, KEY_LABELS, CRL_LABELS)
+
+
+def relabelled(block: Block) -> Block:
+    """Return a block under the label of what is in it, if its own does not fit."""
+    return block if label_fits(block) else Block(label=kind_of(block.data), data=block.data)
 
 
 def decoded(text: bytes) -> bytes:

@@ -26,7 +26,9 @@ from lab.pki.files.file_formats import (
     decoded,
     has_empty_line,
     kind_of,
+    label_fits,
     loadable_blocks,
+    relabelled,
 )
 
 # A PFX begins with SEQUENCE { INTEGER 3, SEQUENCE (RFC 7292, 4), unlike any certificate or key.
@@ -117,7 +119,22 @@ def _of_pem(blocks: list[Block]) -> FileFormat:
         elif block.label == "OPENSSH PRIVATE KEY":
             name = "a private key of OpenSSH"
             obstacle, command = f"is {name}", _of_openssh(block.data)
-    return FileFormat(name=name, blocks=tuple(blocks), obstacle=obstacle, command=command)
+        elif not block.data:
+            obstacle = f"has no base64 between BEGIN {block.label} and its END"
+        elif not label_fits(block):
+            kind = kind_of(block.data)
+            obstacle = f"has the structure of {kind} under the label {block.label}"
+            command = ""
+            if len(blocks) == 1 and (inner := binary(block.data)):
+                command = "sed '/^-----/d' {file} | base64 -d | " + _from_stdin(inner)
+    return FileFormat(
+        name=name, blocks=tuple(map(relabelled, blocks)), obstacle=obstacle, command=command
+    )
+
+
+def _from_stdin(found: FileFormat) -> str:
+    """Return the command of a format, with the data on its standard input."""
+    return found.command.replace("-in {file} ", "")
 
 
 def _of_openssh(data: bytes) -> str:
@@ -132,6 +149,8 @@ def _of_openssh(data: bytes) -> str:
 
 
 def _unknown(data: bytes) -> str:
+    if kind_of(data) == "PUBLIC KEY":
+        return "a public key (DER)"
     if data.startswith(b"\x30") and not data[:16].decode("latin-1").isprintable():
         return "damaged or other binary (DER) data"
     return "text or data of another kind" if data.strip() else "nothing"
@@ -141,10 +160,14 @@ def _of_layout(data: bytes, obstacle: str, command: str) -> FileFormat | None:
     blocks = blocks_anywhere(data)
     if not blocks:
         return None
+    if not any(kind_of(block.data) or block.encrypted for block in blocks):
+        command = ""  # it would make a file that OpenSSL does not load either
     return FileFormat(name="PEM", blocks=blocks, obstacle=obstacle, command=command)
 
 
 def _utf16(data: bytes) -> FileFormat | None:
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return FileFormat(name="UTF-32 text", obstacle="is UTF-32 text")
     for start, encoding in (
         (b"\xff\xfe", "UTF-16"),
         (b"\xfe\xff", "UTF-16"),
@@ -243,7 +266,7 @@ def _without_end(data: bytes) -> FileFormat | None:
     text = armoured(label, re.sub(rb"[^A-Za-z0-9+/=]", b"", body))
     name = label.decode("ascii")
     block = block_of(label, text)
-    if not kind_of(block.data):
+    if not kind_of(block.data) or not label_fits(block):
         what = "PEM that is cut off, without its END line"
         return FileFormat(name=what, obstacle=f"contains {what}")
     return FileFormat(
@@ -271,6 +294,9 @@ def _base64(data: bytes) -> FileFormat | None:
     if not _BASE64.match(data):
         return None
     inner = decoded(data)
+    if _PFX.match(inner):
+        what = "PKCS#12 in base64"
+        return FileFormat(name=what, obstacle=f"is {what}", command="base64 -d {file} > {out}.p12")
     if b"-----BEGIN" in inner:
         return _of_layout(inner, "is PEM in base64 once more", "base64 -d {file} > {out}.pem")
     if (found := binary(inner)) is None:
@@ -278,7 +304,7 @@ def _base64(data: bytes) -> FileFormat | None:
     return replace(
         found,
         obstacle="is base64 without BEGIN and END lines",
-        command="base64 -d {file} | " + found.command.replace("-in {file} ", ""),
+        command="base64 -d {file} | " + _from_stdin(found),
     )
 
 

@@ -179,14 +179,34 @@ def test_other_files(tmp_path: Path, data: bytes, words: str) -> None:
     ("data", "code"),
     [
         (ONE.replace(b"MII", b"MIA"), "unreadable"),
-        (ONE.replace(b"CERTIFICATE", b"X509 CRL"), "unreadable"),
-        (ONE.replace(b"CERTIFICATE", b"CERTIFICATE REQUEST"), "unreadable"),
-        (ONE.replace(b"CERTIFICATE", b"PRIVATE KEY"), "key-unreadable"),
+        (b"-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n", "unreadable"),
+        (b"-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n", "key-unreadable"),
+        (ONE.replace(b"MII", b"M*I"), "file-not-loadable"),
+        (ONE.replace(b"CERTIFICATE", b"X509 CRL"), "file-not-loadable"),
+        (ONE.replace(b"CERTIFICATE", b"CERTIFICATE REQUEST"), "file-not-loadable"),
+        (ONE.replace(b"CERTIFICATE", b"PRIVATE KEY"), "file-not-loadable"),
     ],
 )
 def test_what_is_damaged_is_an_item_all_the_same(tmp_path: Path, data: bytes, code: str) -> None:
     inspection = inspect([read_contents(put(tmp_path, data), never)], now=NOW)
+    assert inspection.files[0].entries
     assert code in {problem.code for _, problem in inspection.problems()}
+
+
+def test_what_is_no_certificate_has_no_other_problem(tmp_path: Path) -> None:
+    """It is not called self-signed, nor its key unfit: nothing of it was read."""
+    data = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+    inspection = inspect([read_contents(put(tmp_path, data), never)], now=NOW)
+    found = {problem.code: problem for _, problem in inspection.problems()}
+    assert set(found) == {"openssl-refuses", "unreadable"}
+    assert "_ssl.c" not in found["openssl-refuses"].said[0]
+
+
+def test_a_pkcs7_without_certificates_gets_no_command_that_extracts_them(tmp_path: Path) -> None:
+    data = b"-----BEGIN PKCS7-----\nMAA=\n-----END PKCS7-----\n"
+    contents = read_contents(put(tmp_path, data), never)
+    assert (contents.items, contents.command) == ((), "")
+    assert "no certificate was found in it" in contents.obstacle
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

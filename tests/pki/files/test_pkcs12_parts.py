@@ -49,6 +49,12 @@ def test_encryption_that_needs_the_legacy_provider(tmp_path: Path) -> None:
     assert "openssl pkcs12 -legacy -in" in problem.fix
 
 
+def test_a_password_for_the_mac_encrypts_nothing(tmp_path: Path) -> None:
+    path = exported(tmp_path, "-keypbe", "NONE", "-certpbe", "NONE")
+    key = read_contents(path, lambda _: b"secret").items[0]
+    assert isinstance(key, StoredKey) and not key.encrypted
+
+
 def test_two_keys_are_two(tmp_path: Path) -> None:
     """As Java's keytool makes them: the keys lie in data that is not encrypted as a whole."""
     data = CLIENT.pkcs12(b"secret", friendly_name="x")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 
 from lab.pki.errors import WrongFormatError
 from lab.pki.files import pem
@@ -132,6 +132,18 @@ def test_blocks_that_are_glued_together(tmp_path: Path) -> None:
         (PKCS7, "PKCS#7", "is binary PKCS#7", "x509"),
         (PKCS7_PEM, "PKCS#7", "is PKCS#7", "x509"),
         (PKCS7_PEM.replace(b"PKCS7", b"CERTIFICATE"), "PEM", "PKCS#7 under the label", "x509"),
+        (
+            CERTIFICATE.replace(b"CERTIFICATE", b"PRIVATE KEY"),
+            "PEM",
+            "has the structure of CERTIFICATE under the label PRIVATE KEY",
+            "x509",
+        ),
+        (
+            KEY.replace(b"PRIVATE KEY", b"CERTIFICATE"),
+            "PEM",
+            "has the structure of PRIVATE KEY under the label CERTIFICATE",
+            "pkey",
+        ),
         (base64.encodebytes(DER), "DER", "base64 without BEGIN", "x509"),
         (base64.encodebytes(KEY_DER), "DER", "base64 without BEGIN", "pkey"),
     ],
@@ -145,6 +157,56 @@ def test_other_forms_are_converted(
     assert found.name == name and obstacle in found.obstacle
     (made,) = mended(path, found.command)
     assert openssl_loads(made, what)
+
+
+def test_pkcs12_in_base64(tmp_path: Path) -> None:
+    store = pkcs12.serialize_key_and_certificates(
+        None, CLIENT.key, CLIENT.certificate, None, serialization.BestAvailableEncryption(b"x")
+    )
+    path = tmp_path / "file"
+    path.write_bytes(base64.encodebytes(store))
+    found = recognise(path.read_bytes(), path)
+    assert (found.name, found.blocks) == ("PKCS#12 in base64", ())
+    (made,) = mended(path, found.command)
+    assert made.read_bytes() == store
+
+
+def test_data_behind_der_is_kept_and_named() -> None:
+    found = recognise(DER + b"junk", Path("file"))
+    assert [block.label for block in found.blocks] == [
+        "CERTIFICATE",
+        "4 bytes behind the first object",
+    ]
+    assert "behind its first object" in found.obstacle
+    assert recognise(DER + b"\n", Path("file")).obstacle == "is binary (DER) data"
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (CERTIFICATE.decode().encode("utf-32"), "UTF-32 text"),
+        (
+            CLIENT.key.public_key().public_bytes(
+                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+            ),
+            "a public key (DER)",
+        ),
+        (CERTIFICATE.replace(b"BEGIN CERTIFICATE", b"BEGIN EC PRIVATE KEY"), "cut off"),
+    ],
+)
+def test_what_cannot_be_mended_gets_no_command(data: bytes, name: str) -> None:
+    found = recognise(data, Path("file"))
+    assert name in found.name and not found.command
+
+
+def test_a_layout_around_what_cannot_be_read_gets_no_command() -> None:
+    numbered = b"".join(b"%4d  %s" % pair for pair in enumerate(CERTIFICATE.splitlines(True)))
+    for data in (
+        numbered,
+        b"---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----\n",
+    ):
+        found = recognise(data, Path("file"))
+        assert found.obstacle and not found.command
 
 
 @pytest.mark.parametrize("key", [ed25519.Ed25519PrivateKey.generate(), cached(KeyKind.RSA_2048)])
