@@ -140,7 +140,7 @@ async def test_tcp_tells_both_ends(certs: Path) -> None:
 
 
 def test_python_names_no_cas_in_a_certificate_request(certs: Path) -> None:
-    """On 3.10 to 3.13, and ``ssl`` has nothing to set them by: a client is not told which to use."""
+    """On 3.10 to 3.13, where ``ssl`` has nothing to set them by."""
     context = server_context(server_tls(certs))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     observer = Observer()
