@@ -387,11 +387,11 @@ def _request(request: bytes) -> RequestEntry:
 
 
 def _list(data: bytes, context: _Context) -> RevocationListEntry:
-    about = Revocation.of(data)
+    about = next(one for one in context.lists if one.der == data)
     return RevocationListEntry(
         issuer=about.issuer,
         this_update=about.this_update,
         next_update=about.next_update,
-        revoked=about.entries,
+        revoked=len(about.revoked),
         problems=tuple(list_problems(about, context.pool, context.now)),
     )

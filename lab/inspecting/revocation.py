@@ -6,7 +6,7 @@ Rules: as for certificates, these are causes; OpenSSL is the judge.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,7 @@ _SCOPES = {0x81: "user certificates", 0x82: "CA certificates", 0x85: "attribute 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """What a CRL says. ``serials`` are those of the certificates on it, each with its date.
+    """What a CRL says. ``revoked`` are the serial numbers on it, each with its date in DER.
 
     ``obstacle`` is what keeps OpenSSL from using the list for any certificate, "" where nothing
     does; ``problem`` what could not be read.
@@ -42,7 +42,7 @@ class Revocation:
     issuer_der: bytes = b""
     this_update: datetime | None = None
     next_update: datetime | None = None
-    serials: dict[int, datetime] = field(default_factory=dict, repr=False)
+    revoked: Mapping[int, bytes] = field(default_factory=dict, repr=False)
     key_identifier: bytes | None = None
     obstacle: str = ""
     problem: str = ""
@@ -50,10 +50,15 @@ class Revocation:
     algorithm: bytes = b""
     signature: bytes = b""
 
-    @property
-    def entries(self) -> int:
-        """How many certificates are on it."""
-        return len(self.serials)
+    def revoked_since(self, serial: int) -> str:
+        """Return since when a certificate is revoked, "" where it is not on the list."""
+        date = self.revoked.get(serial)
+        if date is None:
+            return ""
+        try:
+            return moment(der.moment_of(der.elements(date)[0]))
+        except ValueError:
+            return "a time that cannot be read"
 
     @classmethod
     def of(cls, data: bytes) -> Revocation:
@@ -78,7 +83,7 @@ def _read(data: bytes) -> dict[str, Any]:
         "issuer_der": issuer.encode(),
         "this_update": der.moment_of(this_update),
         "next_update": der.moment_of(times[0]) if times else None,
-        "serials": dict(map(_entry, der.elements(listed[0].content) if listed else ())),
+        "revoked": _revoked(listed[0].content) if listed else {},
         "signed": signed.encode(),
         "algorithm": algorithm.encode(),
         "signature": signature.content[1:],
@@ -86,9 +91,15 @@ def _read(data: bytes) -> dict[str, Any]:
     }
 
 
-def _entry(element: der.Element) -> tuple[int, datetime]:
-    serial, date, *_ = der.elements(element.content)
-    return der.integer(serial.content), der.moment_of(date)
+def _revoked(data: bytes) -> dict[int, bytes]:
+    """Return the entries of a list, of which there may be hundreds of thousands."""
+    found = {}
+    for _, content, end in der.spans(data, 0, len(data)):
+        serial, date, *_ = der.spans(data, content, end)
+        found[int.from_bytes(data[serial[1] : serial[2]], "big", signed=True)] = data[
+            date[0] : date[2]
+        ]
+    return found
 
 
 def _extensions(data: bytes) -> dict[str, Any]:
@@ -118,12 +129,12 @@ def revocations(chain: Chain, lists: Sequence[Revocation], now: datetime) -> Ite
     """Yield whether the first certificate of a chain is revoked."""
     certificate, *above = chain.whole
     for one in lists if above else ():
-        since = one.serials.get(certificate.serial)
-        if since is None or not same_name(one.issuer_der, above[0].subject_der):
+        since = one.revoked_since(certificate.serial)
+        if not since or not same_name(one.issuer_der, above[0].subject_der):
             continue
         if not unusable_because(one, above[0], now):
             seen = (
-                f"since {moment(since)}, by the CRL of {above[0].subject}; a server without that "
+                f"since {since}, by the CRL of {above[0].subject}; a server without that "
                 "CRL accepts it"
             )
             yield SeenProblem(problem=problems.REVOKED, evidence=(seen,))

@@ -76,7 +76,7 @@ class _Fields:
         """Add the fields that ``read`` returns, or the problem of ``what`` where it cannot."""
         try:
             self.values.update(read())
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, IndexError) as error:
             self.problems.append(f"{what} ({error})")
 
     def description(self) -> CertificateDescription:
