@@ -16,8 +16,9 @@ from collections.abc import Awaitable
 from typing import Any, Protocol, TypeVar
 
 CHUNK = 65536
-_HANDSHAKE = 16384  # bytes of a client's handshake, as a rule fewer
-_PIECE = 512
+_HANDSHAKE = 4096  # bytes of a client's handshake, as a rule
+_REQUEST = 2048  # bytes; what is no longer is given as it comes
+_PIECE = 256
 T = TypeVar("T")
 
 if sys.version_info >= (3, 11):
@@ -108,11 +109,12 @@ class AcceptedWire:
     async def receive(self) -> bytes:  # noqa: D102 - see Wire
         if self._rest:
             await asyncio.sleep(0)
+            size = _PIECE
         else:
             with _broken_is_reset():
                 self._rest = memoryview(await self._reader.read(CHUNK))
             self._heard = True
-        size = max(self._whole, _PIECE)
+            size = _REQUEST if len(self._rest) <= _REQUEST else max(self._whole, _PIECE)
         data, self._rest = bytes(self._rest[:size]), self._rest[size:]
         self._whole -= min(self._whole, len(data))
         return data
