@@ -90,7 +90,8 @@ def parser(prog: str = "python -m lab.probe") -> CommandLine:
         "--json",
         type=Path,
         metavar="FILE",
-        help="write the report as JSON; - writes it to stdout, in place of the table",
+        help="write the report as JSON, as lab/show/documents/probe.schema.json describes it; - "
+        "writes it to stdout, in place of the table",
     )
     add("--junit", type=Path, metavar="FILE", help="write the report as JUnit XML, for CI")
     add("--list", action="store_true", help="list the scenarios and exit")

@@ -19,10 +19,9 @@ from lab.pki.lab_ca import LabAuthority
 from lab.probing.attempt import ScenarioTrace, try_scenario
 from lab.probing.scenarios.scenario import Host, Scenario, TlsClient, lab_root
 from lab.serving.temporary_server import HOST, TemporaryServer, temporary_server, write_server_tls
-from lab.stream.contexts import ClientTls, ServerTls, TlsVersion
+from lab.stream.contexts import ClientTls, TlsVersion
 from lab.todo import application
 from lab.todo.allow_list import AllowList
-from lab.todo.application import Policy
 from lab.tracing.target import Target
 from lab.tracing.trace_server import Plan
 
@@ -54,23 +53,18 @@ async def scenario_server(
     host: Host, ca: LabAuthority, folder: Path
 ) -> AsyncIterator[TemporaryServer]:
     """Run the lab's server as a scenario needs it; its files go to ``folder``."""
-    tls = _server_tls(host, ca, folder)
-    limits = Limits(handshake_timeout=host.handshake_timeout)
-    async with temporary_server(tls, limits=limits, policy=_policy(host)) as server:
-        yield server
-
-
-def _server_tls(host: Host, ca: LabAuthority, folder: Path) -> ServerTls:
-    crl: bytes | None = None
-    if host.revocation_lists is not None:
-        crl = revocation_lists_pem(host.revocation_lists(ca))
-    return write_server_tls(
+    tls = write_server_tls(
         folder,
         host.identity(ca),
         client_ca=certificates_pem(host.trusts(ca)),
-        crl=crl,
+        crl=revocation_lists_pem(host.revocation_lists(ca)) if host.revocation_lists else None,
         client_auth=host.client_auth,
     )
+    policy = AllowList.of(common_names=host.allow_cn, alternative_names=host.allow_san)
+    listed = host.allow_cn or host.allow_san
+    limits = Limits(handshake_timeout=host.handshake_timeout)
+    async with temporary_server(tls, limits=limits, policy=policy if listed else None) as server:
+        yield server
 
 
 def trust_file(scenario: Scenario, ca: LabAuthority, folder: Path) -> Path:
@@ -79,9 +73,3 @@ def trust_file(scenario: Scenario, ca: LabAuthority, folder: Path) -> Path:
     path = folder / "server-ca.crt"
     write_public(path, certificates_pem(trusts(ca)), lasting=False)
     return path
-
-
-def _policy(host: Host) -> Policy | None:
-    if not host.allow_cn and not host.allow_san:
-        return None
-    return AllowList.of(common_names=host.allow_cn, alternative_names=host.allow_san)
