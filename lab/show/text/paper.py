@@ -156,10 +156,11 @@ def progress(file: TextIO) -> Iterator[Callable[[int], Callable[[str], None]]]:
     step that is done.
     """
     console = Console(file=file)
+    if not console.is_terminal:
+        yield lambda _: lambda _: None
+        return
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
 
         def begin(total: int) -> Callable[[str], None]:
             task = bar.add_task("", total=total)
