@@ -14,7 +14,7 @@ from datetime import datetime
 
 from lab.diagnosis.causes import accepted
 from lab.diagnosis.causes.aborted import failure, left
-from lab.diagnosis.causes.certificate import ONE_OF_SEVERAL, likely_problems
+from lab.diagnosis.causes.certificate import likely_problems
 from lab.diagnosis.causes.in_handshake import (
     in_mid_handshake,
     lacks_renegotiation_info,
@@ -27,7 +27,14 @@ from lab.diagnosis.causes.other_protocols import closed_after_hello
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
 from lab.diagnosis.evidence import Evidence, summarize
 from lab.diagnosis.outcome import what_was_seen
-from lab.diagnosis.results import Cause, Outcome, Result, Signal, TrustVerdict
+from lab.diagnosis.results import (
+    ONE_OF_SEVERAL,
+    Cause,
+    Outcome,
+    Result,
+    Signal,
+    TrustVerdict,
+)
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint, Event, Malformed, escaped
 from lab.x509 import problems
@@ -108,9 +115,8 @@ def diagnose(
     ``events`` are those that the outcome was judged from. ``now`` (aware) lets validity periods be
     compared with the present; without it they are left out. ``client_has_certificate`` tells
     whether the client was given one to present, ``client_certificate`` is its DER; None where that
-    is not known. ``trust`` is the
-    verdict on the client's chain by the files that the server is said to trust, ``port`` the
-    server's TCP port; None where not known.
+    is not known. ``trust`` is the verdict on the client's chain by the files that the server is
+    said to trust, ``port`` the server's TCP port; None where not known.
     """
     view = _View(
         events=events,
@@ -251,9 +257,13 @@ def _is_visible(likely: LikelyProblem, case: ReceivedChain) -> bool:
 
 def _unnegotiated(view: _View, ending: str) -> Iterator[Cause]:
     early = "no ServerHello or CertificateRequest was sent: client certificates are not the cause"
-    if view.silent:
+    warnings = [seen for seen in view.outcome.warnings if seen.endpoint is Endpoint.SERVER]
+    alert = warnings[-1].description if view.alert is None and warnings else view.alert
+    if view.silent and warnings:
+        ending = f"{ending}; it had sent the warning {alert}"
+    elif view.silent:
         yield closed_after_hello(ending, view.port)
-    found = mismatches(view.summary, view.alert)
+    found = mismatches(view.summary, alert)
     doubts = (ONE_OF_SEVERAL,) if len(found) > 1 else ()
     for mismatch in found:
         yield Cause(
@@ -263,7 +273,7 @@ def _unnegotiated(view: _View, ending: str) -> Iterator[Cause]:
             reference=mismatch.reference,
             fix=mismatch.fix,
         )
-    if not found and view.alert is not None:
+    if not found and alert is not None:
         yield Cause(
             code="refused-at-hello",
             summary="the server refused the ClientHello; the cause is not visible on the wire",

@@ -90,6 +90,10 @@ class Judge(Protocol):
         ...
 
 
+ONE_OF_SEVERAL = "one of several causes that fit: which one it is cannot be told from the wire"
+"""Evidence of a cause that others share."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """One cause that fits.

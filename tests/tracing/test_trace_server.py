@@ -171,7 +171,7 @@ async def test_the_client_of_another_ca(
     codes = [each.code for each in trace.causes]
     if make == "nginx":
         assert codes[0] == "client-ca-not-trusted"
-        assert codes[-1] == "http-refuses-identity"
+        assert codes[-1] == "http-certificate-refused"
     else:
         # Whatever the alert's number: the names that the server asks for do not fit.
         assert "client-ca-not-trusted" in codes[:2]

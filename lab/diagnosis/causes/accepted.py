@@ -216,8 +216,11 @@ def refused_by_http(
         yield from suspected
     if summary.client_chain:
         judged = (judged_here(trust),) if trust else ()
-        yield _identity((answer, "the client presented a certificate", *judged))
-        if "certificate error" not in reason:
+        evidence = (answer, "the client presented a certificate", *judged)
+        if "certificate error" in reason:
+            yield _does_not_verify(evidence)
+        else:
+            yield _identity(evidence)
             yield from suspected
     elif summary.request is not None or summary.sealed:
         yield _wants_certificate(summary, answer)
@@ -265,7 +268,20 @@ def _identity(evidence: tuple[str, ...]) -> Cause:
         reference="RFC 9110 section 15.5",
         fix="read the body and the server's log: its rules may not allow this subject, host or "
         "path, a proxy in front may not hand the certificate on, or the request lacks something "
-        "(a token, a header); nginx also reports a certificate that does not verify in this way",
+        "(a token, a header)",
+    )
+
+
+def _does_not_verify(evidence: tuple[str, ...]) -> Cause:
+    return Cause(
+        code="http-certificate-refused",
+        summary="HTTP refused the request for an error in the client's certificate, as its answer "
+        "says; which error is in the server's log only",
+        evidence=evidence,
+        reference="RFC 9110 section 15.5; RFC 5280 section 6.1",
+        fix="read the server's log (error_log at level info in nginx); beside what shows here, the "
+        "certificate may be revoked, a CA of its chain may have no CRL that the server can use, or "
+        "the chain may be longer than the server allows (ssl_verify_depth in nginx, by default 1)",
     )
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from lab.diagnosis.causes.alerts_in_use import GENERAL_ALERTS, Fit, fit
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain, shown_problems
-from lab.diagnosis.results import TrustVerdict
+from lab.diagnosis.results import ONE_OF_SEVERAL, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint, escaped
 from lab.x509 import problems
@@ -28,7 +28,6 @@ _CERTAIN = (Basis.VERDICT, Basis.TRUST, Basis.SHOWN)
 _ORDER = tuple(Basis)
 
 THEIR_FILES = "whether the server uses these files is not visible on the wire"
-ONE_OF_SEVERAL = "one of several causes that fit: which one it is cannot be told from the wire"
 
 
 def likely_problems(received: ReceivedChain) -> list[LikelyProblem]:

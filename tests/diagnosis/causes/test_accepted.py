@@ -102,9 +102,14 @@ def test_nginx_says_that_the_certificate_does_not_verify() -> None:
     )
     assert [cause.code for cause in causes][:2] == [
         "client-certificate-expired",
-        "http-refuses-identity",
+        "http-certificate-refused",
     ]
     assert "The SSL certificate error" in causes[1].evidence[0]
+    in_order = certificate_message(CLIENT, client_chain())
+    _, causes = outcome_and_causes(
+        [*TLS13, in_order, finished(CLIENT), application_data(SERVER, page)]
+    )
+    assert causes[0].code == "http-certificate-refused"
 
 
 def test_apache_says_that_it_cannot_ask_after_the_handshake() -> None:

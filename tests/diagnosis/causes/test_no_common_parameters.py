@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.diagnosis.causes.certificate import ONE_OF_SEVERAL
 from lab.diagnosis.causes.no_common_parameters import Mismatch, mismatches
 from lab.diagnosis.evidence import summarize
+from lab.diagnosis.results import ONE_OF_SEVERAL
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.code_points import (
+    AlertLevel,
     ExtensionType,
     NamedGroup,
     NameType,
@@ -220,3 +221,10 @@ def test_a_silent_end_at_the_hello_is_explained_by_what_is_narrow_at_most() -> N
         "certificate" in cause.code
         for cause in outcome_and_causes([narrow, stream_ended(CLIENT)])[1]
     )
+
+
+def test_a_warning_at_the_hello_is_a_word_of_the_server() -> None:
+    warning = alert(SERVER, Alert.UNRECOGNIZED_NAME, AlertLevel.WARNING)
+    _, causes = outcome_and_causes([client_hello(), warning, stream_ended(SERVER)])
+    assert not any("without a word" in cause.summary for cause in causes)
+    assert "it had sent the warning unrecognized_name" in causes[0].evidence[0]

@@ -105,6 +105,9 @@ CAUSES: dict[str, Rule] = {
     "server-intermediate-missing": lambda _: False,
     "server-wrong-extended-key-usage": _server_is(ServerCertificate.CLIENTS),
     "http-refuses-identity": lambda known: known.setup.sends,
+    "http-certificate-refused": lambda known: (
+        known.setup.application.reason is Reason.BAD_CERTIFICATE
+    ),
     "http-wants-certificate": lambda known: not known.setup.sends and known.setup.is_asked,
     "http-not-about-certificates": lambda known: not known.setup.is_asked,
     "mutual-tls": lambda known: known.setup.sends and not known.refused_by_tls,

@@ -174,7 +174,12 @@ _OF_REASON = {
 }
 # 404 and what begins with 5 refuse nobody: RFC 9110 sections 15.5 and 15.6.
 _REFUSALS = (400, 401, 403, 421)
-_HTTP_CODES = {"http-refuses-identity", "http-wants-certificate", "http-not-about-certificates"}
+_HTTP_CODES = {
+    "http-refuses-identity",
+    "http-certificate-refused",
+    "http-wants-certificate",
+    "http-not-about-certificates",
+}
 
 
 def _accepted(setup: Setup) -> str:

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from rich.cells import cell_len
 
-from lab.diagnosis.results import Cause, Outcome, Result
+from lab.diagnosis.results import ONE_OF_SEVERAL, Cause, Outcome, Result
 from lab.show.text.comparison import comparison
 from lab.show.text.event_text import headline
 from lab.show.text.paper import Paper
@@ -484,6 +484,15 @@ def test_the_brief_form_of_a_refusal(refused13: Trace) -> None:
         f"cause: {CAUSES[1].summary} [other]",
         "fix: nothing to fix",
     ]
+
+
+def test_the_brief_form_says_which_other_causes_fit_as_well(refused13: Trace) -> None:
+    first, second = (replace(each, evidence=(ONE_OF_SEVERAL,)) for each in CAUSES)
+    file = File()
+    print_brief([replace(refused13, causes=(first, second))], file)
+    assert file.written().splitlines()[1] == (
+        f"cause: {first.summary} [no-client-certificate], or [other]: which one cannot be told"
+    )
 
 
 class File(io.TextIOWrapper):
