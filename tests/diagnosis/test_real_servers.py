@@ -35,6 +35,8 @@ from tests.support.peers import (
     served_by,
 )
 from tests.support.serving import PATIENCE, program
+from tests.tls.wire import handshake, u16
+from tests.tls.wire import record as wire_record
 
 VERSIONS = pytest.mark.parametrize("version", list(TlsVersion), ids=lambda each: each.value)
 NOW = datetime.now(timezone.utc)
@@ -202,23 +204,39 @@ async def test_a_server_that_speaks_first(certs: Path, greeting: bytes, words: s
     assert words in trace.causes[0].summary
 
 
+async def test_a_server_that_is_older_than_secure_renegotiation(certs: Path) -> None:
+    """OpenSSL 3 leaves a server whose ServerHello has no renegotiation_info (RFC 5746)."""
+    body = u16(0x0303).data + bytes(32) + b"\0" + u16(0xC02F).data + b"\0"
+    with greeting_server(wire_record(22, handshake(2, body)), after_hello=True) as port:
+        trace = await traced(plan(certs, port, TlsVersion.TLS12))
+    assert trace.outcome.by is Endpoint.CLIENT
+    assert codes(trace) == ["legacy-renegotiation"]
+    assert "OP_LEGACY_SERVER_CONNECT" in trace.causes[0].fix
+
+
 @contextlib.contextmanager
-def greeting_server(greeting: bytes) -> Iterator[int]:
-    """A server that greets each client, reads what it sends, and closes."""
+def greeting_server(greeting: bytes, *, after_hello: bool = False) -> Iterator[int]:
+    """A server that greets a client, at once or after its hello, reads on until it leaves."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             with contextlib.suppress(OSError):
                 connection, _ = listener.accept()
                 with connection:
-                    connection.sendall(greeting)
                     connection.settimeout(PATIENCE)
+                    if after_hello:
+                        connection.recv(4096)
+                    connection.sendall(greeting)
                     connection.recv(4096)
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield int(listener.getsockname()[1])
-        thread.join()
+        try:
+            yield int(listener.getsockname()[1])
+        finally:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)  # wakes accept
+            thread.join()
 
 
 NODE = """
