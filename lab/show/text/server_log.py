@@ -211,7 +211,7 @@ class StageLog:
 
     def _log_handshake(self, outcome: Outcome) -> None:
         self._judge = None
-        hello, self._hello = self._hello, None
+        hello, self._hello, self._certificate = self._hello, None, None
         if self._refused_only and outcome.result is Result.ACCEPTED:
             self._stages = []
             return
