@@ -663,3 +663,11 @@ def test_what_shows_is_one_of_several_where_the_alert_is_for_anything() -> None:
     assert all(ONE_OF_SEVERAL in likely.evidence for likely in found)
     alone = only(received(catalogue.eku_server_only(CA), alert=None))
     assert alone.evidence[-1] == "whether that is the reason is not visible on the wire"
+
+
+def test_names_that_do_not_match_are_doubted_where_nothing_else_speaks() -> None:
+    """The list of names is not the trust store."""
+    chain = ders(GOOD.certificate, CA.root)
+    likely = only(received(None, chain=chain, alert=None, authorities=(OTHER_NAME,)))
+    assert likely.problem is problems.UNTRUSTED_CA
+    assert likely.evidence[-1] == "whether that is the reason is not visible on the wire"
