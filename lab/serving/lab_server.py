@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lab.http.limits import Limits
+from lab.http.limits import Limits, ShutdownSignal
 from lab.http.message import RETRY_AFTER, Response, error_response
 from lab.http.server_connection import App, serve_http
-from lab.serving.listener import AcceptedConnection, Listener
+from lab.serving.listener import Listener
 from lab.serving.metrics.handshake_counts import ServerHooks, in_turn
 from lab.stream.contexts import ClientAuth, ServerTls, server_context
 from lab.stream.key_log_source import KeyLogSource
@@ -35,6 +35,7 @@ from lab.x509.client_identity import ClientIdentity, UnreadableCertificate
 SinkFactory = Callable[[str], EventSink]
 """Makes the event sink of a new connection from the peer's address, ``host:port``."""
 
+_SHOWN = 300  # characters of what is wrong with a certificate
 _STORE_PATIENCE = 2.0  # seconds, after which a store that has not answered counts as failed
 _FULL = error_response(
     503, "the server is at its connection limit; try again later", headers=(RETRY_AFTER,), last=True
@@ -164,21 +165,23 @@ class TodoServer:
             budget=None if self._live else SERVER_BUDGET,
         )
 
-    async def _converse(self, stream: TlsStream, connection: AcceptedConnection) -> None:
+    async def _converse(
+        self, stream: TlsStream, peer: str, surplus: bool, closing: ShutdownSignal
+    ) -> None:
         client = None
         try:
             client = _client_of(stream)
-            app = self._app_for(client, surplus=connection.surplus)
+            app = self._app_for(client, surplus=surplus)
         except UnreadableCertificate as error:
             # OpenSSL reads more than we can; who the client is stays unknown.
-            app = _refusing(error_response(403, str(error), last=True))
+            app = _refusing(error_response(403, str(error)[:_SHOWN], last=True))
         await serve_http(
             stream,
             client=client,
-            peer=connection.peer,
+            peer=peer,
             app=app,
-            limits=self._surplus_limits if connection.surplus else self._limits,
-            closing=connection.closing,
+            limits=self._surplus_limits if surplus else self._limits,
+            closing=closing,
             hooks=self._hooks,
         )
 

@@ -114,21 +114,12 @@ class ConnectionSlots:
             self.known(connection)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptedConnection:
-    """What the service is told of a connection.
+Converse = Callable[[TlsStream, str, bool, ShutdownSignal], Awaitable[None]]
+"""What to do on a stream whose handshake is complete; it returns when the connection is to end.
 
-    ``peer`` is the client's host; ``surplus`` that there is no place for it, which is to be said;
-    ``closing`` is set when the connection must end soon.
-    """
-
-    peer: str
-    surplus: bool
-    closing: ShutdownSignal
-
-
-Converse = Callable[[TlsStream, AcceptedConnection], Awaitable[None]]
-"""What to do on a stream whose handshake is complete; it returns when the connection is to end."""
+It gets the client's host, whether it is surplus, so that there is no place for it, which is to be
+said, and what is set when the connection must end soon.
+"""
 
 WatchFactory = Callable[[str], ObserverFeed]
 """Makes the watch of a new connection from the peer's address, as text."""
@@ -303,9 +294,7 @@ class Listener:
             await stream.handshake(self._limits.handshake_timeout)
             # One that failed is evicted first until it is gone: it may linger for a while.
             self._slots.known(connection)
-            await self._converse(
-                stream, AcceptedConnection(peer=peer, surplus=surplus, closing=self._closing)
-            )
+            await self._converse(stream, peer, surplus, self._closing)
         except HandshakeTimedOut:
             self._struck(
                 Limit.HANDSHAKE_TIMEOUT, peer, "closed: the handshake was not completed in time"
