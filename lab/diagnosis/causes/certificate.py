@@ -81,6 +81,7 @@ def _with_doubts(alert: Alert | None, found: list[LikelyProblem]) -> list[Likely
         return found
     first = found[0]
     certain = first.basis is Basis.SHOWN and _rank(alert, first) is Fit.OWN
+    by_trust = [likely for likely in found if likely.basis is Basis.TRUST]
     explained = []
     for likely in found:
         doubt = ONE_OF_SEVERAL
@@ -95,6 +96,8 @@ def _with_doubts(alert: Alert | None, found: list[LikelyProblem]) -> list[Likely
         elif len(found) == 1:
             doubt = "whether that is the reason is not visible on the wire"
         evidence = (*likely.evidence, doubt) if doubt else likely.evidence
+        if doubt == THEIR_FILES and len(by_trust) > 1:
+            evidence = (*evidence, ONE_OF_SEVERAL)
         explained.append(replace(likely, evidence=evidence))
     return explained
 
@@ -222,6 +225,9 @@ def _unseen(received: ReceivedChain, visible: Sequence[LikelyProblem]) -> Iterat
             problem=problems.CRL_UNUSABLE, evidence=(observation,), basis=Basis.ALERT
         )
         if received.trust.accepted:
+            yield LikelyProblem(
+                problem=problems.REVOKED, evidence=(observation,), basis=Basis.ALERT
+            )
             yield LikelyProblem(
                 problem=problems.UNTRUSTED_CA,
                 evidence=(_other_files(received.trust),),

@@ -469,13 +469,28 @@ def test_a_verdict_by_the_servers_files_comes_first() -> None:
     assert likely.evidence[-1] == THEIR_FILES
 
 
-def test_without_an_alert_the_files_that_accept_a_chain_leave_two_causes() -> None:
-    """As where HTTP refuses: a CRL may be missing, or the server may use other files."""
+def test_a_verdict_that_a_missing_intermediate_draws_as_well_says_so() -> None:
+    refused = TrustVerdict(code=20, reason="no issuer", files="ca.crt")
+    chain = ders(GOOD.certificate)
+    found = likely_problems(received(None, chain=chain, alert=Alert.UNKNOWN_CA, trust=refused))
+    assert [likely.problem for likely in found[:2]] == [
+        problems.UNTRUSTED_CA,
+        problems.INTERMEDIATE_MISSING,
+    ]
+    assert all(likely.evidence[-2:] == (THEIR_FILES, ONE_OF_SEVERAL) for likely in found[:2])
+
+
+def test_without_an_alert_the_files_that_accept_a_chain_leave_three_causes() -> None:
+    """As where HTTP refuses: a CRL may be missing, or revoke it, or the server use other files."""
     accepted = TrustVerdict(code=0, reason="", files="ca.crt")
     found = likely_problems(received(GOOD, alert=None, trust=accepted))
-    assert [each.problem for each in found] == [problems.CRL_UNUSABLE, problems.UNTRUSTED_CA]
+    assert [each.problem for each in found] == [
+        problems.CRL_UNUSABLE,
+        problems.REVOKED,
+        problems.UNTRUSTED_CA,
+    ]
     assert all(ONE_OF_SEVERAL in each.evidence for each in found)
-    assert "the server may use other files" in found[1].evidence[0]
+    assert "the server may use other files" in found[2].evidence[0]
 
 
 def test_a_chain_that_the_servers_files_accept_is_not_called_incomplete() -> None:
