@@ -172,7 +172,15 @@ def _verification(ground: Observations) -> str:
         return f"what is sent is verified {word}: {_few(let_in)} got in{inconclusive}"
     if open_ones:
         return f"verification is inconclusive: {_few(open_ones)}"
-    return f"what is sent is verified: none of {len(bad)} bad certificates got in"
+    weak = [
+        name
+        for name, finding in ground.findings.items()
+        if finding.scenario.about_algorithm
+        and finding.scenario.norm is Norm.REFUSE
+        and ground.admitted(name)
+    ]
+    beside = f"; weak ones did: {_few(weak)}" if weak else ""
+    return f"what is sent is verified: none of {len(bad)} bad certificates got in{beside}"
 
 
 def _few(names: Sequence[str]) -> str:
