@@ -10,8 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import lab
-from lab.cli.command_line import did_you_mean
-from lab.cli.run import refuse, run, say
+from lab.cli.command_line import did_you_mean, refuse, run, say
 
 DOORS = {
     "certs": "make the certificates: a CA, a server, a client; inspect and issue more",

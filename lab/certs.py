@@ -11,9 +11,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from lab.cli import certs_inspect, certs_issue
-from lab.cli.command_line import CommandLine, Example, did_you_mean
-from lab.cli.passwords import add_pfx_password, pfx_password
-from lab.cli.run import output, refuse, run, say
+from lab.cli.command_line import CommandLine, Example, did_you_mean, output, refuse, run, say
+from lab.cli.identity_options import add_pfx_password, pfx_password
 from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SET_HEADERS, SetPaths, set_rows
 from lab.pki.files.set_writing import KeyType, SetPlan, write_set

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from lab.api.lab_identities import LabError, library_errors
-from lab.cli.command_line import CommandLine, Example, plain_text
+from lab.cli.command_line import CommandLine, Example, complete, plain_text, refuse, run, say
 from lab.cli.identity_options import (
     ADDRESS_HELP,
     add_identity,
@@ -21,7 +21,6 @@ from lab.cli.identity_options import (
     named_authorities,
     named_folder,
 )
-from lab.cli.run import complete, refuse, run, say
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_authorities, load_role
 from lab.pki.identity import Identity
 from lab.show.text import client_text

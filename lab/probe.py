@@ -19,10 +19,24 @@ from lab.api import (
     list_scenarios,
     probe_server_async,
 )
-from lab.cli.command_line import CommandLine, Example, plain_text
-from lab.cli.identity_options import ADDRESS_HELP, add_server_trust, add_versions
-from lab.cli.passwords import add_password_file, password_or_ask
-from lab.cli.run import complete, output, refuse, refuse_os_error, run, say
+from lab.cli.command_line import (
+    CommandLine,
+    Example,
+    complete,
+    output,
+    plain_text,
+    refuse,
+    refuse_os_error,
+    run,
+    say,
+)
+from lab.cli.identity_options import (
+    ADDRESS_HELP,
+    add_password_file,
+    add_server_trust,
+    add_versions,
+    password_or_ask,
+)
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
 from lab.show.documents.probe_documents import junit, probe_document
 from lab.show.text.paper import progress

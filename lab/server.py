@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from functools import partial
 
-from lab.cli.command_line import port_number
+from lab.cli.command_line import port_number, refuse, run
 from lab.cli.identity_options import named_folder
 from lab.cli.log_output import logging_to_stderr
-from lab.cli.run import refuse, run
 from lab.cli.server_options import limits_of, parser
 from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.outcome import OutcomeJudge

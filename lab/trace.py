@@ -24,7 +24,7 @@ from lab.api import (
     Trust,
     trace_server_async,
 )
-from lab.cli.command_line import CommandLine, Example
+from lab.cli.command_line import CommandLine, Example, complete, output, refuse, run, say
 from lab.cli.identity_options import (
     ADDRESS_HELP,
     add_identity,
@@ -33,7 +33,6 @@ from lab.cli.identity_options import (
     add_versions,
     identity_of,
 )
-from lab.cli.run import complete, output, refuse, run, say
 from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.show.documents.trace_json import document

@@ -12,9 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from lab.api import LabError, inspect_files
-from lab.cli.command_line import CommandLine, Example, plain_text
-from lab.cli.passwords import add_password_file, given_password
-from lab.cli.run import output, refuse, say
+from lab.cli.command_line import CommandLine, Example, output, plain_text, refuse, say
+from lab.cli.identity_options import add_password_file, given_password
 from lab.inspecting.results import Grade, Inspection, TlsRole
 from lab.pki.errors import PkiError
 from lab.pki.files.file_contents import AskPassword

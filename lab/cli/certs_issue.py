@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.cli.command_line import CommandLine, Example
-from lab.cli.identity_options import named_folder
-from lab.cli.passwords import add_pfx_password, pfx_password
-from lab.cli.run import output, refuse, say
+from lab.cli.command_line import CommandLine, Example, output, refuse, say
+from lab.cli.identity_options import add_pfx_password, named_folder, pfx_password
 from lab.pki.catalogue import Recipe
 from lab.pki.errors import PkiError
 from lab.pki.files.issue_client import (

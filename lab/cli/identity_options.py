@@ -1,22 +1,30 @@
-"""What a user names on the command line for TLS: an identity and CAs as files, a folder of a set.
+"""What a user names on the command line for TLS: an identity, CAs, a folder of a set, passwords.
 
 Rules: whatever is wrong with a file is said here, by its name, before OpenSSL would answer with a
-code.
+code. A password comes from a file or the environment, as a list of processes shows what a command
+line has; where neither gives one, a terminal asks for it.
 """
 
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
+import sys
+from functools import partial
 from pathlib import Path
 
-from lab.api import ArgumentError, LabIdentity, load_identity
+from lab.api import ArgumentError, LabIdentity, Password, load_identity
+from lab.api.lab_identities import library_errors
 from lab.cli.command_line import CommandLine, did_you_mean, seconds
-from lab.cli.passwords import add_password_file, password_or_ask
 from lab.pki.errors import MissingFileError
 from lab.pki.files import pem
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SetPaths
+from lab.pki.profiles import DEFAULT_PFX_PASSWORD
 from lab.stream.contexts import TlsVersion
 
+VARIABLE = "MTLS_LAB_PASSWORD"
+PFX_VARIABLE = "MTLS_LAB_PFX_PASSWORD"
 ADDRESS_HELP = (
     "the server: HOST:PORT, PORT (of 127.0.0.1), HOST (port 8443) or an https URL (port 443 unless "
     "it names one)"
@@ -119,3 +127,65 @@ def named_authorities(path: Path) -> Path:
     """The file of ``--ca`` itself, once it is known to hold certificates. Raises as above."""
     pem.certificate_blocks(pem.read_file(path, remedy="Name a file that is there"), path)
     return path
+
+
+def add_password_file(
+    command_line: CommandLine, option: str, of: str, *, variable: str = VARIABLE
+) -> None:
+    """Add ``option``, a file with the password of what ``of`` says."""
+    command_line.add_argument(
+        option,
+        type=Path,
+        metavar="FILE",
+        help=f"file with the password of {of} (default: what {variable} has in the environment)",
+    )
+
+
+def given_password(file: Path | None, variable: str = VARIABLE) -> bytes | None:
+    """Return the password in ``file``, else that in the environment; None where neither gives one.
+
+    Raises a ``PkiError`` for a file that cannot be read.
+    """
+    if file is None:
+        text = os.environ.get(variable)
+        return None if text is None else text.encode()
+    return pem.read_input(file, remedy="Name a file that is there").rstrip(b"\r\n")
+
+
+def add_pfx_password(command_line: CommandLine, name: str) -> None:
+    """Add the password of the PKCS#12 file ``name``: as text, or as a file."""
+    command_line.add_argument(
+        "--pfx-password",
+        metavar="TEXT",
+        help=f"the password of {name}, for all users of this machine to see (default: that of "
+        f"--pfx-password-file, or {DEFAULT_PFX_PASSWORD})",
+    )
+    add_password_file(command_line, "--pfx-password-file", name, variable=PFX_VARIABLE)
+
+
+def pfx_password(options: argparse.Namespace) -> str:
+    """Return the password for a new PKCS#12 file. Raises a ``PkiError``."""
+    text: str | None = options.pfx_password
+    if text is not None:
+        return text
+    given = given_password(options.pfx_password_file, PFX_VARIABLE)
+    return DEFAULT_PFX_PASSWORD if given is None else given.decode(errors="replace")
+
+
+def password_or_ask(file: Path | None, of: str) -> Password:
+    """Return the password of ``of``, or what asks for it on a terminal; None where none is.
+
+    Raises a ``LabError``.
+    """
+    with library_errors():
+        given = given_password(file)
+    if given is None and sys.stdin.isatty():
+        return partial(_ask, f"Password of {of}: ")
+    return given
+
+
+def _ask(prompt: str) -> bytes:
+    try:
+        return getpass.getpass(prompt).encode()
+    except EOFError:  # Ctrl+D: there is none
+        return b""
