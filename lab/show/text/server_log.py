@@ -22,6 +22,7 @@ from lab.show.text.event_text import offered_names, on_one_line, shortened
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import (
     AlertSeen,
+    ApplicationDataSeen,
     ChangeCipherSpecSeen,
     Endpoint,
     Event,
@@ -143,6 +144,9 @@ class StageLog:
 
     def __call__(self, event: Event) -> None:
         """Take the next event."""
+        if self._judge is None and not self._verbose and isinstance(event, ApplicationDataSeen):
+            self._used = self._used or event.endpoint is Endpoint.CLIENT
+            return  # as most events of an accepted connection are
         if isinstance(event, _ENDS):
             self._ended_by = self._ended_by or event.endpoint
         elif event.endpoint is Endpoint.CLIENT and not isinstance(event, _NO_USE):
