@@ -103,7 +103,7 @@ def serving(options: argparse.Namespace) -> Serving:
             StageLog,
             logger=log_entries.LOGGER,
             judge=OutcomeJudge,
-            explain=_first_cause,
+            explain=_causes,
             refused_only=refused_only,
         ),
         verbose=options.verbose,
@@ -111,8 +111,8 @@ def serving(options: argparse.Namespace) -> Serving:
     )
 
 
-def _first_cause(events: Sequence[Event], outcome: Outcome) -> Cause:
-    return diagnose(events, outcome, now=datetime.now(timezone.utc))[0]
+def _causes(events: Sequence[Event], outcome: Outcome) -> Sequence[Cause]:
+    return diagnose(events, outcome, now=datetime.now(timezone.utc))
 
 
 def _policy(options: argparse.Namespace) -> Policy | None:

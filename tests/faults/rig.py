@@ -184,7 +184,7 @@ async def _serving(
             StageLog,
             logger=log_entries.LOGGER,
             judge=OutcomeJudge,
-            explain=lambda events, outcome: diagnose(events, outcome)[0],
+            explain=diagnose,
         ),
     )
     _, port = await server.open(HOST, 0)

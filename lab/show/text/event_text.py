@@ -9,10 +9,11 @@ This module must not know how the words are laid out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import singledispatch
 from typing import NamedTuple
 
+from lab.diagnosis.results import ONE_OF_SEVERAL, Cause
 from lab.tls import extensions as ext
 from lab.tls import messages as msg
 from lab.tls.code_point import sample
@@ -207,6 +208,15 @@ def bounded(text: str, most: int = _MOST_TEXT) -> str:
 def shortened(sentence: str, most: int = 600) -> str:
     """Return a sentence that is escaped already, truncated after ``most`` characters."""
     return sentence if len(sentence) <= most else f"{sentence[:most]}..."
+
+
+def or_others(causes: Sequence[Cause]) -> str:
+    """Return the codes of the causes that fit as well as the first, if that cannot be told."""
+    first, *rest = causes
+    others = [cause.code for cause in rest if ONE_OF_SEVERAL in cause.evidence]
+    if ONE_OF_SEVERAL not in first.evidence or not others:
+        return ""
+    return f", or [{'], ['.join(others)}]: which one cannot be told"
 
 
 def quoted(data: bytes) -> str:

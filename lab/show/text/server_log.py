@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 
 from lab.diagnosis.results import Cause, Judge, Outcome, Result
-from lab.show.text.event_text import offered_names, on_one_line, shortened
+from lab.show.text.event_text import offered_names, on_one_line, or_others, shortened
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import (
     AlertSeen,
@@ -108,7 +108,7 @@ class StageLog:
     """An event sink that logs the connection of ``peer`` (its address, as text).
 
     ``judge`` makes the judge of the connection, which gets the events from here; ``explain`` gives
-    the likeliest cause of an outcome, with the events that it was judged from.
+    the causes of an outcome from the events that it was judged from, the likeliest first.
 
     At INFO, an accepted handshake is logged when its call returns (with ``refused_only`` it is
     not), a rejected or failed one when its connection is closed, so that the line also tells how
@@ -125,7 +125,7 @@ class StageLog:
         *,
         logger: logging.Logger,
         judge: Callable[[], Judge],
-        explain: Callable[[Sequence[Event], Outcome], Cause],
+        explain: Callable[[Sequence[Event], Outcome], Sequence[Cause]],
         refused_only: bool = False,
     ) -> None:
         self._peer = peer
@@ -226,8 +226,10 @@ class StageLog:
             events = [event for event, _ in self._stages]
             if self._ended_by is Endpoint.CLIENT and not any(map(_is_byte_of_client, events)):
                 level = logging.DEBUG
-            cause = self._explain(events, outcome)
-            end = [f"cause: {shortened(cause.summary)}", *([f"fix: {cause.fix}"] * bool(cause.fix))]
+            causes = self._explain(events, outcome)
+            cause = causes[0]
+            end = [f"cause: {shortened(cause.summary)}{or_others(causes)}"]
+            end += [f"fix: {cause.fix}"] * bool(cause.fix)
             fields["cause"] = {"code": cause.code, "summary": cause.summary, "fix": cause.fix}
             # What our own library wrote to a client that had gone already tells nothing.
             echoes = [echo for echo in outcome.echoes if echo.endpoint is Endpoint.SERVER]

@@ -16,9 +16,18 @@ from typing import TextIO
 
 from rich.text import Text
 
-from lab.diagnosis.results import ONE_OF_SEVERAL, Cause, Outcome, Result, Signal
+from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.show.text.canvas import CLEAR, SEALED, TCP, Canvas
-from lab.show.text.event_text import Detail, bounded, details, headline, reason, shortened, subject
+from lab.show.text.event_text import (
+    Detail,
+    bounded,
+    details,
+    headline,
+    or_others,
+    reason,
+    shortened,
+    subject,
+)
 from lab.show.text.paper import Paper, print_drawing
 from lab.tls.events import (
     AlertSeen,
@@ -68,19 +77,10 @@ def print_brief(traces: Sequence[Trace], file: TextIO) -> None:
         signal = f", {signal_words(outcome)}" if outcome.signal else ""
         for line in (
             f"{version_words(trace)}: {result_words(outcome)}{signal}",
-            f"cause: {shortened(cause.summary)} [{cause.code}]{_others(trace.causes)}",
+            f"cause: {shortened(cause.summary)} [{cause.code}]{or_others(trace.causes)}",
             f"fix: {cause.fix or 'nothing to fix'}",
         ):
             print(paper.writable(line), file=file)
-
-
-def _others(causes: Sequence[Cause]) -> str:
-    """Return the codes of the causes that fit as well as the first, if that cannot be told."""
-    first, *rest = causes
-    others = [cause.code for cause in rest if ONE_OF_SEVERAL in cause.evidence]
-    if ONE_OF_SEVERAL not in first.evidence or not others:
-        return ""
-    return f", or [{'], ['.join(others)}]: which one cannot be told"
 
 
 def drawing(trace: Trace, paper: Paper) -> Iterator[Text]:

@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.outcome import OutcomeJudge
+from lab.diagnosis.results import ONE_OF_SEVERAL, Cause
 from lab.show.text.server_log import JsonFormatter, StageLog, TextFormatter
 from lab.tls.code_points import (
     AlertDescription,
@@ -81,7 +82,7 @@ def stage_log() -> StageLog:
         "192.0.2.1:1",
         logger=logging.getLogger("lab.server"),
         judge=OutcomeJudge,
-        explain=lambda events, outcome: diagnose(events, outcome)[0],
+        explain=diagnose,
     )
 
 
@@ -243,6 +244,28 @@ def test_a_refusal_ends_with_its_first_cause_and_the_fix(caplog: pytest.LogCaptu
     assert (fields["sni"], fields["alpn"]) == ("db.example\x1b", ["h2", "http/1.1"])
     assert fields["cause"]["code"] == "no-client-certificate"
     assert f"fix: {fields['cause']['fix']}" == fix
+
+
+def test_causes_that_fit_alike_are_all_named(caplog: pytest.LogCaptureFixture) -> None:
+    first, second, third = (
+        Cause(code=code, summary=f"the {code} one", evidence=evidence, reference="", fix="")
+        for code, evidence in (
+            ("a", (ONE_OF_SEVERAL,)),
+            ("b", (ONE_OF_SEVERAL, "seen")),
+            ("c", ("seen",)),
+        )
+    )
+    caplog.set_level(logging.INFO, logger="lab.server")
+    log = StageLog(
+        "192.0.2.1:1",
+        logger=logging.getLogger("lab.server"),
+        judge=OutcomeJudge,
+        explain=lambda *_: (first, second, third),
+    )
+    for event in REFUSAL:
+        log(event)
+    (record,) = caplog.records
+    assert record.getMessage().endswith(" | cause: the a one, or [b]: which one cannot be told")
 
 
 def test_an_accepted_handshake_has_no_cause(caplog: pytest.LogCaptureFixture) -> None:
