@@ -234,6 +234,13 @@ def _purpose(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
         yield SeenProblem(problem=problems.WRONG_PURPOSE, evidence=tuple(evidence), wording=wording)
 
 
+def _netscape(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
+    types = checked.description.netscape_types
+    if types and not all(role.value in types for role in checked.roles):
+        seen = f"netscapeCertType: {', '.join(types)}"
+        yield SeenProblem(problem=problems.NETSCAPE_TYPE, evidence=(seen,), tentative=True)
+
+
 def _usage(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     usage = checked.description.key_usage
     if usage is not None and "digitalSignature" not in usage:
@@ -327,4 +334,4 @@ def _strict_for_a_leaf(about: CertificateDescription) -> Iterator[Problem]:
 _Check = Callable[[CertificateUnderCheck], Iterator[SeenProblem]]
 
 _CHECKS: tuple[_Check, ...] = (_validity, _key, _digest, _critical)
-_LEAF_CHECKS: tuple[_Check, ...] = (_issuer, _purpose, _usage, _names)
+_LEAF_CHECKS: tuple[_Check, ...] = (_issuer, _purpose, _netscape, _usage, _names)

@@ -187,10 +187,11 @@ def file_causes(
     if in_order != [certificate for certificate in unique if certificate in above]:
         expected = f"expected: {', then '.join(map(_subject, (leaf, *in_order)))}"
         yield SeenProblem(problem=file_problems.WRONG_ORDER, evidence=(expected,), advice=True)
+    on_a_path = {leaf, *issuers_of(leaf, unique), *above}
     superfluous = tuple(
         f"{_subject(certificate)} is not part of the chain of {_subject(leaf)}"
         for certificate in unique
-        if certificate not in (leaf, *issuers_of(leaf, unique), *above)
+        if certificate not in on_a_path
     )
     if superfluous:
         problem = file_problems.SUPERFLUOUS_CERTIFICATE

@@ -35,6 +35,7 @@ from lab.inspecting.results import (
     RoleVerdict,
     TlsRole,
     place,
+    unreadable,
 )
 from lab.inspecting.revocation import Revocation, list_problems, revocations, uncovered
 from lab.pki.files.file_contents import (
@@ -45,13 +46,12 @@ from lab.pki.files.file_contents import (
     StoredList,
     StoredRequest,
 )
-from lab.x509 import file_problems, problems
+from lab.x509 import file_problems
 from lab.x509.certificates import describe, describe_request
 from lab.x509.chains import End, is_self_issued, is_self_signed, path_of
-from lab.x509.problems import Wording
 from lab.x509.public_keys import key_itself, signature_verifies
 
-_MOST_JUDGED = 50  # OpenSSL takes milliseconds for each
+_MOST_JUDGED = 20  # OpenSSL takes milliseconds for each
 
 
 def inspect(
@@ -205,6 +205,10 @@ def _file(file: Contents, context: _Context) -> FileReport:
         pool = [*sent, *(holder.certificate for holder in context.pool)]
         causes = file_causes(sent, leaves[0], path_of(leaves[0], pool).above)
         found += graded(causes, ())
+    judged = sum(1 for leaf in context.judgements if leaf.file == str(file.path))
+    if judged < len(set(leaves)):
+        seen = f"OpenSSL was asked about {judged} of {len(set(leaves))} certificates to present"
+        found.append(FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, seen))
     return FileReport(
         name=str(file.path),
         form=file.form,
@@ -266,7 +270,7 @@ def _certificate(certificate: bytes, file: Contents, context: _Context) -> Inspe
     chain = judgement.chain if judgement else chain_of(holder, context.pool, (), context.roots)
     found = list(_certificate_problems(chain, judgement, context))
     if about.problem:
-        found.append(FoundProblem.of(problems.UNREADABLE, Grade.NOT_READ, about.problem))
+        found.append(unreadable(about.problem, "the certificate"))
     end = about.not_valid_after
     return InspectedCertificate(
         description=about,
@@ -378,8 +382,7 @@ def _request(request: bytes) -> RequestEntry:
     verifies = signature_verifies(about.public_key, about.signed, about.algorithm, about.signature)
     found: tuple[FoundProblem, ...] = ()
     if about.problem:
-        seen, wording = about.problem, Wording(certificate="the request")
-        found = (FoundProblem.of(problems.UNREADABLE, Grade.NOT_READ, seen, wording=wording),)
+        found = (unreadable(about.problem, "the request"),)
     elif verifies is False:
         seen = "its signature does not verify"
         found = (FoundProblem.of(file_problems.REQUEST_SIGNATURE_WRONG, Grade.UNUSABLE, seen),)

@@ -146,6 +146,7 @@ _MORE_CODES = {
     problems.CHAIN_INCOMPLETE.code: _NO_ISSUER,
     problems.AKI_MISMATCH.code: _NO_ISSUER,
     problems.BAD_SIGNATURE.code: _NO_ISSUER,
+    problems.NETSCAPE_TYPE.code: frozenset({VerifyCode.INVALID_PURPOSE}),
     problems.LEAF_MAY_SIGN.code: frozenset({VerifyCode.INVALID_CA}),
 }
 # What the TLS library says of chains that are in order: they cannot be used all the same.

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from lab.stream.chain_judge import ChainVerdict
 from lab.x509.certificates import CertificateDescription
-from lab.x509.problems import NEUTRAL_WORDING, Problem, Wording
+from lab.x509.problems import NEUTRAL_WORDING, UNREADABLE, Problem, Wording
 
 
 class Grade(enum.Enum):
@@ -20,7 +20,7 @@ class Grade(enum.Enum):
     UNUSABLE = "it cannot be loaded or used as it is"
     REFUSED = "OpenSSL refuses it"
     STRICT = "OpenSSL accepts it, but refuses it with VERIFY_X509_STRICT"
-    HIDDEN = "OpenSSL stops at another problem before it comes to this one"
+    HIDDEN = "OpenSSL stops at another problem, and says nothing of this one"
     VERSION = "OpenSSL accepts the chain; whether it can be used depends on the version of TLS"
     NOT_ASKED = (
         "OpenSSL judges what is presented in a handshake, and was not asked about this by itself"
@@ -83,6 +83,12 @@ class FoundProblem:
             fix=problem.fix_in(wording),
             said=said,
         )
+
+
+def unreadable(problem: str, what: str) -> FoundProblem:
+    """Return the problem that a field of ``what`` could not be read."""
+    wording = Wording(certificate=what)
+    return FoundProblem.of(UNREADABLE, Grade.NOT_READ, problem, wording=wording)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

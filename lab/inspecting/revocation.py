@@ -13,13 +13,12 @@ from typing import Any
 
 from lab.inspecting.certificate_problems import SeenProblem
 from lab.inspecting.chain_problems import Chain, Holder
-from lab.inspecting.results import FoundProblem, Grade
+from lab.inspecting.results import FoundProblem, Grade, unreadable
 from lab.x509 import der, problems
 from lab.x509.certificate_extensions import EXTENSIONS
 from lab.x509.certificates import CertificateDescription, describe, moment
 from lab.x509.chains import End
 from lab.x509.names import distinguished_name, same_name
-from lab.x509.problems import Wording
 from lab.x509.public_keys import signature_verifies
 
 _DELTA, _ISSUING_POINT = "2.5.29.27", "2.5.29.28"
@@ -187,8 +186,7 @@ def list_problems(
 ) -> Iterator[FoundProblem]:
     """Yield what is wrong with a CRL, as far as it shows without a certificate to judge."""
     if revocation.problem:
-        seen, wording = revocation.problem, Wording(certificate="the CRL")
-        yield FoundProblem.of(problems.UNREADABLE, Grade.NOT_READ, seen, wording=wording)
+        yield unreadable(revocation.problem, "the CRL")
         return
     issuers = [
         about

@@ -8,6 +8,7 @@ file is hostile: every path is bounded.
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from lab.x509.public_keys import signature_verifies
 MAX_DEPTH = 100
 """OpenSSL's default limit."""
 
+_about = functools.lru_cache(maxsize=1024)(describe)  # of one's own files, never of a peer's
 _MAX_SAME_NAME = 8  # a signature costs time, and any number of certificates may share a name
 
 
@@ -51,12 +53,12 @@ def path_of(leaf: bytes, pool: Sequence[bytes]) -> Path:
     """
     found = [leaf]
     while True:
-        current = describe(found[-1])
-        if is_self_signed(found[-1]):
+        current = found[-1]
+        if is_self_signed(current):
             return Path(certificates=tuple(found), end=End.ROOT)
         end, issuer = End.MISSING, None
-        for candidate in _of_name(current.issuer_der, pool):
-            reason = _issuing(describe(candidate), current)
+        for candidate in _of_name(_about(current).issuer_der, pool):
+            reason = _issuing(candidate, current)
             if reason is None:
                 issuer = candidate
                 break
@@ -82,9 +84,9 @@ def issuers_of(leaf: bytes, pool: Sequence[bytes]) -> tuple[bytes, ...]:
     found: list[bytes] = []
     waiting = [leaf]
     while waiting and len(found) <= MAX_DEPTH:
-        current = describe(waiting.pop())
-        for candidate in _of_name(current.issuer_der, pool):
-            if candidate not in found and _issuing(describe(candidate), current) is None:
+        current = waiting.pop()
+        for candidate in _of_name(_about(current).issuer_der, pool):
+            if candidate not in found and _issuing(candidate, current) is None:
                 found.append(candidate)
                 waiting.append(candidate)
     return tuple(found)
@@ -92,21 +94,19 @@ def issuers_of(leaf: bytes, pool: Sequence[bytes]) -> tuple[bytes, ...]:
 
 def _of_name(name: bytes, pool: Sequence[bytes]) -> list[bytes]:
     """Return the certificates of this subject, roots first."""
-    found = [data for data in pool if same_name(describe(data).subject_der, name)]
+    found = [data for data in pool if same_name(_about(data).subject_der, name)]
     return sorted(found, key=lambda data: not is_self_issued(data))[:_MAX_SAME_NAME]
 
 
 def is_self_issued(certificate: bytes) -> bool:
     """Return whether its subject is its issuer (RFC 5280 section 3.2)."""
-    description = describe(certificate)
-    subject = description.subject_der  # b"" where it cannot be read
-    return bool(subject) and same_name(subject, description.issuer_der)
+    description = _about(certificate)
+    return same_name(description.subject_der, description.issuer_der)
 
 
 def is_self_signed(certificate: bytes) -> bool:
     """Return whether a certificate signed itself; a signature that cannot be verified counts."""
-    description = describe(certificate)
-    return is_self_issued(certificate) and _issuing(description, description) is None
+    return is_self_issued(certificate) and _issuing(certificate, certificate) is None
 
 
 def signature_is_wrong(certificate: bytes, issuer: bytes) -> bool:
@@ -119,13 +119,13 @@ def signature_is_wrong(certificate: bytes, issuer: bytes) -> bool:
     )
 
 
-def _issuing(issuer: CertificateDescription, certificate: CertificateDescription) -> End | None:
+@functools.lru_cache(maxsize=4096)
+def _issuing(issuer: bytes, certificate: bytes) -> End | None:
     """Return why one of the issuer's name did not issue a certificate, None where it did."""
-    if not identifies(certificate, issuer):
+    above, below = _about(issuer), _about(certificate)
+    if not identifies(below, above):
         return End.WRONG_IDENTIFIER
-    verifies = signature_verifies(
-        issuer.public_key, certificate.signed, certificate.algorithm, certificate.signature
-    )
+    verifies = signature_verifies(above.public_key, below.signed, below.algorithm, below.signature)
     return End.WRONG_KEY if verifies is False else None
 
 

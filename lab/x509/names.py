@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ _ENCODINGS = {
     0x1C: ("utf-32-be",),
     0x1E: ("utf-16-be",),
 }
+_CACHED_BYTES = 256  # longer names are rare, and may come from a peer
 # The kinds of GeneralName whose value is a text (RFC 5280 section 4.2.1.6), by OpenSSL's names.
 _TEXT_NAMES = {0x81: "email", 0x82: "DNS", 0x86: "URI"}
 _IP_ADDRESS, _DIRECTORY_NAME, _REGISTERED_ID = 0x87, 0xA4, 0x88
@@ -118,9 +120,13 @@ def same_name(one: bytes, other: bytes) -> bool:
     if one == other:
         return True
     try:
-        return _canonical(one) == _canonical(other)
+        return _compared(one) == _compared(other)
     except ValueError:
         return False
+
+
+def _compared(name: bytes) -> list[list[tuple[str, object]]]:
+    return _canonical_cached(name) if len(name) <= _CACHED_BYTES else _canonical(name)
 
 
 def _canonical(name: bytes) -> list[list[tuple[str, object]]]:
@@ -128,6 +134,9 @@ def _canonical(name: bytes) -> list[list[tuple[str, object]]]:
         sorted(((kind, _canonical_value(value)) for kind, value in attributes), key=repr)
         for attributes in _relative_names(name)
     ]
+
+
+_canonical_cached = functools.lru_cache(maxsize=1024)(_canonical)
 
 
 def _canonical_value(value: Element) -> object:

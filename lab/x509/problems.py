@@ -153,6 +153,12 @@ PURPOSE_MISSING = Problem(
     reference=WRONG_PURPOSE.reference,
     fix="issue it with {purpose}: other implementations may require it",
 )
+NETSCAPE_TYPE = Problem(
+    code="netscape-certificate-type",
+    summary="{certificate} has a netscapeCertType without the role that it is presented in",
+    reference="RFC 5280 section 4.2",
+    fix="issue it without netscapeCertType, which extendedKeyUsage has replaced",
+)
 WRONG_KEY_USAGE = Problem(
     code="wrong-key-usage",
     summary="the keyUsage of {leaf} does not allow signatures, which the handshake requires",

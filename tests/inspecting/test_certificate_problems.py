@@ -517,3 +517,24 @@ def test_what_expires_within_a_given_time() -> None:
         within = timedelta(days=days)
         inspection = inspect(contents, now=NOW, expires_within=within)
         assert codes_of(inspection) == codes
+
+
+def test_a_netscape_certificate_type() -> None:
+    oid = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
+
+    def typed(bits: int) -> Identity:
+        value = x509.UnrecognizedExtension(oid, bytes((3, 2, 0, bits)))
+        return issued_client(extensions=(x509.Extension(oid, False, value),))
+
+    assert codes_of(inspected(files_of(typed(0x80), CA), NOW)) == set()
+    (problem,) = problems_of(inspected(files_of(typed(0x40), CA), NOW))
+    assert (problem.code, problem.grade) == ("netscape-certificate-type", REFUSED)
+    assert problem.evidence == ("netscapeCertType: server",)
+    assert problem.said == ("unsuitable certificate purpose (26)",)
+
+
+def test_openssl_is_asked_about_a_bounded_number_of_certificates() -> None:
+    many = [issued_client(serial=number).certificate for number in range(1, 26)]
+    found = problems_of(inspected([contents_of("c.crt", *many), contents_of("ca.crt", CA)], NOW))
+    (problem,) = (one for one in found if one.code == "not-inspected")
+    assert problem.evidence == ("OpenSSL was asked about 20 of 25 certificates to present",)

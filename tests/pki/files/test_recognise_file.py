@@ -193,6 +193,7 @@ def test_data_behind_der_is_kept_and_named() -> None:
         ),
         (CERTIFICATE.replace(b"BEGIN CERTIFICATE", b"BEGIN EC PRIVATE KEY"), "cut off"),
     ],
+    ids=["UTF-32", "public key", "another label"],
 )
 def test_what_cannot_be_mended_gets_no_command(data: bytes, name: str) -> None:
     found = recognise(data, Path("file"))
