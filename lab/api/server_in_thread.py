@@ -202,11 +202,10 @@ class LabServer:
                 minimum=minimum,
                 maximum=maximum,
             )
-            named = self.allow_cn or self.allow_san
-            policy = AllowList.of(common_names=self.allow_cn, alternative_names=self.allow_san)
-            async with temporary_server(
-                tls, limits=self.limits, policy=policy if named else None
-            ) as server:
+            policy = None
+            if self.allow_cn or self.allow_san:
+                policy = AllowList.of(common_names=self.allow_cn, alternative_names=self.allow_san)
+            async with temporary_server(tls, limits=self.limits, policy=policy) as server:
                 yield server
 
     def _own_identity(self) -> LabIdentity:
