@@ -93,6 +93,9 @@ class Judge(Protocol):
 ONE_OF_SEVERAL = "one of several causes that fit: which one it is cannot be told from the wire"
 """Evidence of a cause that others share."""
 
+THEIR_FILES = "whether the server uses these files is not visible on the wire"
+"""Evidence of a cause that OpenSSL found here, by the files that the server is said to trust."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from lab.diagnosis.causes.alerts_in_use import GENERAL_ALERTS, Fit, fit
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain, shown_problems
-from lab.diagnosis.results import ONE_OF_SEVERAL, TrustVerdict
+from lab.diagnosis.results import ONE_OF_SEVERAL, THEIR_FILES, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint, escaped
 from lab.x509 import problems
@@ -26,8 +26,6 @@ from lab.x509.problems import Problem
 _YOUNG = timedelta(hours=24)  # a clock that is behind by less than this is common
 _CERTAIN = (Basis.VERDICT, Basis.TRUST, Basis.SHOWN)
 _ORDER = tuple(Basis)
-
-THEIR_FILES = "whether the server uses these files is not visible on the wire"
 
 
 def likely_problems(received: ReceivedChain) -> list[LikelyProblem]:

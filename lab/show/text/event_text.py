@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import singledispatch
 from typing import NamedTuple
 
-from lab.diagnosis.results import ONE_OF_SEVERAL, Cause
+from lab.diagnosis.results import ONE_OF_SEVERAL, THEIR_FILES, Cause
 from lab.tls import extensions as ext
 from lab.tls import messages as msg
 from lab.tls.code_point import sample
@@ -211,12 +211,13 @@ def shortened(sentence: str, most: int = 600) -> str:
 
 
 def or_others(causes: Sequence[Cause]) -> str:
-    """Return the codes of the causes that fit as well as the first, if that cannot be told."""
+    """Return what the first cause rests on, and the codes of those that fit as well, if any do."""
     first, *rest = causes
+    files = ", if the server uses the files given" if THEIR_FILES in first.evidence else ""
     others = [cause.code for cause in rest if ONE_OF_SEVERAL in cause.evidence]
-    if ONE_OF_SEVERAL not in first.evidence or not others:
-        return ""
-    return f", or [{'], ['.join(others)}]: which one cannot be told"
+    if not others or not (files or ONE_OF_SEVERAL in first.evidence):
+        return files
+    return f"{files}, or [{'], ['.join(others)}]: which one cannot be told"
 
 
 def quoted(data: bytes) -> str:

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lab.diagnosis.causes.alerts_in_use import Fit, fit
-from lab.diagnosis.causes.certificate import THEIR_FILES, likely_problems
+from lab.diagnosis.causes.certificate import likely_problems
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
-from lab.diagnosis.results import ONE_OF_SEVERAL, TrustVerdict
+from lab.diagnosis.results import ONE_OF_SEVERAL, THEIR_FILES, TrustVerdict
 from lab.pki import catalogue
 from lab.pki.identity import Identity, KeyKind
 from lab.pki.lab_ca import new_lab_authority

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 
-from tests.diagnosis.truth.lies import NEUTRAL, is_hedged, lies
+from tests.diagnosis.truth.lies import NEUTRAL, brief_lies, is_hedged, lies
 from tests.diagnosis.truth.run import Run
 from tests.diagnosis.truth.sentences import Known
 from tests.diagnosis.truth.truth import Truth, outcome_problem, truth_of
@@ -27,7 +27,7 @@ def judged(run: Run) -> tuple[Truth, Verdict, list[str]]:
         return truth, Verdict.UNDECIDED, [] if "not TLS" not in run.error else [run.error]
     known = Known(setup=run.setup, truth=truth, trace=run.trace)
     verdict = _verdict(known)
-    problems = [*_outcome(known), *lies(known)]
+    problems = [*_outcome(known), *lies(known), *brief_lies(known)]
     if verdict is Verdict.FALSE:
         first = run.trace.causes[0]
         problems.insert(0, f"first cause {first.code}, where the truth is {sorted(truth.codes)}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 
 from lab.diagnosis.results import Cause
+from lab.show.text.trace_text import print_brief
 from tests.diagnosis.truth.sentences import CAUSES, CLAIMS, EVIDENCE, FIXES, SUMMARIES, Known
 from tests.diagnosis.truth.setup import Reason
 
@@ -60,6 +62,10 @@ _HEDGE = re.compile(
     r"inferred from the alert alone|one of several|if the server|not visible on the wire|"
     r"is not in use for this|\bmay\b|seems to|most likely|one of"
 )
+_BRIEF_DOUBT = re.compile(
+    r"which one cannot be told|if the server uses the files given|cannot be told from here|"
+    r"\bmay\b|seems to"
+)
 _DENIED = re.compile(r"the alert \S+ is not in use for this")
 
 
@@ -80,6 +86,16 @@ def lies(known: Known) -> Iterator[str]:
         for pattern, holds in FIXES:
             if re.search(pattern, cause.fix) and not holds(known):
                 yield f"false advice: {cause.fix}"
+
+
+def brief_lies(known: Known) -> Iterator[str]:
+    """Yield the line of the brief form that states a cause, if that is false and not doubted."""
+    file = io.StringIO()
+    print_brief([known.trace], file)
+    line = file.getvalue().splitlines()[1]
+    rule = CAUSES.get(known.trace.causes[0].code)
+    if rule and not rule(known) and not _BRIEF_DOUBT.search(line):
+        yield f"false in brief: {line}"
 
 
 def _lies_of_cause(cause: Cause, known: Known, *, is_first: bool) -> Iterator[str]:

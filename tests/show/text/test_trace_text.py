@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from rich.cells import cell_len
 
-from lab.diagnosis.results import ONE_OF_SEVERAL, Cause, Outcome, Result
+from lab.diagnosis.results import ONE_OF_SEVERAL, THEIR_FILES, Cause, Outcome, Result
 from lab.show.text.comparison import comparison
 from lab.show.text.event_text import headline
 from lab.show.text.paper import Paper
@@ -493,6 +493,19 @@ def test_the_brief_form_says_which_other_causes_fit_as_well(refused13: Trace) ->
     assert file.written().splitlines()[1] == (
         f"cause: {first.summary} [no-client-certificate], or [other]: which one cannot be told"
     )
+
+
+def test_the_brief_form_says_what_a_verdict_by_given_files_rests_on(refused13: Trace) -> None:
+    first = replace(CAUSES[0], evidence=(THEIR_FILES,))
+    second = replace(CAUSES[1], evidence=(ONE_OF_SEVERAL,))
+    traces = [replace(refused13, causes=causes) for causes in ((first,), (first, second))]
+    file = File()
+    print_brief(traces, file)
+    alone = f"cause: {first.summary} [no-client-certificate], if the server uses the files given"
+    assert file.written().splitlines()[1::3] == [
+        alone,
+        f"{alone}, or [other]: which one cannot be told",
+    ]
 
 
 class File(io.TextIOWrapper):
