@@ -44,7 +44,8 @@ from lab.show.text.probe_text import print_explanation, print_list, print_report
 from lab.tracing.target import TargetError, parse_target
 
 DOOR = "lab.probe"
-LAB = SetPaths(directory=DEFAULT_DIRECTORY)
+_LAB = SetPaths(directory=DEFAULT_DIRECTORY)
+LAB_CA, LAB_KEY = _LAB.certificate(Role.CA), _LAB.key(Role.CA)
 STDOUT = Path("-")
 
 NOTES = (
@@ -119,15 +120,14 @@ def parser(prog: str = "python -m lab.probe") -> CommandLine:
 
 def _add_server(command_line: CommandLine) -> None:
     add = command_line.add_argument
-    ca, key = LAB.certificate(Role.CA), LAB.key(Role.CA)
     add(
         "--ca-cert",
         type=Path,
         metavar="FILE",
         help="certificate of the CA that the server trusts, to issue the clients with "
-        f"(default: {ca})",
+        f"(default: {LAB_CA})",
     )
-    add("--ca-key", type=Path, metavar="FILE", help=f"private key of that CA (default: {key})")
+    add("--ca-key", type=Path, metavar="FILE", help=f"private key of that CA (default: {LAB_KEY})")
     add_password_file(command_line, "--ca-key-password-file", "--ca-key")
     add_server_trust(command_line, "--server-ca", "--ca-cert")
     add(
@@ -258,8 +258,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _named_ca(options: argparse.Namespace) -> LabCA:
-    certificate = options.ca_cert or LAB.certificate(Role.CA)
-    key = options.ca_key or LAB.key(Role.CA)
+    certificate = options.ca_cert or LAB_CA
+    key = options.ca_key or LAB_KEY
     password = password_or_ask(options.ca_key_password_file, "the CA's key")
     return LabCA.load(certificate, key, password)
 

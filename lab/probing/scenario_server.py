@@ -60,10 +60,11 @@ async def scenario_server(
         crl=revocation_lists_pem(host.revocation_lists(ca)) if host.revocation_lists else None,
         client_auth=host.client_auth,
     )
-    policy = AllowList.of(common_names=host.allow_cn, alternative_names=host.allow_san)
-    listed = host.allow_cn or host.allow_san
+    policy = None
+    if host.allow_cn or host.allow_san:
+        policy = AllowList.of(common_names=host.allow_cn, alternative_names=host.allow_san)
     limits = Limits(handshake_timeout=host.handshake_timeout)
-    async with temporary_server(tls, limits=limits, policy=policy if listed else None) as server:
+    async with temporary_server(tls, limits=limits, policy=policy) as server:
         yield server
 
 
