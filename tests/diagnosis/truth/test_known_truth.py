@@ -255,6 +255,16 @@ async def test_a_sentence_that_no_row_knows_is_found(tmp_path: Path) -> None:
     assert judged(otherwise)[2][1].startswith("unknown cause new: ")
 
 
+async def test_a_brief_form_that_leaves_the_doubt_out_is_found(tmp_path: Path) -> None:
+    done = await run(with_flaws("CRL missing"), FileStore(tmp_path))
+    assert judged(done)[2] == []
+    assert done.trace is not None
+    untrusted = next(cause for cause in done.trace.causes if cause.code == "client-ca-not-trusted")
+    alone = replace(done.trace, causes=(replace(untrusted, evidence=untrusted.evidence[:2]),))
+    problems = judged(replace(done, trace=alone))[2]
+    assert any(problem.startswith("false in brief: cause: the server does") for problem in problems)
+
+
 async def test_a_false_outcome_is_found(tmp_path: Path) -> None:
     done = await run(with_flaws(), FileStore(tmp_path))
     assert judged(done)[1:] == (Verdict.TRUE, [])
