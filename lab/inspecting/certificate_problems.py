@@ -1,6 +1,6 @@
 """What one certificate shows by itself: causes of what OpenSSL says, and advice.
 
-Rules: a rule names a cause and what was seen. What OpenSSL makes of the chain is not decided here:
+Rules: a rule names a cause and what was line. What OpenSSL makes of the chain is not decided here:
 it is asked (:mod:`lab.inspecting.openssl_verdicts`), and its verdict grades the cause.
 """
 
@@ -143,17 +143,17 @@ def _validity(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
         return
     soon = min(SOON, (end - begin) / 3) if checked.soon is None else checked.soon
     if now > end:
-        seen = f"notAfter is {moment(end)}, {_days(now - end)} ago"
-        yield SeenProblem(problem=problems.EXPIRED, evidence=(seen,), wording=wording)
+        line = f"notAfter is {moment(end)}, {_days(now - end)} ago"
+        yield SeenProblem(problem=problems.EXPIRED, evidence=(line,), wording=wording)
     elif now < begin:
-        seen = (
+        line = (
             f"notBefore is {moment(begin)}, in {_days(begin - now)}; "
             f"this machine's clock says {moment(now)}"
         )
-        yield SeenProblem(problem=problems.NOT_YET_VALID, evidence=(seen,), wording=wording)
+        yield SeenProblem(problem=problems.NOT_YET_VALID, evidence=(line,), wording=wording)
     elif end - now < soon:
-        seen = f"notAfter is {moment(end)}, in {_days(end - now)}"
-        yield SeenProblem(problem=problems.EXPIRES_SOON, evidence=(seen,), advice=True)
+        line = f"notAfter is {moment(end)}, in {_days(end - now)}"
+        yield SeenProblem(problem=problems.EXPIRES_SOON, evidence=(line,), advice=True)
 
 
 def _days(time: timedelta) -> str:
@@ -166,26 +166,26 @@ def _key(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     about = checked.description
     kind = f"{about.key_type} {about.key_bits or ''}".strip()
     if (about.key_bits or _MIN_BITS) < _MIN_BITS or about.key_type in _WEAK_CURVES:
-        seen = f"the key is {kind}; OpenSSL's security level 2 requires 112 bits of security"
-        yield SeenProblem(problem=problems.WEAK, evidence=(seen,))
+        line = f"the key is {kind}; OpenSSL's security level 2 requires 112 bits of security"
+        yield SeenProblem(problem=problems.WEAK, evidence=(line,))
     elif about.key_type == "EC explicit parameters":
-        seen = "the key gives the parameters of its curve instead of a name"
-        yield SeenProblem(problem=problems.EXPLICIT_CURVE, evidence=(seen,))
+        line = "the key gives the parameters of its curve instead of a name"
+        yield SeenProblem(problem=problems.EXPLICIT_CURVE, evidence=(line,))
     elif about.key_type not in _TLS_KEYS and (checked.is_leaf or about.key_type in _NO_TLS_KEYS):
-        seen = f"the key is {kind}, {_signature_algorithms(about.key_type)}"
+        line = f"the key is {kind}, {_signature_algorithms(about.key_type)}"
         yield SeenProblem(
             problem=problems.KEY_TYPE,
-            evidence=(seen,),
+            evidence=(line,),
             wording=checked.wording,
             advice=about.key_type not in _NO_TLS_KEYS,
             tentative=not checked.is_leaf,
             about_unknown=about.key_type == "unknown",
         )
     if about.public_key and not is_readable(about.public_key):
-        seen = (
+        line = (
             f"the key ({kind}) cannot be read here; OpenSSL takes one that it cannot read as weak"
         )
-        yield SeenProblem(problem=problems.WEAK, evidence=(seen,), tentative=True)
+        yield SeenProblem(problem=problems.WEAK, evidence=(line,), tentative=True)
 
 
 def _signature_algorithms(key_type: str) -> str:
@@ -204,8 +204,8 @@ def _digest(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     # The signature of a trusted certificate is not verified.
     digest = checked.description.signature_digest
     if digest in _WEAK_DIGESTS and not checked.self_signed:
-        seen = f"the signature is {checked.description.signature_algorithm} ({digest})"
-        yield SeenProblem(problem=problems.WEAK, evidence=(seen,), about_signature=True)
+        line = f"the signature is {checked.description.signature_algorithm} ({digest})"
+        yield SeenProblem(problem=problems.WEAK, evidence=(line,), about_signature=True)
 
 
 def _critical(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
@@ -220,9 +220,9 @@ def _critical(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
 def _purpose(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     purposes, wording = checked.description.extended_key_usage, checked.wording
     if purposes is None:
-        seen = "OpenSSL accepts a certificate without it for every purpose"
+        line = "OpenSSL accepts a certificate without it for every purpose"
         yield SeenProblem(
-            problem=problems.PURPOSE_MISSING, evidence=(seen,), wording=wording, advice=True
+            problem=problems.PURPOSE_MISSING, evidence=(line,), wording=wording, advice=True
         )
     elif not all(role.purpose in purposes for role in checked.roles):
         evidence = [f"extendedKeyUsage: {', '.join(purposes[:5]) or 'empty'}"]
@@ -237,15 +237,15 @@ def _purpose(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
 def _netscape(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     types = checked.description.netscape_types
     if types and not all(role.value in types for role in checked.roles):
-        seen = f"netscapeCertType: {', '.join(types)}"
-        yield SeenProblem(problem=problems.NETSCAPE_TYPE, evidence=(seen,), tentative=True)
+        line = f"netscapeCertType: {', '.join(types)}"
+        yield SeenProblem(problem=problems.NETSCAPE_TYPE, evidence=(line,), tentative=True)
 
 
 def _usage(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     usage = checked.description.key_usage
     if usage is not None and "digitalSignature" not in usage:
-        seen = f"keyUsage: {', '.join(usage) or 'empty'}"
-        yield SeenProblem(problem=problems.WRONG_KEY_USAGE, evidence=(seen,))
+        line = f"keyUsage: {', '.join(usage) or 'empty'}"
+        yield SeenProblem(problem=problems.WRONG_KEY_USAGE, evidence=(line,))
 
 
 def _names(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
@@ -258,11 +258,11 @@ def _names(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     names = about.subject_alt_names
     if not names:
         if not any("subjectAltName" in problem for problem in (about.problem,)):
-            seen = "OpenSSL falls back to the CN for a host name, never for an IP address"
-            yield SeenProblem(problem=problems.SAN_MISSING, evidence=(seen,), advice=True)
+            line = "OpenSSL falls back to the CN for a host name, never for an IP address"
+            yield SeenProblem(problem=problems.SAN_MISSING, evidence=(line,), advice=True)
     elif not any(name.startswith(("DNS:", "IP:")) for name in names):
-        seen = f"subjectAltName has {', '.join(names[:3])}, and neither a DNS name nor an address"
-        yield SeenProblem(problem=problems.SAN_MATCHES_NO_HOST, evidence=(seen,), advice=True)
+        line = f"subjectAltName has {', '.join(names[:3])}, and neither a DNS name nor an address"
+        yield SeenProblem(problem=problems.SAN_MATCHES_NO_HOST, evidence=(line,), advice=True)
     for name in names[:100]:
         if reason := _trap(name):
             yield SeenProblem(
@@ -292,8 +292,8 @@ def _trap(name: str) -> str:
 
 def _issuer(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     if checked.self_signed:
-        seen = "a peer accepts it only if its CA file contains this certificate"
-        yield SeenProblem(problem=problems.SELF_SIGNED, evidence=(seen,), wording=checked.wording)
+        line = "a peer accepts it only if its CA file contains this certificate"
+        yield SeenProblem(problem=problems.SELF_SIGNED, evidence=(line,), wording=checked.wording)
 
 
 def _strict(checked: CertificateUnderCheck) -> Iterator[Problem]:

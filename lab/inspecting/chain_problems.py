@@ -80,19 +80,19 @@ def _end(chain: Chain, wording: Wording) -> Iterator[SeenProblem]:
     last = chain.whole[-1]
     wording = replace(wording, certificate=last.subject or "the certificate")
     if chain.end is End.WRONG_KEY:
-        seen = (
+        line = (
             f"{last.subject} names the issuer {last.issuer}, which is in these files, and the "
             "signature does not verify with its key"
         )
-        yield SeenProblem(problem=problems.BAD_SIGNATURE, evidence=(seen,), wording=wording)
+        yield SeenProblem(problem=problems.BAD_SIGNATURE, evidence=(line,), wording=wording)
     elif chain.end is End.WRONG_IDENTIFIER:
         named = last.authority_key_identifier
-        seen = (
+        line = (
             f"its authorityKeyIdentifier is {named.hex(':') if named else 'without a key'}"
             f"{'' if last.authority_serial is None else f', serial {last.authority_serial:x}'}; "
             f"the certificate of {last.issuer} in these files has another"
         )
-        yield SeenProblem(problem=problems.AKI_MISMATCH, evidence=(seen,), wording=wording)
+        yield SeenProblem(problem=problems.AKI_MISMATCH, evidence=(line,), wording=wording)
     elif chain.end is End.MISSING and chain.roots:
         roots = " or ".join(describe(root).subject for root in chain.roots[:3])
         evidence = (
@@ -128,8 +128,8 @@ def _authority(certificate: bytes, below: int, wording: Wording) -> Iterator[See
     if reason:
         yield SeenProblem(problem=problems.NOT_A_CA, evidence=(f"{about.subject} {reason}",))
     elif about.path_length is not None and below > about.path_length:
-        seen = f"{about.subject} has pathlen {about.path_length}; CAs below: {below}"
-        yield SeenProblem(problem=problems.PATH_LENGTH, evidence=(seen,), wording=wording)
+        line = f"{about.subject} has pathlen {about.path_length}; CAs below: {below}"
+        yield SeenProblem(problem=problems.PATH_LENGTH, evidence=(line,), wording=wording)
 
 
 def _purposes(chain: Chain, roles: Sequence[TlsRole]) -> Iterator[SeenProblem]:

@@ -207,8 +207,8 @@ def _file(file: Contents, context: _Context) -> FileReport:
         found += graded(causes, ())
     judged = sum(1 for leaf in context.judgements if leaf.file == str(file.path))
     if judged < len(set(leaves)):
-        seen = f"OpenSSL was asked about {judged} of {len(set(leaves))} certificates to present"
-        found.append(FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, seen))
+        line = f"OpenSSL was asked about {judged} of {len(set(leaves))} certificates to present"
+        found.append(FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, line))
     return FileReport(
         name=str(file.path),
         form=file.form,
@@ -229,17 +229,17 @@ def _format_problems(file: Contents) -> Iterator[FoundProblem]:
         found = FoundProblem.of(problem, grade, f"the file {file.obstacle}")
         yield replace(found, fix=file.command) if file.command else found
     elif not file.items:
-        seen = f"no certificate, key, request or CRL was found in it ({file.form})"
-        yield FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, seen)
+        line = f"no certificate, key, request or CRL was found in it ({file.form})"
+        yield FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, line)
     if file.pkcs12 is not None:
         if file.pkcs12.needs_legacy:
-            seen = f"its encryption: {', '.join(file.pkcs12.algorithms)}"
-            found = FoundProblem.of(file_problems.LEGACY_ENCRYPTION, Grade.UNUSABLE, seen)
+            line = f"its encryption: {', '.join(file.pkcs12.algorithms)}"
+            found = FoundProblem.of(file_problems.LEGACY_ENCRYPTION, Grade.UNUSABLE, line)
             command = f"openssl pkcs12 -legacy -in {shlex.quote(str(file.path))} -out NEW.pem"
             yield replace(found, fix=f"{found.fix}, or read it with {command}")
         if len(file.pkcs12.keys) > 1:
-            seen = f"private keys: {len(file.pkcs12.keys)}"
-            yield FoundProblem.of(file_problems.SEVERAL_KEYS, Grade.ACCEPTED, seen)
+            line = f"private keys: {len(file.pkcs12.keys)}"
+            yield FoundProblem.of(file_problems.SEVERAL_KEYS, Grade.ACCEPTED, line)
 
 
 _PARAMETERS = ("EC PARAMETERS", "DSA PARAMETERS")  # OpenSSL writes them in front of a key
@@ -258,8 +258,8 @@ def _entry(item: Item, file: Contents, context: _Context) -> Entry:
     parameters = item.label in _PARAMETERS and any(isinstance(o, StoredKey) for o in file.items)
     if file.obstacle or parameters:  # which says so already, or which the key repeats
         return OtherEntry(label=item.label)
-    seen = f"its label: {item.label}"
-    found = FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, seen)
+    line = f"its label: {item.label}"
+    found = FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, line)
     return OtherEntry(label=item.label, problems=(found,))
 
 
@@ -292,7 +292,7 @@ def _certificate_problems(
     """Yield the problems of a certificate, graded by OpenSSL's verdict on it or what it issued."""
     certificate = chain.leaf.certificate
     checked = context.under_check(certificate)
-    seen = list(_seen_at(certificate, chain, context))
+    causes = list(_causes_at(certificate, chain, context))
     if judgement is None:
         below = [
             other
@@ -301,27 +301,27 @@ def _certificate_problems(
         ]
         asked = [verdict for other in below for verdict in other.meant]
         is_trusted = all(certificate in other.trust for other in below)
-        yield from graded(seen, asked, is_trusted=is_trusted)
+        yield from graded(causes, asked, is_trusted=is_trusted)
         return
-    seen += chain_causes(chain, judgement.trust, checked.roles, checked.wording)
-    seen += uncovered(chain, context.lists, context.now)
+    causes += chain_causes(chain, judgement.trust, checked.roles, checked.wording)
+    causes += uncovered(chain, context.lists, context.now)
     above = [
         problem
         for holder in chain.above
-        for problem in _seen_at(
+        for problem in _causes_at(
             holder.certificate, chain_of(holder, context.pool, (), context.roots), context
         )
     ]
-    yield from graded(seen, judgement.meant, is_trusted=certificate in judgement.trust)
+    yield from graded(causes, judgement.meant, is_trusted=certificate in judgement.trust)
     yield from unexplained(
-        [*seen, *above],
+        [*causes, *above],
         judgement.meant,
         checked.wording,
         reaches_trust=(chain.above or (chain.leaf,))[-1].certificate in judgement.trust,
     )
 
 
-def _seen_at(certificate: bytes, chain: Chain, context: _Context) -> Iterator[SeenProblem]:
+def _causes_at(certificate: bytes, chain: Chain, context: _Context) -> Iterator[SeenProblem]:
     yield from certificate_causes(context.under_check(certificate))
     yield from revocations(chain, context.lists, context.now)
 
@@ -361,11 +361,11 @@ def _key(key: StoredKey, context: _Context) -> KeyEntry:
         own = key_itself(key.public)
         fits = tuple(owner for public, owner in context.owners if public == own)
         if context.owners and not fits:
-            seen = f"certificates and requests compared: {len(context.owners)}"
-            found = (FoundProblem.of(file_problems.KEY_DOES_NOT_FIT, Grade.UNUSABLE, seen),)
+            line = f"certificates and requests compared: {len(context.owners)}"
+            found = (FoundProblem.of(file_problems.KEY_DOES_NOT_FIT, Grade.UNUSABLE, line),)
     elif key.problem:
-        seen = f"its type: {key.kind}; {key.problem}"
-        found = (FoundProblem.of(file_problems.KEY_UNREADABLE, Grade.NOT_READ, seen),)
+        line = f"its type: {key.kind}; {key.problem}"
+        found = (FoundProblem.of(file_problems.KEY_UNREADABLE, Grade.NOT_READ, line),)
     else:
         found = (FoundProblem.of(file_problems.KEY_SEALED, Grade.NOT_READ),)
     return KeyEntry(
@@ -384,8 +384,8 @@ def _request(request: bytes) -> RequestEntry:
     if about.problem:
         found = (unreadable(about.problem, "the request"),)
     elif verifies is False:
-        seen = "its signature does not verify"
-        found = (FoundProblem.of(file_problems.REQUEST_SIGNATURE_WRONG, Grade.UNUSABLE, seen),)
+        line = "its signature does not verify"
+        found = (FoundProblem.of(file_problems.REQUEST_SIGNATURE_WRONG, Grade.UNUSABLE, line),)
     return RequestEntry(description=about, problems=found)
 
 

@@ -55,7 +55,7 @@ def verdicts(
 
 
 def graded(
-    seen: Iterable[SeenProblem], asked: Sequence[RoleVerdict], *, is_trusted: bool = False
+    causes: Iterable[SeenProblem], asked: Sequence[RoleVerdict], *, is_trusted: bool = False
 ) -> Iterator[FoundProblem]:
     """Yield problems with their grades.
 
@@ -63,7 +63,7 @@ def graded(
     what it issued. The signature of a certificate that was trusted (``is_trusted``) was not
     verified.
     """
-    for problem in seen:
+    for problem in causes:
         verified = not (is_trusted and problem.about_signature)
         grade, decisive = _grade(problem, asked if verified else ())
         if decisive or not problem.tentative:
@@ -74,7 +74,7 @@ def graded(
 
 
 def unexplained(
-    seen: Iterable[SeenProblem],
+    causes: Iterable[SeenProblem],
     asked: Sequence[RoleVerdict],
     wording: Wording,
     *,
@@ -84,7 +84,7 @@ def unexplained(
 
     ``reaches_trust``: as far as it can be seen here, the chain leads to what is trusted.
     """
-    explained = {verdict for problem in seen for verdict in _grade(problem, asked)[1]}
+    explained = {verdict for problem in causes for verdict in _grade(problem, asked)[1]}
     plain, strict = _refusals(asked)
     for refusals, grade in ((plain, Grade.REFUSED), ([] if plain else strict, Grade.STRICT)):
         for verdict in dict.fromkeys(refusals):
@@ -102,17 +102,17 @@ def _refusals(asked: Sequence[RoleVerdict]) -> tuple[list[ChainVerdict], list[Ch
     )
 
 
-def _grade(seen: SeenProblem, asked: Sequence[RoleVerdict]) -> tuple[Grade, list[ChainVerdict]]:
+def _grade(cause: SeenProblem, asked: Sequence[RoleVerdict]) -> tuple[Grade, list[ChainVerdict]]:
     """Return the grade of a problem, with the verdicts that it explains."""
-    problem = seen.problem
+    problem = cause.problem
     plain, strict = _refusals(asked)
     if problem is file_problems.LEAF_NOT_FIRST:
         return Grade.UNUSABLE, []
-    if seen.advice and problem is not problems.KEY_TYPE:
+    if cause.advice and problem is not problems.KEY_TYPE:
         return Grade.ACCEPTED, []
     if problem not in _STRICT_ONLY and (found := _explained(problem, plain)):
         return Grade.REFUSED, found
-    if seen.advice:
+    if cause.advice:
         return Grade.VERSION, []
     if not asked:
         return Grade.NOT_ASKED, []
@@ -120,7 +120,7 @@ def _grade(seen: SeenProblem, asked: Sequence[RoleVerdict]) -> tuple[Grade, list
         return Grade.HIDDEN, []
     if found := _explained(problem, strict):
         return Grade.STRICT, found
-    if problem is problems.KEY_TYPE and not seen.about_unknown:
+    if problem is problems.KEY_TYPE and not cause.about_unknown:
         return Grade.UNUSABLE, []  # OpenSSL judged the chain; the handshake goes on with the key
     return (Grade.HIDDEN if strict and problem in _STRICT_ONLY else Grade.ACCEPTED), []
 

@@ -132,11 +132,11 @@ def revocations(chain: Chain, lists: Sequence[Revocation], now: datetime) -> Ite
         if not since or not same_name(one.issuer_der, above[0].subject_der):
             continue
         if not unusable_because(one, above[0], now):
-            seen = (
+            line = (
                 f"since {since}, by the CRL of {above[0].subject}; a server without that "
                 "CRL accepts it"
             )
-            yield SeenProblem(problem=problems.REVOKED, evidence=(seen,))
+            yield SeenProblem(problem=problems.REVOKED, evidence=(line,))
 
 
 def uncovered(chain: Chain, lists: Sequence[Revocation], now: datetime) -> Iterator[SeenProblem]:

@@ -13,7 +13,7 @@ from lab.inspecting.results import Grade, InspectedCertificate
 from tests.support.random_chains import Composer
 
 CHAINS_OF_A_SEED = 52
-SEEDS = [*range(2), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 8))]
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))]
 
 
 def openssl_verify(files: list[Path], role: str, *, strict: bool) -> int:
