@@ -19,7 +19,6 @@ import queue
 import select
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -29,7 +28,8 @@ from typing import Any, TextIO
 WAITING = 1000
 """Lines that may wait to be written."""
 
-_GATHERING = 0.01  # seconds
+_GATHERING = 0.01  # seconds, or until there are _MANY lines
+_MANY = 250
 _AT_ONCE = 4096  # bytes: other processes' lines do not get into a write to a pipe that is as short
 _PATIENCE = 1.0  # seconds at the end, for a reader that does not read
 
@@ -66,6 +66,7 @@ class _DroppingHandler(QueueHandler):
         super().__init__(lines)
         self._lines = lines
         self.missed = missed
+        self.many = threading.Event()
         self._dropped = 0
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
@@ -74,9 +75,12 @@ class _DroppingHandler(QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Put a record into the queue, or drop it."""
-        if self._lines.qsize() >= WAITING:
+        waiting = self._lines.qsize()
+        if waiting >= WAITING:
             self._dropped += 1
             return
+        if waiting >= _MANY:
+            self.many.set()
         if self._dropped:
             self._lines.put(self._notice())
         self._lines.put(record)
@@ -136,7 +140,8 @@ class _Writer(QueueListener):
             return notice
         self._write_gathered()
         if (record := self._lines.get()) is not None:
-            time.sleep(_GATHERING)
+            self._handler.many.wait(_GATHERING)
+            self._handler.many.clear()
         return record
 
     def handle(self, record: logging.LogRecord) -> None:
