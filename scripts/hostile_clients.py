@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import multiprocessing
 import socket
 import ssl
 import sys
@@ -164,24 +165,35 @@ class Attacker:
 def measured(
     server: Server, contexts: Sequence[ssl.SSLContext], kind: Kind, count: int
 ) -> list[float]:
-    """What the honest client measures while the eight are at it."""
-    attackers = [Attacker(server.port, contexts[-1], kind, count) for _ in range(CLIENTS)]
-    over = threading.Event()
+    """What the honest client measures while the eight are at it, in a process of their own."""
+    forking = multiprocessing.get_context("fork")
+    ready, start, over = forking.Event(), forking.Event(), threading.Event()
 
-    def run() -> None:
+    def attack() -> None:
+        attackers = [Attacker(server.port, contexts[-1], kind, count) for _ in range(CLIENTS)]
+        ready.set()
+        start.wait(PATIENCE)
         threads = [threading.Thread(target=attacker.attack) for attacker in attackers]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+
+    def wait() -> None:
+        process.join()
         over.set()
 
-    thread = threading.Thread(target=run)
-    thread.start()
+    process = forking.Process(target=attack)
+    process.start()
+    waiting = threading.Thread(target=wait)
+    waiting.start()
     try:
+        while not over.is_set() and not ready.wait(0.1):
+            pass
+        start.set()
         return honest(server.port, contexts, over)
     finally:
-        thread.join()
+        waiting.join()
 
 
 def judge(server: Server, contexts: Sequence[ssl.SSLContext], *, short: bool) -> list[str]:
