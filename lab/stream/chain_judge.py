@@ -73,12 +73,12 @@ def judge_chain(
     ``trust`` or ``crls``.
     """
     judges_server = purpose is ssl.Purpose.SERVER_AUTH
-    context = _context(ssl.PROTOCOL_TLS_CLIENT if judges_server else ssl.PROTOCOL_TLS_SERVER)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST
-    context.verify_flags |= ssl.VERIFY_X509_STRICT if strict else ssl.VERIFY_DEFAULT
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN if partial else ssl.VERIFY_DEFAULT
-    _load_trust(context, trust, crls)
+    flags = ssl.VERIFY_X509_TRUSTED_FIRST
+    flags |= ssl.VERIFY_X509_STRICT if strict else ssl.VERIFY_DEFAULT
+    flags |= ssl.VERIFY_X509_PARTIAL_CHAIN if partial else ssl.VERIFY_DEFAULT
+    # OpenSSL takes long to load many CAs of one name; CRLs are too large to be kept.
+    verifying = _verifying if crls else _verifying_kept
+    context = verifying(judges_server, flags, tuple(trust), tuple(crls))
     judge, received = _client(context) if judges_server else _server(context)
     received.write(_certificate_message(chain_der))
     try:
@@ -108,6 +108,20 @@ def _context(protocol: int) -> ssl.SSLContext:
         with file_with(_server_identity()) as path:
             context.load_cert_chain(path)
     return context
+
+
+def _verifying(
+    judges_server: bool, flags: ssl.VerifyFlags, trust: tuple[bytes, ...], crls: tuple[bytes, ...]
+) -> ssl.SSLContext:
+    """Return a context that verifies by these certificates and lists."""
+    context = _context(ssl.PROTOCOL_TLS_CLIENT if judges_server else ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags = flags
+    _load_trust(context, trust, crls)
+    return context
+
+
+_verifying_kept = functools.lru_cache(maxsize=4)(_verifying)
 
 
 def _load_trust(context: ssl.SSLContext, trust: Sequence[bytes], crls: Sequence[bytes]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -334,3 +336,34 @@ def test_a_crl_without_an_end_does_not_expire() -> None:
     endless = x509.load_der_x509_crl(der.sequence(tbs, algorithm, signature).encode())
     assert endless.next_update_utc is None
     assert problems_of(inspected([contents_of("l", endless)], NOW + 9999 * DAY)) == []
+
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def named(subject: str, issuer: str, number: int, *, is_ca: bool) -> x509.Certificate:
+    """A certificate whose key is its issuer's, too."""
+    builder = x509.CertificateBuilder(
+        issuer_name=x509.Name.from_rfc4514_string(f"CN={issuer}"),
+        subject_name=x509.Name.from_rfc4514_string(f"CN={subject}"),
+        public_key=KEY.public_key(),
+        serial_number=number,
+        not_valid_before=NOW - DAY,
+        not_valid_after=NOW + 100 * DAY,
+    )
+    constraints = x509.BasicConstraints(ca=is_ca, path_length=None)
+    return builder.add_extension(constraints, critical=True).sign(KEY, hashes.SHA256())
+
+
+DEEP_CHAIN = [named(f"{at}", f"{at + 1}", at + 1, is_ca=at > 0) for at in range(120)]
+ONE_NAME = [
+    *(named("leaf", "CA", at + 1, is_ca=False) for at in range(10)),
+    *(named("CA", "CA", at + 1, is_ca=True) for at in range(200)),
+]
+
+
+@pytest.mark.parametrize("certificates", [DEEP_CHAIN, ONE_NAME])
+def test_no_file_takes_long(certificates: list[x509.Certificate]) -> None:
+    start = time.process_time()
+    inspected([contents_of("c.pem", *certificates)], NOW)
+    assert time.process_time() - start < 30

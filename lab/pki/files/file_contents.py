@@ -38,6 +38,11 @@ from lab.x509.public_keys import describe_key
 MAX_OBJECTS = 500
 """In one file; the trust store of a whole system has fewer."""
 
+_BOUND = replace(
+    LISTS,
+    beyond="the limit for a file of certificates, keys or CRLs",
+    remedy="Name another file; of a CRL that is in order, have the CA issue a shorter one",
+)
 AskPassword = Callable[[Path], bytes | None]
 """Gives the password of a file, None where there is none to be had."""
 
@@ -110,7 +115,7 @@ def read_contents(path: Path, ask: AskPassword) -> Contents:
     """Read a file. Raises a :class:`~lab.pki.errors.PkiError`: the file is missing, cannot be
     opened, is too large or too full, or its password is missing (PKCS#12 only) or wrong.
     """
-    data = pem.read_input(path, remedy="Name a file that exists", bound=LISTS)
+    data = pem.read_input(path, remedy="Name a file that exists", bound=_BOUND)
     found = recognise(data, path)
     if found.obstacle and not found.blocks and not found.command:
         raise WrongFormatError(

@@ -81,7 +81,9 @@ def _read(path: Path, remedy: str, bound: Bound, opener: Callable[[str, int], in
     except OSError as error:
         raise UnreadableFileError(
             f"cannot be read: {error.strerror}",
-            remedy="Let this user read it",
+            remedy="Let this user read it"
+            if isinstance(error, PermissionError)
+            else "Name another file",
             path=path,
         ) from error
     if len(data) > bound.octets:
