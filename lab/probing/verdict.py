@@ -37,6 +37,13 @@ _SERVERS_SILENCE = frozenset({Signal.FIN, Signal.RST, Signal.CLOSE_NOTIFY})
 _NAMES_SHOWN = 3
 
 
+_CHAIN = "through-intermediate"
+_LIMITS = (
+    "good got in: the server may limit the depth of chains (ssl_verify_depth in nginx), or have no "
+    "CRL of this intermediate, which is new"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioAttempts:
     """A scenario tried, once or more. ``failure`` says why the last trial did not come about."""
@@ -173,7 +180,8 @@ def _verdict(
             return Verdict.UNPREPARED, (note,)
         return Verdict.LET_IN, _how_it_got_in(trial, known)
     if norm is Norm.ACCEPT:
-        return Verdict.SHUT_OUT, _why_shut_out(trial)
+        limits = (_LIMITS,) if trial.scenario.name == _CHAIN and known.good_got_in else ()
+        return Verdict.SHUT_OUT, (*_why_shut_out(trial), *limits)
     if norm is Norm.EITHER or isinstance(trial.scenario.client, BareClient):
         return Verdict.RIGHT, ()
     return _manner(trial.outcome), ()
@@ -283,7 +291,10 @@ def _answer(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, st
         return True, ""
     if status == known.status_for_good:
         said = f" ({outcome.http_text})" if outcome.http_text else ""
-        is_control = trial.scenario.name == trial.scenario.control
+        control = trial.scenario.control
+        is_control = trial.scenario.name == control
+        if control == _CHAIN:  # a path that the good client may read, or a CA, is not the cause
+            return None, f"HTTP {status}{said} is what a good certificate ({control}) gets, too"
         too = "" if is_control else " is what the good certificate gets, too"
         return None, (
             f"HTTP {status}{said}{too}: name a path that it may read (--request), or a CA that the "
