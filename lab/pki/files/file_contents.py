@@ -160,6 +160,8 @@ def _items(found: FileFormat, path: Path, ask: AskPassword) -> Iterator[Item]:
             yield from map(_stored, _in_pkcs7(block.data))
         else:
             yield _item(block, path, ask)
+        if block.label == "TRUSTED CERTIFICATE" and first_element(block.data) != block.data:
+            yield OtherBlock(label="trust settings of a TRUSTED CERTIFICATE")
 
 
 def _stored(data: bytes) -> StoredCertificate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from pathlib import Path
 from typing import Any
@@ -237,3 +238,15 @@ def test_flipped_bits_end_in_an_inspection_or_a_typed_error(tmp_path: Path, seed
         inspect([contents], now=NOW)
         read.append(contents)
     assert read
+
+
+def test_the_trust_settings_of_openssl_are_not_looked_at(tmp_path: Path) -> None:
+    """OpenSSL refuses what is below a CA that is rejected for a purpose (verify code 28)."""
+    plain = ROOT.identity.certificate.public_bytes(DER)
+    for settings, labels in ((b"\x30\x00", ["trust settings of a TRUSTED CERTIFICATE"]), (b"", [])):
+        body = base64.encodebytes(plain + settings)
+        begin, end = (b"-----%s TRUSTED CERTIFICATE-----\n" % word for word in (b"BEGIN", b"END"))
+        contents = read_contents(put(tmp_path, begin + body + end), never)
+        certificate, *rest = contents.items
+        assert certificate == StoredCertificate(der=plain)
+        assert [item.label for item in rest if isinstance(item, OtherBlock)] == labels
