@@ -258,8 +258,7 @@ def _entry(item: Item, file: Contents, context: _Context) -> Entry:
     parameters = item.label in _PARAMETERS and any(isinstance(o, StoredKey) for o in file.items)
     if file.obstacle or parameters:  # which says so already, or which the key repeats
         return OtherEntry(label=item.label)
-    line = f"its label: {item.label}"
-    found = FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, line)
+    found = FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, item.label)
     return OtherEntry(label=item.label, problems=(found,))
 
 

@@ -248,5 +248,5 @@ def test_the_trust_settings_of_openssl_are_not_looked_at(tmp_path: Path) -> None
         begin, end = (b"-----%s TRUSTED CERTIFICATE-----\n" % word for word in (b"BEGIN", b"END"))
         contents = read_contents(put(tmp_path, begin + body + end), never)
         certificate, *rest = contents.items
-        assert certificate == StoredCertificate(der=plain)
+        assert certificate == as_item(ROOT.identity.certificate)
         assert [item.label for item in rest if isinstance(item, OtherBlock)] == labels
