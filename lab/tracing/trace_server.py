@@ -113,9 +113,14 @@ class Plan:
 
 def _is_host_name(text: str) -> bool:
     try:
-        return bool(text.encode("idna"))
+        return bool(text.encode("idna")) and text.isprintable() and " " not in text
     except UnicodeError:
         return False
+
+
+def _in_ascii(name: str) -> str:
+    """Return a host name as it goes over the wire (A-labels: RFC 5890 section 2.3.2.1)."""
+    return name if name.isascii() else name.encode("idna").decode("ascii")
 
 
 async def trace_versions(
@@ -164,7 +169,7 @@ async def _request(stream: TlsStream, plan: Plan) -> None:
     if not writes_first and stream.ssl_object.version() == "TLSv1.3":
         await _first_bytes(stream)
     if can_request:
-        authority = address_text(plan.sni or plan.target.host, plan.target.port)
+        authority = address_text(_in_ascii(plan.sni or plan.target.host), plan.target.port)
         http = HttpClient(stream, authority)
         await asyncio.wait_for(http.request("GET", plan.request), plan.limit)
 

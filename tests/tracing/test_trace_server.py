@@ -233,7 +233,7 @@ async def test_a_protocol_that_we_cannot_speak(certs: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "change",
     [
-        *({"sni": name} for name in ("", ".foo", "a" * 300)),
+        *({"sni": name} for name in ("", ".foo", "a" * 300, "a b", "a\r\nX: y")),
         *({"request": path} for path in ("", "a", "/a b", "/ü", "/a\r\nX: y")),
     ],
 )
@@ -374,6 +374,15 @@ async def test_the_host_field_follows_the_name_that_is_asked_for(
         trace = await traced(replace(asking, sni="localhost"))
     assert trace.outcome.result is Result.ACCEPTED
     assert f"\r\nHost: localhost:{port}\r\n".encode() in requests[0]
+
+
+async def test_a_name_with_other_letters_is_sent_in_ascii(certs: Path) -> None:
+    with https_server(certs, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (port, requests):
+        asking = plan(certs, port, TlsVersion.TLS13)
+        tls = replace(asking.tls, verify_server=False)
+        trace = await traced(replace(asking, sni="b\u00fccher.example", tls=tls))
+    assert trace.outcome.result is Result.ACCEPTED
+    assert f"\r\nHost: xn--bcher-kva.example:{port}\r\n".encode() in requests[0]
 
 
 async def test_what_an_http_refusal_says_is_told(certs: Path) -> None:
