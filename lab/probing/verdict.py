@@ -180,8 +180,10 @@ def _verdict(
             return Verdict.UNPREPARED, (note,)
         return Verdict.LET_IN, _how_it_got_in(trial, known)
     if norm is Norm.ACCEPT:
-        limits = (_LIMITS,) if trial.scenario.name == _CHAIN and known.good_got_in else ()
-        return Verdict.SHUT_OUT, (*_why_shut_out(trial), *limits)
+        if trial.scenario.name == _CHAIN and known.good_got_in:
+            # A limit of depth, or a list of each CA, is what its operator may well want.
+            return Verdict.UNTOLD, (*_why_shut_out(trial), _LIMITS)
+        return Verdict.SHUT_OUT, _why_shut_out(trial)
     if norm is Norm.EITHER or isinstance(trial.scenario.client, BareClient):
         return Verdict.RIGHT, ()
     return _manner(trial.outcome), ()

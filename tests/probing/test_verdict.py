@@ -537,7 +537,8 @@ def test_why_the_good_one_is_shut_out_and_who_is_let_in_is_said() -> None:
 def test_a_chain_that_http_refuses_is_not_laid_to_the_good_client() -> None:
     """As by a server with revocation lists, which has none of the probe's new intermediate."""
     http, refused = Circumstances(good_status=400), rejected_by_server(Signal.HTTP_STATUS, 400)
-    (limits,) = rule(scenario_trace("through-intermediate", refused), NOTHING).notes
-    assert limits.endswith("no CRL of this intermediate, which is new")
+    chain = rule(scenario_trace("through-intermediate", refused), NOTHING)
+    assert chain.verdict is Verdict.UNTOLD
+    assert chain.notes[-1].endswith("no CRL of this intermediate, which is new")
     (note,) = rule(scenario_trace("intermediate-expired", refused), http).notes
     assert note == "HTTP 400 is what a good certificate (through-intermediate) gets, too"

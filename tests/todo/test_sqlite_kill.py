@@ -124,8 +124,9 @@ def test_what_was_answered_201_is_there_after_each_kill(
     path = tmp_path / "todo.db"
     context = client_tls(certs)
     load = Load()
+    words = ("--certs", certs, "--port", "0", "--store", f"sqlite:{path}", "--max-items", "100000")
     for kill in range(kills + 1):
-        with served("--certs", certs, "--port", "0", "--store", f"sqlite:{path}") as server:
+        with served(*words) as server:
             check(path, found(server.port, context), load, kill)
             if kill < kills:
                 loaded_and_killed(server, context, load, kill)
