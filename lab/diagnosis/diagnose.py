@@ -27,14 +27,7 @@ from lab.diagnosis.causes.other_protocols import closed_after_hello
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
 from lab.diagnosis.evidence import Evidence, summarize
 from lab.diagnosis.outcome import what_was_seen
-from lab.diagnosis.results import (
-    ONE_OF_SEVERAL,
-    Cause,
-    Outcome,
-    Result,
-    Signal,
-    TrustVerdict,
-)
+from lab.diagnosis.results import ONE_OF_SEVERAL, Cause, Outcome, Result, Signal, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint, Event, Malformed, escaped
 from lab.x509 import problems
@@ -147,6 +140,8 @@ def _causes(view: _View) -> Iterator[Cause]:
         found = [likely for likely in likely_problems(case) if _is_visible(likely, case)]
         flaws = [_of(likely, case.sender, status) for likely in found]
         yield from accepted.refused_by_http(summary, outcome, flaws, view.trust)
+    elif outcome.hung_up_on_hello:
+        yield from _unnegotiated(view, what_was_seen(outcome))
     elif outcome.result is Result.FAILED:
         if _ended_unanswered(view):
             yield accepted.unanswered(summary, _ending(view))

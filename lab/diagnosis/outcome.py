@@ -265,13 +265,16 @@ class OutcomeJudge:
     def _refuses_by_leaving(self, endpoint: Endpoint) -> bool:
         """Return whether an end that closes TCP without an alert refuses the other by that.
 
-        Servers do refuse in this way; a client may as well have crashed, or be a port scanner. An
-        end that is watched says itself whether its handshake failed.
+        Servers do refuse in this way, but who has sent no message may not speak TLS there; a client
+        may as well have crashed, or be a port scanner. An end that is watched says itself whether
+        its handshake failed.
         """
         if endpoint in self._failed or (self._refusal and self._refusal.endpoint is endpoint):
             return True
+        warned = any(warning.endpoint is endpoint for warning in self._warnings)
+        speaks_tls = warned or endpoint in self._last
         watched = endpoint in self._returned
-        return endpoint is Endpoint.SERVER and (self._asked_again or not watched)
+        return endpoint is Endpoint.SERVER and (self._asked_again or (speaks_tls and not watched))
 
     def _broken_or_refused(self) -> Result:
         """Return what an end without close_notify means: after acceptance, no refusal.

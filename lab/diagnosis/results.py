@@ -76,6 +76,17 @@ class Outcome:
         """Whether one end rejected the other; ``by`` names it."""
         return self.result is Result.REJECTED
 
+    @property
+    def hung_up_on_hello(self) -> bool:
+        """Whether the server ended TCP right after the ClientHello, without any TLS of its own.
+
+        It may not speak TLS there. A server that is watched tells itself what it did.
+        """
+        ended = self.signal in (Signal.FIN, Signal.RST) and self.by is Endpoint.SERVER
+        unwatched = self.server_handshake_returned is None
+        at_hello = self.after == "ClientHello" and self.result is Result.FAILED
+        return ended and at_hello and unwatched
+
 
 class Judge(Protocol):
     """Judges one connection, event by event: ``lab.diagnosis.outcome.OutcomeJudge``."""

@@ -83,7 +83,8 @@ def circumstances(good: ScenarioTrace, *, prepared: bool, ca: bytes | None = Non
     outcome = good.outcome
     by_http = outcome.signal is Signal.HTTP_STATUS
     # FAILED by the server's end of TCP: the handshake had been completed before.
-    dropped = outcome.result is Result.FAILED and outcome.signal in _SERVERS_SILENCE
+    failed = outcome.result is Result.FAILED and not outcome.hung_up_on_hello
+    dropped = failed and outcome.signal in _SERVERS_SILENCE
     passed = outcome.result is Result.ACCEPTED or by_http or dropped
     return Circumstances(
         good_got_in=outcome.result is Result.ACCEPTED,
@@ -244,6 +245,8 @@ def admission(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, 
         status = _status_in_clear(trial.trace.events)
         return (True, "it serves plain HTTP") if status and status < 300 else (False, "")
     by_server = outcome.result is Result.REJECTED and outcome.by is Endpoint.SERVER
+    # A server that speaks TLS with the good client refuses this one by leaving.
+    by_server |= outcome.hung_up_on_hello and known.good_got_in
     if isinstance(client, HelloClient):
         if _agreed(trial):
             return True, ""

@@ -206,7 +206,8 @@ def require_tls(trace: Trace) -> Trace:
         isinstance(event, WireEvent | Unfinished) and event.endpoint is Endpoint.SERVER
         for event in trace.events
     )
-    if trace.outcome.result is Result.FAILED and not sent_tls:
+    failed = trace.outcome.result is Result.FAILED and not trace.outcome.hung_up_on_hello
+    if failed and not sent_tls:
         first = trace.causes[0]
         raise NoTrace(f"{trace.target}: {first.summary} ({'; '.join(first.evidence)}); {first.fix}")
     return trace

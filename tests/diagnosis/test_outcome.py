@@ -330,8 +330,19 @@ def test_a_watched_server_that_stops_has_rejected_nobody() -> None:
     )
     assert (outcome.result, outcome.by, outcome.signal) == (Result.FAILED, SERVER, Signal.FIN)
     assert [cause.code for cause in causes] == ["server-left"]
-    # Of one that nobody watches, the end of TCP is all that it says.
-    assert judge([client_hello(), stream_ended(SERVER)]).result is Result.REJECTED
+
+
+@pytest.mark.parametrize("end", list(StreamEnd))
+def test_a_server_that_leaves_at_the_hello_may_not_speak_tls(end: StreamEnd) -> None:
+    outcome, causes = outcome_and_causes([client_hello(), stream_ended(SERVER, end)])
+    assert (outcome.result, outcome.by, outcome.hung_up_on_hello) == (Result.FAILED, SERVER, True)
+    assert causes[0].summary.endswith("whether it speaks TLS there cannot be told")
+    # A warning is a word of TLS, and so is any message.
+    warning = alert(SERVER, AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING)
+    outcome = judge([client_hello(), warning, stream_ended(SERVER, end)])
+    assert (outcome.result, outcome.hung_up_on_hello) == (Result.REJECTED, False)
+    outcome = judge([*TLS13, stream_ended(SERVER, end)])
+    assert (outcome.result, outcome.hung_up_on_hello) == (Result.REJECTED, False)
 
 
 def test_a_server_that_ends_the_connection_when_it_has_asked_again_rejects_the_client() -> None:

@@ -47,6 +47,7 @@ from tests.support.scenario_traces import (
 )
 
 NOTHING = Circumstances()
+HUNG_UP = Outcome(result=Result.FAILED, by=Endpoint.SERVER, signal=Signal.FIN, after="ClientHello")
 ENDED = Outcome(result=Result.FAILED, by=Endpoint.CLIENT, signal=Signal.CLOSE_NOTIFY)
 """The client left, and nothing was said."""
 
@@ -104,6 +105,8 @@ def test_a_refusal_by_http() -> None:
         (rejected_by_server(Signal.HTTP_STATUS, 403), False, ""),
         # The handshake had been completed: it is not the certificate that was refused.
         (Outcome(result=Result.FAILED, by=Endpoint.SERVER, signal=Signal.FIN), False, ""),
+        # It may not speak TLS at all.
+        (HUNG_UP, False, "FIN"),
         (rejected_by_server(Signal.FIN), False, "FIN"),
         (rejected_by_alert(42), False, "bad_certificate (42)"),
         (Outcome(result=Result.FAILED), False, "no answer"),
@@ -542,3 +545,10 @@ def test_a_chain_that_http_refuses_is_not_laid_to_the_good_client() -> None:
     assert chain.notes[-1].endswith("no CRL of this intermediate, which is new")
     (note,) = rule(scenario_trace("intermediate-expired", refused), http).notes
     assert note == "HTTP 400 is what a good certificate (through-intermediate) gets, too"
+
+
+def test_a_server_that_leaves_at_the_hello_refuses_if_it_talks_to_the_good_client() -> None:
+    for name in ("no-common-version", "no-certificate"):
+        trial = scenario_trace(name, HUNG_UP)
+        assert rule(trial, NOTHING).admitted is False
+        assert rule(trial, Circumstances(good_got_in=False)).admitted is None

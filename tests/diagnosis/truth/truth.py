@@ -80,8 +80,10 @@ def truth_of(setup: Setup, verify_code: int | None) -> Truth:
     if _is_judged_here(setup) and all(flaw.verify for flaw in here):
         alike = []
     codes = frozenset(code for flaw in (*here, *alike) for code in flaw.codes)
+    # A server that leaves at the ClientHello without a byte may not speak TLS.
+    unheard = stage is Stage.HELLO and signal is not Signal.ALERT
     return Truth(
-        result=frozenset({Result.REJECTED}),
+        result=frozenset({Result.FAILED if unheard else Result.REJECTED}),
         by=frozenset({by}),
         signals=frozenset({signal}),
         stage=stage,

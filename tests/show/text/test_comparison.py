@@ -25,6 +25,7 @@ from tests.support.traces import (
 )
 
 HELLO = EventBuilder().message(CLIENT, msg.HelloRequest())
+ANSWER = EventBuilder().message(SERVER, msg.ServerHelloDone())
 
 
 def shown(traces: Sequence[Trace]) -> list[str]:
@@ -73,8 +74,15 @@ def test_what_differs_may_be_the_result(refused13: Trace, accepted13: Trace) -> 
 @pytest.mark.parametrize(
     ("events", "clause"),
     [
-        ([HELLO, EventBuilder().ended(SERVER)], "with TLS 1.2, by TCP FIN with no alert"),
-        ([HELLO, EventBuilder().ended(SERVER, StreamEnd.RESET)], "by TCP RST with no alert"),
+        ([HELLO, ANSWER, EventBuilder().ended(SERVER)], "with TLS 1.2, by TCP FIN with no alert"),
+        (
+            [HELLO, ANSWER, EventBuilder().ended(SERVER, StreamEnd.RESET)],
+            "by TCP RST with no alert",
+        ),
+        (
+            [HELLO, EventBuilder().ended(SERVER, StreamEnd.RESET)],
+            "with TLS 1.2, failed: the server reset the connection;",
+        ),
         (
             [HELLO, EventBuilder().data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")],
             "by HTTP status 403",
@@ -96,7 +104,7 @@ def test_what_differs_may_be_the_result(refused13: Trace, accepted13: Trace) -> 
             "with TLS 1.2, failed: the server sent bytes that are not TLS;",
         ),
     ],
-    ids=["FIN", "RST", "HTTP", "alert", "the client", "time-out", "not TLS"],
+    ids=["FIN", "RST", "RST at the hello", "HTTP", "alert", "the client", "time-out", "not TLS"],
 )
 def test_each_way_to_end_has_its_words(events: list[Event], clause: str, refused13: Trace) -> None:
     trace = trace_of(events, requested=ProtocolVersion.TLS_1_2)
