@@ -212,12 +212,19 @@ def shortened(sentence: str, most: int = 600) -> str:
 
 def or_others(causes: Sequence[Cause]) -> str:
     """Return what the first cause rests on, and the codes of those that fit as well, if any do."""
-    first, *rest = causes
-    files = ", if the server uses the files given" if THEIR_FILES in first.evidence else ""
-    others = [cause.code for cause in rest if ONE_OF_SEVERAL in cause.evidence]
-    if not others or not (files or ONE_OF_SEVERAL in first.evidence):
+    files = ", if the server uses the files given" if THEIR_FILES in causes[0].evidence else ""
+    others = alternatives(causes)
+    if not others:
         return files
     return f"{files}, or [{'], ['.join(others)}]: which one cannot be told"
+
+
+def alternatives(causes: Sequence[Cause]) -> list[str]:
+    """Return the codes of the causes that fit as well as the first one."""
+    first, *rest = causes
+    if ONE_OF_SEVERAL not in first.evidence and THEIR_FILES not in first.evidence:
+        return []
+    return [cause.code for cause in rest if ONE_OF_SEVERAL in cause.evidence]
 
 
 def quoted(data: bytes) -> str:

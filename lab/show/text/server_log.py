@@ -18,7 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 
 from lab.diagnosis.results import Cause, Judge, Outcome, Result
-from lab.show.text.event_text import offered_names, on_one_line, or_others, shortened
+from lab.show.text.event_text import (
+    alternatives,
+    offered_names,
+    on_one_line,
+    or_others,
+    shortened,
+)
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import (
     AlertSeen,
@@ -230,7 +236,12 @@ class StageLog:
             cause = causes[0]
             end = [f"cause: {shortened(cause.summary)}{or_others(causes)}"]
             end += [f"fix: {cause.fix}"] * bool(cause.fix)
-            fields["cause"] = {"code": cause.code, "summary": cause.summary, "fix": cause.fix}
+            fields["cause"] = {
+                "code": cause.code,
+                "summary": cause.summary,
+                "fix": cause.fix,
+                "alternatives": alternatives(causes),
+            }
             # What our own library wrote to a client that had gone already tells nothing.
             echoes = [echo for echo in outcome.echoes if echo.endpoint is Endpoint.SERVER]
             self._stages = [stage for stage in self._stages if stage[0] not in echoes]

@@ -266,6 +266,7 @@ def test_causes_that_fit_alike_are_all_named(caplog: pytest.LogCaptureFixture) -
         log(event)
     (record,) = caplog.records
     assert record.getMessage().endswith(" | cause: the a one, or [b]: which one cannot be told")
+    assert record.fields["cause"]["alternatives"] == ["b"]  # type: ignore[attr-defined]
 
 
 def test_an_accepted_handshake_has_no_cause(caplog: pytest.LogCaptureFixture) -> None:
