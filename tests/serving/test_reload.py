@@ -17,6 +17,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.http import log_entries
 from lab.pki.identity import KeyKind, cached, certificates_pem
@@ -134,6 +137,19 @@ def list_of_another_ca(lab: Lab) -> None:
     lab.new_list(authority=new_authority(utc_now(), name="Another CA"))
 
 
+def delta_list(lab: Lab) -> None:
+    """One that OpenSSL reads, and does not use."""
+    issuer = lab.authority.identity
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(utc_now() - DAY)
+        .next_update(utc_now() + DAY)
+        .add_extension(x509.DeltaCRLIndicator(1), critical=True)
+    )
+    lab.crl.write_bytes(builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM))
+
+
 BREAKS = pytest.mark.parametrize(
     ("breaks", "says"),
     [
@@ -159,6 +175,7 @@ BREAKS = pytest.mark.parametrize(
             list_of_another_ca,
             "(the first one is issued by 'CN=Another CA'); with it, every client would",
         ),
+        (delta_list, "lab.crl: OpenSSL does not use the CRL of"),
     ],
 )
 
