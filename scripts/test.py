@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bootstrap import ROOT, environment
 
-PLAIN = "About 3 minutes on two cores; --all runs the slow tests too."
-ALL = "About 15 minutes on two cores, the slow tests included."
+PLAIN = "About 5 minutes on two cores; --all runs the slow tests too."
+ALL = "About 10 minutes on two cores, the slow tests included."
 
 
 def main() -> int:

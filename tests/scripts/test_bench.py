@@ -51,6 +51,7 @@ def all_of(*modules: str) -> bool:
     return all(importlib.util.find_spec(module) for module in modules)
 
 
+@pytest.mark.slow
 def test_a_quick_run_has_every_operation_of_every_server(tmp_path: Path) -> None:
     document, picture = tmp_path / "bench.json", tmp_path / "bench.svg"
     words = ["--quick", "--rounds", "1", "--json", str(document)]

@@ -37,6 +37,7 @@ def soak(*words: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_all_is_well(tmp_path: Path) -> None:
     file = tmp_path / "soak.json"
     done = soak("--seconds", "2", "--json", file)
@@ -173,6 +174,7 @@ def server_of(process: subprocess.Popen[str]) -> list[int]:
     raise AssertionError("no server with clients")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_reports_and_leaves_nothing_behind(number: signal.Signals) -> None:
     with soaking() as (process, server):

@@ -202,6 +202,7 @@ def test_loading_needs_no_temporary_folder(lab: Lab, tmp_path: Path) -> None:
         assert IN_USE in server.until("CERTIFICATES")
 
 
+@pytest.mark.slow
 def test_a_large_list_is_loaded_at_the_start_and_later(lab: Lab) -> None:
     lab.crl.write_bytes(large_list(lab.authority, 1000))
     assert lab.crl.stat().st_size > 4 << 20

@@ -124,6 +124,7 @@ def test_a_store_that_is_none(certs: Path, text: str) -> None:
     assert line.startswith("lab.server: argument --store: ")
 
 
+@pytest.mark.slow
 def test_a_locked_file_refuses_the_start_and_is_503_later(certs: Path, tmp_path: Path) -> None:
     path = tmp_path / "todo.db"
     words = ("--certs", certs, "--port", "0", "--store", f"sqlite:{path}")
