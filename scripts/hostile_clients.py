@@ -11,38 +11,29 @@ all kinds. Exit status: 0, or 1 where the bar is missed.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import multiprocessing
 import socket
 import ssl
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import hostile_hellos  # noqa: E402
 from hostile_hellos import (  # noqa: E402
     PATIENCE,
     Server,
     honest,
-    percentile,
+    print_heading,
     quiet,
     row,
-    running,
+    run,
 )
 
-from lab.pki.files.set_writing import SetPlan, write_set  # noqa: E402
-from lab.stream.contexts import (  # noqa: E402
-    ClientTls,
-    IdentityFiles,
-    TlsVersion,
-    client_context,
-)
 from lab.stream.key_log_source import KeyLogSource  # noqa: E402
 from lab.tls.cipher_suites import CipherSuite  # noqa: E402
 from lab.tls.protection import suite_of  # noqa: E402
@@ -202,8 +193,7 @@ def judge(server: Server, contexts: Sequence[ssl.SSLContext], *, short: bool) ->
     quiet(server, contexts, 2.0)  # the server has warmed up behind this
     process = Observed(server.pid)
     memory = process.memory()
-    print(f"{'':32} {'p99 ms':>7} {'under attack':>14} {'':7} {'':7} {'memory':>9}")
-    print(f"{'':32} {'before':>7} {'asked':>6} {'median':>7} {'p99':>7} {'max':>7} {'grown MB':>8}")
+    print_heading()
     missed: list[str] = []
     alone: list[float] = []
     attacked: list[float] = []
@@ -220,37 +210,13 @@ def judge(server: Server, contexts: Sequence[ssl.SSLContext], *, short: bool) ->
 
 def missed_bar(name: str, before: Sequence[float], seconds: Sequence[float]) -> list[str]:
     """The bar for the honest client, where it is missed."""
-    bar = max(SLOWEST, 3 * percentile(before))
-    if percentile(seconds) <= bar:
-        return []
-    return [f"{name}: p99 {percentile(seconds) * 1000:.1f} ms, bar {bar * 1000:.1f} ms"]
+    return hostile_hellos.missed_bar(name, before, seconds, slowest=SLOWEST, times=3)
 
 
 def main() -> int:
     """Measure, print, judge; see the module's description."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--short", action="store_true", help="a quarter of each kind")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        certs = folder / "certs"
-        write_set(certs, SetPlan(), now=datetime.now(timezone.utc))
-        identity = IdentityFiles(certificate=certs / "client.crt", key=certs / "client.key")
-        contexts = [
-            client_context(
-                ClientTls(
-                    server_ca=certs / "ca.crt", identity=identity, minimum=version, maximum=version
-                )
-            )
-            for version in TlsVersion
-        ]
-        with running(certs, folder / "server.log") as server:
-            missed = judge(server, contexts, short=options.short)
-    for bar in missed:
-        print(f"missed: {bar}")
-    if not missed:
-        print("all bars are kept")
-    return 1 if missed else 0
+    assert __doc__ is not None
+    return run(judge, description=__doc__.splitlines()[0], short="a quarter of each kind")
 
 
 if __name__ == "__main__":

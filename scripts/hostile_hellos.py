@@ -29,6 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -50,6 +51,16 @@ PATIENCE = 20.0
 _PAUSE = 0.005  # seconds between the honest client's connections
 _AT_ONCE = 32  # hostile connections
 GET = b"GET /todo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+class Judge(Protocol):
+    """Measures a server and prints the figures."""
+
+    def __call__(
+        self, server: Server, contexts: Sequence[ssl.SSLContext], *, short: bool
+    ) -> list[str]:
+        """Return the bars that are missed."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -181,6 +192,12 @@ def quiet(server: Server, contexts: Sequence[ssl.SSLContext], seconds: float) ->
         timer.cancel()
 
 
+def print_heading() -> None:
+    """Print the two lines above the table."""
+    print(f"{'':32} {'p99 ms':>7} {'under attack':>14} {'':7} {'':7} {'memory':>9}")
+    print(f"{'':32} {'before':>7} {'asked':>6} {'median':>7} {'p99':>7} {'max':>7} {'grown MB':>8}")
+
+
 def row(name: str, before: Sequence[float], seconds: Sequence[float], grown: float) -> str:
     """One line of the table."""
     median = statistics.median(seconds)
@@ -190,9 +207,19 @@ def row(name: str, before: Sequence[float], seconds: Sequence[float], grown: flo
     )
 
 
-def missed_bar(name: str, before: Sequence[float], seconds: Sequence[float]) -> list[str]:
-    """The bar for the honest client, where it is missed."""
-    bar = max(SLOWEST, 2 * percentile(before))
+def missed_bar(
+    name: str,
+    before: Sequence[float],
+    seconds: Sequence[float],
+    *,
+    slowest: float = SLOWEST,
+    times: int = 2,
+) -> list[str]:
+    """The bar for the honest client, where it is missed.
+
+    It is ``slowest`` seconds, or ``times`` what the client measured just before.
+    """
+    bar = max(slowest, times * percentile(before))
     if percentile(seconds) <= bar:
         return []
     return [f"{name}: p99 {percentile(seconds) * 1000:.1f} ms, bar {bar * 1000:.1f} ms"]
@@ -204,8 +231,7 @@ def judge(server: Server, contexts: Sequence[ssl.SSLContext], *, short: bool) ->
     first = quiet(server, contexts, 2.0)  # the server has warmed up behind this
     process = Observed(server.pid)
     memory = process.memory()
-    print(f"{'':32} {'p99 ms':>7} {'under attack':>14} {'':7} {'':7} {'memory':>9}")
-    print(f"{'':32} {'before':>7} {'asked':>6} {'median':>7} {'p99':>7} {'max':>7} {'grown MB':>8}")
+    print_heading()
     missed: list[str] = []
     idle: list[float] = []
     everything: list[float] = []
@@ -228,10 +254,13 @@ def judge(server: Server, contexts: Sequence[ssl.SSLContext], *, short: bool) ->
     return missed
 
 
-def main() -> int:
-    """Measure, print, judge; see the module's description."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--short", action="store_true", help="15 of each kind instead of 120")
+def run(judge: Judge, *, description: str, short: str) -> int:
+    """Run a command that measures, prints and judges; return its exit status.
+
+    ``description`` and ``short``, of the option ``--short``, are for its help.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--short", action="store_true", help=short)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -253,6 +282,12 @@ def main() -> int:
     if not missed:
         print("all bars are kept")
     return 1 if missed else 0
+
+
+def main() -> int:
+    """Measure, print, judge; see the module's description."""
+    assert __doc__ is not None
+    return run(judge, description=__doc__.splitlines()[0], short="15 of each kind instead of 120")
 
 
 if __name__ == "__main__":
