@@ -37,6 +37,8 @@ FLOORS = {
     "probe": 9,
     "server": 9,
     "trace": 9,
+    "tap": 9,
+    "explain": 9,
     "__main__": 10,
 }
 # What a face may know: the events, the names of certificates, and the results of each room.

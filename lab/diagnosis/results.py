@@ -15,6 +15,7 @@ class Result(enum.Enum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     FAILED = "failed"
+    UNKNOWN = "cannot be told"
 
 
 class Signal(enum.Enum):
@@ -28,6 +29,7 @@ class Signal(enum.Enum):
     TIME_OUT = "time-out"
     NOT_TLS = "bytes that are not TLS"
     MALFORMED = "malformed bytes"
+    UNREAD_ALERT = "an alert that cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class Outcome:
     * ``echoes`` are alerts that were written after the connection was already over, ``warnings``
       alerts that end nothing; the first of each.
     * ``decided_by`` is the event that decided; None where it was that nothing more came.
+    * ``ground`` is why the result holds, in a sentence without its full stop, where it was inferred
+      from what cannot be read, or why it cannot be told; "" where it was seen.
     """
 
     result: Result
@@ -65,6 +69,7 @@ class Outcome:
     echoes: tuple[AlertSeen, ...] = ()
     warnings: tuple[AlertSeen, ...] = ()
     decided_by: Event | None = None
+    ground: str = ""
 
     @property
     def accepted(self) -> bool:

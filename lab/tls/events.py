@@ -152,6 +152,27 @@ class Undecoded(Event):
         return "the rest" if self.message is None else self.where.partition(".")[0]
 
 
+class Gap(enum.Enum):
+    """Why bytes of a connection are missing from what is observed."""
+
+    START = "the beginning was not captured"
+    MISSING = "a segment is missing from the capture"
+    SNAPPED = "the capture keeps only the first bytes of each packet"
+    DIRECTION = "nothing that this end sent was captured"
+    END = "the capture ends here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCaptured(Event):
+    """Bytes that ``endpoint`` sent, or may have sent, and that whoever feeds the observer lacks.
+
+    It says nothing about the endpoint. ``octets`` is their number, None where nobody can tell.
+    """
+
+    gap: Gap
+    octets: int | None = None
+
+
 class Part(enum.Enum):
     """What may come in pieces."""
 

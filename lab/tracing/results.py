@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.capture.results import Flow
 from lab.diagnosis.results import Cause, Outcome
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint, Event
@@ -22,6 +23,9 @@ class Trace:
     * ``events`` are in the order in which they happened. With ``both_ends``, the local facts of
       the server are among them.
     * ``outcome`` is how it ended, ``causes`` what explains that, the likeliest first.
+    * ``flow`` is the connection in the capture that it was read from, or that a tap relayed; None
+      where the client is ours. ``target`` is its server then, and ``client_certificate`` what its
+      client presented, None where it presented none or where that cannot be read.
     """
 
     target: str
@@ -33,6 +37,7 @@ class Trace:
     both_ends: bool
     outcome: Outcome
     causes: tuple[Cause, ...]
+    flow: Flow | None = None
 
     def meets(self, expected: str) -> bool:
         """Tell whether it is as expected: "accepted", "refused" or "refused:NAME", by the server.
