@@ -19,6 +19,11 @@ class Address(NamedTuple):
     host: str
     port: int
 
+    @property
+    def authority(self) -> str:
+        """``host:port``, with the brackets that RFC 3986 section 3.2.2 wants around IPv6."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lack:

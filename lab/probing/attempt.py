@@ -24,7 +24,8 @@ from lab.stream.contexts import TlsVersion, client_context
 from lab.tls.code_points import SignatureScheme
 from lab.tls.messages import CertificateRequest
 from lab.tracing.client_hello_edit import changed_hello
-from lab.tracing.connection import EventBuffer, send_bytes
+from lab.tracing.connection import send_bytes
+from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.results import Trace
 from lab.tracing.trace_server import Plan, ServerView, record, trace_of
 from lab.x509.certificates import describe

@@ -15,7 +15,7 @@ from lab.serving.lab_server import TodoServer
 from lab.stream.contexts import ClientAuth, IdentityFiles, ServerTls, TlsVersion
 from lab.tls.events import Event, Fact, LocalFact
 from lab.todo.application import Policy
-from lab.tracing.connection import EventBuffer
+from lab.tracing.event_buffer import EventBuffer
 
 HOST = "127.0.0.1"
 MOST_CONNECTIONS = 1000

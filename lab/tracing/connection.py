@@ -1,11 +1,6 @@
-"""One observed connection to a server: dial it, and collect its events, bounded in number and size.
+"""One observed connection to a server: dial it, and collect its events.
 
 The events outlive the connection: they are what a probe or a trace is about.
-
-Rules: a peer that floods may not fill our memory, so from some number or size on events are
-counted instead of kept. Kept even then: what an endpoint reports of itself, how TCP ended, bytes
-that are no TLS, and the first of each kind of message and alert, since any of these may be what
-decides. All of those are few, whatever a peer sends.
 """
 
 from __future__ import annotations
@@ -16,107 +11,20 @@ import os
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Hashable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import ObservedWire, ObserverFeed
 from lab.stream.tls_stream import Linger, TlsStream
 from lab.stream.wire import DialledWire, dial
-from lab.tls.code_points import AlertLevel
-from lab.tls.events import (
-    AlertSeen,
-    ApplicationDataSeen,
-    Endpoint,
-    Event,
-    LeftOut,
-    MessageSeen,
-    SealedSeen,
-    Undecoded,
-    WireEvent,
-)
+from lab.tls.events import Endpoint, MessageSeen
+from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.target import Target
-
-MOST_EVENTS = 1000
-"""How many events of records are kept."""
-MOST_OCTETS = 1 << 19
-"""How many bytes of content these may have; what is read of them takes many times that."""
 
 # A client has nothing to wait for once it has sent close_notify. What the server still sends must
 # not meet a closed socket, which would answer it with RST.
 _LINGER = 0.5
-
-
-@dataclass(slots=True)
-class _Surplus:
-    """What was not kept of one sender."""
-
-    since: float
-    count: int = 0
-    octets: int = 0
-
-
-class EventBuffer:
-    """The events of one connection so far. It is an event sink.
-
-    ``local_address`` is this end's ``host:port`` once it is connected, "" before.
-    """
-
-    def __init__(self) -> None:
-        self.local_address = ""
-        self._kept: list[Event] = []
-        self._kinds: set[Hashable] = set()
-        self._count = self._octets = 0
-        self._surplus: dict[Endpoint, _Surplus] = {}
-
-    def __call__(self, event: Event) -> None:
-        """Take one more event."""
-        if isinstance(event, WireEvent | Undecoded) and not self._has_room_for(event):
-            surplus = self._surplus.setdefault(event.endpoint, _Surplus(event.time))
-            surplus.count += 1
-            surplus.octets += _octets(event)
-        else:
-            self._kept.append(event)
-
-    def _has_room_for(self, event: WireEvent | Undecoded) -> bool:
-        kind = _kind(event)
-        octets = _octets(event)
-        room = self._count < MOST_EVENTS and self._octets + octets <= MOST_OCTETS
-        if not room and kind in self._kinds:
-            return False
-        self._kinds.add(kind)
-        self._count += 1
-        self._octets += octets
-        return True
-
-    @property
-    def events(self) -> list[Event]:
-        """The events, in the order in which they happened; a LeftOut stands for what is missing."""
-        left_out = [
-            LeftOut(time=surplus.since, endpoint=sender, count=surplus.count, octets=surplus.octets)
-            for sender, surplus in self._surplus.items()
-        ]
-        return sorted((*self._kept, *left_out), key=lambda event: event.time)
-
-
-def _kind(event: WireEvent | Undecoded) -> Hashable:
-    """What events must have in common for one to stand for the other."""
-    if isinstance(event, MessageSeen):
-        return event.endpoint, type(event.message)
-    if isinstance(event, AlertSeen):
-        return event.endpoint, event.level == AlertLevel.FATAL, event.description
-    return event.endpoint, type(event)
-
-
-def _octets(event: WireEvent | Undecoded) -> int:
-    if isinstance(event, MessageSeen):
-        return len(event.raw)
-    if isinstance(event, ApplicationDataSeen):
-        return len(event.data)
-    if isinstance(event, SealedSeen):
-        return event.length
-    return 2 if isinstance(event, AlertSeen) else 1  # a ChangeCipherSpec, or what is not decoded
 
 
 class NoConnection(Exception):

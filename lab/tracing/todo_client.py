@@ -19,7 +19,8 @@ from lab.diagnosis.results import Outcome, Result
 from lab.stream.tls_stream import StreamError
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint
-from lab.tracing.connection import EventBuffer, connected
+from lab.tracing.connection import connected
+from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.http_client import ClientResponse, ExchangeError, HttpClient
 from lab.tracing.target import Target
 

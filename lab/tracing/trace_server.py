@@ -31,7 +31,8 @@ from lab.stream.tls_stream import StreamError, TlsStream
 from lab.stream.wire import address_text
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint, Event, LocalFact, Unfinished, WireEvent
-from lab.tracing.connection import EventBuffer, connected
+from lab.tracing.connection import connected
+from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.http_client import ExchangeError, HttpClient
 from lab.tracing.results import Trace
 from lab.tracing.target import Target

@@ -20,7 +20,8 @@ from lab.tls.events import (
     StreamEnd,
     StreamEnded,
 )
-from lab.tracing.connection import EventBuffer, NoConnection, send_bytes
+from lab.tracing.connection import NoConnection, send_bytes
+from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.target import Target
 from tests.support.peers import free_port
 from tests.support.serving import PATIENCE

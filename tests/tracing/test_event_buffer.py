@@ -26,7 +26,7 @@ from lab.tls.events import (
     Undecoded,
 )
 from lab.tls.messages import HandshakeMessage, HelloRequest, ServerHelloDone
-from lab.tracing.connection import MOST_EVENTS, MOST_OCTETS, EventBuffer
+from lab.tracing.event_buffer import MOST_EVENTS, MOST_OCTETS, EventBuffer
 
 CLIENT, SERVER = Endpoint.CLIENT, Endpoint.SERVER
 

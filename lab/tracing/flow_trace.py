@@ -1,0 +1,94 @@
+"""One connection between two others: what passed on it goes in, a trace comes out.
+
+A capture and a tap both feed it, and neither end of the connection is ours: so there are no local
+facts, and what is known of the client is what it sent.
+
+Rules: what is kept is bounded, whatever the ends send. Certificates are judged by the time of the
+connection, not by today's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timezone
+
+from lab.capture.results import Flow
+from lab.diagnosis.diagnose import diagnose
+from lab.diagnosis.evidence import Evidence, summarize
+from lab.diagnosis.outcome import OutcomeJudge
+from lab.tls.code_points import ProtocolVersion
+from lab.tls.events import Endpoint, Event, StreamEnd
+from lab.tls.extensions import SupportedVersions
+from lab.tls.observer import Observer
+from lab.tracing.event_buffer import EventBuffer
+from lab.tracing.results import Trace
+
+
+class FlowTrace:
+    """Observe one connection, from its first byte to the trace of it.
+
+    Times are seconds since the epoch. With ``secrets_follow``, records that no secret opens wait
+    for ``learn``, until ``finish``; without it they come out sealed at once.
+    """
+
+    def __init__(self, *, secrets_follow: bool = False) -> None:
+        self._observer = Observer()
+        self._judge = OutcomeJudge()
+        self._buffer = EventBuffer()
+        if not secrets_follow:
+            self._observer.finish()
+
+    def feed(self, sender: Endpoint, data: bytes, time: float) -> None:
+        """Take the next bytes that ``sender`` sent."""
+        self._take(self._observer.feed(sender, data, time))
+
+    def end(self, sender: Endpoint, end: StreamEnd, time: float) -> None:
+        """Take that TCP ended for what ``sender`` sends."""
+        self._take(self._observer.end(sender, end, time))
+
+    def learn(self, key_log: str) -> None:
+        """Take whole lines in the NSS key log format; those of other connections may be there."""
+        self._take(self._observer.learn(key_log))
+
+    def finish(self, time: float) -> None:
+        """Take that nothing more will be seen of it, neither bytes nor secrets."""
+        self._take(self._observer.unfinished(time))
+
+    def trace(self, flow: Flow) -> Trace | None:
+        """Explain what was seen; ``flow`` is the connection. None: no event was seen."""
+        events = tuple(self._buffer.events)
+        if not events:
+            return None
+        evidence = summarize(events)
+        outcome = self._judge.outcome
+        return Trace(
+            target=flow.server.authority,
+            requested_version=_only_version(evidence),
+            negotiated_version=evidence.version,
+            client_certificate=next(iter(evidence.client_chain or ()), None),
+            start=flow.first,
+            events=events,
+            both_ends=False,
+            outcome=outcome,
+            causes=diagnose(
+                events,
+                outcome,
+                now=datetime.fromtimestamp(flow.first, timezone.utc),
+                port=flow.server.port,
+            ),
+            flow=flow,
+        )
+
+    def _take(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._judge.take(event)
+            self._buffer(event)
+
+
+def _only_version(evidence: Evidence) -> ProtocolVersion | None:
+    """Return the only version that the client offered; None: several, or not known."""
+    hello = evidence.client_hello
+    # Without this extension all versions up to one are offered (RFC 5246 appendix E.1).
+    offered = hello.find(SupportedVersions) if hello else None
+    versions = [version for version in offered.versions if version.is_known] if offered else []
+    return versions[0] if len(versions) == 1 else None
