@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Modules that are tested together with others, and the file that tests them.
 ELSEWHERE = {
     "__main__": "test_main",
-    "capture/results": "tracing/test_flow_trace",
+    "capture/results": "capture/test_capture",
     "cli/server_options": "cli/test_command_line",
     "diagnosis/causes/alerts_in_use": "diagnosis/causes/test_certificate",
     "diagnosis/causes/shown": "diagnosis/causes/test_certificate",

@@ -13,6 +13,10 @@ from typing import NamedTuple
 from lab.tls.events import Endpoint, Gap, StreamEnd
 
 
+class CaptureError(Exception):
+    """What was given is no capture that can be read; the message is one line for the user."""
+
+
 class Address(NamedTuple):
     """One end of a connection: an IP address as text, without brackets, and a TCP port."""
 
