@@ -36,6 +36,8 @@ ELSEWHERE = {
     "tls/direction": "tls/test_observer",
     "tls/events": "tls/test_observer",
     "tls/extensions": "tls/test_message_parsing",
+    "tls/negotiated": "tls/test_observer",
+    "tls/sealed_records": "tls/test_observer",
     "tracing/http_client": "tracing/test_todo_client",
     "tracing/results": "tracing/test_trace_server",
     "x509/file_problems": "x509/test_problems",

@@ -1,9 +1,8 @@
-"""Which keys a connection's records are under: what the hellos settle, and what opens a record.
+"""Which keys a connection's records are under: and what opens a record.
 
 Rules: one ``Negotiated`` for a connection, one ``RecordDecryption`` for each sender. The observer
 reports what changes keys; secrets are looked for in the key ring when a record needs them. "Wait"
-is said while a secret may still come. What is said of a record that stays sealed must be so; its
-length proves little, since a sender may pad (RFC 9846 section 5.4).
+is said while a secret may still come.
 
 This module must not know how records are queued, nor what an opened record holds.
 """
@@ -11,7 +10,6 @@ This module must not know how records are queued, nor what an opened record hold
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.tls import messages as msg
@@ -19,10 +17,8 @@ from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import CompressionMethod, ContentType, ExtensionType, ProtocolVersion
 from lab.tls.events import Endpoint
 from lab.tls.key_log import KeyRing, SecretLabel
-from lab.tls.message_parsing import ParsingContext, parsing_context
+from lab.tls.negotiated import Negotiated
 from lab.tls.protection import (
-    UNKNOWN_SUITE,
-    Cipher,
     Opener,
     SealBroken,
     Suite,
@@ -33,61 +29,14 @@ from lab.tls.protection import (
 )
 from lab.tls.reader import WireError
 from lab.tls.records import Record
-
-BEFORE_KEYS = "sent before any key was agreed"
-EARLY_DATA = "early data, sent before the server's answer counts"
-BROKEN = "does not open: the secret is of another connection, or the record is damaged"
-
-_VERIFY_DATA = {"sha256": 32, "sha384": 48}
-_HEADER = 4  # of a handshake message
-
-
-class Negotiated:
-    """What the messages of both ends have settled; None while the wire has not told.
-
-    ``client_random``, ``offered_suites`` and ``server_hello`` are the newest handshake's (TLS 1.2
-    may renegotiate), ``suite`` is what the server's cipher suite means; ``version`` is what the
-    server chose last, ``context`` what a parser must know, and ``is_tls13`` whether that is TLS
-    1.3 or later.
-    """
-
-    __slots__ = (
-        "client_random",
-        "context",
-        "is_tls13",
-        "offered_suites",
-        "server_hello",
-        "suite",
-        "version",
-    )
-
-    def __init__(self) -> None:
-        self.client_random: bytes | None = None
-        self.offered_suites: Sequence[CipherSuite] | None = None
-        self.server_hello: msg.ServerHello | None = None
-        self.suite = UNKNOWN_SUITE
-        self.context = _UNSETTLED
-        self.version: ProtocolVersion | None = None
-        self.is_tls13 = False
-
-    def begin(self, random: bytes, suites: Sequence[CipherSuite] | None) -> None:
-        """Follow the client's hello; ``suites`` are None where it was not decoded."""
-        self.client_random, self.offered_suites = random, suites
-        self.server_hello = None
-        self.suite = UNKNOWN_SUITE
-
-    def answer(self, hello: msg.ServerHello) -> None:
-        """Follow the server's hello."""
-        self.version = hello.negotiated_version
-        self.context = parsing_context(self.version, hello.cipher_suite)
-        self.is_tls13 = self.context.is_tls13
-        # A retry settles the version (RFC 9846 section 4.2.4), and is not yet the answer.
-        if not isinstance(hello, msg.HelloRetryRequest):
-            self.server_hello = hello
-            self.suite = suite_of(hello.cipher_suite)
-
-
-_UNSETTLED = ParsingContext()
+from lab.tls.sealed_records import (
+    BEFORE_KEYS,
+    BROKEN,
+    EARLY_DATA,
+    Sealed,
+    sealed_tls12,
+    sealed_tls13,
+)
 
 
 class Stage(enum.Enum):
@@ -100,17 +49,6 @@ class Stage(enum.Enum):
     HANDSHAKE = "handshake traffic"
     APPLICATION = "application traffic"
     CONNECTION = "TLS 1.2 or before"
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A record that will not be opened; ``inference`` is what can be said of it even so.
-
-    ``hides_handshake`` tells that a handshake message may be in it.
-    """
-
-    inference: str
-    hides_handshake: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,14 +189,10 @@ class RecordDecryption:
         # A shut record of TLS 1.3 may hide a change of keys; of TLS 1.2 only a renegotiation.
         if self.stage is not Stage.CONNECTION:
             self._blind = True
-            return Sealed(_guess_tls13(record, self._suite()))
+            return sealed_tls13(record, self._suite())
         self._blind = self._blind or record.content_type is ContentType.CHANGE_CIPHER_SPEC
         self._skipped += 1
-        return Sealed(
-            _guess_tls12(record, self._suite(), first=self._skipped == 1),
-            hides_handshake=record.content_type
-            in (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC),
-        )
+        return sealed_tls12(record, self._suite(), first=self._skipped == 1)
 
     def _open_first(self, record: Record) -> Opened | Sealed | None:
         """Open a record that needs a key first."""
@@ -348,7 +282,7 @@ class RecordDecryption:
         """Return what can be said of a record before the server's answer counts."""
         if self._early_data is None:
             return Sealed("")
-        return Sealed(EARLY_DATA, hides_handshake=False)
+        return Sealed(EARLY_DATA, hides_handshake=False, early_data=True)
 
     def _secret(self, stage: Stage | None = None) -> bytes | None:
         """Return the secret of ``stage``, or of the stage that this direction is in."""
@@ -364,36 +298,3 @@ class RecordDecryption:
 
 def _hash_length(suite: Suite) -> int:
     return 48 if suite.hash_name == "sha384" else 32
-
-
-def _guess_tls13(record: Record, suite: Suite) -> str:
-    """What a record of TLS 1.3 may hold, judged by its length (RFC 9846 section 5.2)."""
-    overhead = 1 + (suite.cipher or Cipher.AES_GCM).tag_length
-    inside = len(record.fragment) - overhead
-    if inside < 0:
-        return "too short to be a record of this cipher"
-    resembled = {
-        2: "an alert",
-        _HEADER + 4: "an empty Certificate message",
-        _HEADER + _VERIFY_DATA[suite.hash_name]: "a Finished message",
-    }.get(inside)
-    if resembled is None:
-        return ""
-    return f"as long as {resembled}: {inside} bytes inside, unless it is padded"
-
-
-def _guess_tls12(record: Record, suite: Suite, *, first: bool) -> str:
-    """What a record of TLS 1.2 is by its type, which stays clear; ``first`` after the change."""
-    if record.content_type == ContentType.ALERT:
-        return "an alert"
-    if record.content_type == ContentType.CHANGE_CIPHER_SPEC:
-        return "a ChangeCipherSpec of a renegotiation"
-    if record.content_type == ContentType.HANDSHAKE:
-        # RFC 5246 section 7.4.9: Finished comes immediately after the ChangeCipherSpec.
-        return "a Finished message" if first else "a handshake message"
-    cipher = suite.cipher
-    if cipher is None or cipher is Cipher.AES_CBC:
-        return "application data"
-    explicit = 0 if cipher is Cipher.CHACHA20_POLY1305 else 8
-    inside = len(record.fragment) - explicit - cipher.tag_length
-    return f"application data, {inside} bytes" if inside >= 0 else "too short for its cipher"

@@ -8,7 +8,7 @@ This module must not know the other direction, nor what its records say.
 from __future__ import annotations
 
 from lab.tls.code_points import HandshakeType
-from lab.tls.decryption import Negotiated, RecordDecryption, Sealed, Stage
+from lab.tls.decryption import RecordDecryption, Stage
 from lab.tls.events import (
     ApplicationDataSeen,
     Endpoint,
@@ -24,8 +24,10 @@ from lab.tls.events import (
 )
 from lab.tls.frozen_values import constructor
 from lab.tls.key_log import KeyRing
+from lab.tls.negotiated import Negotiated
 from lab.tls.reader import BeyondLimit, Budget, WireError
 from lab.tls.records import MessageReassembler, Record, RecordReader, sniff
+from lab.tls.sealed_records import Sealed
 
 _APPLICATION_DATA = b"\x17\x03"  # a record's type, and its version's first byte
 SAMPLE = 64
@@ -148,6 +150,8 @@ class Direction:
             content_type=record.content_type,
             length=len(record.fragment),
             inference=sealed.inference,
+            inner_length=sealed.inner_length,
+            early_data=sealed.early_data,
         )
 
     def not_tls(self, time: float, first: bytes) -> NotTls:

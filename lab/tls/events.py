@@ -10,7 +10,7 @@ This module must not know where bytes come from, nor how an event is shown.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lab.tls.code_points import (
@@ -111,12 +111,18 @@ class SealedSeen(WireEvent):
     """A protected record that no known secret opens.
 
     ``content_type`` is the outer type, ``length`` the bytes of its fragment. ``inference`` says
-    in words what the record can only be, or is "" where nothing can be told.
+    in words what the record can only be, or is "" where nothing can be told. ``inner_length`` is
+    how many bytes of content fit into the record, by its cipher: in TLS 1.3 the most, since it may
+    be padded (RFC 9846 section 5.4), in TLS 1.2 exactly; None where the cipher is not known or
+    does not tell, and for early data. ``early_data`` tells that the client sent it before the
+    server's answer counts.
     """
 
     content_type: ContentType
     length: int
     inference: str = ""
+    inner_length: int | None = field(default=None, repr=False)
+    early_data: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from lab.tls.code_points import (
     ExtensionType,
     HandshakeType,
 )
-from lab.tls.decryption import Negotiated, Sealed, Stage
+from lab.tls.decryption import Stage
 from lab.tls.direction import Direction
 from lab.tls.events import (
     AlertSeen,
@@ -36,9 +36,11 @@ from lab.tls.events import (
 from lab.tls.frozen_values import constructor
 from lab.tls.key_log import KeyRing
 from lab.tls.message_parsing import parse_message
+from lab.tls.negotiated import Negotiated
 from lab.tls.order import Order, Step, step_of
 from lab.tls.reader import MAX_ITEMS, BeyondLimit, Budget, WireError
 from lab.tls.records import HEADER, MAX_PLAINTEXT, Record, looks_like_tls
+from lab.tls.sealed_records import Sealed
 
 MAX_WAITING_BYTES = 2**18
 """How many bytes of records wait for a secret before the oldest are given up."""

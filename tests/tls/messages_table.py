@@ -207,8 +207,8 @@ def client_hello(*parts: Wire) -> Wire:
     )
 
 
-def server_hello(*parts: Wire, random: bytes = RANDOM) -> Wire:
-    hello = u16(0x0303) + raw(random) + opaque(1, b"session") + u16(0x1301) + u8(0)
+def server_hello(*parts: Wire, random: bytes = RANDOM, suite: int = 0x1301) -> Wire:
+    hello = u16(0x0303) + raw(random) + opaque(1, b"session") + u16(suite) + u8(0)
     return hello + extensions(*parts)
 
 

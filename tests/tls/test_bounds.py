@@ -17,7 +17,6 @@ from lab.tls import reader as limits
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_point import CodePoint
 from lab.tls.code_points import ExtensionType, HandshakeType
-from lab.tls.decryption import BEFORE_KEYS
 from lab.tls.events import (
     AlertSeen,
     Endpoint,
@@ -30,6 +29,7 @@ from lab.tls.message_parsing import parse_message
 from lab.tls.messages import ClientHello
 from lab.tls.observer import Observer
 from lab.tls.reader import SERVER_BUDGET, BeyondLimit, Budget
+from lab.tls.sealed_records import BEFORE_KEYS
 from tests.tls.hostile_hellos import (
     KINDS,
     hello,

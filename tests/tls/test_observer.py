@@ -10,8 +10,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from lab.diagnosis.evidence import summarize
 from lab.tls import observer as observing
 from lab.tls import protection
+from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import AlertDescription, AlertLevel, ContentType
-from lab.tls.decryption import BEFORE_KEYS, BROKEN, EARLY_DATA
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -31,6 +31,7 @@ from lab.tls.events import (
 )
 from lab.tls.message_parsing import HELLO_RETRY_RANDOM
 from lab.tls.observer import Observer
+from lab.tls.sealed_records import BEFORE_KEYS, BROKEN, EARLY_DATA
 from tests.tls.messages_table import (
     CERTIFICATE,
     RANDOM,
@@ -768,3 +769,22 @@ def test_a_server_alone_of_tls12_is_followed_too() -> None:
     tls.feed(SERVER, record(22, handshake(2, hello)))
     tls.feed(SERVER, record(20, b"\x01"))
     assert names(tls.feed(SERVER, record(22, b"x" * 40))) == ["sealed a Finished message"]
+
+
+# What stays sealed.
+
+
+@pytest.mark.parametrize(
+    ("suite", "inside"),
+    [("TLS_AES_128_GCM_SHA256", 2), ("TLS_AES_128_CCM_8_SHA256", 10), ("TLS_SM4_GCM_SM3", None)],
+)
+def test_a_sealed_record_says_how_much_fits_into_it(suite: str, inside: int | None) -> None:
+    observer = Observer()
+    observer.finish()
+    tls = Tls13(observer)
+    tls.feed(CLIENT, record(22, tls.client_hello()))
+    number = CipherSuite[suite]
+    tls.feed(SERVER, record(22, handshake(2, server_hello(VERSIONS, suite=number).data)))
+    (sealed,) = tls.feed(SERVER, record(23, bytes(19)))
+    assert isinstance(sealed, SealedSeen)
+    assert (sealed.inner_length, sealed.early_data) == (inside, False)

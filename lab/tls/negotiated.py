@@ -1,0 +1,62 @@
+"""What the hellos of both ends have settled about a connection.
+
+This module must not know keys or records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.tls import messages as msg
+from lab.tls.cipher_suites import CipherSuite
+from lab.tls.code_points import ProtocolVersion
+from lab.tls.message_parsing import ParsingContext, parsing_context
+from lab.tls.protection import UNKNOWN_SUITE, suite_of
+
+
+class Negotiated:
+    """What the messages of both ends have settled; None while the wire has not told.
+
+    ``client_random``, ``offered_suites`` and ``server_hello`` are the newest handshake's (TLS 1.2
+    may renegotiate), ``suite`` is what the server's cipher suite means; ``version`` is what the
+    server chose last, ``context`` what a parser must know, and ``is_tls13`` whether that is TLS
+    1.3 or later.
+    """
+
+    __slots__ = (
+        "client_random",
+        "context",
+        "is_tls13",
+        "offered_suites",
+        "server_hello",
+        "suite",
+        "version",
+    )
+
+    def __init__(self) -> None:
+        self.client_random: bytes | None = None
+        self.offered_suites: Sequence[CipherSuite] | None = None
+        self.server_hello: msg.ServerHello | None = None
+        self.suite = UNKNOWN_SUITE
+        self.context = _UNSETTLED
+        self.version: ProtocolVersion | None = None
+        self.is_tls13 = False
+
+    def begin(self, random: bytes, suites: Sequence[CipherSuite] | None) -> None:
+        """Follow the client's hello; ``suites`` are None where it was not decoded."""
+        self.client_random, self.offered_suites = random, suites
+        self.server_hello = None
+        self.suite = UNKNOWN_SUITE
+
+    def answer(self, hello: msg.ServerHello) -> None:
+        """Follow the server's hello."""
+        self.version = hello.negotiated_version
+        self.context = parsing_context(self.version, hello.cipher_suite)
+        self.is_tls13 = self.context.is_tls13
+        # A retry settles the version (RFC 9846 section 4.2.4), and is not yet the answer.
+        if not isinstance(hello, msg.HelloRetryRequest):
+            self.server_hello = hello
+            self.suite = suite_of(hello.cipher_suite)
+
+
+_UNSETTLED = ParsingContext()
