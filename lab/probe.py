@@ -33,6 +33,7 @@ from lab.cli.command_line import (
 from lab.cli.identity_options import (
     ADDRESS_HELP,
     add_password_file,
+    add_pcapng,
     add_server_trust,
     add_versions,
     password_or_ask,
@@ -109,6 +110,7 @@ def parser(prog: str = "python -m lab.probe") -> CommandLine:
         "writes it to stdout, in place of the table",
     )
     add("--junit", type=Path, metavar="FILE", help="write the report as JUnit XML, for CI")
+    add_pcapng(command_line, "all connections")
     add("--list", action="store_true", help="list the scenarios and exit")
     add(
         "--explain",
@@ -247,6 +249,7 @@ def _run(options: argparse.Namespace) -> int:
             crl_loaded=options.crl is not None,
             repeat=options.repeat,
             concurrency=options.concurrency,
+            pcapng=options.pcapng,
             progress=begin,
             **server,
         )

@@ -28,6 +28,7 @@ from lab.cli.command_line import CommandLine, Example, complete, output, refuse,
 from lab.cli.identity_options import (
     ADDRESS_HELP,
     add_identity,
+    add_pcapng,
     add_server_trust,
     add_timeout,
     add_versions,
@@ -144,6 +145,7 @@ def _add_requests(command_line: CommandLine) -> None:
         help="append the TLS secrets to FILE, for Wireshark (default: on Linux they stay in "
         "memory)",
     )
+    add_pcapng(command_line, "the connections")
 
 
 def _add_verdict(command_line: CommandLine) -> None:
@@ -261,6 +263,7 @@ async def _traces(subject: _Subject, options: argparse.Namespace) -> tuple[Trace
             client_crl=options.client_crl,
             timeout=options.timeout,
             key_log=options.keylog,
+            pcapng=options.pcapng,
         )
 
 

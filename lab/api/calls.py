@@ -38,6 +38,7 @@ from lab.probing.results import Explanation, Report, ScenarioDescription
 from lab.probing.runner import selection
 from lab.stream.contexts import ClientTls, file_with
 from lab.todo import application
+from lab.tracing.packet_file import PacketFile
 from lab.tracing.results import Trace
 from lab.tracing.target import parse_target, requested_path
 from lab.tracing.trace_server import ClientTrust, Plan, trace_versions
@@ -63,6 +64,7 @@ async def trace_server_async(
     client_crl: FilePath | None = None,
     timeout: float = 10.0,
     key_log: FilePath | None = None,
+    pcapng: FilePath | None = None,
 ) -> tuple[Trace, ...]:
     """Connect once in each TLS version, and explain how the server answered the client.
 
@@ -79,22 +81,29 @@ async def trace_server_async(
     * ``client_ca`` and ``client_crl`` are what the server is said to trust, and its CRLs (PEM):
       OpenSSL then judges the client's chain by them, here.
     * ``timeout`` bounds each step, in seconds; ``key_log`` is a file to append the secrets to.
+    * ``pcapng`` is a file to write all that passes to, with the secrets in it.
 
     Raises ``ArgumentError``, ``FileError``, ``ConnectionFailedError`` or ``NoTlsError``.
     """
     chosen = versions_of(versions)
     settings = ClientTls(post_handshake_auth=post_handshake_auth, security_level=security_level)
     settings = replace(settings, alpn=tuple(alpn))
-    with library_errors():
+    with library_errors(), _packet_file(pcapng) as packets:
         trusted = _server_authorities(server, identity, trust) if verify else b""
         with _client_tls(settings, trusted, verify, system_trust) as tls:
             plan = _plan(server, tls, sni, request, timeout)
             plan = replace(plan, identity=identity.identity if identity else None)
-            plan = replace(plan, key_log=Path(key_log) if key_log else None)
+            plan = replace(plan, key_log=Path(key_log) if key_log else None, packets=packets)
             trusted_by_server = _client_trust(client_ca, client_crl)
             plan = replace(plan, write_first=write_first, client_trust=trusted_by_server)
             view = None if isinstance(server, str) else server.events_of
             return await trace_versions(plan, chosen, view)
+
+
+def _packet_file(
+    path: FilePath | None,
+) -> contextlib.AbstractContextManager[PacketFile | None]:
+    return contextlib.nullcontext() if path is None else PacketFile(Path(path))
 
 
 @contextlib.contextmanager
@@ -183,6 +192,7 @@ async def probe_server_async(
     repeat: int = 1,
     concurrency: int = 4,
     timeout: float = 5.0,
+    pcapng: FilePath | None = None,
     progress: Progress = lambda _: lambda _: None,
 ) -> Report:
     """Check that a server refuses every client certificate that it should refuse.
@@ -195,23 +205,28 @@ async def probe_server_async(
       ``trace_server``. Of what it agrees on, the lab speaks HTTP/1.1; of h2, TLS alone is judged.
     * ``crl_loaded``: the server has loaded ``ca.crl_pem``, and must refuse what it revokes.
     * The worst of ``repeat`` attempts counts; ``concurrency`` are made at a time.
+    * ``pcapng`` is a file to write all connections to, with their secrets in it.
     * ``progress`` is called with their number; what it returns, with the name of each one done.
 
     Returns a verdict for each scenario and version; ``report.passed``: all is as it should be.
     Raises ``ScenarioError``, ``NotProbableError``, and what ``trace_server`` raises.
     """
     chosen = versions_of(versions)
-    with library_errors():
+    with library_errors(), _packet_file(pcapng) as packets:
         scenarios = selection(only, skip, own=server is None)
         extent = Extent(
-            scenarios=scenarios, versions=chosen, repeat=repeat, concurrency=concurrency
+            scenarios=scenarios,
+            versions=chosen,
+            repeat=repeat,
+            concurrency=concurrency,
+            packets=packets,
         )
         if server is None:
             return await probe_own(extent, (ca or LabCA()).authority, progress)
         issuer = _issuer(ca)
         settings = ClientTls(alpn=tuple(alpn))
         with _probe_plan(server, settings, issuer, trust, verify, sni, request, timeout) as plan:
-            plan = replace(plan, client_trust=_own_trust(issuer, crl_loaded))
+            plan = replace(plan, client_trust=_own_trust(issuer, crl_loaded), packets=packets)
             authority = issuer.authority
             return await probe_target(extent, plan, authority, progress, prepared=crl_loaded)
 

@@ -75,6 +75,17 @@ def add_versions(command_line: CommandLine, default: str) -> None:
         )
 
 
+def add_pcapng(command_line: CommandLine, what: str) -> None:
+    """Add ``--pcapng``, for ``what`` is observed."""
+    command_line.add_argument(
+        "--pcapng",
+        type=Path,
+        metavar="FILE",
+        help=f"write {what} to FILE, as packets that Wireshark decrypts without any setting: it "
+        "holds the TLS secrets, and only its owner can read it (mode 0600); replaced if it exists",
+    )
+
+
 def add_timeout(command_line: CommandLine, steps: str) -> None:
     """Add ``--timeout``, which bounds each of ``steps``."""
     command_line.add_argument(

@@ -32,6 +32,7 @@ from lab.probing.verdict import (
 )
 from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
+from lab.tracing.packet_file import PacketFile
 from lab.tracing.trace_server import VERSIONS, NotLoaded, Plan
 
 OWN_SERVER = "the lab's own server"
@@ -44,19 +45,24 @@ _Rule = Callable[[ScenarioTrace], Finding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """What to try, and how: ``repeat`` trials of each, ``concurrency`` at a time."""
+    """What to try, and how: ``repeat`` trials of each, ``concurrency`` at a time.
+
+    ``packets`` is a file to write the connections to the lab's own server to; a ``Plan`` has that
+    of another.
+    """
 
     scenarios: Sequence[Scenario]
     versions: Sequence[TlsVersion]
     repeat: int = 1
     concurrency: int = 4
+    packets: PacketFile | None = None
 
 
 async def probe_own(extent: Extent, ca: LabAuthority, progress: Progress) -> Report:
     """Probe the lab's own server, started anew for each attempt."""
 
     async def attempt(scenario: Scenario, version: TlsVersion, write_first: bool) -> ScenarioTrace:
-        return await run_scenario(scenario, version, ca, write_first)
+        return await run_scenario(scenario, version, ca, write_first, extent.packets)
 
     async def rules(version: TlsVersion, attempts: Sequence[ScenarioAttempts]) -> _Rule:
         return partial(rule_own, openssl=ssl.OPENSSL_VERSION_INFO[:2])

@@ -22,6 +22,7 @@ from lab.serving.temporary_server import HOST, TemporaryServer, temporary_server
 from lab.stream.contexts import ClientTls, TlsVersion
 from lab.todo import application
 from lab.todo.allow_list import AllowList
+from lab.tracing.packet_file import PacketFile
 from lab.tracing.target import Target
 from lab.tracing.trace_server import Plan
 
@@ -29,11 +30,16 @@ SERVER_NAME = "localhost"
 
 
 async def run_scenario(
-    scenario: Scenario, version: TlsVersion, ca: LabAuthority, write_first: bool = False
+    scenario: Scenario,
+    version: TlsVersion,
+    ca: LabAuthority,
+    write_first: bool = False,
+    packets: PacketFile | None = None,
 ) -> ScenarioTrace:
     """Run a scenario's client against the server that it needs; the trace has both ends.
 
     With ``write_first`` the client sends its request before it can know the server's verdict.
+    ``packets`` is a file to write all that passes to.
     """
     with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
         folder = Path(scratch)
@@ -44,6 +50,7 @@ async def run_scenario(
                 sni=SERVER_NAME,
                 request=application.PATH,
                 write_first=write_first,
+                packets=packets,
             )
             return await try_scenario(scenario, version, plan, ca, server.events_of)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.wire import Wire
@@ -32,6 +33,26 @@ _HELD_ITEMS = 256
 _DECIDING = (Fact.HANDSHAKE_RETURNED, Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT, Fact.CLOSED)
 
 
+class Recorder(Protocol):
+    """Takes what passes over a connection as it passes, and its secrets: for a capture file."""
+
+    def sent(self, sender: Endpoint, data: bytes, time: float) -> None:
+        """Take the next bytes that ``sender`` sent."""
+        ...
+
+    def ended(self, sender: Endpoint, end: StreamEnd, time: float) -> None:
+        """Take that TCP ended for what ``sender`` sends."""
+        ...
+
+    def learned(self, key_log: str) -> None:
+        """Take secrets, as lines of a key log."""
+        ...
+
+    def closed(self) -> None:
+        """Take that nothing more comes."""
+        ...
+
+
 class ObserverFeed:
     """Feed a connection's bytes and secrets to an observer, and hand its events to ``sink``.
 
@@ -48,6 +69,8 @@ class ObserverFeed:
 
     With a ``budget`` no more than that is decoded of either end, on the whole connection; beyond
     it, events are the local facts and what the other end sends.
+
+    A ``recorder`` gets all bytes, ends and secrets as they come.
     """
 
     def __init__(
@@ -60,6 +83,7 @@ class ObserverFeed:
         live: bool = False,
         failures_only: bool = False,
         budget: Budget | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.clock = clock
@@ -68,6 +92,7 @@ class ObserverFeed:
         self._key_log = key_log
         self._failures_only = failures_only
         self._budget = budget
+        self._recorder = recorder
         self._observer: Observer | None = None
         self._held: list[_Call | Event] | None = None if live else []
         self._held_bytes = 0
@@ -86,6 +111,8 @@ class ObserverFeed:
     def learn(self) -> None:
         """Fetch the secrets that OpenSSL may have made in its last step."""
         if self._key_log is not None and (lines := self._key_log.read()):
+            if self._recorder is not None:
+                self._recorder.learned(lines)
             self._take((Observer.learn, (lines,)))
 
     def no_more_secrets(self) -> None:
@@ -98,7 +125,10 @@ class ObserverFeed:
 
     def ended(self, sender: Endpoint, end: StreamEnd) -> None:
         """Take that one direction of TCP has ended."""
-        self._take((Observer.end, (sender, end, self.clock())))
+        at = self.clock()
+        if self._recorder is not None:
+            self._recorder.ended(sender, end, at)
+        self._take((Observer.end, (sender, end, at)))
 
     def fact(
         self,
@@ -132,8 +162,13 @@ class ObserverFeed:
             self._closed = True
             self.no_more_secrets()
             self.fact(Fact.CLOSED)
+            if self._recorder is not None:
+                self._recorder.ended(self.endpoint, StreamEnd.FIN, self.clock())
+                self._recorder.closed()
 
     def _bytes(self, sender: Endpoint, data: bytes, at: float, content: bytes) -> None:
+        if self._recorder is not None:
+            self._recorder.sent(sender, data, at)
         if self._held is None:
             for event in self._decoder().feed(sender, data, at, content):
                 self._sink(event)

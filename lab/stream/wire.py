@@ -151,10 +151,14 @@ class AcceptedWire:
 
 
 class DialledWire:
-    """A connection that we opened, on a non-blocking socket that this object owns."""
+    """A connection that we opened, on a non-blocking socket that this object owns.
 
-    def __init__(self, connection: socket.socket) -> None:
+    ``peer`` is the address, and the port, that it was opened to.
+    """
+
+    def __init__(self, connection: socket.socket, peer: tuple[str, int]) -> None:
         self._socket = connection
+        self.peer = peer
         self._loop = asyncio.get_running_loop()
         self._receiving: asyncio.Task[bytes] | None = None
         self._reset: ConnectionResetError | None = None
@@ -164,10 +168,10 @@ class DialledWire:
         return False
 
     @property
-    def local_address(self) -> str:
-        """This end's ``host:port``, by which the other end knows the connection."""
+    def local(self) -> tuple[str, int]:
+        """This end's address and port, by which the other end knows the connection."""
         host, port = self._socket.getsockname()[:2]
-        return address_text(host, port)
+        return host, port
 
     async def receive(self) -> bytes:  # noqa: D102 - see Wire
         if self._receiving is None:
@@ -236,5 +240,5 @@ async def dial(host: str, port: int) -> DialledWire:
             connection.close()
             raise
         else:
-            return DialledWire(connection)
+            return DialledWire(connection, address[:2])
     raise last

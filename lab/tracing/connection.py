@@ -11,15 +11,18 @@ import os
 import socket
 import ssl
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from lab.capture.results import Address
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import ObservedWire, ObserverFeed
 from lab.stream.tls_stream import Linger, TlsStream
-from lab.stream.wire import DialledWire, dial
+from lab.stream.wire import DialledWire, address_text, dial
 from lab.tls.events import Endpoint, MessageSeen
 from lab.tracing.event_buffer import EventBuffer
+from lab.tracing.packet_file import MOST_OCTETS, ConnectionPackets, PacketFile
 from lab.tracing.target import Target
 
 # A client has nothing to wait for once it has sent close_notify. What the server still sends must
@@ -40,18 +43,20 @@ async def connected(
     sni: str | None = None,
     limit: float,
     key_log: Path | None = None,
+    packets: PacketFile | None = None,
 ) -> AsyncIterator[TlsStream]:
     """Open a stream to ``target`` whose handshake is still to do; close it at the end.
 
     Its events go to ``buffer``. ``sni`` is the name to ask for and to find in the server's
     certificate, the target's host if it is None. ``limit`` bounds the dialling, in seconds.
-    ``key_log`` is a file to add the secrets to.
+    ``key_log`` is a file to add the secrets to, ``packets`` one to write all that passes to.
     Raises NoConnection, and OSError where that file cannot be written.
     """
     with KeyLogSource(context, key_log) as source:
         wire = await _reach(target, limit)
-        buffer.local_address = wire.local_address
-        feed = ObserverFeed(Endpoint.CLIENT, buffer, key_log=source)
+        buffer.local_address = address_text(*wire.local)
+        recorder = _recorder(packets, wire)
+        feed = ObserverFeed(Endpoint.CLIENT, buffer, key_log=source, recorder=recorder)
         name = sni or target.host
         stream = TlsStream(wire, context, Endpoint.CLIENT, server_hostname=name, feed=feed)
         try:
@@ -59,6 +64,13 @@ async def connected(
         finally:
             feed.unfinished()
             await stream.close(Linger(seconds=_LINGER))
+
+
+def _recorder(packets: PacketFile | None, wire: DialledWire) -> ConnectionPackets | None:
+    if packets is None:
+        return None
+    ends = Address(*wire.local), Address(*wire.peer)
+    return packets.connection(*ends, time.monotonic(), most=MOST_OCTETS)
 
 
 async def _reach(target: Target, limit: float) -> DialledWire:
@@ -81,17 +93,26 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno)
 
 
-async def send_bytes(target: Target, data: bytes, buffer: EventBuffer, *, limit: float) -> None:
+async def send_bytes(
+    target: Target,
+    data: bytes,
+    buffer: EventBuffer,
+    *,
+    limit: float,
+    packets: PacketFile | None = None,
+) -> None:
     """Connect without TLS, send ``data`` (it may be empty), wait for an answer, and close.
 
     The client leaves at the server's first handshake message, at the end of the server's stream, or
     at its time limit; nothing that comes back is acted upon.
 
-    ``limit`` bounds the dialling and the waiting, in seconds each. Raises NoConnection.
+    ``limit`` bounds the dialling and the waiting, in seconds each; ``packets`` is a file to write
+    all that passes to. Raises NoConnection.
     """
     dialled = await _reach(target, limit)
-    buffer.local_address = dialled.local_address
-    feed = ObserverFeed(Endpoint.CLIENT, buffer, live=True)
+    buffer.local_address = address_text(*dialled.local)
+    recorder = _recorder(packets, dialled)
+    feed = ObserverFeed(Endpoint.CLIENT, buffer, live=True, recorder=recorder)
     wire = ObservedWire(dialled, Endpoint.CLIENT, feed)
     try:
         if data:

@@ -34,6 +34,7 @@ from lab.tls.events import Endpoint, Event, LocalFact, Unfinished, WireEvent
 from lab.tracing.connection import connected
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.http_client import ExchangeError, HttpClient
+from lab.tracing.packet_file import PacketFile
 from lab.tracing.results import Trace
 from lab.tracing.target import Target
 
@@ -86,7 +87,8 @@ class Plan:
     in the server's certificate and to send as Host; None: the target's host. ``write_first`` sends
     the request right behind the handshake, without waiting for the server's first word; ``request``
     is the path to GET; ``limit`` bounds each step, in seconds; ``key_log`` is a file to add the
-    secrets to; ``client_trust`` is what to judge the client's chain by, here.
+    secrets to, ``packets`` one to write all that passes to; ``client_trust`` is what to judge the
+    client's chain by, here.
     """
 
     target: Target
@@ -97,6 +99,7 @@ class Plan:
     write_first: bool = False
     limit: float = 10.0
     key_log: Path | None = None
+    packets: PacketFile | None = None
     client_trust: ClientTrust | None = None
 
     def __post_init__(self) -> None:
@@ -155,6 +158,7 @@ async def record(plan: Plan) -> EventBuffer:
         sni=plan.sni,
         limit=plan.limit,
         key_log=plan.key_log,
+        packets=plan.packets,
     ) as stream:
         # Whatever goes wrong is among the events already.
         with contextlib.suppress(StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError):
