@@ -235,6 +235,7 @@ def _run(options: argparse.Namespace) -> int:
         "sni": options.sni,
         "alpn": options.alpn.split(",") if options.alpn else (),
         "request": options.request,
+        "pcapng": options.pcapng,
     }
     if options.explain:
         explanation = complete(explain_scenario_async(options.explain, options.target, **server))
@@ -249,7 +250,6 @@ def _run(options: argparse.Namespace) -> int:
             crl_loaded=options.crl is not None,
             repeat=options.repeat,
             concurrency=options.concurrency,
-            pcapng=options.pcapng,
             progress=begin,
             **server,
         )

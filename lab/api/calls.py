@@ -41,7 +41,7 @@ from lab.todo import application
 from lab.tracing.packet_file import PacketFile
 from lab.tracing.results import Trace
 from lab.tracing.target import parse_target, requested_path
-from lab.tracing.trace_server import ClientTrust, Plan, trace_versions
+from lab.tracing.trace_server import ClientTrust, Plan, ServerView, trace_versions
 
 BOTH_VERSIONS = ("1.2", "1.3")
 
@@ -77,27 +77,29 @@ async def trace_server_async(
     * ``sni`` is the name to ask for, to verify and to send as Host, by default the host;
       ``request`` is the path to GET, by default that of the URL, ``/`` or, of a ``LabServer``,
       ``/todo``; ``write_first`` sends it without waiting for the server's verdict.
-    * ``post_handshake_auth`` and ``security_level`` are as for ``ClientTls``.
-    * ``client_ca`` and ``client_crl`` are what the server is said to trust, and its CRLs (PEM):
-      OpenSSL then judges the client's chain by them, here.
-    * ``timeout`` bounds each step, in seconds; ``key_log`` is a file to append the secrets to.
-    * ``pcapng`` is a file to write all that passes to, with the secrets in it.
+    * ``post_handshake_auth`` and ``security_level`` are as for ``ClientTls``; by ``client_ca`` and
+      ``client_crl``, what the server is said to trust, OpenSSL judges the client's chain here.
+    * ``timeout`` bounds each step, in seconds; ``key_log`` is a file to append the secrets to,
+      ``pcapng`` one to write the packets to, with the secrets.
 
     Raises ``ArgumentError``, ``FileError``, ``ConnectionFailedError`` or ``NoTlsError``.
     """
     chosen = versions_of(versions)
-    settings = ClientTls(post_handshake_auth=post_handshake_auth, security_level=security_level)
-    settings = replace(settings, alpn=tuple(alpn))
+    settings = ClientTls(alpn=tuple(alpn), security_level=security_level)
+    settings = replace(settings, post_handshake_auth=post_handshake_auth)
     with library_errors(), _packet_file(pcapng) as packets:
         trusted = _server_authorities(server, identity, trust) if verify else b""
         with _client_tls(settings, trusted, verify, system_trust) as tls:
             plan = _plan(server, tls, sni, request, timeout)
             plan = replace(plan, identity=identity.identity if identity else None)
             plan = replace(plan, key_log=Path(key_log) if key_log else None, packets=packets)
-            trusted_by_server = _client_trust(client_ca, client_crl)
-            plan = replace(plan, write_first=write_first, client_trust=trusted_by_server)
-            view = None if isinstance(server, str) else server.events_of
-            return await trace_versions(plan, chosen, view)
+            judged_by = _client_trust(client_ca, client_crl)
+            plan = replace(plan, write_first=write_first, client_trust=judged_by)
+            return await trace_versions(plan, chosen, _server_view(server))
+
+
+def _server_view(server: str | LabServer) -> ServerView | None:
+    return None if isinstance(server, str) else server.events_of
 
 
 def _packet_file(
@@ -214,13 +216,8 @@ async def probe_server_async(
     chosen = versions_of(versions)
     with library_errors(), _packet_file(pcapng) as packets:
         scenarios = selection(only, skip, own=server is None)
-        extent = Extent(
-            scenarios=scenarios,
-            versions=chosen,
-            repeat=repeat,
-            concurrency=concurrency,
-            packets=packets,
-        )
+        extent = Extent(scenarios=scenarios, versions=chosen, packets=packets)
+        extent = replace(extent, repeat=repeat, concurrency=concurrency)
         if server is None:
             return await probe_own(extent, (ca or LabCA()).authority, progress)
         issuer = _issuer(ca)
@@ -255,21 +252,22 @@ async def explain_scenario_async(
     alpn: Sequence[str] = (),
     request: str | None = None,
     timeout: float = 5.0,
+    pcapng: FilePath | None = None,
 ) -> Explanation:
     """Try one scenario, and return its description with the traces of it.
 
     Arguments and errors are those of ``probe_server``.
     """
-    with library_errors():
-        extent = Extent(
-            scenarios=selection([scenario], [], own=server is None), versions=versions_of(versions)
-        )
+    with library_errors(), _packet_file(pcapng) as packets:
+        chosen = selection([scenario], [], own=server is None)
+        extent = Extent(scenarios=chosen, versions=versions_of(versions), packets=packets)
         if server is None:
             return await explain(extent, None, (ca or LabCA()).authority)
         issuer = _issuer(ca)
         settings = ClientTls(alpn=tuple(alpn))
         with _probe_plan(server, settings, issuer, trust, verify, sni, request, timeout) as plan:
-            plan = replace(plan, client_trust=_own_trust(issuer, crl_loaded=False))
+            trust_of_server = _own_trust(issuer, crl_loaded=False)
+            plan = replace(plan, client_trust=trust_of_server, packets=packets)
             return await explain(extent, plan, issuer.authority)
 
 

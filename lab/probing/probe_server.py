@@ -252,7 +252,10 @@ async def explain(extent: Extent, plan: Plan | None, ca: LabAuthority) -> Explan
     """
     scenario = extent.scenarios[0]
     if plan is None:
-        trials = [await run_scenario(scenario, version, ca) for version in extent.versions]
+        trials = [
+            await run_scenario(scenario, version, ca, packets=extent.packets)
+            for version in extent.versions
+        ]
     else:
         preflight = await survey(plan, extent.versions, ca)
         trials = [

@@ -240,5 +240,5 @@ async def dial(host: str, port: int) -> DialledWire:
             connection.close()
             raise
         else:
-            return DialledWire(connection, address[:2])
+            return DialledWire(connection, (str(address[0]), int(address[1])))
     raise last

@@ -6,7 +6,6 @@ observed goes on whatever becomes of the file: the first error is kept, and told
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import time
@@ -27,17 +26,16 @@ MOST_OCTETS = 2**26
 class PacketFile:
     """A new pcapng file at ``path``, mode 0600; a regular file of that name is replaced.
 
-    Whoever has that one open sees nothing of the new one. Times that come in are those of
-    ``time.monotonic``, so that their order holds; in the file they are of the wall clock.
-    Raises OSError where there can be no such file.
+    So is a link to one, and whoever has that one open sees nothing of the new one. Times that come
+    in are those of ``time.monotonic``, so that their order holds; in the file they are of the wall
+    clock. Raises OSError where there can be no such file.
     """
 
     def __init__(self, path: Path) -> None:
         flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISREG(os.lstat(path).st_mode):
-                path.unlink()
-                flags |= os.O_EXCL
+        if _is_regular_or_missing(path):
+            path.unlink(missing_ok=True)
+            flags |= os.O_EXCL
         self.error: OSError | None = None
         self._path = path
         self._descriptor = os.open(path, flags, 0o600)
@@ -86,6 +84,14 @@ class PacketFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _is_regular_or_missing(path: Path) -> bool:
+    """Tell whether a file of this name is to be made, rather than a pipe or a device used."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True
 
 
 class ConnectionPackets:

@@ -1,0 +1,149 @@
+"""The pcapng file of what is observed: for its owner's eyes, and read back by tshark."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.api import LabCA, LabServer, trace_server
+from lab.capture.results import Address
+from lab.tls.events import Endpoint, MessageSeen, StreamEnd
+from lab.tracing.packet_file import PacketFile
+from lab.tracing.results import Trace
+from tests.capture.test_pcapng_writer import blocks
+
+ENDS = Address("127.0.0.1", 50000), Address("127.0.0.1", 443)
+needs_tshark = pytest.mark.skipif(
+    shutil.which("tshark") is None, reason="needs tshark: apt install tshark"
+)
+
+
+def tshark(path: Path, *words: str) -> list[str]:
+    """Return the lines that tshark prints of a file, with no setting but its own checks."""
+    checks = ("-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE")
+    done = subprocess.run(
+        ["tshark", "-r", str(path), *checks, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "HOME": str(path.parent), "XDG_CONFIG_HOME": str(path.parent)},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def kinds(data: bytes) -> list[int]:
+    return [kind for kind, _ in blocks(data)]
+
+
+def test_the_file_is_its_owners_from_the_first_byte(tmp_path: Path) -> None:
+    path = tmp_path / "seen.pcapng"
+    before = os.umask(0)
+    try:
+        with PacketFile(path):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert kinds(path.read_bytes()) == [0x0A0D0D0A, 1]
+    finally:
+        os.umask(before)
+
+
+def test_who_has_the_file_of_that_name_open_sees_nothing_of_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "seen.pcapng"
+    path.write_text("old")
+    path.chmod(0o644)
+    with path.open() as old:
+        PacketFile(path).close()
+        assert old.read() == "old"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    path, other = tmp_path / "seen.pcapng", tmp_path / "other"
+    other.touch(0o644)
+    path.symlink_to(other)
+    PacketFile(path).close()
+    assert other.read_bytes() == b"" and not path.is_symlink()
+
+
+def test_secrets_stand_before_the_packets_that_were_held_back(tmp_path: Path) -> None:
+    path = tmp_path / "seen.pcapng"
+    with PacketFile(path) as file:
+        connection = file.connection(*ENDS, 1.0)
+        connection.sent(Endpoint.CLIENT, b"x", 2.0)
+        connection.learned("CLIENT_RANDOM 00 11\n")
+        file.flush()
+        assert 6 not in kinds(path.read_bytes())
+        connection.closed()
+        assert kinds(path.read_bytes())[2:] == [0x0A] + [6] * 5
+        connection.learned("CLIENT_RANDOM 00 22\n")
+        connection.sent(Endpoint.SERVER, b"y", 3.0)
+    assert kinds(path.read_bytes())[8:] == [0x0A, 6, 6]
+
+
+def test_a_long_connection_is_not_held_back_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "seen.pcapng"
+    with PacketFile(path) as file:
+        connection = file.connection(*ENDS, 1.0)
+        for _ in range(80):
+            connection.sent(Endpoint.CLIENT, bytes(4096), 2.0)
+        file.flush()
+        assert path.stat().st_size > 2**18
+
+
+def test_no_more_of_a_connection_is_written_than_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "seen.pcapng"
+    with PacketFile(path) as file:
+        connection = file.connection(*ENDS, 1.0, most=100)
+        for _ in range(1000):
+            connection.sent(Endpoint.SERVER, bytes(60), 2.0)
+        connection.ended(Endpoint.SERVER, StreamEnd.FIN, 3.0)
+        connection.ended(Endpoint.SERVER, StreamEnd.RESET, 3.0)  # told once
+        connection.closed()
+    assert kinds(path.read_bytes())[2:] == [6] * (3 + 2 + 2)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_is_told_at_the_end() -> None:
+    file = PacketFile(Path("/dev/full"))
+    file.connection(*ENDS, 1.0).closed()
+    assert file.error is not None
+    with pytest.raises(OSError, match=r"No space left on device: '/dev/full'"):
+        file.close()
+
+
+def names(trace: Trace) -> list[tuple[str, int]]:
+    """Return the handshake messages of a live trace: who sent each, and its type."""
+    return [
+        (event.endpoint.value, event.raw[0])
+        for event in trace.events
+        if isinstance(event, MessageSeen)
+    ]
+
+
+@needs_tshark
+@pytest.mark.parametrize("presents", [True, False], ids=["certificate", "none"])
+def test_tshark_reads_the_messages_of_the_live_trace(tmp_path: Path, presents: bool) -> None:
+    path = tmp_path / "seen.pcapng"
+    ca = LabCA()
+    with LabServer(trust=ca) as server:
+        identity = ca.client() if presents else None
+        traces = trace_server(server, identity=identity, trust=ca, pcapng=path)
+        port = int(server.address.rpartition(":")[2])
+    assert not tshark(path, "-Y", "ip.checksum.status != 1 || tcp.checksum.status != 1")
+    assert not tshark(path, "-Y", "tcp.analysis.flags && !tcp.analysis.duplicate_ack")
+    fields = ("tcp.stream", "tcp.srcport", "tls.handshake.type")
+    read: list[list[tuple[str, int]]] = [[] for _ in traces]
+    for line in tshark(path, "-Y", "tls.handshake", "-Tfields", *(f"-e{name}" for name in fields)):
+        stream, source, types = line.split("\t")
+        sender = "server" if int(source) == port else "client"
+        read[int(stream)] += [(sender, int(number)) for number in types.split(",")]
+    assert read == [names(trace) for trace in traces]
+    assert any(20 in (number for _, number in messages) for messages in read)
+    assert all(len(messages) > 6 for messages in read)
+    (shown,) = {"HTTP" if presents else "no HTTP" for _ in tshark(path, "-Y", "tls")}
+    assert bool(tshark(path, "-Y", "http.response.code == 200")) is (shown == "HTTP")
