@@ -30,6 +30,7 @@ ELSEWHERE = {
     "probing/scenarios/settings": "probing/scenarios/test_catalogue_order",
     "serving/lab_server": "serving/test_listener",
     "serving/process": "test_server",
+    "show/text/message_text": "show/text/test_trace_text",
     "stream/contexts": "stream/test_tls_stream",
     "stream/key_log_source": "stream/test_observed_wire",
     "tls/decryption": "tls/test_observer",

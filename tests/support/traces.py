@@ -13,6 +13,7 @@ import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lab.capture.results import Address, Flow, Lack
 from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.outcome import judge
@@ -33,10 +34,12 @@ from lab.tls.events import (
     Endpoint,
     Event,
     Fact,
+    Gap,
     LeftOut,
     LocalFact,
     Malformed,
     MessageSeen,
+    NotCaptured,
     NotTls,
     Part,
     Protocol,
@@ -64,6 +67,19 @@ VERSIONS = {
     ProtocolVersion.TLS_1_3: ssl.TLSVersion.TLSv1_3,
 }
 START = 1000.0
+FLOW = Flow(
+    number=3,
+    client=Address("2001:db8::1", 50000),
+    server=Address("192.0.2.1", 443),
+    first=1795990754.25,
+    last=1795990755.0,
+    packets=9,
+    prelude="SMTP STARTTLS",
+    lacks=(
+        Lack(sender=Endpoint.SERVER, gap=Gap.MISSING, octets=1460),
+        Lack(sender=Endpoint.CLIENT, gap=Gap.END, octets=None),
+    ),
+)
 REQUEST = b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
 
@@ -241,6 +257,9 @@ class EventBuilder:
     def left_out(self, sender: Endpoint) -> LeftOut:
         return LeftOut(time=self.time(), endpoint=sender, count=81919, octets=327676)
 
+    def not_captured(self, sender: Endpoint, gap: Gap, octets: int | None = None) -> NotCaptured:
+        return NotCaptured(time=self.time(), endpoint=sender, gap=gap, octets=octets)
+
     def undecoded(self, sender: Endpoint, message: HandshakeType | None = None) -> Undecoded:
         where = "stream" if message is None else "ClientHello.extensions"
         records = (self.record(24),)
@@ -277,6 +296,7 @@ def one_of_each_event() -> list[Event]:
         make.unfinished(SERVER),
         make.left_out(SERVER),
         make.undecoded(SERVER),
+        make.not_captured(SERVER, Gap.MISSING, 1460),
         make.not_tls(SERVER, b"HTTP/1.1 400 Bad Request\r\n"),
         make.ended(SERVER),
     ]

@@ -15,7 +15,9 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
+from datetime import datetime, timezone
 
+from lab.capture.results import Flow
 from lab.show.documents.json_values import alert_json, certificate_json, fields_of, json_value
 from lab.show.text.event_text import start_line
 from lab.tls.code_point import CodePoint
@@ -52,7 +54,29 @@ def _trace(trace: Trace) -> dict[str, object]:
         "events": [_event(event, trace.start) for event in trace.events],
         "outcome": _outcome(trace),
         "diagnosis": [fields_of(cause) for cause in trace.causes],
+        "flow": None if trace.flow is None else _flow(trace.flow),
     }
+
+
+def _flow(flow: Flow) -> dict[str, object]:
+    return {
+        "number": flow.number,
+        "client": flow.client._asdict(),
+        "server": flow.server._asdict(),
+        "first_packet": _moment(flow.first),
+        "last_packet": _moment(flow.last),
+        "packets": flow.packets,
+        "prelude": flow.prelude or None,
+        "gaps": [
+            {"from": lack.sender.value, "gap": lack.gap.value, "octets": lack.octets}
+            for lack in flow.lacks
+        ],
+    }
+
+
+def _moment(time: float) -> str:
+    """Return a time (seconds since the epoch) in ISO 8601, UTC, to the microsecond."""
+    return f"{datetime.fromtimestamp(time, timezone.utc):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def _outcome(trace: Trace) -> dict[str, object]:

@@ -30,6 +30,7 @@ _HANGING = 2
 """The indentation of details below their headline."""
 _PALE = "dim"
 _ALARM = "bold red"
+_MISSING = "bold yellow"
 
 
 @dataclass(slots=True)
@@ -96,6 +97,15 @@ class Canvas:
             value = (line, _ALARM if detail.notable else "")
             self.blank(" " * indent, (label.ljust(LABEL), _PALE), value)
             label = ""
+
+    def missing(self, sender: Endpoint, words: str, *, at: float, marked: bool = False) -> None:
+        """Add a row for bytes of ``sender`` that nobody saw."""
+        indent, dots = _INDENT[sender], self.paper.glyphs("…")
+        lines = self.paper.wrapped(f"{dots} {words} {dots}", self._width - indent - 1)
+        for line in lines:
+            self.blank(" " * indent, (line, _MISSING))
+        first = self._rows[-len(lines)]
+        first.at, first.marked = at, marked
 
     def fact(
         self,

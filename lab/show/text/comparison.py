@@ -15,15 +15,11 @@ from typing import TextIO
 from rich.text import Text
 
 from lab.diagnosis.results import Outcome, Result, Signal
-from lab.show.text.event_text import bounded, headline
+from lab.show.text.event_text import headline
+from lab.show.text.outcome_text import STYLES, ground_words, result_words, signal_words
 from lab.show.text.paper import LABEL, Paper, print_drawing
-from lab.show.text.trace_text import (
-    STYLES,
-    result_words,
-    setting,
-    signal_words,
-    version_words,
-)
+from lab.show.text.peer_text import bounded
+from lab.show.text.trace_text import setting, version_words
 from lab.tls.events import Endpoint, Fact, LocalFact
 from lab.tracing.results import Trace
 
@@ -44,6 +40,7 @@ def comparison(traces: Sequence[Trace], paper: Paper) -> Iterator[Text]:
         "version": [[str(trace.negotiated_version or "no version")] for trace in traces],
         "signal": [[signal_words(outcome)] for outcome in outcomes],
         "after": [[_after(outcome)] for outcome in outcomes],
+        **_grounds(outcomes),
         "client": [_knowledge(trace, Endpoint.CLIENT) for trace in traces],
         "server": [_knowledge(trace, Endpoint.SERVER) for trace in traces],
     }
@@ -130,6 +127,13 @@ def _after(outcome: Outcome) -> str:
     if outcome.by is None or not outcome.after:
         return "-"
     return f"the {outcome.by.other.value}'s {bounded(outcome.after)}"
+
+
+def _grounds(outcomes: Sequence[Outcome]) -> dict[str, list[list[str]]]:
+    """On what results rest that were not seen, a row; none where all were."""
+    if not any(outcome.ground for outcome in outcomes):
+        return {}
+    return {"ground": [[bounded(ground_words(outcome)) or "-"] for outcome in outcomes]}
 
 
 def _knowledge(trace: Trace, endpoint: Endpoint) -> list[str]:

@@ -20,8 +20,8 @@ from lab.inspecting.results import (
     RequestEntry,
     RoleVerdict,
 )
-from lab.show.text.event_text import bounded
 from lab.show.text.paper import Paper, print_drawing
+from lab.show.text.peer_text import bounded
 from lab.tls.events import printable
 from lab.x509.certificates import CertificateDescription, moment
 

@@ -18,13 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 
 from lab.diagnosis.results import Cause, Judge, Outcome, Result
-from lab.show.text.event_text import (
-    alternatives,
-    offered_names,
-    on_one_line,
-    or_others,
-    shortened,
-)
+from lab.show.text.event_text import on_one_line
+from lab.show.text.message_text import offered_names
+from lab.show.text.outcome_text import alternatives, or_others
+from lab.show.text.peer_text import shortened
 from lab.tls.code_points import AlertDescription
 from lab.tls.events import (
     AlertSeen,
@@ -57,7 +54,12 @@ SEPARATOR = " | "
 _INDENT = "    "
 # A handshake has some 15 stages. Of one that has more than this, the rest is counted.
 _MOST_STAGES = 64
-_STYLES = {Result.ACCEPTED: "green", Result.REJECTED: "red", Result.FAILED: "yellow"}
+_STYLES = {
+    Result.ACCEPTED: "green",
+    Result.REJECTED: "red",
+    Result.FAILED: "yellow",
+    Result.UNKNOWN: "yellow",
+}
 # Tuples, since a union of types is made anew wherever it is written.
 _ENDS = (StreamEnded, AlertSeen)
 # Events of a client that are not what it connected for.

@@ -18,17 +18,17 @@ from rich.text import Text
 
 from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.show.text.canvas import CLEAR, SEALED, TCP, Canvas
-from lab.show.text.event_text import (
-    Detail,
-    bounded,
-    details,
-    headline,
+from lab.show.text.event_text import Detail, details, headline, on_one_line, reason
+from lab.show.text.flow_text import about_flow, flow_name
+from lab.show.text.outcome_text import (
+    STYLES,
+    ground_words,
     or_others,
-    reason,
-    shortened,
-    subject,
+    result_words,
+    signal_words,
 )
 from lab.show.text.paper import Paper, print_drawing
+from lab.show.text.peer_text import bounded, shortened, subject
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -36,24 +36,17 @@ from lab.tls.events import (
     Event,
     Fact,
     LocalFact,
+    NotCaptured,
     StreamEnded,
     WireEvent,
     is_fatal,
 )
 from lab.tracing.results import Trace
 
-STYLES = {Result.ACCEPTED: "bold green", Result.REJECTED: "bold red", Result.FAILED: "bold red"}
+_MARKS = {Result.ACCEPTED: "✓", Result.REJECTED: "✗", Result.FAILED: "✗"}
 _LONG_RUN = 3
 _SUCCESSES = frozenset({Fact.HANDSHAKE_RETURNED, Fact.CERTIFICATE_VERIFIED})
 _NEUTRAL = frozenset({Fact.CONNECTED, Fact.CLOSED})
-_ENDINGS = {
-    Signal.FIN: "ended the connection",
-    Signal.RST: "reset the connection",
-    Signal.CLOSE_NOTIFY: "closed the TLS connection",
-    Signal.TIME_OUT: "did not finish in time",
-    Signal.NOT_TLS: "sent bytes that are not TLS",
-    Signal.MALFORMED: "sent malformed bytes",
-}
 _RETURNED = {
     None: "not observed",
     True: "its handshake call had returned",
@@ -75,8 +68,10 @@ def print_brief(traces: Sequence[Trace], file: TextIO) -> None:
     for trace in traces:
         outcome, cause = trace.outcome, trace.causes[0]
         signal = f", {signal_words(outcome)}" if outcome.signal else ""
+        ground = f"; {ground_words(outcome)}" if outcome.ground else ""
+        name = version_words(trace) if trace.flow is None else flow_name(trace.flow)
         for line in (
-            f"{version_words(trace)}: {result_words(outcome)}{signal}",
+            f"{name}: {result_words(outcome)}{signal}{ground}",
             f"cause: {shortened(cause.summary)} [{cause.code}]{or_others(trace.causes)}",
             f"fix: {cause.fix or 'nothing to fix'}",
         ):
@@ -85,13 +80,18 @@ def print_brief(traces: Sequence[Trace], file: TextIO) -> None:
 
 def drawing(trace: Trace, paper: Paper) -> Iterator[Text]:
     """Yield the lines of the whole drawing of ``trace``, none wider than the paper."""
-    yield paper.rule(f"{bounded(trace.target)}: {setting(trace)}")
+    if trace.flow is None:
+        yield paper.rule(f"{bounded(trace.target)}: {setting(trace)}")
+    else:
+        yield paper.rule(flow_name(trace.flow))
+        for label, value in about_flow(trace, trace.flow):
+            yield from paper.entry(label, value, indent=2)
     yield Text()
     yield from sequence(trace, paper)
     yield Text()
     yield paper.rule("Outcome")
     result, style = trace.outcome.result, STYLES[trace.outcome.result]
-    mark = paper.glyphs("✓" if result is Result.ACCEPTED else "✗")
+    mark = "?" if result is Result.UNKNOWN else paper.glyphs(_MARKS[result])
     yield from paper.entry(
         mark, result_words(trace.outcome), column=2, style=style, label_style=style
     )
@@ -118,29 +118,6 @@ def setting(trace: Trace) -> str:
 def version_words(trace: Trace) -> str:
     """What version the client offered: "TLS 1.3", or "any version"."""
     return str(trace.requested_version or "any version")
-
-
-def result_words(outcome: Outcome) -> str:
-    """How it ended, and by whom: "rejected by the server"."""
-    if outcome.result is Result.ACCEPTED:
-        return "accepted"
-    if outcome.result is Result.REJECTED and outcome.by is not None:
-        return f"rejected by the {outcome.by.value}"
-    if outcome.by is None or outcome.signal is None:
-        return f"{outcome.result.value}: the handshake was not completed"
-    return f"failed: the {outcome.by.value} {_ENDINGS[outcome.signal]}"
-
-
-def signal_words(outcome: Outcome) -> str:
-    """By what it ended: "alert certificate_required (116)"."""
-    if outcome.alert is not None:
-        alert = outcome.alert
-        return f"alert {alert.description} ({alert.description.value})"
-    if outcome.signal is Signal.HTTP_STATUS:
-        return f"HTTP status {outcome.http_status}"
-    if outcome.signal in (Signal.FIN, Signal.RST):
-        return f"TCP {outcome.signal.value}, no alert"
-    return outcome.signal.value if outcome.signal else "none"
 
 
 def sequence(trace: Trace, paper: Paper) -> Iterator[Text]:
@@ -188,6 +165,8 @@ class _Picture:
             self.canvas.blank()
         if isinstance(event, LocalFact):
             self._fact(event, marked=framed)
+        elif isinstance(event, NotCaptured):
+            self._missing(event, marked=framed)
         else:
             self._arrow(event, framed=framed)
         if len(run) > 1:
@@ -198,7 +177,7 @@ class _Picture:
         """Return whether a gap belongs between two events: after a flight, at the decisive one."""
         if before is self._decisive:
             return True
-        for kind in (LocalFact, StreamEnded):
+        for kind in (LocalFact, StreamEnded, NotCaptured):
             if isinstance(before, kind) or isinstance(event, kind):
                 return type(before) is not type(event)
         return before.endpoint is not event.endpoint
@@ -225,11 +204,17 @@ class _Picture:
     def _remarks(self, event: Event, framed: bool) -> Iterator[Detail]:
         outcome = self._trace.outcome
         if framed and outcome.signal in (Signal.FIN, Signal.RST):
-            yield Detail("alert", "none was sent", notable=True)
+            # Who has seen a part of a connection cannot know what else was sent.
+            seen = "sent" if self._trace.flow is None else "seen"
+            yield Detail("alert", f"none was {seen}", notable=True)
         if event in outcome.echoes:
             yield Detail("echo", "sent after the outcome was decided")
         if event in outcome.warnings:
             yield Detail("warning", "does not end the connection")
+
+    def _missing(self, event: NotCaptured, *, marked: bool) -> None:
+        words = on_one_line(event)
+        self.canvas.missing(event.endpoint, words, at=self._at(event), marked=marked)
 
     def _rest(self, events: Sequence[Event]) -> None:
         last = events[-1]
@@ -279,14 +264,23 @@ def _outcome(trace: Trace) -> Iterator[tuple[str, str]]:
     if outcome.by is not None and outcome.after:
         sealed = "an encrypted record, " if outcome.sealed else ""
         yield "after", f"the {outcome.by.other.value}'s {sealed}{bounded(outcome.after)}"
-    yield Endpoint.CLIENT.value, _RETURNED[outcome.client_handshake_returned]
-    yield Endpoint.SERVER.value, _RETURNED[outcome.server_handshake_returned]
+    yield from _knowledge(trace, outcome)
     if outcome.exception:
         yield "exception", bounded(outcome.exception)
     for echo in outcome.echoes:
         yield "echo", f"the {echo.endpoint.value}'s {headline(echo)}, after the end"
     for warning in outcome.warnings:
         yield "warning", f"the {warning.endpoint.value}'s {headline(warning)}, not fatal"
+
+
+def _knowledge(trace: Trace, outcome: Outcome) -> Iterator[tuple[str, str]]:
+    """Yield on what the outcome rests, and what the ends knew where one of them is ours."""
+    if outcome.ground:
+        label = "why" if outcome.result is Result.UNKNOWN else "inferred"
+        yield label, bounded(outcome.ground)
+    if trace.flow is None:
+        yield Endpoint.CLIENT.value, _RETURNED[outcome.client_handshake_returned]
+        yield Endpoint.SERVER.value, _RETURNED[outcome.server_handshake_returned]
 
 
 def _notes(cause: Cause) -> Iterator[tuple[str, str, str]]:

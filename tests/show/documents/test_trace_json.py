@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from lab.diagnosis.results import Cause, Result
+from lab.diagnosis.results import Cause, Result, Signal
 from lab.show.documents.json_values import DESCRIBED
 from lab.show.documents.trace_json import SCHEMA_VERSION, document
 from lab.tls import messages as msg
 from lab.tls.code_points import AlertDescription, AlertLevel, ProtocolVersion
 from lab.tls.events import (
     Fact,
+    Gap,
     LocalFact,
     Part,
     Protocol,
@@ -31,6 +32,7 @@ from tests.support.traces import (
     CLIENT,
     EVENTS,
     EXTENSIONS,
+    FLOW,
     MESSAGES,
     SERVER,
     START,
@@ -71,6 +73,7 @@ def test_a_refusal_in_each_version(refused12: Trace, refused13: Trace) -> None:
         "events",
         "outcome",
         "diagnosis",
+        "flow",
     ]
     assert first["target"] == "127.0.0.1:8443"
     assert (first["requested_version"], first["negotiated_version"]) == ("TLS 1.2", "TLS 1.2")
@@ -91,6 +94,7 @@ def test_a_refusal_in_each_version(refused12: Trace, refused13: Trace) -> None:
         "echoes": [],
         "warnings": [],
         "decided_by": [event["type"] for event in first["events"]].index("alert_seen"),
+        "ground": None,
     }
     assert second["outcome"]["alert"]["number"] == 116
     assert second["outcome"]["client_handshake_returned"] is True
@@ -152,6 +156,7 @@ def test_every_class_of_event_is_in_the_document() -> None:
         "unfinished",
         "left_out",
         "undecoded",
+        "not_captured",
         "not_tls",
         "stream_ended",
         "local_fact",
@@ -194,6 +199,8 @@ def test_the_schema_allows_the_fields_of_each_class_and_no_others(kind: Any) -> 
         (Fact, ("local_fact", "fact")),
         (StreamEnd, ("stream_ended", "end")),
         (Result, ("outcome", "result")),
+        (Signal, ("outcome", "signal")),
+        (Gap, ("gap", "")),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -201,8 +208,9 @@ def test_the_schema_allows_each_member_of_an_enum(
     kind: type[enum.Enum], where: tuple[str, str]
 ) -> None:
     definition, name = where
-    allowed = DEFINITIONS[definition]["properties"][name]["enum"]
-    assert allowed == [member.value for member in kind]
+    schema = DEFINITIONS[definition]
+    allowed = (schema["properties"][name] if name else schema)["enum"]
+    assert [value for value in allowed if value is not None] == [member.value for member in kind]
 
 
 def test_the_schema_allows_the_fields_of_a_certificate_and_no_others() -> None:
@@ -301,3 +309,21 @@ def test_echoes_and_warnings_are_alerts() -> None:
     assert outcome["echoes"] == [{"level": "fatal", "number": 50, "name": "decode_error"}]
     assert outcome["warnings"] == [{"level": "warning", "number": 90, "name": "user_canceled"}]
     assert trace["negotiated_version"] is None
+
+
+def test_a_connection_of_a_capture_has_its_ends_times_and_gaps(refused13: Trace) -> None:
+    (trace,) = written(dataclasses.replace(refused13, flow=FLOW))["traces"]
+    assert trace["flow"] == {
+        "number": 3,
+        "client": {"host": "2001:db8::1", "port": 50000},
+        "server": {"host": "192.0.2.1", "port": 443},
+        "first_packet": "2026-11-29T22:19:14.250000Z",
+        "last_packet": "2026-11-29T22:19:15.000000Z",
+        "packets": 9,
+        "prelude": "SMTP STARTTLS",
+        "gaps": [
+            {"from": "server", "gap": "a segment is missing from the capture", "octets": 1460},
+            {"from": "client", "gap": "the capture ends here", "octets": None},
+        ],
+    }
+    assert written(refused13)["traces"][0]["flow"] is None

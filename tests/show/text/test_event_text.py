@@ -7,28 +7,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.diagnosis.results import Outcome, Result
-from lab.show.text.event_text import (
-    Detail,
-    bounded,
-    details,
-    headline,
-    listed,
-    on_one_line,
-    quoted,
-    reason,
-    start_line,
-)
-from lab.show.text.trace_text import fact_label, result_words, signal_words
+from lab.show.text.event_text import Detail, details, headline, on_one_line, reason, start_line
+from lab.show.text.trace_text import fact_label
 from lab.tls.code_points import (
     AlertDescription,
     AlertLevel,
     CertificateCompressionAlgorithm,
-    NamedGroup,
 )
 from lab.tls.events import (
     Event,
     Fact,
+    Gap,
     LeftOut,
     LocalFact,
     NotTls,
@@ -143,25 +132,6 @@ def test_the_first_line_of_http(data: bytes, line: str | None) -> None:
     assert start_line(data) == line
 
 
-def test_text_of_a_peer_is_escaped_and_cut() -> None:
-    assert bounded("a\n\\") == r"a\n\\"
-    assert bounded("x" * 240) == "x" * 240
-    assert bounded("x" * 241) == "x" * 240 + "... (241 characters)"
-
-
-def test_bytes_of_a_peer_are_quoted_and_cut() -> None:
-    assert quoted(b"it's\x00\n") == '"it\'s\\x00\\n"'
-    assert quoted(b"x" * 33) == "'" + "x" * 32 + "'..."
-
-
-def test_lists_tell_how_many_they_leave_out_and_leave_grease_out() -> None:
-    groups = [NamedGroup(number) for number in (0x0A0A, 29, 23, 24)]
-    assert listed(groups, 2) == "x25519, secp256r1 and 1 more"
-    assert listed(groups) == "x25519, secp256r1, secp384r1"
-    assert listed([]) == "none"
-    assert listed(["x" * 100]) == "x" * 64 + "... (100 characters)"
-
-
 def test_a_verdict_on_a_certificate_says_whose_and_why(accepted13: Trace) -> None:
     fact = LocalFact(
         time=0.0,
@@ -182,12 +152,6 @@ def test_a_verdict_on_a_certificate_says_whose_and_why(accepted13: Trace) -> Non
 def test_bytes_of_no_known_protocol_are_no_more_than_that() -> None:
     event = NotTls(time=0.0, endpoint=CLIENT, protocol=Protocol.UNKNOWN, sample=b"\x00")
     assert headline(event) == "not TLS"
-
-
-def test_an_outcome_without_an_end_that_caused_it() -> None:
-    outcome = Outcome(result=Result.FAILED)
-    assert result_words(outcome) == "failed: the handshake was not completed"
-    assert signal_words(outcome) == "none"
 
 
 def test_an_alert_without_a_name_keeps_its_number() -> None:
@@ -217,3 +181,23 @@ def test_what_is_not_decoded_is_named_as_a_limit_of_ours() -> None:
         ("in", "Handshake.length"),
         ("limit", "300000 bytes: a limit of this program"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("gap", "octets", "words", "more"),
+    [
+        (Gap.MISSING, 1460, "1,460 bytes not captured", f": {Gap.MISSING.value}"),
+        (Gap.SNAPPED, 5, "5 bytes not captured", f": {Gap.SNAPPED.value}"),
+        (Gap.MISSING, None, "bytes not captured", f": {Gap.MISSING.value}"),
+        (Gap.START, None, "the beginning was not captured", ""),
+        (Gap.DIRECTION, None, "nothing that this end sent was captured", ""),
+        (Gap.END, None, "the capture ends here", ""),
+    ],
+)
+def test_what_a_capture_lacks_is_named_so(
+    gap: Gap, octets: int | None, words: str, more: str
+) -> None:
+    event = MAKE.not_captured(SERVER, gap, octets)
+    assert headline(event) == words
+    assert on_one_line(event) == words + more
+    assert bool(list(details(event))) == bool(more)

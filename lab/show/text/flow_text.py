@@ -1,0 +1,111 @@
+"""The words for a connection between two others, as a capture or a tap has it.
+
+Rules: what was not seen is not denied. A certificate that may have passed in records that stayed
+closed, or in bytes that were not captured, is not known.
+
+This module must not know how the words are laid out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+
+from lab.capture.results import Flow, Lack
+from lab.show.text.message_text import is_empty_certificate, offered_names
+from lab.show.text.peer_text import bounded, subject
+from lab.tls.events import Endpoint, Event, Gap, MessageSeen, NotCaptured, SealedSeen, Undecoded
+from lab.tls.messages import (
+    Certificate,
+    CertificateRequest,
+    ClientHello,
+    CompressedCertificate,
+    Finished,
+    HandshakeMessage,
+    ServerHelloDone,
+)
+from lab.tracing.results import Trace
+
+NO_CERTIFICATE = "none"
+NOT_ASKED = "not asked"
+UNKNOWN = "not known"
+_EMPTY_CERTIFICATE = 8
+"""The content of a record with an empty Certificate of TLS 1.3 alone (RFC 9846 section 4.5.1)."""
+
+
+def flow_name(flow: Flow) -> str:
+    """Return the number of a connection and its ends."""
+    return f"Connection {flow.number}: {flow.client.authority} to {flow.server.authority}"
+
+
+def about_flow(trace: Trace, flow: Flow) -> Iterator[tuple[str, str]]:
+    """Yield what is to be said of a connection as a whole, as labels and values."""
+    packets = f"{flow.packets:,} packet{'s' * (flow.packets != 1)}"
+    yield "began", f"{utc(flow.first)} UTC, {packets} in {flow.last - flow.first:.3f} s"
+    if flow.prelude:
+        yield "before TLS", bounded(flow.prelude)
+    yield "version", str(trace.negotiated_version or "not negotiated")
+    yield "certificate", f"of the client: {client_certificate_words(trace)}"
+    if trace.client_certificate is not None:
+        yield "", "(certificates are judged by the time of the connection)"
+    for lack in flow.lacks:
+        yield "lacking", lack_words(lack)
+
+
+def lack_words(lack: Lack) -> str:
+    """Return what a capture lacks of what one end sent."""
+    whose = f"the {lack.sender.value}"
+    if lack.gap is Gap.DIRECTION:
+        return f"all that {whose} sent"
+    if lack.gap is Gap.END:
+        return f"what {whose} sent after the end of the capture, if anything"
+    many = "bytes" if lack.octets is None else f"{lack.octets:,} bytes"
+    return f"{many} that {whose} sent: {lack.gap.value}"
+
+
+def utc(time: float) -> str:
+    """Return a time of a capture (seconds since the epoch) in UTC, to the microsecond."""
+    try:
+        return f"{datetime.fromtimestamp(time, timezone.utc):%Y-%m-%d %H:%M:%S.%f}"
+    except (OverflowError, ValueError, OSError):
+        return f"{time:.6f} s since 1970"
+
+
+def server_name(events: Sequence[Event]) -> str:
+    """Return the host that the client asked for, as it came; "" where it named none."""
+    for event in events:
+        if isinstance(event, MessageSeen) and isinstance(event.message, ClientHello):
+            hosts, _ = offered_names(event.message)
+            return hosts[0] if hosts else ""
+    return ""
+
+
+def client_certificate_words(trace: Trace) -> str:
+    """Return the subject of what the client presented, or what is known of it instead."""
+    if trace.client_certificate is not None:
+        return subject(trace.client_certificate)
+    of_client = [event for event in trace.events if event.endpoint is Endpoint.CLIENT]
+    for event in of_client:
+        if isinstance(event, MessageSeen) and _is_certificate(event.message):
+            return NO_CERTIFICATE if is_empty_certificate(event.message) else UNKNOWN
+    sealed = next((event for event in of_client if isinstance(event, SealedSeen)), None)
+    if sealed is not None and sealed.inner_length == _EMPTY_CERTIFICATE:
+        return f"{NO_CERTIFICATE}, by the size of its first encrypted record"
+    return NOT_ASKED if _was_not_asked(trace.events) else UNKNOWN
+
+
+def _was_not_asked(events: Sequence[Event]) -> bool:
+    """Return whether all of the server's flight was seen, and no CertificateRequest in it."""
+    for event in events:
+        if isinstance(event, MessageSeen) and event.endpoint is Endpoint.SERVER:
+            if isinstance(event.message, CertificateRequest):
+                return False
+            if isinstance(event.message, ServerHelloDone | Finished):
+                return True
+        elif isinstance(event, SealedSeen | NotCaptured | Undecoded):
+            return False
+    return False
+
+
+def _is_certificate(message: HandshakeMessage) -> bool:
+    return isinstance(message, Certificate | CompressedCertificate)
