@@ -20,6 +20,7 @@ from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint, Event, StreamEnd
 from lab.tls.extensions import SupportedVersions
 from lab.tls.observer import Observer
+from lab.tls.reader import Budget
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.results import Trace
 
@@ -28,11 +29,12 @@ class FlowTrace:
     """Observe one connection, from its first byte to the trace of it.
 
     Times are seconds since the epoch. With ``secrets_follow``, records that no secret opens wait
-    for ``learn``, until ``finish``; without it they come out sealed at once.
+    for ``learn``, until ``finish``; without it they come out sealed at once. With a ``budget`` no
+    more than that is decoded of either end.
     """
 
-    def __init__(self, *, secrets_follow: bool = False) -> None:
-        self._observer = Observer()
+    def __init__(self, *, secrets_follow: bool = False, budget: Budget | None = None) -> None:
+        self._observer = Observer(budget)
         self._judge = OutcomeJudge()
         self._buffer = EventBuffer()
         if not secrets_follow:
