@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 
-from lab.capture.pcap_reader import PcapReader, is_pcap
-from lab.capture.results import CaptureError, CaptureItem
+from lab.capture.file_reader import FileReader
+from lab.capture.packets import PacketReader
+from lab.capture.results import CaptureError, CaptureItem, SecretsFound
 from lab.capture.tcp_flows import TcpFlows
 
-ETHERNET = 1
-# Ethernet's type, then of an IPv4 header without options: version and length, total length,
-# fragment, protocol; then of TCP's: sequence, acknowledgement, header length, flags.
-_TCP_IN_IPV4 = struct.Struct(">12xHBxH2xHxB14xIIBB")
+# What else is captured often, under LINKTYPE_ of tcpdump.org.
+_LINK_NAMES = {
+    105: "Wi-Fi",
+    119: "Wi-Fi",
+    127: "Wi-Fi",
+    163: "Wi-Fi",
+    187: "Bluetooth",
+    189: "USB",
+    195: "IEEE 802.15.4",
+    201: "Bluetooth",
+    220: "USB",
+    249: "USB",
+}
 
 
 class Capture:
@@ -20,27 +29,35 @@ class Capture:
 
     def __init__(self) -> None:
         self._items: list[CaptureItem] = []
+        self._file = FileReader()
+        self._packets = PacketReader()
         self._flows = TcpFlows(self._items)
-        self._file: PcapReader | None = None
-        self._start = b""
+        self._unknown: int | None = None
+        self._known = False
 
     def feed(self, data: bytes) -> Iterator[CaptureItem]:
         """Yield what the next bytes of the file complete; to be iterated to its end.
 
-        Raises ``CaptureError`` for what is no capture.
+        Raises ``CaptureError`` for what is no capture or a damaged one. What came before the damage
+        may still be had by ``end``.
         """
-        if self._file is None:
-            self._start += data
-            if len(self._start) < 4:
-                return
-            if not is_pcap(self._start):
-                raise CaptureError("not a capture: neither pcap nor pcapng")
-            self._file, data = PcapReader(), self._start
         items = self._items
-        for link_type, time, frame, _length in self._file.feed(data):
-            if link_type != ETHERNET:
-                raise CaptureError(f"captures of link type {link_type} are not read")
-            self._take(time, frame)
+        read, segment = self._packets.read, self._flows.segment
+        for packet in self._file.feed(data):
+            if isinstance(packet, SecretsFound):
+                yield packet
+                continue
+            link_type, time, frame, length = packet
+            if not self._packets.reads(link_type):
+                self._skip(link_type)
+                continue
+            self._known = True
+            found = read(link_type, frame, length)
+            if found is None:
+                continue
+            if len(found) == 6:
+                key, seq, ack, flags, payload, absent = found
+                segment(key, time, seq, ack, flags, payload, absent)
             if items:
                 yield from items
                 items.clear()
@@ -48,23 +65,24 @@ class Capture:
     def end(self) -> Iterator[CaptureItem]:
         """Yield what is left, as nothing more comes.
 
-        Raises ``CaptureError`` if nothing came at all.
+        Raises ``CaptureError`` if no capture came, or no packet of a kind that is read.
         """
-        if self._file is None:
-            raise CaptureError("empty: not a capture" if not self._start else "not a capture")
+        self._file.end()
+        if self._unknown is not None and not self._known:
+            raise _unknown_link_type(self._unknown)
         self._flows.end()
         yield from self._items
         self._items.clear()
 
-    def _take(self, time: float, frame: bytes) -> None:
-        if len(frame) < 54:
-            return
-        kind, version, length, fragment, protocol, seq, ack, offset, flags = (
-            _TCP_IN_IPV4.unpack_from(frame)
-        )
-        if kind != 0x0800 or version != 0x45 or protocol != 6 or fragment & 0x3FFF:
-            return
-        end = 14 + length
-        data = frame[34 + (offset >> 4) * 4 : end]
-        absent = max(0, end - len(frame)) if length else 0
-        self._flows.segment(frame[26:38], time, seq, ack, flags, data, absent)
+    def _skip(self, link_type: int) -> None:
+        """Pass over a packet. Raises ``CaptureError`` where all others are of its kind."""
+        if self._file.one_link_type:
+            raise _unknown_link_type(link_type)
+        if self._unknown is None:
+            self._unknown = link_type
+
+
+def _unknown_link_type(link_type: int) -> CaptureError:
+    name = _LINK_NAMES.get(link_type)
+    named = f"link type {link_type} ({name})" if name else f"link type {link_type}"
+    return CaptureError(f"its packets are of {named}, which is not read")
