@@ -33,10 +33,13 @@ from lab.tls.sealed_records import (
     BEFORE_KEYS,
     BROKEN,
     EARLY_DATA,
+    UNREADABLE,
+    UNSETTLED,
     Sealed,
     sealed_tls12,
     sealed_tls13,
 )
+from lab.tls.sequence_search import SequenceSearch
 
 
 class Stage(enum.Enum):
@@ -49,6 +52,7 @@ class Stage(enum.Enum):
     HANDSHAKE = "handshake traffic"
     APPLICATION = "application traffic"
     CONNECTION = "TLS 1.2 or before"
+    UNKNOWN = "some, of a version that was not captured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,14 @@ _LABELS = {
     },
 }
 
+_FOLLOWING = {
+    Stage.EARLY: (Stage.EARLY, Stage.HANDSHAKE, Stage.APPLICATION),
+    Stage.HANDSHAKE: (Stage.HANDSHAKE, Stage.APPLICATION),
+    Stage.APPLICATION: (Stage.APPLICATION,),
+    Stage.CONNECTION: (Stage.CONNECTION,),
+}
+"""Which keys may be in use behind missing bytes, by those before."""
+
 _TLS13_SUITES = tuple(suite for suite in CipherSuite if suite >> 8 == 0x13)
 
 Opened = tuple[ContentType, bytes]
@@ -88,6 +100,7 @@ class RecordDecryption:
         "_early_data",
         "_early_openers",
         "_ring",
+        "_search",
         "_sender",
         "_skipped",
         "_state",
@@ -108,6 +121,7 @@ class RecordDecryption:
         self._blind = False
         self._early_data: bool | None = False
         self._early_openers: list[Opener] | None = None
+        self._search: SequenceSearch | None = None  # where bytes are missing
 
     # What changes keys.
 
@@ -142,6 +156,8 @@ class RecordDecryption:
         """Follow the sender's ChangeCipherSpec of TLS 1.2 or before (RFC 5246 section 7.1)."""
         self._enter(Stage.CONNECTION)
         self._skipped = 0
+        if self._search:
+            self._search.settle()
         random, server = self._connection.client_random, self._connection.server_hello
         self._state = None
         self._blind = self._blind or random is None or server is None
@@ -158,6 +174,15 @@ class RecordDecryption:
                 and server.legacy_compression_method == CompressionMethod.NULL,
             )
 
+    def protect(self) -> None:
+        """Follow the sender's ChangeCipherSpec where bytes that named the version are missing."""
+        self._enter(Stage.UNKNOWN)
+
+    def lose(self, records: int | None, octets: int | None) -> None:
+        """Follow missing bytes: so many records, None where nobody can tell, are not seen."""
+        self._search = self._search or SequenceSearch()
+        self._search.lose(records, octets)
+
     def _enter(self, stage: Stage) -> None:
         if stage is not self.stage or stage is Stage.CONNECTION:
             self.stage = stage
@@ -172,6 +197,8 @@ class RecordDecryption:
         None means that a secret is missing which may still be learned. Raises ``WireError`` for
         application data where the version allows none.
         """
+        if self._search:
+            return self._open_uncertain(record, self._search)
         if self.opener is None or self.stage is Stage.EARLY:
             return self._open_first(record)
         try:
@@ -186,35 +213,96 @@ class RecordDecryption:
             if self._connection.server_hello is None:
                 return self._unopened_early()
             self._enter(Stage.HANDSHAKE)
+        if self.stage in (Stage.PLAIN, Stage.UNKNOWN):
+            return UNREADABLE
         # A shut record of TLS 1.3 may hide a change of keys; of TLS 1.2 only a renegotiation.
         if self.stage is not Stage.CONNECTION:
             self._blind = True
             return sealed_tls13(record, self._suite())
         self._blind = self._blind or record.content_type is ContentType.CHANGE_CIPHER_SPEC
         self._skipped += 1
-        return sealed_tls12(record, self._suite(), first=self._skipped == 1)
+        first = self._skipped == 1 and not self._search
+        return sealed_tls12(record, self._suite(), first=first)
 
     def _open_first(self, record: Record) -> Opened | Sealed | None:
         """Open a record that needs a key first."""
         if self.stage is Stage.PLAIN:
+            if self._connection.incomplete:
+                return Sealed(UNSETTLED)
             if self._connection.version is None or self._connection.is_tls13:
                 return Sealed(BEFORE_KEYS)
             raise WireError("TLSPlaintext.type", "application_data before the handshake has ended")
         if self.stage is Stage.EARLY:
             return self._open_early_or_next(record)
-        if self._blind or not (
-            self._state.openable if self._state else self._connection.suite.cipher
-        ):
+        if self._cannot_open:
             return self.give_up(record)
         if (secret := self._secret()) is None:
             return None
-        self.opener = self._new_opener(secret)
+        self.opener = self._new_opener(secret, self.stage)
         return self.open(record) if self.opener else self.give_up(record)
 
-    def _new_opener(self, secret: bytes) -> Opener | None:
+    @property
+    def _cannot_open(self) -> bool:
+        """Whether no secret can open what comes, whichever may be learned."""
+        connection = self._connection
+        unknown = connection.client_random is None and connection.incomplete and not self._state
+        return (
+            self._blind
+            or unknown
+            or not (self._state.openable if self._state else self._connection.suite.cipher)
+        )
+
+    def _open_uncertain(self, record: Record, search: SequenceSearch) -> Opened | Sealed | None:
+        """Open ``record``, before which bytes are missing: AEADs and MACs tell its number.
+
+        A change of keys may be among what is missing.
+        """
+        if self.stage is Stage.UNKNOWN or self._connection.version is None:
+            return Sealed(UNSETTLED)
+        if self.stage is Stage.PLAIN:
+            return self._open_past_change(record, search)
+        if self._cannot_open:
+            return self.give_up(record)
+        waiting = False
+        for stage in _FOLLOWING[self.stage]:
+            current = stage is self.stage and self.opener is not None
+            opener = self.opener if current else self._opener_of(stage)
+            if opener is None:
+                waiting = True
+            elif opened := search.open(opener, record, current=stage is self.stage):
+                self._enter(stage)
+                self.opener = opener
+                return opened
+        if self.stage is Stage.APPLICATION and isinstance(self.opener, TrafficOpener):
+            updated = self.opener.updated()  # a KeyUpdate may be missing
+            if opened := search.open(updated, record, current=False):
+                self.opener = updated
+                self.epoch += 1
+                return opened
+        return None if waiting else search.fail()
+
+    def _open_past_change(self, record: Record, search: SequenceSearch) -> Opened | Sealed | None:
+        """Open a record that may be behind a ChangeCipherSpec which is missing."""
+        if self._connection.is_tls13:
+            return Sealed(UNSETTLED)
+        blind, self._search = self._blind, None  # the search is not over
+        self.change_cipher_spec()
+        self._search = search
+        opened = self._open_uncertain(record, search)
+        if isinstance(opened, tuple) or record.content_type is ContentType.APPLICATION_DATA:
+            return opened
+        self._enter(Stage.PLAIN)
+        self._state, self._blind = None, blind
+        return None if opened is None else UNREADABLE
+
+    def _opener_of(self, stage: Stage) -> Opener | None:
+        secret = self._secret(stage)
+        return self._new_opener(secret, stage) if secret else None
+
+    def _new_opener(self, secret: bytes, stage: Stage) -> Opener | None:
         state = self._state
         if state is None:
-            idle = self.stage is Stage.APPLICATION
+            idle = stage is Stage.APPLICATION
             return traffic_opener(self._suite(), secret, idle=idle)
         keys = self._ring.connection_keys(
             secret, state.client_random, state.server_random, state.suite

@@ -7,11 +7,14 @@ This module must not know the other direction, nor what its records say.
 
 from __future__ import annotations
 
-from lab.tls.code_points import HandshakeType
+from dataclasses import dataclass
+
+from lab.tls.code_points import ContentType, HandshakeType
 from lab.tls.decryption import RecordDecryption, Stage
 from lab.tls.events import (
     ApplicationDataSeen,
     Endpoint,
+    Gap,
     Malformed,
     NotTls,
     Part,
@@ -26,12 +29,21 @@ from lab.tls.frozen_values import constructor
 from lab.tls.key_log import KeyRing
 from lab.tls.negotiated import Negotiated
 from lab.tls.reader import BeyondLimit, Budget, WireError
-from lab.tls.records import MessageReassembler, Record, RecordReader, sniff
+from lab.tls.records import MessageReassembler, Record, RecordReader, begins_message, sniff
 from lab.tls.sealed_records import Sealed
 
 _APPLICATION_DATA = b"\x17\x03"  # a record's type, and its version's first byte
 SAMPLE = 64
 """How many bytes of what is no TLS are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Missing bytes: ``octets`` of them, and with them ``records``; None where nobody can tell."""
+
+    gap: Gap
+    octets: int | None
+    records: int | None
 
 
 class Direction:
@@ -41,12 +53,14 @@ class Direction:
         "_messages",
         "_octets",
         "_records",
+        "adrift",
         "assembler",
         "budget",
         "cut",
         "decryption",
         "ended",
         "items",
+        "lacking",
         "reader",
         "recognised",
         "sender",
@@ -68,9 +82,38 @@ class Direction:
         self.cut = False  # no more records are cut from its bytes
         self.stopped = False  # no more records of it are read
         self.ended = False  # TCP has
+        self.lacking = False  # bytes of it are missing
+        self.adrift = False  # where the next message begins is not known
         self.budget = budget
         self.items = 0  # of all lists in messages so far
         self._records = self._octets = self._messages = 0
+
+    def miss(self, gap: Gap, octets: int | None) -> Hole:
+        """Go on behind ``octets`` that are missing here, None where their number is not known."""
+        self.lacking = self.recognised = True
+        return Hole(gap, octets, self.reader.miss(octets))
+
+    def lose_track(self) -> None:
+        """Abandon a message that has begun, and look for the start of another."""
+        self.assembler.abandon()
+        self.adrift = True
+
+    def is_protected(self, kind: ContentType, data: bytes) -> bool:
+        """Whether a record is protected; where bytes are missing, whether it may be.
+
+        A ChangeCipherSpec may be among those. No protection leaves an alert at 2 bytes, nor a
+        ChangeCipherSpec at 1.
+        """
+        stage = self.decryption.stage
+        if kind is ContentType.APPLICATION_DATA or stage is Stage.CONNECTION:
+            return True
+        if not self.adrift and stage is not Stage.UNKNOWN:
+            return False
+        if kind is ContentType.ALERT:
+            return len(data) != 2
+        if kind is ContentType.CHANGE_CIPHER_SPEC:
+            return data != b"\x01"
+        return stage is Stage.UNKNOWN or not begins_message(data)
 
     def pass_over(self, time: float, data: bytes, content: bytes) -> ApplicationDataSeen | None:
         """Return the event for ``data`` if it is one record that held just ``content``.
@@ -78,7 +121,8 @@ class Direction:
         None where the bytes must be read as all others are.
         """
         whole = data[:2] == _APPLICATION_DATA and int.from_bytes(data[3:5], "big") == len(data) - 5
-        within = self.cut or self.stopped or self.reader.pending or self.assembler.unfinished
+        unread = self.lacking or self.cut or self.stopped
+        within = unread or self.reader.pending or self.assembler.unfinished
         early, opener = self.decryption.stage is Stage.EARLY, self.decryption.opener
         if not whole or within or early or opener is None:
             return None
@@ -162,13 +206,12 @@ class Direction:
     def stream_ended(self, time: float, end: StreamEnd) -> StreamEnded:
         """Return the event for the end of TCP, perhaps inside of a record or a message."""
         inside = bool(self.reader.pending) or self.assembler.unfinished
-        return StreamEnded(
-            time=time, endpoint=self.sender, end=end, truncated=inside and not self.stopped
-        )
+        known = not self.stopped and not self.lacking
+        return StreamEnded(time=time, endpoint=self.sender, end=end, truncated=inside and known)
 
     def unfinished(self, time: float) -> Unfinished | None:
         """Return the event for what has begun and could still be completed; None if nothing has."""
-        if self.cut or self.stopped or self.ended:
+        if self.cut or self.stopped or self.ended or self.lacking:
             return None
         part, (came, expected) = Part.RECORD, self.reader.unfinished
         if not came:

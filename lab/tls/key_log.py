@@ -10,7 +10,7 @@ Source: "The SSLKEYLOGFILE Format for TLS" (draft-ietf-tls-keylogfile).
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from lab.tls.protection import DirectionKeys, Suite, connection_keys
 
@@ -58,11 +58,15 @@ def parse_key_log(text: str) -> Iterator[Secret]:
 
 
 class KeyRing:
-    """The secrets of one connection, and for a while those that may be of it."""
+    """The secrets of one connection, and for a while those that may be of it.
 
-    __slots__ = ("_derived", "_own", "_unclaimed")
+    ``secrets`` returns the secrets of a client_random that are known elsewhere.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_derived", "_own", "_secrets", "_unclaimed")
+
+    def __init__(self, secrets: Callable[[bytes], Iterable[Secret]] | None = None) -> None:
+        self._secrets = secrets
         self._own: dict[bytes, dict[SecretLabel, bytes]] = {}
         self._unclaimed: dict[bytes, dict[SecretLabel, bytes]] = {}
         self._derived: dict[tuple[bytes, bytes, Suite], tuple[DirectionKeys, DirectionKeys]] = {}
@@ -74,7 +78,9 @@ class KeyRing:
         """
         if client_random in self._own:
             return
-        self._own[client_random] = self._unclaimed.pop(client_random, {})
+        own = self._own[client_random] = self._unclaimed.pop(client_random, {})
+        if self._secrets is not None:
+            own.update((label, secret) for label, _, secret in self._secrets(client_random))
         if len(self._own) > MAX_HANDSHAKES:
             del self._own[next(iter(self._own))]
 

@@ -20,12 +20,14 @@ class Negotiated:
     ``client_random``, ``offered_suites`` and ``server_hello`` are the newest handshake's (TLS 1.2
     may renegotiate), ``suite`` is what the server's cipher suite means; ``version`` is what the
     server chose last, ``context`` what a parser must know, and ``is_tls13`` whether that is TLS
-    1.3 or later.
+    1.3 or later. ``incomplete`` tells that bytes of either end are missing: what is None may have
+    been told all the same.
     """
 
     __slots__ = (
         "client_random",
         "context",
+        "incomplete",
         "is_tls13",
         "offered_suites",
         "server_hello",
@@ -41,6 +43,7 @@ class Negotiated:
         self.context = _UNSETTLED
         self.version: ProtocolVersion | None = None
         self.is_tls13 = False
+        self.incomplete = False
 
     def begin(self, random: bytes, suites: Sequence[CipherSuite] | None) -> None:
         """Follow the client's hello; ``suites`` are None where it was not decoded."""

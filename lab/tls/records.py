@@ -7,10 +7,11 @@ of bounded length and from a bounded number of records. What is in either is not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lab.tls.code_points import ContentType, ProtocolVersion
+from lab.tls.code_points import ContentType, HandshakeType, ProtocolVersion
 from lab.tls.events import Protocol, RecordSpan
 from lab.tls.reader import MAX_MESSAGE, MAX_RECORDS, BeyondLimit, WireError
 
@@ -53,15 +54,19 @@ class Record(NamedTuple):
 class RecordReader:
     """Cuts the bytes of one direction into records.
 
-    ``offset`` is how many bytes of the stream have been given out as records.
+    ``offset`` is how many bytes of the stream have been given out as records, or passed over.
+    Behind missing bytes it looks for the next header, and never finds fault with what it finds.
     """
 
-    __slots__ = ("_at", "_buffer", "offset")
+    __slots__ = ("_at", "_buffer", "_lacking", "_lost", "_rest", "offset")
 
     def __init__(self) -> None:
         self._buffer: bytes | bytearray = b""
         self._at = 0
         self.offset = 0
+        self._lacking = False  # bytes of the stream are missing
+        self._lost: int | None = None  # where the search for a header began, if there is one
+        self._rest = 0  # bytes to come of a record that lacks others
 
     @property
     def pending(self) -> bytes:
@@ -78,6 +83,11 @@ class RecordReader:
 
     def feed(self, data: bytes) -> None:
         """Add ``data`` at the end of the stream."""
+        if self._rest:
+            passed = min(self._rest, len(data))
+            self._rest -= passed
+            self.offset += passed
+            data = data[passed:]
         if self._at == len(self._buffer):
             self._buffer = data
         elif isinstance(self._buffer, bytearray) and not self._at:
@@ -86,18 +96,44 @@ class RecordReader:
             self._buffer = bytearray(self._buffer[self._at :]) + data
         self._at = 0
 
+    def miss(self, octets: int | None) -> int | None:
+        """Go on behind missing bytes; return how many records are lost, None if nobody can tell.
+
+        A record that has begun and ends behind them is the only one that is lost: where it ends is
+        known. Otherwise the next header has to be found.
+        """
+        came, expected = self.unfinished
+        records = 0 if self._rest else 1
+        rest = self._rest if self._rest or self._lost is not None else (expected or came) - came
+        self._buffer, self._at = b"", 0
+        self.offset += came + (octets or 0)
+        self._lacking = True
+        if octets is not None and octets <= rest:
+            self._rest, self._lost = rest - octets, None
+            return records
+        self._rest, self._lost = 0, self.offset
+        return None
+
     def records(self) -> Iterator[Record]:
         """Yield the records that are whole, each once.
 
-        Raises ``WireError`` for a header that no TLS record has.
+        Raises ``WireError`` for a header that no TLS record has, unless bytes are missing before.
         """
+        if self._lost is not None:
+            self._find_header()
         buffer, at = self._buffer, self._at
         have = len(buffer)
-        while have >= (start := at + HEADER):
+        while self._lost is None and have >= (start := at + HEADER):
             content_type = _TYPES.get(buffer[at])
             length = buffer[at + 3] << 8 | buffer[at + 4]
             if content_type is None or buffer[at + 1] != 3 or length > MAX_FRAGMENT:
-                raise _header_error(buffer[at:start], length)
+                if not self._lacking:
+                    raise _header_error(buffer[at:start], length)
+                self._lost = self.offset
+                self._find_header()
+                buffer, at = self._buffer, self._at
+                have = len(buffer)
+                continue
             end = start + length
             if have < end:
                 break
@@ -111,6 +147,56 @@ class RecordReader:
             at = end
         if at == have:
             self._buffer, self._at = b"", 0  # what is read is not kept
+
+    def _find_header(self) -> None:
+        """Pass over bytes up to the next header of a record, or all that cannot be part of one.
+
+        A header is believed where bytes go on behind a hole with it, or where its record is
+        followed by another header or by nothing yet: whoever sends sends whole records.
+        """
+        buffer, at, have = self._buffer, self._at, len(self._buffer)
+        while (match := _HEADER_START.search(buffer, at)) is not None:
+            first, at = self.offset + match.start() - self._at == self._lost, match.start()
+            if have - at < HEADER:
+                break
+            if _is_header(buffer, at):
+                end = at + HEADER + (buffer[at + 3] << 8 | buffer[at + 4])
+                if end > have and not first:
+                    break  # to be judged when its end has come
+                if end >= have or _is_header(buffer, end):
+                    self._lost = None
+                    break
+            at += 1
+        else:
+            at = max(at, have - HEADER + 1)
+        self.offset += at - self._at
+        self._at = at
+
+
+def _is_header(buffer: bytes | bytearray, at: int) -> bool:
+    """Return whether a record may begin at ``at``, where its header may be cut short."""
+    header = buffer[at : at + HEADER]
+    if not 20 <= header[0] <= 23 or header[1:2] not in (b"", b"\x03"):
+        return False
+    if len(header) < HEADER:
+        return True
+    length = header[3] << 8 | header[4]
+    return header[2] <= 4 and _LEAST[header[0]] <= length <= MAX_FRAGMENT
+
+
+def begins_message(data: bytes) -> bool:
+    """Return whether ``data`` is likely to be the start of a handshake message, not its middle.
+
+    So it is where whole messages fill it, or where it begins with one that is often longer than a
+    record.
+    """
+    at, have = 0, len(data)
+    while have - at >= _MESSAGE_HEADER and data[at] in _MESSAGES:
+        end = at + _MESSAGE_HEADER + int.from_bytes(data[at + 1 : at + _MESSAGE_HEADER], "big")
+        if end >= have:
+            return end == have or (at == 0 and data[0] in _LONG_MESSAGES and end < _MOST_LONG)
+        at = end
+    return False
 
 
 def _header_error(header: bytes | bytearray, length: int) -> WireError:
@@ -170,6 +256,10 @@ class MessageReassembler:
     def unfinished(self) -> bool:
         """Whether bytes are left that no message given out has used."""
         return self._at < len(self._data)
+
+    def abandon(self) -> None:
+        """Forget the message that has begun: the rest of it will not come."""
+        self._data, self._at, self._spans = b"", 0, []
 
     @property
     def progress(self) -> tuple[int, int | None]:
@@ -233,4 +323,22 @@ _TYPES = {
         ContentType.APPLICATION_DATA,
     )
 }
+_HEADER_START = re.compile(rb"[\x14-\x17](?:\x03[\0-\x04]|\x03?\Z)", re.DOTALL)
+# The shortest fragment of each type: an alert and a ChangeCipherSpec in the clear, a message's
+# header, and one byte under a tag of 8 with the content's type (RFC 6655).
+_LEAST = {20: 1, 21: 2, 22: _MESSAGE_HEADER, 23: 10}
+_MESSAGES = frozenset(map(int, HandshakeType))
+_LONG_MESSAGES = frozenset(
+    map(
+        int,
+        (
+            HandshakeType.CLIENT_HELLO,
+            HandshakeType.CERTIFICATE,
+            HandshakeType.CERTIFICATE_REQUEST,
+            HandshakeType.CERTIFICATE_STATUS,
+            HandshakeType.COMPRESSED_CERTIFICATE,
+        ),
+    )
+)
+_MOST_LONG = 2**16
 _new = tuple.__new__

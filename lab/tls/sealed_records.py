@@ -16,6 +16,11 @@ BEFORE_KEYS = "sent before any key was agreed"
 EARLY_DATA = "early data, sent before the server's answer counts"
 BROKEN = "does not open: the secret is of another connection, or the record is damaged"
 
+UNSETTLED = "protected by keys that cannot be told: bytes before it were not captured"
+AFTER_HOLE = (
+    "does not open: bytes before it were not captured, or the secret is of another connection"
+)
+
 _VERIFY_DATA = {"sha256": 32, "sha384": 48}
 _HEADER = 4  # of a handshake message
 
@@ -33,6 +38,10 @@ class Sealed:
     hides_handshake: bool = True
     inner_length: int | None = None
     early_data: bool = False
+
+
+UNREADABLE = Sealed("protected, or the rest of a message whose beginning was not captured")
+"""What is no start of a message where one may be protected, and bytes before it are missing."""
 
 
 def sealed_tls13(record: Record, suite: Suite) -> Sealed:

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from lab.tls.events import MessageSeen
 from lab.tls.key_log import (
     MAX_UNCLAIMED,
     KeyRing,
+    Secret,
     SecretLabel,
     parse_key_log,
 )
+from lab.tls.observer import Observer
+from tests.tls.messages_table import RANDOM as HELLO_RANDOM
+from tests.tls.sealing import CLIENT, SERVER, Tls13
+from tests.tls.wire import extensions, handshake, record
 
 RANDOM = bytes(range(32))
 OTHER = bytes(32)
@@ -87,3 +95,18 @@ def test_only_the_newest_handshakes_of_a_connection_are_kept() -> None:
         ring.learn(line(SecretLabel.CLIENT_RANDOM, random))
     known = [ring.get(SecretLabel.CLIENT_RANDOM, random) is not None for random in randoms]
     assert known == [False] * 6 + [True] * 4
+
+
+def test_secrets_are_asked_for_by_the_client_hello() -> None:
+    asked: list[bytes] = []
+
+    def secrets(client_random: bytes) -> Iterator[Secret]:
+        asked.append(client_random)
+        return parse_key_log(tls.key_log)
+
+    tls = Tls13(Observer(secrets=secrets))
+    tls.hellos(learn=False)
+    tls.feed(CLIENT, record(22, tls.client_hello()))
+    events = tls.send(SERVER, "handshake", 22, handshake(8, extensions().data))
+    assert [type(event) for event in events] == [MessageSeen]
+    assert asked == [HELLO_RANDOM]

@@ -1,0 +1,304 @@
+"""Reads the records of both directions in the order in which they came: records in, events out.
+
+Rules: a direction whose content breaks the syntax ends in one ``Malformed``; a message that passes
+a limit of ours becomes ``Undecoded``, and so does the rest of a direction that does. Once bytes of
+either end are missing, what cannot be read may be due to that: it is passed over, and no message is
+out of order.
+
+This module must not know how bytes are cut into records, nor which of them wait for secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lab.tls import messages as msg
+from lab.tls.cipher_suites import CipherSuite
+from lab.tls.code_point import code_table
+from lab.tls.code_points import (
+    AlertDescription,
+    AlertLevel,
+    ContentType,
+    ExtensionType,
+    HandshakeType,
+)
+from lab.tls.decryption import Stage
+from lab.tls.direction import Direction, Hole
+from lab.tls.events import (
+    AlertSeen,
+    ChangeCipherSpecSeen,
+    Endpoint,
+    Event,
+    MessageSeen,
+    NotCaptured,
+    RecordSpan,
+)
+from lab.tls.frozen_values import constructor
+from lab.tls.key_log import KeyRing
+from lab.tls.message_parsing import parse_message
+from lab.tls.negotiated import Negotiated
+from lab.tls.order import Order, Step, step_of
+from lab.tls.reader import MAX_ITEMS, BeyondLimit, WireError
+from lab.tls.records import MAX_PLAINTEXT, Record, begins_message
+from lab.tls.sealed_records import UNREADABLE, Sealed
+
+
+class ConnectionReader:
+    """Turns the records of one connection into ``events``; whoever takes those empties the list."""
+
+    def __init__(
+        self, connection: Negotiated, ring: KeyRing, directions: Mapping[Endpoint, Direction]
+    ) -> None:
+        self.events: list[Event] = []
+        self._connection = connection
+        self._ring = ring
+        self._directions = directions
+        self._order = Order()
+
+    def read(self, direction: Direction, record: Record, time: float) -> bool:
+        """Turn a record into events; False where it must wait for a secret."""
+        if direction.stopped:
+            return True
+        kind, _, data, span = record
+        encrypted = direction.is_protected(kind, data)
+        try:
+            if encrypted:
+                opened = direction.decryption.open(record)
+                if opened is None:
+                    return False
+                if isinstance(opened, Sealed):
+                    self._sealed(direction, record, opened, time)
+                    return True
+                kind, data = opened
+            if len(data) > MAX_PLAINTEXT:
+                problem = f"{len(data)} where {MAX_PLAINTEXT} is the most"
+                raise WireError("TLSPlaintext.length", problem)
+            if kind is ContentType.HANDSHAKE and direction.assembler.is_whole(data):  # as most are
+                self._message(direction, data, (span,), time, encrypted)
+            else:
+                self._content(direction, span, kind, data, time, encrypted)
+        except WireError as error:
+            self._fail(direction, record, error, time, encrypted)
+        except BeyondLimit as error:
+            self.stop(direction, direction.undecoded(time, (record.span,), error))
+        return True
+
+    def _fail(
+        self, direction: Direction, record: Record, error: WireError, time: float, encrypted: bool
+    ) -> None:
+        """Report what breaks the syntax, where that cannot be due to missing bytes."""
+        if not self._connection.incomplete:
+            self.stop(direction, direction.malformed(time, record.span.offset, error))
+            return
+        direction.lose_track()
+        if not encrypted:
+            self._sealed(direction, record, UNREADABLE, time)
+
+    def give_up(self, direction: Direction, record: Record, time: float) -> None:
+        """Leave a record sealed that ``read`` would have wait."""
+        self._sealed(direction, record, direction.decryption.give_up(record), time)
+
+    def stop(self, direction: Direction, event: Event) -> None:
+        """Read no more of a direction; ``event`` says why. Order is not judged from here on."""
+        direction.stopped = direction.cut = True
+        self._order.suspend()
+        self.events.append(event)
+
+    def pass_hole(self, direction: Direction, hole: Hole, time: float) -> None:
+        """Go on behind missing bytes: neither end is judged by what comes after them."""
+        self._connection.incomplete = True
+        self._order.suspend()
+        direction.lose_track()
+        direction.decryption.lose(hole.records, hole.octets)
+        self.events.append(
+            NotCaptured(time=time, endpoint=direction.sender, gap=hole.gap, octets=hole.octets)
+        )
+
+    def _sealed(self, direction: Direction, record: Record, sealed: Sealed, time: float) -> None:
+        if sealed.hides_handshake:
+            self._order.suspend()
+        self.events.append(direction.sealed(time, record, sealed))
+
+    def _content(
+        self,
+        direction: Direction,
+        span: RecordSpan,
+        kind: ContentType,
+        data: bytes,
+        time: float,
+        encrypted: bool,
+    ) -> None:
+        """Read the content of a record, in the clear or opened."""
+        if kind is ContentType.HANDSHAKE:
+            self._fragment(direction, span, data, time, encrypted)
+        elif kind is ContentType.ALERT:
+            self._alert(direction, span, data, time, encrypted)
+        elif direction.assembler.unfinished and not self._connection.incomplete:
+            # RFC 9846 section 5.1: no other records between those of one message. An alert is
+            # let through above: it tells why the sender gave up.
+            raise WireError("Handshake", f"a message is interrupted by {kind}")
+        elif kind is ContentType.APPLICATION_DATA:
+            event = direction.application_data(time, span, data, encrypted=encrypted)
+            self.events.append(event)
+        elif kind is ContentType.CHANGE_CIPHER_SPEC:
+            self._change_cipher_spec(direction, span, data, time, encrypted)
+        else:
+            raise WireError("TLSInnerPlaintext.type", f"{kind} is no content of TLS")
+
+    def _alert(
+        self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
+    ) -> None:
+        if len(data) != 2:  # RFC 9846 section 5.1: one alert a record, whole
+            raise WireError("Alert", f"{len(data)} bytes where an alert has 2")
+        self.events.append(
+            AlertSeen(
+                time=time,
+                endpoint=direction.sender,
+                records=(span,),
+                encrypted=encrypted,
+                level=AlertLevel(data[0]),
+                description=AlertDescription(data[1]),
+            )
+        )
+
+    def _change_cipher_spec(
+        self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
+    ) -> None:
+        if data != b"\x01":
+            raise WireError("ChangeCipherSpec", "not the one byte 1 that it must be")
+        tls13 = self._connection.is_tls13 or direction.decryption.stage in _TLS13_STAGES
+        if tls13 and encrypted:  # RFC 9846 section 5: never protected
+            raise WireError("TLSInnerPlaintext.type", "change_cipher_spec is protected")
+        legal = self._order.take(direction.sender, Step.CHANGE_CIPHER_SPEC)
+        if self._connection.version is None:
+            if self._connection.incomplete:
+                direction.decryption.protect()
+        elif not tls13:
+            direction.decryption.change_cipher_spec()
+        self.events.append(
+            _change_cipher_spec_seen(
+                time=time,
+                endpoint=direction.sender,
+                records=(span,),
+                encrypted=encrypted,
+                out_of_order=not legal,
+            )
+        )
+
+    # Handshake messages.
+
+    def _fragment(
+        self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
+    ) -> None:
+        if not data:  # RFC 9846 section 5.1
+            raise WireError("Handshake", "an empty fragment")
+        if direction.adrift:
+            if not begins_message(data):
+                return  # the rest of a message whose beginning is missing
+            direction.adrift = False
+        assembler, decryption = direction.assembler, direction.decryption
+        for raw, records in assembler.add(data, span):
+            epoch = decryption.epoch
+            self._message(direction, raw, records, time, encrypted)
+            if decryption.epoch != epoch and assembler.unfinished:
+                # RFC 9846 section 5.1: a message before a change of keys ends its record.
+                raise WireError("Handshake", "a message goes on over a change of keys")
+
+    def _message(
+        self,
+        direction: Direction,
+        raw: bytes,
+        records: tuple[RecordSpan, ...],
+        time: float,
+        encrypted: bool,
+    ) -> None:
+        if direction.budget is not None:
+            direction.count_message(direction.budget)
+        sender, msg_type = direction.sender, _TYPES[raw[0]]
+        try:
+            message, items = parse_message(msg_type, raw[4:], self._connection.context)
+        except WireError:
+            if self._connection.version is not None or not self._connection.incomplete:
+                raise
+            # Its form may depend on the version, which was not captured.
+            message, items = msg.UnknownMessage(msg_type=msg_type, body=raw[4:]), 0
+        except BeyondLimit as error:
+            self.events.append(direction.undecoded(time, records, error, msg_type))
+            self._pass_over(direction, msg_type, raw, time)
+            return
+        direction.items += items
+        # RFC 9846 section 2: once there are keys, every message is protected.
+        exposed = not encrypted and direction.decryption.stage in _TLS13_STAGES
+        exposed = exposed and not self._connection.incomplete
+        if isinstance(message, msg.ServerHello) and sender is Endpoint.SERVER:
+            self._connection.answer(message)
+            self._order.choose(tls13=self._connection.is_tls13)
+        legal = self._order.take(sender, step_of(message))
+        if type(message) in _KEY_CHANGES:
+            self._change_keys(direction, message)
+        self.events.append(
+            _message_seen(
+                time=time,
+                endpoint=sender,
+                records=records,
+                encrypted=encrypted,
+                message=message,
+                raw=raw,
+                out_of_order=exposed or not legal,
+            )
+        )
+
+    def _pass_over(
+        self, direction: Direction, msg_type: HandshakeType, raw: bytes, time: float
+    ) -> None:
+        """Continue after a message that is not decoded, using what is known of it."""
+        direction.items += MAX_ITEMS
+        self._order.suspend()
+        if direction.sender is Endpoint.CLIENT and msg_type is HandshakeType.CLIENT_HELLO:
+            self._begin(direction, raw[_RANDOM], suites=None, early_data=None)
+        elif direction.sender is Endpoint.SERVER and msg_type is HandshakeType.SERVER_HELLO:
+            # Neither end's messages can be understood without the version and the suite.
+            error = BeyondLimit("ServerHello", "what follows depends on it, and it is not decoded")
+            client = self._directions[Endpoint.CLIENT]
+            if not client.stopped:
+                self.stop(client, client.undecoded(time, (), error))
+            raise error
+
+    def _change_keys(self, direction: Direction, message: msg.HandshakeMessage) -> None:
+        """Change the keys of what follows ``message``; a hello of the wrong side changes none."""
+        if isinstance(message, msg.ClientHello):
+            if direction.sender is Endpoint.CLIENT:
+                early_data = message.has(ExtensionType.EARLY_DATA)
+                self._begin(direction, message.random, message.cipher_suites, early_data)
+        elif isinstance(message, msg.ServerHello):
+            if direction.sender is Endpoint.SERVER and self._connection.is_tls13:
+                for either in self._directions.values():
+                    either.decryption.server_hello()
+        else:
+            direction.decryption.follow(message)
+
+    def _begin(
+        self,
+        direction: Direction,
+        random: bytes,
+        suites: Sequence[CipherSuite] | None,
+        early_data: bool | None,
+    ) -> None:
+        """Follow the client's hello; None is what nobody knows, as it was not decoded."""
+        self._ring.claim(random)
+        self._connection.begin(random, suites)
+        direction.decryption.client_hello(early_data=early_data)
+
+
+_TYPES = code_table(HandshakeType)
+_RANDOM = slice(6, 38)  # of a hello, behind its header and its version
+_message_seen = constructor(MessageSeen)
+_change_cipher_spec_seen = constructor(ChangeCipherSpecSeen)
+_KEY_CHANGES = {
+    msg.ClientHello,
+    msg.ServerHello,
+    msg.EndOfEarlyData,
+    msg.Finished,
+    msg.KeyUpdate,
+}
+_TLS13_STAGES = (Stage.HANDSHAKE, Stage.APPLICATION)
