@@ -14,8 +14,8 @@ from lab.tls.key_log import (
 )
 from lab.tls.observer import Observer
 from tests.tls.messages_table import RANDOM as HELLO_RANDOM
-from tests.tls.sealing import CLIENT, SERVER, Tls13
-from tests.tls.wire import extensions, handshake, record
+from tests.tls.sealing import SERVER, Tls13
+from tests.tls.wire import extensions, handshake
 
 RANDOM = bytes(range(32))
 OTHER = bytes(32)
@@ -106,7 +106,6 @@ def test_secrets_are_asked_for_by_the_client_hello() -> None:
 
     tls = Tls13(Observer(secrets=secrets))
     tls.hellos(learn=False)
-    tls.feed(CLIENT, record(22, tls.client_hello()))
     events = tls.send(SERVER, "handshake", 22, handshake(8, extensions().data))
     assert [type(event) for event in events] == [MessageSeen]
     assert asked == [HELLO_RANDOM]
