@@ -117,6 +117,7 @@ class LabServer:
     allow_san: Sequence[str] = ()
     limits: Limits | None = None
     _thread: LoopThread | None = field(default=None, init=False)
+    _opening: asyncio.Task[Any] | None = field(default=None, init=False)
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, init=False)
     _server: TemporaryServer = field(default_factory=TemporaryServer, init=False)
 
@@ -179,12 +180,20 @@ class LabServer:
 
     def _close(self, thread: LoopThread) -> None:
         try:
-            thread.call(self._stack.aclose()).result()
+            thread.call(self._shut()).result()
         finally:
             thread.stop()
             self._thread = None
 
+    async def _shut(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            # It may have been cancelled; the thread's end would interrupt what it has to close.
+            await asyncio.wait((opening,))
+        await self._stack.aclose()
+
     async def _open(self) -> None:
+        self._opening = asyncio.current_task()
         with library_errors():
             self._server = await self._stack.enter_async_context(self._running())
 

@@ -83,8 +83,8 @@ async def temporary_server(
     """
     running = TemporaryServer()
     server = TodoServer(tls, limits=limits, sink=running.sink, policy=policy)
-    _, running.port = await server.open(HOST, 0)
     try:
+        _, running.port = await server.open(HOST, 0)
         yield running
     finally:
         await server.close()

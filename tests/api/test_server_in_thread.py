@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from lab.api import ArgumentError, FileError, LabCA, LabServer, Limits, trace_server
+from lab.serving.lab_server import TodoServer
+from tests.support.serving import in_thread
 
 
 def threads() -> list[str]:
@@ -59,6 +61,33 @@ async def test_a_start_that_is_cancelled_leaves_nothing() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert threads() == []
+
+
+async def test_a_start_that_is_cancelled_while_it_listens_closes_the_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    open_server, close_server = TodoServer.open, TodoServer.close
+    listening, closed = threading.Event(), threading.Event()
+
+    async def open_and_wait(server: TodoServer, host: str, port: int) -> tuple[str, int]:
+        await open_server(server, host, port)
+        listening.set()
+        return await asyncio.Future()
+
+    async def close_slowly(server: TodoServer) -> None:
+        await asyncio.sleep(0.1)  # the thread would have ended by then, had it not waited
+        await close_server(server)
+        closed.set()
+
+    monkeypatch.setattr(TodoServer, "open", open_and_wait)
+    monkeypatch.setattr(TodoServer, "close", close_slowly)
+    start = asyncio.ensure_future(LabServer(trust=LabCA()).__aenter__())
+    await in_thread(listening.wait)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert closed.is_set()
+    assert threads() == []
 
 
 @pytest.mark.parametrize(
