@@ -10,6 +10,7 @@ This module must not know how bytes are cut into records, nor which of them wait
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 from lab.tls import messages as msg
@@ -108,11 +109,25 @@ class ConnectionReader:
         """Go on behind missing bytes: neither end is judged by what comes after them."""
         self._connection.incomplete = True
         self._order.suspend()
+        if hole.begun is not None and not direction.stopped:
+            self._read_begun(direction, hole.begun, time)
         direction.lose_track()
         direction.decryption.lose(hole.records, hole.octets)
         self.events.append(
             NotCaptured(time=time, endpoint=direction.sender, gap=hole.gap, octets=hole.octets)
         )
+
+    def _read_begun(self, direction: Direction, record: Record, time: float) -> None:
+        """Read the messages that are whole in the beginning of a record in the clear."""
+        kind, _, data, span = record
+        if kind is not ContentType.HANDSHAKE or direction.is_protected(kind, data):
+            return
+        with contextlib.suppress(WireError, BeyondLimit):
+            self._fragment(direction, span, data, time, encrypted=False)
+        start = direction.assembler.begun
+        hello = direction.sender is Endpoint.CLIENT and start[:1] == _CLIENT_HELLO
+        if hello and len(start) >= _RANDOM.stop:  # enough to find its secrets by
+            self._begin(direction, start[_RANDOM], suites=None, early_data=None)
 
     def _sealed(self, direction: Direction, record: Record, sealed: Sealed, time: float) -> None:
         if sealed.hides_handshake:
@@ -291,6 +306,7 @@ class ConnectionReader:
 
 
 _TYPES = code_table(HandshakeType)
+_CLIENT_HELLO = bytes([HandshakeType.CLIENT_HELLO])
 _RANDOM = slice(6, 38)  # of a hello, behind its header and its version
 _message_seen = constructor(MessageSeen)
 _change_cipher_spec_seen = constructor(ChangeCipherSpecSeen)

@@ -135,6 +135,8 @@ class RecordDecryption:
         """Use handshake keys from here on, or after the early data: the server chose TLS 1.3."""
         if self.stage is Stage.PLAIN:
             self._enter(Stage.HANDSHAKE)
+            if self._search:
+                self._search.change_keys()
 
     def follow(self, message: msg.HandshakeMessage) -> None:
         """Change keys behind the sender's ``message``, where they change there."""

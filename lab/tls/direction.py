@@ -39,11 +39,15 @@ SAMPLE = 64
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Missing bytes: ``octets`` of them, and with them ``records``; None where nobody can tell."""
+    """Missing bytes: ``octets`` of them, and with them ``records``; None where nobody can tell.
+
+    ``begun`` is the record that they cut short, with as much of its fragment as came.
+    """
 
     gap: Gap
     octets: int | None
     records: int | None
+    begun: Record | None
 
 
 class Direction:
@@ -91,7 +95,8 @@ class Direction:
     def miss(self, gap: Gap, octets: int | None) -> Hole:
         """Go on behind ``octets`` that are missing here, None where their number is not known."""
         self.lacking = self.recognised = True
-        return Hole(gap, octets, self.reader.miss(octets))
+        begun = self.reader.begun
+        return Hole(gap, octets, self.reader.miss(octets), begun)
 
     def lose_track(self) -> None:
         """Abandon a message that has begun, and look for the start of another."""

@@ -81,6 +81,17 @@ class RecordReader:
             return came, None
         return came, HEADER + int.from_bytes(self._buffer[at + HEADER - 2 : at + HEADER], "big")
 
+    @property
+    def begun(self) -> Record | None:
+        """The record that is not whole, with as much of its fragment as came."""
+        came, expected = self.unfinished
+        if expected is None or self._lost is not None:
+            return None
+        start = self._at + HEADER
+        header, fragment = bytes(self._buffer[self._at : start]), bytes(self._buffer[start:])
+        span = RecordSpan(offset=self.offset, length=expected)
+        return Record(ContentType(header[0]), header, fragment, span) if came > HEADER else None
+
     def feed(self, data: bytes) -> None:
         """Add ``data`` at the end of the stream."""
         if self._rest:
@@ -256,6 +267,11 @@ class MessageReassembler:
     def unfinished(self) -> bool:
         """Whether bytes are left that no message given out has used."""
         return self._at < len(self._data)
+
+    @property
+    def begun(self) -> bytes:
+        """As much as came of such a message."""
+        return bytes(self._data[self._at :])
 
     def abandon(self) -> None:
         """Forget the message that has begun: the rest of it will not come."""

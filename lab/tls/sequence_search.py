@@ -37,6 +37,10 @@ class SequenceSearch:
             self._most += likely
         self._most = min(self._most, self._least + MAX_LOST)
 
+    def change_keys(self) -> None:
+        """Go on with new keys, under which none of the missing records need have been."""
+        self._least = 0
+
     def settle(self) -> None:
         """Take the next record for the one that is expected: none is lost."""
         self._least = self._most = 0
