@@ -41,6 +41,7 @@ ELSEWHERE = {
     "tls/negotiated": "tls/test_observer",
     "tls/sealed_records": "tls/test_observer",
     "tls/sequence_search": "tls/test_missing_bytes",
+    "tls/stages": "tls/test_observer",
     "tracing/http_client": "tracing/test_todo_client",
     "tracing/results": "tracing/test_trace_server",
     "x509/file_problems": "x509/test_problems",

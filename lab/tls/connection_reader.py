@@ -23,7 +23,6 @@ from lab.tls.code_points import (
     ExtensionType,
     HandshakeType,
 )
-from lab.tls.decryption import Stage
 from lab.tls.direction import Direction, Hole
 from lab.tls.events import (
     AlertSeen,
@@ -42,6 +41,7 @@ from lab.tls.order import Order, Step, step_of
 from lab.tls.reader import MAX_ITEMS, BeyondLimit, WireError
 from lab.tls.records import MAX_PLAINTEXT, Record, begins_message
 from lab.tls.sealed_records import UNREADABLE, Sealed
+from lab.tls.stages import Stage
 
 
 class ConnectionReader:
@@ -281,16 +281,29 @@ class ConnectionReader:
 
     def _change_keys(self, direction: Direction, message: msg.HandshakeMessage) -> None:
         """Change the keys of what follows ``message``; a hello of the wrong side changes none."""
+        kind, session = type(message), self._connection.session
         if isinstance(message, msg.ClientHello):
             if direction.sender is Endpoint.CLIENT:
                 early_data = message.has(ExtensionType.EARLY_DATA)
                 self._begin(direction, message.random, message.cipher_suites, early_data)
+                if session is not None:
+                    session.client_hello(message)
         elif isinstance(message, msg.ServerHello):
-            if direction.sender is Endpoint.SERVER and self._connection.is_tls13:
-                for either in self._directions.values():
-                    either.decryption.server_hello()
+            if direction.sender is Endpoint.SERVER:
+                self._answer(message)
+        elif kind in _SESSION_MESSAGES:
+            if session is not None and not self._connection.is_tls13:
+                session.follow(message)
         else:
             direction.decryption.follow(message)
+
+    def _answer(self, hello: msg.ServerHello) -> None:
+        """Follow the server's hello, which the version is known by."""
+        if self._connection.is_tls13:
+            for either in self._directions.values():
+                either.decryption.server_hello()
+        elif self._connection.session is not None:
+            self._connection.session.server_hello(hello)
 
     def _begin(
         self,
@@ -310,7 +323,8 @@ _CLIENT_HELLO = bytes([HandshakeType.CLIENT_HELLO])
 _RANDOM = slice(6, 38)  # of a hello, behind its header and its version
 _message_seen = constructor(MessageSeen)
 _change_cipher_spec_seen = constructor(ChangeCipherSpecSeen)
-_KEY_CHANGES = {
+_SESSION_MESSAGES = {msg.ClientKeyExchange, msg.NewSessionTicket}
+_KEY_CHANGES = _SESSION_MESSAGES | {
     msg.ClientHello,
     msg.ServerHello,
     msg.EndOfEarlyData,

@@ -9,7 +9,6 @@ This module must not know how records are queued, nor what an opened record hold
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
 from lab.tls import messages as msg
@@ -40,19 +39,7 @@ from lab.tls.sealed_records import (
     sealed_tls13,
 )
 from lab.tls.sequence_search import SequenceSearch
-
-
-class Stage(enum.Enum):
-    """Which keys a direction is under."""
-
-    __hash__ = object.__hash__  # that of Enum is Python code, and slow
-
-    PLAIN = "none"
-    EARLY = "early traffic"
-    HANDSHAKE = "handshake traffic"
-    APPLICATION = "application traffic"
-    CONNECTION = "TLS 1.2 or before"
-    UNKNOWN = "some, of a version that was not captured"
+from lab.tls.stages import FOLLOWING, SECRETS, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,26 +52,6 @@ class _ConnectionState:
     encrypt_then_mac: bool
     openable: bool
 
-
-_LABELS = {
-    Endpoint.CLIENT: {
-        Stage.EARLY: SecretLabel.CLIENT_EARLY_TRAFFIC_SECRET,
-        Stage.HANDSHAKE: SecretLabel.CLIENT_HANDSHAKE_TRAFFIC_SECRET,
-        Stage.APPLICATION: SecretLabel.CLIENT_TRAFFIC_SECRET_0,
-    },
-    Endpoint.SERVER: {
-        Stage.HANDSHAKE: SecretLabel.SERVER_HANDSHAKE_TRAFFIC_SECRET,
-        Stage.APPLICATION: SecretLabel.SERVER_TRAFFIC_SECRET_0,
-    },
-}
-
-_FOLLOWING = {
-    Stage.EARLY: (Stage.EARLY, Stage.HANDSHAKE, Stage.APPLICATION),
-    Stage.HANDSHAKE: (Stage.HANDSHAKE, Stage.APPLICATION),
-    Stage.APPLICATION: (Stage.APPLICATION,),
-    Stage.CONNECTION: (Stage.CONNECTION,),
-}
-"""Which keys may be in use behind missing bytes, by those before."""
 
 _TLS13_SUITES = tuple(suite for suite in CipherSuite if suite >> 8 == 0x13)
 
@@ -266,7 +233,7 @@ class RecordDecryption:
         if self._cannot_open:
             return self.give_up(record)
         waiting = False
-        for stage in _FOLLOWING[self.stage]:
+        for stage in FOLLOWING[self.stage]:
             current = stage is self.stage and self.opener is not None
             opener = self.opener if current else self._opener_of(stage)
             if opener is None:
@@ -377,10 +344,20 @@ class RecordDecryption:
     def _secret(self, stage: Stage | None = None) -> bytes | None:
         """Return the secret of ``stage``, or of the stage that this direction is in."""
         if self._state is not None:
-            return self._ring.get(SecretLabel.CLIENT_RANDOM, self._state.client_random)
+            return self._master_secret(self._state.client_random)
         random = self._connection.client_random
-        label = _LABELS[self._sender].get(stage or self.stage)
+        label = SECRETS[self._sender].get(stage or self.stage)
         return self._ring.get(label, random) if random and label else None
+
+    def _master_secret(self, client_random: bytes) -> bytes | None:
+        """Return the connection's own, or that of the session which it resumes."""
+        secret = self._ring.get(SecretLabel.CLIENT_RANDOM, client_random)
+        session = self._connection.session
+        if session is not None:
+            secret = secret or session.resumed()
+            if secret is not None:
+                session.learn(secret)
+        return secret
 
     def _suite(self) -> Suite:
         return (self._state or self._connection).suite

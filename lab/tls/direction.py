@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.tls.code_points import ContentType, HandshakeType
-from lab.tls.decryption import RecordDecryption, Stage
+from lab.tls.decryption import RecordDecryption
 from lab.tls.events import (
     ApplicationDataSeen,
     Endpoint,
@@ -31,6 +31,7 @@ from lab.tls.negotiated import Negotiated
 from lab.tls.reader import BeyondLimit, Budget, WireError
 from lab.tls.records import MessageReassembler, Record, RecordReader, begins_message, sniff
 from lab.tls.sealed_records import Sealed
+from lab.tls.stages import Stage
 
 _APPLICATION_DATA = b"\x17\x03"  # a record's type, and its version's first byte
 SAMPLE = 64

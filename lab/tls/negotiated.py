@@ -12,6 +12,7 @@ from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.message_parsing import ParsingContext, parsing_context
 from lab.tls.protection import UNKNOWN_SUITE, suite_of
+from lab.tls.sessions import ConnectionSession, Sessions
 
 
 class Negotiated:
@@ -21,7 +22,7 @@ class Negotiated:
     may renegotiate), ``suite`` is what the server's cipher suite means; ``version`` is what the
     server chose last, ``context`` what a parser must know, and ``is_tls13`` whether that is TLS
     1.3 or later. ``incomplete`` tells that bytes of either end are missing: what is None may have
-    been told all the same.
+    been told all the same. ``session`` follows the session of TLS 1.2, where sessions are known.
     """
 
     __slots__ = (
@@ -31,11 +32,13 @@ class Negotiated:
         "is_tls13",
         "offered_suites",
         "server_hello",
+        "session",
         "suite",
         "version",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, sessions: Sessions | None = None) -> None:
+        self.session = None if sessions is None else ConnectionSession(sessions)
         self.client_random: bytes | None = None
         self.offered_suites: Sequence[CipherSuite] | None = None
         self.server_hello: msg.ServerHello | None = None

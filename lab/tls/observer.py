@@ -20,6 +20,7 @@ from lab.tls.key_log import KeyRing, Secret
 from lab.tls.negotiated import Negotiated
 from lab.tls.reader import BeyondLimit, Budget, WireError
 from lab.tls.records import HEADER, Record, looks_like_tls
+from lab.tls.sessions import Sessions
 
 MAX_WAITING_BYTES = 2**18
 """How many bytes of records wait for a secret before the oldest are given up."""
@@ -38,7 +39,8 @@ class Observer:
 
     With a ``budget``, no more than that is decoded of either end. ``secrets`` returns what is known
     of the connection whose ClientHello has a certain random, and is asked once for each: so a key
-    log of many connections need not be learned by each of them.
+    log of many connections need not be learned by each of them. With ``sessions``, which other
+    observers share, a TLS 1.2 connection that resumes a session of theirs is opened by its secret.
     """
 
     def __init__(
@@ -46,9 +48,10 @@ class Observer:
         budget: Budget | None = None,
         *,
         secrets: Callable[[bytes], Iterable[Secret]] | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         self._ring = KeyRing(secrets)
-        connection = Negotiated()
+        connection = Negotiated(sessions)
         self._directions = {
             sender: Direction(sender, connection, self._ring, budget) for sender in Endpoint
         }
