@@ -24,14 +24,19 @@ from lab.diagnosis.causes.in_handshake import (
 )
 from lab.diagnosis.causes.no_common_parameters import mismatches
 from lab.diagnosis.causes.other_protocols import closed_after_hello
+from lab.diagnosis.causes.refused_certificate import (
+    about_certificate,
+    access_denied,
+    of_certificate,
+    unproved,
+)
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
+from lab.diagnosis.causes.unread import cannot_be_told, empty_likely, left_unread, refused_unread
 from lab.diagnosis.evidence import Evidence, summarize
-from lab.diagnosis.outcome import what_was_seen
+from lab.diagnosis.outcome_wording import what_was_seen
 from lab.diagnosis.results import ONE_OF_SEVERAL, Cause, Outcome, Result, Signal, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint, Event, Malformed, escaped
-from lab.x509 import problems
-from lab.x509.problems import chain_wording
 
 _MOST = 5
 
@@ -75,6 +80,11 @@ class _View:
     def silent(self) -> bool:
         """Whether TCP ended, or TLS in order, and no alert said why."""
         return self.alert is None and self.outcome.signal is not None
+
+    @property
+    def ours(self) -> bool:
+        """Whether the client is this program's own."""
+        return self.summary.client_is_ours
 
     def case(self, owner: Endpoint) -> ReceivedChain:
         """The chain of ``owner``, as the other end received it."""
@@ -129,7 +139,9 @@ def diagnose(
 
 def _causes(view: _View) -> Iterator[Cause]:
     summary, outcome = view.summary, view.outcome
-    if outcome.result is Result.ACCEPTED:
+    if outcome.result is Result.UNKNOWN:
+        yield cannot_be_told(view.events, outcome)
+    elif outcome.result is Result.ACCEPTED:
         if _ended_unanswered(view):
             yield accepted.unanswered(summary, _ending(view))
         else:
@@ -138,7 +150,7 @@ def _causes(view: _View) -> Iterator[Cause]:
     elif outcome.signal is Signal.HTTP_STATUS:
         case, status = view.case(Endpoint.CLIENT), f"HTTP answered {outcome.http_status}"
         found = [likely for likely in likely_problems(case) if _is_visible(likely, case)]
-        flaws = [_of(likely, case.sender, status) for likely in found]
+        flaws = [of_certificate(likely, case.sender, status, ours=view.ours) for likely in found]
         yield from accepted.refused_by_http(summary, outcome, flaws, view.trust)
     elif outcome.hung_up_on_hello:
         yield from _unnegotiated(view, what_was_seen(outcome))
@@ -204,6 +216,8 @@ def _by_server(view: _View) -> Iterator[Cause]:
         if view.silent:
             yield _unexplained(view, ending)
     elif view.silent:
+        if view.summary.empty_certificate_likely:
+            yield empty_likely(summary, ending)
         yield _unexplained(view, ending)
     else:
         yield from in_mid_handshake(view.events, summary, view.alert, ending)
@@ -218,30 +232,21 @@ def _certificate_refused(view: _View, ending: str) -> Iterator[Cause]:
     if case.verdict is None and unheard:
         # Only what shows: neither silence nor such an alert speaks of a certificate.
         yield from (
-            _of(likely, case.sender, ending) for likely in found if _is_visible(likely, case)
+            of_certificate(likely, case.sender, ending, ours=view.ours)
+            for likely in found
+            if _is_visible(likely, case)
         )
         if view.alert is None:
             yield _unexplained(view, ending)
         else:
             yield _protocol_failure(view, ending, view.summary.server_failure)
     else:
-        yield from _about_certificate(case, found, ending)
+        yield from about_certificate(case, found, ending, ours=view.ours)
     if view.alert == Alert.ACCESS_DENIED and case.verdict is None:
-        yield _access_denied(ending)
-    unproved = (Alert.DECRYPT_ERROR, Alert.HANDSHAKE_FAILURE)
-    if case.verdict is None and view.summary.client_verify and view.alert in unproved:
-        yield _unproved(ending)
-
-
-def _access_denied(ending: str) -> Cause:
-    return Cause(
-        code="access-denied",
-        summary="the server may have taken the client's certificate, and deny its subject the "
-        "access",
-        evidence=(ending,),
-        reference="RFC 9846 section 6.2 (access_denied)",
-        fix="let the server's rules allow this subject, or present another certificate",
-    )
+        yield access_denied(ending)
+    in_use = (Alert.DECRYPT_ERROR, Alert.HANDSHAKE_FAILURE)
+    if case.verdict is None and view.summary.client_verify and view.alert in in_use:
+        yield unproved(ending)
 
 
 def _is_visible(likely: LikelyProblem, case: ReceivedChain) -> bool:
@@ -278,71 +283,10 @@ def _unnegotiated(view: _View, ending: str) -> Iterator[Cause]:
         )
 
 
-def _about_certificate(
-    case: ReceivedChain, found: Sequence[LikelyProblem], ending: str
-) -> Iterator[Cause]:
-    for likely in found:
-        yield _of(likely, case.sender, ending)
-    if not found:
-        verdict = (
-            (f"the {case.sender.other.value}'s OpenSSL says: {escaped(case.verdict.reason)}",)
-            if case.verdict
-            else ()
-        )
-        yield Cause(
-            code=f"{case.sender.value}-certificate-refused",
-            summary=f"the {case.sender.other.value} refused the {case.sender.value}, most likely "
-            "because of its certificate; the cause is not visible on the wire",
-            evidence=(ending, *verdict, "the certificates themselves show no cause"),
-            reference="RFC 9846 section 4.5.1.3",
-            fix=f"read the log of the {case.sender.other.value}",
-        )
-
-
-def _of(found: LikelyProblem, owner: Endpoint, ending: str) -> Cause:
-    wording = chain_wording(owner.value, owner.other.value)
-    whose = owner.other if found.problem is problems.CLOCK else owner
-    return Cause(
-        code=f"{whose.value}-{found.problem.code}",
-        summary=found.problem.summary_in(wording),
-        evidence=(*found.evidence, ending),
-        reference=found.problem.reference,
-        fix=found.problem.fix_in(wording) + _HOW.get((owner, found.problem.code), ""),
-    )
-
-
-_THEIR_CA = (
-    " (ssl_client_certificate in nginx, ca-file in HAProxy, SSLCACertificateFile in Apache, ca in "
-    "Node, ClientCAs in Go, the trust store in Java)"
-)
-_OUR_CA = "; this client is told by --ca FILE, and by --insecure to take any"
-_HOW = {
-    (Endpoint.CLIENT, problems.UNTRUSTED_CA.code): _THEIR_CA,
-    (Endpoint.CLIENT, problems.INTERMEDIATE_MISSING.code): " (--cert here and in curl, cert= in "
-    "requests and httpx, certificate chains of a KeyStore in Java, cert in Node)",
-    (Endpoint.CLIENT, problems.CRL_UNUSABLE.code): " (ssl_crl in nginx, crl-file in HAProxy, "
-    "SSLCARevocationFile in Apache)",
-    (Endpoint.SERVER, problems.UNTRUSTED_CA.code): _OUR_CA,
-    (Endpoint.SERVER, problems.SELF_SIGNED.code): _OUR_CA,
-    (Endpoint.SERVER, problems.INTERMEDIATE_MISSING.code): _OUR_CA,
-}
-"""How the one who must act does so in what people use, by whose certificate it is."""
-
-
-def _unproved(ending: str) -> Cause:
-    return Cause(
-        code="client-key-not-proved",
-        summary="the server may have rejected the client's CertificateVerify",
-        evidence=(
-            ending,
-            "possible: a wrong private key, or a signature algorithm the server does not accept",
-        ),
-        reference="RFC 9846 section 4.5.2; RFC 5246 section 7.4.8",
-        fix="check that the key belongs to the certificate, and that the server accepts its type",
-    )
-
-
 def _unexplained(view: _View, ending: str) -> Cause:
+    if view.outcome.signal is Signal.UNREAD_ALERT:
+        return refused_unread(view.summary, view.outcome, ending)
+    ground = (view.outcome.ground,) if view.outcome.ground else ()
     lost: tuple[str, ...] = ()
     if view.outcome.signal is Signal.RST and view.summary.client_wrote_data:
         lost = (
@@ -352,7 +296,7 @@ def _unexplained(view: _View, ending: str) -> Cause:
     return Cause(
         code="refused-without-alert",
         summary="the server closed the connection without an alert",
-        evidence=(ending, *lost),
+        evidence=(ending, *ground, *lost),
         reference="RFC 9846 section 6.2",
         fix="read the server's log; a server should send its alert, shut down its sending side, "
         "and keep reading for a while before it closes",
@@ -364,10 +308,12 @@ def _by_client(view: _View) -> Iterator[Cause]:
     watched = view.outcome.client_handshake_returned is not None
     case = view.case(Endpoint.SERVER)
     blind = not watched and view.alert not in _PROTOCOL
-    if lacks_renegotiation_info(summary, view.outcome.exception):
+    if view.outcome.signal is Signal.UNREAD_ALERT:
+        yield left_unread(view.outcome, ending)
+    elif lacks_renegotiation_info(summary, view.outcome.exception):
         yield legacy_renegotiation(ending)
     elif summary.server_chain and (case.verdict or blind):
-        yield from _about_certificate(case, likely_problems(case), ending)
+        yield from about_certificate(case, likely_problems(case), ending, ours=view.ours)
     elif view.alert is not None:
         yield _protocol_failure(view, ending, view.outcome.exception)
     else:

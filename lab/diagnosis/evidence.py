@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lab.tls.code_points import ExtensionType, ProtocolVersion
+from lab.diagnosis.sealed_tls13 import SealedTls13
+from lab.tls.code_points import ContentType, ExtensionType, ProtocolVersion
 from lab.tls.events import (
     ApplicationDataSeen,
     Endpoint,
     Event,
     Fact,
+    Gap,
     LocalFact,
     MessageSeen,
+    NotCaptured,
     SealedSeen,
     Undecoded,
 )
@@ -46,9 +49,11 @@ class Evidence:
     server took up an earlier session, so that no certificate was due. ``server_failure`` is what
     the server's own library said of a failed handshake, "" if unknown. ``sealed`` tells that
     records stayed closed or were not decoded, so that what is None may have been there all the
-    same. ``server_answered`` tells that the server sent application data. ``protocol`` was agreed
-    on by ALPN, "" for none. ``asked_after_handshake`` tells that the server asked for a certificate
-    only then.
+    same, or that bytes were not captured. ``empty_certificate_likely`` tells that the client's
+    first encrypted record is as long as an empty Certificate message, ``client_is_ours`` that the
+    client reports what happens at it. ``server_answered`` tells that the server sent application
+    data. ``protocol`` was agreed on by ALPN, "" for none. ``asked_after_handshake`` tells that the
+    server asked for a certificate only then.
     """
 
     client_hello: ClientHello | None
@@ -66,6 +71,8 @@ class Evidence:
     asked_after_handshake: bool
     resumed: bool
     sealed: bool
+    empty_certificate_likely: bool
+    client_is_ours: bool
 
     def refusal_by(self, endpoint: Endpoint) -> LocalFact | None:
         """What the library of ``endpoint`` said against the other end's certificate."""
@@ -121,8 +128,36 @@ def summarize(events: Sequence[Event]) -> Evidence:
         protocol=_protocol(messages),
         asked_after_handshake=_asked_after_handshake(messages),
         resumed=server_hello is not None and _resumes(client_hello, server_hello),
-        sealed=any(isinstance(event, SealedSeen | Undecoded) for event in events),
+        sealed=_hides_handshake(events, server_hello),
+        empty_certificate_likely=_empty_certificate_likely(events),
+        client_is_ours=any(
+            isinstance(event, LocalFact) and event.endpoint is Endpoint.CLIENT for event in events
+        ),
     )
+
+
+def _hides_handshake(events: Sequence[Event], server_hello: ServerHello | None) -> bool:
+    """Whether a part of the handshake may be in what was not read."""
+    older = server_hello is not None and not server_hello.has(ExtensionType.SUPPORTED_VERSIONS)
+    return any(_hides(event, older=older) for event in events)
+
+
+def _hides(event: Event, *, older: bool) -> bool:
+    if isinstance(event, SealedSeen):
+        # TLS 1.2 shows its handshake; what is sealed of it is Finished, or a renegotiation.
+        handshake = event.content_type is ContentType.HANDSHAKE
+        return not older or (handshake and event.inference != "a Finished message")
+    if isinstance(event, NotCaptured):
+        return event.gap is not Gap.END
+    return isinstance(event, Undecoded)
+
+
+def _empty_certificate_likely(events: Sequence[Event]) -> bool:
+    sealed = SealedTls13()
+    for event in events:
+        if isinstance(event, SealedSeen):
+            sealed.take(event)
+    return sealed.empty_certificate
 
 
 def _resumes(client: ClientHello | None, server: ServerHello) -> bool:

@@ -13,9 +13,10 @@ from lab.tls.events import escaped
 # The answers by which an HTTP server refuses a client for who it is, or for the host that it
 # names: RFC 9110 sections 15.5.1, 15.5.2, 15.5.4 and 15.5.20, and nginx's codes for a bad and for
 # a missing certificate.
-HTTP_REFUSALS = frozenset({400, 401, 403, 421, 495, 496})
+_REFUSALS = frozenset({400, 401, 403, 421, 495, 496})
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: |\r)")
+_START = b"HTTP/1."
 _SHORTEST = len(b"HTTP/1.1 200 ")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]{0,200}\r\n")
 _TAG = re.compile(r"<[^<>]*>")
@@ -24,6 +25,7 @@ _HEAD_END = b"\r\n\r\n"
 _MOST_BYTES = 16384
 MOST_BODY = 4096
 """How many bytes of a body are looked at."""
+_MOST_RESPONSE = 2 * MOST_BODY
 _MOST_TEXT = 200
 
 
@@ -39,6 +41,11 @@ class StatusReader:
         self.done = False
         self._head = bytearray()
         self._room = _MOST_BYTES
+
+    @property
+    def may_be_http(self) -> bool:
+        """Whether the bytes so far begin as a response does."""
+        return self._head[: len(_START)] == _START[: len(self._head)]
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -58,6 +65,54 @@ class StatusReader:
             del self._head[: end + len(_HEAD_END)]
             searched = 0
         self.done = not self._room
+
+
+class FirstAnswer:
+    """The first bytes that a server answered, read as HTTP as far as they are that.
+
+    ``is_cut`` tells that bytes before or among them are missing, so that nothing is read in them.
+    """
+
+    def __init__(self, *, is_cut: bool) -> None:
+        self._reader = StatusReader()
+        self._response = bytearray()
+        self._is_cut = is_cut
+
+    @property
+    def status(self) -> int | None:
+        """The status of the first final response; None: there is none, or not yet."""
+        return self._reader.status
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it refuses the client."""
+        return self.status in _REFUSALS
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what follows may still make it a refusal."""
+        return not self._is_cut and self._reader.may_be_http and not self._reader.done
+
+    @property
+    def text(self) -> str:
+        """What the body of a refusal says, on one line, escaped; "" for nothing."""
+        return body_text(bytes(self._response)) if self._response else ""
+
+    def cut(self) -> None:
+        """Take that bytes are missing at this point: what follows is not read."""
+        self._is_cut = True
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        reader = self._reader
+        if self._is_cut:
+            return
+        if not reader.done or self.refuses:
+            self._response += data[: _MOST_RESPONSE - len(self._response)]
+        if not reader.done:
+            reader.feed(data)
+            if reader.status is not None and not self.refuses:
+                self._response.clear()
 
 
 def http_status(data: bytes) -> int | None:

@@ -1,21 +1,29 @@
 """The judge of how a connection ended, who ended it, by what, and when.
 
-Rules: an outcome states what was seen; why it happened is ``diagnose.py``'s to say. Nothing is
-concluded from an alert's number. An alert that an endpoint writes after the other one has already
-ended the connection is an echo, and a warning that ends nothing is no rejection. What is a limit of
-ours decides nothing.
+Rules: an outcome states what was seen; why it happened is ``diagnose.py``'s to say. What is
+inferred from records that stay sealed has its ground, and what cannot be told is called so. An
+alert that an endpoint writes after the other one has already ended the connection is an echo, and a
+warning that ends nothing is no rejection. What is a limit of ours decides nothing, and neither does
+what a capture lacks.
 
 This module must not know where events come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 
-from lab.diagnosis.http_status import HTTP_REFUSALS, MOST_BODY, StatusReader, body_text
+from lab.diagnosis.ending import REFUSALS, Ending, Handshake, MissingParts, is_echo
+from lab.diagnosis.handshake_progress import HandshakeProgress
+from lab.diagnosis.http_status import FirstAnswer
+from lab.diagnosis.outcome_wording import name_of
+from lab.diagnosis.reports import Reports
 from lab.diagnosis.results import Outcome, Result, Signal
-from lab.tls.code_points import AlertDescription, ExtensionType
+from lab.diagnosis.sealed_tls12 import DATA, SealedTls12
+from lab.diagnosis.sealed_tls13 import WENT_ON, SealedTls13
+from lab.tls.code_points import AlertDescription, ContentType
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -26,6 +34,7 @@ from lab.tls.events import (
     LocalFact,
     Malformed,
     MessageSeen,
+    NotCaptured,
     NotTls,
     SealedSeen,
     StreamEnd,
@@ -33,26 +42,15 @@ from lab.tls.events import (
     Undecoded,
     is_fatal,
 )
-from lab.tls.messages import CertificateRequest, Finished, NewSessionTicket, ServerHello
+from lab.tls.messages import (
+    ClientHello,
+    Finished,
+    ServerHello,
+)
 
-_FAILURES = frozenset({Fact.HANDSHAKE_FAILED, Fact.READ_FAILED, Fact.WRITE_FAILED, Fact.TIMED_OUT})
 _TCP_SIGNALS = (Signal.FIN, Signal.RST)
-# How many echoes and how many warnings an outcome names.
-_MOST_RESPONSE = 2 * MOST_BODY
-_MOST_ALERTS = 64
-
-_Handshake = MessageSeen | SealedSeen | Undecoded
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ending:
-    """The event that decided, read as a signal; ``after`` is the other end's last message then."""
-
-    result: Result
-    by: Endpoint | None = None
-    signal: Signal | None = None
-    event: Event | None = None
-    after: _Handshake | None = None
+_MOST_ALERTS = 64  # how many echoes and how many warnings an outcome names
+_PARTLY = "part of what the server sent is missing, so what it answered cannot be told"
 
 
 def judge(events: Iterable[Event]) -> Outcome:
@@ -75,99 +73,98 @@ class OutcomeJudge:
     """
 
     def __init__(self) -> None:
-        self._tls13 = False
-        self._client_finished = False
+        self._handshake = HandshakeProgress()
         self._client_wrote = False
-        self._changed: Endpoint | None = None
-        self._acceptance: Event | None = None
-        self._asked_again = False
-        self._last: dict[Endpoint, _Handshake] = {}
-        self._returned: dict[Endpoint, bool] = {}
-        self._failed: set[Endpoint] = set()
-        self._exceptions: dict[Endpoint, str] = {}
-        self._refusal: LocalFact | None = None
-        self._goodbye: _Ending | None = None
-        self._malformed: _Ending | None = None
-        self._ending: _Ending | None = None
-        self._status: StatusReader | None = None
-        self._response = bytearray()
+        self._last: dict[Endpoint, Handshake] = {}
+        self._reports = Reports()
+        self._goodbye: Ending | None = None
+        self._malformed: Ending | None = None
+        self._half_closed: Ending | None = None
+        self._accepted_before = False
+        self._ending: Ending | None = None
+        self._answer: FirstAnswer | None = None
+        self._sealed12 = SealedTls12()
+        self._sealed13 = SealedTls13()
+        self._missing = MissingParts()
         self._echoes: list[AlertSeen] = []
         self._warnings: list[AlertSeen] = []
 
     def take(self, event: Event) -> None:
         """Take the next event."""
-        if isinstance(event, MessageSeen):
-            self._take_message(event)
-        elif isinstance(event, LocalFact):
-            self._take_fact(event)
-        elif isinstance(event, SealedSeen | Undecoded):
-            self._last[event.endpoint] = event
-        elif isinstance(event, ChangeCipherSpecSeen):
-            self._take_change(event)
-        elif isinstance(event, AlertSeen):
-            self._take_alert(event)
-        elif isinstance(event, ApplicationDataSeen):
-            self._take_data(event)
-        elif isinstance(event, StreamEnded):
-            self._take_end(event)
-        elif isinstance(event, NotTls):
-            self._end(Result.FAILED, event.endpoint, Signal.NOT_TLS, event)
-        elif isinstance(event, Malformed) and self._malformed is None:
-            self._malformed = self._ending_by(
-                Result.FAILED, event.endpoint, Signal.MALFORMED, event
-            )
+        if take := _TAKE.get(type(event)):
+            take(self, event)
 
     @property
     def outcome(self) -> Outcome:
         """The outcome as far as the events tell."""
-        ending = self._ending or self._what_is_left()
-        after, sealed = _name(ending.after if ending.by else None)
+        answer = self._answer
+        ending = self._missing.what_stands(
+            self._ending or self._what_is_left(),
+            settled=self._ending is not None,
+            accepted=self._handshake.acceptance is not None,
+            open_answer=answer is not None and answer.is_open,
+        )
+        after, sealed = name_of(ending.after if ending.by else None)
         alert = ending.event if ending.signal is Signal.ALERT else None
         assert alert is None or isinstance(alert, AlertSeen)
-        exceptions = self._exceptions
+        reports = self._reports
         return Outcome(
             result=ending.result,
             by=ending.by,
             signal=ending.signal,
             alert=alert,
-            http_status=self._status.status if self._status else None,
-            http_text=body_text(bytes(self._response)) if self._response else "",
-            handshake_accepted=self._accepted,
+            http_status=answer.status if answer else None,
+            http_text=answer.text if answer else "",
+            handshake_accepted=self._handshake.acceptance is not None,
             after=after,
             sealed=sealed,
-            client_handshake_returned=self._returned.get(Endpoint.CLIENT),
-            server_handshake_returned=self._returned.get(Endpoint.SERVER),
-            exception=exceptions.get(Endpoint.CLIENT, exceptions.get(Endpoint.SERVER, "")),
+            client_handshake_returned=reports.returned.get(Endpoint.CLIENT),
+            server_handshake_returned=reports.returned.get(Endpoint.SERVER),
+            exception=reports.exception,
             echoes=tuple(self._echoes),
             warnings=tuple(self._warnings),
             decided_by=ending.event,
+            ground=ending.ground,
         )
 
-    @property
-    def _accepted(self) -> bool:
-        return self._acceptance is not None or self._status is not None
-
-    def _what_is_left(self) -> _Ending:
+    def _what_is_left(self) -> Ending:
         """Return the ending where no event was the end."""
-        if self._acceptance is not None:
-            return _Ending(result=Result.ACCEPTED, event=self._acceptance)
-        if self._refusal is not None:
-            refusal = self._refusal
+        half_closed = self._half_closed
+        if self._handshake.acceptance is not None and half_closed is None:
+            return self._ending_so_far(Result.ACCEPTED, self._handshake.acceptance)
+        if half_closed is not None:
+            return self._after_half_close(half_closed)
+        if (refusal := self._reports.refusal) is not None:
             return self._ending_by(Result.REJECTED, refusal.endpoint, None, refusal)
         # Last, because the ends themselves may have taken what our parser does not.
-        return self._malformed or self._goodbye or _Ending(result=Result.FAILED)
+        left = self._malformed or self._goodbye or Ending(result=Result.FAILED)
+        return replace(left, lacking=self._missing.of)
 
-    def _what_goodbye_meant(self, goodbye: _Ending) -> _Ending:
+    def _after_half_close(self, half_closed: Ending) -> Ending:
+        """Return what it means that the client ended TCP, and the server said no more than so."""
+        accepted = self._handshake.acceptance
+        if accepted is not None and half_closed.event is not None and not self._accepted_before:
+            return self._ending_so_far(Result.ACCEPTED, accepted)
+        return replace(half_closed, lacking=self._missing.of)
+
+    def _what_goodbye_meant(self, goodbye: Ending) -> Ending:
         """Return an orderly end as it is now: the server may have accepted a client that left."""
-        if self._acceptance is not None and goodbye.by is Endpoint.CLIENT:
-            return _Ending(result=Result.ACCEPTED, signal=Signal.CLOSE_NOTIFY, event=goodbye.event)
-        return goodbye
+        if self._handshake.acceptance is not None and goodbye.by is Endpoint.CLIENT:
+            goodbye = Ending(
+                result=Result.ACCEPTED, signal=Signal.CLOSE_NOTIFY, event=goodbye.event
+            )
+        return replace(goodbye, lacking=self._missing.of)
+
+    def _ending_so_far(self, result: Result, event: Event) -> Ending:
+        return Ending(result=result, event=event, lacking=self._missing.of)
 
     def _ending_by(
         self, result: Result, by: Endpoint, signal: Signal | None, event: Event
-    ) -> _Ending:
-        return _Ending(
-            result=result, by=by, signal=signal, event=event, after=self._last.get(by.other)
+    ) -> Ending:
+        after = self._last.get(by.other)
+        lacking = self._missing.of
+        return Ending(
+            result=result, by=by, signal=signal, event=event, after=after, lacking=lacking
         )
 
     def _end(self, result: Result, by: Endpoint, signal: Signal, event: Event) -> None:
@@ -175,92 +172,116 @@ class OutcomeJudge:
             self._ending = self._ending_by(result, by, signal, event)
 
     def _take_message(self, event: MessageSeen) -> None:
+        self._handshake.take_message(event)
         message = event.message
-        if isinstance(message, ServerHello):
-            self._tls13 = message.has(ExtensionType.SUPPORTED_VERSIONS)
-        elif isinstance(message, Finished):
-            self._client_finished |= event.endpoint is Endpoint.CLIENT
-        elif isinstance(message, NewSessionTicket):
-            # In TLS 1.3 the server's flight comes before it judges the client's certificate; a
-            # ticket behind the client's Finished comes after that (RFC 9846 section 4.7.1).
-            if self._tls13 and self._client_finished:
-                self._accept(event)
-        elif isinstance(message, CertificateRequest):
-            self._asked_again |= self._acceptance is not None
+        if isinstance(message, ClientHello | ServerHello):
+            self._sealed13.hello(message)
+        elif isinstance(message, Finished) and event.endpoint is Endpoint.CLIENT:
+            self._sealed13.client_finished(event.time)
         self._last[event.endpoint] = event
 
     def _take_change(self, event: ChangeCipherSpecSeen) -> None:
-        """In TLS 1.2 the server sends its own only after it has judged the client's certificate.
-
-        So both ends' show that it accepted the client (RFC 5246 section 7.3).
-        """
-        self._changed = self._changed or event.endpoint
-        if event.endpoint is not self._changed and not self._tls13:
-            self._accept(event)
-
-    def _accept(self, event: Event) -> None:
-        """Remember by which event the server is known to have accepted the client's last flight."""
-        if self._acceptance is None:
-            self._acceptance = event
+        self._handshake.take_change(event, is_whole=not self._missing.of)
 
     def _take_fact(self, event: LocalFact) -> None:
-        endpoint, fact = event.endpoint, event.fact
-        returned = fact is Fact.HANDSHAKE_RETURNED
-        self._returned[endpoint] = self._returned.get(endpoint, False) or returned
-        if fact in _FAILURES:
-            self._exceptions.setdefault(endpoint, event.reason)
-        if returned and endpoint is Endpoint.SERVER:
-            self._accept(event)
-        elif fact is Fact.TIMED_OUT:
-            self._end(Result.FAILED, endpoint.other, Signal.TIME_OUT, event)
-        elif fact is Fact.HANDSHAKE_FAILED:
-            self._failed.add(endpoint)
-        elif fact is Fact.CERTIFICATE_REFUSED:
-            self._refusal = self._refusal or event
+        self._reports.take(event)
+        if event.fact is Fact.HANDSHAKE_RETURNED and event.endpoint is Endpoint.SERVER:
+            self._handshake.accept(event)
+        elif event.fact is Fact.TIMED_OUT:
+            self._end(Result.FAILED, event.endpoint.other, Signal.TIME_OUT, event)
+
+    def _take_undecoded(self, event: Undecoded) -> None:
+        self._last[event.endpoint] = event
+
+    def _take_not_tls(self, event: NotTls) -> None:
+        self._end(Result.FAILED, event.endpoint, Signal.NOT_TLS, event)
+
+    def _take_malformed(self, event: Malformed) -> None:
+        if self._malformed is None:
+            self._malformed = self._ending_by(
+                Result.FAILED, event.endpoint, Signal.MALFORMED, event
+            )
+
+    def _take_missing(self, event: NotCaptured) -> None:
+        self._missing.take(event)
+        if self._answer is not None and Endpoint.SERVER in self._missing.of:
+            self._answer.cut()
 
     def _take_alert(self, event: AlertSeen) -> None:
         ending = self._ending
         if event.description == AlertDescription.CLOSE_NOTIFY:
-            if event.endpoint is Endpoint.SERVER and self._tls13 and self._client_finished:
+            finished = self._handshake.tls13 and self._handshake.client_finished
+            if event.endpoint is Endpoint.SERVER and finished:
                 # Who refuses the client's last flight is in no state to close TLS in order.
-                self._accept(event)
+                self._handshake.accept(event)
             if self._goodbye is None:
                 self._goodbye = self._goodbye_by(event)
-        elif not is_fatal(event, tls13=self._tls13):
+        elif not is_fatal(event, tls13=self._handshake.tls13):
             _append(self._warnings, event)
+        elif (
+            ending is None
+            and self._half_closed is not None
+            and is_echo(event, completed=self._handshake.client_completed)
+        ):
+            _append(self._echoes, event)
         elif ending is None:
-            self._end(self._broken_or_refused(), event.endpoint, Signal.ALERT, event)
+            self._end(self._broken_or_refused(event), event.endpoint, Signal.ALERT, event)
         elif ending.signal in _TCP_SIGNALS and event.endpoint is ending.by:
             # A reset may be seen first, and then the alert that it had overtaken.
             self._ending = replace(
-                ending, result=self._broken_or_refused(), signal=Signal.ALERT, event=event
+                ending, result=self._broken_or_refused(event), signal=Signal.ALERT, event=event
             )
         elif ending.signal is Signal.ALERT or ending.signal in _TCP_SIGNALS:
             _append(self._echoes, event)
 
-    def _goodbye_by(self, event: AlertSeen) -> _Ending:
+    def _goodbye_by(self, event: AlertSeen) -> Ending:
         """Read a close_notify as the end that it is if TCP ends behind it."""
         by_server = event.endpoint is Endpoint.SERVER
-        if self._acceptance is not None:
-            if by_server and self._client_wrote and self._status is None:
+        if self._handshake.acceptance is not None:
+            if by_server and self._client_wrote and self._answer is None:
                 return self._ending_by(Result.FAILED, event.endpoint, Signal.CLOSE_NOTIFY, event)
-            return _Ending(result=Result.ACCEPTED, signal=Signal.CLOSE_NOTIFY, event=event)
+            return Ending(result=Result.ACCEPTED, signal=Signal.CLOSE_NOTIFY, event=event)
         # A client that leaves in order has heard neither yes nor no.
         result = Result.REJECTED if by_server else Result.FAILED
         return self._ending_by(result, event.endpoint, Signal.CLOSE_NOTIFY, event)
 
     def _take_end(self, event: StreamEnded) -> None:
         """TCP ended; whoever sent close_notify first ended it, the other one only answered."""
+        by_client = event.endpoint is Endpoint.CLIENT
         if self._ending is None and self._goodbye is not None:
-            if event.endpoint is Endpoint.SERVER or self._goodbye.by is not Endpoint.CLIENT:
+            if not by_client or self._goodbye.by is not Endpoint.CLIENT:
                 self._ending = self._what_goodbye_meant(self._goodbye)
             return  # else the server may still accept or refuse the client
+        sealed = self._sealed_ending(event)
+        if self._ending is None and sealed is not None:
+            self._ending = replace(
+                sealed,
+                after=self._last.get(sealed.by.other) if sealed.by else None,
+                lacking=self._missing.of,
+            )
+            return
+        if self._ending is None and self._half_closed is not None:
+            if not by_client:
+                self._ending = self._after_half_close(self._half_closed)
+            return
         signal = Signal.RST if event.end is StreamEnd.RESET else Signal.FIN
         result = Result.FAILED
         # Before a single message has passed, nothing can have been refused.
         if self._last and self._refuses_by_leaving(event.endpoint):
             result = self._broken_or_refused()
-        self._end(result, event.endpoint, signal, event)
+        if by_client and signal is Signal.FIN and result is Result.FAILED and self._last:
+            # The server may still accept or refuse what the client sent before.
+            self._half_closed = self._ending_by(result, event.endpoint, signal, event)
+            self._accepted_before = self._handshake.acceptance is not None
+            self._sealed13.client_closed(event)
+        else:
+            self._end(result, event.endpoint, signal, event)
+
+    def _sealed_ending(self, event: StreamEnded) -> Ending | None:
+        """Return what sealed records mean at an end of TCP; None where they decide nothing."""
+        if self._handshake.older:
+            return self._sealed12.ending() if self._handshake.acceptance is not None else None
+        return self._sealed13.ending(event) if self._handshake.acceptance is None else None
 
     def _refuses_by_leaving(self, endpoint: Endpoint) -> bool:
         """Return whether an end that closes TCP without an alert refuses the other by that.
@@ -269,48 +290,90 @@ class OutcomeJudge:
         may as well have crashed, or be a port scanner. An end that is watched says itself whether
         its handshake failed.
         """
-        if endpoint in self._failed or (self._refusal and self._refusal.endpoint is endpoint):
+        if self._reports.refused(endpoint):
             return True
         warned = any(warning.endpoint is endpoint for warning in self._warnings)
         speaks_tls = warned or endpoint in self._last
-        watched = endpoint in self._returned
-        return endpoint is Endpoint.SERVER and (self._asked_again or (speaks_tls and not watched))
+        watched = endpoint in self._reports.returned
+        asked_again = self._handshake.asked_again
+        return endpoint is Endpoint.SERVER and (asked_again or (speaks_tls and not watched))
 
-    def _broken_or_refused(self) -> Result:
+    def _broken_or_refused(self, alert: AlertSeen | None = None) -> Result:
         """Return what an end without close_notify means: after acceptance, no refusal.
 
         Unless a certificate was asked for once more: after the handshake (RFC 9846 section 4.7.2),
-        or by renegotiation.
+        or by renegotiation; or the server's ``alert`` speaks of the client's certificate, as where
+        a library judges it only when the handshake is over.
         """
-        refused = self._acceptance is None or self._asked_again
+        by_server = alert is not None and alert.endpoint is Endpoint.SERVER
+        speaks_of_it = by_server and alert is not None and alert.description in REFUSALS
+        asked = self._handshake.asked_again or self._sealed12.negotiates is Endpoint.SERVER
+        refused = self._handshake.acceptance is None or asked or speaks_of_it
         return Result.REJECTED if refused else Result.FAILED
+
+    def _take_sealed(self, event: SealedSeen) -> None:
+        """Infer what a record that stays sealed can only mean."""
+        self._last[event.endpoint] = event
+        if self._reports.refused(Endpoint.SERVER):
+            return  # it knows better
+        if event.content_type is not ContentType.APPLICATION_DATA:
+            self._handshake.know_older()  # TLS 1.3 does not show what a sealed record is
+        if self._handshake.older:
+            self._sealed12.take(event)
+            is_data = event.content_type is ContentType.APPLICATION_DATA
+            known = self._handshake.acceptance is not None or bool(self._missing.of)
+            if is_data and known and event.endpoint is Endpoint.SERVER:
+                self._proved(event, DATA)
+        else:
+            self._sealed13.take(event)
+            if self._sealed13.proof is event:
+                self._proved(event, WENT_ON)
+
+    def _proved(self, event: Event, ground: str = "") -> None:
+        """Take that the server went on with a client that it had accepted."""
+        self._handshake.accept(event)
+        if self._ending is None:
+            self._ending = Ending(
+                result=Result.ACCEPTED,
+                event=event,
+                after=self._last.get(Endpoint.CLIENT),
+                ground=ground,
+                proved=True,
+            )
 
     def _take_data(self, event: ApplicationDataSeen) -> None:
         """Where the server sends data, TLS let the client in; HTTP may say otherwise."""
         if event.endpoint is not Endpoint.SERVER:
             self._client_wrote = True
             return
-        if self._ending is None:
-            self._status = StatusReader()
-            after = self._last.get(Endpoint.CLIENT)
-            self._ending = _Ending(result=Result.ACCEPTED, event=event, after=after)
-        reader = self._status
-        if reader is None:
+        if self._answer is None and self._ending is None:
+            self._answer = FirstAnswer(is_cut=Endpoint.SERVER in self._missing.of)
+        if self._may_be_unjudged:
+            if self._answer is not None:
+                self._answer.feed(event.data)
             return
-        if not reader.done or reader.status in HTTP_REFUSALS:
-            self._response += event.data[: _MOST_RESPONSE - len(self._response)]
-        if not reader.done:
-            reader.feed(event.data)
-            if reader.status in HTTP_REFUSALS:
-                self._ending = replace(
-                    self._ending,
-                    result=Result.REJECTED,
-                    by=Endpoint.SERVER,
-                    signal=Signal.HTTP_STATUS,
-                    event=event,
-                )
-            elif reader.status is not None:
-                self._response.clear()
+        self._proved(event, _PARTLY if Endpoint.SERVER in self._missing.of else "")
+        answer, ending = self._answer, self._ending
+        if answer is None or ending is None:
+            return
+        refused = answer.refuses
+        answer.feed(event.data)
+        if answer.refuses and not refused:
+            self._ending = replace(
+                ending,
+                result=Result.REJECTED,
+                by=Endpoint.SERVER,
+                signal=Signal.HTTP_STATUS,
+                event=event,
+                ground="",
+            )
+
+    @property
+    def _may_be_unjudged(self) -> bool:
+        """Whether the server may send data and not have judged the client yet."""
+        last = self._last.get(Endpoint.CLIENT)
+        hidden = Endpoint.CLIENT in self._missing.of or isinstance(last, SealedSeen | Undecoded)
+        return self._handshake.may_precede_judgement and not hidden
 
 
 def _append(alerts: list[AlertSeen], alert: AlertSeen) -> None:
@@ -318,28 +381,16 @@ def _append(alerts: list[AlertSeen], alert: AlertSeen) -> None:
         alerts.append(alert)
 
 
-def _name(event: _Handshake | None) -> tuple[str, bool]:
-    """Return the name of a handshake message, and whether it was sealed."""
-    if event is None:
-        return "", False
-    if isinstance(event, MessageSeen):
-        return event.message.name, False
-    if isinstance(event, Undecoded):
-        return event.name if event.message is not None else "bytes, not decoded here", False
-    named = event.inference.startswith(("a ", "an "))
-    sealed = f"an encrypted record of {event.length} bytes"
-    return event.inference if named else sealed, True
-
-
-def what_was_seen(outcome: Outcome) -> str:
-    """Return the signal in a sentence: who ended the connection, by what, after which message."""
-    assert outcome.by is not None
-    if outcome.alert is not None:
-        alert = outcome.alert
-        did = f"sent the alert {alert.description} ({alert.description.value})"
-    elif outcome.signal is None:
-        did = f"reported that it rejected the {outcome.by.other.value}'s certificate"
-    else:
-        did = f"ended the connection with {outcome.signal.value} and no alert"
-    after = f" after the {outcome.by.other.value}'s {outcome.after}" if outcome.after else ""
-    return f"the {outcome.by.value} {did}{after}"
+_TAKE: dict[type[Event], Callable[[OutcomeJudge, Any], None]] = {
+    MessageSeen: OutcomeJudge._take_message,
+    SealedSeen: OutcomeJudge._take_sealed,
+    Undecoded: OutcomeJudge._take_undecoded,
+    ChangeCipherSpecSeen: OutcomeJudge._take_change,
+    AlertSeen: OutcomeJudge._take_alert,
+    ApplicationDataSeen: OutcomeJudge._take_data,
+    StreamEnded: OutcomeJudge._take_end,
+    NotCaptured: OutcomeJudge._take_missing,
+    NotTls: OutcomeJudge._take_not_tls,
+    Malformed: OutcomeJudge._take_malformed,
+    LocalFact: OutcomeJudge._take_fact,
+}

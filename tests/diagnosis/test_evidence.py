@@ -62,6 +62,8 @@ def test_nothing_was_seen() -> None:
         asked_after_handshake=False,
         resumed=False,
         sealed=False,
+        empty_certificate_likely=False,
+        client_is_ours=False,
     )
     assert summarize([]).server_name == ""
 

@@ -518,7 +518,7 @@ def test_the_first_alert_decides_and_what_follows_is_an_echo() -> None:
         fact(CLIENT, Fact.TIMED_OUT),
         application_data(SERVER, b"HTTP/1.1 403 Forbidden\r\n"),
     ):
-        outcome = judge([*TLS13, last, first])
+        outcome = judge([*TLS13, finished(CLIENT), last, first])
         assert (outcome.decided_by, outcome.echoes) == (last, ())
 
 

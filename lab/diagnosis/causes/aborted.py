@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from lab.diagnosis.causes.other_protocols import no_tls, port_hint
 from lab.diagnosis.evidence import Evidence
-from lab.diagnosis.outcome import what_was_seen
+from lab.diagnosis.outcome_wording import what_was_seen
 from lab.diagnosis.results import Cause, Outcome, Signal
+from lab.tls.code_points import AlertDescription
 from lab.tls.events import (
     AlertSeen,
     ChangeCipherSpecSeen,
@@ -26,6 +27,7 @@ from lab.tls.events import (
     Unfinished,
     WireEvent,
 )
+from lab.tls.messages import Finished
 
 # More messages and records than any handshake has from one end.
 _MOST = 100
@@ -44,13 +46,15 @@ def failure(
     if outcome.signal is Signal.MALFORMED:
         return _malformed(events, whose)
     if outcome.handshake_accepted:
-        return _broken_off(outcome, whose)
+        return _broken_off(events, outcome, whose)
     undecoded = next((event for event in events if isinstance(event, Undecoded)), None)
     if undecoded is not None and (outcome.signal is None or summary.server_hello is None):
         return _not_decoded(undecoded)
     if outcome.signal is None:
         return None
     if outcome.signal is Signal.CLOSE_NOTIFY:
+        return _no_verdict()
+    if outcome.signal is Signal.FIN and outcome.by is Endpoint.CLIENT and _completed(events):
         return _no_verdict()
     if any(isinstance(event, MessageSeen | SealedSeen) for event in events):
         return left(outcome)
@@ -63,6 +67,18 @@ def failure(
         ),
         reference="RFC 9846 section 4",
         fix="check that the port serves TLS, and whether a proxy or firewall is in the path",
+    )
+
+
+def _completed(events: Sequence[Event]) -> bool:
+    """Whether the client sent a last flight, as far as that can be read."""
+    return any(
+        event.endpoint is Endpoint.CLIENT
+        and (
+            isinstance(event, SealedSeen)
+            or (isinstance(event, MessageSeen) and isinstance(event.message, Finished))
+        )
+        for event in events
     )
 
 
@@ -186,7 +202,26 @@ def _not_decoded(event: Undecoded) -> Cause:
     )
 
 
-def _broken_off(outcome: Outcome, whose: str) -> Cause:
+def _no_renegotiation(outcome: Outcome) -> Cause:
+    return Cause(
+        code="no-renegotiation",
+        summary="one end began another handshake on the connection, and the other one does not "
+        "renegotiate",
+        evidence=("an end answered with the warning no_renegotiation (100)", _then(outcome)),
+        reference="RFC 5246 section 7.2.2; RFC 9846 section 4.2.1",
+        fix="do without renegotiation: ask for the certificate in the first handshake, for the "
+        "whole host; or allow it (Options = ClientRenegotiation in openssl.cnf), if that must be",
+    )
+
+
+def _then(outcome: Outcome) -> str:
+    return what_was_seen(outcome) if outcome.by else "then the connection ended"
+
+
+def _broken_off(events: Sequence[Event], outcome: Outcome, whose: str) -> Cause:
+    refused = (event for event in events if isinstance(event, AlertSeen))
+    if any(event.description == AlertDescription.NO_RENEGOTIATION for event in refused):
+        return _no_renegotiation(outcome)
     assert outcome.signal is not None
     how = outcome.signal.value
     if outcome.alert is not None:

@@ -31,16 +31,30 @@ _HARD = (
     problems.CRITICAL_EXTENSION,
 )
 _MISDIRECTED = 421  # RFC 9110 section 15.5.20
-GIVE_CERTIFICATE = (
-    "give the client a certificate and its key (--cert and --key here and in curl; cert= in "
-    "requests and httpx, ssl_context= in aiohttp, tls.Config.Certificates in Go, a KeyStore in "
-    "Java, key and cert in Node)"
-)
 _REQUIRE_ONE = (
     "make the server require one (ssl.CERT_REQUIRED in Python, ssl_verify_client on in nginx, "
     "verify required in HAProxy, requestCert and rejectUnauthorized in Node, "
     "RequireAndVerifyClientCert in Go)"
 )
+
+
+SUPPLY_KEYS = (
+    "supply the key log of one of the ends (SSLKEYLOGFILE, for --keylog), or keys in the capture"
+)
+
+
+def _ground(outcome: Outcome) -> tuple[str, ...]:
+    return (outcome.ground,) if outcome.ground else ()
+
+
+def give_certificate(summary: Evidence) -> str:
+    """Return how the client is given a certificate."""
+    here = "here and " if summary.client_is_ours else ""
+    return (
+        f"give the client a certificate and its key (--cert and --key {here}in curl; cert= in "
+        "requests and httpx, ssl_context= in aiohttp, tls.Config.Certificates in Go, a KeyStore in "
+        "Java, key and cert in Node)"
+    )
 
 
 def not_mutual(summary: Evidence) -> Cause:
@@ -86,16 +100,24 @@ def accepted(
         yield Cause(
             code="accepted-unseen",
             summary="the server accepted the client; whether it requested a certificate is unknown",
-            evidence=("records of the handshake could not be decrypted",),
+            evidence=(*_ground(outcome), "the handshake could not be read whole"),
             reference="RFC 9846 section 5.2",
-            fix="supply the key log (SSLKEYLOGFILE) of one of the ends",
+            fix=SUPPLY_KEYS,
         )
     elif summary.request is None:
         yield not_mutual(summary)
+    elif summary.client_chain is None and summary.sealed:
+        yield Cause(
+            code="accepted-unseen",
+            summary="the server accepted the client; whether it presented a certificate is unknown",
+            evidence=(*_ground(outcome), "the handshake could not be read whole"),
+            reference="RFC 9846 section 5.2",
+            fix=SUPPLY_KEYS,
+        )
     elif not summary.client_chain:
         yield _without_certificate(summary, outcome)
     else:
-        yield _with_certificate(events, summary)
+        yield _with_certificate(events, summary, outcome)
         if not _verified(events, Endpoint.SERVER):
             yield from _despite(suspected, trust)
 
@@ -103,6 +125,7 @@ def accepted(
 def _without_certificate(summary: Evidence, outcome: Outcome) -> Cause:
     unasked = "no HTTP response was read: HTTP may still refuse the client"
     more = [unasked] if outcome.http_status is None else ["the server answered"]
+    more += _ground(outcome)
     return Cause(
         code="certificate-optional",
         summary="the server requests a client certificate, and its handshake accepts a client "
@@ -122,9 +145,10 @@ def _asked_late(summary: Evidence) -> Iterator[str]:
         )
 
 
-def _with_certificate(events: Sequence[Event], summary: Evidence) -> Cause:
+def _with_certificate(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cause:
     by_server = _verified(events, Endpoint.SERVER)
     by_client = _verified(events, Endpoint.CLIENT)
+    unverified = summary.client_is_ours and not by_client
     if by_server:
         words = "mutual TLS works: both ends are authenticated"
         says = "the server's OpenSSL verified the client's certificate"
@@ -133,19 +157,28 @@ def _with_certificate(events: Sequence[Event], summary: Evidence) -> Cause:
             "the server accepted the client's certificate; whether it verified it is not visible"
         )
         says = "only the server can report whether it verified the certificate"
-    if not by_client:
+    if by_server and not by_client:
+        words = (
+            "the server verified the client's certificate; whether the client verified the "
+            "server's is not visible"
+        )
+    if unverified:
         words = (
             "the server accepted the client's certificate; the client did not verify the server's"
         )
-    checked = "verified" if by_client else "did not verify"
+    checked = "only the client can report whether it verified the server's certificate"
+    if summary.client_is_ours:
+        how = "verified" if by_client else "did not verify"
+        checked = f"the client {how} the server's certificate"
     return Cause(
         code="mutual-tls",
         summary=words,
         evidence=(
             "the server accepted the client's Certificate and CertificateVerify",
             says,
-            f"the client {checked} the server's certificate",
+            checked,
             *_asked_late(summary),
+            *_ground(outcome),
         ),
         reference="RFC 9846 section 4.5; RFC 5246 section 7.4.8",
         fix="",
@@ -246,6 +279,7 @@ def _cannot_be_asked_later(answer: str) -> Cause:
 def _host(summary: Evidence, outcome: Outcome, evidence: tuple[str, ...]) -> Cause:
     sent = f"the host name {escaped(summary.server_name)}" if summary.server_name else "no name"
     known = outcome.http_status == _MISDIRECTED
+    here = "--sni NAME here, " if summary.client_is_ours else ""
     return Cause(
         code="http-wrong-host",
         summary="HTTP refused the request for its host name: this server does not serve it, or "
@@ -254,7 +288,7 @@ def _host(summary: Evidence, outcome: Outcome, evidence: tuple[str, ...]) -> Cau
         else "HTTP may have refused the request for its host name: the client sent no SNI",
         evidence=(*evidence, f"the client sent {sent} in its ClientHello (SNI)"),
         reference="RFC 9110 section 15.5.20; RFC 6066 section 3",
-        fix="connect by the host name that the server is configured for (--sni NAME here, "
+        fix=f"connect by the host name that the server is configured for ({here}"
         "curl --connect-to or --resolve, server_hostname= in Python)",
     )
 
@@ -295,8 +329,8 @@ def _wants_certificate(summary: Evidence, answer: str) -> Cause:
         else "HTTP refused the request; whether a client certificate is missing cannot be told",
         evidence=(answer, EMPTY if empty else "no Certificate was seen", *_asked_late(summary)),
         reference="RFC 9110 section 15.5; RFC 9846 section 4.5.1.3",
-        fix=f"{GIVE_CERTIFICATE}; if it is refused with one as well, the request itself is the "
-        "cause",
+        fix=f"{give_certificate(summary)}; if it is refused with one as well, the request itself "
+        "is the cause",
     )
 
 
@@ -308,7 +342,7 @@ def _not_asked(summary: Evidence, evidence: tuple[str, ...]) -> Cause:
         evidence=(*evidence, NO_REQUEST, *_where_else(summary)),
         reference="RFC 9110 section 15.5",
         fix="read the body: the request may lack something (a token, a header), the server may "
-        "ask for a certificate by host name (--sni) or for another path, or a proxy in front ends "
+        "ask for a certificate by host name (SNI) or for another path, or a proxy in front ends "
         "TLS and must ask for it",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lab.diagnosis.causes.accepted import EMPTY, GIVE_CERTIFICATE
+from lab.diagnosis.causes.accepted import EMPTY, give_certificate
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause
 from lab.tls.code_points import AlertDescription as Alert
@@ -30,7 +30,7 @@ def no_certificate(summary: Evidence, alert: Alert | None, ending: str) -> Cause
         summary=f"the server {requires} a client certificate, and the client sent none",
         evidence=("the server sent CertificateRequest", EMPTY, ending, *said),
         reference="RFC 9846 section 4.5.1.3; RFC 5246 section 7.4.6",
-        fix=GIVE_CERTIFICATE,
+        fix=give_certificate(summary),
     )
 
 

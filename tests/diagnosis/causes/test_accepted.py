@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -139,7 +140,7 @@ def test_what_is_sealed_is_not_said_to_be_missing() -> None:
     events = [client_hello(), server_hello(), SEALED, fact(SERVER, Fact.HANDSHAKE_RETURNED)]
     _, causes = outcome_and_causes(events)
     assert [cause.code for cause in causes] == ["accepted-unseen"]
-    assert causes[0].evidence == ("records of the handshake could not be decrypted",)
+    assert causes[0].evidence == ("the handshake could not be read whole",)
     # What was asked for is known where the request was read, whatever else stayed closed.
     _, causes = outcome_and_causes([*FULL, SEALED, TICKET])
     assert [cause.code for cause in causes] == ["mutual-tls"]
@@ -161,33 +162,33 @@ FULL = [*TLS13, certificate_message(CLIENT, client_chain()), finished(CLIENT)]
 
 
 def test_whose_certificate_was_verified_is_what_that_end_reports() -> None:
+    taken = "the server accepted the client's certificate; whether it verified it is not visible"
+    unverified = (
+        "the server accepted the client's certificate; the client did not verify the server's"
+    )
+    only_server = "only the server can report whether it verified the certificate"
+    only_client = "only the client can report whether it verified the server's certificate"
+    by_server = "the server's OpenSSL verified the client's certificate"
+    not_by_client = "the client did not verify the server's certificate"
+    by_client = "the client verified the server's certificate"
+    half = (
+        "the server verified the client's certificate; whether the client verified the server's is "
+        "not visible"
+    )
+    both = "mutual TLS works: both ends are authenticated"
     words = {
-        (): (
-            "the server accepted the client's certificate; the client did not verify the server's",
-            "only the server can report whether it verified the certificate",
-            "the client did not verify the server's certificate",
-        ),
-        (CLIENT,): (
-            "the server accepted the client's certificate; whether it verified it is not visible",
-            "only the server can report whether it verified the certificate",
-            "the client verified the server's certificate",
-        ),
-        (SERVER,): (
-            "the server accepted the client's certificate; the client did not verify the server's",
-            "the server's OpenSSL verified the client's certificate",
-            "the client did not verify the server's certificate",
-        ),
-        (CLIENT, SERVER): (
-            "mutual TLS works: both ends are authenticated",
-            "the server's OpenSSL verified the client's certificate",
-            "the client verified the server's certificate",
-        ),
+        (): (taken, only_server, only_client),
+        (RETURNED,): (unverified, only_server, not_by_client),
+        (VERIFIED[CLIENT],): (taken, only_server, by_client),
+        (VERIFIED[SERVER],): (half, by_server, only_client),
+        (RETURNED, VERIFIED[SERVER]): (unverified, by_server, not_by_client),
+        (VERIFIED[CLIENT], VERIFIED[SERVER]): (both, by_server, by_client),
     }
-    for ends, (summary, by_server, by_client) in words.items():
-        _, causes = outcome_and_causes([*FULL, *(VERIFIED[end] for end in ends), TICKET])
+    for facts, (summary, *said) in words.items():
+        _, causes = outcome_and_causes([*FULL, *facts, TICKET])
         assert [cause.code for cause in causes] == ["mutual-tls"]
         assert causes[0].summary == summary
-        assert causes[0].evidence[1:] == (by_server, by_client)
+        assert causes[0].evidence[1:] == tuple(said)
     # That a certificate was refused is no verification.
     _, causes = outcome_and_causes([*FULL, fact(CLIENT, Fact.CERTIFICATE_REFUSED), TICKET])
     assert "the client did not verify" in causes[0].evidence[2]
@@ -272,7 +273,7 @@ def test_http_refuses_a_client_whose_certificate_was_not_seen() -> None:
         "the server sent no CertificateRequest",
     )
     _, causes = outcome_and_causes(
-        [client_hello(), server_hello(), REQUEST, SEALED, REFUSED_BY_HTTP]
+        [client_hello(), server_hello(), REQUEST, replace(SEALED, endpoint=CLIENT), REFUSED_BY_HTTP]
     )
     assert causes[0].code == "http-wants-certificate"
 

@@ -1,0 +1,73 @@
+"""Causes where part of a connection could not be read, or was not captured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.diagnosis.causes.accepted import SUPPLY_KEYS, give_certificate
+from lab.diagnosis.evidence import Evidence
+from lab.diagnosis.outcome_wording import alert_in_words
+from lab.diagnosis.results import Cause, Outcome
+from lab.tls.events import AlertSeen, Event, Gap, NotCaptured, is_fatal
+
+_HIDDEN = "TLS 1.3 encrypts the certificates: without keys nothing of them can be seen"
+_REMEDIES = {
+    Gap.START: "begin the capture before the client connects",
+    Gap.MISSING: "capture on one of the two machines, with a larger buffer (tcpdump -B 65536)",
+    Gap.SNAPPED: "capture whole packets (tcpdump -s 0)",
+    Gap.DIRECTION: "capture both directions: on one of the two machines, not behind a router that "
+    "sends the other way by another path",
+    Gap.END: "capture until the connection has ended",
+}
+
+
+def cannot_be_told(events: Sequence[Event], outcome: Outcome) -> Cause:
+    """The outcome is open: something that could decide it is missing, or cannot be read."""
+    gaps = dict.fromkeys(event.gap for event in events if isinstance(event, NotCaptured))
+    remedies = [_REMEDIES[gap] for gap in gaps] or [SUPPLY_KEYS]
+    seen = [event for event in events if isinstance(event, AlertSeen) and is_fatal(event)]
+    return Cause(
+        code="cannot-be-told",
+        summary="how this connection ended cannot be told from what was observed",
+        evidence=(outcome.ground, *map(alert_in_words, seen[:1])),
+        reference="RFC 9846 section 6",
+        fix="; ".join(remedies),
+    )
+
+
+def refused_unread(summary: Evidence, outcome: Outcome, ending: str) -> Cause:
+    """The server refused the client, and only keys would show by which alert."""
+    hidden = () if summary.client_chain is not None or summary.request else (_HIDDEN,)
+    return Cause(
+        code="refused-by-unread-alert",
+        summary="the server refused the client; by which alert cannot be read",
+        evidence=(ending, outcome.ground, *hidden),
+        reference="RFC 9846 sections 5.2 and 6.2",
+        fix=f"{SUPPLY_KEYS}, or read the server's log",
+    )
+
+
+def left_unread(outcome: Outcome, ending: str) -> Cause:
+    """The client ended the handshake, and only keys would show by which alert."""
+    return Cause(
+        code="client-left-by-unread-alert",
+        summary="the client refused the server, or left: by which alert cannot be read",
+        evidence=(ending, outcome.ground, _HIDDEN),
+        reference="RFC 9846 sections 5.2 and 6",
+        fix=f"read the client's error message or log, or {SUPPLY_KEYS}",
+    )
+
+
+def empty_likely(summary: Evidence, ending: str) -> Cause:
+    """The client's flight begins as one without a certificate does."""
+    return Cause(
+        code="no-client-certificate",
+        summary="the server seems to require a client certificate, and the client seems to have "
+        "sent none",
+        evidence=(
+            "the client's first encrypted record is as long as an empty Certificate message",
+            ending,
+        ),
+        reference="RFC 9846 section 4.5.1.3",
+        fix=give_certificate(summary),
+    )

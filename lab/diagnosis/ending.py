@@ -1,0 +1,150 @@
+"""The event that ended a connection, read as a signal, and which endings part of one proves.
+
+Rules: what a capture lacks proves nothing. Where the missing part could turn the result into
+another one, it cannot be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from lab.diagnosis.results import Result, Signal
+from lab.tls.code_points import AlertDescription as Alert
+from lab.tls.events import (
+    AlertSeen,
+    Endpoint,
+    Event,
+    Gap,
+    MessageSeen,
+    NotCaptured,
+    SealedSeen,
+    Undecoded,
+)
+
+REFUSALS = frozenset(
+    {
+        Alert.BAD_CERTIFICATE,
+        Alert.UNSUPPORTED_CERTIFICATE,
+        Alert.CERTIFICATE_REVOKED,
+        Alert.CERTIFICATE_EXPIRED,
+        Alert.CERTIFICATE_UNKNOWN,
+        Alert.UNKNOWN_CA,
+        Alert.ACCESS_DENIED,
+        Alert.CERTIFICATE_REQUIRED,
+    }
+)
+"""Alerts that speak of the other end's certificate, whenever they come."""
+
+AT_AN_END = frozenset(
+    {
+        Alert.DECODE_ERROR,
+        Alert.HANDSHAKE_FAILURE,
+        Alert.INTERNAL_ERROR,
+        Alert.UNEXPECTED_MESSAGE,
+    }
+)
+"""Alerts that libraries also write where the other end has closed TCP."""
+
+Handshake = MessageSeen | SealedSeen | Undecoded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The event that decided, read as a signal.
+
+    ``after`` is the other end's last message then, ``ground`` as in ``Outcome``, ``lacking`` whose
+    bytes were not all captured by then. ``proved`` tells that no missing byte can undo the result.
+    """
+
+    result: Result
+    by: Endpoint | None = None
+    signal: Signal | None = None
+    event: Event | None = None
+    after: Handshake | None = None
+    ground: str = ""
+    lacking: frozenset[Endpoint] = frozenset()
+    proved: bool = False
+
+
+class MissingParts:
+    """What a capture lacks of one connection."""
+
+    __slots__ = ("_first", "end")
+
+    def __init__(self) -> None:
+        self._first: dict[Endpoint, Gap] = {}
+        self.end: dict[Endpoint, Gap] = {}
+
+    def take(self, event: NotCaptured) -> None:
+        """Take what is missing at this point."""
+        lacks = self.end if event.gap is Gap.END else self._first
+        lacks.setdefault(event.endpoint, event.gap)
+
+    @property
+    def of(self) -> frozenset[Endpoint]:
+        """Whose bytes are not all captured, so far; the end of the capture does not count."""
+        return frozenset(self._first)
+
+    def what_stands(
+        self, ending: Ending, *, settled: bool, accepted: bool, open_answer: bool
+    ) -> Ending:
+        """Return ``ending``, or that it cannot be told where a missing part could overturn it.
+
+        ``settled`` tells that nothing that follows can change it, ``accepted`` that the server is
+        known to have accepted the client's last flight, ``open_answer`` that its first answer has
+        begun and may become an HTTP refusal.
+        """
+        if not self._first and not self.end:
+            return ending
+        whole = {end for end, gap in self._first.items() if gap is Gap.DIRECTION}
+        lacking: Set[Endpoint] = ending.lacking | whole
+        if accepted:  # what came before that makes no difference
+            lacking = {end for end in lacking if self._first[end] is not Gap.START}
+        if lacking and not _is_proved(ending, lacking):
+            return _unknown(self._why(lacking), accepted=accepted)
+        if self.end and (not settled or open_answer):
+            return _unknown(Gap.END.value, accepted=accepted)
+        return ending
+
+    def _why(self, lacking: Set[Endpoint]) -> str:
+        ends = [end for end in (Endpoint.CLIENT, Endpoint.SERVER) if end in lacking]
+        gaps = {self._first[end] for end in ends}
+        if gaps == {Gap.DIRECTION}:
+            return f"nothing that the {ends[0].value} sent was captured"
+        if Gap.DIRECTION in gaps:
+            whole = next(end for end in ends if self._first[end] is Gap.DIRECTION)
+            return f"nothing that the {whole.value} sent was captured"
+        return " and ".join(sorted(gap.value for gap in gaps))
+
+
+def _unknown(why: str, *, accepted: bool) -> Ending:
+    if accepted:
+        why = f"the server had accepted the client's last flight, but what came of it: {why}"
+    return Ending(result=Result.UNKNOWN, ground=why)
+
+
+def _is_proved(ending: Ending, lacking: Set[Endpoint]) -> bool:
+    """Return whether no byte that is missing can turn ``ending`` into another one."""
+    if ending.proved:
+        return True
+    alert = ending.event if ending.signal is Signal.ALERT else None
+    if not isinstance(alert, AlertSeen):
+        return False
+    if alert.description in REFUSALS:
+        return True
+    echo = alert.endpoint.other in lacking and alert.description in AT_AN_END
+    # Before it has changed to encryption an end has accepted nothing.
+    return not alert.encrypted and not echo
+
+
+def is_echo(alert: AlertSeen, *, completed: bool) -> bool:
+    """Return whether an alert that comes after the client has ended TCP is only due to that.
+
+    ``completed`` tells that the client had sent its last flight: that the server had to judge.
+    """
+    if alert.endpoint is Endpoint.CLIENT:
+        return True
+    if completed and alert.description == Alert.HANDSHAKE_FAILURE:
+        return False
+    return alert.description in AT_AN_END

@@ -1,0 +1,87 @@
+"""What records of TLS 1.2 and older that stay sealed mean, by their type, which is in the clear.
+
+Rules: data is data, read or not. Of a sealed alert only its sender is known.
+
+This module must not know what an end's own library reports.
+"""
+
+from __future__ import annotations
+
+from lab.diagnosis.ending import Ending
+from lab.diagnosis.results import Result, Signal
+from lab.tls.code_points import ContentType
+from lab.tls.events import Endpoint, SealedSeen
+
+DATA = (
+    "both ends had changed to encryption, and the server sent data, so TLS accepted the client; "
+    "what was said inside cannot be read"
+)
+_CLOSED = (
+    "both ends had changed to encryption, so TLS accepted the client; the alert after it cannot be "
+    "read and is most likely close_notify"
+)
+_REFUSED_AGAIN = (
+    "the server had begun another handshake, and before that ended it sent an alert that cannot be "
+    "read"
+)
+_NEGOTIATED_AGAIN = (
+    "TLS accepted the client, which then began another handshake; the alert that came after it "
+    "cannot be read"
+)
+_UNANSWERED = (
+    "TLS accepted the client; the server answered its data with an alert that cannot be read, "
+    "which may be close_notify or a refusal"
+)
+
+
+class SealedTls12:
+    """Follows the sealed records of one connection of TLS 1.2 or older.
+
+    ``negotiates`` is the end that has begun another handshake, which has not ended; None for none.
+    """
+
+    __slots__ = ("_alert", "_changed", "_client_wrote", "_finishing", "negotiates")
+
+    def __init__(self) -> None:
+        self._alert: SealedSeen | None = None
+        self._changed: frozenset[Endpoint] = frozenset()
+        self._finishing: frozenset[Endpoint] = frozenset()
+        self._client_wrote = False
+        self.negotiates: Endpoint | None = None
+
+    def take(self, event: SealedSeen) -> None:
+        """Take the next sealed record of either end."""
+        kind = event.content_type
+        if kind is ContentType.APPLICATION_DATA:
+            self._client_wrote |= event.endpoint is Endpoint.CLIENT
+        elif kind is ContentType.ALERT:
+            self._alert = self._alert or event
+        elif kind is ContentType.CHANGE_CIPHER_SPEC:
+            self._changed |= {event.endpoint}
+            self._finishing |= {event.endpoint}
+            if len(self._changed) == len(Endpoint):
+                self._changed = frozenset()
+                self.negotiates = None
+        elif event.endpoint in self._finishing:  # RFC 5246 section 7.4.9: its Finished
+            self._finishing -= {event.endpoint}
+        elif not event.inference.startswith("a Finished") and self.negotiates is None:
+            self.negotiates = event.endpoint
+
+    def ending(self) -> Ending | None:
+        """Return what an accepted connection's sealed records mean where nothing follows."""
+        first = self._alert
+        if first is None:
+            return None
+        if self.negotiates is Endpoint.CLIENT:
+            return Ending(result=Result.UNKNOWN, ground=_NEGOTIATED_AGAIN)
+        if self.negotiates is not None and first.endpoint is Endpoint.SERVER:
+            return Ending(
+                result=Result.REJECTED,
+                by=Endpoint.SERVER,
+                signal=Signal.UNREAD_ALERT,
+                event=first,
+                ground=_REFUSED_AGAIN,
+            )
+        if first.endpoint is Endpoint.SERVER and self._client_wrote:
+            return Ending(result=Result.UNKNOWN, ground=_UNANSWERED)
+        return Ending(result=Result.ACCEPTED, event=first, ground=_CLOSED)
