@@ -48,10 +48,8 @@ trace_server("127.0.0.1:1", identity="client.crt")
 """
 
 
-def mypy(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
-    file = folder / "caller.py"
-    file.write_text(text, encoding="utf-8")
-    words = ["--strict", "--no-incremental", "--python-version", "3.10", str(file)]
+def mypy(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
+    words = ["--strict", "--no-incremental", "--python-version", "3.10", *names]
     return subprocess.run(
         [sys.executable, "-m", "mypy", *words],
         cwd=folder,
@@ -77,11 +75,12 @@ def test_the_module_shows_the_example() -> None:
 
 
 def test_a_strict_caller_is_typed(tmp_path: Path) -> None:
-    done = mypy(tmp_path, TYPED)
-    assert done.returncode == 0, done.stdout + done.stderr
-    done = mypy(tmp_path, WRONG)
-    assert done.returncode == 1
-    assert 'Argument "identity" has incompatible type' in done.stdout
+    (tmp_path / "typed.py").write_text(TYPED, encoding="utf-8")
+    (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
+    done = mypy(tmp_path, "typed.py", "wrong.py")
+    error, summary = done.stdout.splitlines()
+    assert error.startswith('wrong.py:3: error: Argument "identity" has incompatible type "str"')
+    assert summary.startswith("Found 1 error in 1 file (checked 2 ")
 
 
 def test_all_names_exist() -> None:

@@ -57,7 +57,7 @@ def connected(port: int) -> None:
 
 
 @pytest.mark.parametrize("redirections", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("loop", ["asyncio", pytest.param("uvloop", marks=pytest.mark.slow)])
 def test_the_server_serves_and_stops_in_order(certs: Path, loop: str, redirections: str) -> None:
     if loop == "uvloop":
         pytest.importorskip("uvloop", reason="uvloop is not installed (pip install uvloop)")

@@ -22,21 +22,29 @@ NUMBERS = pytest.mark.parametrize(
     "number",
     [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)],
 )
+TRACE = ("lab.trace", "--tls1.3")
+
+
 SPEAKING = pytest.mark.parametrize(
     "words",
     [
-        ("lab.trace", "--tls1.3"),
-        ("lab.trace", "--tls1.3", "--json"),
-        ("lab.trace", "--help"),
-        ("lab.probe", "--explain", "good", "--tls1.3"),
+        TRACE,
         ("lab.probe", "--only", "good", "--tls1.3"),
-        ("lab.probe", "--only", "good", "--tls1.3", "--json", "-"),
-        ("lab.probe", "--list"),
         ("lab.certs", "--key-type", "ec", "--dir", "new"),
         ("lab.certs", "inspect", "certs/ca.crt"),
-        ("lab.certs", "issue", "--cn", "somebody", "--out", "new/somebody"),
         ("lab.client", "https://127.0.0.1:1"),
         ("lab.server", "--help"),
+        *(
+            pytest.param(words, marks=pytest.mark.slow)
+            for words in (
+                ("lab.trace", "--tls1.3", "--json"),
+                ("lab.trace", "--help"),
+                ("lab.probe", "--explain", "good", "--tls1.3"),
+                ("lab.probe", "--only", "good", "--tls1.3", "--json", "-"),
+                ("lab.probe", "--list"),
+                ("lab.certs", "issue", "--cn", "somebody", "--out", "new/somebody"),
+            )
+        ),
     ],
     ids=" ".join,
 )
@@ -63,11 +71,31 @@ def started(
         process.communicate()
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("unbuffered", [False, True])
+needs_full_disk = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+
+
+@needs_full_disk
 @SPEAKING
-def test_a_full_disk_is_one_line(
-    certs: Path, tmp_path: Path, words: tuple[str, ...], unbuffered: bool
+def test_a_full_disk_is_one_line(certs: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    check_full_disk(certs, tmp_path, words, unbuffered=False)
+
+
+@needs_full_disk
+def test_a_full_disk_is_one_line_where_nothing_is_buffered(certs: Path, tmp_path: Path) -> None:
+    check_full_disk(certs, tmp_path, TRACE, unbuffered=True)
+
+
+@pytest.mark.slow
+@needs_full_disk
+@SPEAKING
+def test_each_unbuffered_output_on_a_full_disk(
+    certs: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    check_full_disk(certs, tmp_path, words, unbuffered=True)
+
+
+def check_full_disk(
+    certs: Path, tmp_path: Path, words: tuple[str, ...], *, unbuffered: bool
 ) -> None:
     (tmp_path / "certs").symlink_to(certs)
     with (
@@ -105,7 +133,7 @@ def test_what_is_refused_is_never_said_on_stdout(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, b"")
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+@needs_full_disk
 def test_a_refusal_keeps_its_code_where_nothing_can_be_said(tmp_path: Path) -> None:
     with FULL.open("w") as full:
         done = subprocess.run(

@@ -78,7 +78,8 @@ def test_a_pfx_gets_the_password_of_a_file(certs: Path, tmp_path: Path, password
     issue = ("lab.certs", "issue", "--dir", folder)
     assert run(*issue, "--cn", "alice", "--pfx-password-file", password).code == 0
     assert run(*issue, "--cn", "bob", MTLS_LAB_PFX_PASSWORD="secret").code == 0
-    made = run("lab.certs", "--dir", tmp_path / "new", "--pfx-password-file", password)
+    new = ("--dir", tmp_path / "new", "--key-type", "ec")
+    made = run("lab.certs", *new, "--pfx-password-file", password)
     assert made.code == 0
     assert "The password of" not in made.out
     for pfx in (folder / "alice.pfx", folder / "bob.pfx", tmp_path / "new" / "client.pfx"):

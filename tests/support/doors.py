@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import logging
 import os
 import queue
 import re
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+from lab.http import log_entries
 from tests.support.extent import Extent
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -40,9 +42,10 @@ class CompletedRun:
 def run(*words: str | Path, cwd: Path | None = None, **env: str) -> CompletedRun:
     """Run ``python -m words`` to its end: in this process where possible, unless with --all.
 
-    Starting Python and importing the lab takes half a second.
+    Starting Python and importing the lab takes half a second. ``lab.server`` is to end because it
+    refuses to start; see ``served`` for one that listens.
     """
-    if Extent.full or words[0] == "lab.server" or not _can_run_here():
+    if Extent.full or not _can_run_here():
         return run_process(*words, cwd=cwd, **env)
     return _run_here([str(word) for word in words], cwd, environment(**env))
 
@@ -92,6 +95,8 @@ def _run_here(words: Sequence[str], cwd: Path | None, env: dict[str, str]) -> Co
             stderr=io.TextIOWrapper(err, "utf-8", "backslashreplace", line_buffering=True),
         ),
         warnings.catch_warnings(),
+        _logging_as_before(),
+        _ended_after(PATIENCE),
     ):
         # A test has imported the module before.
         warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
@@ -108,6 +113,34 @@ def _run_here(words: Sequence[str], cwd: Path | None, env: dict[str, str]) -> Co
             sys.stdout.flush()
             sys.stderr.flush()
     return CompletedRun(code, out.getvalue().decode(), err.getvalue().decode())
+
+
+@contextlib.contextmanager
+def _logging_as_before() -> Iterator[None]:
+    """Undo what a server sets up for the log of its own process."""
+    root, switches = logging.getLogger(), ("logThreads", "logProcesses", "logMultiprocessing")
+    handlers, levels = root.handlers[:], (root.level, log_entries.LOGGER.level)
+    before = {name: getattr(logging, name) for name in switches}
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(levels[0])
+        log_entries.LOGGER.setLevel(levels[1])
+        for name, value in before.items():
+            setattr(logging, name, value)
+
+
+@contextlib.contextmanager
+def _ended_after(seconds: float) -> Iterator[None]:
+    """Ask this process to end where the block takes longer, as a server does that listens."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 _ENDING_SIGNALS = [
