@@ -27,9 +27,10 @@ from lab.tls.events import (
     StreamEnded,
     Undecoded,
 )
-from lab.tls.message_parsing import KeyExchange, ParsingContext, parse_message
+from lab.tls.message_parsing import parse_message
 from lab.tls.messages import Certificate, CertificateRequest
 from lab.tls.observer import Observer
+from lab.tls.parsing_context import KeyExchange, ParsingContext
 from lab.tls.reader import BeyondLimit, WireError
 from lab.x509.certificates import describe
 from lab.x509.names import distinguished_name

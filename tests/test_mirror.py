@@ -43,6 +43,7 @@ ELSEWHERE = {
     "tls/events": "tls/test_observer",
     "tls/extensions": "tls/test_message_parsing",
     "tls/negotiated": "tls/test_observer",
+    "tls/parsing_context": "tls/test_message_parsing",
     "tls/sealed_records": "tls/test_observer",
     "tls/sequence_search": "tls/test_missing_bytes",
     "tls/stages": "tls/test_observer",

@@ -5,7 +5,7 @@ This module must not judge: it only finds things.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -45,10 +45,11 @@ class Evidence:
     """The parts of a handshake that explain it; None is what was not seen.
 
     ``client_chain`` and ``server_chain`` are the certificates sent, DER, the sender's own first;
-    an empty client chain is a client that was asked and had none. ``resumed`` tells that the
-    server took up an earlier session, so that no certificate was due. ``server_failure`` is what
-    the server's own library said of a failed handshake, "" if unknown. ``sealed`` tells that
-    records stayed closed or were not decoded, so that what is None may have been there all the
+    an empty client chain is a client that was asked and had none. ``client_key`` and ``server_key``
+    are what was sent instead where raw public keys were agreed on (RFC 7250). ``resumed`` tells
+    that the server took up an earlier session, so that no certificate was due. ``server_failure``
+    is what the server's own library said of a failed handshake, "" if unknown. ``sealed`` tells
+    that records stayed closed or were not decoded, so that what is None may have been there all the
     same, or that bytes were not captured. ``empty_certificate_likely`` tells that the client's
     first encrypted record is as long as an empty Certificate message, ``client_is_ours`` that the
     client reports what happens at it. ``server_answered`` tells that the server sent application
@@ -62,6 +63,8 @@ class Evidence:
     request: CertificateRequest | None
     client_chain: tuple[bytes, ...] | None
     server_chain: tuple[bytes, ...] | None
+    client_key: bytes | None
+    server_key: bytes | None
     client_verify: CertificateVerify | None
     refusals: tuple[LocalFact, ...]
     server_failure: str
@@ -107,6 +110,8 @@ def summarize(events: Sequence[Event]) -> Evidence:
         request=_first(messages, CertificateRequest),
         client_chain=_chain(messages, Endpoint.CLIENT),
         server_chain=server_chain,
+        client_key=_raw_public_key(messages, Endpoint.CLIENT),
+        server_key=_raw_public_key(messages, Endpoint.SERVER),
         client_verify=_first(messages, CertificateVerify, Endpoint.CLIENT),
         refusals=tuple(
             event
@@ -184,6 +189,20 @@ def _first(
 
 
 def _chain(messages: Sequence[MessageSeen], sender: Endpoint) -> tuple[bytes, ...] | None:
+    for message in _certificates(messages, sender):
+        if message.raw_public_key is None:
+            return tuple(entry.cert_data for entry in message.certificate_list)
+    return None
+
+
+def _raw_public_key(messages: Sequence[MessageSeen], sender: Endpoint) -> bytes | None:
+    for message in _certificates(messages, sender):
+        return message.raw_public_key
+    return None
+
+
+def _certificates(messages: Sequence[MessageSeen], sender: Endpoint) -> Iterator[Certificate]:
+    """The Certificate messages that ``sender`` sent, compressed or not."""
     for event in messages:
         if event.endpoint is not sender:
             continue
@@ -191,8 +210,7 @@ def _chain(messages: Sequence[MessageSeen], sender: Endpoint) -> tuple[bytes, ..
         if isinstance(message, CompressedCertificate):
             message = message.certificate
         if isinstance(message, Certificate):
-            return tuple(entry.cert_data for entry in message.certificate_list)
-    return None
+            yield message
 
 
 def _protocol(messages: Sequence[MessageSeen]) -> str:

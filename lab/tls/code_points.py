@@ -295,6 +295,15 @@ class ClientCertificateType(CodePoint):
     GOST_SIGN512 = 68
 
 
+class CertificateType(CodePoint):
+    """Registry "TLS Certificate Types" (RFC 7250 section 3, RFC 6091)."""
+
+    X509 = 0, "X.509"
+    OPENPGP = 1, "OpenPGP"
+    RAW_PUBLIC_KEY = 2, "Raw Public Key"
+    IEEE_1609_2 = 3, "1609Dot2"
+
+
 class CompressionMethod(CodePoint):
     """Registry "TLS Compression Method Identifiers" (RFC 3749)."""
 

@@ -230,10 +230,11 @@ class ConnectionReader:
         if direction.budget is not None:
             direction.count_message(direction.budget)
         sender, msg_type = direction.sender, _TYPES[raw[0]]
+        connection = self._connection
         try:
-            message, items = parse_message(msg_type, raw[4:], self._connection.context)
+            message, items = parse_message(msg_type, raw[4:], connection.context_of[sender])
         except WireError:
-            if self._connection.version is not None or not self._connection.incomplete:
+            if connection.version is not None or not connection.incomplete:
                 raise
             # Its form may depend on the version, which was not captured.
             message, items = msg.UnknownMessage(msg_type=msg_type, body=raw[4:]), 0
@@ -244,10 +245,10 @@ class ConnectionReader:
         direction.items += items
         # RFC 9846 section 2: once there are keys, every message is protected.
         exposed = not encrypted and direction.decryption.stage in _TLS13_STAGES
-        exposed = exposed and not self._connection.incomplete
+        exposed = exposed and not connection.incomplete
         if isinstance(message, msg.ServerHello) and sender is Endpoint.SERVER:
-            self._connection.answer(message)
-            self._order.choose(tls13=self._connection.is_tls13)
+            connection.answer(message)
+            self._order.choose(tls13=connection.is_tls13)
         legal = self._order.take(sender, step_of(message))
         if type(message) in _KEY_CHANGES:
             self._change_keys(direction, message)
@@ -291,6 +292,9 @@ class ConnectionReader:
         elif isinstance(message, msg.ServerHello):
             if direction.sender is Endpoint.SERVER:
                 self._answer(message)
+        elif isinstance(message, msg.EncryptedExtensions):
+            if direction.sender is Endpoint.SERVER:
+                self._connection.choose_certificate_types(message)
         elif kind in _SESSION_MESSAGES:
             if session is not None and not self._connection.is_tls13:
                 session.follow(message)
@@ -327,6 +331,7 @@ _SESSION_MESSAGES = {msg.ClientKeyExchange, msg.NewSessionTicket}
 _KEY_CHANGES = _SESSION_MESSAGES | {
     msg.ClientHello,
     msg.ServerHello,
+    msg.EncryptedExtensions,
     msg.EndOfEarlyData,
     msg.Finished,
     msg.KeyUpdate,

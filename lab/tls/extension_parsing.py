@@ -16,6 +16,7 @@ from lab.tls.code_point import CodePoint, CodePoints, code_table
 from lab.tls.code_points import (
     CertificateCompressionAlgorithm,
     CertificateStatusType,
+    CertificateType,
     ECPointFormat,
     ExtensionType,
     MaxFragmentLengthCode,
@@ -186,6 +187,16 @@ def _signature_algorithms(reader: Reader, extension_type: ExtensionType) -> ext.
     )
 
 
+def _certificate_types(reader: Reader, extension_type: ExtensionType) -> ext.Extension:
+    types = CodePoints(CertificateType, reader.uint8s(1, "certificate_types"))
+    return ext.CertificateTypes(extension_type=extension_type, certificate_types=types)
+
+
+def _certificate_type(reader: Reader, extension_type: ExtensionType) -> ext.Extension:
+    selected = CertificateType(reader.uint8("certificate_type"))
+    return ext.SelectedCertificateType(extension_type=extension_type, certificate_type=selected)
+
+
 _server_names = _shape(
     ext.ServerNameList, server_name_list=_list(_server_name, 1, limits.MAX_SERVER_NAMES)
 )
@@ -250,6 +261,8 @@ CLIENT_HELLO: Table = {
     ExtensionType.SUPPORTED_GROUPS: _supported_groups,
     ExtensionType.SIGNATURE_ALGORITHMS: _signature_algorithms,
     ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP: _flag,
+    ExtensionType.CLIENT_CERTIFICATE_TYPE: _certificate_types,
+    ExtensionType.SERVER_CERTIFICATE_TYPE: _certificate_types,
     ExtensionType.PADDING: lambda reader, _: ext.Padding(length=len(reader.rest())),
     ExtensionType.COMPRESS_CERTIFICATE: _compress_certificate,
     ExtensionType.PRE_SHARED_KEY: _offered_psks,
@@ -271,6 +284,8 @@ SERVER_HELLO: Table = {
     ExtensionType.SERVER_NAME: _flag,
     ExtensionType.STATUS_REQUEST: _flag,
     ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP: _sct_list,
+    ExtensionType.CLIENT_CERTIFICATE_TYPE: _certificate_type,
+    ExtensionType.SERVER_CERTIFICATE_TYPE: _certificate_type,
     ExtensionType.PRE_SHARED_KEY: _shape(ext.SelectedPsk, selected_identity=_number(2)),
     ExtensionType.SUPPORTED_VERSIONS: _selected_version,
     ExtensionType.KEY_SHARE: _server_share,
@@ -287,6 +302,8 @@ ENCRYPTED_EXTENSIONS: Table = {
     ExtensionType.MAX_FRAGMENT_LENGTH: _max_fragment_length,
     ExtensionType.SUPPORTED_GROUPS: _supported_groups,
     ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: _alpn,
+    ExtensionType.CLIENT_CERTIFICATE_TYPE: _certificate_type,
+    ExtensionType.SERVER_CERTIFICATE_TYPE: _certificate_type,
     ExtensionType.RECORD_SIZE_LIMIT: _record_size_limit,
     ExtensionType.EARLY_DATA: _flag,
 }

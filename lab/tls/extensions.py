@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from lab.tls.code_points import (
     CertificateCompressionAlgorithm,
     CertificateStatusType,
+    CertificateType,
     ECPointFormat,
     ExtensionType,
     MaxFragmentLengthCode,
@@ -153,6 +154,20 @@ class CompressCertificate(Extension):
 
     extension_type: ExtensionType = ExtensionType.COMPRESS_CERTIFICATE
     algorithms: Sequence[CertificateCompressionAlgorithm]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateTypes(Extension):
+    """The client's client_certificate_type or server_certificate_type (RFC 7250 section 3)."""
+
+    certificate_types: Sequence[CertificateType]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedCertificateType(Extension):
+    """The server's client_certificate_type or server_certificate_type (RFC 7250 section 3)."""
+
+    certificate_type: CertificateType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,8 @@ more, and keeps nothing.
 
 from __future__ import annotations
 
-import enum
-import functools
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from lab.tls import extension_parsing as ext
 from lab.tls import messages as msg
@@ -32,66 +29,13 @@ from lab.tls.code_points import (
 )
 from lab.tls.extensions import CertificateAuthorities, SignatureAlgorithms
 from lab.tls.frozen_values import constructor
+from lab.tls.parsing_context import KeyExchange, ParsingContext
 from lab.tls.reader import MAX_AUTHORITIES, MAX_CERTIFICATES, MAX_MESSAGE, BeyondLimit, Reader
 
 # RFC 9846 section 4.2.3: the SHA-256 of "HelloRetryRequest".
 HELLO_RETRY_RANDOM = bytes.fromhex(
     "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"
 )
-
-
-class KeyExchange(enum.Enum):
-    """How the two ends agree on a secret, as far as messages differ by it."""
-
-    TLS_1_3 = "TLS 1.3"
-    RSA = "RSA"
-    DHE = "DHE"
-    ECDHE = "ECDHE"
-    OTHER = "other"
-
-
-_EXCHANGES = {
-    "RSA": KeyExchange.RSA,
-    "DHE_RSA": KeyExchange.DHE,
-    "DHE_DSS": KeyExchange.DHE,
-    "DH_anon": KeyExchange.DHE,
-    "ECDHE_RSA": KeyExchange.ECDHE,
-    "ECDHE_ECDSA": KeyExchange.ECDHE,
-    "ECDH_anon": KeyExchange.ECDHE,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ParsingContext:
-    """What a parser must know of the connection: all of it comes from the ServerHello.
-
-    ``signed`` tells whether a ServerKeyExchange bears a signature. Equal only to itself, so that
-    what was parsed under it is quickly found again.
-    """
-
-    version: ProtocolVersion = ProtocolVersion.TLS_1_2
-    key_exchange: KeyExchange = KeyExchange.OTHER
-    signed: bool = True
-
-    @property
-    def is_tls13(self) -> bool:
-        """Whether messages have the shapes of TLS 1.3 or later."""
-        return self.version >= ProtocolVersion.TLS_1_3
-
-
-@functools.lru_cache(maxsize=64)
-def parsing_context(version: ProtocolVersion, suite: CipherSuite) -> ParsingContext:
-    """Return the context behind a ServerHello: a suite tells its key exchange by its name."""
-    if not suite.is_known:
-        return ParsingContext(version=version, signed=False)
-    exchange, separator, _ = str(suite).removeprefix("TLS_").partition("_WITH_")
-    if not separator:  # TLS 1.3 names no key exchange (RFC 9846 appendix B.4)
-        return ParsingContext(version=version, key_exchange=KeyExchange.TLS_1_3)
-    return ParsingContext(
-        version=version,
-        key_exchange=_EXCHANGES.get(exchange, KeyExchange.OTHER),
-        signed=not exchange.endswith("_anon"),
-    )
 
 
 _VERSIONS = code_table(ProtocolVersion)
@@ -204,12 +148,28 @@ def _encrypted_extensions(reader: Reader, context: ParsingContext) -> msg.Encryp
 
 def _certificate(reader: Reader, context: ParsingContext) -> msg.Certificate:
     tls13 = context.is_tls13
+    if context.raw_keys:
+        return _raw_public_key(reader, context)
     parse = _entry_tls13 if tls13 else _entry_tls12
     return msg.Certificate(
         certificate_request_context=reader.opaque(1, "certificate_request_context")
         if tls13
         else b"",
         certificate_list=reader.items(3, "certificate_list", parse, most=MAX_CERTIFICATES),
+    )
+
+
+def _raw_public_key(reader: Reader, context: ParsingContext) -> msg.Certificate:
+    """RFC 7250 section 3; RFC 9846 section 4.5.1: a list of one, which may have extensions."""
+    if not context.is_tls13:
+        key = reader.opaque(3, "ASN1_subjectPublicKeyInfo")
+        return msg.Certificate(certificate_list=(), raw_public_key=key or None)
+    request_context = reader.opaque(1, "certificate_request_context")
+    entries = reader.items(3, "certificate_list", _entry_tls13, most=1)
+    return msg.Certificate(
+        certificate_request_context=request_context,
+        certificate_list=(),
+        raw_public_key=entries[0].cert_data if entries else None,
     )
 
 

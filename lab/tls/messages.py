@@ -137,11 +137,21 @@ class CertificateEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate(HandshakeMessage):
-    """Certificate (RFC 9846 section 4.5.1, RFC 5246 section 7.4.2), the sender's own first."""
+    """Certificate (RFC 9846 section 4.5.1, RFC 5246 section 7.4.2), the sender's own first.
+
+    Where raw public keys were agreed on (RFC 7250 section 3), ``certificate_list`` is empty and
+    ``raw_public_key`` is the sender's SubjectPublicKeyInfo, DER; None where none was sent.
+    """
 
     msg_type: HandshakeType = HandshakeType.CERTIFICATE
     certificate_request_context: bytes = b""
     certificate_list: tuple[CertificateEntry, ...]
+    raw_public_key: bytes | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the sender had neither a certificate nor a key to show."""
+        return not self.certificate_list and self.raw_public_key is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,11 @@ from collections.abc import Sequence
 
 from lab.tls import messages as msg
 from lab.tls.cipher_suites import CipherSuite
-from lab.tls.code_points import ProtocolVersion
-from lab.tls.message_parsing import ParsingContext, parsing_context
+from lab.tls.code_points import CertificateType, ExtensionType, ProtocolVersion
+from lab.tls.events import Endpoint
+from lab.tls.extensions import SelectedCertificateType
+from lab.tls.messages import ExtendedMessage
+from lab.tls.parsing_context import ParsingContext, parsing_context, with_raw_keys
 from lab.tls.protection import UNKNOWN_SUITE, suite_of
 from lab.tls.sessions import ConnectionSession, Sessions
 
@@ -23,11 +26,13 @@ class Negotiated:
     server chose last, ``context`` what a parser must know, and ``is_tls13`` whether that is TLS
     1.3 or later. ``incomplete`` tells that bytes of either end are missing: what is None may have
     been told all the same. ``session`` follows the session of TLS 1.2, where sessions are known.
+    ``context_of`` is that for each sender, which may show a raw public key (RFC 7250).
     """
 
     __slots__ = (
         "client_random",
         "context",
+        "context_of",
         "incomplete",
         "is_tls13",
         "offered_suites",
@@ -44,6 +49,7 @@ class Negotiated:
         self.server_hello: msg.ServerHello | None = None
         self.suite = UNKNOWN_SUITE
         self.context = _UNSETTLED
+        self.context_of = dict.fromkeys(Endpoint, _UNSETTLED)
         self.version: ProtocolVersion | None = None
         self.is_tls13 = False
         self.incomplete = False
@@ -58,11 +64,27 @@ class Negotiated:
         """Follow the server's hello."""
         self.version = hello.negotiated_version
         self.context = parsing_context(self.version, hello.cipher_suite)
+        self.context_of = dict.fromkeys(Endpoint, self.context)
         self.is_tls13 = self.context.is_tls13
         # A retry settles the version (RFC 9846 section 4.2.4), and is not yet the answer.
         if not isinstance(hello, msg.HelloRetryRequest):
             self.server_hello = hello
             self.suite = suite_of(hello.cipher_suite)
+            self.choose_certificate_types(hello)
+
+    def choose_certificate_types(self, message: ExtendedMessage) -> None:
+        """Follow a ServerHello, or in TLS 1.3 EncryptedExtensions (RFC 7250 section 4.2)."""
+        for extension in message.extensions:
+            if (
+                type(extension) is SelectedCertificateType
+                and extension.certificate_type == CertificateType.RAW_PUBLIC_KEY
+            ):
+                sender = _CERTIFICATE_TYPES[extension.extension_type]
+                self.context_of[sender] = with_raw_keys(self.context)
 
 
 _UNSETTLED = ParsingContext()
+_CERTIFICATE_TYPES = {
+    ExtensionType.CLIENT_CERTIFICATE_TYPE: Endpoint.CLIENT,
+    ExtensionType.SERVER_CERTIFICATE_TYPE: Endpoint.SERVER,
+}

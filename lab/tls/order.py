@@ -270,9 +270,9 @@ def step_of(message: msg.HandshakeMessage) -> Step:
         return Step.SERVER_HELLO_WITH_PSK if psk else Step.SERVER_HELLO
     empty = False
     if isinstance(message, msg.Certificate):
-        empty = not message.certificate_list
+        empty = message.is_empty
     elif isinstance(message, msg.CompressedCertificate):
-        empty = message.certificate is not None and not message.certificate.certificate_list
+        empty = message.certificate is not None and message.certificate.is_empty
     else:
         return Step.OTHER
     return Step.EMPTY_CERTIFICATE if empty else Step.CERTIFICATE

@@ -53,6 +53,8 @@ def test_nothing_was_seen() -> None:
         request=None,
         client_chain=None,
         server_chain=None,
+        client_key=None,
+        server_key=None,
         client_verify=None,
         refusals=(),
         server_failure="",
@@ -66,6 +68,12 @@ def test_nothing_was_seen() -> None:
         client_is_ours=False,
     )
     assert summarize([]).server_name == ""
+
+
+def test_a_raw_public_key_is_no_certificate() -> None:
+    shown = message_seen(CLIENT, Certificate(certificate_list=(), raw_public_key=b"key"))
+    evidence = summarize([shown])
+    assert (evidence.client_chain, evidence.client_key, evidence.server_key) == (None, b"key", None)
 
 
 def test_of_repeated_messages_the_first_counts() -> None:

@@ -11,6 +11,7 @@ from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import (
     CertificateCompressionAlgorithm,
     CertificateStatusType,
+    CertificateType,
     ClientCertificateType,
     CompressionMethod,
     ECPointFormat,
@@ -24,7 +25,8 @@ from lab.tls.code_points import (
     PskKeyExchangeMode,
     SignatureScheme,
 )
-from lab.tls.message_parsing import HELLO_RETRY_RANDOM, KeyExchange, ParsingContext
+from lab.tls.message_parsing import HELLO_RETRY_RANDOM
+from lab.tls.parsing_context import KeyExchange, ParsingContext, with_raw_keys
 from tests.tls.wire import (
     Wire,
     extension,
@@ -104,6 +106,20 @@ CLIENT_EXTENSIONS: list[tuple[Wire, ext.Extension]] = [
         ext.ApplicationLayerProtocols(protocol_name_list=(b"h2", b"http/1.1")),
     ),
     (extension(18), ext.FlagExtension(extension_type=T.SIGNED_CERTIFICATE_TIMESTAMP)),
+    (
+        extension(19, opaque(1, b"\x02\x00")),
+        ext.CertificateTypes(
+            extension_type=T.CLIENT_CERTIFICATE_TYPE,
+            certificate_types=(CertificateType.RAW_PUBLIC_KEY, CertificateType.X509),
+        ),
+    ),
+    (
+        extension(20, opaque(1, b"\x02\xe0")),
+        ext.CertificateTypes(
+            extension_type=T.SERVER_CERTIFICATE_TYPE,
+            certificate_types=(CertificateType.RAW_PUBLIC_KEY, CertificateType(0xE0)),
+        ),
+    ),
     (extension(21, raw(bytes(7))), ext.Padding(length=7)),
     (extension(22), ext.FlagExtension(extension_type=T.ENCRYPT_THEN_MAC)),
     (extension(23), ext.FlagExtension(extension_type=T.EXTENDED_MASTER_SECRET)),
@@ -179,6 +195,19 @@ SERVER_EXTENSIONS: list[tuple[Wire, ext.Extension]] = [
     (
         extension(18, vector(2, opaque(2, b"sct"))),
         ext.SignedCertificateTimestamps(sct_list=(b"sct",)),
+    ),
+    (
+        extension(19, u8(0)),
+        ext.SelectedCertificateType(
+            extension_type=T.CLIENT_CERTIFICATE_TYPE, certificate_type=CertificateType.X509
+        ),
+    ),
+    (
+        extension(20, u8(2)),
+        ext.SelectedCertificateType(
+            extension_type=T.SERVER_CERTIFICATE_TYPE,
+            certificate_type=CertificateType.RAW_PUBLIC_KEY,
+        ),
     ),
     (extension(41, u16(1)), ext.SelectedPsk(selected_identity=1)),
     (extension(43, u16(0x0304)), ext.SelectedVersion(selected_version=ProtocolVersion.TLS_1_3)),
@@ -381,6 +410,26 @@ CASES = [
                 msg.CertificateEntry(cert_data=b"leaf"),
                 msg.CertificateEntry(cert_data=b"issuer"),
             )
+        ),
+    ),
+    Case(
+        "raw public key of TLS 1.2",
+        with_raw_keys(TLS12),
+        opaque(3, b"key"),
+        msg.Certificate(certificate_list=(), raw_public_key=b"key"),
+    ),
+    Case(
+        "no raw public key in TLS 1.2",
+        with_raw_keys(TLS12),
+        opaque(3, b""),
+        msg.Certificate(certificate_list=()),
+    ),
+    Case(
+        "raw public key of TLS 1.3",
+        with_raw_keys(TLS13),
+        opaque(1, b"ctx") + vector(3, opaque(3, b"key"), extensions()),
+        msg.Certificate(
+            certificate_request_context=b"ctx", certificate_list=(), raw_public_key=b"key"
         ),
     ),
     Case("empty Certificate", TLS12, vector(3), msg.Certificate(certificate_list=())),

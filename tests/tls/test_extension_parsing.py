@@ -6,8 +6,8 @@ import pytest
 
 from lab.tls import messages as msg
 from lab.tls.code_points import HandshakeType
-from lab.tls.message_parsing import ParsingContext
 from lab.tls.message_parsing import parse_message as parse_counted
+from lab.tls.parsing_context import ParsingContext
 from lab.tls.reader import WireError
 from tests.tls.messages_table import (
     CLIENT_EXTENSIONS,

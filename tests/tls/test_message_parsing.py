@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from lab.tls import messages as msg
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import HandshakeType, ProtocolVersion
-from lab.tls.message_parsing import KeyExchange, ParsingContext, parsing_context
 from lab.tls.message_parsing import parse_message as parse_counted
+from lab.tls.parsing_context import KeyExchange, ParsingContext, parsing_context
 from lab.tls.reader import MAX_MESSAGE, BeyondLimit, WireError
 from tests.tls.messages_table import (
     CASES,

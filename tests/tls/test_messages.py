@@ -5,8 +5,8 @@ from __future__ import annotations
 from lab.tls import messages as msg
 from lab.tls.code_points import ExtensionType, HandshakeType
 from lab.tls.extensions import SupportedVersions
-from lab.tls.message_parsing import ParsingContext
 from lab.tls.message_parsing import parse_message as parse_counted
+from lab.tls.parsing_context import ParsingContext
 from tests.tls.messages_table import (
     CASES,
     CLIENT_EXTENSIONS,

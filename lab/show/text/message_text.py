@@ -39,7 +39,7 @@ def is_empty_certificate(message: msg.HandshakeMessage) -> bool:
     """Return whether a message is a Certificate, compressed or not, without a certificate."""
     if isinstance(message, msg.CompressedCertificate) and message.certificate is not None:
         message = message.certificate
-    return isinstance(message, msg.Certificate) and not message.certificate_list
+    return isinstance(message, msg.Certificate) and message.is_empty
 
 
 @singledispatch
@@ -133,7 +133,9 @@ def _certificate_request(message: msg.CertificateRequest) -> Pairs:
 @message_pairs.register
 def _certificate(message: msg.Certificate) -> Pairs:
     chain = [entry.cert_data for entry in message.certificate_list]
-    yield "contains", not chain and "no certificate"
+    yield "contains", message.is_empty and "no certificate"
+    key = message.raw_public_key
+    yield "raw public key", key and f"{len(key)} bytes"
     for number, der in enumerate(chain[:_MOST_CERTIFICATES], start=1):
         yield "certificate", len(chain) > 1 and f"{number} of {len(chain)}"
         yield from _of_certificate(der)
