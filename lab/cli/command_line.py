@@ -11,7 +11,6 @@ This module must not know what any command does.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import difflib
 import io
@@ -23,9 +22,12 @@ import textwrap
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 from lab.tls.events import printable
+
+if TYPE_CHECKING:
+    import asyncio
 
 WIDTH = 79
 _UNRECOGNIZED = "unrecognized arguments: "
@@ -250,6 +252,8 @@ def complete(work: Coroutine[Any, Any, T]) -> T:
     A signal to end cancels it. Once it has tidied up, that is KeyboardInterrupt or Ended: raised by
     a handler in the midst of some task, either would leave the loop with tasks that nobody ends.
     """
+    import asyncio  # here: it takes long to load, and most commands have no event loop
+
     task, number = asyncio.run(_attended(work))
     if number is None:
         return task.result()
@@ -262,6 +266,8 @@ def complete(work: Coroutine[Any, Any, T]) -> T:
 
 async def _attended(work: Coroutine[Any, Any, T]) -> tuple[asyncio.Task[T], int | None]:
     """``work`` as a task that is done, and the signal that cancelled it, None if none did."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     task = loop.create_task(work)
     signals: list[int] = []

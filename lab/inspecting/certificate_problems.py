@@ -17,7 +17,7 @@ from lab.x509.certificate_extensions import unsupported
 from lab.x509.certificates import CertificateDescription, moment
 from lab.x509.chains import is_self_signed
 from lab.x509.problems import NEUTRAL_WORDING, Problem, Wording
-from lab.x509.public_keys import is_readable
+from lab.x509.signatures import is_readable
 
 SOON = timedelta(days=30)
 """A certificate expires soon if less than this is left, and less than a third of its lifetime."""

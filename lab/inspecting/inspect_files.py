@@ -49,7 +49,8 @@ from lab.pki.files.file_contents import (
 from lab.x509 import file_problems
 from lab.x509.certificates import describe, describe_request
 from lab.x509.chains import End, is_self_issued, is_self_signed, path_of
-from lab.x509.public_keys import key_itself, signature_verifies
+from lab.x509.public_keys import key_itself
+from lab.x509.signatures import signature_verifies
 
 _MOST_JUDGED = 20  # OpenSSL takes milliseconds for each
 

@@ -19,7 +19,7 @@ from lab.x509.certificate_extensions import EXTENSIONS
 from lab.x509.certificates import CertificateDescription, describe, moment
 from lab.x509.chains import End
 from lab.x509.names import distinguished_name, same_name
-from lab.x509.public_keys import signature_verifies
+from lab.x509.signatures import signature_verifies
 
 _DELTA, _ISSUING_POINT = "2.5.29.27", "2.5.29.28"
 _KEY_IDENTIFIER = "2.5.29.35"

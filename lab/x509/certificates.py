@@ -11,17 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
-
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from typing import TYPE_CHECKING, Any
 
 from lab.x509 import der
 from lab.x509.certificate_extensions import EXTENSIONS, ExtensionValues
 from lab.x509.names import rfc4514
 from lab.x509.public_keys import SIGNATURES, describe_key, digest_of
 
-DER = Encoding.DER
+if TYPE_CHECKING:
+    from cryptography import x509
+
 HEADERS = ("subject", "SAN", "EKU", "valid until")
 
 # A certificate of 90 KB with 30,000 names takes 150 ms to describe, and 2 MB when it is kept.
@@ -241,7 +240,15 @@ def describe_request(data: bytes) -> CertificateDescription:
 
 def described(certificate: x509.Certificate) -> CertificateDescription:
     """Describe a certificate that is parsed already."""
-    return describe(certificate.public_bytes(DER))
+    return describe(der_of(certificate))
+
+
+def der_of(certificate: x509.Certificate) -> bytes:
+    """Return a certificate that is parsed already in DER."""
+    # Imported here: a capture is read without, and whoever has such an object has it loaded.
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.DER)
 
 
 def distinguished(name: x509.Name) -> str:

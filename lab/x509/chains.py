@@ -11,12 +11,13 @@ import enum
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-
-from lab.x509.certificates import DER, CertificateDescription, describe
+from lab.x509.certificates import CertificateDescription, der_of, describe
 from lab.x509.names import same_name
-from lab.x509.public_keys import signature_verifies
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 MAX_DEPTH = 100
 """OpenSSL's default limit."""
@@ -74,8 +75,8 @@ def parsed_path(
     leaf: x509.Certificate, pool: Sequence[x509.Certificate]
 ) -> tuple[tuple[x509.Certificate, ...], End]:
     """Return the same path, and how it ends, for certificates that are parsed already."""
-    parsed = {certificate.public_bytes(DER): certificate for certificate in (*pool, leaf)}
-    path = path_of(leaf.public_bytes(DER), tuple(parsed))
+    parsed = {der_of(certificate): certificate for certificate in (*pool, leaf)}
+    path = path_of(der_of(leaf), tuple(parsed))
     return tuple(parsed[data] for data in path.certificates), path.end
 
 
@@ -114,9 +115,14 @@ def signature_is_wrong(certificate: bytes, issuer: bytes) -> bool:
     below, above = describe(certificate), describe(issuer)
     if not same_name(below.issuer_der, above.subject_der):
         return False
-    return False is signature_verifies(
-        above.public_key, below.signed, below.algorithm, below.signature
-    )
+    return _signed_by(above, below) is False
+
+
+def _signed_by(above: CertificateDescription, below: CertificateDescription) -> bool | None:
+    """Return whether the key of ``above`` signed ``below``; None if that is not known."""
+    from lab.x509.signatures import signature_verifies  # here: it takes long to load
+
+    return signature_verifies(above.public_key, below.signed, below.algorithm, below.signature)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -125,8 +131,7 @@ def _issuing(issuer: bytes, certificate: bytes) -> End | None:
     above, below = _about(issuer), _about(certificate)
     if not identifies(below, above):
         return End.WRONG_IDENTIFIER
-    verifies = signature_verifies(above.public_key, below.signed, below.algorithm, below.signature)
-    return End.WRONG_KEY if verifies is False else None
+    return End.WRONG_KEY if _signed_by(above, below) is False else None
 
 
 def identifies(certificate: CertificateDescription, issuer: CertificateDescription) -> bool:

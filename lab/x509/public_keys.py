@@ -1,12 +1,8 @@
-"""Public keys and signatures in certificates: what they are, and whether a signature verifies."""
+"""Public keys and signatures in certificates: what they are, by their DER alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
 from lab.x509 import der
 from lab.x509.der import Element
@@ -34,14 +30,9 @@ SIGNATURES = {
 }
 """The names of signature algorithms by their numbers."""
 
-_DIGESTS: dict[str, hashes.HashAlgorithm] = {
-    "md5": hashes.MD5(),
-    "sha1": hashes.SHA1(),
-    "sha224": hashes.SHA224(),
-    "sha256": hashes.SHA256(),
-    "sha384": hashes.SHA384(),
-    "sha512": hashes.SHA512(),
-}
+DIGESTS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
+"""The names of the hashes in signature algorithms that are known here."""
+
 _DIGEST_NUMBERS = {
     "1.3.14.3.2.26": "sha1",
     "2.16.840.1.101.3.4.2.4": "sha224",
@@ -98,15 +89,6 @@ def describe_key(public_key: bytes) -> tuple[str, int | None]:
     return _KEY_TYPES.get(number, "unknown"), None
 
 
-def is_readable(public_key: bytes) -> bool:
-    """Return whether ``cryptography`` can read a SubjectPublicKeyInfo."""
-    try:
-        serialization.load_der_public_key(public_key)
-    except Exception:  # the library has no one type for what it cannot read
-        return False
-    return True
-
-
 def key_itself(public_key: bytes) -> bytes:
     """Return what tells a SubjectPublicKeyInfo from others, b"" where it cannot be read.
 
@@ -121,13 +103,16 @@ def key_itself(public_key: bytes) -> bytes:
 def digest_of(algorithm: str, parameters: Sequence[Element]) -> str:
     """Return the name of the hash in a signature algorithm, "" where it has none that is known."""
     if algorithm == "rsassaPss":
-        return _pss(parameters)[0]
+        return pss(parameters)[0]
     name = algorithm.lower()
-    return next((digest for digest in reversed(_DIGESTS) if digest in name), "")
+    return next((digest for digest in reversed(DIGESTS) if digest in name), "")
 
 
-def _pss(parameters: Sequence[Element]) -> tuple[str, int]:
-    """Return the hash and the length of the salt (RFC 4055 section 3.1). Raises ValueError."""
+def pss(parameters: Sequence[Element]) -> tuple[str, int]:
+    """Return the hash and the length of the salt of RSASSA-PSS (RFC 4055 section 3.1).
+
+    Raises ValueError.
+    """
     digest, salt = "sha1", 20
     for element in der.elements(parameters[0].content) if parameters else ():
         if element.tag == 0xA0:
@@ -136,33 +121,3 @@ def _pss(parameters: Sequence[Element]) -> tuple[str, int]:
         elif element.tag == 0xA2:
             salt = der.integer(der.content_of(element.content, der.INTEGER))
     return digest, salt
-
-
-def signature_verifies(
-    public_key: bytes, signed: bytes, algorithm: bytes, signature: bytes
-) -> bool | None:
-    """Return whether the key (DER) made the signature over ``signed``; None if that is not known.
-
-    ``algorithm`` is the AlgorithmIdentifier in DER.
-    """
-    try:
-        kind, *parameters = der.parts(algorithm)
-        name = SIGNATURES.get(der.dotted(kind.content), "")
-        digest = _DIGESTS.get(digest_of(name, parameters))
-        key = serialization.load_der_public_key(public_key)
-        if isinstance(key, rsa.RSAPublicKey) and digest is not None:
-            scheme: padding.AsymmetricPadding = padding.PKCS1v15()
-            if name == "rsassaPss":
-                scheme = padding.PSS(padding.MGF1(digest), _pss(parameters)[1])
-            key.verify(signature, signed, scheme, digest)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and digest is not None:
-            key.verify(signature, signed, ec.ECDSA(digest))
-        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-            key.verify(signature, signed)
-        else:
-            return None
-    except InvalidSignature:
-        return False
-    except Exception:  # the library has no one type for what hostile DER makes it do
-        return None
-    return True

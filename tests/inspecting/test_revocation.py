@@ -9,13 +9,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.inspecting.results import Grade
 from lab.inspecting.revocation import Revocation
 from lab.pki import profiles
 from lab.pki.authority import Authority, revocation_list, self_signed
 from lab.pki.profiles import KeyUsageBit
-from lab.x509.certificates import DER, moment
+from lab.x509.certificates import moment
 from tests.support.inspecting import (
     CA,
     CLIENT,
@@ -98,7 +99,7 @@ def test_each_ca_of_a_chain_needs_its_list() -> None:
 
 def test_a_long_list_is_read() -> None:
     made = revocation_list(ROOT, range(1, 20_000), now=NOW)
-    found = Revocation.of(made.public_bytes(DER))
+    found = Revocation.of(made.public_bytes(Encoding.DER))
     assert len(found.revoked) == 19_999
     assert found.revoked_since(19_999) == moment(made.last_update_utc)
     assert found.revoked_since(20_000) == ""

@@ -30,7 +30,6 @@ from lab.pki.files.file_contents import (
     StoredRequest,
 )
 from lab.pki.identity import Identity, PrivateKey
-from lab.x509.certificates import DER
 from tests.support.pki_fixtures import (
     client_under,
     leaf_key,
@@ -56,11 +55,11 @@ def contents_of(name: str, *items: Item | Parsed, form: str = "PEM") -> Contents
 
 def as_item(item: Item | Parsed) -> Item:
     if isinstance(item, x509.Certificate):
-        return StoredCertificate(der=item.public_bytes(DER))
+        return StoredCertificate(der=item.public_bytes(serialization.Encoding.DER))
     if isinstance(item, x509.CertificateSigningRequest):
-        return StoredRequest(der=item.public_bytes(DER))
+        return StoredRequest(der=item.public_bytes(serialization.Encoding.DER))
     if isinstance(item, x509.CertificateRevocationList):
-        return StoredList(der=item.public_bytes(DER))
+        return StoredList(der=item.public_bytes(serialization.Encoding.DER))
     return item
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lab.pki import malformed_certificates, profiles
@@ -19,7 +20,6 @@ from lab.pki.authority import Authority, revocation_list, revocation_lists_pem, 
 from lab.pki.identity import Identity, KeyKind, PrivateKey, cached, certificates_pem
 from lab.pki.profiles import KeyUsageBit as Bit
 from lab.pki.profiles import Profile
-from lab.x509.certificates import DER
 from lab.x509.chains import is_self_signed
 from tests.support.pki_fixtures import utc_now
 
@@ -267,7 +267,7 @@ class Composer:
             return (other.certificate, own) if self.random.randrange(2) else (other.certificate,)
         if self.one_in(20, "intermediates trusted"):
             return (own, *(one.identity.certificate for one in authorities[1:]))
-        if is_self_signed(leaf.certificate.public_bytes(DER)) and self.random.randrange(2):
+        if is_self_signed(leaf.certificate.public_bytes(Encoding.DER)) and self.random.randrange(2):
             return (leaf.certificate,)
         return (own,)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.pki import malformed_certificates, profiles
 from lab.pki.authority import Authority
 from lab.pki.identity import KeyKind, cached
-from lab.x509.certificates import DER, described
+from lab.x509.certificates import described
 from lab.x509.chains import End, is_self_signed, issuers_of, parsed_path, path_of
 from tests.support.pki_fixtures import (
     client_under,
@@ -26,7 +27,7 @@ LEAF, UPPER = client_under(MIDDLE, NOW).chain
 
 
 def der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(DER)
+    return certificate.public_bytes(Encoding.DER)
 
 
 def test_up_to_the_root_in_any_order() -> None:

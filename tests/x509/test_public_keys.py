@@ -12,7 +12,8 @@ from lab.pki.identity import KeyKind, cached, public_bytes
 from lab.x509 import der
 from lab.x509.certificates import described
 from lab.x509.der import Element
-from lab.x509.public_keys import describe_key, is_readable, key_itself, signature_verifies
+from lab.x509.public_keys import describe_key, key_itself
+from lab.x509.signatures import is_readable, signature_verifies
 from tests.support.pki_fixtures import client_under, new_authority, utc_now
 
 NOW = utc_now()

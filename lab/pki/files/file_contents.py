@@ -32,7 +32,7 @@ from lab.pki.files.identity_files import open_pkcs12
 from lab.pki.files.pkcs12_parts import Pkcs12Parts, pkcs12_parts
 from lab.pki.files.recognise_file import recognise
 from lab.x509 import der
-from lab.x509.certificates import DER
+from lab.x509.certificates import der_of
 from lab.x509.public_keys import describe_key
 
 MAX_OBJECTS = 500
@@ -198,7 +198,7 @@ def _in_pkcs7(data: bytes) -> list[bytes]:
             loaded = pkcs7.load_der_pkcs7_certificates(data)
         except Exception:  # the library has no one type for what it cannot read
             return []
-        return [certificate.public_bytes(DER) for certificate in loaded]
+        return [der_of(certificate) for certificate in loaded]
 
 
 def _in_pkcs12(data: bytes, path: Path, ask: AskPassword, parts: Pkcs12Parts) -> Iterator[Item]:
@@ -218,9 +218,9 @@ def _in_pkcs12(data: bytes, path: Path, ask: AskPassword, parts: Pkcs12Parts) ->
     elif content.key is not None:
         yield _stored_key(content.key, encrypted=encrypted)
     if content.cert is not None:
-        yield _stored(content.cert.certificate.public_bytes(DER))
+        yield _stored(der_of(content.cert.certificate))
     for other in content.additional_certs:
-        yield _stored(other.certificate.public_bytes(DER))
+        yield _stored(der_of(other.certificate))
 
 
 def _opened(key: bytes, password: bytes | None, path: Path, *, encrypted: bool) -> StoredKey:
