@@ -13,14 +13,8 @@ from pathlib import Path
 
 from lab.api.lab_identities import LabError, library_errors
 from lab.cli.command_line import CommandLine, Example, complete, plain_text, refuse, run, say
-from lab.cli.identity_options import (
-    ADDRESS_HELP,
-    add_identity,
-    add_timeout,
-    identity_of,
-    named_authorities,
-    named_folder,
-)
+from lab.cli.identity_options import identity_of, named_authorities, named_folder
+from lab.cli.tls_options import ADDRESS_HELP, add_identity, add_timeout
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_authorities, load_role
 from lab.pki.identity import Identity
 from lab.show.text import client_text

@@ -30,13 +30,13 @@ from lab.cli.command_line import (
     run,
     say,
 )
-from lab.cli.identity_options import (
+from lab.cli.identity_options import password_or_ask
+from lab.cli.tls_options import (
     ADDRESS_HELP,
     add_password_file,
     add_pcapng,
     add_server_trust,
     add_versions,
-    password_or_ask,
 )
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
 from lab.show.documents.probe_documents import junit, probe_document

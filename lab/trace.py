@@ -1,49 +1,30 @@
-"""``python -m lab.trace``: where exactly is the client refused, and why?"""
+"""``python -m lab.trace``: where exactly is the client refused, and why?
+
+Rules: a capture is read without what only a server that is dialled needs: that takes half a second
+to load. So what does the work is imported when it is known which of the two it is.
+"""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import os
 import re
 import sys
-import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from collections.abc import Sequence
 from pathlib import Path
 
-from lab.api import (
-    BOTH_VERSIONS,
-    LabCA,
-    LabError,
-    LabIdentity,
-    LabServer,
-    Trace,
-    Trust,
-    trace_server_async,
-)
-from lab.cli.command_line import CommandLine, Example, complete, output, refuse, run, say
-from lab.cli.identity_options import (
+from lab.cli.command_line import CommandLine, Example, count, port_number, refuse, run
+from lab.cli.tls_options import (
     ADDRESS_HELP,
     add_identity,
     add_pcapng,
     add_server_trust,
     add_timeout,
     add_versions,
-    identity_of,
 )
-from lab.pki.errors import PkiError
-from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_role
-from lab.show.documents.trace_json import document
-from lab.show.text.comparison import print_comparison
-from lab.show.text.trace_text import print_brief, print_trace
-from lab.tracing.target import LOOPBACK, TargetError, default_target, parse_target
-from lab.tracing.trace_server import listens
 
 DOOR = "lab.trace"
-
+STDIN = "-"
 
 NOTES = (
     "The server's messages are decrypted with the client's own secrets. After them: how the "
@@ -56,19 +37,49 @@ NOTES = (
     "listens at that port of 127.0.0.1, the lab's own server is started in this process, with the "
     "certificates in certs or, where there are none, with new ones that are not kept; both ends "
     "are shown then.",
+    "FILE is a capture, pcap or pcapng, also with .gz behind it: any file that is there, or what "
+    "is named like one (.pcap, .pcapng, .cap, .gz, or a path that begins with /, ./ or ../). Of "
+    "one connection the picture is shown, of several a table; numbers count all TCP connections "
+    "of the capture, from 1; times are UTC. Secrets come from the capture itself, from --keylog, "
+    "or from a file of the same name beside it: of x.pcap, x.keylog or x.pcap.keylog. Without "
+    "them the outcome is inferred where it can be, and the ground is given. -: a stream, as from "
+    "tcpdump -U -w -; its connections are told as they end.",
     "exit code:\n"
     "  0  the trace was made, whether the client was accepted or not; with --expect: as expected\n"
     "  1  with --expect: otherwise than expected\n"
-    "  2  it could not be made, and one line says why: arguments, files, no connection",
+    "  2  it could not be made, and one line says why: arguments, files, no connection, no TLS",
 )
 EXAMPLES = (
     Example(does="the lab's server, as a client without a certificate", arguments=""),
-    Example(does="the same, with the lab's client certificate", arguments="--with-cert --tls1.3"),
     Example(
         does="any server, with a certificate of its CA",
         arguments="example.org:443 --cert client.crt --key client.key --request /status",
     ),
+    Example(does="a capture, with its secrets", arguments="yesterday.pcap --keylog keys.log"),
 )
+
+_OF_SERVER = {
+    "versions": "--tls1.2 and --tls1.3",
+    "cert": "--cert",
+    "with_cert": "--with-cert",
+    "key": "--key",
+    "password_file": "--password-file",
+    "ca": "--ca",
+    "insecure": "--insecure",
+    "sni": "--sni",
+    "alpn": "--alpn",
+    "request": "--request",
+    "write_first": "--write-first",
+    "no_post_handshake_auth": "--no-post-handshake-auth",
+    "security_level": "--security-level",
+    "client_ca": "--client-ca",
+    "client_crl": "--client-crl",
+    "pcapng": "--pcapng",
+    "timeout": "--timeout",
+}
+_OF_CAPTURE = {"flow": "--flow", "failed": "--failed", "host": "--host", "port": "--port"}
+_SUFFIXES = (".pcap", ".pcapng", ".cap", ".gz")
+_PATHS = ("/", "./", "../")
 
 
 def parser(prog: str = "python -m lab.trace") -> CommandLine:
@@ -76,13 +87,20 @@ def parser(prog: str = "python -m lab.trace") -> CommandLine:
     command_line = CommandLine(
         door=DOOR,
         prog=prog,
-        operands="[HOST:PORT]",
+        operands="[HOST:PORT | FILE | -]",
         description="Connect to a TLS server and show the handshake message by message: "
-        "by default as a client without a certificate, in TLS 1.2 and in TLS 1.3.",
+        "by default as a client without a certificate, in TLS 1.2 and in TLS 1.3. Or read the "
+        "connections of others out of a capture.",
         notes=NOTES,
         examples=EXAMPLES,
     )
-    command_line.add_argument("target", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
+    command_line.add_argument(
+        "target",
+        nargs="?",
+        metavar="HOST:PORT | FILE | -",
+        help=f"{ADDRESS_HELP}; or a capture (pcap, pcapng, with or without .gz), - for one on "
+        "standard input",
+    )
     add_versions(command_line, "both versions, and compare them")
     add_identity(
         command_line,
@@ -93,6 +111,10 @@ def parser(prog: str = "python -m lab.trace") -> CommandLine:
         command_line, "--ca", "certs/ca.crt; for a server that is named, the CAs of the system too"
     )
     _add_requests(command_line)
+    _add_verdict(command_line)
+    _add_selection(command_line)
+    _add_output(command_line)
+    add_pcapng(command_line, "the connections")
     add_timeout(command_line, "connect, handshake, answer")
     return command_line
 
@@ -131,21 +153,6 @@ def _add_requests(command_line: CommandLine) -> None:
         help="OpenSSL's security level of this client; 0 presents any certificate, however weak "
         "(default: the system's)",
     )
-    _add_verdict(command_line)
-    add(
-        "--json",
-        action="store_true",
-        help="print one JSON document, as lab/show/documents/trace.schema.json describes it",
-    )
-    add("--brief", action="store_true", help="three lines a version: outcome, first cause, fix")
-    add(
-        "--keylog",
-        type=Path,
-        metavar="FILE",
-        help="append the TLS secrets to FILE, for Wireshark (default: on Linux they stay in "
-        "memory)",
-    )
-    add_pcapng(command_line, "the connections")
 
 
 def _add_verdict(command_line: CommandLine) -> None:
@@ -162,8 +169,58 @@ def _add_verdict(command_line: CommandLine) -> None:
         "--expect",
         type=_expectation,
         metavar="accepted|refused|refused:NAME",
-        help="exit with 0 if the server did so in each version, else with 1; NAME is that of the "
-        "alert, an HTTP status, or the code of the first cause",
+        help="exit with 0 if the server did so in each version, or in each connection that is "
+        "shown of a capture, else with 1; NAME is that of the alert, an HTTP status, or the code "
+        "of the first cause",
+    )
+
+
+def _add_selection(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    add(
+        "--flow",
+        type=count,
+        metavar="N",
+        help="of a capture: the picture of connection N, as the table numbers it",
+    )
+    add(
+        "--failed",
+        action="store_true",
+        help="of a capture: only connections that were rejected or failed; how many of the others "
+        "cannot be told is said",
+    )
+    add(
+        "--host",
+        metavar="ADDRESS",
+        help="of a capture: only connections with this IP address at either end",
+    )
+    add(
+        "--port",
+        type=port_number,
+        metavar="N",
+        help="of a capture: only connections with this port at either end",
+    )
+
+
+def _add_output(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    add(
+        "--json",
+        action="store_true",
+        help="print one JSON document, as lab/show/documents/trace.schema.json describes it",
+    )
+    add(
+        "--brief",
+        action="store_true",
+        help="three lines a version or connection: outcome, first cause, fix",
+    )
+    add(
+        "--keylog",
+        type=Path,
+        metavar="FILE",
+        help="of a server: append the TLS secrets to FILE, for Wireshark (default: on Linux they "
+        "stay in memory); of a capture: read them from FILE (default: the file of the same name "
+        "beside it)",
     )
 
 
@@ -173,107 +230,50 @@ def _expectation(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Subject:
-    """What to trace: a server that runs, or the lab's own, to be started here.
-
-    ``trust`` is the default CA of the server, ``client`` the identity of ``--with-cert``.
-    """
-
-    server: str | LabServer
-    trust: Trust | None
-    client: Callable[[], LabIdentity]
-    notice: str
-
-
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.trace") -> int:
     """Run the command; return its exit code."""
-    options = parser(prog).read(sys.argv[1:] if argv is None else argv)
-    try:
-        subject = _subject(options.target)
-        traces = complete(_traces(subject, options))
-    except (TargetError, PkiError, LabError) as error:
-        return refuse(DOOR, str(error))
-    except KeyboardInterrupt:
-        return 130
-    if options.json:
-        say([json.dumps(document(traces), indent=2)])
-    elif options.brief:
-        with output() as file:
-            print_brief(traces, file)
-    else:
-        say([textwrap.fill(subject.notice, 80), ""])
-        _report(traces)
-    if options.expect is None or all(trace.meets(options.expect) for trace in traces):
-        return 0
-    print(f"{DOOR}: not as expected ({options.expect})", file=sys.stderr)
-    return 1
+    words = sys.argv[1:] if argv is None else argv
+    command_line = parser(prog)
+    options = command_line.read(words)
+    is_capture = options.target is not None and names_capture(options.target)
+    given = _given(command_line, words, options)
+    for name, option in (_OF_SERVER if is_capture else _OF_CAPTURE).items():
+        if name in given:
+            return refuse(DOOR, _misplaced(option, options.target, is_capture=is_capture))
+    if is_capture:
+        from lab.cli.capture_trace import trace_capture
+
+        return trace_capture(DOOR, options)
+    from lab.cli.server_trace import trace_server_named
+
+    return trace_server_named(DOOR, options)
 
 
-def _subject(named: str | None) -> _Subject:
-    lab_ca = DEFAULT_DIRECTORY / "ca.crt"
-    trust = lab_ca if lab_ca.exists() else None
-    if named is not None:
-        notice = f"Tracing {parse_target(named).authority}."
-        return _Subject(server=named, trust=trust, client=_lab_client, notice=notice)
-    lab = default_target(os.environ)
-    if lab.host != LOOPBACK:
-        notice = f"Tracing {lab.authority}, which MTLS_SERVER_HOST names."
-        return _Subject(server=lab.authority, trust=trust, client=_lab_client, notice=notice)
-    if listens(lab.host, lab.port):
-        notice = f"Tracing the server that listens at {lab.authority}."
-        return _Subject(server=lab.authority, trust=trust, client=_lab_client, notice=notice)
-    notice = (
-        f"Nothing listens at {lab.authority}: tracing the lab's own server, started in this "
-        "process, with {}. Both ends are shown."
-    )
-    if not SetPaths(directory=DEFAULT_DIRECTORY).existing():
-        ca = LabCA()
-        notice = notice.format("certificates made for the occasion")
-        return _Subject(server=LabServer(trust=ca), trust=ca, client=ca.client, notice=notice)
-    files = load_role(DEFAULT_DIRECTORY, Role.SERVER, now=datetime.now(timezone.utc))
-    own = LabServer(trust=files.ca_path, identity=LabIdentity(identity=files.identity))
-    notice = notice.format(f"those in {DEFAULT_DIRECTORY}")
-    return _Subject(server=own, trust=files.ca_path, client=_lab_client, notice=notice)
+def names_capture(text: str) -> bool:
+    """Return whether an operand is a capture rather than a server."""
+    if text.isdigit() or "://" in text:
+        return False
+    looks_so = text == STDIN or text.lower().endswith(_SUFFIXES) or text.startswith(_PATHS)
+    return looks_so or (os.path.exists(text) and not os.path.isdir(text))
 
 
-def _lab_client() -> LabIdentity:
-    files = load_role(DEFAULT_DIRECTORY, Role.CLIENT, now=datetime.now(timezone.utc))
-    return LabIdentity(identity=files.identity)
+def _given(
+    command_line: CommandLine, words: Sequence[str], options: argparse.Namespace
+) -> set[str]:
+    """Return the names of the options that ``words`` have, whatever their values."""
+    unset = argparse.Namespace(**dict.fromkeys(vars(options)))
+    given = command_line.parse_args(words, unset)  # a default is set only where nothing is
+    return {name for name, value in vars(given).items() if value is not None}
 
 
-async def _traces(subject: _Subject, options: argparse.Namespace) -> tuple[Trace, ...]:
-    identity = subject.client() if options.with_cert else identity_of(options)
-    own = subject.server if isinstance(subject.server, LabServer) else contextlib.nullcontext()
-    async with own:
-        return await trace_server_async(
-            subject.server,
-            identity=identity,
-            trust=options.ca or subject.trust,
-            system_trust=options.target is not None and not options.ca,
-            verify=not options.insecure,
-            versions=options.versions or BOTH_VERSIONS,
-            sni=options.sni,
-            alpn=() if options.alpn is None else options.alpn.split(","),
-            request=options.request,
-            write_first=options.write_first,
-            post_handshake_auth=not options.no_post_handshake_auth,
-            security_level=options.security_level,
-            client_ca=options.client_ca,
-            client_crl=options.client_crl,
-            timeout=options.timeout,
-            key_log=options.keylog,
-            pcapng=options.pcapng,
-        )
-
-
-def _report(traces: Sequence[Trace]) -> None:
-    with output() as file:
-        for trace in traces:
-            print_trace(trace, file)
-            print(file=file)
-        if len(traces) > 1:
-            print_comparison(traces, file)
+def _misplaced(option: str, target: str | None, *, is_capture: bool) -> str:
+    """Say that an option is of the other kind of source."""
+    if is_capture:
+        what = "standard input" if target == STDIN else target
+        return f"{option} is of a server that is dialled; {what} is read as a capture"
+    if target is None:
+        return f"{option} is of a capture; name its file"
+    return f"{option} is of a capture; there is no file {target}, so it is taken for a server"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ ELSEWHERE = {
     "__main__": "test_main",
     "capture/results": "capture/test_capture",
     "cli/server_options": "cli/test_command_line",
+    "cli/server_trace": "test_trace",
+    "cli/tls_options": "cli/test_identity_options",
     "diagnosis/causes/alerts_in_use": "diagnosis/causes/test_certificate",
     "diagnosis/causes/refused_certificate": "diagnosis/test_diagnose",
     "diagnosis/causes/shown": "diagnosis/causes/test_certificate",
@@ -34,6 +36,7 @@ ELSEWHERE = {
     "probing/scenarios/settings": "probing/scenarios/test_catalogue_order",
     "serving/lab_server": "serving/test_listener",
     "serving/process": "test_server",
+    "show/text/capture_entries": "show/text/test_capture_table",
     "show/text/message_text": "show/text/test_trace_text",
     "stream/contexts": "stream/test_tls_stream",
     "stream/key_log_source": "stream/test_observed_wire",
@@ -50,6 +53,7 @@ ELSEWHERE = {
     "tracing/http_client": "tracing/test_todo_client",
     "tracing/results": "tracing/test_trace_server",
     "x509/file_problems": "x509/test_problems",
+    "x509/signatures": "x509/test_public_keys",
 }
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from lab.api import LabError, inspect_files
 from lab.cli.command_line import CommandLine, Example, output, plain_text, refuse, say
-from lab.cli.identity_options import add_password_file, given_password
+from lab.cli.identity_options import given_password
+from lab.cli.tls_options import add_password_file
 from lab.inspecting.results import Grade, Inspection, TlsRole
 from lab.pki.errors import PkiError
 from lab.pki.files.file_contents import AskPassword

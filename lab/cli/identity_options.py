@@ -1,4 +1,4 @@
-"""What a user names on the command line for TLS: an identity, CAs, a folder of a set, passwords.
+"""What the files are that a user names for TLS: an identity, CAs, a folder of a set, passwords.
 
 Rules: whatever is wrong with a file is said here, by its name, before OpenSSL would answer with a
 code. A password comes from a file or the environment, as a list of processes shows what a command
@@ -16,85 +16,14 @@ from pathlib import Path
 
 from lab.api import ArgumentError, LabIdentity, Password, load_identity
 from lab.api.lab_identities import library_errors
-from lab.cli.command_line import CommandLine, did_you_mean, seconds
+from lab.cli.command_line import CommandLine, did_you_mean
+from lab.cli.tls_options import VARIABLE, add_password_file
 from lab.pki.errors import MissingFileError
 from lab.pki.files import pem
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SetPaths
 from lab.pki.profiles import DEFAULT_PFX_PASSWORD
-from lab.stream.contexts import TlsVersion
 
-VARIABLE = "MTLS_LAB_PASSWORD"
 PFX_VARIABLE = "MTLS_LAB_PFX_PASSWORD"
-ADDRESS_HELP = (
-    "the server: HOST:PORT, PORT (of 127.0.0.1), HOST (port 8443) or an https URL (port 443 unless "
-    "it names one)"
-)
-
-
-def add_identity(command_line: CommandLine, without: str, help_without: str) -> None:
-    """Add ``--cert`` and ``--key``, and the flag ``without`` that excludes ``--cert``."""
-    group = command_line.add_mutually_exclusive_group()
-    group.add_argument(
-        "--cert",
-        type=Path,
-        metavar="FILE",
-        help="the client's certificate: PEM with its chain (the key in the same file or in --key), "
-        "or PKCS#12; a password is asked for on a terminal",
-    )
-    group.add_argument(without, action="store_true", help=help_without)
-    command_line.add_argument(
-        "--key",
-        type=Path,
-        metavar="FILE",
-        help="the private key of --cert, where it is in a file of its own (PEM)",
-    )
-    add_password_file(command_line, "--password-file", "the client's key")
-
-
-def add_server_trust(command_line: CommandLine, option: str, default: str) -> None:
-    """Add the option for the CA of the server, and ``--insecure``."""
-    group = command_line.add_mutually_exclusive_group()
-    group.add_argument(
-        option,
-        type=Path,
-        metavar="FILE",
-        help=f"CA file (PEM) to verify the server with (default: {default})",
-    )
-    group.add_argument("--insecure", action="store_true", help="do not verify the server")
-
-
-def add_versions(command_line: CommandLine, default: str) -> None:
-    """Add ``--tls1.2`` and ``--tls1.3``, which make the list ``versions``; None: neither."""
-    for version in TlsVersion:
-        command_line.add_argument(
-            f"--tls{version.value}",
-            dest="versions",
-            action="append_const",
-            const=version.value,
-            help=f"TLS {version.value} only (default: {default})",
-        )
-
-
-def add_pcapng(command_line: CommandLine, what: str) -> None:
-    """Add ``--pcapng``, for ``what`` is observed."""
-    command_line.add_argument(
-        "--pcapng",
-        type=Path,
-        metavar="FILE",
-        help=f"write {what} to FILE, as packets that Wireshark decrypts without any setting: it "
-        "holds the TLS secrets, and only its owner can read it (mode 0600); replaced if it exists",
-    )
-
-
-def add_timeout(command_line: CommandLine, steps: str) -> None:
-    """Add ``--timeout``, which bounds each of ``steps``."""
-    command_line.add_argument(
-        "--timeout",
-        type=seconds,
-        default=10.0,
-        metavar="S",
-        help=f"seconds for each step: {steps} (default: %(default)g)",
-    )
 
 
 def identity_of(options: argparse.Namespace) -> LabIdentity | None:
@@ -138,18 +67,6 @@ def named_authorities(path: Path) -> Path:
     """The file of ``--ca`` itself, once it is known to hold certificates. Raises as above."""
     pem.certificate_blocks(pem.read_file(path, remedy="Name a file that is there"), path)
     return path
-
-
-def add_password_file(
-    command_line: CommandLine, option: str, of: str, *, variable: str = VARIABLE
-) -> None:
-    """Add ``option``, a file with the password of what ``of`` says."""
-    command_line.add_argument(
-        option,
-        type=Path,
-        metavar="FILE",
-        help=f"file with the password of {of} (default: what {variable} has in the environment)",
-    )
 
 
 def given_password(file: Path | None, variable: str = VARIABLE) -> bytes | None:

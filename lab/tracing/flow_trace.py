@@ -9,7 +9,7 @@ connection, not by today's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 
 from lab.capture.results import Flow
@@ -17,8 +17,9 @@ from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.evidence import Evidence, summarize
 from lab.diagnosis.outcome import OutcomeJudge
 from lab.tls.code_points import ProtocolVersion
-from lab.tls.events import Endpoint, Event, StreamEnd
+from lab.tls.events import Endpoint, Event, Gap, StreamEnd
 from lab.tls.extensions import SupportedVersions
+from lab.tls.key_log import Secret
 from lab.tls.observer import Observer
 from lab.tls.reader import Budget
 from lab.tracing.event_buffer import EventBuffer
@@ -29,12 +30,19 @@ class FlowTrace:
     """Observe one connection, from its first byte to the trace of it.
 
     Times are seconds since the epoch. With ``secrets_follow``, records that no secret opens wait
-    for ``learn``, until ``finish``; without it they come out sealed at once. With a ``budget`` no
-    more than that is decoded of either end.
+    for ``learn``, until ``finish``; without it they come out sealed at once. ``secrets`` returns
+    what is known of a client_random from elsewhere. With a ``budget`` no more than that is decoded
+    of either end.
     """
 
-    def __init__(self, *, secrets_follow: bool = False, budget: Budget | None = None) -> None:
-        self._observer = Observer(budget)
+    def __init__(
+        self,
+        *,
+        secrets: Callable[[bytes], Iterable[Secret]] | None = None,
+        secrets_follow: bool = False,
+        budget: Budget | None = None,
+    ) -> None:
+        self._observer = Observer(budget, secrets=secrets)
         self._judge = OutcomeJudge()
         self._buffer = EventBuffer()
         if not secrets_follow:
@@ -43,6 +51,10 @@ class FlowTrace:
     def feed(self, sender: Endpoint, data: bytes, time: float) -> None:
         """Take the next bytes that ``sender`` sent."""
         self._take(self._observer.feed(sender, data, time))
+
+    def miss(self, sender: Endpoint, gap: Gap, octets: int | None, time: float) -> None:
+        """Take that bytes of ``sender`` are missing here, ``octets`` of them if that is known."""
+        self._take(self._observer.miss(sender, gap, octets, time))
 
     def end(self, sender: Endpoint, end: StreamEnd, time: float) -> None:
         """Take that TCP ended for what ``sender`` sends."""

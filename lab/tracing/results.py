@@ -51,3 +51,32 @@ class Trace:
         alert = str(outcome.alert.description) if outcome.alert else ""
         names = (alert, str(outcome.http_status or ""), self.causes[0].code)
         return refused and (not name or name in names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyLogUse:
+    """A key log that was read for a capture.
+
+    ``name`` is its file, "" for the capture itself; ``beside`` tells that it was found beside the
+    capture. ``secrets`` is how many it has, ``used`` of how many connections.
+    """
+
+    name: str
+    beside: bool
+    secrets: int
+    used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureSummary:
+    """What a whole capture holds, beside the traces.
+
+    * ``connections`` is the number of TCP connections, ``tls`` how many of them have TLS.
+    * ``others`` names what else was seen, and how often: the connections without TLS, "" where
+      nothing can be said of them, and what is not TLS over TCP.
+    """
+
+    connections: int
+    tls: int
+    others: tuple[tuple[str, int], ...]
+    key_logs: tuple[KeyLogUse, ...]

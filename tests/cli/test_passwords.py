@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from lab.cli.identity_options import VARIABLE, given_password
+from lab.cli.identity_options import given_password
+from lab.cli.tls_options import VARIABLE
 from lab.pki.errors import MissingFileError
 from tests.support.doors import run, served
 

@@ -13,8 +13,10 @@ This module must not know who prints the document, nor how.
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 
 from lab.capture.results import Flow
@@ -29,7 +31,7 @@ from lab.tls.events import (
     MessageSeen,
     WireEvent,
 )
-from lab.tracing.results import Trace
+from lab.tracing.results import CaptureSummary, Trace
 
 SCHEMA_VERSION = 1
 """The version of the schema: raised when a key goes or changes its meaning, not for a new one."""
@@ -41,7 +43,35 @@ _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 def document(traces: Sequence[Trace]) -> dict[str, object]:
     """Return the traces as one JSON value that is valid under the schema "trace"."""
-    return {"schema_version": SCHEMA_VERSION, "traces": [_trace(trace) for trace in traces]}
+    values = [_trace(trace) for trace in traces]
+    return {"schema_version": SCHEMA_VERSION, "traces": values, "capture": None}
+
+
+def written_document(
+    traces: Iterable[Trace], summary: Callable[[], CaptureSummary]
+) -> Iterator[str]:
+    """Yield the text of the document of a capture piece by piece, each trace as it comes.
+
+    ``summary`` is asked behind the last of them.
+    """
+    yield f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "traces": ['
+    separator = "\n"
+    for trace in traces:
+        yield separator + _indented(_trace(trace), 4)
+        separator = ",\n"
+    end = "\n  " if separator != "\n" else ""
+    yield f'{end}],\n  "capture": {_indented(_capture(summary()), 2).lstrip()}\n}}\n'
+
+
+def _indented(value: object, depth: int) -> str:
+    # No line end is inside a string of JSON.
+    return textwrap.indent(json.dumps(value, indent=2), " " * depth)
+
+
+def _capture(summary: CaptureSummary) -> dict[str, object]:
+    return fields_of(summary) | {
+        "others": [{"what": what or None, "count": count} for what, count in summary.others]
+    }
 
 
 def _trace(trace: Trace) -> dict[str, object]:

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
 from lab.capture.results import Flow, Lack
+from lab.diagnosis.results import Outcome, Result
 from lab.show.text.message_text import is_empty_certificate, offered_names
+from lab.show.text.outcome_text import result_words, signal_words
 from lab.show.text.peer_text import bounded, subject
 from lab.tls.events import Endpoint, Event, Gap, MessageSeen, NotCaptured, SealedSeen, Undecoded
 from lab.tls.messages import (
@@ -29,6 +31,8 @@ from lab.tracing.results import Trace
 NO_CERTIFICATE = "none"
 NOT_ASKED = "not asked"
 UNKNOWN = "not known"
+MOST_OF_NAME = 64
+"""How many characters of a name are in a table."""
 _EMPTY_CERTIFICATE = 8
 """The content of a record with an empty Certificate of TLS 1.3 alone (RFC 9846 section 4.5.1)."""
 
@@ -50,6 +54,15 @@ def about_flow(trace: Trace, flow: Flow) -> Iterator[tuple[str, str]]:
         yield "", "(certificates are judged by the time of the connection)"
     for lack in flow.lacks:
         yield "lacking", lack_words(lack)
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """Return how a connection ended, by what, and whether that was inferred, in a few words."""
+    words = result_words(outcome)
+    if outcome.result is Result.REJECTED and outcome.signal is not None:
+        words += f", {signal_words(outcome)}"
+    inferred = outcome.ground and outcome.result is not Result.UNKNOWN
+    return f"{words} (inferred)" if inferred else words
 
 
 def lack_words(lack: Lack) -> str:
@@ -92,6 +105,12 @@ def client_certificate_words(trace: Trace) -> str:
     if sealed is not None and sealed.inner_length == _EMPTY_CERTIFICATE:
         return f"{NO_CERTIFICATE}, by the size of its first encrypted record"
     return NOT_ASKED if _was_not_asked(trace.events) else UNKNOWN
+
+
+def short_certificate_words(trace: Trace) -> str:
+    """Return ``client_certificate_words`` short enough for a table."""
+    words = client_certificate_words(trace)
+    return words if len(words) <= MOST_OF_NAME else f"{words[:MOST_OF_NAME]}..."
 
 
 def _was_not_asked(events: Sequence[Event]) -> bool:

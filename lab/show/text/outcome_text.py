@@ -16,6 +16,8 @@ STYLES = {
     Result.UNKNOWN: "bold yellow",
 }
 _ENDINGS = {
+    Signal.ALERT: "sent a fatal alert",
+    Signal.HTTP_STATUS: "answered with an HTTP status",
     Signal.FIN: "ended the connection",
     Signal.RST: "reset the connection",
     Signal.CLOSE_NOTIFY: "closed the TLS connection",

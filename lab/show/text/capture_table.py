@@ -1,0 +1,149 @@
+"""The connections of a capture as a table that grows, and what is said below it.
+
+Rules: a row is written when its connection has ended, so the widths of the columns are fixed, and
+nothing of the rows is kept. In a file or a pipe a connection is one line, of which nothing is cut
+off. On a terminal it takes as many lines as its width asks for, the outcome in colour.
+
+This module must not know how connections are found, nor why one ended.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from lab.diagnosis.results import Result
+from lab.show.text.flow_text import (
+    MOST_OF_NAME,
+    outcome_words,
+    server_name,
+    short_certificate_words,
+    utc,
+)
+from lab.show.text.outcome_text import result_words
+from lab.show.text.peer_text import bounded
+from lab.tls.events import escaped
+from lab.tracing.results import CaptureSummary, KeyLogUse, Trace
+
+_COLUMNS = (
+    ("#", 5),
+    ("time (UTC)", 26),
+    ("client", 21),
+    ("server", 21),
+    ("version", 7),
+    ("SNI", 20),
+    ("client certificate", 20),
+    ("outcome", 46),
+    ("first cause", 0),
+)
+
+
+class CaptureTable:
+    """Writes rows to ``file``."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._is_begun = False
+
+    def row(self, trace: Trace) -> None:
+        """Write what is to be said of one connection."""
+        if self._file.isatty():
+            # Imported here: a pipe needs none of it, and rich takes long to load.
+            from lab.show.text.capture_entries import print_entry
+
+            print_entry(trace, self._file)
+            return
+        if not self._is_begun:
+            print(_line([name for name, _ in _COLUMNS]), file=self._file)
+            self._is_begun = True
+        print(_line(_cells(trace)), file=self._file)
+
+
+class Endings:
+    """How many connections ended how."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self.total = 0
+
+    def count(self, trace: Trace) -> None:
+        """Count one connection."""
+        failed = trace.outcome.result is Result.FAILED
+        self._counts["failed" if failed else result_words(trace.outcome)] += 1
+        self.total += 1
+
+    @property
+    def words(self) -> str:
+        """The counts in words: "12 connections with TLS: 10 accepted, 2 failed"."""
+        counts = ", ".join(f"{count:,} {words}" for words, count in self._counts.most_common())
+        return f"{_many(self.total, 'connection')} with TLS: {counts}"
+
+
+def is_refused_or_failed(trace: Trace) -> bool:
+    """Return whether a connection is one that ``--failed`` asks for."""
+    return trace.outcome.result in (Result.REJECTED, Result.FAILED)
+
+
+def _cells(trace: Trace) -> list[str]:
+    flow = trace.flow
+    assert flow is not None
+    return [
+        str(flow.number),
+        utc(flow.first),
+        flow.client.authority,
+        flow.server.authority,
+        str(trace.negotiated_version or "-"),
+        bounded(server_name(trace.events), MOST_OF_NAME) or "-",
+        short_certificate_words(trace),
+        outcome_words(trace.outcome),
+        trace.causes[0].code,
+    ]
+
+
+def _line(cells: Sequence[str]) -> str:
+    number, *others = cells
+    padded = [cell.ljust(width) for cell, (_, width) in zip(others, _COLUMNS[1:], strict=True)]
+    return "  ".join([number.rjust(_COLUMNS[0][1]), *padded]).rstrip()
+
+
+def notes(summary: CaptureSummary) -> Iterator[str]:
+    """Yield lines on what is not in the traces: what else was captured, and the key logs."""
+    kinds = [
+        _many(count, "connection") + (f" of {escaped(what)}" if what else " of no known protocol")
+        for what, count in summary.others
+    ]
+    if kinds:
+        yield f"not TLS over TCP, so not read: {', '.join(kinds)}"
+    yield from map(key_log_words, summary.key_logs)
+
+
+def key_log_words(use: KeyLogUse) -> str:
+    """Return of how many connections a key log has secrets, and whether they were of use."""
+    name = f"the key log {escaped(use.name)}" if use.name else "the capture itself"
+    if use.beside:
+        name += " (found beside the capture)"
+    if not use.secrets:
+        return f"{name} has no secrets"
+    secrets = f"{name} has the secrets of {_many(use.secrets, 'connection')}"
+    if not use.used:
+        return f"{secrets}; none is of these connections"
+    return f"{secrets}; {use.used:,} of them {'is' if use.used == 1 else 'are'} here"
+
+
+def without_tls(name: str, summary: CaptureSummary) -> str:
+    """Return the line for a capture with nothing to trace in it."""
+    kinds = ", ".join(
+        f"{count:,} of {escaped(what) if what else 'no known protocol'}"
+        for what, count in summary.others
+    )
+    if not summary.connections:
+        found = f"no TCP connection{f', but {kinds}' if kinds else ''}"
+    else:
+        none = "not" if summary.connections == 1 else "none of them"
+        found = f"{_many(summary.connections, 'TCP connection')}, {none} TLS ({kinds})"
+    return f"no TLS in {name}: {found}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

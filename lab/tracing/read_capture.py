@@ -1,0 +1,271 @@
+"""Reading a capture: a file or a stream goes in, a trace of each TLS connection comes out.
+
+Rules: a connection is traced as it ends, and forgotten then, so that memory does not grow with the
+file. Secrets must be known by the time their records come. Hence key logs are read first, and of a
+regular file so are the secrets that the capture itself holds, wherever they stand in it. Of a
+stream those count that have come before; the key log is followed as it grows, meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from lab.capture.capture import Capture
+from lab.capture.file_reader import FileReader
+from lab.capture.results import (
+    CaptureError,
+    CaptureItem,
+    Flow,
+    FlowBytes,
+    FlowClosed,
+    FlowEnd,
+    FlowGap,
+    NotDecoded,
+    SecretsFound,
+)
+from lab.tls.key_log import Secret, parse_key_log
+from lab.tracing.flow_trace import FlowTrace
+from lab.tracing.results import CaptureSummary, KeyLogUse, Trace
+
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which connections are traced: those with all that is given; None: any.
+
+    ``number`` is a connection's place in the capture, ``host`` the address and ``port`` the port
+    of either of its ends.
+    """
+
+    number: int | None = None
+    host: str | None = None
+    port: int | None = None
+
+    def takes(self, flow: Flow) -> bool:
+        """Return whether a connection is among them."""
+        ends = (flow.client, flow.server)
+        return (
+            self.number in (None, flow.number)
+            and (self.host is None or any(self.host == end.host for end in ends))
+            and (self.port is None or any(self.port == end.port for end in ends))
+        )
+
+
+def key_log_beside(capture: Path) -> Path | None:
+    """Return the key log of the same name beside a capture: of x.pcap, x.keylog or x.pcap.keylog.
+
+    Of x.pcap.gz they are the same. None where there is none.
+    """
+    plain = capture.with_suffix("") if capture.suffix.lower() == ".gz" else capture
+    candidates = (plain.with_suffix(".keylog"), plain.with_name(f"{plain.name}.keylog"))
+    return next((path for path in candidates if path != capture and path.is_file()), None)
+
+
+class KeyLogFile:
+    """A key log on disk, read to its present end by each ``read``. Raises OSError."""
+
+    def __init__(self, path: Path, *, beside: bool = False) -> None:
+        self.path = path
+        self.beside = beside
+        self._file = path.open("rb")
+        self._rest = b""
+
+    def read(self) -> Iterator[str]:
+        """Yield whole lines that are new, many at a time."""
+        while data := self._file.read(_CHUNK):
+            lines, end, self._rest = (self._rest + data).rpartition(b"\n")
+            if end:
+                yield lines.decode("ascii", "replace")
+            elif len(self._rest) > _CHUNK:
+                self._rest = b""  # no line of a key log is as long
+
+    def last_line(self) -> str:
+        """Return a line that has no end yet: nothing more comes where a file is read once."""
+        line, self._rest = self._rest, b""
+        return line.decode("ascii", "replace")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class _Secrets:
+    """The secrets of one key log by client random, and of how many connections they were used."""
+
+    def __init__(self, name: str, *, beside: bool = False) -> None:
+        self._name = name
+        self._beside = beside
+        self._known: dict[bytes, list[Secret]] = {}
+        self._used: set[bytes] = set()
+
+    def add(self, key_log: str) -> None:
+        for secret in parse_key_log(key_log):
+            self._known.setdefault(secret[1], []).append(secret)
+
+    def of(self, client_random: bytes) -> Iterable[Secret]:
+        found = self._known.get(client_random, ())
+        if found:
+            self._used.add(client_random)
+        return found
+
+    @property
+    def use(self) -> KeyLogUse:
+        return KeyLogUse(
+            name=self._name, beside=self._beside, secrets=len(self._known), used=len(self._used)
+        )
+
+
+class CaptureReader:
+    """Reads one capture, and traces the connections of ``selection``.
+
+    ``file`` is read from where it stands; a regular file from its beginning, twice if it may hold
+    secrets itself. ``key_log`` is an open key log; the caller closes both.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        *,
+        key_log: KeyLogFile | None = None,
+        selection: Selection | None = None,
+    ) -> None:
+        self._file = file
+        self._key_log = key_log
+        self._selection = selection or Selection()
+        self._is_stream = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        self._capture = Capture()
+        self._flows: dict[int, FlowTrace] = {}
+        self._own = _Secrets("")
+        self._others: Counter[str] = Counter()
+        self._connections = self._tls = 0
+        self._given: _Secrets | None = None
+        if key_log is not None:
+            self._given = _Secrets(str(key_log.path), beside=key_log.beside)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the capture comes as a stream, which may go on for long."""
+        return self._is_stream
+
+    @property
+    def summary(self) -> CaptureSummary:
+        """What was read so far."""
+        logs = [self._given.use] if self._given is not None else []
+        own = self._own.use
+        return CaptureSummary(
+            connections=self._connections,
+            tls=self._tls,
+            others=tuple(self._others.most_common()),
+            key_logs=(*logs, *([own] if own.secrets else ())),
+        )
+
+    def traces(self) -> Iterator[Trace]:
+        """Yield a trace of each connection with TLS in it, as it ends.
+
+        Raises ``CaptureError`` for what is no capture, or a damaged one, in the latter case behind
+        what was in front of the damage, or where reading fails.
+        """
+        self._read_key_log()
+        if not self._is_stream:
+            self._read_own_secrets()
+        try:
+            while data := _next(self._file):
+                if self._is_stream:
+                    self._read_key_log()
+                yield from self._take(self._capture.feed(data))
+        except CaptureError:
+            yield from self._take(self._rest())
+            raise
+        yield from self._take(self._capture.end())
+
+    def _rest(self) -> Iterator[CaptureItem]:
+        """Yield what came in front of the damage."""
+        try:
+            yield from self._capture.end()
+        except CaptureError:
+            return
+
+    def _read_key_log(self) -> None:
+        """Read what is new in the key log; open connections of a stream may wait for it."""
+        if self._key_log is None or self._given is None:
+            return
+        for lines in self._key_log.read():
+            self._learn(self._given, lines)
+        if not self._is_stream:
+            self._given.add(self._key_log.last_line())
+
+    def _learn(self, secrets: _Secrets, lines: str) -> None:
+        secrets.add(lines)
+        for flow in self._flows.values():
+            flow.learn(lines)
+
+    def _read_own_secrets(self) -> None:
+        """Read the secrets in the file itself, then go back to its beginning."""
+        reader = FileReader()
+        with contextlib.suppress(CaptureError):  # told when the packets are read
+            # A pcap file, whose packets are all of one link type, holds none.
+            while not reader.one_link_type and (data := _next(self._file)):
+                for item in reader.feed(data):
+                    if isinstance(item, SecretsFound):
+                        self._own.add(item.key_log)
+        self._file.seek(0)
+
+    def _take(self, items: Iterable[CaptureItem]) -> Iterator[Trace]:
+        number = self._selection.number
+        for item in items:
+            if isinstance(item, FlowClosed):
+                yield from self._close(item)
+            elif isinstance(item, SecretsFound):
+                if self._is_stream:
+                    self._learn(self._own, item.key_log)
+            elif isinstance(item, NotDecoded):
+                self._others[item.what] += 1
+            elif number is None or item.flow == number:
+                self._feed(item)
+
+    def _feed(self, item: FlowBytes | FlowGap | FlowEnd) -> None:
+        flow = self._flows.get(item.flow)
+        if flow is None:
+            follow = self._is_stream and self._key_log is not None
+            flow = self._flows[item.flow] = FlowTrace(
+                secrets=self._secrets_of, secrets_follow=follow
+            )
+        if isinstance(item, FlowBytes):
+            flow.feed(item.sender, item.data, item.time)
+        elif isinstance(item, FlowGap):
+            flow.miss(item.sender, item.gap, item.octets, item.time)
+        else:
+            flow.end(item.sender, item.end, item.time)
+
+    def _secrets_of(self, client_random: bytes) -> Iterable[Secret]:
+        given = self._given.of(client_random) if self._given is not None else ()
+        return given or self._own.of(client_random)
+
+    def _close(self, item: FlowClosed) -> Iterator[Trace]:
+        flow = self._flows.pop(item.flow.number, None)
+        self._connections += 1
+        if not item.tls:
+            self._others[item.other] += 1
+            return
+        self._tls += 1
+        if flow is not None and self._selection.takes(item.flow):
+            flow.finish(item.flow.last)
+            trace = flow.trace(item.flow)
+            if trace is not None:
+                yield trace
+
+
+def _next(file: BinaryIO) -> bytes:
+    """Return what comes next in a file, at once where that is little, b"" at its end."""
+    try:
+        return os.read(file.fileno(), _CHUNK)
+    except OSError as error:
+        raise CaptureError(f"cannot be read: {error.strerror or error}") from error
