@@ -32,6 +32,14 @@ def shape(text: str) -> list[str]:
 
 
 @needs_shell
+def test_the_first_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    first_screen, heading, _ = TEXT.partition("\n## ")
+    assert heading and "$ .venv/bin/python -m lab.trace" in first_screen
+    assert shape(readme.Runner(tmp_path).fill(first_screen)) == shape(first_screen)
+
+
+@pytest.mark.slow
+@needs_shell
 def test_commands_print_what_the_readme_shows(tmp_path: Path) -> None:
     filled = readme.Runner(tmp_path).fill(TEXT)
     assert shape(filled) == shape(TEXT)

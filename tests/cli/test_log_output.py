@@ -44,7 +44,17 @@ with logging_to_stderr(logging.Formatter("%(message)s"), missed):
         print(flush=True)
 """
 SHORT, LONG = 90, 9000  # of the latter, PIPE_BUF is a part
-KINDS = ["pipe", "terminal", "socket"]
+READERS = pytest.mark.parametrize(
+    ("kind", "width"),
+    [
+        ("pipe", SHORT),
+        ("pipe", LONG),
+        ("terminal", SHORT),
+        pytest.param("terminal", LONG, marks=pytest.mark.slow),
+        pytest.param("socket", SHORT, marks=pytest.mark.slow),
+        pytest.param("socket", LONG, marks=pytest.mark.slow),
+    ],
+)
 
 
 class Logger:
@@ -176,8 +186,7 @@ def start() -> Iterator[Start]:
         yield made
 
 
-@pytest.mark.parametrize("width", [SHORT, LONG])
-@pytest.mark.parametrize("kind", KINDS)
+@READERS
 def test_a_reader_who_does_not_read_stops_nothing_and_is_told(
     start: Start, kind: str, width: int
 ) -> None:
@@ -191,8 +200,7 @@ def test_a_reader_who_does_not_read_stops_nothing_and_is_told(
     assert b": stderr is read too slowly\n" in logger.seen
 
 
-@pytest.mark.parametrize("width", [SHORT, LONG])
-@pytest.mark.parametrize("kind", KINDS)
+@READERS
 def test_a_slow_reader_loses_nothing_of_what_can_wait(start: Start, kind: str, width: int) -> None:
     logger = start(kind)
     logger.log(WAITING - 1, width)
@@ -285,7 +293,7 @@ def _notice(line: bytes, log_format: str) -> int:
     return int(words[3]) if words[:3] == [b"[SERVER]", b"LOG", b"|"] else 0
 
 
-@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("log_format", ["text", pytest.param("json", marks=pytest.mark.slow)])
 def test_the_server_serves_and_stops_while_nobody_reads_its_log(
     certs: Path, log_format: str
 ) -> None:

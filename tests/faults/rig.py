@@ -54,7 +54,10 @@ LOOPS = pytest.mark.parametrize(
         "asyncio",
         pytest.param(
             "uvloop",
-            marks=pytest.mark.skipif(find_spec("uvloop") is None, reason="needs uvloop"),
+            marks=[
+                pytest.mark.skipif(find_spec("uvloop") is None, reason="needs uvloop"),
+                pytest.mark.slow,
+            ],
         ),
     ],
 )

@@ -32,6 +32,7 @@ from lab.probing.scenarios.catalogue_order import SCENARIOS
 from lab.probing.scenarios.scenario import Scenario, TlsClient
 from lab.x509 import der
 from lab.x509.certificates import moment
+from tests.support.extent import amount
 from tests.support.inspecting import (
     CA,
     CLIENT,
@@ -355,10 +356,10 @@ def named(subject: str, issuer: str, number: int, *, is_ca: bool) -> x509.Certif
     return builder.add_extension(constraints, critical=True).sign(KEY, hashes.SHA256())
 
 
-DEEP_CHAIN = [named(f"{at}", f"{at + 1}", at + 1, is_ca=at > 0) for at in range(120)]
+DEEP_CHAIN = [named(f"{at}", f"{at + 1}", at + 1, is_ca=at > 0) for at in range(amount(50, 120))]
 ONE_NAME = [
     *(named("leaf", "CA", at + 1, is_ca=False) for at in range(10)),
-    *(named("CA", "CA", at + 1, is_ca=True) for at in range(200)),
+    *(named("CA", "CA", at + 1, is_ca=True) for at in range(amount(80, 200))),
 ]
 
 

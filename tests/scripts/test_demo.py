@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import demo
 
 
+@pytest.mark.slow
 def test_shows_both_refusals_and_where_they_come(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ from tests.support.reloading import (
 )
 from tests.support.serving import client_tls
 
+SET_FILES = ("ca.crt", "server.crt", "server.key")
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a system with POSIX signals")
 
 
@@ -177,7 +178,10 @@ def test_it_ends_with_the_terminal_that_it_was_started_from(lab: Lab) -> None:
 
 
 @on_posix
-@pytest.mark.parametrize("name", ["ca.crt", "server.crt", "server.key", "lab.crl"])
+@pytest.mark.parametrize(
+    "name",
+    ["lab.crl", *(pytest.param(f, marks=pytest.mark.slow) for f in SET_FILES)],
+)
 def test_a_pipe_in_the_place_of_a_file_is_told_and_waited_for_by_nobody(
     lab: Lab, name: str
 ) -> None:

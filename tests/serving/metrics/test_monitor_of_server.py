@@ -129,16 +129,16 @@ def test_a_monitor_port_in_use(certs: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("variable", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
 @pytest.mark.parametrize("there", [True, False], ids=["a folder", "no folder"])
 def test_the_library_s_own_variable_changes_nothing(
-    certs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, there: bool
+    certs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
 ) -> None:
     """It is another program's: with it, the library would count in files of that folder."""
     folder = tmp_path / "theirs"
     if there:
         folder.mkdir()
-    monkeypatch.setenv(variable, str(folder))
+    for variable in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+        monkeypatch.setenv(variable, str(folder))
     with served("--certs", certs, *WITH_MONITOR) as server:
         port = monitor_port(server)
         assert get(server.port, client_tls(certs)).startswith(b"HTTP/1.1 200 ")
