@@ -39,9 +39,10 @@ class _Interface(NamedTuple):
 
 
 class PcapngReader:
-    """Cuts a pcapng file into packets and secrets."""
+    """Cuts a pcapng file into packets and secrets; without ``packets``, into secrets alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, packets: bool = True) -> None:
+        self._wanted = _KEPT if packets else {_SECRETS}
         self._queue = ByteQueue()
         self._interfaces: list[_Interface] = []
         self._order = "<"
@@ -65,7 +66,7 @@ class PcapngReader:
             if have - at < 12:
                 break
             kind, length = self._block(buffer, at)
-            if kind not in _KEPT:
+            if kind not in self._wanted:
                 self._skip = length
                 continue
             if have - at < length:
@@ -86,7 +87,7 @@ class PcapngReader:
         kind, length = self._header.unpack_from(buffer, at)
         if length < 12 or length & 3:
             raise CaptureError(f"damaged: a block of {length} bytes is announced")
-        if kind in _KEPT and length > MAX_BLOCK:
+        if kind in self._wanted and length > MAX_BLOCK:
             raise CaptureError(f"a block of {length} bytes is more than is read ({MAX_BLOCK})")
         return kind, length
 

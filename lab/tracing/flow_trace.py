@@ -22,6 +22,7 @@ from lab.tls.extensions import SupportedVersions
 from lab.tls.key_log import Secret
 from lab.tls.observer import Observer
 from lab.tls.reader import Budget
+from lab.tls.sessions import Sessions
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.results import Trace
 
@@ -31,18 +32,19 @@ class FlowTrace:
 
     Times are seconds since the epoch. With ``secrets_follow``, records that no secret opens wait
     for ``learn``, until ``finish``; without it they come out sealed at once. ``secrets`` returns
-    what is known of a client_random from elsewhere. With a ``budget`` no more than that is decoded
-    of either end.
+    what is known of a client_random from elsewhere; ``sessions`` are shared by connections that
+    may resume each other's. With a ``budget`` no more than that is decoded of either end.
     """
 
     def __init__(
         self,
         *,
         secrets: Callable[[bytes], Iterable[Secret]] | None = None,
+        sessions: Sessions | None = None,
         secrets_follow: bool = False,
         budget: Budget | None = None,
     ) -> None:
-        self._observer = Observer(budget, secrets=secrets)
+        self._observer = Observer(budget, secrets=secrets, sessions=sessions)
         self._judge = OutcomeJudge()
         self._buffer = EventBuffer()
         if not secrets_follow:

@@ -30,7 +30,9 @@ from lab.capture.results import (
     NotDecoded,
     SecretsFound,
 )
-from lab.tls.key_log import Secret, parse_key_log
+from lab.tls.key_log import Secret
+from lab.tls.key_log_index import KeyLogIndex
+from lab.tls.sessions import Sessions
 from lab.tracing.flow_trace import FlowTrace
 from lab.tracing.results import CaptureSummary, KeyLogUse, Trace
 
@@ -70,57 +72,40 @@ def key_log_beside(capture: Path) -> Path | None:
 
 
 class KeyLogFile:
-    """A key log on disk, read to its present end by each ``read``. Raises OSError."""
+    """A key log on disk, and the index of what was read of it. Raises OSError."""
 
     def __init__(self, path: Path, *, beside: bool = False) -> None:
         self.path = path
         self.beside = beside
-        self._file = path.open("rb")
-        self._rest = b""
+        self._file = path.open("rb", buffering=0)
+        # What comes through a pipe cannot be read again at some place.
+        is_regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        self.index = KeyLogIndex(self._read_at if is_regular else None)
+        self._begun = b""
 
-    def read(self) -> Iterator[str]:
-        """Yield whole lines that are new, many at a time."""
+    def read(self) -> Iterator[bytes]:
+        """Yield whole lines that are new, many at a time, once they are in the index."""
         while data := self._file.read(_CHUNK):
-            lines, end, self._rest = (self._rest + data).rpartition(b"\n")
+            self.index.add(data)
+            lines, end, self._begun = (self._begun + data).rpartition(b"\n")
             if end:
-                yield lines.decode("ascii", "replace")
-            elif len(self._rest) > _CHUNK:
-                self._rest = b""  # no line of a key log is as long
-
-    def last_line(self) -> str:
-        """Return a line that has no end yet: nothing more comes where a file is read once."""
-        line, self._rest = self._rest, b""
-        return line.decode("ascii", "replace")
+                yield lines
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-
-class _Secrets:
-    """The secrets of one key log by client random, and of how many connections they were used."""
-
-    def __init__(self, name: str, *, beside: bool = False) -> None:
-        self._name = name
-        self._beside = beside
-        self._known: dict[bytes, list[Secret]] = {}
-        self._used: set[bytes] = set()
-
-    def add(self, key_log: str) -> None:
-        for secret in parse_key_log(key_log):
-            self._known.setdefault(secret[1], []).append(secret)
-
-    def of(self, client_random: bytes) -> Iterable[Secret]:
-        found = self._known.get(client_random, ())
-        if found:
-            self._used.add(client_random)
-        return found
-
     @property
     def use(self) -> KeyLogUse:
-        return KeyLogUse(
-            name=self._name, beside=self._beside, secrets=len(self._known), used=len(self._used)
-        )
+        """What the log has, and what was found in it."""
+        return _use(self.index, str(self.path), beside=self.beside)
+
+    def _read_at(self, offset: int, size: int) -> bytes:
+        return os.pread(self._file.fileno(), size, offset)
+
+
+def _use(index: KeyLogIndex, name: str, *, beside: bool = False) -> KeyLogUse:
+    return KeyLogUse(name=name, beside=beside, secrets=index.count, used=index.used)
 
 
 class CaptureReader:
@@ -143,12 +128,10 @@ class CaptureReader:
         self._is_stream = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
         self._capture = Capture()
         self._flows: dict[int, FlowTrace] = {}
-        self._own = _Secrets("")
+        self._own = KeyLogIndex()
+        self._sessions = Sessions()
         self._others: Counter[str] = Counter()
         self._connections = self._tls = 0
-        self._given: _Secrets | None = None
-        if key_log is not None:
-            self._given = _Secrets(str(key_log.path), beside=key_log.beside)
 
     @property
     def is_stream(self) -> bool:
@@ -158,13 +141,14 @@ class CaptureReader:
     @property
     def summary(self) -> CaptureSummary:
         """What was read so far."""
-        logs = [self._given.use] if self._given is not None else []
-        own = self._own.use
+        logs = [self._key_log.use] if self._key_log is not None else []
+        if self._own.count:
+            logs.append(_use(self._own, ""))
         return CaptureSummary(
             connections=self._connections,
             tls=self._tls,
             others=tuple(self._others.most_common()),
-            key_logs=(*logs, *([own] if own.secrets else ())),
+            key_logs=tuple(logs),
         )
 
     def traces(self) -> Iterator[Trace]:
@@ -195,28 +179,30 @@ class CaptureReader:
 
     def _read_key_log(self) -> None:
         """Read what is new in the key log; open connections of a stream may wait for it."""
-        if self._key_log is None or self._given is None:
+        if self._key_log is None:
             return
         for lines in self._key_log.read():
-            self._learn(self._given, lines)
+            for flow in self._flows.values():
+                flow.learn(lines.decode("ascii", "replace"))
         if not self._is_stream:
-            self._given.add(self._key_log.last_line())
-
-    def _learn(self, secrets: _Secrets, lines: str) -> None:
-        secrets.add(lines)
-        for flow in self._flows.values():
-            flow.learn(lines)
+            self._key_log.index.end()
 
     def _read_own_secrets(self) -> None:
         """Read the secrets in the file itself, then go back to its beginning."""
-        reader = FileReader()
+        reader = FileReader(packets=False)
         with contextlib.suppress(CaptureError):  # told when the packets are read
             # A pcap file, whose packets are all of one link type, holds none.
             while not reader.one_link_type and (data := _next(self._file)):
                 for item in reader.feed(data):
                     if isinstance(item, SecretsFound):
-                        self._own.add(item.key_log)
+                        self._add_own(item)
         self._file.seek(0)
+
+    def _add_own(self, found: SecretsFound) -> None:
+        self._own.add(found.key_log.encode("ascii", "replace"))
+        self._own.end()  # a block need not end in a line end
+        for flow in self._flows.values():
+            flow.learn(found.key_log)
 
     def _take(self, items: Iterable[CaptureItem]) -> Iterator[Trace]:
         number = self._selection.number
@@ -225,7 +211,7 @@ class CaptureReader:
                 yield from self._close(item)
             elif isinstance(item, SecretsFound):
                 if self._is_stream:
-                    self._learn(self._own, item.key_log)
+                    self._add_own(item)
             elif isinstance(item, NotDecoded):
                 self._others[item.what] += 1
             elif number is None or item.flow == number:
@@ -236,7 +222,7 @@ class CaptureReader:
         if flow is None:
             follow = self._is_stream and self._key_log is not None
             flow = self._flows[item.flow] = FlowTrace(
-                secrets=self._secrets_of, secrets_follow=follow
+                secrets=self._secrets_of, sessions=self._sessions, secrets_follow=follow
             )
         if isinstance(item, FlowBytes):
             flow.feed(item.sender, item.data, item.time)
@@ -246,8 +232,8 @@ class CaptureReader:
             flow.end(item.sender, item.end, item.time)
 
     def _secrets_of(self, client_random: bytes) -> Iterable[Secret]:
-        given = self._given.of(client_random) if self._given is not None else ()
-        return given or self._own.of(client_random)
+        found = self._key_log.index.secrets(client_random) if self._key_log is not None else []
+        return found or self._own.secrets(client_random)
 
     def _close(self, item: FlowClosed) -> Iterator[Trace]:
         flow = self._flows.pop(item.flow.number, None)

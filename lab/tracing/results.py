@@ -58,7 +58,7 @@ class KeyLogUse:
     """A key log that was read for a capture.
 
     ``name`` is its file, "" for the capture itself; ``beside`` tells that it was found beside the
-    capture. ``secrets`` is how many it has, ``used`` of how many connections.
+    capture. ``secrets`` is how many it has, ``used`` how many of them are of its connections.
     """
 
     name: str

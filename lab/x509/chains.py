@@ -23,6 +23,7 @@ MAX_DEPTH = 100
 """OpenSSL's default limit."""
 
 _about = functools.lru_cache(maxsize=1024)(describe)  # of one's own files, never of a peer's
+_CACHED_BYTES = 8192
 _MAX_SAME_NAME = 8  # a signature costs time, and any number of certificates may share a name
 
 
@@ -115,7 +116,15 @@ def signature_is_wrong(certificate: bytes, issuer: bytes) -> bool:
     below, above = describe(certificate), describe(issuer)
     if not same_name(below.issuer_der, above.subject_der):
         return False
-    return _signed_by(above, below) is False
+    if len(certificate) + len(issuer) > _CACHED_BYTES:
+        return _signed_by(above, below) is False
+    return _is_wrong(certificate, issuer)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_wrong(certificate: bytes, issuer: bytes) -> bool:
+    """Return it for short certificates of a name, which come again with each connection."""
+    return _signed_by(describe(issuer), describe(certificate)) is False
 
 
 def _signed_by(above: CertificateDescription, below: CertificateDescription) -> bool | None:

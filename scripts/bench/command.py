@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench import decode, probe, serve
+from bench import capture, decode, probe, serve
 from bench.rows import Row, text
 from bench.servers import machine
 
@@ -34,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
     serving.add_argument("--picture", type=Path, metavar="FILE", help="PNG or SVG, by its suffix")
     decoding = kinds.add_parser("decode", help="the observer alone")
     probing = kinds.add_parser("probe", help="a whole probe beside as many calls of s_client")
-    for kind, rounds in ((serving, serve.FULL.rounds), (decoding, 7), (probing, 7)):
+    capturing = kinds.add_parser("capture", help="reading a capture beside tshark")
+    others = ((decoding, 7), (probing, 7), (capturing, 7))
+    for kind, rounds in ((serving, serve.FULL.rounds), *others):
         kind.add_argument("--rounds", type=positive, metavar="N", help=f"default: {rounds}")
         kind.add_argument("--json", type=Path, metavar="FILE")
     return commands
@@ -50,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.what == "probe":
         rows = probe.measure(options.rounds or 7)
         _show(rows, probe.ratios(rows))
+    elif options.what == "capture":
+        rows = capture.measure(options.rounds or 7)
+        _show(rows, capture.verdicts(rows))
     else:
         rows = decode.measure(options.rounds or 7)
         _show(rows, decode.verdicts(rows))

@@ -64,7 +64,7 @@ def test_several_connections_are_a_table(folder: Path) -> None:
     assert [row.split()[0] for row in rows] == ["1", "2", "3", "4"]
     assert blank == ""
     assert endings == "4 connections with TLS: 2 accepted, 2 rejected by the server"
-    assert keys.startswith("the key log four.keylog (found beside the capture) has the secrets of")
+    assert keys.startswith("the key log four.keylog (found beside the capture) has ")
 
 
 def test_one_connection_is_a_picture(folder: Path) -> None:
@@ -152,7 +152,7 @@ def test_what_is_expected_counts_for_each_connection_that_is_shown(
         (["four.pcap", "--keylog", "no.log"], "the key log no.log has no secrets"),
         (
             ["four.pcap", "--keylog", "other.log"],
-            "the key log other.log has the secrets of 1 connection; none is of these connections",
+            "the key log other.log has 1 secret; none is of these connections",
         ),
         (["four.pcap", "--flow", "5"], "four.pcap has no connection 5 with TLS; its last one is 4"),
         (

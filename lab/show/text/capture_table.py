@@ -119,16 +119,15 @@ def notes(summary: CaptureSummary) -> Iterator[str]:
 
 
 def key_log_words(use: KeyLogUse) -> str:
-    """Return of how many connections a key log has secrets, and whether they were of use."""
+    """Return how many secrets a key log has, and how many are of connections in the capture."""
     name = f"the key log {escaped(use.name)}" if use.name else "the capture itself"
     if use.beside:
         name += " (found beside the capture)"
     if not use.secrets:
         return f"{name} has no secrets"
-    secrets = f"{name} has the secrets of {_many(use.secrets, 'connection')}"
-    if not use.used:
-        return f"{secrets}; none is of these connections"
-    return f"{secrets}; {use.used:,} of them {'is' if use.used == 1 else 'are'} here"
+    used = f"{use.used:,}" if use.used else "none"
+    verb = "is" if use.used < 2 else "are"
+    return f"{name} has {_many(use.secrets, 'secret')}; {used} {verb} of these connections"
 
 
 def without_tls(name: str, summary: CaptureSummary) -> str:

@@ -26,7 +26,6 @@ from lab.tls.messages import ClientHello
 from lab.tracing.results import CaptureSummary, KeyLogUse, Trace
 from tests.support.traces import FLOW
 
-HAS = "has the secrets of"
 UNTOLD = Outcome(result=Result.UNKNOWN, ground="the capture ends before it")
 INFERRED = Outcome(
     result=Result.REJECTED, by=Endpoint.SERVER, signal=Signal.UNREAD_ALERT, ground="by its size"
@@ -134,16 +133,15 @@ def summary(
             False,
             40,
             12,
-            f"the key log k {HAS} 40 connections; 12 of them are here",
+            "the key log k has 40 secrets; 12 are of these connections",
         ),
-        ("k", False, 1, 1, f"the key log k {HAS} 1 connection; 1 of them is here"),
+        ("k", False, 1, 1, "the key log k has 1 secret; 1 is of these connections"),
         (
             "k",
             True,
             2,
             0,
-            f"the key log k (found beside the capture) {HAS} 2 connections; none is of these "
-            "connections",
+            "the key log k (found beside the capture) has 2 secrets; none is of these connections",
         ),
         ("a\nb", False, 0, 0, r"the key log a\nb has no secrets"),
         (
@@ -151,7 +149,7 @@ def summary(
             False,
             2,
             2,
-            f"the capture itself {HAS} 2 connections; 2 of them are here",
+            "the capture itself has 2 secrets; 2 are of these connections",
         ),
     ],
 )
