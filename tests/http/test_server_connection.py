@@ -618,7 +618,7 @@ class Gate:
 
 
 async def test_closing_ends_idle_connections_at_once() -> None:
-    async with served() as service:
+    async with served(limits=Limits(farewell_timeout=0.05)) as service:
         fresh = await service.connect()
         used = await service.connect()
         assert (await used.ask(GET)).status == 200

@@ -173,7 +173,8 @@ async def test_stopping_finishes_the_request_in_flight(certs: Path) -> None:
 async def test_stopping_is_bounded(certs: Path) -> None:
     """A client that never finishes its handshake is cut off."""
     state = TemporaryServer()
-    server = TodoServer(server_tls(certs), sink=state.sink, limits=Limits(shutdown_timeout=0.05))
+    limits = Limits(shutdown_timeout=0.05, discard_timeout=0.05)
+    server = TodoServer(server_tls(certs), sink=state.sink, limits=limits)
     _, state.port = await server.open("127.0.0.1", 0)
     with socket.create_connection(("127.0.0.1", state.port)) as connection:
 

@@ -140,7 +140,7 @@ async def test_silence_times_out(certs: Path) -> None:
 
 
 async def test_a_server_that_stops_counts_whom_it_cuts_short(certs: Path) -> None:
-    limits = Limits(shutdown_timeout=0.05)
+    limits = Limits(shutdown_timeout=0.05, discard_timeout=0.05)
     async with tallied(certs, limits=limits) as (port, found):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"\x16")
