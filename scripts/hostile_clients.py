@@ -36,7 +36,7 @@ from hostile_hellos import (  # noqa: E402
 
 from lab.stream.key_log_source import KeyLogSource  # noqa: E402
 from lab.tls.cipher_suites import CipherSuite  # noqa: E402
-from lab.tls.protection import suite_of  # noqa: E402
+from lab.tls.record_suites import suite_of  # noqa: E402
 from tests.faults.processes import Observed  # noqa: E402
 from tests.tls.sealing import Sealer13  # noqa: E402
 

@@ -71,6 +71,7 @@ class ConnectionReader:
                     self._sealed(direction, record, opened, time)
                     return True
                 kind, data = opened
+                encrypted = direction.decryption.conceals
             if len(data) > MAX_PLAINTEXT:
                 problem = f"{len(data)} where {MAX_PLAINTEXT} is the most"
                 raise WireError("TLSPlaintext.length", problem)

@@ -12,21 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.tls import messages as msg
+from lab.tls.cbc_protection import NullOpener
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import CompressionMethod, ContentType, ExtensionType, ProtocolVersion
 from lab.tls.events import Endpoint
 from lab.tls.key_log import KeyRing, SecretLabel
 from lab.tls.negotiated import Negotiated
-from lab.tls.protection import (
-    Opener,
-    SealBroken,
-    Suite,
-    TrafficOpener,
-    connection_opener,
-    suite_of,
-    traffic_opener,
-)
+from lab.tls.opener import Opener, SealBroken
+from lab.tls.protection import TrafficOpener, connection_opener, traffic_opener
 from lab.tls.reader import WireError
+from lab.tls.record_suites import Cipher, Suite, before_tls12, suite_of
 from lab.tls.records import Record
 from lab.tls.sealed_records import (
     BEFORE_KEYS,
@@ -131,16 +126,22 @@ class RecordDecryption:
         self._state = None
         self._blind = self._blind or random is None or server is None
         if random is not None and server is not None:
-            suite = self._connection.suite
+            suite, version = self._connection.suite, server.negotiated_version
+            # RFC 5246 section 6.2.2: compressed records, which nothing here undoes.
+            compressed = server.legacy_compression_method != CompressionMethod.NULL
+            openable = suite.cipher is not None and not compressed
+            if version < ProtocolVersion.TLS_1_2:
+                suite = before_tls12(suite, version)
+                cbc = suite.cipher is Cipher.AES_CBC and version > ProtocolVersion.SSL_3_0
+                openable = openable and cbc  # AEADs came with TLS 1.2
+            if suite.cipher is Cipher.NULL and not compressed:
+                self.opener, openable = NullOpener(suite), True
             self._state = _ConnectionState(
                 client_random=random,
                 server_random=server.random,
                 suite=suite,
                 encrypt_then_mac=server.has(ExtensionType.ENCRYPT_THEN_MAC),  # RFC 7366
-                openable=self._connection.version == ProtocolVersion.TLS_1_2
-                and suite.cipher is not None
-                # RFC 5246 section 6.2.2: compressed records, which nothing here undoes.
-                and server.legacy_compression_method == CompressionMethod.NULL,
+                openable=openable,
             )
 
     def protect(self) -> None:
@@ -159,6 +160,11 @@ class RecordDecryption:
             self.opener = None
 
     # Opening.
+
+    @property
+    def conceals(self) -> bool:
+        """Whether what was opened last was not to be read without keys."""
+        return self.opener is None or self.opener.conceals
 
     def open(self, record: Record) -> Opened | Sealed | None:
         """Open ``record``: return its content, or what can be said of it, or None for "wait".

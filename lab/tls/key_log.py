@@ -12,7 +12,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Iterator
 
-from lab.tls.protection import DirectionKeys, Suite, connection_keys
+from lab.tls.key_derivation import DirectionKeys, connection_keys
+from lab.tls.record_suites import Suite
 
 MAX_LINE = 512
 """The longest line in characters that can hold a secret: 31 + 64 + 2 * 64 and spaces."""

@@ -14,7 +14,7 @@ from lab.tls.events import Endpoint
 from lab.tls.extensions import SelectedCertificateType
 from lab.tls.messages import ExtendedMessage
 from lab.tls.parsing_context import ParsingContext, parsing_context, with_raw_keys
-from lab.tls.protection import UNKNOWN_SUITE, suite_of
+from lab.tls.record_suites import UNKNOWN_SUITE, suite_of
 from lab.tls.sessions import ConnectionSession, Sessions
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.tls.code_points import ContentType
-from lab.tls.protection import Cipher, Suite
+from lab.tls.record_suites import Cipher, Suite
 from lab.tls.records import Record
 
 BEFORE_KEYS = "sent before any key was agreed"

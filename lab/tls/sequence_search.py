@@ -7,7 +7,7 @@ turn; how many that are, for one record and in all, is bounded.
 from __future__ import annotations
 
 from lab.tls.code_points import ContentType
-from lab.tls.protection import Opener, SealBroken
+from lab.tls.opener import Opener, SealBroken
 from lab.tls.records import Record
 from lab.tls.sealed_records import AFTER_HOLE, Sealed
 

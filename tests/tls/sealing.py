@@ -12,15 +12,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20
 
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.events import Endpoint, Event
+from lab.tls.key_derivation import DirectionKeys, next_traffic_secret, traffic_keys
 from lab.tls.observer import Observer
-from lab.tls.protection import (
-    Cipher,
-    DirectionKeys,
-    Suite,
-    next_traffic_secret,
-    suite_of,
-    traffic_keys,
-)
+from lab.tls.record_suites import Cipher, Suite, suite_of
 from tests.tls.messages_table import RANDOM, client_hello, server_hello
 from tests.tls.wire import (
     Wire,

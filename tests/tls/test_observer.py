@@ -19,6 +19,7 @@ from lab.tls.events import (
     Event,
     Malformed,
     MessageSeen,
+    NotCaptured,
     NotTls,
     Part,
     Protocol,
@@ -92,6 +93,8 @@ def _name(event: Event) -> str:
         return f"{event.name} not decoded: {event.where}: {event.limit}"
     if isinstance(event, NotTls):
         return event.protocol.value
+    if isinstance(event, NotCaptured):
+        return f"not captured: {event.gap.name.lower()}"
     assert isinstance(event, StreamEnded)
     return f"{event.end.value}{' truncated' if event.truncated else ''}"
 

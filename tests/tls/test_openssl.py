@@ -248,7 +248,7 @@ def test_every_message_is_read(name: str, identities: Identities, tmp_path: Path
 
 
 def test_what_is_not_opened_of_tls11(identities: Identities, tmp_path: Path) -> None:
-    old = ["-cipher", "DEFAULT@SECLEVEL=0"]
+    old = ["-cipher", "DHE-RSA-CAMELLIA128-SHA:@SECLEVEL=0"]
     connection = Connection(server=old, client=["-tls1_1", *old], rsa=True)
     events = record(connection, identities, tmp_path).observe()
     assert by_sender(events) == {
