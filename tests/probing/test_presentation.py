@@ -18,6 +18,7 @@ from lab.probing.verdict import Circumstances, rule
 from lab.tls.code_points import ContentType, SignatureScheme
 from lab.tls.events import Endpoint, Event, SealedSeen
 from lab.tls.messages import CertificateRequest
+from tests.support.events import server_hello
 from tests.support.scenario_traces import (
     ACCEPTED,
     CERTIFICATE_REQUEST,
@@ -65,8 +66,9 @@ def with_events(
             REFUSED,
             "the connection ended before the server asked for a certificate",
         ),
+        ((SERVER_HELLO, SEALED), ACCEPTED, "the server asked for no certificate"),  # of TLS 1.2
         (
-            (SERVER_HELLO, SEALED),
+            (server_hello(), SEALED),
             ACCEPTED,
             "not all records could be decrypted; no CertificateRequest was seen",
         ),
