@@ -21,7 +21,7 @@ from lab.diagnosis.http_status import FirstAnswer
 from lab.diagnosis.outcome_wording import name_of
 from lab.diagnosis.reports import Reports
 from lab.diagnosis.results import Outcome, Result, Signal
-from lab.diagnosis.sealed_tls12 import DATA, SealedTls12
+from lab.diagnosis.sealed_tls12 import DATA, SealedTls12, shows_older
 from lab.diagnosis.sealed_tls13 import WENT_ON, SealedTls13
 from lab.tls.code_points import AlertDescription, ContentType
 from lab.tls.events import (
@@ -273,6 +273,7 @@ class OutcomeJudge:
             # The server may still accept or refuse what the client sent before.
             self._half_closed = self._ending_by(result, event.endpoint, signal, event)
             self._accepted_before = self._handshake.acceptance is not None
+            self._sealed12.client_closed()
             self._sealed13.client_closed(event)
         else:
             self._end(result, event.endpoint, signal, event)
@@ -316,15 +317,15 @@ class OutcomeJudge:
         self._last[event.endpoint] = event
         if self._reports.refused(Endpoint.SERVER):
             return  # it knows better
-        if event.content_type is not ContentType.APPLICATION_DATA:
-            self._handshake.know_older()  # TLS 1.3 does not show what a sealed record is
+        if shows_older(event):
+            self._handshake.know_older()
+        is_data = event.content_type is ContentType.APPLICATION_DATA
         if self._handshake.older:
             self._sealed12.take(event)
-            is_data = event.content_type is ContentType.APPLICATION_DATA
             known = self._handshake.acceptance is not None or bool(self._missing.of)
             if is_data and known and event.endpoint is Endpoint.SERVER:
                 self._proved(event, DATA)
-        else:
+        elif is_data:  # else it is in the clear, and only taken for sealed
             self._sealed13.take(event)
             if self._sealed13.proof is event:
                 self._proved(event, WENT_ON)

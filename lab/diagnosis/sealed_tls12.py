@@ -12,6 +12,9 @@ from lab.diagnosis.results import Result, Signal
 from lab.tls.code_points import ContentType
 from lab.tls.events import Endpoint, SealedSeen
 
+_ALERT = 2
+_SHORTEST_HELLO = 90  # a ServerHello with a key share of X25519 and no session ID to echo
+
 DATA = (
     "both ends had changed to encryption, and the server sent data, so TLS accepted the client; "
     "what was said inside cannot be read"
@@ -28,10 +31,26 @@ _NEGOTIATED_AGAIN = (
     "TLS accepted the client, which then began another handshake; the alert that came after it "
     "cannot be read"
 )
+_CLIENT_LEFT = (
+    "TLS accepted the client, which then ended TCP without an alert; the server's alert after that "
+    "cannot be read"
+)
 _UNANSWERED = (
     "TLS accepted the client; the server answered its data with an alert that cannot be read, "
     "which may be close_notify or a refusal"
 )
+
+
+def shows_older(event: SealedSeen) -> bool:
+    """Return whether a record that is taken for sealed can only be one of TLS 1.2 or older.
+
+    Where the hellos are missing, an alert or a hello of TLS 1.3, in the clear behind a dummy
+    ChangeCipherSpec, is taken for sealed as well: such an alert is 2 bytes, such a hello longer
+    than a Finished.
+    """
+    if event.content_type is ContentType.ALERT:
+        return event.length > _ALERT
+    return event.content_type is ContentType.HANDSHAKE and event.length < _SHORTEST_HELLO
 
 
 class SealedTls12:
@@ -40,13 +59,14 @@ class SealedTls12:
     ``negotiates`` is the end that has begun another handshake, which has not ended; None for none.
     """
 
-    __slots__ = ("_alert", "_changed", "_client_wrote", "_finishing", "negotiates")
+    __slots__ = ("_alert", "_changed", "_client_left", "_client_wrote", "_finishing", "negotiates")
 
     def __init__(self) -> None:
         self._alert: SealedSeen | None = None
         self._changed: frozenset[Endpoint] = frozenset()
         self._finishing: frozenset[Endpoint] = frozenset()
         self._client_wrote = False
+        self._client_left = False
         self.negotiates: Endpoint | None = None
 
     def take(self, event: SealedSeen) -> None:
@@ -67,6 +87,10 @@ class SealedTls12:
         elif not event.inference.startswith("a Finished") and self.negotiates is None:
             self.negotiates = event.endpoint
 
+    def client_closed(self) -> None:
+        """Take that the client ended TCP, as far as it sends."""
+        self._client_left = self._alert is None
+
     def ending(self) -> Ending | None:
         """Return what an accepted connection's sealed records mean where nothing follows."""
         first = self._alert
@@ -82,6 +106,8 @@ class SealedTls12:
                 event=first,
                 ground=_REFUSED_AGAIN,
             )
+        if self._client_left:
+            return Ending(result=Result.UNKNOWN, ground=_CLIENT_LEFT)
         if first.endpoint is Endpoint.SERVER and self._client_wrote:
             return Ending(result=Result.UNKNOWN, ground=_UNANSWERED)
         return Ending(result=Result.ACCEPTED, event=first, ground=_CLOSED)

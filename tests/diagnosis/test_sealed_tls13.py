@@ -9,13 +9,14 @@ import pytest
 from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Result, Signal
 from lab.tls.code_points import ContentType, ExtensionType, ProtocolVersion
-from lab.tls.events import Endpoint, Event, SealedSeen, StreamEnd
+from lab.tls.events import Endpoint, Event, Fact, Gap, NotCaptured, SealedSeen, StreamEnd
 from lab.tls.extensions import FlagExtension, SelectedPsk
 from lab.tls.sealed_records import BEFORE_KEYS
 from tests.support.events import (
     CLIENT,
     SERVER,
     client_hello,
+    fact,
     finished,
     outcome_and_causes,
     server_hello,
@@ -172,7 +173,14 @@ def test_without_a_known_cipher_the_usual_lengths_count() -> None:
 
 
 def test_a_server_that_reports_a_refusal_knows_better() -> None:
-    from tests.diagnosis.test_outcome import REFUSED
-
-    outcome = judge([*FLIGHT, REFUSED, sealed(SERVER, 99)])
+    refused = fact(SERVER, Fact.CERTIFICATE_REFUSED, "certificate has expired", 10)
+    outcome = judge([*FLIGHT, refused, sealed(SERVER, 99)])
     assert (outcome.result, outcome.by) == (Result.REJECTED, SERVER)
+
+
+def test_a_hello_that_is_taken_for_sealed_is_no_flight() -> None:
+    """Where a HelloRetryRequest is missing, the second hellos lie behind dummy changes."""
+    start = [NotCaptured(time=0.0, endpoint=SERVER, gap=Gap.MISSING)]
+    hello = replace(sealed(CLIENT, None, length=512), content_type=ContentType.HANDSHAKE)
+    events = [client_hello(), *start, hello, sealed(SERVER, 900), stream_ended(SERVER)]
+    assert judge(events).result is Result.UNKNOWN
