@@ -112,6 +112,7 @@ def diagnose(
     client_certificate: bytes | None = None,
     trust: TrustVerdict | None = None,
     port: int | None = None,
+    evidence: Evidence | None = None,
 ) -> tuple[Cause, ...]:
     """The causes of ``outcome``, best first, five at most; one at least.
 
@@ -119,11 +120,12 @@ def diagnose(
     compared with the present; without it they are left out. ``client_has_certificate`` tells
     whether the client was given one to present, ``client_certificate`` is its DER; None where that
     is not known. ``trust`` is the verdict on the client's chain by the files that the server is
-    said to trust, ``port`` the server's TCP port; None where not known.
+    said to trust, ``port`` the server's TCP port; None where not known. ``evidence`` is what
+    ``summarize`` makes of the events, where the caller has it.
     """
     view = _View(
         events=events,
-        summary=summarize(events),
+        summary=evidence or summarize(events),
         outcome=outcome,
         now=now,
         client_has_certificate=client_has_certificate,

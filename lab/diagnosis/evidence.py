@@ -98,47 +98,52 @@ class Evidence:
 
 def summarize(events: Sequence[Event]) -> Evidence:
     """Gather what ``events``, in their order, show. Of repeated handshakes, the first counts."""
-    messages = [event for event in events if isinstance(event, MessageSeen)]
+    # Sorted first, as what is looked for is of one class each, and most events are of another.
+    messages: list[MessageSeen] = []
+    facts: list[LocalFact] = []
+    unread: list[Event] = []
+    senders_of_data: set[Endpoint] = set()
+    for event in events:
+        if isinstance(event, MessageSeen):
+            messages.append(event)
+        elif isinstance(event, ApplicationDataSeen):
+            senders_of_data.add(event.endpoint)
+        elif isinstance(event, LocalFact):
+            facts.append(event)
+        else:
+            unread.append(event)
     client_hello = _first(messages, ClientHello, Endpoint.CLIENT)
     server_hello = _first(messages, ServerHello, Endpoint.SERVER)
-    server_chain = _chain(messages, Endpoint.SERVER)
-    data = [event for event in events if isinstance(event, ApplicationDataSeen)]
+    certificates = {sender: list(_certificates(messages, sender)) for sender in Endpoint}
     return Evidence(
         client_hello=client_hello,
         server_hello=server_hello,
         version=server_hello.negotiated_version if server_hello else None,
         request=_first(messages, CertificateRequest),
-        client_chain=_chain(messages, Endpoint.CLIENT),
-        server_chain=server_chain,
-        client_key=_raw_public_key(messages, Endpoint.CLIENT),
-        server_key=_raw_public_key(messages, Endpoint.SERVER),
+        client_chain=_chain(certificates[Endpoint.CLIENT]),
+        server_chain=_chain(certificates[Endpoint.SERVER]),
+        client_key=_raw_public_key(certificates[Endpoint.CLIENT]),
+        server_key=_raw_public_key(certificates[Endpoint.SERVER]),
         client_verify=_first(messages, CertificateVerify, Endpoint.CLIENT),
-        refusals=tuple(
-            event
-            for event in events
-            if isinstance(event, LocalFact) and event.fact is Fact.CERTIFICATE_REFUSED
-        ),
-        server_failure=next(
-            (
-                event.reason
-                for event in events
-                if isinstance(event, LocalFact)
-                and event.fact is Fact.HANDSHAKE_FAILED
-                and event.endpoint is Endpoint.SERVER
-            ),
-            "",
-        ),
-        client_wrote_data=any(event.endpoint is Endpoint.CLIENT for event in data),
-        server_answered=any(event.endpoint is Endpoint.SERVER for event in data),
+        refusals=tuple(fact for fact in facts if fact.fact is Fact.CERTIFICATE_REFUSED),
+        server_failure=_server_failure(facts),
+        client_wrote_data=Endpoint.CLIENT in senders_of_data,
+        server_answered=Endpoint.SERVER in senders_of_data,
         protocol=_protocol(messages),
         asked_after_handshake=_asked_after_handshake(messages),
         resumed=server_hello is not None and _resumes(client_hello, server_hello),
-        sealed=_hides_handshake(events, server_hello),
-        empty_certificate_likely=_empty_certificate_likely(events),
-        client_is_ours=any(
-            isinstance(event, LocalFact) and event.endpoint is Endpoint.CLIENT for event in events
-        ),
+        sealed=_hides_handshake(unread, server_hello),
+        empty_certificate_likely=_empty_certificate_likely(unread),
+        client_is_ours=any(fact.endpoint is Endpoint.CLIENT for fact in facts),
     )
+
+
+def _server_failure(facts: Sequence[LocalFact]) -> str:
+    """What the server's library said of the handshake that failed, "" if nothing."""
+    for fact in facts:
+        if fact.fact is Fact.HANDSHAKE_FAILED and fact.endpoint is Endpoint.SERVER:
+            return fact.reason
+    return ""
 
 
 def _hides_handshake(events: Sequence[Event], server_hello: ServerHello | None) -> bool:
@@ -180,25 +185,24 @@ def _first(
     messages: Sequence[MessageSeen], kind: type[M], sender: Endpoint | None = None
 ) -> M | None:
     for event in messages:
-        # A HelloRetryRequest is a ServerHello by class, and not yet the server's answer.
-        if isinstance(event.message, HelloRetryRequest):
-            continue
-        if isinstance(event.message, kind) and sender in (None, event.endpoint):
-            return event.message
+        message = event.message
+        if isinstance(message, kind) and sender in (None, event.endpoint):
+            # A HelloRetryRequest is a ServerHello by class, and not yet the server's answer.
+            if isinstance(message, HelloRetryRequest):
+                continue
+            return message
     return None
 
 
-def _chain(messages: Sequence[MessageSeen], sender: Endpoint) -> tuple[bytes, ...] | None:
-    for message in _certificates(messages, sender):
+def _chain(certificates: Sequence[Certificate]) -> tuple[bytes, ...] | None:
+    for message in certificates:
         if message.raw_public_key is None:
             return tuple(entry.cert_data for entry in message.certificate_list)
     return None
 
 
-def _raw_public_key(messages: Sequence[MessageSeen], sender: Endpoint) -> bytes | None:
-    for message in _certificates(messages, sender):
-        return message.raw_public_key
-    return None
+def _raw_public_key(certificates: Sequence[Certificate]) -> bytes | None:
+    return certificates[0].raw_public_key if certificates else None
 
 
 def _certificates(messages: Sequence[MessageSeen], sender: Endpoint) -> Iterator[Certificate]:

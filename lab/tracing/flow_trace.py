@@ -91,6 +91,7 @@ class FlowTrace:
                 outcome,
                 now=datetime.fromtimestamp(flow.first, timezone.utc),
                 port=flow.server.port,
+                evidence=evidence,
             ),
             flow=flow,
         )

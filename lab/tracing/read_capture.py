@@ -207,15 +207,15 @@ class CaptureReader:
     def _take(self, items: Iterable[CaptureItem]) -> Iterator[Trace]:
         number = self._selection.number
         for item in items:
-            if isinstance(item, FlowClosed):
+            if isinstance(item, FlowBytes | FlowEnd | FlowGap):  # as most are
+                if number is None or item.flow == number:
+                    self._feed(item)
+            elif isinstance(item, FlowClosed):
                 yield from self._close(item)
-            elif isinstance(item, SecretsFound):
-                if self._is_stream:
-                    self._add_own(item)
             elif isinstance(item, NotDecoded):
                 self._others[item.what] += 1
-            elif number is None or item.flow == number:
-                self._feed(item)
+            elif self._is_stream:
+                self._add_own(item)
 
     def _feed(self, item: FlowBytes | FlowGap | FlowEnd) -> None:
         flow = self._flows.get(item.flow)
@@ -226,10 +226,10 @@ class CaptureReader:
             )
         if isinstance(item, FlowBytes):
             flow.feed(item.sender, item.data, item.time)
-        elif isinstance(item, FlowGap):
-            flow.miss(item.sender, item.gap, item.octets, item.time)
-        else:
+        elif isinstance(item, FlowEnd):
             flow.end(item.sender, item.end, item.time)
+        else:
+            flow.miss(item.sender, item.gap, item.octets, item.time)
 
     def _secrets_of(self, client_random: bytes) -> Iterable[Secret]:
         found = self._key_log.index.secrets(client_random) if self._key_log is not None else []
