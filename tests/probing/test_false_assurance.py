@@ -86,19 +86,27 @@ def of(report: Report, version: str, verdict: Verdict) -> set[str]:
     }
 
 
-SCHEMES = [
-    "rsa_pss_rsae_sha256:rsa_pkcs1_sha256",
-    "rsa_pss_rsae_sha512",
-    "ecdsa_secp256r1_sha256",
-    "ecdsa_secp384r1_sha384",
-    "ecdsa_secp521r1_sha512",
-    "ed25519",
-    "ed448",
-    "rsa_pss_pss_sha256",
-]
+EACH_SCHEME = pytest.mark.parametrize(
+    "schemes",
+    [
+        "rsa_pss_rsae_sha256:rsa_pkcs1_sha256",
+        "ecdsa_secp384r1_sha384",
+        "ed25519",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in (
+                "rsa_pss_rsae_sha512",
+                "rsa_pss_pss_sha256",
+                "ecdsa_secp256r1_sha256",
+                "ecdsa_secp521r1_sha512",
+                "ed448",
+            )
+        ),
+    ],
+)
 
 
-@pytest.mark.parametrize("schemes", SCHEMES)
+@EACH_SCHEME
 async def test_one_that_verifies_nothing_whatever_keys_it_takes(
     schemes: str, certs: Path, ca: LabAuthority, opened: Open
 ) -> None:
@@ -138,8 +146,18 @@ def endings(report: Report) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.EC_P384, KeyKind.ED25519])
-@pytest.mark.parametrize("schemes", ["rsa_pss_rsae_sha384", "rsa_pss_pss_sha256", "ed25519"])
+KINDS = (KeyKind.RSA_2048, KeyKind.EC_P384, KeyKind.ED25519)
+OTHER_SCHEMES = ("rsa_pss_rsae_sha384", "rsa_pss_pss_sha256", "ed25519")
+
+
+@pytest.mark.parametrize(
+    ("kind", "schemes"),
+    [
+        pytest.param(kind, name, marks=[] if row == column else pytest.mark.slow)
+        for row, kind in enumerate(KINDS)
+        for column, name in enumerate(OTHER_SCHEMES)
+    ],
+)
 async def test_one_that_trusts_a_ca_with_another_key(
     kind: KeyKind, schemes: str, certs: Path, ca: LabAuthority, opened: Open, tmp_path: Path
 ) -> None:
@@ -159,7 +177,7 @@ async def test_one_that_trusts_a_ca_with_another_key(
     assert endings(report) == ENDINGS
 
 
-@pytest.mark.parametrize("schemes", SCHEMES)
+@EACH_SCHEME
 async def test_one_that_verifies_whatever_keys_it_takes(
     schemes: str, certs: Path, ca: LabAuthority, opened: Open
 ) -> None:

@@ -203,6 +203,7 @@ def test_a_pipe_in_the_place_of_a_file_is_told_and_waited_for_by_nobody(
 def test_loading_needs_no_temporary_folder(lab: Lab, tmp_path: Path) -> None:
     with served("--certs", lab.folder, "--port", "0", TMPDIR=str(tmp_path / "none")) as server:
         lab.new_server()
+        server.process.send_signal(signal.SIGHUP)
         assert IN_USE in server.until("CERTIFICATES")
 
 
