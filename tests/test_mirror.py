@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = {
     "__main__": "test_main",
     "capture/results": "capture/test_capture",
+    "capture/item_order": "capture/test_tcp_flows",
+    "capture/tcp_flow": "capture/test_tcp_flows",
     "cli/server_options": "cli/test_command_line",
     "cli/server_trace": "test_trace",
     "cli/tls_options": "cli/test_identity_options",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lab.capture.datagrams import Datagrams
 from lab.capture.file_reader import FileReader
 from lab.capture.packets import PacketReader
 from lab.capture.results import CaptureError, CaptureItem, SecretsFound
@@ -32,6 +33,7 @@ class Capture:
         self._file = FileReader()
         self._packets = PacketReader()
         self._flows = TcpFlows(self._items)
+        self._datagrams = Datagrams(self._items)
         self._unknown: int | None = None
         self._known = False
 
@@ -58,6 +60,9 @@ class Capture:
             if len(found) == 6:
                 key, seq, ack, flags, payload, absent = found
                 segment(key, time, seq, ack, flags, payload, absent)
+            else:
+                key, payload, length = found
+                self._datagrams.take(key, time, payload, length)
             if items:
                 yield from items
                 items.clear()

@@ -25,8 +25,9 @@ MAX_LABELS = 16
 class Segment(NamedTuple):
     """A TCP segment.
 
-    ``key`` is source, target, source port and target port, as they lie in the packet. ``absent``
-    is how many bytes the segment had behind ``data`` that were not captured.
+    ``key`` is source, target, source port and target port, as they lie in the packet (see
+    ``flow_keys``). ``absent`` is how many bytes the segment had behind ``data`` that were not
+    captured.
     """
 
     key: bytes
@@ -38,10 +39,11 @@ class Segment(NamedTuple):
 
 
 class Datagram(NamedTuple):
-    """A UDP datagram, or the part of it that was captured; ``key`` is as that of a segment."""
+    """A UDP datagram of ``length`` bytes, of which ``data`` was captured; for ``key`` see above."""
 
     key: bytes
     data: bytes
+    length: int
 
 
 Found = Segment | Datagram | None
@@ -260,7 +262,9 @@ class PacketReader:
             return self._typed(kind, frame, at + 16 + options, end)
         if port == _VXLAN_PORT and frame[at + 8] == 0x08:
             return self._typed(_BRIDGED, frame, at + 16, end)
-        return Datagram(addresses + frame[at : at + 4], frame[at + 8 : at + length or end])
+        end = at + length if length else end
+        data = frame[at + 8 : end]
+        return Datagram(addresses + frame[at : at + 4], data, max(0, end - at - 8))
 
     def _gre(self, frame: bytes, at: int, end: int) -> Found:
         """Read GRE (RFC 2784, RFC 2890; version 1 is RFC 2637's, for PPP)."""

@@ -1,95 +1,43 @@
-"""TCP connections out of segments: each end's bytes in order, and what the capture lacks of them.
+"""Finds the TCP connections among segments, and closes those that ended.
 
-Rules: the first bytes that came for a place of the stream stay, as what was given out cannot be
-taken back. What is kept is bounded, in connections and in bytes.
+A connection has two addresses and two ports, whatever it was wrapped in: on a bridge, or on several
+interfaces at once, a packet may be captured twice, with another VLAN tag for instance, and its
+second copy must be no other connection, but bytes that came before.
+
+Rules: the number of connections is bounded, and so is what is kept of all together. Those that have
+been idle for the longest are closed first.
 
 This module must not know how a segment lay in its packet.
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable
+from collections import deque
 
-from lab.capture.results import (
-    Address,
-    CaptureItem,
-    Flow,
-    FlowBytes,
-    FlowClosed,
-    FlowEnd,
-    FlowGap,
-    Lack,
-)
-from lab.tls.events import Endpoint, Gap, StreamEnd
+from lab.capture.flow_keys import reversed_key
+from lab.capture.results import CaptureItem, FlowBytes
+from lab.capture.tcp_flow import TcpEnd, TcpFlow
+from lab.capture.tcp_stream import SEQUENCE_MASK, UNKNOWN, distance
 from lab.tls.frozen_values import constructor
-from lab.tls.records import looks_like_tls, sniff
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 """Flags of a segment (RFC 9293 section 3.1)."""
-_MASK = 2**32 - 1
+MAX_FLOWS = 2**13
+"""How many connections may be open at a time."""
+MAX_ENDED = 2**12
+"""How many that ended are remembered, so that late packets of theirs are no new ones."""
+MAX_KEPT = 2**24
+"""How many bytes of all connections together may wait for others."""
+LINGER = 1.0
+"""For how many seconds bytes may come after a RST that the other end sent before it knew; and late
+ones that were acknowledged."""
 _HALF = 2**31
-_UNKNOWN = -1
-
-Piece = tuple[int, bytes, int]
-"""Its distance from the start of the stream, its bytes, how many more were cut off behind them."""
-
-
-class Half:
-    """One end of a connection. ``next`` is the sequence number up to which its bytes are read."""
-
-    __slots__ = (
-        "begun",
-        "ended",
-        "fin",
-        "flow",
-        "isn",
-        "next",
-        "peer",
-        "pieces",
-        "sender",
-        "taken",
-    )
-
-    def __init__(self, flow: TcpFlow) -> None:
-        self.flow = flow
-        self.peer: Half = self
-        self.sender = Endpoint.CLIENT
-        self.next = _UNKNOWN
-        self.isn = _UNKNOWN
-        self.taken = 0
-        self.begun = False
-        self.pieces: list[Piece] = []
-        self.fin = _UNKNOWN
-        self.ended = False
-
-
-class TcpFlow:
-    """One connection of the capture."""
-
-    __slots__ = (
-        "closed",
-        "first",
-        "keys",
-        "lacks",
-        "last",
-        "number",
-        "opener",
-        "packets",
-        "roles",
-        "start",
-    )
-
-    def __init__(self, number: int, time: float, keys: tuple[bytes, bytes]) -> None:
-        self.number = number
-        self.first = self.last = time
-        self.packets = 0
-        self.keys = keys
-        self.opener: Half | None = None
-        self.roles = False
-        self.closed = False
-        self.start: dict[Half, bytes] = {}
-        self.lacks: dict[tuple[Endpoint, Gap], int | None] = {}
+_MAX_HOLE = 2**26
+"""How many bytes may be acknowledged at once that did not come; more is no acknowledgement."""
+_MAX_RESET = 2**20
+"""How far behind what came a RST may be; ends ignore those outside of their window."""
+_NEAR = 2**24
+"""How far behind the end of a connection its own late packets may be."""
 
 
 class TcpFlows:
@@ -97,174 +45,203 @@ class TcpFlows:
 
     def __init__(self, items: list[CaptureItem]) -> None:
         self._items = items
-        self._halves: dict[bytes, Half] = {}
+        self._ends: dict[bytes, TcpEnd] = {}
         self._count = 0
+        self._open: dict[TcpFlow, None] = {}
+        self._ended: deque[TcpFlow] = deque()
+        self._alarms: deque[tuple[float, TcpFlow]] = deque()
+        self._keeping: dict[TcpFlow, int] = {}
+        self._kept = 0
 
     def segment(
         self, key: bytes, time: float, seq: int, ack: int, flags: int, data: bytes, absent: int
     ) -> None:
         """Take a segment; ``key`` is source, target, and both ports as they lie in the packet.
 
-        ``absent`` is how many bytes behind ``data`` the capture left out.
+        ``absent`` is how many bytes behind ``data`` were not captured.
         """
-        half = self._halves.get(key)
-        if half is None or flags & SYN:
-            half = self._opened(half, key, time, seq, flags)
-        flow = half.flow
-        flow.last = time
-        flow.packets += 1
-        if flow.closed:
+        end = self._ends.get(key)
+        if (
+            end is not None
+            and end.quick
+            and seq == end.next
+            and not flags & (FIN | SYN | RST)
+            and not absent
+            and (end.peer.next - ack) & SEQUENCE_MASK < _HALF
+        ):
+            flow = end.flow
+            flow.last = time
+            flow.packets += 1
+            if data:
+                end.next = (seq + len(data)) & SEQUENCE_MASK
+                if flow.tls:
+                    told = _flow_bytes(flow=flow.number, sender=end.sender, data=data, time=time)
+                    self._items.append(told)
             return
-        if flags & SYN:
-            seq = (seq + 1) & _MASK
-        if half.next == _UNKNOWN:
-            half.next = seq
-        distance = ((seq - half.next + _HALF) & _MASK) - _HALF
-        if flags & FIN:
-            half.fin = half.taken + distance + len(data) + absent
-        if data or absent:
-            self._place(half, half.taken + distance, data, absent)
-            self._advance(half, time)
-        if half.fin == half.taken and not half.ended:
-            self._end(half, StreamEnd.FIN, time)
-        elif flags & RST and not half.ended:
-            self._end(half, StreamEnd.RESET, time)
-        if half.ended and (flags & RST or half.peer.ended):
-            self._close(flow)
+        self._take(end, key, time, seq, ack, flags, data, absent)
 
     def end(self) -> None:
         """Close what is open: the capture ends."""
-        for half in list(self._halves.values()):
-            flow = half.flow
-            if flow.closed:
-                continue
-            halves = [self._halves[key] for key in flow.keys]
-            for each in halves:
-                while each.pieces:
-                    self._gap(each, Gap.MISSING, each.pieces[0][0] - each.taken, flow.last)
-                    each.next = (each.next + each.pieces[0][0] - each.taken) & _MASK
-                    each.taken = each.pieces[0][0]
-                    self._advance(each, flow.last)
-            for each in halves:
-                if not each.ended:
-                    self._gap(each, Gap.END, None, flow.last)
-            self._close(flow)
+        for flow in list(self._open):
+            self._close(flow, cut=not flow.reset)
 
-    def _opened(self, half: Half | None, key: bytes, time: float, seq: int, flags: int) -> Half:
-        if half is not None and (half.isn in (seq, _UNKNOWN)) and not half.flow.closed:
-            half.isn = seq
-            return half
-        if half is not None and not flags & SYN:
-            return half
-        if half is not None and not half.flow.closed:
-            self._close(half.flow)
-        size = (len(key) - 4) // 2
-        other = key[size : 2 * size] + key[:size] + key[-2:] + key[-4:-2]
-        self._count += 1
-        flow = TcpFlow(self._count, time, (key, other))
-        mine, its = Half(flow), Half(flow)
-        mine.peer, its.peer = its, mine
-        self._halves[key], self._halves[other] = mine, its
+    def _take(
+        self,
+        end: TcpEnd | None,
+        key: bytes,
+        time: float,
+        seq: int,
+        ack: int,
+        flags: int,
+        data: bytes,
+        absent: int,
+    ) -> None:
+        while self._alarms and self._alarms[0][0] < time:
+            self._expire(self._alarms.popleft()[1])
+        if end is None or flags & SYN or end.flow.closed:
+            end = self._end_of(end, key, time, seq, flags, bool(data))
+            if end is None or end.flow.closed:
+                return
+        flow = end.flow
+        flow.last = max(flow.last, time)
+        flow.packets += 1
+        end.seen = True
         if flags & SYN:
-            mine.isn = seq
-            flow.opener = its if flags & ACK else mine
-        return mine
+            seq = (seq + 1) & SEQUENCE_MASK
+        if flags & ACK:
+            self._acknowledge(end, ack)
+        if flags & RST:
+            self._reset(end, seq, time)
+            return
+        if data or absent:
+            _begin(end, seq)
+        elif end.next == UNKNOWN:
+            end.next = seq
+        behind = distance(seq, end.next)
+        if flags & FIN:
+            end.fin(behind + len(data) + absent, (flow.packets, time))
+        flow.segment(end, behind, data, absent)
+        self._look_after(flow)
 
-    def _place(self, half: Half, offset: int, data: bytes, absent: int) -> None:
-        if offset < half.taken:
-            data, absent, offset = (
-                data[half.taken - offset :],
-                absent - max(0, half.taken - offset - len(data)),
-                half.taken,
-            )
-        if data or absent > 0:
-            half.pieces.append((offset, data, absent))
-            half.pieces.sort(key=lambda piece: piece[0])
+    def _look_after(self, flow: TcpFlow) -> None:
+        """Close a connection that has ended, and see to what it waits for and keeps."""
+        if flow.ends[0].ended and flow.ends[1].ended:
+            self._close(flow, cut=False)
+            return
+        if flow.waits and not flow.alarmed:
+            flow.alarmed = True
+            self._alarms.append((flow.last + LINGER, flow))
+        if flow.kept or flow in self._keeping:
+            self._count_kept(flow)
 
-    def _advance(self, half: Half, time: float) -> None:
-        while half.pieces and half.pieces[0][0] <= half.taken:
-            offset, data, absent = half.pieces.pop(0)
-            behind = half.taken - offset
-            if behind >= len(data) + absent:
-                continue
-            half.next = (half.next + len(data) + absent - behind) & _MASK
-            half.taken += len(data) + absent - behind
-            if data[behind:]:
-                self._deliver(half, data[behind:], time)
-            if absent:
-                self._gap(half, Gap.SNAPPED, absent - max(0, behind - len(data)), time)
+    def _acknowledge(self, end: TcpEnd, ack: int) -> None:
+        """Take what an end has acknowledged of the other's bytes."""
+        peer = end.peer
+        if peer.next == UNKNOWN:
+            peer.next = ack
+            if end.first != UNKNOWN and not end.came:
+                # The other's SYN was not captured, but this answers it.
+                peer.first = (ack - 1) & SEQUENCE_MASK
+            return
+        beyond = distance(ack, peer.next)
+        if 0 < beyond <= _MAX_HOLE:
+            end.flow.acknowledge(peer, beyond, ack)
 
-    def _deliver(self, half: Half, data: bytes, time: float) -> None:
-        flow = half.flow
-        if not flow.roles:
-            self._assign(half, data)
-        if not half.begun:
-            half.begun = True
-            flow.start[half] = data[:64]
-            if half.isn == _UNKNOWN:
-                self._gap(half, Gap.START, None, time)
-        self._items.append(_flow_bytes(flow=flow.number, sender=half.sender, data=data, time=time))
+    def _reset(self, end: TcpEnd, seq: int, time: float) -> None:
+        """Take a RST."""
+        flow = end.flow
+        if end.next != UNKNOWN and abs(distance(seq, end.next)) > _MAX_RESET:
+            return
+        if not flow.reset:
+            flow.alarmed = True
+            self._alarms.append((time + LINGER, flow))
+        flow.reset_by(end)
+        self._look_after(flow)
 
-    def _assign(self, half: Half, data: bytes) -> None:
-        flow = half.flow
-        client = flow.opener
-        if data[:1] == b"\x16" and data[5:6] in (b"\1", b"\2"):
-            client = half if data[5:6] == b"\1" else half.peer
-        if client is None:
-            key = flow.keys[0]
-            first = self._halves[key]
-            client = first if key[-4:-2] >= key[-2:] else first.peer
-        client.sender, client.peer.sender = Endpoint.CLIENT, Endpoint.SERVER
-        flow.roles = True
+    def _expire(self, flow: TcpFlow) -> None:
+        """Wait no longer for what a connection lacks."""
+        if flow.closed:
+            return
+        flow.alarmed = False
+        if not flow.reset:
+            flow.settle()
+        if flow.reset or all(end.ended for end in flow.ends):
+            self._close(flow, cut=False)
 
-    def _gap(self, half: Half, gap: Gap, octets: int | None, time: float) -> None:
-        flow = half.flow
-        if not flow.roles:
-            self._assign(half, b"")
-        sofar = flow.lacks.setdefault((half.sender, gap), octets and 0)
-        flow.lacks[half.sender, gap] = None if sofar is None or octets is None else sofar + octets
-        self._items.append(
-            FlowGap(flow=flow.number, sender=half.sender, gap=gap, octets=octets, time=time)
-        )
+    def _end_of(
+        self, end: TcpEnd | None, key: bytes, time: float, seq: int, flags: int, data: bool
+    ) -> TcpEnd | None:
+        """Return the end that sends this, of a connection that it begins or belongs to, if any."""
+        if end is None:
+            if flags & RST:
+                return None  # of a connection of which nothing was captured
+        else:
+            if not flags & SYN:
+                late = end.next == UNKNOWN or abs(distance(seq, end.next)) < _NEAR
+                if late or not data:
+                    return end
+            elif end.first == seq:
+                return end  # a SYN once more
+            elif end.first == UNKNOWN and not (end.flow.closed or end.came):
+                end.take_syn(seq)
+                return end
+            elif not end.flow.closed:
+                self._close(end.flow, cut=not end.flow.reset)
+        return self._opened(key, time, seq, flags)
 
-    def _end(self, half: Half, end: StreamEnd, time: float) -> None:
-        half.ended = True
-        if not half.flow.roles:
-            self._assign(half, b"")
-        self._items.append(FlowEnd(flow=half.flow.number, sender=half.sender, end=end, time=time))
+    def _opened(self, key: bytes, time: float, seq: int, flags: int) -> TcpEnd:
+        if len(self._open) >= MAX_FLOWS:
+            self._close_idle()
+        back = reversed_key(key)
+        self._count += 1
+        flow = TcpFlow(self._count, (key, back), time, self._items)
+        end, peer = flow.ends
+        self._open[flow] = None
+        self._ends[key], self._ends[back] = end, peer
+        if flags & SYN:
+            end.take_syn(seq)
+            flow.opener = peer if flags & ACK else end
+        return end
 
-    def _close(self, flow: TcpFlow) -> None:
-        flow.closed = True
-        halves = [self._halves[key] for key in flow.keys]
-        if not flow.roles:
-            self._assign(halves[0], b"")
-        key = flow.keys[0] if halves[0].sender is Endpoint.CLIENT else flow.keys[1]
-        client, server = addresses(key)
-        starts = [flow.start[half] for half in halves if half in flow.start]
-        tls = any(looks_like_tls(start) for start in starts)
-        other = "" if tls or not starts else sniff(starts[0]).value
-        told = Flow(
-            number=flow.number,
-            client=client,
-            server=server,
-            first=flow.first,
-            last=flow.last,
-            packets=flow.packets,
-            lacks=_lacks(flow.lacks.items()),
-        )
-        self._items.append(FlowClosed(flow=told, tls=tls, other=other))
+    def _close(self, flow: TcpFlow, *, cut: bool) -> None:
+        if flow.closed:
+            return
+        flow.close(cut=cut)
+        del self._open[flow]
+        self._kept -= self._keeping.pop(flow, 0)
+        self._ended.append(flow)
+        if len(self._ended) > MAX_ENDED:
+            self._forget(self._ended.popleft())
+
+    def _forget(self, flow: TcpFlow) -> None:
+        for key, end in zip(flow.keys, flow.ends, strict=True):
+            if self._ends.get(key) is end:
+                del self._ends[key]
+
+    def _close_idle(self) -> None:
+        """Close a part of the connections, those from which nothing came for the longest."""
+        idle = sorted(self._open, key=lambda flow: flow.last)
+        for flow in idle[: MAX_FLOWS // 16]:
+            self._close(flow, cut=not flow.reset)
+
+    def _count_kept(self, flow: TcpFlow) -> None:
+        """Count what is kept of a connection; where that is too much, the oldest waits no more."""
+        kept = flow.kept
+        self._kept += kept - self._keeping.pop(flow, 0)
+        if kept:
+            self._keeping[flow] = kept
+        while self._kept > MAX_KEPT:
+            oldest = next(iter(self._keeping))
+            self._kept -= self._keeping.pop(oldest)
+            oldest.settle()
 
 
-def addresses(key: bytes) -> tuple[Address, Address]:
-    """Return source and target of a segment's key."""
-    size = (len(key) - 4) // 2
-    hosts = [str(ipaddress.ip_address(key[at : at + size])) for at in (0, size)]
-    ports = [int.from_bytes(key[at : at + 2], "big") for at in (-4, len(key) - 2)]
-    return Address(hosts[0], ports[0]), Address(hosts[1], ports[1])
-
-
-def _lacks(lacks: Iterable[tuple[tuple[Endpoint, Gap], int | None]]) -> tuple[Lack, ...]:
-    return tuple(Lack(sender=sender, gap=gap, octets=octets) for (sender, gap), octets in lacks)
+def _begin(end: TcpEnd, seq: int) -> None:
+    """Take where an end's bytes begin, if these are the first of them that came."""
+    if end.came or end.syn or (end.first != UNKNOWN and distance(seq, end.next) >= 0):
+        return
+    end.next = seq
+    end.missed = True
 
 
 _flow_bytes = constructor(FlowBytes)

@@ -6,6 +6,19 @@ import ipaddress
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from lab.capture.capture import Capture
+from lab.capture.results import (
+    CaptureItem,
+    FlowBytes,
+    FlowClosed,
+    FlowEnd,
+    FlowGap,
+    NotDecoded,
+    SecretsFound,
+)
+from lab.tls.events import Endpoint
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
@@ -127,3 +140,112 @@ class PcapngFile:
     def secrets(self, text: str, kind: int = 0x544C534B) -> PcapngFile:
         data = text.encode()
         return self.block(10, struct.pack(f"{self.order}II", kind, len(data)) + data)
+
+
+def record(kind: int, data: bytes) -> bytes:
+    return bytes([kind, 3, 3]) + len(data).to_bytes(2, "big") + data
+
+
+def hello(kind: int) -> bytes:
+    """A record with a ClientHello (1) or a ServerHello (2), as far as its lengths are looked at."""
+    body = b"\x03\x03" + bytes(range(32)) + b"\0\0\x02\x13\x01\x01\0"
+    return record(22, bytes([kind]) + len(body).to_bytes(3, "big") + body)
+
+
+CLIENT_HELLO, SERVER_HELLO = hello(1), hello(2)
+
+
+class Conversation:
+    """A TCP connection: each call is a packet, and adds it to ``frames``.
+
+    ``client`` and ``server`` send data; the numbers of all packets are as they should be.
+    """
+
+    def __init__(
+        self,
+        client: tuple[str, int] = ("10.0.0.1", 50000),
+        server: tuple[str, int] = ("10.0.0.2", 443),
+        starts: tuple[int, int] = (1000, 9000),
+    ) -> None:
+        self.addresses = {Endpoint.CLIENT: client, Endpoint.SERVER: server}
+        self.sent = dict(zip(Endpoint, starts, strict=True))
+        self.frames: list[Frame] = []
+
+    def packet(
+        self,
+        sender: Endpoint,
+        flags: int = ACK,
+        data: bytes = b"",
+        *,
+        seq: int | None = None,
+        ack: int | None = None,
+    ) -> Conversation:
+        """Add a packet of any kind; what is not said follows from those before."""
+        (source, port), (target, target_port) = (
+            self.addresses[sender],
+            self.addresses[sender.other],
+        )
+        at = self.sent[sender] if seq is None else seq
+        acknowledged = self.sent[sender.other] if ack is None else ack
+        segment = tcp((port, target_port), at, acknowledged if flags & ACK else 0, flags, data)
+        if seq is None:
+            self.sent[sender] += len(data) + bool(flags & (SYN | FIN))
+        four = "." in source
+        packet = (ipv4 if four else ipv6)(source, target, 6, segment)
+        frame = ethernet(0x0800 if four else 0x86DD, packet)
+        self.frames.append(Frame(frame, 1000 + len(self.frames) / 1000))
+        return self
+
+    def open(self) -> Conversation:
+        self.packet(Endpoint.CLIENT, SYN)
+        self.packet(Endpoint.SERVER, SYN | ACK)
+        return self.packet(Endpoint.CLIENT)
+
+    def client(self, data: bytes) -> Conversation:
+        return self.packet(Endpoint.CLIENT, PSH | ACK, data)
+
+    def server(self, data: bytes) -> Conversation:
+        return self.packet(Endpoint.SERVER, PSH | ACK, data)
+
+    def close(self) -> Conversation:
+        self.packet(Endpoint.CLIENT, FIN | ACK)
+        self.packet(Endpoint.SERVER, FIN | ACK)
+        return self.packet(Endpoint.CLIENT)
+
+
+def items_of(frames: Iterable[Frame], **kind: Any) -> list[CaptureItem]:
+    """What a capture of these packets is read into."""
+    capture = Capture()
+    return [*capture.feed(pcap(frames, **kind)), *capture.end()]
+
+
+def told(items: Iterable[CaptureItem]) -> list[str]:
+    """One line for each item: what is told of which end, bytes by their number."""
+    lines = []
+    for item in items:
+        match item:
+            case FlowBytes():
+                lines.append(f"{item.sender.value} {len(item.data)}")
+            case FlowGap():
+                lines.append(f"{item.sender.value} {item.gap.name} {item.octets}")
+            case FlowEnd():
+                lines.append(f"{item.sender.value} {item.end.value}")
+            case FlowClosed():
+                lines.append(f"closed {item.flow.prelude or item.other}".rstrip())
+            case NotDecoded():
+                lines.append(item.what)
+            case SecretsFound():
+                lines.append("secrets")
+    return lines
+
+
+def streams(items: Iterable[CaptureItem]) -> dict[tuple[int, Endpoint], bytes]:
+    """All bytes of each end of each connection; a gap is a ``?``."""
+    joined: dict[tuple[int, Endpoint], bytes] = {}
+    for item in items:
+        if isinstance(item, FlowBytes | FlowGap):
+            key = item.flow, item.sender
+            joined[key] = joined.get(key, b"") + (
+                item.data if isinstance(item, FlowBytes) else b"?"
+            )
+    return joined

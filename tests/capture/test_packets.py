@@ -150,7 +150,7 @@ def test_fragments_of_ipv6_are_put_together() -> None:
 
 def test_a_datagram_is_as_long_as_it_says() -> None:
     packet = ipv4(A4, B4, 17, udp(PORTS, DATA) + bytes(9))
-    assert read(101, packet) == Datagram(KEY4, DATA)
+    assert read(101, packet) == Datagram(KEY4, DATA, len(DATA))
 
 
 @pytest.mark.parametrize(
