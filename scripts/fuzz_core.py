@@ -20,8 +20,10 @@ from lab.tls.code_points import HandshakeType, ProtocolVersion
 from lab.tls.events import (
     Endpoint,
     Event,
+    Gap,
     Malformed,
     MessageSeen,
+    NotCaptured,
     NotTls,
     StreamEnd,
     StreamEnded,
@@ -32,6 +34,7 @@ from lab.tls.messages import Certificate, CertificateRequest
 from lab.tls.observer import Observer
 from lab.tls.parsing_context import KeyExchange, ParsingContext
 from lab.tls.reader import BeyondLimit, WireError
+from lab.tls.sessions import Sessions
 from lab.x509.certificates import describe
 from lab.x509.names import distinguished_name
 
@@ -175,6 +178,39 @@ def fuzz_connection(corpus: Corpus, rng: random.Random) -> None:
     check(events + observer.finish())
 
 
+def fuzz_holes(corpus: Corpus, rng: random.Random) -> None:
+    """A connection of which bytes are missing, told rightly or not; some mutated besides."""
+    connection = rng.choice(corpus.connections)
+    observer = Observer(sessions=Sessions())
+    events = observer.learn(connection.key_log) if rng.random() < 0.7 else []
+    if rng.random() < 0.7:
+        events += observer.finish()
+    lacking: set[Endpoint] = set()
+    mutated = rng.random() < 0.5
+    for number, (sender, data) in enumerate(connection.pieces):
+        time = float(number)
+        if rng.random() < 0.3:
+            start = rng.randrange(len(data) + 1)
+            end = min(len(data), start + rng.choice((1, 4, 40, 1400)))
+            octets = rng.choice((end - start, None, rng.randrange(1 << rng.randrange(1, 40))))
+            events += observer.feed(sender, data[:start], time)
+            events += observer.miss(sender, rng.choice(list(Gap)), octets, time)
+            lacking.add(sender)
+            data = data[end:]
+        if mutated and rng.random() < 0.2:
+            data = mutate(data, rng)
+        events += observer.feed(sender, data, time)
+    for sender in Endpoint:
+        events += observer.end(sender, rng.choice(list(StreamEnd)), 99.0)
+    events += observer.unfinished(99.0)
+    check(events)
+    for event in events:
+        if event.endpoint in lacking and isinstance(event, StreamEnded):
+            assert not event.truncated
+        if lacking and not mutated:
+            assert not isinstance(event, NotTls)
+
+
 def fuzz_certificate(corpus: Corpus, rng: random.Random) -> None:
     """A mutated certificate, a mutated name."""
     describe(mutate(rng.choice(corpus.certificates), rng))
@@ -191,12 +227,12 @@ def fuzz_key_log(corpus: Corpus, rng: random.Random) -> None:
 
 
 def check(events: list[Event]) -> None:
-    """Events come in order of time; after the one that stops a direction comes its end only."""
+    """Events come in order of time; none is of bytes behind those that stopped a direction."""
     assert [event.time for event in events] == sorted(event.time for event in events)
     stopped: set[Endpoint] = set()
     for event in events:
         if event.endpoint in stopped:
-            assert isinstance(event, StreamEnded)
+            assert isinstance(event, StreamEnded | NotCaptured)
         rest = isinstance(event, Undecoded) and event.message is None
         if rest or isinstance(event, Malformed | NotTls):
             stopped.add(event.endpoint)
@@ -206,7 +242,8 @@ def check(events: list[Event]) -> None:
 SHARES: list[tuple[int, Callable[[Corpus, random.Random], None]]] = [
     (52, fuzz_message),
     (26, fuzz_clear),
-    (14, fuzz_connection),
+    (9, fuzz_connection),
+    (5, fuzz_holes),
     (4, fuzz_certificate),
     (4, fuzz_key_log),
 ]

@@ -73,8 +73,6 @@ class NullOpener(Opener):
     The MAC is not checked: that takes the secret, and reading does not.
     """
 
-    conceals = False
-
     def __init__(self, suite: Suite) -> None:
         self._mac_length = MAC_LENGTHS[suite.mac_name]
 

@@ -61,17 +61,22 @@ class ConnectionReader:
         if direction.stopped:
             return True
         kind, _, data, span = record
-        encrypted = direction.is_protected(kind, data)
+        decryption = direction.decryption
+        encrypted = (
+            direction.is_protected(kind, data)
+            if self._connection.incomplete
+            else kind is ContentType.APPLICATION_DATA or decryption.stage is Stage.CONNECTION
+        )
         try:
             if encrypted:
-                opened = direction.decryption.open(record)
+                opened = decryption.open(record)
                 if opened is None:
                     return False
                 if isinstance(opened, Sealed):
                     self._sealed(direction, record, opened, time)
                     return True
                 kind, data = opened
-                encrypted = direction.decryption.conceals
+                encrypted = decryption.conceals
             if len(data) > MAX_PLAINTEXT:
                 problem = f"{len(data)} where {MAX_PLAINTEXT} is the most"
                 raise WireError("TLSPlaintext.length", problem)
@@ -283,22 +288,20 @@ class ConnectionReader:
 
     def _change_keys(self, direction: Direction, message: msg.HandshakeMessage) -> None:
         """Change the keys of what follows ``message``; a hello of the wrong side changes none."""
-        kind, session = type(message), self._connection.session
-        if isinstance(message, msg.ClientHello):
+        kind, connection = type(message), self._connection
+        if kind is msg.Finished:
+            direction.decryption.follow(message)
+        elif isinstance(message, msg.ClientHello):
             if direction.sender is Endpoint.CLIENT:
                 early_data = message.has(ExtensionType.EARLY_DATA)
                 self._begin(direction, message.random, message.cipher_suites, early_data)
-                if session is not None:
-                    session.client_hello(message)
+                if connection.session is not None:
+                    connection.session.client_hello(message)
         elif isinstance(message, msg.ServerHello):
             if direction.sender is Endpoint.SERVER:
                 self._answer(message)
-        elif isinstance(message, msg.EncryptedExtensions):
-            if direction.sender is Endpoint.SERVER:
-                self._connection.choose_certificate_types(message)
-        elif kind in _SESSION_MESSAGES:
-            if session is not None and not self._connection.is_tls13:
-                session.follow(message)
+        elif kind in _SETTLING:
+            connection.follow(direction.sender, message)
         else:
             direction.decryption.follow(message)
 
@@ -328,11 +331,10 @@ _CLIENT_HELLO = bytes([HandshakeType.CLIENT_HELLO])
 _RANDOM = slice(6, 38)  # of a hello, behind its header and its version
 _message_seen = constructor(MessageSeen)
 _change_cipher_spec_seen = constructor(ChangeCipherSpecSeen)
-_SESSION_MESSAGES = {msg.ClientKeyExchange, msg.NewSessionTicket}
-_KEY_CHANGES = _SESSION_MESSAGES | {
+_SETTLING = {msg.EncryptedExtensions, msg.ClientKeyExchange, msg.NewSessionTicket}
+_KEY_CHANGES = _SETTLING | {
     msg.ClientHello,
     msg.ServerHello,
-    msg.EncryptedExtensions,
     msg.EndOfEarlyData,
     msg.Finished,
     msg.KeyUpdate,

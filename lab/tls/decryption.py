@@ -66,6 +66,7 @@ class RecordDecryption:
         "_sender",
         "_skipped",
         "_state",
+        "conceals",
         "epoch",
         "opener",
         "stage",
@@ -74,6 +75,7 @@ class RecordDecryption:
     def __init__(self, sender: Endpoint, connection: Negotiated, ring: KeyRing) -> None:
         self.stage = Stage.PLAIN
         self.epoch = 0
+        self.conceals = True  # what is protected is not to be read without keys
         self._sender = sender
         self._connection = connection
         self._ring = ring
@@ -136,6 +138,7 @@ class RecordDecryption:
                 openable = openable and cbc  # AEADs came with TLS 1.2
             if suite.cipher is Cipher.NULL and not compressed:
                 self.opener, openable = NullOpener(suite), True
+                self.conceals = False
             self._state = _ConnectionState(
                 client_random=random,
                 server_random=server.random,
@@ -158,13 +161,9 @@ class RecordDecryption:
             self.stage = stage
             self.epoch += 1
             self.opener = None
+            self.conceals = True
 
     # Opening.
-
-    @property
-    def conceals(self) -> bool:
-        """Whether what was opened last was not to be read without keys."""
-        return self.opener is None or self.opener.conceals
 
     def open(self, record: Record) -> Opened | Sealed | None:
         """Open ``record``: return its content, or what can be said of it, or None for "wait".

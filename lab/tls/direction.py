@@ -105,7 +105,7 @@ class Direction:
         self.adrift = True
 
     def is_protected(self, kind: ContentType, data: bytes) -> bool:
-        """Whether a record is protected; where bytes are missing, whether it may be.
+        """Whether a record is protected, or may be, where bytes are missing.
 
         A ChangeCipherSpec may be among those. No protection leaves an alert at 2 bytes, nor a
         ChangeCipherSpec at 1.

@@ -12,7 +12,6 @@ from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import CertificateType, ExtensionType, ProtocolVersion
 from lab.tls.events import Endpoint
 from lab.tls.extensions import SelectedCertificateType
-from lab.tls.messages import ExtendedMessage
 from lab.tls.parsing_context import ParsingContext, parsing_context, with_raw_keys
 from lab.tls.record_suites import UNKNOWN_SUITE, suite_of
 from lab.tls.sessions import ConnectionSession, Sessions
@@ -49,7 +48,7 @@ class Negotiated:
         self.server_hello: msg.ServerHello | None = None
         self.suite = UNKNOWN_SUITE
         self.context = _UNSETTLED
-        self.context_of = dict.fromkeys(Endpoint, _UNSETTLED)
+        self.context_of = {Endpoint.CLIENT: _UNSETTLED, Endpoint.SERVER: _UNSETTLED}
         self.version: ProtocolVersion | None = None
         self.is_tls13 = False
         self.incomplete = False
@@ -64,15 +63,23 @@ class Negotiated:
         """Follow the server's hello."""
         self.version = hello.negotiated_version
         self.context = parsing_context(self.version, hello.cipher_suite)
-        self.context_of = dict.fromkeys(Endpoint, self.context)
+        self.context_of = {Endpoint.CLIENT: self.context, Endpoint.SERVER: self.context}
         self.is_tls13 = self.context.is_tls13
         # A retry settles the version (RFC 9846 section 4.2.4), and is not yet the answer.
         if not isinstance(hello, msg.HelloRetryRequest):
             self.server_hello = hello
             self.suite = suite_of(hello.cipher_suite)
-            self.choose_certificate_types(hello)
+            self._choose_certificate_types(hello)
 
-    def choose_certificate_types(self, message: ExtendedMessage) -> None:
+    def follow(self, sender: Endpoint, message: msg.HandshakeMessage) -> None:
+        """Follow a message behind the hellos."""
+        if isinstance(message, msg.EncryptedExtensions):
+            if sender is Endpoint.SERVER:
+                self._choose_certificate_types(message)
+        elif self.session is not None and not self.is_tls13:
+            self.session.follow(message)
+
+    def _choose_certificate_types(self, message: msg.ExtendedMessage) -> None:
         """Follow a ServerHello, or in TLS 1.3 EncryptedExtensions (RFC 7250 section 4.2)."""
         for extension in message.extensions:
             if (

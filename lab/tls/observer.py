@@ -127,12 +127,14 @@ class Observer:
                     self._not_tls(direction, first, time)
                 return
             direction.recognised = len(first) > 1
-        waiting = self._waiting
+        waiting, read = self._waiting, self._reader.read
         try:
             for record in direction.reader.records():
                 if direction.budget is not None:
                     direction.count_record(direction.budget, record.span.length)
-                if waiting or not self._take(direction, record, time):
+                if waiting or not (
+                    read(direction, record, time) or self._give_up(direction, record, time)
+                ):
                     waiting.append((time, direction, record))
                     self._waiting_bytes += len(record.fragment)
         except WireError as error:
@@ -157,35 +159,31 @@ class Observer:
     # Reading what was cut.
 
     def _drain(self) -> list[Event]:
-        waiting = self._waiting
+        waiting, reader = self._waiting, self._reader
         while waiting:
             time, direction, item = waiting[0]
             if isinstance(item, Record):
-                if not self._take(direction, item, time):
+                read = reader.read(direction, item, time)
+                if not read and not self._give_up(direction, item, time):
                     break
                 self._waiting_bytes -= len(item.fragment)
             elif isinstance(item, StreamEnd):
-                self._reader.events.append(direction.stream_ended(time, item))
+                reader.events.append(direction.stream_ended(time, item))
             elif isinstance(item, Hole):
-                self._reader.pass_hole(direction, item, time)
+                reader.pass_hole(direction, item, time)
             elif not direction.stopped:
-                self._reader.stop(direction, item)
+                reader.stop(direction, item)
             del waiting[0]
-        events, self._reader.events = self._reader.events, []
+        events, reader.events = reader.events, []
         return events
 
-    def _take(self, direction: Direction, record: Record, time: float) -> bool:
-        """Have a record read; False where it must wait for a secret."""
-        if self._reader.read(direction, record, time):
-            return True
-        if self._may_wait():
-            return False
-        self._reader.give_up(direction, record, time)
-        return True
-
-    def _may_wait(self) -> bool:
-        return not (
+    def _give_up(self, direction: Direction, record: Record, time: float) -> bool:
+        """Leave a record sealed, unless it may wait for a secret; return whether it was left so."""
+        if (
             self._no_more_secrets
             or self._waiting_bytes > MAX_WAITING_BYTES
             or len(self._waiting) > MAX_WAITING_RECORDS
-        )
+        ):
+            self._reader.give_up(direction, record, time)
+            return True
+        return False

@@ -23,8 +23,6 @@ class Opener(abc.ABC):
     """Opens one direction's records, in their order; ``sequence`` is the number of the next one."""
 
     sequence = 0
-    conceals = True
-    """Whether the content is not to be read without keys."""
     overhead: int | None = None
     """How much longer a fragment is than content without padding; None where that varies."""
 

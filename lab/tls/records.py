@@ -130,18 +130,19 @@ class RecordReader:
 
         Raises ``WireError`` for a header that no TLS record has, unless bytes are missing before.
         """
-        if self._lost is not None:
-            self._find_header()
+        if self._lost is not None and not self._find_header():
+            return
         buffer, at = self._buffer, self._at
         have = len(buffer)
-        while self._lost is None and have >= (start := at + HEADER):
+        while have >= (start := at + HEADER):
             content_type = _TYPES.get(buffer[at])
             length = buffer[at + 3] << 8 | buffer[at + 4]
             if content_type is None or buffer[at + 1] != 3 or length > MAX_FRAGMENT:
                 if not self._lacking:
                     raise _header_error(buffer[at:start], length)
                 self._lost = self.offset
-                self._find_header()
+                if not self._find_header():
+                    return
                 buffer, at = self._buffer, self._at
                 have = len(buffer)
                 continue
@@ -159,8 +160,10 @@ class RecordReader:
         if at == have:
             self._buffer, self._at = b"", 0  # what is read is not kept
 
-    def _find_header(self) -> None:
+    def _find_header(self) -> bool:
         """Pass over bytes up to the next header of a record, or all that cannot be part of one.
+
+        Returns whether there is one.
 
         A header is believed where bytes go on behind a hole with it, or where its record is
         followed by another header or by nothing yet: whoever sends sends whole records.
@@ -182,6 +185,7 @@ class RecordReader:
             at = max(at, have - HEADER + 1)
         self.offset += at - self._at
         self._at = at
+        return self._lost is None
 
 
 def _is_header(buffer: bytes | bytearray, at: int) -> bool:
