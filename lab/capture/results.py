@@ -44,6 +44,7 @@ class Flow:
 
     * ``number`` is its place in the capture, from 1.
     * ``first`` and ``last`` are the times of its first and its last packet.
+    * ``packets`` is their number, 0 where they are not seen (by a tap).
     * ``prelude`` names what was spoken before TLS, such as "SMTP STARTTLS"; "" for nothing.
     * ``lacks`` is what the capture lacks of it, the first of each kind and sender with the sum of
       the octets.

@@ -220,11 +220,12 @@ def _prepare_standard_files() -> None:
 
 
 @contextlib.contextmanager
-def output() -> Iterator[TextIO]:
-    """Stdout, to be printed to inside the block. Raises OutputError."""
+def output(file: TextIO | None = None) -> Iterator[TextIO]:
+    """Stdout, or ``file``, to be printed to inside the block. Raises OutputError."""
+    file = sys.stdout if file is None else file
     try:
-        yield sys.stdout
-        sys.stdout.flush()
+        yield file
+        file.flush()
     except OSError as error:
         raise OutputError(error) from error
     except SystemExit as error:

@@ -212,7 +212,14 @@ def address_text(host: str, port: int) -> str:
 
 
 async def dial(host: str, port: int) -> DialledWire:
-    """Open a TCP connection, trying each address that the name has, in the resolver's order.
+    """Open a TCP connection; raises what ``open_connection`` raises."""
+    return DialledWire(*await open_connection(host, port))
+
+
+async def open_connection(host: str, port: int) -> tuple[socket.socket, tuple[str, int]]:
+    """Return a connected socket that does not block, and the address that it is connected to.
+
+    It is opened by trying each address that the name has, in the resolver's order.
 
     Raises OSError: that of the last address tried, or ``socket.gaierror`` where the name has none.
     """
@@ -240,5 +247,5 @@ async def dial(host: str, port: int) -> DialledWire:
             connection.close()
             raise
         else:
-            return DialledWire(connection, (str(address[0]), int(address[1])))
+            return connection, (str(address[0]), int(address[1]))
     raise last

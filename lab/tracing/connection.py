@@ -81,12 +81,13 @@ async def _reach(target: Target, limit: float) -> DialledWire:
         raise NoConnection(f"{target.authority} did not answer within {limit:g} s") from None
     except OSError as error:
         raise NoConnection(
-            f"cannot connect to {target.authority}: {_reason(error)}; "
+            f"cannot connect to {target.authority}: {reason_of(error)}; "
             "check the address, and that the server runs"
         ) from error
 
 
-def _reason(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
+    """Return the system's words for why there is no connection."""
     # asyncio writes a longer text into strerror than the system's.
     if error.errno is None or isinstance(error, socket.gaierror) or sys.platform == "win32":
         return error.strerror or str(error)

@@ -14,8 +14,8 @@ from datetime import datetime, timezone
 from lab.capture.results import Flow, Lack
 from lab.diagnosis.results import Outcome, Result
 from lab.show.text.message_text import is_empty_certificate, offered_names
-from lab.show.text.outcome_text import result_words, signal_words
-from lab.show.text.peer_text import bounded, subject
+from lab.show.text.outcome_text import ground_words, or_others, result_words, signal_words
+from lab.show.text.peer_text import bounded, shortened, subject
 from lab.tls.events import Endpoint, Event, Gap, MessageSeen, NotCaptured, SealedSeen, Undecoded
 from lab.tls.messages import (
     Certificate,
@@ -44,8 +44,8 @@ def flow_name(flow: Flow) -> str:
 
 def about_flow(trace: Trace, flow: Flow) -> Iterator[tuple[str, str]]:
     """Yield what is to be said of a connection as a whole, as labels and values."""
-    packets = f"{flow.packets:,} packet{'s' * (flow.packets != 1)}"
-    yield "began", f"{utc(flow.first)} UTC, {packets} in {flow.last - flow.first:.3f} s"
+    packets = f"{flow.packets:,} packet{'s' * (flow.packets != 1)} in " if flow.packets else ""
+    yield "began", f"{utc(flow.first)} UTC, {packets or 'took '}{flow.last - flow.first:.3f} s"
     if flow.prelude:
         yield "before TLS", bounded(flow.prelude)
     yield "version", str(trace.negotiated_version or "not negotiated")
@@ -63,6 +63,28 @@ def outcome_words(outcome: Outcome) -> str:
         words += f", {signal_words(outcome)}"
     inferred = outcome.ground and outcome.result is not Result.UNKNOWN
     return f"{words} (inferred)" if inferred else words
+
+
+def on_one_line_of_a_log(trace: Trace, flow: Flow) -> str:
+    """Return all of a connection, its parts separated by two spaces, always in the same order.
+
+    When it began (UTC), who the client is, what it asked for, the version, its certificate, how it
+    ended, the first cause, and the fix.
+    """
+    outcome, cause = trace.outcome, trace.causes[0]
+    ground = f"; {ground_words(outcome)}" if outcome.ground else ""
+    parts = (
+        utc(flow.first),
+        flow.client.authority,
+        bounded(server_name(trace.events)) or "no name",
+        *([f"before TLS: {bounded(flow.prelude)}"] if flow.prelude else []),
+        str(trace.negotiated_version or "no version"),
+        f"client certificate: {client_certificate_words(trace)}",
+        f"{outcome_words(outcome).removesuffix(' (inferred)')}{ground}",
+        f"cause: {shortened(cause.summary)} [{cause.code}]{or_others(trace.causes)}",
+        f"fix: {cause.fix or 'nothing to fix'}",
+    )
+    return "  ".join(parts)
 
 
 def lack_words(lack: Lack) -> str:

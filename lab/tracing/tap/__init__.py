@@ -1,0 +1,1 @@
+"""The tap: relaying between any client and any server, and watching."""

@@ -1,0 +1,202 @@
+"""One connection of a tap: what is kept of it while it lasts, and its trace when it has ended.
+
+Rules: while a connection lasts nothing is decoded, as that would keep other connections waiting.
+What is kept is the first bytes of either direction, which have the handshake in them; a budget says
+where decoding ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from lab.capture.results import Address, Flow
+from lab.tls.code_points import ContentType, HandshakeType
+from lab.tls.events import Endpoint, Gap, StreamEnd
+from lab.tls.key_log import Secret
+from lab.tls.reader import Budget
+from lab.tls.sessions import Sessions
+from lab.tracing.flow_trace import FlowTrace
+from lab.tracing.packet_file import ConnectionPackets
+from lab.tracing.results import Trace
+
+BUDGET = Budget(octets=2**18, records=1024, messages=64, items=16384)
+"""What is decoded of either direction: OpenSSL lets in no longer handshake."""
+_RANDOM = slice(11, 43)  # behind the headers of record and message, and legacy_version
+_SECRETS_DUE = 2**15
+"""Behind so many bytes a handshake is complete, and the secrets of it can be had."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How many bytes all connections together may still keep."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    sender: Endpoint
+    data: bytes
+    time: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    sender: Endpoint
+    end: StreamEnd
+    time: float
+
+
+class TapConnection:
+    """Watches the connection ``number`` of a tap, as a relay shows it.
+
+    ``secrets`` returns what is known of a client random so far; ``packets`` takes
+    all that passes. ``epoch`` is what to add to times for seconds since the epoch. ``dropped``
+    tells that the ``allowance`` did not suffice, so that there is nothing to explain.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        client: Address,
+        server: Address,
+        *,
+        epoch: float,
+        allowance: Allowance,
+        secrets: Callable[[bytes], Sequence[Secret]] | None = None,
+        sessions: Sessions | None = None,
+        packets: ConnectionPackets | None = None,
+    ) -> None:
+        self.client, self.server = client, server
+        self.dropped = False
+        self._allowance = allowance
+        self._kept_octets = 0
+        self._number = number
+        self._epoch = epoch
+        self._secrets = secrets
+        self._packets = packets
+        self._sessions = sessions
+        self._recorded: set[Secret] = set()
+        self._first = self._last = time.monotonic()
+        self._octets = dict.fromkeys(Endpoint, 0)
+        self._kept: list[_Sent | _Ended] = []
+        self._ended: set[Endpoint] = set()
+        self._was_cut = False
+
+    def sent(self, sender: Endpoint, data: bytes, time: float) -> None:
+        """Take the next bytes that ``sender`` sent."""
+        self._last = time
+        before = self._octets[sender]
+        self._octets[sender] += len(data)
+        if before <= BUDGET.octets:  # what passes the budget is kept too: so decoding tells of it
+            self._keep(sender, data, time)
+        if self._packets is not None:
+            if before < _SECRETS_DUE <= self._octets[sender]:
+                self.record_secrets()
+            self._packets.sent(sender, data, time)
+
+    def _keep(self, sender: Endpoint, data: bytes, time: float) -> None:
+        if self._allowance.octets < len(data):
+            self.dropped = True
+            self.forget()
+        if not self.dropped:
+            self._kept.append(_Sent(sender=sender, data=data, time=time))
+            self._kept_octets += len(data)
+            self._allowance.octets -= len(data)
+
+    def forget(self) -> None:
+        """Keep nothing any more."""
+        self._allowance.octets += self._kept_octets
+        self._kept_octets = 0
+        self._kept.clear()
+
+    def ended(self, sender: Endpoint, end: StreamEnd, time: float) -> None:
+        """Take that TCP ended for what ``sender`` sends."""
+        self._last = time
+        if sender not in self._ended:
+            self._ended.add(sender)
+            self._kept.append(_Ended(sender=sender, end=end, time=time))
+            if self._packets is not None:
+                self._packets.ended(sender, end, time)
+
+    def record_secrets(self) -> bool:
+        """Write the secrets so far in front of the packets; return whether there are any."""
+        found = self._find_secrets()
+        new = set(found) - self._recorded
+        if self._packets is not None and new:
+            self._packets.learned("".join(map(_line, sorted(new, key=_line))))
+            self._recorded |= new
+        return bool(found)
+
+    @property
+    def awaits_secrets(self) -> bool:
+        """Whether its ends agreed on keys, as far as can be seen, that have not been found yet."""
+        answered = any(
+            isinstance(item, _Sent)
+            and item.sender is Endpoint.SERVER
+            and item.data[:1] == bytes((ContentType.HANDSHAKE,))
+            for item in self._kept[:16]
+        )
+        return self._secrets is not None and answered and not self._find_secrets()
+
+    def cut(self) -> None:
+        """Take that the tap has ended the connection, and neither end has."""
+        self._was_cut = True
+
+    def closed(self) -> None:
+        """Take that nothing more passes; write what is left to write."""
+        if self._packets is not None:
+            self.record_secrets()
+            self._packets.closed()
+
+    def trace(self) -> Trace | None:
+        """Decode and explain what was kept; None: nothing was seen."""
+        decoder = FlowTrace(budget=BUDGET, secrets=self._secrets, sessions=self._sessions)
+        for item in self._kept:
+            at = self._epoch + item.time
+            if isinstance(item, _Sent):
+                decoder.feed(item.sender, item.data, at)
+            else:
+                decoder.end(item.sender, item.end, at)
+        end = self._epoch + self._last
+        if self._was_cut:
+            for sender in set(Endpoint) - self._ended:
+                decoder.miss(sender, Gap.END, None, end)
+        decoder.finish(end)
+        return decoder.trace(
+            Flow(
+                number=self._number,
+                client=self.client,
+                server=self.server,
+                first=self._epoch + self._first,
+                last=self._epoch + self._last,
+                packets=0,
+            )
+        )
+
+    def _find_secrets(self) -> Sequence[Secret]:
+        if self._secrets is None:
+            return ()
+        hello = b"".join(self._from_client())[: _RANDOM.stop]
+        kinds = bytes((ContentType.HANDSHAKE,)), bytes((HandshakeType.CLIENT_HELLO,))
+        if len(hello) < _RANDOM.stop or (hello[:1], hello[5:6]) != kinds:
+            return ()
+        return self._secrets(hello[_RANDOM])
+
+    def _from_client(self) -> Iterator[bytes]:
+        """Yield the client's first bytes, a few more than are needed."""
+        octets = 0
+        for item in self._kept:
+            if isinstance(item, _Sent) and item.sender is Endpoint.CLIENT:
+                octets += len(item.data)
+                yield item.data
+            if octets >= _RANDOM.stop:
+                break
+
+
+def _line(secret: Secret) -> str:
+    """Return the line of a key log."""
+    label, client_random, value = secret
+    return f"{label.value} {client_random.hex()} {value.hex()}\n"

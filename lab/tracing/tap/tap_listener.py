@@ -1,0 +1,348 @@
+"""The tap: whoever connects to it is connected to the target, watched, and told of at the end.
+
+Rules: what is told is told by a thread of its own, so that neither decoding nor a slow reader of
+the output keeps a connection waiting. Where telling falls behind, connections are relayed and
+counted, and not explained. ``close`` leaves no task and no socket behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lab.capture.results import Address
+from lab.stream.wire import open_connection, within
+from lab.tls.events import printable
+from lab.tls.sessions import Sessions
+from lab.tracing.connection import reason_of
+from lab.tracing.packet_file import PacketFile
+from lab.tracing.results import Trace
+from lab.tracing.tap.tap_connection import Allowance, TapConnection
+from lab.tracing.tap.tap_key_log import KeyLogFollower
+from lab.tracing.tap.tap_proxy import ProxyRefusal, answer_connect
+from lab.tracing.tap.tap_relay import Relay, prepare, reset
+from lab.tracing.target import Target
+
+if sys.platform != "win32":
+    import resource
+
+T = TypeVar("T")
+
+_RESERVED = 64  # descriptors for all but relayed connections: files, the resolver, a command
+
+_QUEUE = 1024  # who may wait to be accepted; beyond it, Linux drops connections silently
+_DIAL_LIMIT = 10.0
+_PAUSE = 0.5  # after the system had no descriptor left
+_MOST_UNTOLD = 1000
+_MOST_KEPT = 2**27  # bytes of connections that last, or wait to be explained
+_SECRETS_LIMIT = 0.5  # how long secrets may come later than the end of their connection
+_SECRETS_STEP = 0.05
+
+
+class CannotTap(Exception):
+    """The tap cannot listen. Its message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapSettings:
+    """Where to listen (port 0: any free one), what to connect to, and within which limits.
+
+    With ``proxy_name`` it is also an HTTP proxy for that host name: who asks for it by CONNECT is
+    connected to the target. ``packets`` takes all that passes.
+    """
+
+    listen: Target
+    target: Target
+    key_log: KeyLogFollower | None = None
+    packets: PacketFile | None = None
+    proxy_name: str = ""
+    max_connections: int = 800
+
+
+class Tap:
+    """Relays connections. Use ``open``, then ``close``.
+
+    ``tell`` gets the trace of each connection that has ended, in the tap's thread; ``say`` gets a
+    line on what is no connection between two ends. What ``tell`` raises ends the telling, and is
+    in ``failure`` once ``failed`` is set.
+    """
+
+    def __init__(
+        self, settings: TapSettings, tell: Callable[[Trace], None], say: Callable[[str], None]
+    ) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._say = say
+        self._epoch = time.time() - time.monotonic()
+        self._listening: list[socket.socket] = []
+        self._accepting: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._relaying: set[asyncio.Task[None]] = set()
+        self._teller = ThreadPoolExecutor(1, "tap")
+        self._allowance = Allowance(_MOST_KEPT)
+        self._number = self._untold = self._skipped = 0
+        self._sessions = Sessions()  # used by the teller alone
+        self._packets_failed = False
+        self._most = settings.max_connections
+        self.failure: BaseException | None = None
+        self.failed = asyncio.Event()
+
+    async def open(self) -> Address:
+        """Listen; return the first address bound. Raises CannotTap."""
+        self._most = self._within_descriptors()
+        host, port = self._settings.listen.host, self._settings.listen.port
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            for family, _, _, _, address in found:
+                # Where a name has several addresses, the port is the same at all of them.
+                bound = (address[0], port or self._port, *address[2:])
+                self._listening.append(_listening(family, bound))
+        except (OSError, UnicodeError) as error:
+            self._stop_listening()
+            raise CannotTap(_why_not(error, self._settings.listen)) from error
+        if await self._is_own_target():
+            self._stop_listening()
+            target = self._settings.target.authority
+            raise CannotTap(f"{target} is the tap itself; name the server as TARGET")
+        self._accepting = [
+            loop.create_task(self._accept(listening)) for listening in self._listening
+        ]
+        return Address(*self._listening[0].getsockname()[:2])
+
+    def _within_descriptors(self) -> int:
+        """Return how many connections there may be, with two descriptors each. Raises CannotTap."""
+        most = self._settings.max_connections
+        if sys.platform == "win32":
+            return most
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        allowed = (soft - _RESERVED) // 2
+        if soft == resource.RLIM_INFINITY or most <= allowed:
+            return most
+        if allowed < 1:
+            raise CannotTap(
+                f"the limit of open files is {soft}, and a tap needs {_RESERVED + 2} or more; "
+                "raise it (ulimit -n)"
+            )
+        self._say(
+            f"limiting connections to {allowed} instead of {most}: the limit of open files is "
+            f"{soft} (ulimit -n)"
+        )
+        return allowed
+
+    @property
+    def _port(self) -> int:
+        return int(self._listening[0].getsockname()[1]) if self._listening else 0
+
+    async def _is_own_target(self) -> bool:
+        target = self._settings.target
+        if target.port != self._port:
+            return False
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port)
+        except (OSError, UnicodeError):
+            return False  # each connection will be told why
+        own = {listening.getsockname()[:2] for listening in self._listening}
+        return any(address[:2] in own for *_, address in found)
+
+    def _stop_listening(self) -> None:
+        for listening in self._listening:
+            listening.close()
+
+    async def close(self, grace: float) -> None:
+        """Stop accepting, let what is in flight end within ``grace`` seconds, cut, tell the rest.
+
+        What cannot be told within as long again is not told.
+        """
+        for accepting in self._accepting:
+            accepting.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
+        self._stop_listening()
+        if self._relaying:
+            await asyncio.wait(self._relaying, timeout=grace)
+        for task in self._relaying:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace + 1)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._skipped:
+            await self._in_thread(self._say, _skipped(self._skipped))
+        self._teller.shutdown(wait=not self._untold, cancel_futures=True)
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        full = False
+        while True:
+            try:
+                client, address = await loop.sock_accept(listening)
+            except OSError as error:  # no descriptor is left, or who came has gone
+                self._report(f"cannot accept a connection: {error.strerror or error}")
+                await asyncio.sleep(_PAUSE)
+                continue
+            if len(self._relaying) >= self._most:
+                if not full:
+                    self._report(f"too many connections (limit {self._most}): new ones are reset")
+                full = True
+                reset(client)
+                continue
+            full = False
+            self._number += 1
+            task = loop.create_task(self._serve(client, Address(*address[:2]), self._number))
+            self._tasks.add(task)
+            self._relaying.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, client: socket.socket, address: Address, number: int) -> None:
+        """Relay a connection, then tell of it; it has a place until its sockets are closed."""
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            watched = await self._connect(client, address, number)
+        finally:
+            self._relaying.discard(task)
+        if watched is not None:
+            await self._tell_of(watched)
+
+    async def _connect(
+        self, client: socket.socket, address: Address, number: int
+    ) -> TapConnection | None:
+        """Relay to the target; return what was watched, None where there was nothing."""
+        target, first = self._settings.target, b""
+        try:
+            prepare(client)
+            if self._settings.proxy_name:
+                first = await answer_connect(client, self._settings.proxy_name)
+            opening = open_connection(target.host, target.port)
+            server, server_address = await within(_DIAL_LIMIT, opening)
+        except ProxyRefusal as refusal:
+            client.close()
+            self._report(f"{address.authority}: {refusal}")
+        except TimeoutError:
+            self._reset(client, address, f"no answer within {_DIAL_LIMIT:g} s")
+        except OSError as error:
+            self._reset(client, address, reason_of(error))
+        except asyncio.CancelledError:
+            self._reset(client, address, "the tap was stopped")
+        else:
+            return await self._relay(
+                client, address, server, Address(*server_address), number, first
+            )
+        return None
+
+    def _reset(self, client: socket.socket, address: Address, reason: str) -> None:
+        reset(client)
+        target = self._settings.target.authority
+        self._report(f"{address.authority}: reset, no connection to {target}: {reason}")
+
+    async def _relay(
+        self,
+        client: socket.socket,
+        client_address: Address,
+        server: socket.socket,
+        server_address: Address,
+        number: int,
+        first: bytes,
+    ) -> TapConnection:
+        key_log, packets = self._settings.key_log, self._settings.packets
+        ends = client_address, server_address
+        watched = TapConnection(
+            number,
+            *ends,
+            epoch=self._epoch,
+            allowance=self._allowance,
+            secrets=None if key_log is None else key_log.find,
+            sessions=self._sessions,
+            packets=packets.connection(*ends, time.monotonic()) if packets else None,
+        )
+        try:
+            await Relay(client, server, watched, first).run()
+        except asyncio.CancelledError:
+            watched.cut()
+        return watched
+
+    async def _tell_of(self, watched: TapConnection) -> None:
+        end = time.monotonic() + _SECRETS_LIMIT
+        while watched.awaits_secrets and time.monotonic() < end:
+            await asyncio.sleep(_SECRETS_STEP)
+        watched.closed()
+        packets = self._settings.packets
+        if packets is not None and packets.error is not None and not self._packets_failed:
+            self._packets_failed = True
+            self._report(f"{packets.error.filename}: {packets.error.strerror}; no more is written")
+        if watched.dropped or self._untold >= _MOST_UNTOLD:
+            self._skipped += 1
+        else:
+            await self._in_thread(self._explain, watched)
+            self._report_skipped()
+        watched.forget()
+
+    def _explain(self, watched: TapConnection) -> None:
+        trace = watched.trace()
+        if trace is not None:
+            self._tell(trace)
+
+    def _report_skipped(self) -> None:
+        if self._skipped and self._untold < _MOST_UNTOLD // 2:
+            count, self._skipped = self._skipped, 0
+            self._report(_skipped(count))
+
+    def _report(self, line: str) -> None:
+        """Have a line said; it may contain what a peer chose."""
+        if self._untold >= _MOST_UNTOLD:
+            return
+        task = asyncio.get_running_loop().create_task(self._in_thread(self._say, printable(line)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _in_thread(self, tell: Callable[[T], None], what: T) -> None:
+        self._untold += 1
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._teller, tell, what)
+        except Exception as error:  # of the output, as a rule: whoever runs the tap is to know
+            self.failure = self.failure or error
+            self.failed.set()
+        finally:
+            self._untold -= 1
+
+
+def _skipped(count: int) -> str:
+    return f"{count} connections were relayed and not explained: more came than can be explained"
+
+
+def _listening(family: int, address: tuple[object, ...]) -> socket.socket:
+    """Return a socket that listens. Raises OSError."""
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(address)
+        listening.listen(_QUEUE)
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _why_not(error: Exception, listen: Target) -> str:
+    if not isinstance(error, OSError):  # the resolver's, for what cannot be a host name
+        return f"{listen.host!r} is no host name; give LISTEN as PORT or HOST:PORT"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {listen.port} on {listen.host} is in use; stop what listens there, or choose "
+            "another LISTEN (0: any free port)"
+        )
+    if error.errno == errno.EACCES:
+        return f"no permission to listen on {listen.authority}; choose a port above 1023"
+    return f"cannot listen on {listen.authority}: {error.strerror or error}; choose another LISTEN"
