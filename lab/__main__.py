@@ -17,6 +17,7 @@ DOORS = {
     "server": "run the TODO server, which demands a client certificate",
     "client": "create an item and fetch the list; or be refused without a certificate",
     "trace": "show a handshake message by message, and why it was refused",
+    "tap": "watch any client and any server, and see why they fail with each other",
     "probe": "check that a server refuses every client that it should refuse",
 }
 EXAMPLES = ("trace", "client --no-cert --tls1.3", "probe localhost:9443 --ca-cert ca.crt")
