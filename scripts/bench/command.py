@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench import capture, decode, probe, serve
+from bench import capture, decode, probe, serve, tap
 from bench.rows import Row, text
 from bench.servers import machine
 
@@ -35,7 +35,8 @@ def parser() -> argparse.ArgumentParser:
     decoding = kinds.add_parser("decode", help="the observer alone")
     probing = kinds.add_parser("probe", help="a whole probe beside as many calls of s_client")
     capturing = kinds.add_parser("capture", help="reading a capture beside tshark")
-    others = ((decoding, 7), (probing, 7), (capturing, 7))
+    tapping = kinds.add_parser("tap", help="the tap beside no relay, and beside the plainest one")
+    others = ((decoding, 7), (probing, 7), (capturing, 7), (tapping, 5))
     for kind, rounds in ((serving, serve.FULL.rounds), *others):
         kind.add_argument("--rounds", type=positive, metavar="N", help=f"default: {rounds}")
         kind.add_argument("--json", type=Path, metavar="FILE")
@@ -55,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif options.what == "capture":
         rows = capture.measure(options.rounds or 7)
         _show(rows, capture.verdicts(rows))
+    elif options.what == "tap":
+        rows = tap.measure(options.rounds or 5)
+        _show(rows, tap.verdicts(rows))
     else:
         rows = decode.measure(options.rounds or 7)
         _show(rows, decode.verdicts(rows))

@@ -40,12 +40,12 @@ def measure(rounds: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         certs = Path(folder) / "certs"
         write_set(certs, SetPlan(), now=datetime.now(timezone.utc))
-        handshakes = {version: _handshakes(certs, version) for version in TlsVersion}
+        recorded = {version: handshakes(certs, version, HANDSHAKES) for version in TlsVersion}
     rates: dict[TlsVersion, list[float]] = {version: [] for version in TlsVersion}
     for _ in range(rounds):
         for version in TlsVersion:  # in turns: what slows the machine down slows down both
             start = time.process_time()
-            for handshake in handshakes[version]:
+            for handshake in recorded[version]:
                 decode(handshake)
             rates[version].append(HANDSHAKES / (time.process_time() - start))
     return [
@@ -74,7 +74,8 @@ def decode(handshake: Handshake) -> list[Event]:
     return events
 
 
-def _handshakes(certs: Path, version: TlsVersion) -> list[Handshake]:
+def handshakes(certs: Path, version: TlsVersion, number: int) -> list[Handshake]:
+    """Make so many handshakes between the client and the server of a set."""
     ca = certs / "ca.crt"
     server = IdentityFiles(certificate=certs / "server.crt", key=certs / "server.key")
     client = IdentityFiles(certificate=certs / "client.crt", key=certs / "client.key")
@@ -83,7 +84,7 @@ def _handshakes(certs: Path, version: TlsVersion) -> list[Handshake]:
     )
     server_side = server_context(ServerTls(identity=server, client_ca=ca))
     with KeyLogSource(server_side) as source:
-        return [(_flights(client_side, server_side), source.read()) for _ in range(HANDSHAKES)]
+        return [(_flights(client_side, server_side), source.read()) for _ in range(number)]
 
 
 def _flights(
