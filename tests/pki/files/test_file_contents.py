@@ -23,6 +23,7 @@ from lab.pki.files.file_contents import (
 )
 from lab.pki.identity import KeyKind, cached, certificates_pem
 from tests.inspecting.test_inspect_files import request
+from tests.support.extent import amount
 from tests.support.inspecting import as_item
 from tests.support.pki_fixtures import client_under, new_authority, utc_now
 
@@ -226,7 +227,7 @@ def test_flipped_bits_end_in_an_inspection_or_a_typed_error(tmp_path: Path, seed
     )[seed]
     path = tmp_path / "file"
     read: list[Contents] = []
-    for _ in range(300):
+    for _ in range(amount(75, 300)):
         data = bytearray(whole)
         for _ in range(chosen.randint(1, 3)):
             data[chosen.randrange(len(data))] ^= 1 << chosen.randrange(8)
