@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import ipaddress
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from typing import BinaryIO, TextIO
 
 from lab.capture.results import CaptureError
 from lab.cli.command_line import output, refuse, refuse_os_error
-from lab.show.text.capture_table import (
+from lab.show.text.captures.capture_table import (
     CaptureTable,
     Endings,
     is_refused_or_failed,
@@ -41,6 +42,7 @@ def trace_capture(door: str, options: argparse.Namespace) -> int:
         selection = Selection(number=options.flow, host=_address(options.host), port=options.port)
         with _capture_file(options.target) as file, _key_log(options) as key_log:
             reader = CaptureReader(file, key_log=key_log, selection=selection)
+            gc.freeze()  # what is loaded stays; to search it for garbage again and again takes time
             return _Report(door, name, options, reader).run()
     except CaptureError as error:
         return refuse(door, f"{name}: {error}")

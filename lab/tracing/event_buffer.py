@@ -2,14 +2,15 @@
 
 Rules: a peer that floods may not fill our memory, so from some number or size on events are
 counted instead of kept. Kept even then: what an endpoint reports of itself, how TCP ended, bytes
-that are no TLS or were not captured, and the first of each kind of message and alert, since any of
-these may be what decides. All of those are few, whatever a peer sends.
+that are no TLS, and the first of each kind of message, alert and gap, since any of these may be
+what decides. All of those are few, whatever a peer sends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from lab.tls.code_points import AlertLevel
 from lab.tls.events import (
@@ -19,6 +20,7 @@ from lab.tls.events import (
     Event,
     LeftOut,
     MessageSeen,
+    NotCaptured,
     SealedSeen,
     Undecoded,
     WireEvent,
@@ -28,6 +30,9 @@ MOST_EVENTS = 1000
 """How many events of records are kept."""
 MOST_OCTETS = 1 << 19
 """How many bytes of content these may have; what is read of them takes many times that."""
+
+_BOUNDED = (WireEvent, Undecoded, NotCaptured)
+_Bounded = WireEvent | Undecoded | NotCaptured
 
 
 @dataclass(slots=True)
@@ -48,26 +53,28 @@ class EventBuffer:
     def __init__(self) -> None:
         self.local_address = ""
         self._kept: list[Event] = []
-        self._kinds: set[Hashable] = set()
+        self._kinds: set[Hashable] | None = None  # of those that are kept, once that matters
         self._count = self._octets = 0
         self._surplus: dict[Endpoint, _Surplus] = {}
 
     def __call__(self, event: Event) -> None:
         """Take one more event."""
-        if isinstance(event, WireEvent | Undecoded) and not self._has_room_for(event):
+        if isinstance(event, _BOUNDED) and not self._has_room_for(event):
             surplus = self._surplus.setdefault(event.endpoint, _Surplus(event.time))
             surplus.count += 1
             surplus.octets += _octets(event)
         else:
             self._kept.append(event)
 
-    def _has_room_for(self, event: WireEvent | Undecoded) -> bool:
-        kind = _kind(event)
+    def _has_room_for(self, event: _Bounded) -> bool:
         octets = _octets(event)
-        room = self._count < MOST_EVENTS and self._octets + octets <= MOST_OCTETS
-        if not room and kind in self._kinds:
-            return False
-        self._kinds.add(kind)
+        if self._count >= MOST_EVENTS or self._octets + octets > MOST_OCTETS:
+            if self._kinds is None:
+                self._kinds = {_kind(kept) for kept in self._kept if isinstance(kept, _BOUNDED)}
+            kind = _kind(event)
+            if kind in self._kinds:
+                return False
+            self._kinds.add(kind)
         self._count += 1
         self._octets += octets
         return True
@@ -79,23 +86,25 @@ class EventBuffer:
             LeftOut(time=surplus.since, endpoint=sender, count=surplus.count, octets=surplus.octets)
             for sender, surplus in self._surplus.items()
         ]
-        return sorted((*self._kept, *left_out), key=lambda event: event.time)
+        return sorted((*self._kept, *left_out), key=attrgetter("time"))
 
 
-def _kind(event: WireEvent | Undecoded) -> Hashable:
+def _kind(event: _Bounded) -> Hashable:
     """What events must have in common for one to stand for the other."""
     if isinstance(event, MessageSeen):
         return event.endpoint, type(event.message)
     if isinstance(event, AlertSeen):
         return event.endpoint, event.level == AlertLevel.FATAL, event.description
+    if isinstance(event, NotCaptured):
+        return event.endpoint, event.gap
     return event.endpoint, type(event)
 
 
-def _octets(event: WireEvent | Undecoded) -> int:
+def _octets(event: _Bounded) -> int:
     if isinstance(event, MessageSeen):
         return len(event.raw)
     if isinstance(event, ApplicationDataSeen):
         return len(event.data)
     if isinstance(event, SealedSeen):
         return event.length
-    return 2 if isinstance(event, AlertSeen) else 1  # a ChangeCipherSpec, or what is not decoded
+    return 2 if isinstance(event, AlertSeen) else 1  # a ChangeCipherSpec, or what was not decoded

@@ -12,12 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lab.show.text.message_text import (
-    Pairs,
-    is_empty_certificate,
-    message_pairs,
-    offered_names,
-)
+from lab.show.text.message_names import is_empty_certificate, offered_names
+from lab.show.text.message_text import Pairs, message_pairs
 from lab.show.text.peer_text import bounded, listed, quoted
 from lab.tls import messages as msg
 from lab.tls.events import (

@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 
 from lab.diagnosis.results import Cause, Judge, Outcome, Result
 from lab.show.text.event_text import on_one_line
-from lab.show.text.message_text import offered_names
+from lab.show.text.message_names import offered_names
 from lab.show.text.outcome_text import alternatives, or_others
 from lab.show.text.peer_text import shortened
 from lab.tls.code_points import AlertDescription

@@ -18,8 +18,8 @@ from rich.text import Text
 
 from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.show.text.canvas import CLEAR, SEALED, TCP, Canvas
+from lab.show.text.captures.flow_text import about_flow, flow_name
 from lab.show.text.event_text import Detail, details, headline, on_one_line, reason
-from lab.show.text.flow_text import about_flow, flow_name
 from lab.show.text.outcome_text import (
     STYLES,
     ground_words,

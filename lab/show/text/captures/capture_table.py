@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from lab.diagnosis.results import Result
-from lab.show.text.flow_text import (
+from lab.show.text.captures.flow_text import (
     MOST_OF_NAME,
     outcome_words,
     server_name,
@@ -50,7 +50,7 @@ class CaptureTable:
         """Write what is to be said of one connection."""
         if self._file.isatty():
             # Imported here: a pipe needs none of it, and rich takes long to load.
-            from lab.show.text.capture_entries import print_entry
+            from lab.show.text.captures.capture_entries import print_entry
 
             print_entry(trace, self._file)
             return

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from lab.show.text.flow_text import (
+from lab.show.text.captures.flow_text import (
     MOST_OF_NAME,
     outcome_words,
     server_name,

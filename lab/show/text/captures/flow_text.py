@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 
 from lab.capture.results import Flow, Lack
 from lab.diagnosis.results import Outcome, Result
-from lab.show.text.message_text import is_empty_certificate, offered_names
+from lab.show.text.message_names import is_empty_certificate, offered_names
 from lab.show.text.outcome_text import ground_words, or_others, result_words, signal_words
 from lab.show.text.peer_text import bounded, shortened, subject
 from lab.tls.events import Endpoint, Event, Gap, MessageSeen, NotCaptured, SealedSeen, Undecoded

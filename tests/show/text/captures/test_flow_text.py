@@ -8,7 +8,7 @@ import pytest
 
 from lab.capture.results import Lack
 from lab.diagnosis.results import Outcome, Result
-from lab.show.text.flow_text import (
+from lab.show.text.captures.flow_text import (
     about_flow,
     client_certificate_words,
     flow_name,

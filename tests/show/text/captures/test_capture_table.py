@@ -9,8 +9,8 @@ import pytest
 
 from lab.capture.results import Address
 from lab.diagnosis.results import Outcome, Result, Signal
-from lab.show.text.capture_entries import entry
-from lab.show.text.capture_table import (
+from lab.show.text.captures.capture_entries import entry
+from lab.show.text.captures.capture_table import (
     CaptureTable,
     Endings,
     is_refused_or_failed,

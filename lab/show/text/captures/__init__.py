@@ -1,0 +1,1 @@
+"""Connections of others as text: of a capture, or of a tap."""
