@@ -8,7 +8,8 @@
         assert trace.outcome.rejected and trace.causes[0].code == "client-certificate-expired"
 
 ``trace_server``, ``probe_server``, ``explain_scenario`` and ``inspect_files`` block; each has a
-coroutine function of the same name with ``_async`` behind it. ``LabServer`` is a context manager of
+coroutine function of the same name with ``_async`` behind it. ``explain_error`` explains an error
+text, and waits for nothing. ``LabServer`` is a context manager of
 both kinds. A blocking call works with or without a running event loop, and blocks that loop as any
 blocking call does. Results are frozen; errors are ``LabError``.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from lab.api.calls import (
     BOTH_VERSIONS,
+    explain_error,
     explain_scenario,
     explain_scenario_async,
     inspect_files,
@@ -42,6 +44,7 @@ from lab.api.lab_identities import (
     load_identity,
 )
 from lab.api.server_in_thread import LabServer
+from lab.diagnosis.error_texts.results import ErrorExplanation, ErrorFinding, PossibleCause
 from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.http.limits import Limits
 from lab.inspecting.results import Inspection
@@ -53,6 +56,8 @@ __all__ = [
     "ArgumentError",
     "Cause",
     "ConnectionFailedError",
+    "ErrorExplanation",
+    "ErrorFinding",
     "Explanation",
     "FileError",
     "Finding",
@@ -66,6 +71,7 @@ __all__ = [
     "NotProbableError",
     "Outcome",
     "Password",
+    "PossibleCause",
     "Report",
     "Result",
     "ScenarioDescription",
@@ -74,6 +80,7 @@ __all__ = [
     "Trace",
     "Trust",
     "Verdict",
+    "explain_error",
     "explain_scenario",
     "explain_scenario_async",
     "inspect_files",

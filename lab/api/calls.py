@@ -27,6 +27,8 @@ from lab.api.lab_identities import (
     versions_of,
 )
 from lab.api.server_in_thread import LabServer, blocking
+from lab.diagnosis.error_texts.explain_text import explain_text
+from lab.diagnosis.error_texts.results import ErrorExplanation
 from lab.inspecting.inspect_files import inspect
 from lab.inspecting.results import Inspection, TlsRole
 from lab.pki.catalogue import fresh_crl
@@ -341,6 +343,15 @@ async def inspect_files_async(
     return await asyncio.to_thread(
         inspect_files, files, role=role, password=password, expires_within=expires_within
     )
+
+
+def explain_error(text: str) -> ErrorExplanation:
+    """Explain the error texts in a line or a page of a log, or a number or a name alone.
+
+    Each error in ``text`` is one finding, with everything that can be behind it, the likeliest
+    first; what looks like an error and is not known is listed apart.
+    """
+    return explain_text(text)
 
 
 trace_server = blocking(trace_server_async)

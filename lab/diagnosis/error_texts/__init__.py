@@ -1,0 +1,1 @@
+"""Error texts of TLS libraries and programs: what they are, and what can be behind them."""

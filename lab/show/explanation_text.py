@@ -1,0 +1,108 @@
+"""An explained error text as text: each error, what it can be, and what was not understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TextIO
+
+from rich.text import Text
+
+from lab.diagnosis.error_texts.results import (
+    AlertDirection,
+    ErrorExplanation,
+    ErrorFinding,
+    ErrorPhase,
+    PossibleCause,
+    SpeakerRole,
+    UnknownText,
+)
+from lab.show.text.paper import Paper, print_drawing
+from lab.tls.events import escaped
+
+_INDENT = 3
+_PHASES = {
+    ErrorPhase.HANDSHAKE: "in the handshake",
+    ErrorPhase.AFTER_HANDSHAKE: "after {}'s handshake call had returned",
+    ErrorPhase.UNKNOWN: "cannot be told",
+}
+_WHOSE = {
+    SpeakerRole.CLIENT: "the client",
+    SpeakerRole.SERVER: "the server",
+    SpeakerRole.UNKNOWN: "this end",
+}
+_ENDS = {
+    SpeakerRole.CLIENT: "the client's end",
+    SpeakerRole.SERVER: "the server's end",
+    SpeakerRole.UNKNOWN: "which end speaks cannot be told",
+}
+_DIRECTIONS = {
+    AlertDirection.RECEIVED: "received: the other end refused",
+    AlertDirection.SENT: "made here: this end refused",
+    AlertDirection.UNKNOWN: "cannot be told",
+}
+_NOTHING = "No error of TLS that is known here was found."
+_NOT_UNDERSTOOD = "Not understood"
+
+
+def print_explanation(explanation: ErrorExplanation, file: TextIO) -> None:
+    """Write the explanation to ``file``, with styles if that is a terminal."""
+    print_drawing(lambda paper: draw_explanation(explanation, paper), file)
+
+
+def draw_explanation(explanation: ErrorExplanation, paper: Paper) -> Iterator[Text]:
+    """Yield the lines: the errors that were found, then what was not understood."""
+    for number, finding in enumerate(explanation.found, start=1):
+        if number > 1:
+            yield Text()
+        yield from _finding(f"{number}", finding, paper)
+    if not explanation.found:
+        yield from paper.paragraph(_NOTHING, "yellow")
+    if explanation.unknown:
+        yield Text()
+        yield paper.rule(_NOT_UNDERSTOOD)
+    for unknown in explanation.unknown:
+        yield from _unknown(unknown, paper)
+    if explanation.left_out:
+        yield from paper.entry("", f"and {explanation.left_out} more lines", indent=_INDENT)
+
+
+def _finding(number: str, finding: ErrorFinding, paper: Paper) -> Iterator[Text]:
+    speaker = escaped(finding.speaker) or "whose words these are cannot be told"
+    often = "" if finding.count == 1 else f"; found {finding.count} times"
+    yield from paper.item(
+        number,
+        finding.says,
+        (
+            ("text", escaped(finding.text), ""),
+            ("line", f"{finding.line}{often}", ""),
+            ("speaker", f"{speaker}; {_ENDS[finding.role]}", ""),
+            ("direction", _DIRECTIONS[finding.direction], ""),
+            ("when", _PHASES[finding.phase].format(_WHOSE[finding.role]), ""),
+        ),
+    )
+    if not finding.causes:
+        return
+    single = len(finding.causes) == 1
+    heading = "What it can be:" if single else "What it can be, the likeliest first:"
+    yield from paper.entry("", heading, indent=_INDENT, column=0, style="bold")
+    for at, cause in enumerate(finding.causes):
+        yield from _cause(chr(ord("a") + at % 26), cause, paper)
+    if finding.scenarios:
+        names = ", ".join(finding.scenarios)
+        yield from paper.entry("scenarios", names, indent=_INDENT)
+        explain = f"python -m lab.probe --explain {finding.scenarios[0]}"
+        yield from paper.entry("shown by", explain, indent=_INDENT)
+
+
+def _cause(letter: str, cause: PossibleCause, paper: Paper) -> Iterator[Text]:
+    yield from paper.entry(letter, cause.summary, indent=_INDENT, column=3)
+    yield from paper.entry("to tell", cause.how_to_tell, indent=2 * _INDENT, column=9)
+    yield from paper.entry("fix", cause.fix, indent=2 * _INDENT, column=9, style="green")
+
+
+def _unknown(unknown: UnknownText, paper: Paper) -> Iterator[Text]:
+    yield from paper.entry(f"line {unknown.line}", escaped(unknown.text), indent=_INDENT)
+    if unknown.recognised:
+        yield from paper.entry("seems of", ", ".join(unknown.recognised), indent=_INDENT)
+    for text in unknown.nearest:
+        yield from paper.entry("compare", escaped(text), indent=_INDENT)

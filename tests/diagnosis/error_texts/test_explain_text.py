@@ -1,0 +1,240 @@
+"""Texts of real programs are explained: who speaks, which alert, received or made, and a cause."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lab.diagnosis.error_texts.explain_text import PAGE, TextExplainer, explain_text
+from lab.diagnosis.error_texts.results import (
+    AlertDirection,
+    ErrorExplanation,
+    ErrorFinding,
+    ErrorPhase,
+    SpeakerRole,
+)
+from tests.diagnosis.error_texts.real_lines import REAL_LINES, Line
+
+
+def codes(finding: ErrorFinding) -> list[str]:
+    return [cause.code for cause in finding.causes]
+
+
+def single(text: str) -> ErrorFinding:
+    """Return the one error that is found in a text."""
+    explanation = explain_text(text)
+    assert len(explanation.found) == 1, [finding.says for finding in explanation.found]
+    return explanation.found[0]
+
+
+def faults_of(line: Line) -> list[str]:
+    found = explain_text(line.text).found
+    if len(found) != 1:
+        return [f"{len(found)} findings: {[finding.says for finding in found]}"]
+    finding = found[0]
+    told = (finding.alert.number if finding.alert else None, finding.direction.value)
+    faults = []
+    if line.speaker not in finding.speaker:
+        faults.append(f"spoken by {finding.speaker!r}, not {line.speaker!r}")
+    if told != (line.alert, line.direction):
+        faults.append(f"alert and direction {told}")
+    if line.cause not in codes(finding):
+        faults.append(f"{line.cause} is not among {codes(finding)}")
+    return faults
+
+
+@pytest.mark.parametrize("family", REAL_LINES)
+def test_real_lines_are_explained(family: str) -> None:
+    faults = {line.text: faults for line in REAL_LINES[family] if (faults := faults_of(line))}
+    assert not faults
+
+
+def test_there_are_many_lines_of_many_speakers() -> None:
+    lines = [line for lines in REAL_LINES.values() for line in lines]
+    assert len(lines) >= 280
+    assert len({line.speaker.split(",")[0] for line in lines}) >= 30
+
+
+@pytest.mark.parametrize("number", [40, 42, 46, 48, 80, 116])
+def test_an_alert_alone_has_never_one_cause(number: int) -> None:
+    for text in (f"{number}", f"SSL alert number {number}"):
+        for finding in explain_text(text).found:
+            if finding.alert:
+                assert len(finding.causes) > 1, text
+
+
+def test_a_chain_of_exceptions_is_one_finding_with_the_whole_chain() -> None:
+    text = """Traceback (most recent call last):
+  File "/usr/lib/python3/site-packages/urllib3/connectionpool.py", line 703, in urlopen
+ssl.SSLError: [SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required \
+(_ssl.c:2580)
+
+During handling of the above exception, another exception occurred:
+
+urllib3.exceptions.MaxRetryError: HTTPSConnectionPool(host='a', port=443): Max retries exceeded \
+with url: / (Caused by SSLError(SSLError(1, '[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert \
+certificate required (_ssl.c:2580)')))
+
+During handling of the above exception, another exception occurred:
+
+requests.exceptions.SSLError: HTTPSConnectionPool(host='a', port=443): Max retries exceeded with \
+url: / (Caused by SSLError(SSLError(1, '[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert \
+certificate required (_ssl.c:2580)')))
+"""
+    finding = single(text)
+    assert finding.speaker == "requests, urllib3, Python ssl, OpenSSL"
+    assert (finding.count, finding.line) == (3, 3)
+    assert finding.role is SpeakerRole.CLIENT
+    assert finding.phase is ErrorPhase.AFTER_HANDSHAKE
+
+
+_LINE = "curl: (35) OpenSSL/3.0.22: error:0A000410:SSL routines::sslv3 alert handshake failure"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\x1b[31;1m{_LINE}\x1b[0m",
+        f'{{"log": "{_LINE}\\n", "stream": "stderr"}}',
+        f'{{"log": "{{\\"msg\\": \\"{_LINE}\\"}}"}}',
+        f"> > {_LINE}",
+        _LINE.replace("alert handshake", "alert\nhandshake"),
+        _LINE.replace("alert handshake", "alert\n>   handshake"),
+        _LINE.upper(),
+        f"2026-11-29T10:00:00.000Z stderr F {_LINE}",
+        f"`{_LINE}`",
+        f"“{_LINE}”",
+        _LINE.replace(" ", "\xa0"),
+        f"\ufeff{_LINE}\r\n",
+        f"<pre>{_LINE.replace(': ', ':&#39; ', 1)}</pre>",
+    ],
+)
+def test_wrapped_texts_are_found(text: str) -> None:
+    finding = single(text)
+    assert finding.alert is not None
+    assert finding.alert.number == 40
+    assert finding.direction is AlertDirection.RECEIVED
+
+
+def test_the_same_alert_at_both_ends_is_two_findings() -> None:
+    text = """2026/11/29 10:00:00 [info] 7#7: *1 SSL_do_handshake() failed (SSL: error:0A000418:\
+SSL routines::tlsv1 alert unknown ca:SSL alert number 48) while SSL handshaking, client: 192.0.2.7
+curl: (35) error:0A000418:SSL routines::tlsv1 alert unknown ca
+"""
+    server, client = explain_text(text).found
+    assert (server.role, client.role) == (SpeakerRole.SERVER, SpeakerRole.CLIENT)
+    assert codes(server)[0] == "server-ca-not-trusted"
+    assert codes(client)[0] == "client-ca-not-trusted"
+
+
+def test_unknown_ca_may_be_a_missing_intermediate_or_a_list_of_revocations() -> None:
+    finding = single("curl: (35) error:0A000418:SSL routines::tlsv1 alert unknown ca")
+    assert {
+        "client-ca-not-trusted",
+        "client-intermediate-missing",
+        "client-certificate-self-signed",
+        "client-crl-unusable",
+    } <= set(codes(finding))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ssl.SSLEOFError: EOF occurred in violation of protocol (_ssl.c:1129)",
+        "ConnectionResetError: [Errno 104] Connection reset by peer",
+        "Error: read ECONNRESET",
+    ],
+)
+def test_an_end_without_an_alert_names_no_cause(text: str) -> None:
+    finding = single(text)
+    assert "names no cause" in finding.says
+    assert finding.alert is None
+    assert "refused-without-alert" in codes(finding)
+
+
+def test_what_is_general_gives_way_to_the_reason_beside_it() -> None:
+    text = "AH02008: SSL library error 1 in handshake\nSSL Library Error: error:0A0000C1:SSL \
+routines::no shared cipher (Too restrictive SSLCipherSuite or using DSA server certificate?)"
+    assert codes(single(text))[0] == "no-common-cipher-suite"
+    assert "server-certificate-refused" in codes(
+        single("AH02008: SSL library error 1 in handshake")
+    )
+
+
+ACCESS_LOG = "\n".join(
+    f'192.0.2.{at} - - [29/Nov/2026:10:{at:02}:42 +0000] "GET /api/tls?id=116&x=48 HTTP/1.1" 200 '
+    f'{at * 40} "https://www.example/ssl/certificate" "Mozilla/5.0 (X11; Linux x86_64) 40 42 116"'
+    for at in range(60)
+)
+PROSE = """\
+Every TLS alert has a number, and an SSL alert can be fatal or a warning. Section 6.2 of the RFC
+lists them. On 20.10.2026 we renewed the certificate of 10.20.42.48:443, and raised the number of
+certificates to 116. The handshake takes two round trips; a failure of the handshake is rare. Each
+client presents a certificate to the server, and the server verifies the certificate of the client.
+An unknown certificate authority is one that nobody knows. The hostname mismatch of names in the
+registry was mended in version 1.40. Some certificates are rejected by hand, and a bad certificate
+policy is worse than none. Please verify 20 files, run curl 35 times, and alert 42 people.
+Errors: 0. Exit 0. See page 495, 496 and 497. error rate: 0.00%; ssl_errors=0 handshake_failures=0
+"""
+QUIET_LOG = """\
+2026-11-29 10:00:00 INFO starting with TLS 1.3, certificate /etc/x.crt, verify=on, alert level 2
+2026-11-29 10:00:01 INFO tls handshake completed in 42 ms with 192.0.2.48:50116
+2026-11-29 10:00:02 DEBUG close_notify received, connection closed
+2026-11-29 10:00:03 INFO certificate expires in 116 days
+2026-11-29 10:00:04 INFO curl/7.88.1 GET /health 200
+Verify return code: 0 (ok)
+Nov 29 10:00:05 host haproxy[20]: 192.0.2.7:35 [29/Nov/2026:10:00:05.000] fe be/s1 0/0/1/2/3 200 46
+"""
+
+
+@pytest.mark.parametrize("text", [ACCESS_LOG, PROSE, QUIET_LOG], ids=["access", "prose", "quiet"])
+def test_texts_without_an_error_give_none(text: str) -> None:
+    assert [finding.text for finding in explain_text(text).found] == []
+
+
+def test_the_projects_own_pages_are_prose() -> None:
+    for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
+        path = Path(__file__).resolve().parents[3] / name
+        if path.is_file():
+            assert not explain_text(path.read_text("utf-8")).found
+
+
+def test_unknown_text_is_listed_with_what_is_near_and_is_no_finding() -> None:
+    explanation = explain_text("frobnicate: ssl hndshake_failure, cannot verify")
+    assert explanation.found == ()
+    (unknown,) = explanation.unknown
+    assert unknown.text.startswith("frobnicate")
+    assert unknown.nearest
+    known = explain_text("mosquitto: the TLS gizmo failed to be certified").unknown[0]
+    assert known.recognised == ("mosquitto",)
+
+
+def in_parts(text: str, size: int) -> ErrorExplanation:
+    explainer = TextExplainer()
+    for at in range(0, len(text), size):
+        explainer.feed(text[at : at + size])
+    return explainer.end()
+
+
+@pytest.mark.parametrize("size", [7, 1000, PAGE + 1])
+def test_a_long_log_is_read_in_parts(size: int) -> None:
+    noise = f"{QUIET_LOG}{ACCESS_LOG}\n"
+    before = noise * (3 * PAGE // len(noise))
+    found = in_parts(f"{before}{_LINE}\n{noise}{_LINE}\n", size).found
+    assert len(found) == 1
+    assert found[0].line == before.count("\n") + 1
+    assert found[0].count == 2
+
+
+def test_what_is_kept_is_bounded() -> None:
+    lines = "\n".join(
+        f"tls error {at}: no such thing, handshake failed to begin" for at in range(500)
+    )
+    explanation = explain_text(lines)
+    assert len(explanation.unknown) + explanation.left_out + len(explanation.found) > 0
+    assert len(explanation.unknown) <= 10
+    long = single(f"{'x' * 5000} {_LINE} {'y' * 5000}")
+    assert len(long.text) <= 300
+    assert re.search("handshake failure", long.text)
