@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from lab.capture.prelude import Prelude, TlsStart
 from lab.capture.results import Address, Flow
 from lab.tls.code_points import ContentType, HandshakeType
 from lab.tls.events import Endpoint, Gap, StreamEnd
@@ -24,6 +25,10 @@ from lab.tracing.results import Trace
 BUDGET = Budget(octets=2**18, records=1024, messages=64, items=16384)
 """What is decoded of either direction: OpenSSL lets in no longer handshake."""
 _RANDOM = slice(11, 43)  # behind the headers of record and message, and legacy_version
+_MOST_PIECES = 8192
+"""How many pieces are kept of either direction, however small."""
+_PIECE = 256
+"""What a piece takes in memory, beside its bytes."""
 _SECRETS_DUE = 2**15
 """Behind so many bytes a handshake is complete, and the secrets of it can be had."""
 
@@ -47,6 +52,32 @@ class _Ended:
     sender: Endpoint
     end: StreamEnd
     time: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """TLS on a connection: what passed of it, and what came before by name.
+
+    ``reversed`` tells that the end that was connected to is the client of TLS.
+    """
+
+    items: Sequence[_Sent | _Ended]
+    prelude: str = ""
+    reversed: bool = False
+
+    def role(self, sender: Endpoint) -> Endpoint:
+        """Return what an end of the connection is in TLS."""
+        return sender.other if self.reversed else sender
+
+    def sent_by(self, role: Endpoint) -> Iterator[bytes]:
+        """Yield the first bytes that an end sent, as many as are needed here."""
+        octets = 0
+        for item in self.items:
+            if isinstance(item, _Sent) and self.role(item.sender) is role:
+                octets += len(item.data)
+                yield item.data
+            if octets >= _RANDOM.stop:
+                break
 
 
 class TapConnection:
@@ -81,6 +112,8 @@ class TapConnection:
         self._recorded: set[Secret] = set()
         self._first = self._last = time.monotonic()
         self._octets = dict.fromkeys(Endpoint, 0)
+        self._pieces = dict.fromkeys(Endpoint, 0)
+        self._not_kept: set[Endpoint] = set()
         self._kept: list[_Sent | _Ended] = []
         self._ended: set[Endpoint] = set()
         self._was_cut = False
@@ -90,21 +123,27 @@ class TapConnection:
         self._last = time
         before = self._octets[sender]
         self._octets[sender] += len(data)
-        if before <= BUDGET.octets:  # what passes the budget is kept too: so decoding tells of it
+        if before > BUDGET.octets:
+            pass  # what passes the budget was kept too: so decoding tells of it
+        elif self._pieces[sender] < _MOST_PIECES:
+            self._pieces[sender] += 1
             self._keep(sender, data, time)
+        else:
+            self._not_kept.add(sender)
         if self._packets is not None:
             if before < _SECRETS_DUE <= self._octets[sender]:
                 self.record_secrets()
             self._packets.sent(sender, data, time)
 
     def _keep(self, sender: Endpoint, data: bytes, time: float) -> None:
-        if self._allowance.octets < len(data):
+        octets = len(data) + _PIECE
+        if self._allowance.octets < octets:
             self.dropped = True
             self.forget()
         if not self.dropped:
             self._kept.append(_Sent(sender=sender, data=data, time=time))
-            self._kept_octets += len(data)
-            self._allowance.octets -= len(data)
+            self._kept_octets += octets
+            self._allowance.octets -= octets
 
     def forget(self) -> None:
         """Keep nothing any more."""
@@ -133,13 +172,12 @@ class TapConnection:
     @property
     def awaits_secrets(self) -> bool:
         """Whether its ends agreed on keys, as far as can be seen, that have not been found yet."""
-        answered = any(
-            isinstance(item, _Sent)
-            and item.sender is Endpoint.SERVER
-            and item.data[:1] == bytes((ContentType.HANDSHAKE,))
-            for item in self._kept[:16]
-        )
-        return self._secrets is not None and answered and not self._find_secrets()
+        if self._secrets is None:
+            return False
+        found = self._find_tls()
+        answer = b"".join(found.sent_by(Endpoint.SERVER))[:1]
+        answered = answer == bytes((ContentType.HANDSHAKE,))
+        return answered and not self._find_secrets()
 
     def cut(self) -> None:
         """Take that the tap has ended the connection, and neither end has."""
@@ -154,46 +192,64 @@ class TapConnection:
     def trace(self) -> Trace | None:
         """Decode and explain what was kept; None: nothing was seen."""
         decoder = FlowTrace(budget=BUDGET, secrets=self._secrets, sessions=self._sessions)
-        for item in self._kept:
+        found = self._find_tls()
+        for item in found.items:
             at = self._epoch + item.time
             if isinstance(item, _Sent):
-                decoder.feed(item.sender, item.data, at)
+                decoder.feed(found.role(item.sender), item.data, at)
             else:
-                decoder.end(item.sender, item.end, at)
+                decoder.end(found.role(item.sender), item.end, at)
         end = self._epoch + self._last
-        if self._was_cut:
-            for sender in set(Endpoint) - self._ended:
-                decoder.miss(sender, Gap.END, None, end)
+        for sender in self._not_kept | (set(Endpoint) - self._ended if self._was_cut else set()):
+            decoder.miss(found.role(sender), Gap.END, None, end)
         decoder.finish(end)
+        ends = self.server, self.client
+        client, server = ends if found.reversed else reversed(ends)
         return decoder.trace(
             Flow(
                 number=self._number,
-                client=self.client,
-                server=self.server,
+                client=client,
+                server=server,
                 first=self._epoch + self._first,
-                last=self._epoch + self._last,
+                last=end,
                 packets=0,
+                prelude=found.prelude,
             )
         )
+
+    def _find_tls(self) -> _Found:
+        """Find where TLS begins; where it does not, all is as it came."""
+        prelude, sides = Prelude(), list(Endpoint)
+        ended: list[_Ended] = []
+        for at, item in enumerate(self._kept):
+            if isinstance(item, _Ended):
+                ended.append(item)
+                continue
+            start = prelude.take(sides.index(item.sender), item.data, item.time, missed=False)
+            if start is not None:
+                return _found(start, ended, self._kept[at + 1 :])
+            if prelude.over:
+                break
+        start = prelude.finish()
+        return _found(start, ended, []) if start else _Found(items=self._kept)
 
     def _find_secrets(self) -> Sequence[Secret]:
         if self._secrets is None:
             return ()
-        hello = b"".join(self._from_client())[: _RANDOM.stop]
+        hello = b"".join(self._find_tls().sent_by(Endpoint.CLIENT))[: _RANDOM.stop]
         kinds = bytes((ContentType.HANDSHAKE,)), bytes((HandshakeType.CLIENT_HELLO,))
         if len(hello) < _RANDOM.stop or (hello[:1], hello[5:6]) != kinds:
             return ()
         return self._secrets(hello[_RANDOM])
 
-    def _from_client(self) -> Iterator[bytes]:
-        """Yield the client's first bytes, a few more than are needed."""
-        octets = 0
-        for item in self._kept:
-            if isinstance(item, _Sent) and item.sender is Endpoint.CLIENT:
-                octets += len(item.data)
-                yield item.data
-            if octets >= _RANDOM.stop:
-                break
+
+def _found(start: TlsStart, ended: Sequence[_Ended], behind: Sequence[_Sent | _Ended]) -> _Found:
+    sides = list(Endpoint)
+    pieces = [_Sent(sender=sides[side], data=data, time=at) for side, data, at in start.pieces]
+    # An end that came before its TLS was found comes behind it.
+    return _Found(
+        items=[*pieces, *ended, *behind], prelude=start.prelude, reversed=start.client == 1
+    )
 
 
 def _line(secret: Secret) -> str:
