@@ -39,7 +39,7 @@ from lab.tls.message_parsing import parse_message
 from lab.tls.negotiated import Negotiated
 from lab.tls.order import Order, Step, step_of
 from lab.tls.reader import MAX_ITEMS, BeyondLimit, WireError
-from lab.tls.records import MAX_PLAINTEXT, Record, begins_message
+from lab.tls.records import HEADER, MAX_PLAINTEXT, Record, begins_message
 from lab.tls.sealed_records import UNREADABLE, Sealed
 from lab.tls.stages import Stage
 
@@ -115,17 +115,25 @@ class ConnectionReader:
         """Go on behind missing bytes: neither end is judged by what comes after them."""
         self._connection.incomplete = True
         self._order.suspend()
+        records = hole.records
         if hole.begun is not None and not direction.stopped:
             self._read_begun(direction, hole.begun, time)
+            kind, data = hole.begun.content_type, hole.begun.fragment
+            change = kind is ContentType.CHANGE_CIPHER_SPEC
+            if records and (change or not direction.is_protected(kind, data)):
+                records = 0  # keys count only what is under them
         direction.lose_track()
-        direction.decryption.lose(hole.records, hole.octets)
+        direction.decryption.lose(records, hole.octets)
         self.events.append(
             NotCaptured(time=time, endpoint=direction.sender, gap=hole.gap, octets=hole.octets)
         )
 
     def _read_begun(self, direction: Direction, record: Record, time: float) -> None:
-        """Read the messages that are whole in the beginning of a record in the clear."""
+        """Read what is certain of the beginning of a record in the clear: its whole messages."""
         kind, _, data, span = record
+        renegotiates = direction.decryption.stage is Stage.CONNECTION
+        if kind is ContentType.CHANGE_CIPHER_SPEC and (span.length == HEADER + 1 or renegotiates):
+            self._follow_change(direction)
         if kind is not ContentType.HANDSHAKE or direction.is_protected(kind, data):
             return
         with contextlib.suppress(WireError, BeyondLimit):
@@ -152,13 +160,17 @@ class ConnectionReader:
         """Read the content of a record, in the clear or opened."""
         if kind is ContentType.HANDSHAKE:
             self._fragment(direction, span, data, time, encrypted)
-        elif kind is ContentType.ALERT:
+            return
+        if kind is ContentType.ALERT:
             self._alert(direction, span, data, time, encrypted)
-        elif direction.assembler.unfinished and not self._connection.incomplete:
+            return
+        if direction.assembler.unfinished:
             # RFC 9846 section 5.1: no other records between those of one message. An alert is
             # let through above: it tells why the sender gave up.
-            raise WireError("Handshake", f"a message is interrupted by {kind}")
-        elif kind is ContentType.APPLICATION_DATA:
+            if not self._connection.incomplete:
+                raise WireError("Handshake", f"a message is interrupted by {kind}")
+            direction.lose_track()
+        if kind is ContentType.APPLICATION_DATA:
             event = direction.application_data(time, span, data, encrypted=encrypted)
             self.events.append(event)
         elif kind is ContentType.CHANGE_CIPHER_SPEC:
@@ -191,11 +203,7 @@ class ConnectionReader:
         if tls13 and encrypted:  # RFC 9846 section 5: never protected
             raise WireError("TLSInnerPlaintext.type", "change_cipher_spec is protected")
         legal = self._order.take(direction.sender, Step.CHANGE_CIPHER_SPEC)
-        if self._connection.version is None:
-            if self._connection.incomplete:
-                direction.decryption.protect()
-        elif not tls13:
-            direction.decryption.change_cipher_spec()
+        self._follow_change(direction)
         self.events.append(
             _change_cipher_spec_seen(
                 time=time,
@@ -205,6 +213,14 @@ class ConnectionReader:
                 out_of_order=not legal,
             )
         )
+
+    def _follow_change(self, direction: Direction) -> None:
+        """Change keys behind a ChangeCipherSpec, where it changes any."""
+        if self._connection.version is None:
+            if self._connection.incomplete:
+                direction.decryption.protect()
+        elif not self._connection.is_tls13 and direction.decryption.stage not in _TLS13_STAGES:
+            direction.decryption.change_cipher_spec()
 
     # Handshake messages.
 

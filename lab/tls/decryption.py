@@ -28,10 +28,10 @@ from lab.tls.sealed_records import (
     BROKEN,
     EARLY_DATA,
     UNREADABLE,
-    UNSETTLED,
     Sealed,
     sealed_tls12,
     sealed_tls13,
+    sealed_unsettled,
 )
 from lab.tls.sequence_search import SequenceSearch
 from lab.tls.stages import FOLLOWING, SECRETS, Stage
@@ -200,9 +200,9 @@ class RecordDecryption:
 
     def _open_first(self, record: Record) -> Opened | Sealed | None:
         """Open a record that needs a key first."""
-        if self.stage is Stage.PLAIN:
+        if self.stage in (Stage.PLAIN, Stage.UNKNOWN):
             if self._connection.incomplete:
-                return Sealed(UNSETTLED)
+                return sealed_unsettled(record)
             if self._connection.version is None or self._connection.is_tls13:
                 return Sealed(BEFORE_KEYS)
             raise WireError("TLSPlaintext.type", "application_data before the handshake has ended")
@@ -232,7 +232,7 @@ class RecordDecryption:
         A change of keys may be among what is missing.
         """
         if self.stage is Stage.UNKNOWN or self._connection.version is None:
-            return Sealed(UNSETTLED)
+            return sealed_unsettled(record)
         if self.stage is Stage.PLAIN:
             return self._open_past_change(record, search)
         if self._cannot_open:
@@ -244,7 +244,8 @@ class RecordDecryption:
             if opener is None:
                 waiting = True
             elif opened := search.open(opener, record, current=stage is self.stage):
-                self._enter(stage)
+                if stage is not self.stage:
+                    self._enter(stage)
                 self.opener = opener
                 return opened
         if self.stage is Stage.APPLICATION and isinstance(self.opener, TrafficOpener):
@@ -258,7 +259,7 @@ class RecordDecryption:
     def _open_past_change(self, record: Record, search: SequenceSearch) -> Opened | Sealed | None:
         """Open a record that may be behind a ChangeCipherSpec which is missing."""
         if self._connection.is_tls13:
-            return Sealed(UNSETTLED)
+            return sealed_unsettled(record)
         blind, self._search = self._blind, None  # the search is not over
         self.change_cipher_spec()
         self._search = search

@@ -79,7 +79,9 @@ class Observer:
         """Record that bytes of ``sender`` are missing here; ``feed`` goes on behind them.
 
         ``octets`` is their number, None where nobody can tell. What a record or a message lacks a
-        part of is passed over, and reading goes on where the next record can be found.
+        part of is passed over, and reading goes on where the next record can be found. It must be
+        told before what the other end sent in answer to the missing bytes is fed: that looks out
+        of order without them.
         """
         direction = self._directions[sender]
         self._waiting.append((time, direction, direction.miss(gap, octets)))

@@ -84,13 +84,13 @@ class RecordReader:
     @property
     def begun(self) -> Record | None:
         """The record that is not whole, with as much of its fragment as came."""
-        came, expected = self.unfinished
+        _, expected = self.unfinished
         if expected is None or self._lost is not None:
             return None
         start = self._at + HEADER
         header, fragment = bytes(self._buffer[self._at : start]), bytes(self._buffer[start:])
         span = RecordSpan(offset=self.offset, length=expected)
-        return Record(ContentType(header[0]), header, fragment, span) if came > HEADER else None
+        return Record(ContentType(header[0]), header, fragment, span)
 
     def feed(self, data: bytes) -> None:
         """Add ``data`` at the end of the stream."""

@@ -16,7 +16,7 @@ BEFORE_KEYS = "sent before any key was agreed"
 EARLY_DATA = "early data, sent before the server's answer counts"
 BROKEN = "does not open: the secret is of another connection, or the record is damaged"
 
-UNSETTLED = "protected by keys that cannot be told: bytes before it were not captured"
+UNSETTLED = "protected by keys that cannot be told: part of the handshake was not captured"
 AFTER_HOLE = (
     "does not open: bytes before it were not captured, or the secret is of another connection"
 )
@@ -42,6 +42,13 @@ class Sealed:
 
 UNREADABLE = Sealed("protected, or the rest of a message whose beginning was not captured")
 """What is no start of a message where one may be protected, and bytes before it are missing."""
+
+
+def sealed_unsettled(record: Record) -> Sealed:
+    """Judge a protected record of a version that was not captured."""
+    if record.content_type is ContentType.ALERT:  # RFC 9846 section 5.2: in TLS 1.3, no type shows
+        return Sealed("an alert", hides_handshake=False)
+    return Sealed(UNSETTLED)
 
 
 def sealed_tls13(record: Record, suite: Suite) -> Sealed:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
+import tracemalloc
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.tls.code_points import HandshakeType
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -23,10 +26,13 @@ from lab.tls.events import (
     NotCaptured,
     NotTls,
     StreamEnd,
+    StreamEnded,
     Undecoded,
     Unfinished,
 )
+from lab.tls.messages import ClientHello, ServerHello, UnknownMessage
 from lab.tls.observer import Observer
+from tests.tls.wire import handshake, record
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 Holes = Mapping[Endpoint, list[tuple[int, int]]]
@@ -117,6 +123,75 @@ def same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
     return one[0] is other[0] and one[2:] == other[2:] and len(one) == len(other)
 
 
+def records_of(recording: Recorded) -> dict[Endpoint, list[tuple[int, int]]]:
+    """For each sender, where its records lie in its stream: from, and up to."""
+    places: dict[Endpoint, list[tuple[int, int]]] = {}
+    for sender in Endpoint:
+        stream = b"".join(data for who, data in recording.pieces if who is sender)
+        at, found = 0, places.setdefault(sender, [])
+        while at < len(stream):
+            end = at + 5 + int.from_bytes(stream[at + 3 : at + 5], "big")
+            found.append((at, end))
+            at = end
+    return places
+
+
+def touches(event: Event, sender: Endpoint, first: int, end: int) -> bool:
+    return event.endpoint is sender and any(
+        span.offset < end and first < span.offset + span.length
+        for span in getattr(event, "records", ())
+    )
+
+
+def read(events: Iterable[Event]) -> list[Event]:
+    """What was read of records, without whether it is in order, which is not judged at a hole."""
+    return [
+        replace(event, out_of_order=False) if isinstance(event, MessageSeen) else event
+        for event in events
+        if isinstance(event, MessageSeen | AlertSeen | ApplicationDataSeen | ChangeCipherSpecSeen)
+    ]
+
+
+@pytest.mark.parametrize("recording", recorded(), ids=lambda recording: recording.title)
+def test_a_hole_in_one_record_costs_no_other(recording: Recorded) -> None:
+    """Where a record ends is known from its header, and its place in the count of records too."""
+    whole = read(observe(recording, {}, keys=True))
+    for sender, places in records_of(recording).items():
+        for first, end in places[1:]:  # without its hello nothing of a connection can be opened
+            lost = [event for event in whole if touches(event, sender, first, end)]
+            if any(is_hello(event) for event in lost):
+                continue
+            expected = [event for event in whole if event not in lost]
+            for holes in ([(first + 5, first + 6)], [(end - 1, end)]):
+                events = observe(recording, {sender: holes}, keys=True)
+                kept = [event for event in read(events) if event not in lost]
+                assert kept == expected
+                assert accusations(events) == []
+
+
+def is_hello(event: Event) -> bool:
+    return isinstance(event, MessageSeen) and isinstance(event.message, ClientHello | ServerHello)
+
+
+def renegotiates(event: Event) -> bool:
+    """Whether it is a ChangeCipherSpec under keys: what comes behind it, no number opens."""
+    return isinstance(event, ChangeCipherSpecSeen) and event.encrypted
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["octets told", "octets not told"])
+@pytest.mark.parametrize("recording", recorded(), ids=lambda recording: recording.title)
+def test_behind_missing_records_all_is_read_again(recording: Recorded, told: bool) -> None:
+    """How many records are missing, AEADs and MACs tell by the next one."""
+    whole = observe(recording, {}, keys=True)
+    for sender, places in records_of(recording).items():
+        for (first, _), (_, end) in zip(places[1:-1:3], places[2:-1:3], strict=False):
+            lost = [event for event in whole if touches(event, sender, first, end)]
+            if any(is_hello(event) or renegotiates(event) for event in lost):
+                continue
+            events = observe(recording, {sender: [(first, end)]}, keys=True, told=told)
+            assert seen(events) == seen(event for event in whole if event not in lost)
+
+
 @st.composite
 def connections_with_holes(draw: st.DrawFn) -> tuple[Recorded, Holes]:
     recording = draw(st.sampled_from(recorded()))
@@ -141,3 +216,122 @@ def test_holes_anywhere(case: tuple[Recorded, Holes], keys: bool, told: bool) ->
     assert is_part(seen(events), seen(whole))
     missing = [event for event in events if isinstance(event, NotCaptured)]
     assert {event.endpoint for event in missing} == {who for who in Endpoint if holes[who]}
+
+
+# Each kind of gap.
+
+
+@pytest.mark.parametrize("recording", recorded(), ids=lambda recording: recording.title)
+def test_a_capture_that_starts_in_mid_connection(recording: Recorded) -> None:
+    """From any record on, with ciphertext or a part of a record first."""
+    whole = seen(observe(recording, {}, keys=True))
+    for start in range(0, len(recording.pieces), 2):
+        for cut in (0, 3, 40):
+            observer = Observer()
+            events = [*observer.learn(recording.key_log), *observer.finish()]
+            begun: set[Endpoint] = set()
+            for number, (sender, data) in enumerate(recording.pieces[start:]):
+                if sender not in begun:
+                    begun.add(sender)
+                    events += observer.miss(sender, Gap.START, None, float(number))
+                    data = data[cut:]
+                events += observer.feed(sender, data, float(number))
+            events += observer.unfinished(99.0)
+            assert accusations(events) == []
+            assert is_part(seen(events), whole)
+
+
+@pytest.mark.parametrize("sender", Endpoint)
+@pytest.mark.parametrize("recording", recorded(), ids=lambda recording: recording.title)
+def test_one_direction_alone(recording: Recorded, sender: Endpoint) -> None:
+    observer = Observer()
+    events = [*observer.learn(recording.key_log), *observer.finish()]
+    events += observer.miss(sender.other, Gap.DIRECTION, None, 0.0)
+    for who, data in recording.pieces:
+        if who is sender:
+            events += observer.feed(who, data, 1.0)
+    events += observer.unfinished(99.0)
+    assert accusations(events) == []
+    assert is_part(seen(events), seen(observe(recording, {}, keys=True)))
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("recording", recorded(), ids=lambda recording: recording.title)
+def test_packets_that_are_cut_short(recording: Recorded, told: bool) -> None:
+    """A snap length leaves the first bytes of each segment."""
+    observer = Observer()
+    events = [*observer.learn(recording.key_log), *observer.finish()]
+    for sender, data in recording.pieces:
+        events += observer.feed(sender, data[:100], 1.0)
+        if lost := len(data[100:]):
+            events += observer.miss(sender, Gap.SNAPPED, lost if told else None, 1.0)
+    for sender in Endpoint:
+        events += observer.end(sender, StreamEnd.FIN, 2.0)
+    assert accusations(events) == []
+    assert is_part(seen(events), seen(observe(recording, {}, keys=True)))
+
+
+@pytest.mark.parametrize("cut", [1, 3, 5, 6, 50, 300])
+def test_what_the_end_of_the_capture_cuts_short_is_not_unfinished(cut: int) -> None:
+    observer = Observer()
+    sender, hello = recorded()[0].pieces[0]
+    observer.feed(sender, hello[:cut], 1.0)
+    (event,) = observer.miss(sender, Gap.END, None, 2.0)
+    assert event == NotCaptured(time=2.0, endpoint=sender, gap=Gap.END, octets=None)
+    (end,) = observer.end(sender, StreamEnd.RESET, 3.0)
+    assert isinstance(end, StreamEnded)
+    assert not end.truncated
+    assert observer.unfinished(4.0) == []
+
+
+def test_what_waits_for_a_secret_comes_before_the_hole() -> None:
+    """Events come in the order in which the bytes came, and so does what is missing."""
+    recording = next(each for each in recorded() if each.title == "TLS 1.3 accepted")
+    observer = Observer()
+    events = []
+    for sender, data in recording.pieces[:2]:
+        events += observer.feed(sender, data, 1.0)
+    assert observer.miss(Endpoint.SERVER, Gap.MISSING, 100, 2.0) == []
+    events += observer.learn(recording.key_log)
+    assert isinstance(events[-1], NotCaptured)
+    assert [type(event) for event in events].count(NotCaptured) == 1
+
+
+def test_a_message_whose_version_was_not_captured_has_no_fields() -> None:
+    """TLS 1.1 has no algorithm in CertificateVerify, TLS 1.2 has one."""
+    observer = Observer()
+    observer.miss(Endpoint.SERVER, Gap.DIRECTION, None, 0.0)
+    body = b"\x00\x04sign"
+    (event,) = observer.feed(Endpoint.CLIENT, record(22, handshake(15, body)), 1.0)
+    assert isinstance(event, MessageSeen)
+    assert event.message == UnknownMessage(msg_type=HandshakeType.CERTIFICATE_VERIFY, body=body)
+
+
+@pytest.mark.parametrize("before", [b"", b"\x03\x03\x40", b"\x17\x03\x03\xff\xff", bytes(9000)])
+def test_the_next_record_is_found_behind_anything(before: bytes) -> None:
+    hello = recorded()[0].pieces[0][1]
+    observer = Observer()
+    observer.miss(Endpoint.CLIENT, Gap.START, None, 0.0)
+    events = [
+        event
+        for byte in before + hello
+        for event in observer.feed(Endpoint.CLIENT, bytes([byte]), 1.0)
+    ]
+    assert [type(event) for event in events] in ([MessageSeen], [])
+    events += observer.feed(Endpoint.CLIENT, record(20, b"\x01"), 2.0)
+    assert isinstance(events[0], MessageSeen)
+
+
+def test_the_search_for_a_record_is_linear() -> None:
+    """Bytes that look like headers all over are passed over, and few are kept."""
+    observer = Observer()
+    observer.miss(Endpoint.CLIENT, Gap.START, None, 0.0)
+    flood = b"\x00" + b"\x17\x03\x03\x40\x00" * 600
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            observer.feed(Endpoint.CLIENT, flood, 1.0)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 100_000
