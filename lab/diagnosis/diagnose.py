@@ -28,6 +28,7 @@ from lab.diagnosis.causes.refused_certificate import (
     about_certificate,
     access_denied,
     of_certificate,
+    refused_raw_key,
     unproved,
 )
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
@@ -37,6 +38,7 @@ from lab.diagnosis.outcome_wording import what_was_seen
 from lab.diagnosis.results import ONE_OF_SEVERAL, Cause, Outcome, Result, Signal, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import Endpoint, Event, Malformed, escaped
+from lab.x509.certificates import describe
 
 _MOST = 5
 
@@ -123,11 +125,12 @@ def diagnose(
     said to trust, ``port`` the server's TCP port; None where not known. ``evidence`` is what
     ``summarize`` makes of the events, where the caller has it.
     """
+    summary = evidence or summarize(events)
     view = _View(
         events=events,
-        summary=evidence or summarize(events),
+        summary=summary,
         outcome=outcome,
-        now=now,
+        now=None if _is_before_both(summary, now) else now,
         client_has_certificate=client_has_certificate,
         client_certificate=client_certificate,
         trust=trust,
@@ -137,6 +140,17 @@ def diagnose(
     for cause in _causes(view):
         by_code.setdefault(cause.code, cause)
     return tuple(by_code.values())[:_MOST] or (_unknown(outcome),)
+
+
+def _is_before_both(summary: Evidence, now: datetime | None) -> bool:
+    """Whether both ends' certificates begin after ``now``: it is of a capture with a wrong clock.
+
+    Where the client is this program's, the clock is its own.
+    """
+    chains = (summary.client_chain, summary.server_chain)
+    begins = [describe(chain[0]).not_valid_before for chain in chains if chain]
+    later = [begin for begin in begins if begin is not None and now is not None and begin > now]
+    return not summary.client_is_ours and len(later) == len(chains)
 
 
 def _causes(view: _View) -> Iterator[Cause]:
@@ -208,7 +222,7 @@ def _by_server(view: _View) -> Iterator[Cause]:
     summary, ending = view.summary, what_was_seen(view.outcome)
     if summary.server_hello is None:
         yield from _unnegotiated(view, ending)
-    elif summary.client_chain:
+    elif summary.client_chain or summary.client_key:
         yield from _certificate_refused(view, ending)
     elif summary.client_chain is not None and summary.request is not None:
         if view.client_has_certificate is not True:
@@ -226,7 +240,12 @@ def _by_server(view: _View) -> Iterator[Cause]:
 
 
 def _certificate_refused(view: _View, ending: str) -> Iterator[Cause]:
-    """The server refused a client that had presented a certificate."""
+    """The server refused a client that had presented a certificate, or a raw public key."""
+    if view.summary.client_key is not None:
+        yield refused_raw_key(Endpoint.CLIENT, ending)
+        if view.silent:
+            yield _unexplained(view, ending)
+        return
     case = view.case(Endpoint.CLIENT)
     watched = view.outcome.server_handshake_returned is not None
     found = likely_problems(case)
@@ -316,6 +335,8 @@ def _by_client(view: _View) -> Iterator[Cause]:
         yield legacy_renegotiation(ending)
     elif summary.server_chain and (case.verdict or blind):
         yield from about_certificate(case, likely_problems(case), ending, ours=view.ours)
+    elif summary.server_key is not None and blind:
+        yield refused_raw_key(Endpoint.SERVER, ending)
     elif view.alert is not None:
         yield _protocol_failure(view, ending, view.outcome.exception)
     else:

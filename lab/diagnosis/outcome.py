@@ -129,11 +129,10 @@ class OutcomeJudge:
 
     def _what_is_left(self) -> Ending:
         """Return the ending where no event was the end."""
-        half_closed = self._half_closed
-        if self._handshake.acceptance is not None and half_closed is None:
-            return self._ending_so_far(Result.ACCEPTED, self._handshake.acceptance)
-        if half_closed is not None:
-            return self._after_half_close(half_closed)
+        if self._half_closed is not None:
+            return self._after_half_close(self._half_closed)
+        if self._handshake.acceptance is not None:
+            return self._accepted_so_far(self._handshake.acceptance)
         if (refusal := self._reports.refusal) is not None:
             return self._ending_by(Result.REJECTED, refusal.endpoint, None, refusal)
         # Last, because the ends themselves may have taken what our parser does not.
@@ -143,8 +142,8 @@ class OutcomeJudge:
     def _after_half_close(self, half_closed: Ending) -> Ending:
         """Return what it means that the client ended TCP, and the server said no more than so."""
         accepted = self._handshake.acceptance
-        if accepted is not None and half_closed.event is not None and not self._accepted_before:
-            return self._ending_so_far(Result.ACCEPTED, accepted)
+        if accepted is not None and not self._accepted_before:
+            return self._accepted_so_far(accepted)
         return replace(half_closed, lacking=self._missing.of)
 
     def _what_goodbye_meant(self, goodbye: Ending) -> Ending:
@@ -155,8 +154,8 @@ class OutcomeJudge:
             )
         return replace(goodbye, lacking=self._missing.of)
 
-    def _ending_so_far(self, result: Result, event: Event) -> Ending:
-        return Ending(result=result, event=event, lacking=self._missing.of)
+    def _accepted_so_far(self, event: Event) -> Ending:
+        return Ending(result=Result.ACCEPTED, event=event, lacking=self._missing.of)
 
     def _ending_by(
         self, result: Result, by: Endpoint, signal: Signal | None, event: Event
@@ -204,8 +203,10 @@ class OutcomeJudge:
 
     def _take_missing(self, event: NotCaptured) -> None:
         self._missing.take(event)
-        if self._answer is not None and Endpoint.SERVER in self._missing.of:
-            self._answer.cut()
+        if Endpoint.SERVER in self._missing.of:
+            self._sealed13.miss()
+            if self._answer is not None:
+                self._answer.cut()
 
     def _take_alert(self, event: AlertSeen) -> None:
         ending = self._ending
@@ -252,37 +253,40 @@ class OutcomeJudge:
             if not by_client or self._goodbye.by is not Endpoint.CLIENT:
                 self._ending = self._what_goodbye_meant(self._goodbye)
             return  # else the server may still accept or refuse the client
+        if self._ending is not None:
+            return
         sealed = self._sealed_ending(event)
-        if self._ending is None and sealed is not None:
-            self._ending = replace(
-                sealed,
-                after=self._last.get(sealed.by.other) if sealed.by else None,
-                lacking=self._missing.of,
-            )
-            return
-        if self._ending is None and self._half_closed is not None:
-            if not by_client:
-                self._ending = self._after_half_close(self._half_closed)
-            return
+        ending = sealed or self._ending_by_tcp(event)
+        is_half = by_client and event.end is StreamEnd.FIN and bool(self._last)
+        if is_half and (sealed or ending.result is Result.FAILED):
+            # The server may still accept or refuse what the client sent before.
+            self._half_closed = ending
+            self._accepted_before = self._handshake.acceptance is not None
+            self._sealed12.client_closed()
+            self._sealed13.client_closed(event)
+        elif self._half_closed is not None and not by_client and sealed is None:
+            self._ending = self._after_half_close(self._half_closed)
+        else:
+            self._ending = ending
+
+    def _ending_by_tcp(self, event: StreamEnded) -> Ending:
         signal = Signal.RST if event.end is StreamEnd.RESET else Signal.FIN
         result = Result.FAILED
         # Before a single message has passed, nothing can have been refused.
         if self._last and self._refuses_by_leaving(event.endpoint):
             result = self._broken_or_refused()
-        if by_client and signal is Signal.FIN and result is Result.FAILED and self._last:
-            # The server may still accept or refuse what the client sent before.
-            self._half_closed = self._ending_by(result, event.endpoint, signal, event)
-            self._accepted_before = self._handshake.acceptance is not None
-            self._sealed12.client_closed()
-            self._sealed13.client_closed(event)
-        else:
-            self._end(result, event.endpoint, signal, event)
+        return self._ending_by(result, event.endpoint, signal, event)
 
     def _sealed_ending(self, event: StreamEnded) -> Ending | None:
         """Return what sealed records mean at an end of TCP; None where they decide nothing."""
         if self._handshake.older:
-            return self._sealed12.ending() if self._handshake.acceptance is not None else None
-        return self._sealed13.ending(event) if self._handshake.acceptance is None else None
+            sealed = self._sealed12.ending() if self._handshake.acceptance is not None else None
+        else:
+            sealed = self._sealed13.ending(event) if self._handshake.acceptance is None else None
+        if sealed is None:
+            return None
+        after = self._last.get(sealed.by.other) if sealed.by else None
+        return replace(sealed, after=after, lacking=self._missing.of)
 
     def _refuses_by_leaving(self, endpoint: Endpoint) -> bool:
         """Return whether an end that closes TCP without an alert refuses the other by that.

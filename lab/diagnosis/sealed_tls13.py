@@ -111,6 +111,16 @@ class SealedTls13:
         self.flight = time
         self.ambiguous = False
 
+    def miss(self) -> None:
+        """Take that bytes of the server are missing here.
+
+        Whoever waited for them gives what follows them late: it may have come before the client's
+        flight, and is an answer only to what the client sends from here on.
+        """
+        self.flight = None
+        self._sealed_flight = False
+        self.alerts = []
+
     def take(self, event: SealedSeen) -> None:
         """Take the next sealed record of either end."""
         if event.early_data or event.inference == BEFORE_KEYS or self.proof is not None:

@@ -184,3 +184,27 @@ def test_a_hello_that_is_taken_for_sealed_is_no_flight() -> None:
     hello = replace(sealed(CLIENT, None, length=512), content_type=ContentType.HANDSHAKE)
     events = [client_hello(), *start, hello, sealed(SERVER, 900), stream_ended(SERVER)]
     assert judge(events).result is Result.UNKNOWN
+
+
+def test_what_follows_a_gap_may_have_come_before_the_clients_flight() -> None:
+    """A reader waits for what is missing, and gives the rest of the server's flight late."""
+    gap = NotCaptured(time=0.0, endpoint=SERVER, gap=Gap.MISSING)
+    late = [*FLIGHT, gap, sealed(SERVER, 300)]
+    outcome = judge([*late, stream_ended(SERVER)])
+    assert (outcome.result, outcome.ground) == (Result.UNKNOWN, Gap.MISSING.value)
+    outcome = judge([*late, sealed(CLIENT, 99), sealed(SERVER, 300), stream_ended(SERVER)])
+    assert outcome.result is Result.ACCEPTED
+    assert judge([*late, sealed(CLIENT, 99), *ENDS[1:]]).result is Result.UNKNOWN
+    # What the client sends is never given too early.
+    gap = replace(gap, endpoint=CLIENT)
+    outcome = judge([*FLIGHT, gap, sealed(SERVER, 300), stream_ended(SERVER)])
+    assert outcome.result is Result.ACCEPTED
+
+
+def test_a_server_may_answer_after_the_client_has_half_closed() -> None:
+    left = [sealed(CLIENT, ALERT), stream_ended(CLIENT)]
+    for before in ([], left, [stream_ended(CLIENT)], [sealed(SERVER, ALERT), stream_ended(CLIENT)]):
+        events = [*FLIGHT, *before, sealed(SERVER, 300), stream_ended(SERVER)]
+        assert judge(events).result is Result.ACCEPTED
+    outcome = judge([*FLIGHT, *left])
+    assert outcome.result is Result.UNKNOWN and outcome.ground.startswith("the client's last")

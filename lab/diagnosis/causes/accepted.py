@@ -114,6 +114,8 @@ def accepted(
             reference="RFC 9846 section 5.2",
             fix=SUPPLY_KEYS,
         )
+    elif summary.client_key is not None:
+        yield _with_raw_key(outcome)
     elif not summary.client_chain:
         yield _without_certificate(summary, outcome)
     else:
@@ -181,6 +183,17 @@ def _with_certificate(events: Sequence[Event], summary: Evidence, outcome: Outco
             *_ground(outcome),
         ),
         reference="RFC 9846 section 4.5; RFC 5246 section 7.4.8",
+        fix="",
+    )
+
+
+def _with_raw_key(outcome: Outcome) -> Cause:
+    return Cause(
+        code="raw-public-key-accepted",
+        summary="the server accepted the client, which showed a raw public key in place of a "
+        "certificate; whether it knows the key is not visible",
+        evidence=("the client sent a raw public key", *_ground(outcome)),
+        reference="RFC 7250 sections 4.4 and 6",
         fix="",
     )
 

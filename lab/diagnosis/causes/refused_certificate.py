@@ -73,6 +73,19 @@ def _how(owner: Endpoint, code: str, *, ours: bool) -> str:
     return {problems.UNTRUSTED_CA.code: _THEIR_CA, problems.CRL_UNUSABLE.code: _CRL}.get(code, "")
 
 
+def refused_raw_key(sender: Endpoint, ending: str) -> Cause:
+    """The other end refused ``sender``, which had shown a raw public key."""
+    other = sender.other.value
+    return Cause(
+        code=f"{sender.value}-raw-public-key-refused",
+        summary=f"the {other} refused the {sender.value}, most likely for the key that it showed: "
+        "it may not know it",
+        evidence=(ending, f"the {sender.value} sent a raw public key in place of a certificate"),
+        reference="RFC 7250 sections 4.4 and 6",
+        fix=f"let the {other} know this key, or show one that it knows",
+    )
+
+
 def unproved(ending: str) -> Cause:
     """The server may not have been convinced that the client holds the key."""
     return Cause(
