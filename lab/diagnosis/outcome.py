@@ -107,7 +107,6 @@ class OutcomeJudge:
         after, sealed = name_of(ending.after if ending.by else None)
         alert = ending.event if ending.signal is Signal.ALERT else None
         assert alert is None or isinstance(alert, AlertSeen)
-        reports = self._reports
         return Outcome(
             result=ending.result,
             by=ending.by,
@@ -118,9 +117,9 @@ class OutcomeJudge:
             handshake_accepted=self._handshake.acceptance is not None,
             after=after,
             sealed=sealed,
-            client_handshake_returned=reports.returned.get(Endpoint.CLIENT),
-            server_handshake_returned=reports.returned.get(Endpoint.SERVER),
-            exception=reports.exception,
+            client_handshake_returned=self._reports.returned.get(Endpoint.CLIENT),
+            server_handshake_returned=self._reports.returned.get(Endpoint.SERVER),
+            exception=self._reports.exception,
             echoes=tuple(self._echoes),
             warnings=tuple(self._warnings),
             decided_by=ending.event,
