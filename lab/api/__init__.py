@@ -8,8 +8,9 @@
         assert trace.outcome.rejected and trace.causes[0].code == "client-certificate-expired"
 
 ``trace_server``, ``probe_server``, ``explain_scenario`` and ``inspect_files`` block; each has a
-coroutine function of the same name with ``_async`` behind it. ``explain_error`` explains an error
-text, and waits for nothing. ``LabServer`` is a context manager of
+coroutine function of the same name with ``_async`` behind it. ``read_capture`` is a generator, and
+``read_capture_async`` one for an event loop; ``explain_error`` explains an error text, and waits
+for nothing. ``LabServer`` is a context manager of
 both kinds. A blocking call works with or without a running event loop, and blocks that loop as any
 blocking call does. Results are frozen; errors are ``LabError``.
 """
@@ -29,6 +30,7 @@ from lab.api.calls import (
     trace_server,
     trace_server_async,
 )
+from lab.api.captures import read_capture, read_capture_async
 from lab.api.lab_identities import (
     ArgumentError,
     ConnectionFailedError,
@@ -89,6 +91,8 @@ __all__ = [
     "load_identity",
     "probe_server",
     "probe_server_async",
+    "read_capture",
+    "read_capture_async",
     "trace_server",
     "trace_server_async",
 ]

@@ -16,6 +16,7 @@ from lab.diagnosis.results import Outcome, Result
 from lab.show.text.message_names import is_empty_certificate, offered_names
 from lab.show.text.outcome_text import ground_words, or_others, result_words, signal_words
 from lab.show.text.peer_text import bounded, shortened, subject
+from lab.tls.code_points import ExtensionType
 from lab.tls.events import Endpoint, Event, Gap, MessageSeen, NotCaptured, SealedSeen, Undecoded
 from lab.tls.messages import (
     Certificate,
@@ -24,12 +25,15 @@ from lab.tls.messages import (
     CompressedCertificate,
     Finished,
     HandshakeMessage,
+    HelloRetryRequest,
+    ServerHello,
     ServerHelloDone,
 )
 from lab.tracing.results import Trace
 
 NO_CERTIFICATE = "none"
 NOT_ASKED = "not asked"
+RESUMED = "that of an earlier session"
 UNKNOWN = "not known"
 MOST_OF_NAME = 64
 """How many characters of a name are in a table."""
@@ -126,7 +130,25 @@ def client_certificate_words(trace: Trace) -> str:
     sealed = next((event for event in of_client if isinstance(event, SealedSeen)), None)
     if sealed is not None and sealed.inner_length == _EMPTY_CERTIFICATE:
         return f"{NO_CERTIFICATE}, by the size of its first encrypted record"
+    if _is_resumed(trace.events):
+        return RESUMED
     return NOT_ASKED if _was_not_asked(trace.events) else UNKNOWN
+
+
+def _is_resumed(events: Sequence[Event]) -> bool:
+    """Return whether the server took up an earlier session, whose certificate counts."""
+    session_id = b""
+    for event in events:
+        if not isinstance(event, MessageSeen):
+            continue
+        message = event.message
+        if isinstance(message, ClientHello):
+            session_id = message.legacy_session_id
+        elif isinstance(message, ServerHello) and not isinstance(message, HelloRetryRequest):
+            if message.has(ExtensionType.SUPPORTED_VERSIONS):
+                return message.has(ExtensionType.PRE_SHARED_KEY)  # RFC 9846 section 4.3.11
+            return session_id != b"" and session_id == message.legacy_session_id_echo
+    return False
 
 
 def short_certificate_words(trace: Trace) -> str:
