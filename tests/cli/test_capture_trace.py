@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.support.harness import Identities
 from tests.support.schemas import schema_of
 
 SCHEMA = schema_of("trace")
+VECTORS = Path(__file__).resolve().parent.parent / "vectors" / "captures"
 
 
 @pytest.fixture(scope="module")
@@ -269,3 +271,85 @@ def test_a_capture_is_read_without_what_only_a_server_needs(folder: Path) -> Non
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Right:
+    """What is right of the last connection of a specimen; None: not looked at."""
+
+    results: tuple[str, ...] = ("accepted",)
+    signal: str | None = None
+    inferred: bool = False
+    gap: str | None = None
+    cause: str | None = None
+    kinds: frozenset[str] = frozenset()  # of events, which must be there
+
+
+SPECIMENS = {
+    "tls13_wrongca_no_keylog": Right(
+        results=("rejected",), signal="an alert that cannot be read", inferred=True
+    ),
+    "tls13_accepted_server_closes_no_keylog": Right(inferred=True),
+    "tls12_accepted_no_keylog": Right(inferred=True),
+    "tls12_client_direction_only": Right(
+        results=("cannot be told",), gap="nothing that this end sent was captured"
+    ),
+    "tls12_start_missed": Right(
+        results=("accepted", "cannot be told"), gap="the beginning was not captured"
+    ),
+    "tls13_lost_segment": Right(
+        results=("accepted", "cannot be told"), gap="a segment is missing from the capture"
+    ),
+    "tls13_truncated_midway": Right(results=("cannot be told",), gap="the capture ends here"),
+    "tls13_client_fin_before_server_data": Right(),
+    "tls13_wrongca_closed_without_alert": Right(results=("rejected",), signal="FIN"),
+    "tls12_rpk_client": Right(results=("rejected",), signal="alert"),
+    "tls13_rpk_refused": Right(results=("rejected",), signal="alert"),
+    "tls12_resumed_second_random_not_in_keylog": Right(
+        cause="resumed", kinds=frozenset({"application_data_seen"})
+    ),
+    "tls12_reneg_refused": Right(
+        results=("accepted", "rejected", "failed"), cause="no-renegotiation"
+    ),
+    "tls13_pha": Right(cause="mutual-tls"),
+    "tls13_x25519mlkem768": Right(cause="mutual-tls"),
+    "tls13_dsb": Right(cause="mutual-tls"),
+    "tls10_mutual": Right(cause="mutual-tls"),
+    "tls12_3des": Right(inferred=True, kinds=frozenset({"sealed_seen"})),
+}
+
+
+@pytest.mark.parametrize(("name", "right"), SPECIMENS.items(), ids=SPECIMENS)
+def test_a_specimen_is_judged_rightly(name: str, right: Right) -> None:
+    suffix = "pcapng" if name == "tls13_dsb" else "pcap"
+    trace = document(traced(VECTORS, f"{name}.{suffix}", "--json"))["traces"][-1]
+    outcome, gaps = trace["outcome"], [gap["gap"] for gap in trace["flow"]["gaps"]]
+    assert outcome["result"] in right.results
+    assert right.signal in (None, outcome["signal"])
+    if outcome["result"] != "cannot be told":
+        assert (outcome["ground"] is not None) == right.inferred
+    assert right.gap is None or right.gap in gaps
+    codes = [cause["code"] for cause in trace["diagnosis"]]
+    assert len(codes) == len(set(codes))
+    assert right.cause in (None, *codes)
+    kinds = {event["type"] for event in trace["events"]}
+    assert right.kinds <= kinds
+    assert "malformed" not in kinds
+    assert not {"not-mutual", "client-self-signed"} & set(codes) or right.gap is None
+
+
+def test_every_specimen_is_in_the_table() -> None:
+    names = {path.stem for path in VECTORS.glob("*.pcap*")}
+    assert names >= set(SPECIMENS)
+
+
+def test_the_group_of_a_specimen_has_its_name() -> None:
+    done = traced(VECTORS, "tls13_x25519mlkem768.pcap")
+    assert "group       X25519MLKEM768" in done.out
+
+
+def test_raw_public_keys_are_called_so() -> None:
+    for name in ("tls12_rpk_client", "tls13_rpk_refused"):
+        done = traced(VECTORS, f"{name}.pcap")
+        assert "of the client: a raw public key, EC secp256r1" in done.out
+        assert "self-signed" not in done.out

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import singledispatch
 
 from lab.show.text.message_names import offered_names
-from lab.show.text.peer_text import bounded, latin_text, listed, subject
+from lab.show.text.peer_text import bounded, key_words, latin_text, listed, subject
 from lab.tls import extensions as ext
 from lab.tls import messages as msg
 from lab.tls.code_points import ExtensionType
@@ -119,7 +119,7 @@ def _certificate(message: msg.Certificate) -> Pairs:
     chain = [entry.cert_data for entry in message.certificate_list]
     yield "contains", message.is_empty and "no certificate"
     key = message.raw_public_key
-    yield "raw public key", key and f"{len(key)} bytes"
+    yield "raw key", key and f"{key_words(key)}, {len(key)} bytes (RFC 7250)"
     for number, der in enumerate(chain[:_MOST_CERTIFICATES], start=1):
         yield "certificate", len(chain) > 1 and f"{number} of {len(chain)}"
         yield from _of_certificate(der)
@@ -148,7 +148,9 @@ def _compressed_certificate(message: msg.CompressedCertificate) -> Pairs:
     compressed = len(message.compressed_certificate_message)
     sizes = f"{compressed} of {message.uncompressed_length} bytes"
     yield "compressed", f"{message.algorithm}, {sizes}"
-    if message.certificate is not None:
+    if message.certificate is None:
+        yield "content", "not read: this compression is not undone here"
+    else:
         yield from _certificate(message.certificate)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from lab.tls.code_point import sample
 from lab.tls.events import escaped
 from lab.x509.certificates import describe
+from lab.x509.public_keys import describe_key
 
 _MOST_TEXT = 240
 _MOST_OF_MANY = 64
@@ -43,6 +44,15 @@ def listed(values: Iterable[object], most: int = 3) -> str:
 def subject(der: bytes) -> str:
     """Return the subject of a certificate."""
     return bounded(describe(der).subject) or "no subject"
+
+
+def key_words(public_key: bytes) -> str:
+    """Return the type and size of a SubjectPublicKeyInfo: "RSA 2048"."""
+    try:
+        kind, bits = describe_key(public_key)
+    except (ValueError, IndexError):
+        return "a key that cannot be read"
+    return kind if bits is None else f"{kind} {bits}"
 
 
 def latin_text(name: bytes) -> str:

@@ -15,7 +15,7 @@ from lab.capture.results import Flow, Lack
 from lab.diagnosis.results import Outcome, Result
 from lab.show.text.message_names import is_empty_certificate, offered_names
 from lab.show.text.outcome_text import ground_words, or_others, result_words, signal_words
-from lab.show.text.peer_text import bounded, shortened, subject
+from lab.show.text.peer_text import bounded, key_words, shortened, subject
 from lab.tls.code_points import ExtensionType
 from lab.tls.events import Endpoint, Event, Gap, MessageSeen, NotCaptured, SealedSeen, Undecoded
 from lab.tls.messages import (
@@ -126,7 +126,7 @@ def client_certificate_words(trace: Trace) -> str:
     of_client = [event for event in trace.events if event.endpoint is Endpoint.CLIENT]
     for event in of_client:
         if isinstance(event, MessageSeen) and _is_certificate(event.message):
-            return NO_CERTIFICATE if is_empty_certificate(event.message) else UNKNOWN
+            return _unnamed_certificate(event.message)
     sealed = next((event for event in of_client if isinstance(event, SealedSeen)), None)
     if sealed is not None and sealed.inner_length == _EMPTY_CERTIFICATE:
         return f"{NO_CERTIFICATE}, by the size of its first encrypted record"
@@ -168,6 +168,18 @@ def _was_not_asked(events: Sequence[Event]) -> bool:
         elif isinstance(event, SealedSeen | NotCaptured | Undecoded):
             return False
     return False
+
+
+def _unnamed_certificate(message: HandshakeMessage) -> str:
+    """Return what is known of a Certificate that has no certificate, or none that is read."""
+    if is_empty_certificate(message):
+        return NO_CERTIFICATE
+    if isinstance(message, CompressedCertificate):
+        if message.certificate is None:
+            return f"not read: compressed with {message.algorithm}"
+        message = message.certificate
+    key = message.raw_public_key if isinstance(message, Certificate) else None
+    return UNKNOWN if key is None else f"a raw public key, {key_words(key)}"
 
 
 def _is_certificate(message: HandshakeMessage) -> bool:
