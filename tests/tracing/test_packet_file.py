@@ -6,16 +6,28 @@ import os
 import shutil
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from lab.api import LabCA, LabServer, trace_server
+from lab.api import ConnectionFailedError, LabCA, LabServer, probe_server, trace_server
 from lab.capture.results import Address
-from lab.tls.events import Endpoint, MessageSeen, StreamEnd
+from lab.diagnosis.results import Result
+from lab.tls.events import (
+    AlertSeen,
+    ApplicationDataSeen,
+    Endpoint,
+    MessageSeen,
+    StreamEnd,
+    StreamEnded,
+)
 from lab.tracing.packet_file import PacketFile
+from lab.tracing.read_capture import CaptureReader
 from lab.tracing.results import Trace
 from tests.capture.test_pcapng_writer import blocks
+from tests.support.doors import run
+from tests.support.peers import free_port
 
 ENDS = Address("127.0.0.1", 50000), Address("127.0.0.1", 443)
 needs_tshark = pytest.mark.skipif(
@@ -147,3 +159,75 @@ def test_tshark_reads_the_messages_of_the_live_trace(tmp_path: Path, presents: b
     assert all(len(messages) > 6 for messages in read)
     (shown,) = {"HTTP" if presents else "no HTTP" for _ in tshark(path, "-Y", "tls")}
     assert bool(tshark(path, "-Y", "http.response.code == 200")) is (shown == "HTTP")
+
+
+def read_back(path: Path) -> list[Trace]:
+    with path.open("rb") as file:
+        return list(CaptureReader(file).traces())
+
+
+@pytest.mark.parametrize("presents", [True, False], ids=["certificate", "none"])
+def test_our_reader_reads_the_live_trace_again(tmp_path: Path, presents: bool) -> None:
+    path = tmp_path / "seen.pcapng"
+    ca = LabCA()
+    with LabServer(trust=ca) as server:
+        identity = ca.client() if presents else None
+        traces = trace_server(server.address, identity=identity, trust=ca, pcapng=path)
+    again = read_back(path)
+    assert [everything(trace) for trace in again] == [everything(trace) for trace in traces]
+    for read, live in zip(again, traces, strict=True):
+        assert read.outcome.result is live.outcome.result
+        assert read.causes[0].code == live.causes[0].code
+        assert read.flow is not None and read.flow.lacks == ()
+        assert read.flow.server.authority == live.target
+        assert abs(read.flow.first - time.time()) < 60
+
+
+def everything(trace: Trace) -> list[tuple[str, object]]:
+    """Return all that passed, without times: messages, alerts, data, and how TCP ended."""
+    kept: list[tuple[str, object]] = []
+    for event in trace.events:
+        if isinstance(event, MessageSeen):
+            kept.append((event.endpoint.value, event.raw))
+        elif isinstance(event, AlertSeen):
+            kept.append((event.endpoint.value, event.description))
+        elif isinstance(event, ApplicationDataSeen):
+            kept.append((event.endpoint.value, event.data))
+        elif isinstance(event, StreamEnded):
+            kept.append((event.endpoint.value, event.end))
+    # The client's own FIN comes from its close, which is no event of a live trace.
+    return [item for item in kept if item != ("client", StreamEnd.FIN)]
+
+
+def test_no_connection_leaves_a_file_without_packets(tmp_path: Path) -> None:
+    path = tmp_path / "seen.pcapng"
+    with pytest.raises(ConnectionFailedError):
+        trace_server(f"127.0.0.1:{free_port()}", pcapng=path)
+    assert kinds(path.read_bytes()) == [0x0A0D0D0A, 1]
+
+
+def test_the_probe_writes_all_of_its_connections(tmp_path: Path) -> None:
+    path = tmp_path / "seen.pcapng"
+    ca = LabCA()
+    with LabServer(trust=ca) as server:
+        only, versions = ["good", "no-certificate"], ["1.3"]
+        report = probe_server(server.address, ca=ca, only=only, versions=versions, pcapng=path)
+    again = read_back(path)
+    assert report.passed and len(again) == report.connections
+    assert {trace.outcome.result for trace in again} == {Result.ACCEPTED, Result.REJECTED}
+
+
+def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    for name, reason in ((tmp_path, "Is a directory"), (tmp_path / "no/such", "No such file")):
+        for door in (["lab.trace"], ["lab.probe", "--only", "good"]):
+            done = run(*door, "--pcapng", name, cwd=tmp_path, MTLS_SERVER_PORT=str(free_port()))
+            assert done.code == 2 and done.err.count("\n") == 1
+            assert f"{name}: {reason}" in done.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    port = str(free_port())
+    done = run("lab.trace", "--pcapng", "/dev/full", cwd=tmp_path, MTLS_SERVER_PORT=port)
+    assert done.code == 2 and done.err.count("\n") == 1
+    assert "/dev/full: No space left on device" in done.err
