@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 R = TypeVar("R")
 
@@ -25,7 +26,8 @@ _LONGEST_NUMBER = 12
 _HEXADECIMAL = re.compile(r"[0-9a-f]{8}")
 
 
-class Hit(NamedTuple, Generic[R]):
+@dataclass(frozen=True, slots=True)
+class Hit(Generic[R]):
     """Where a phrase was found: its span in the text, what is known by it, and its number."""
 
     start: int
