@@ -41,6 +41,7 @@ CAUSES = (
     "needs Python ",
     "needs a user whom file modes can stop",
     "needs a user who may mount",
+    "needs a user who may capture packets",
 )
 
 
