@@ -19,6 +19,7 @@ ELSEWHERE = {
     "cli/tls_options": "cli/test_identity_options",
     "diagnosis/causes/alerts_in_use": "diagnosis/causes/test_certificate",
     "diagnosis/causes/refused_certificate": "diagnosis/test_diagnose",
+    "diagnosis/causes/remedies": "diagnosis/causes/test_accepted",
     "diagnosis/causes/shown": "diagnosis/causes/test_certificate",
     "diagnosis/handshake_progress": "diagnosis/test_outcome",
     "diagnosis/outcome_wording": "diagnosis/test_outcome",

@@ -32,7 +32,14 @@ from lab.diagnosis.causes.refused_certificate import (
     unproved,
 )
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
-from lab.diagnosis.causes.unread import cannot_be_told, empty_likely, left_unread, refused_unread
+from lab.diagnosis.causes.unread import (
+    cannot_be_told,
+    empty_likely,
+    left_unread,
+    refused_unread,
+    refused_unseen,
+)
+from lab.diagnosis.ending import REFUSALS
 from lab.diagnosis.evidence import Evidence, summarize
 from lab.diagnosis.outcome_wording import what_was_seen
 from lab.diagnosis.results import ONE_OF_SEVERAL, Cause, Outcome, Result, Signal, TrustVerdict
@@ -337,6 +344,10 @@ def _by_client(view: _View) -> Iterator[Cause]:
         yield from about_certificate(case, likely_problems(case), ending, ours=view.ours)
     elif summary.server_key is not None and blind:
         yield refused_raw_key(Endpoint.SERVER, ending)
+    elif summary.server_chain is None and summary.sealed and view.alert in REFUSALS:
+        yield refused_unseen(ending)
+    elif summary.server_chain is None and summary.sealed and blind:
+        yield left(view.outcome)
     elif view.alert is not None:
         yield _protocol_failure(view, ending, view.outcome.exception)
     else:

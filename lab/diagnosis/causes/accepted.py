@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from lab.diagnosis.causes.remedies import give_certificate
 from lab.diagnosis.causes.shown import Basis, LikelyProblem
+from lab.diagnosis.causes.unread import accepted_by_tls, accepted_unseen
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause, Outcome, TrustVerdict
 from lab.tls.events import Endpoint, Event, Fact, LocalFact, escaped
@@ -38,23 +40,8 @@ _REQUIRE_ONE = (
 )
 
 
-SUPPLY_KEYS = (
-    "supply the key log of one of the ends (SSLKEYLOGFILE, for --keylog), or keys in the capture"
-)
-
-
 def _ground(outcome: Outcome) -> tuple[str, ...]:
     return (outcome.ground,) if outcome.ground else ()
-
-
-def give_certificate(summary: Evidence) -> str:
-    """Return how the client is given a certificate."""
-    here = "here and " if summary.client_is_ours else ""
-    return (
-        f"give the client a certificate and its key (--cert and --key {here}in curl; cert= in "
-        "requests and httpx, ssl_context= in aiohttp, tls.Config.Certificates in Go, a KeyStore in "
-        "Java, key and cert in Node)"
-    )
 
 
 def not_mutual(summary: Evidence) -> Cause:
@@ -97,30 +84,18 @@ def accepted(
             fix="",
         )
     elif summary.request is None and summary.sealed:
-        yield Cause(
-            code="accepted-unseen",
-            summary="the server accepted the client; whether it requested a certificate is unknown",
-            evidence=(*_ground(outcome), "the handshake could not be read whole"),
-            reference="RFC 9846 section 5.2",
-            fix=SUPPLY_KEYS,
-        )
+        yield accepted_unseen(outcome, "the server requested a certificate")
     elif summary.request is None:
         yield not_mutual(summary)
     elif summary.client_chain is None and summary.sealed:
-        yield Cause(
-            code="accepted-unseen",
-            summary="the server accepted the client; whether it presented a certificate is unknown",
-            evidence=(*_ground(outcome), "the handshake could not be read whole"),
-            reference="RFC 9846 section 5.2",
-            fix=SUPPLY_KEYS,
-        )
+        yield accepted_unseen(outcome, "it presented a certificate")
     elif summary.client_key is not None:
         yield _with_raw_key(outcome)
     elif not summary.client_chain:
         yield _without_certificate(summary, outcome)
     else:
         yield _with_certificate(events, summary, outcome)
-        if not _verified(events, Endpoint.SERVER):
+        if not (_verified(events, Endpoint.SERVER) or outcome.ground):
             yield from _despite(suspected, trust)
 
 
@@ -148,6 +123,8 @@ def _asked_late(summary: Evidence) -> Iterator[str]:
 
 
 def _with_certificate(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cause:
+    if outcome.ground:
+        return accepted_by_tls(outcome)
     by_server = _verified(events, Endpoint.SERVER)
     by_client = _verified(events, Endpoint.CLIENT)
     unverified = summary.client_is_ours and not by_client
@@ -180,7 +157,6 @@ def _with_certificate(events: Sequence[Event], summary: Evidence, outcome: Outco
             says,
             checked,
             *_asked_late(summary),
-            *_ground(outcome),
         ),
         reference="RFC 9846 section 4.5; RFC 5246 section 7.4.8",
         fix="",

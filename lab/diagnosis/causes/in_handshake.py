@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lab.diagnosis.causes.accepted import EMPTY, give_certificate
+from lab.diagnosis.causes.accepted import EMPTY
+from lab.diagnosis.causes.remedies import give_certificate
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause
 from lab.tls.code_points import AlertDescription as Alert

@@ -67,7 +67,9 @@ def _how(owner: Endpoint, code: str, *, ours: bool) -> str:
         its_ca = (problems.UNTRUSTED_CA, problems.SELF_SIGNED, problems.INTERMEDIATE_MISSING)
         if code not in [problem.code for problem in its_ca]:
             return ""
-        return _OUR_CA if ours else _ITS_CA
+        if ours:
+            return _OUR_CA
+        return "" if code == problems.INTERMEDIATE_MISSING.code else _ITS_CA
     if code == problems.INTERMEDIATE_MISSING.code:
         return (_OUR_CHAIN if ours else _ITS_CHAIN) + _CHAIN
     return {problems.UNTRUSTED_CA.code: _THEIR_CA, problems.CRL_UNUSABLE.code: _CRL}.get(code, "")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.diagnosis.causes.accepted import SUPPLY_KEYS, give_certificate
+from lab.diagnosis.causes.remedies import SUPPLY_KEYS, give_certificate
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.outcome_wording import alert_in_words
 from lab.diagnosis.results import Cause, Outcome
 from lab.tls.events import AlertSeen, Event, Gap, NotCaptured, is_fatal
 
 _HIDDEN = "TLS 1.3 encrypts the certificates: without keys nothing of them can be seen"
+_PARTLY = "the handshake could not be read whole"
 _REMEDIES = {
     Gap.START: "begin the capture before the client connects",
     Gap.MISSING: "capture on one of the two machines, with a larger buffer (tcpdump -B 65536)",
@@ -19,6 +20,29 @@ _REMEDIES = {
     "sends the other way by another path",
     Gap.END: "capture until the connection has ended",
 }
+
+
+def accepted_unseen(outcome: Outcome, unknown: str) -> Cause:
+    """The server accepted the client; ``unknown`` is what cannot be seen."""
+    return Cause(
+        code="accepted-unseen",
+        summary=f"TLS accepted the client; whether {unknown} cannot be seen",
+        evidence=(*([outcome.ground] if outcome.ground else []), _PARTLY),
+        reference="RFC 9846 section 5.2",
+        fix=SUPPLY_KEYS,
+    )
+
+
+def accepted_by_tls(outcome: Outcome) -> Cause:
+    """The server accepted a client with a certificate, and its answer cannot be read."""
+    return Cause(
+        code="accepted-by-tls",
+        summary="TLS accepted the client with its certificate; whether the server refused it "
+        "inside cannot be read",
+        evidence=(outcome.ground, "some servers refuse a certificate by HTTP only, as nginx does"),
+        reference="RFC 5246 section 7.4.8",
+        fix=SUPPLY_KEYS,
+    )
 
 
 def cannot_be_told(events: Sequence[Event], outcome: Outcome) -> Cause:
@@ -40,10 +64,23 @@ def refused_unread(summary: Evidence, outcome: Outcome, ending: str) -> Cause:
     hidden = () if summary.client_chain is not None or summary.request else (_HIDDEN,)
     return Cause(
         code="refused-by-unread-alert",
-        summary="the server refused the client; by which alert cannot be read",
+        summary="the server refused the client, as far as its records show; by which alert cannot "
+        "be read",
         evidence=(ending, outcome.ground, *hidden),
         reference="RFC 9846 sections 5.2 and 6.2",
         fix=f"{SUPPLY_KEYS}, or read the server's log",
+    )
+
+
+def refused_unseen(ending: str) -> Cause:
+    """The client refused a server whose certificate cannot be seen."""
+    return Cause(
+        code="server-certificate-refused",
+        summary="the client refused the server, most likely because of its certificate, which "
+        "cannot be seen",
+        evidence=(ending, _HIDDEN),
+        reference="RFC 9846 section 4.5.1.3",
+        fix=f"read the client's error message or log, or {SUPPLY_KEYS}",
     )
 
 

@@ -142,8 +142,11 @@ def test_what_is_sealed_is_not_said_to_be_missing() -> None:
     assert [cause.code for cause in causes] == ["accepted-unseen"]
     assert causes[0].evidence == ("the handshake could not be read whole",)
     # What was asked for is known where the request was read, whatever else stayed closed.
-    _, causes = outcome_and_causes([*FULL, SEALED, TICKET])
+    _, causes = outcome_and_causes([*TLS13, SEALED, *FULL[len(TLS13) :], TICKET])
     assert [cause.code for cause in causes] == ["mutual-tls"]
+    # Where the answer stayed closed, it may be a refusal.
+    _, causes = outcome_and_causes([*FULL, SEALED, TICKET])
+    assert [cause.code for cause in causes] == ["accepted-by-tls"]
     _, causes = outcome_and_causes(
         [*events, application_data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")]
     )
