@@ -39,7 +39,8 @@ _RESERVED = 64  # descriptors for all but relayed connections: files, the resolv
 
 _QUEUE = 1024  # who may wait to be accepted; beyond it, Linux drops connections silently
 _DIAL_LIMIT = 10.0
-_PAUSE = 0.5  # after the system had no descriptor left
+_PAUSE = 0.5  # after the system had no descriptor or memory left
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _MOST_UNTOLD = 1000
 _MOST_KEPT = 2**27  # bytes of connections that last, or wait to be explained
 _SECRETS_LIMIT = 0.5  # how long secrets may come later than the end of their connection
@@ -184,9 +185,10 @@ class Tap:
         while True:
             try:
                 client, address = await loop.sock_accept(listening)
-            except OSError as error:  # no descriptor is left, or who came has gone
-                self._report(f"cannot accept a connection: {error.strerror or error}")
-                await asyncio.sleep(_PAUSE)
+            except OSError as error:
+                if error.errno in _SHORTAGES:  # else who came has gone already
+                    self._report(f"cannot accept connections: {error.strerror}; trying again")
+                    await asyncio.sleep(_PAUSE)
                 continue
             if len(self._relaying) >= self._most:
                 if not full:
