@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from functools import cache
 
+from lab.diagnosis.error_texts.all_texts import ALL_TEXTS
 from lab.diagnosis.error_texts.known_text import KnownText
 from lab.diagnosis.error_texts.phrases import PhraseIndex, Vocabulary
 from lab.diagnosis.error_texts.tables.alert_texts import names_of_alerts
-from lab.diagnosis.error_texts.tables.all_texts import ALL_TEXTS
 from lab.diagnosis.error_texts.tables.openssl_texts import words_of_reasons
 from lab.diagnosis.error_texts.tables.verify_texts import WORDS
 

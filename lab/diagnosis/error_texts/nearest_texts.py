@@ -12,7 +12,7 @@ from collections import defaultdict
 from functools import cache
 from itertools import islice
 
-from lab.diagnosis.error_texts.tables.all_texts import ALL_TEXTS
+from lab.diagnosis.error_texts.all_texts import ALL_TEXTS
 
 _WORD = re.compile(r"[a-z0-9_]{2,80}")
 _MOST_WORDS = 60

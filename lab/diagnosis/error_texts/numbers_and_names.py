@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from lab.diagnosis.error_texts.all_texts import ALL_TEXTS
 from lab.diagnosis.error_texts.known_text import KnownText
-from lab.diagnosis.error_texts.tables.all_texts import ALL_TEXTS
 from lab.diagnosis.error_texts.tables.verify_texts import WORDS, verify_code
 from lab.tls.code_point import code_table
 from lab.tls.code_points import AlertDescription
@@ -64,6 +64,7 @@ _SSL_LIBRARY, _SSL_OF_BORINGSSL = 20, 16
 # show, and what they are in OpenSSL.
 _REASONS_OF_BORINGSSL = {125: 134, 156: 156, 184: 193, 192: 199, 240: 258, 247: 267}
 _LONGEST_QUERY = 60
+_REASON_OF_ALERTS = 1000
 
 
 @cache
@@ -85,7 +86,7 @@ def known_number(count: str, digits: str) -> KnownText | None:
     if count == "verify":
         return verify_code(number)
     found = _by_number().get((count, number))
-    if found is None and count in ("gnutls", "chrome"):
+    if found is None and count in ("gnutls", "chrome", "secure transport"):
         found = _by_number().get((count, -number))
     return found
 
@@ -100,7 +101,9 @@ def _openssl_code(digits: str) -> KnownText | None:
         reasons.append((code & 0xFFF, "openssl-1"))
     if code >> 24 & 0xFF == _SSL_OF_BORINGSSL:
         reason = code & 0xFFF
-        reasons.append((_REASONS_OF_BORINGSSL.get(reason, max(reason, 1000)), "boringssl"))
+        reasons.append(
+            (_REASONS_OF_BORINGSSL.get(reason, max(reason, _REASON_OF_ALERTS)), "boringssl")
+        )
     for reason, speaker in reasons:
         found = _by_number().get(("openssl reason", reason))
         if found is not None:
@@ -118,7 +121,9 @@ def readings(query: str) -> Iterator[KnownText]:
         named = dict.fromkeys(count for word in before for count in _COUNTS[word])
         for count in named or _ALL_COUNTS:
             found = _reading(count, last)
-            if found is not None:
+            # Nobody writes a reason of OpenSSL alone, unless it is an alert's.
+            alone = count == "openssl reason" and not named
+            if found is not None and (not alone or int(last) >= _REASON_OF_ALERTS):
                 yield found
         return
     for alert in code_table(AlertDescription).values():

@@ -129,9 +129,15 @@ class Page:
         for at, begin, other in self._near(line):
             if not other.general:
                 return True
-            if at == line and begin > start:
+            behind = at > line or (at == line and begin > start)
+            is_same = (other.causes, other.says) == (row.causes, row.says)
+            if behind and not is_same and self._is_one_entry(line, at):
                 return True  # the reason stands behind what failed
         return False
+
+    def _is_one_entry(self, first: int, last: int) -> bool:
+        """Return whether no new entry of a log begins after ``first``, up to ``last``."""
+        return bisect_right(self._entries, first) == bisect_right(self._entries, last)
 
     def _near(self, line: int) -> Iterator[tuple[int, int, KnownText]]:
         first = bisect_right(self._errors, line - _BESIDE - 1, key=_line_of)
@@ -157,15 +163,18 @@ class Page:
     def _marks_of(self, line: int) -> Sequence[KnownText]:
         """Return the marks of the line; where these name no program, also of the nearest one."""
         marks = list(self._marks.get(line, ()))
-        if any(mark.speaker and SPEAKERS[mark.speaker].layer > 1 for mark in marks):
-            return marks
+        programs = {
+            mark.speaker for mark in marks if mark.speaker and SPEAKERS[mark.speaker].layer > 1
+        }
         entry = bisect_right(self._entries, line)
         first = self._entries[entry - 1] if entry else 0
         end = self._entries[entry] if entry < len(self._entries) else len(self.lines)
         near = [*range(line - 1, max(first, line - _ABOVE) - 1, -1)]
         near += [*range(line + 1, min(end, line + _BELOW + 1))]
         for at in near:
-            if any(mark.speaker for mark in self._marks.get(at, ())):
+            if programs:  # only to learn at which end it is
+                marks += [mark for mark in self._marks.get(at, ()) if mark.speaker in programs]
+            elif any(mark.speaker for mark in self._marks.get(at, ())):
                 return [*marks, *self._marks[at]]
         return marks
 

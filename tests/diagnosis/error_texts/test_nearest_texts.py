@@ -14,7 +14,7 @@ from lab.diagnosis.error_texts.nearest_texts import nearest
         ("the certificate verify was failed", "certificate verify failed"),
         ("ERR_TLS_CERT_ALTNAME_INVALD", "ERR_TLS_CERT_ALTNAME_INVALID"),
         ("SEC_E_UNTRUSTED_ROTO", "SEC_E_UNTRUSTED_ROOT"),
-        ("peer returned no certificate", "peer did not return a certificate"),
+        ("the peer did return no certificate", "peer did not return a certificate"),
     ],
 )
 def test_words_in_common(text: str, near: str) -> None:

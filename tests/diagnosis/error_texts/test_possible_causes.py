@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from lab.diagnosis.error_texts.alert_causes import causes_of_alert
+from lab.diagnosis.error_texts.all_texts import ALL_TEXTS
 from lab.diagnosis.error_texts.explain_text import explain_text
 from lab.diagnosis.error_texts.possible_causes import OWN_CODES, possible_causes, scenarios_of
 from lab.diagnosis.error_texts.results import SpeakerRole
 from lab.diagnosis.error_texts.scenarios_of_causes import SCENARIOS
-from lab.diagnosis.error_texts.tables.all_texts import ALL_TEXTS
 from lab.diagnosis.error_texts.tables.verify_texts import WORDS, causes_of_verify_code
 from lab.probing.scenarios.catalogue_order import SCENARIOS as CATALOGUE
 from lab.tls.code_point import code_table

@@ -6,9 +6,9 @@ from collections import defaultdict
 
 import pytest
 
+from lab.diagnosis.error_texts.all_texts import ALL_TEXTS
 from lab.diagnosis.error_texts.explain_text import explain_text
 from lab.diagnosis.error_texts.known_text import KnownText
-from lab.diagnosis.error_texts.tables.all_texts import ALL_TEXTS
 from lab.diagnosis.error_texts.tables.speakers import SPEAKERS
 from lab.diagnosis.error_texts.tables.verify_texts import WORDS
 from lab.x509.verify_codes import VerifyCode

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.diagnosis.error_texts.known_text import RECEIVED, SENT, KnownText, each, from_source
+from lab.diagnosis.error_texts.tables.openssl_texts import ENDED, PEER_REFUSED
 from lab.tls.code_point import code_table
 from lab.tls.code_points import AlertDescription
 
@@ -30,7 +31,13 @@ _FORMS = (
     ("received client alert: fatal - @", "erlang", RECEIVED, ""),
     ("generated server alert: fatal - @", "erlang", SENT, ""),
     ("generated client alert: fatal - @", "erlang", SENT, ""),
+    ("server alert: fatal - @", "erlang", _UNKNOWN, ""),
+    ("client alert: fatal - @", "erlang", _UNKNOWN, ""),
     ("{tls_alert,{@,", "erlang", _UNKNOWN, ""),
+    # BoringSSL, as Apple's systems log it
+    ("read alert, level: fatal, description: @", "boringssl", RECEIVED, ""),
+    ("write alert, level: fatal, description: @", "boringssl", SENT, ""),
+    ("handshake alert: @", "java", RECEIVED, ""),
     ("level: fatal, description: @", "wireshark", _UNKNOWN, ""),
     # Java, which rustls and others share; behind what was sent stands the speaker's own reason
     ("received fatal alert: @", "", RECEIVED, ""),
@@ -83,10 +90,19 @@ def _rows() -> Iterator[KnownText]:
             direction=direction,
             needs=needs,
             captured="alert",
-            general=speaker == "java" and direction is SENT,
+            general=direction is _UNKNOWN or (speaker == "java" and direction is SENT),
         )
 
 
+_BAD_CERT = (
+    ("hostname_check_failed", 62),
+    ("unknown_ca", 20),
+    ("selfsigned_peer", 18),
+    ("cert_expired", 10),
+    ("invalid_signature", 7),
+    ("name_not_permitted", 47),
+    ("max_path_length_reached", 25),
+)
 _RECEIVED = KnownText(
     "",
     direction=RECEIVED,
@@ -110,12 +126,47 @@ TEXTS = from_source(
             "a fatal alert message was received from our peer",
             "mbedtls_err_ssl_fatal_alert_message",
         ),
-        KnownText(
+        *each(
+            _RECEIVED._replace(speaker="mbedtls"), "returned 0x7780", "handshake returned -0x7780"
+        ),
+        *each(
+            KnownText(
+                "",
+                "mbedtls",
+                says="the other end's certificate was refused",
+                direction=SENT,
+                causes=PEER_REFUSED,
+            ),
             "x509 - certificate verification failed",
-            "mbedtls",
-            says="the other end's certificate was refused",
-            direction=SENT,
-            causes=("peer:ca-not-trusted", "peer:intermediate-missing", "peer:certificate-expired"),
+            "returned 0x2700",
+            "mbedtls_err_x509_cert_verify_failed",
+        ),
+        *each(
+            KnownText(
+                "",
+                "mbedtls",
+                says="the client sent no certificate, and one is required",
+                direction=SENT,
+                causes=("no-client-certificate", "no-fitting-client-certificate"),
+            ),
+            "returned 0x7480",
+            "mbedtls_err_ssl_no_client_certificate",
+        ),
+        *each(
+            KnownText(
+                "",
+                "mbedtls",
+                says="the other end closed TCP without close_notify; that names no cause",
+                causes=ENDED,
+            ),
+            "returned 0x7280",
+            "mbedtls_err_ssl_conn_eof",
+        ),
+        # Erlang's own reason behind the alert
+        *(
+            KnownText(form.format(name), "erlang", verify=code, direction=SENT)
+            for name, code in _BAD_CERT
+            for form in ("{{bad_cert,{}", "{{:bad_cert, :{}")
         ),
     ),
 )

@@ -84,6 +84,15 @@ _REFUSED = (
     (137, "SEC_ERROR_CRL_NOT_FOUND", 3),
     (176, "SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED", 68),
 )
+_REFUSED_WORDS = (
+    ("peer's certificate has an invalid signature", 7),
+    ("peer's certificate has expired", 10),
+    ("peer's certificate has been revoked", 23),
+    ("peer's certificate issuer is not recognized", 20),
+    ("peer's certificate issuer has been marked as not trusted by the user", 19),
+    ("the certificate issuer's certificate has expired", 10),
+    ("requested domain name does not match the server's certificate", 62),
+)
 _MOZILLA = (
     ("MOZILLA_PKIX_ERROR_SELF_SIGNED_CERT", 18),
     ("MOZILLA_PKIX_ERROR_MITM_DETECTED", 20),
@@ -161,6 +170,8 @@ def _nss() -> Iterator[KnownText]:
         )
     for offset, name, code in _REFUSED:
         yield KnownText(name, verify=code, direction=SENT, numbers=(("nss", _SEC + offset),))
+    for words, code in _REFUSED_WORDS:
+        yield KnownText(words, verify=code, direction=SENT)
     for name, code in _MOZILLA:
         yield KnownText(name, "firefox", verify=code, direction=SENT, role=CLIENT)
     for name in ("PR_END_OF_FILE_ERROR", "PR_CONNECT_RESET_ERROR"):

@@ -58,6 +58,11 @@ _ENVOY = (
         general=True,
     ),
     KnownText(
+        "secret is not supplied by sds",
+        says="Envoy's own certificate or CA has not come from its secret service",
+        causes=("file-not-loadable", "ca-file-unusable"),
+    ),
+    KnownText(
         "fail_verify_cert_hash",
         says="the certificate's hash is not the configured one",
         direction=SENT,
@@ -72,7 +77,6 @@ _ENVOY = (
         ),
         "fail_verify_san",
         "verify san list",
-        "x509_verify_cert: certificate verification error at depth",
     ),
     KnownText(
         "fail_verify_no_cert",

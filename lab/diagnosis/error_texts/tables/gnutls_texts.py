@@ -141,7 +141,12 @@ _RECEIVED = (
 
 def _rows() -> Iterator[KnownText]:
     for number, words in _ALERTS.items():
-        for form in ("received alert [#]: {}", "got alert [#]: {}", "alert received: {}"):
+        for form in (
+            "received alert [#]: {}",
+            "got alert [#]: {}",
+            "alert received: {}",
+            "gnutls_handshake() failed: {}",
+        ):
             yield KnownText(form.format(words), alert=number, direction=RECEIVED)
     for form in ("received alert [#]", "alert [#]"):
         yield KnownText(form, direction=RECEIVED, captured="alert")

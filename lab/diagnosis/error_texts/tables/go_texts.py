@@ -154,6 +154,8 @@ def _alerts() -> Iterator[KnownText]:
     for number, words in ALERTS.items():
         yield KnownText(f"remote error: tls: {words}", alert=number, direction=RECEIVED)
         yield KnownText(f"local error: tls: {words}", alert=number, direction=SENT)
+        # before Go 1.7
+        yield KnownText(f"remote error: {words}", alert=number, direction=RECEIVED, in_context=True)
     yield KnownText("remote error: tls: alert(#)", direction=RECEIVED, captured="alert")
 
 

@@ -114,8 +114,6 @@ _OTHERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
      "the password of the key in the keystore is another than that of the keystore"),
     ("invalid keystore format", ("file-not-loadable", "legacy-encryption"),
      "the file is no keystore of the kind that was configured"),
-    ("sslhandshakeexception: connection reset", ENDED,
-     "the other end reset TCP in mid-handshake; that names no cause"),
 )  # fmt: skip
 _ROLES = {"client": CLIENT, "server": SERVER, "": KnownText("").role}
 
@@ -131,6 +129,12 @@ def _rows() -> Iterator[KnownText]:
             general=phrase == "pkix path validation failed",
             in_context=phrase.startswith(("no name", "client requested", "null cert")),
         )
+    yield _LOCAL._replace(
+        phrase="general sslengine problem",
+        says="the handshake failed on this side; the reason is in the lines below it",
+        causes=PEER_REFUSED,
+        general=True,
+    )
     for phrase, causes, says in _OTHERS:
         yield KnownText(phrase, causes=causes, says=says)
 

@@ -107,7 +107,12 @@ def _rustls() -> Iterator[KnownText]:
     )
     for words, code, causes, says in _INVALID:
         row = local._replace(verify=code, causes=causes, says=says)
-        yield from each(row, f"invalid peer certificate: {words}", f"InvalidCertificate({words})")
+        yield from each(
+            row,
+            f"invalid peer certificate: {words}",
+            f"InvalidCertificate({words})",
+            f"WebPKIError({words}",
+        )
     for words, cause in _INCOMPATIBLE:
         yield from each(
             local._replace(causes=(cause,), says="the two ends have nothing in common there"),

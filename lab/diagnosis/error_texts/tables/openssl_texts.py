@@ -194,6 +194,49 @@ _SAYS = {
     333: "only signature algorithms that OpenSSL does not take any more",
 }
 
+# Reasons that speak of messages that break the rules of TLS, or that were altered.
+_BROKEN_RULES = {
+    103: "bad change cipher spec",
+    104: "inconsistent extms",
+    105: "bad hello request",
+    108: "bad key share",
+    111: "bad digest length",
+    112: "missing sigalgs extension",
+    114: "bad psk identity",
+    115: "bad packet length",
+    116: "bad protocol version number",
+    122: "bad key update",
+    133: "ccs received early",
+    145: "data between ccs and finished",
+    146: "data length too long",
+    153: "extra data in message",
+    154: "got a fin before a ccs",
+    160: "length too short",
+    182: "not on record boundary",
+    205: "invalid alert",
+    209: "missing supported groups extension",
+    213: "record length mismatch",
+    214: "no change following hrr",
+    217: "unsolicited extension",
+    240: "bad packet",
+    246: "unknown alert type",
+    248: "unknown cipher returned",
+    256: "missing fatal",
+    260: "invalid ccs message",
+    261: "wrong cipher returned",
+    262: "unexpected ccs message",
+    264: "wrong signature length",
+    271: "bad length",
+    292: "bad legacy version",
+    293: "mixed handshake and non handshake data",
+    298: "record too small",
+    306: "bad ecpoint",
+    370: "wrong signature type",
+    401: "fragmented client hello",
+    409: "too many warn alerts",
+    999: "invalid session id",
+}
+
 # OpenSSL's words for an alert that came: reason 1000 + number (SSL_AD_REASON_OFFSET).
 ALERT_WORDS = {
     10: "sslv3 alert unexpected message",
@@ -231,59 +274,6 @@ ALERT_WORDS = {
     120: "tlsv1 alert no application protocol",
 }
 
-# Reasons of other parts of OpenSSL, which have no alert: a cause, what they say, their words.
-_OTHER_PARTS = (
-    (
-        "key-does-not-fit",
-        "the key does not belong to the certificate",
-        ("key values mismatch", "key type mismatch"),
-    ),
-    (
-        "file-not-loadable",
-        "the file has no PEM block of the kind that was looked for, or a broken one",
-        (
-            "pem routines::no start line",
-            "pem routines:*:no start line",
-            "pem_read_bio:no start line",
-            "[ssl] pem lib",
-            "bad end line",
-            "bad base64 decode",
-        ),
-    ),
-    (
-        "key-not-opened",
-        "the key or file could not be decrypted: mostly a wrong password, or none",
-        (
-            "bad decrypt",
-            "bad password read",
-            "pkcs12 routines::mac verify failure",
-            "pkcs12 routines:*:mac verify failure",
-            "mac verify error: invalid password?",
-        ),
-    ),
-    (
-        "legacy-encryption",
-        "the file needs an algorithm that OpenSSL 3 has in its legacy provider only",
-        ("digital envelope routines::unsupported", "inner_evp_generic_fetch:unsupported"),
-    ),
-    (
-        "file-not-loadable",
-        "a key or certificate file cannot be read",
-        (
-            "decoder routines::unsupported",
-            "bio routines::no such file",
-            "unable to load certificate",
-            "unable to load private key",
-        ),
-    ),
-    (
-        "ca-file-unusable",
-        "the CA file has no certificate in it",
-        ("[x509: no_certificate_or_crl_found]", "routines::no certificate or crl found"),
-    ),
-)
-
-
 # The forms in which a reason is printed, and who prints it so.
 _FORMS = (
     ("ssl routines::^", "openssl-3"),
@@ -297,6 +287,8 @@ def words_of_reasons() -> Iterator[tuple[str, int]]:
     """Yield the words of each reason, and its number; an alert's is 1000 above the alert's own."""
     for reason in _REASONS:
         yield reason.words, reason.number
+    for number, words in _BROKEN_RULES.items():
+        yield words, number
     for number, words in ALERT_WORDS.items():
         yield words, 1000 + number
         yield words.replace("sslv3 alert", "ssl/tls alert"), 1000 + number
@@ -336,6 +328,17 @@ def _of_reasons() -> Iterator[KnownText]:
         yield row._replace(numbers=(("openssl reason", reason.number),), speaker="openssl")
 
 
+def _of_broken_rules() -> Iterator[KnownText]:
+    for number, words in _BROKEN_RULES.items():
+        yield KnownText(
+            "",
+            says=f"what the other end sent breaks a rule of TLS, or was altered: {words}",
+            direction=SENT,
+            causes=("protocol-failure", "records-altered"),
+            numbers=(("openssl reason", number),),
+        )
+
+
 def _of_alerts() -> Iterator[KnownText]:
     for number, words in ALERT_WORDS.items():
         row = KnownText(phrase="", alert=number, direction=RECEIVED)
@@ -348,20 +351,13 @@ def _of_alerts() -> Iterator[KnownText]:
     yield KnownText("ssl alert number #", "openssl", direction=RECEIVED, captured="alert")
 
 
-def _of_others() -> Iterator[KnownText]:
-    for code, says, phrases in _OTHER_PARTS:
-        row = KnownText("", "openssl", says=says, causes=(code,))
-        for phrase in phrases:
-            yield row._replace(phrase=phrase, in_context=":" not in phrase)
-
-
 TEXTS = from_source(
     "OpenSSL 3.0.22, ERR_reason_error_string; logs of 1.0, 1.1, 3.2 and BoringSSL",
     "openssl",
     (
         *_of_reasons(),
+        *_of_broken_rules(),
         *_of_alerts(),
-        *_of_others(),
         *(KnownText(form, speaker, captured="openssl reason") for form, speaker in _FORMS),
         KnownText("error:$:", "openssl", captured="openssl code"),
         KnownText("tls_error:|#:", "envoy", captured="openssl code"),

@@ -93,6 +93,8 @@ TEXTS = from_source(
         *each(
             _RESET,
             "connection reset by peer",
+            ": connection reset",
+            "software caused connection abort",
             "connectionreseterror",
             "econnreset",
             "broken pipe",

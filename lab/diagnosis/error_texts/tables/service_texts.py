@@ -46,6 +46,15 @@ _POSTGRESQL = (
         phase=HANDSHAKE,
         causes=("client-left", "server-certificate-refused", "no-client-certificate"),
     ),
+    *(
+        KnownText(
+            "no pg_hba.conf entry for host",
+            needs=words,
+            says="pg_hba.conf has no line for this user and address without TLS",
+            causes=("no-tls", "access-denied"),
+        )
+        for words in ("no encryption", "ssl off")
+    ),
     *each(
         KnownText(
             "", "libpq", role=CLIENT, causes=("no-tls",), says="the server does not offer TLS"
@@ -116,6 +125,12 @@ _MYSQL = (
         ),
         general=True,
         numbers=(("mysql", 2026),),
+    ),
+    KnownText(
+        "ssl_ctx_set_default_verify_paths failed",
+        role=CLIENT,
+        says="the CA file cannot be loaded",
+        causes=("ca-file-unusable",),
     ),
     KnownText(
         "ssl connection error: protocol version mismatch",
@@ -264,6 +279,14 @@ _OTHERS = (
         says="the other end's certificate was refused", causes=PEER_REFUSED),
     KnownText("the server certificate does not match the host name", "mongodb", role=CLIENT,
         direction=SENT, verify=62),
+    KnownText("tls: peer cert untrusted or revoked", "ldap", role=CLIENT, direction=SENT,
+        says="the server's certificate was refused", causes=PEER_REFUSED),
+    KnownText("tls key negotiation failed to occur within", "openvpn",
+        says="the other end did not answer in time", causes=("silence",)),
+    KnownText("did not match expected cn=", "php", role=CLIENT, phase=HANDSHAKE, verify=62),
+    KnownText("ssl_connect syscall returned=#", "ruby", role=CLIENT, phase=HANDSHAKE,
+        says="the server closed or reset TCP in mid-handshake; that names no cause",
+        causes=ENDED),
     KnownText("tls: can't accept", "ldap", role=SERVER, phase=HANDSHAKE, general=True,
         says="a client's handshake failed", causes=(*_NO_CLIENT, "server-certificate-refused")),
     KnownText("cannot verify peer certificate", says="the other end's certificate was refused",

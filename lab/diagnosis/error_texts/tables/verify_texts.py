@@ -137,7 +137,8 @@ _FORMS = (
     ("ssl certificate problem: %", "curl"),
     ("ssl certificate openssl verify result: %", "curl"),
     ("depth lookup: %", "openssl-verify"),
-    ("depth=#, error=%", "openvpn"),
+    ("depth=*, error=%", "openvpn"),
+    ("certificate verification error at depth *: %", "envoy"),
 )
 # Names of the constants of 1 to 23, 25 to 28 and 62, without X509_V_ERR_, as Node has them.
 NODE_NAMES = {
@@ -220,6 +221,12 @@ TEXTS = from_source(
         ),
         _NUMBERED._replace(
             phrase="certificate verification: error (#)", speaker="apache", role=SERVER
+        ),
+        _NUMBERED._replace(
+            phrase="certificate verification: error (#)",
+            speaker="apache-proxy",
+            role=CLIENT,
+            needs="[remote ",
         ),
         _NUMBERED._replace(phrase="verifyresult(#)", speaker="openssl"),
     ),

@@ -156,6 +156,26 @@ _GENERAL: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
      "the other end closed TCP in mid-handshake; that names no cause"),
     ("the underlying connection was closed", "client", ENDED, "the connection failed"),
 )  # fmt: skip
+# What Windows prints for a code, without it.
+_WORDS = (
+    (0x80090308, "the token supplied to the function is invalid"),
+    (0x80090322, "the target principal name is incorrect"),
+    (0x80090325, "the certificate chain was issued by an authority that is not trusted"),
+    (0x80090326, "the message received was unexpected or badly formatted"),
+    (0x80090327, "an unknown error occurred while processing the certificate"),
+    (0x80090328, "the received certificate has expired"),
+    (0x80090330, "the specified data could not be decrypted"),
+    (0x80090331, "because they do not possess a common algorithm"),
+)
+_URL_ERRORS: tuple[tuple[int, str, tuple[str, ...]], ...] = (
+    (-1200, "the secure connection failed", (*_ALERT, *PEER_REFUSED)),
+    (-1201, "the server's certificate is out of its dates", ("server-certificate-expired",)),
+    (-1202, "the server's certificate is not trusted", PEER_REFUSED),
+    (-1203, "the server's root is not trusted", ("server-ca-not-trusted",)),
+    (-1204, "the server's certificate is not valid yet", ("server-certificate-not-yet-valid",)),
+    (-1205, "the server refused the client's certificate", ("client-certificate-refused",)),
+    (-1206, "the server requires a client certificate", _NO_CLIENT),
+)
 _APPLE: tuple[tuple[int, str, int | None, tuple[str, ...], str], ...] = (
     (-9800, "errSSLProtocol", None, ("protocol-failure", "no-tls"), "a TLS error"),
     (-9802, "errSSLFatalAlert", None, _ALERT, "a fatal alert came; which one is not said"),
@@ -201,6 +221,8 @@ def _schannel() -> Iterator[KnownText]:
             "", verify=code, causes=causes, says=says, direction=SENT if refuses else _ANY
         )
         yield from each(row, name, f"0x{number:08x}")
+        words = [phrase for code_of, phrase in _WORDS if code_of == number]
+        yield from each(row, *words)
         signed = number - (1 << 32)
         yield row._replace(numbers=(("schannel", number), ("schannel", signed)))
     received = KnownText("", direction=RECEIVED, captured="alert")
@@ -259,6 +281,21 @@ def _dotnet() -> Iterator[KnownText]:
 
 
 def _apple() -> Iterator[KnownText]:
+    for form in (
+        "kcfstreamerrordomainssl, #",
+        "sslhandshake failed (#)",
+        "kcfstreamerrorcodekey=#",
+    ):
+        yield KnownText(form, captured="secure transport", role=CLIENT)
+    for number, says, causes in _URL_ERRORS:
+        yield KnownText(
+            f"nsurlerrordomain code={-number}",
+            "apple",
+            says=says,
+            causes=causes,
+            role=CLIENT,
+            direction=SENT if -1205 < number < -1200 else _ANY,
+        )
     for number, name, code, causes, says in _APPLE:
         alert = _APPLE_ALERTS.get(number)
         yield KnownText(

@@ -11,6 +11,7 @@ from lab.diagnosis.error_texts.tables import (
     go_texts,
     java_texts,
     node_rustls_texts,
+    openssl_file_texts,
     openssl_texts,
     proxy_texts,
     python_texts,
@@ -22,6 +23,7 @@ from lab.diagnosis.error_texts.tables import (
 
 ALL_TEXTS = (
     *openssl_texts.TEXTS,
+    *openssl_file_texts.TEXTS,
     *verify_texts.TEXTS,
     *alert_texts.TEXTS,
     *python_texts.TEXTS,
