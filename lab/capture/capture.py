@@ -35,7 +35,7 @@ class Capture:
         self._flows = TcpFlows(self._items)
         self._datagrams = Datagrams(self._items)
         self._unknown: int | None = None
-        self._known = False
+        self._known: int | None = None
 
     def feed(self, data: bytes) -> Iterator[CaptureItem]:
         """Yield what the next bytes of the file complete; to be iterated to its end.
@@ -50,10 +50,8 @@ class Capture:
                 yield packet
                 continue
             link_type, time, frame, length = packet
-            if not self._packets.reads(link_type):
-                self._skip(link_type)
+            if link_type != self._known and not self._knows(link_type):
                 continue
-            self._known = True
             found = read(link_type, frame, length)
             if found is None:
                 continue
@@ -73,18 +71,25 @@ class Capture:
         Raises ``CaptureError`` if no capture came, or no packet of a kind that is read.
         """
         self._file.end()
-        if self._unknown is not None and not self._known:
+        if self._unknown is not None and self._known is None:
             raise _unknown_link_type(self._unknown)
         self._flows.end()
         yield from self._items
         self._items.clear()
 
-    def _skip(self, link_type: int) -> None:
-        """Pass over a packet. Raises ``CaptureError`` where all others are of its kind."""
+    def _knows(self, link_type: int) -> bool:
+        """Return whether packets of a link type are read.
+
+        Raises ``CaptureError`` if they are not, and all others are of the same.
+        """
+        if self._packets.reads(link_type):
+            self._known = link_type
+            return True
         if self._file.one_link_type:
             raise _unknown_link_type(link_type)
         if self._unknown is None:
             self._unknown = link_type
+        return False
 
 
 def _unknown_link_type(link_type: int) -> CaptureError:

@@ -65,21 +65,14 @@ class FileReader:
         return isinstance(self._reader, PcapReader)
 
     def feed(self, data: bytes) -> Iterator[Packet | SecretsFound]:
-        """Yield what ``data``, the next bytes of the file, completes.
+        """Return what ``data``, the next bytes of the file, completes.
 
         Raises ``CaptureError`` for what is no capture, or a damaged one.
         """
         self._came = self._came or bool(data)
-        if self._gzip is not None:
-            for inflated in self._gzip.feed(data):
-                yield from self._read(inflated)
-        elif self._reader is not None:
-            yield from self._reader.feed(data)
-        elif (self._start + data).startswith(_GZIP):
-            self._gzip, data, self._start = _Inflater(), self._start + data, b""
-            yield from self.feed(data)
-        else:
-            yield from self._read(data)
+        if self._reader is not None and self._gzip is None:
+            return self._reader.feed(data)
+        return self._begin(data)
 
     def end(self) -> None:
         """Take that the file ends. Raises ``CaptureError`` if no capture came at all."""
@@ -87,6 +80,15 @@ class FileReader:
             raise CaptureError("empty: a capture has at least a header")
         if self._reader is None:
             raise CaptureError(_what_it_is(self._start))
+
+    def _begin(self, data: bytes) -> Iterator[Packet | SecretsFound]:
+        if self._gzip is None and (self._start + data).startswith(_GZIP):
+            self._gzip, data, self._start = _Inflater(), self._start + data, b""
+        if self._gzip is None:
+            yield from self._read(data)
+        else:
+            for inflated in self._gzip.feed(data):
+                yield from self._read(inflated)
 
     def _read(self, data: bytes) -> Iterator[Packet | SecretsFound]:
         if self._reader is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+from ipaddress import IPv6Address
 
 from lab.capture.results import Address
 
@@ -16,6 +16,12 @@ def reversed_key(key: bytes) -> bytes:
 def addresses(key: bytes) -> tuple[Address, Address]:
     """Return source and target of a packet."""
     size = (len(key) - 4) // 2
-    hosts = [str(ipaddress.ip_address(key[at : at + size])) for at in (0, size)]
+    hosts = [_host(key[at : at + size]) for at in (0, size)]
     ports = [int.from_bytes(key[at : at + 2], "big") for at in (2 * size, 2 * size + 2)]
     return Address(hosts[0], ports[0]), Address(hosts[1], ports[1])
+
+
+def _host(address: bytes) -> str:
+    if len(address) == 4:  # most are, and this is a tenth of the work
+        return ".".join(map(str, address))
+    return str(IPv6Address(address))

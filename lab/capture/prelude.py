@@ -32,7 +32,7 @@ _MAX_NAMES = 4
 
 _MORE, _NO, _RECORD, _CLIENT_HELLO = -2, -1, 0, 1
 _HELLOS = (1, 2)  # ClientHello, ServerHello
-_HELLO_START = 11
+_RECORD_HEADER, _HELLO_START = 5, 11
 _ALERT, _HANDSHAKE = 21, 22
 _PROXY, _MYSQL, _CONNECT = "PROXY protocol", "MySQL", "HTTP CONNECT"
 _PROXY_2 = b"\r\n\r\n\0\r\nQUIT\n"
@@ -176,9 +176,18 @@ class Prelude:
         return None
 
     def finish(self) -> TlsStart | None:
-        """Take that nothing more comes; return the start of TLS if it was unclear until now."""
-        self._end_turn(self._turns[1 - self._side])
-        self._end_turn(self._turns[self._side])
+        """Take that bytes are missing, or that no more come; return TLS's start if that decides."""
+        for side in (1 - self._side, self._side):
+            turn = self._turns[side]
+            at = _past_headers(turn.data)
+            # No more of it comes than the header of a record, in the first place or behind others.
+            if turn.open and turn.first and at >= 0 and self._start is None:
+                header = turn.data[at : at + _RECORD_HEADER]
+                if len(header) == _RECORD_HEADER and _record_begins(header) == _RECORD:
+                    self._side = side
+                    start = self._found(turn, at, _RECORD, self._held[-1][2], missed=False)
+                    self._start = start or self._start
+            self._end_turn(turn)
         return self._start
 
     def _hold(self, side: int, data: bytes, time: float) -> None:
@@ -312,18 +321,23 @@ def _begins(data: bytes, *, any_record: bool) -> int:
     hello = _hello_begins(whole)
     if hello >= _HELLOS[0] or not any_record:
         return hello
-    kinds, versions = (20, 21, 22, 23), (0, 1, 2, 3, 4)
-    if whole[0] not in kinds or whole[1:2] not in (b"", b"\3"):
-        return _NO
-    if len(whole) > 2 and whole[2] not in versions:
-        return _NO
-    if len(whole) < 5 or (hello == _MORE and whole[0] == _HANDSHAKE):
+    if hello == _MORE and len(whole) >= _RECORD_HEADER:
         return _MORE
-    length = whole[3] << 8 | whole[4]
+    return _record_begins(data)
+
+
+def _record_begins(data: bytes) -> int:
+    """Return ``_RECORD`` if a record begins with ``data``, ``_NO`` or ``_MORE``."""
+    if not 20 <= data[0] <= 23 or data[1:2] not in (b"", b"\3") or data[2:3] > b"\4":
+        return _NO
+    if len(data) < _RECORD_HEADER:
+        return _MORE
+    length = data[3] << 8 | data[4]
     if not 0 < length <= MAX_FRAGMENT:
         return _NO
-    behind = data[5 + length : 5 + length + 2]
-    return _RECORD if not behind or (behind[0] in kinds and behind[1:] in (b"", b"\3")) else _NO
+    behind = data[_RECORD_HEADER + length :][:2]
+    fits = not behind or (20 <= behind[0] <= 23 and behind[1:] in (b"", b"\3"))
+    return _RECORD if fits else _NO
 
 
 def _hello_begins(start: bytes) -> int:

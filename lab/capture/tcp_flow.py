@@ -89,7 +89,8 @@ class TcpFlow:
 
     * ``keys`` are those of the segments of both ends.
     * ``tls`` is None as long as it is not known whether this is TLS.
-    * ``reset`` is whether a RST came; ``alarmed`` whether somebody will look at it again soon.
+    * ``reset`` is whether a RST came; ``alarmed`` whether somebody will look at it again soon, and
+      ``counted`` whether what it keeps was counted.
     """
 
     __slots__ = (
@@ -103,6 +104,7 @@ class TcpFlow:
         "_prelude_name",
         "alarmed",
         "closed",
+        "counted",
         "ends",
         "first",
         "keys",
@@ -126,6 +128,7 @@ class TcpFlow:
         self.closed = False
         self.reset = False
         self.alarmed = False
+        self.counted = False
         self.ends = (TcpEnd(self, 0), TcpEnd(self, 1))
         self.ends[0].peer, self.ends[1].peer = self.ends[1], self.ends[0]
         self._items = items
@@ -147,8 +150,11 @@ class TcpFlow:
         """Whether what one end says is held back until bytes of the other come."""
         return self._awaited is not None
 
-    def segment(self, end: TcpEnd, behind: int, data: bytes, absent: int) -> None:
-        """Take a segment that begins ``behind`` bytes behind what was told of its ``end``."""
+    def segment(self, end: TcpEnd, behind: int, data: bytes, absent: int) -> bool:
+        """Take a segment that begins ``behind`` bytes behind what was told of its ``end``.
+
+        Returns whether an end has ended, or anything waits or did.
+        """
         if end.ended is None and (data or absent):
             end.came = True
             if behind or absent or end.hole:
@@ -158,8 +164,11 @@ class TcpFlow:
             else:
                 end.skip(len(data))
                 self._deliver(end, data)
-        self._drain(end)
+        if end.pieces or end.fin_at is not None:
+            self._drain(end)
         self._look_again()
+        waits = self._awaited is not None or end.waiting > 0 or self.counted
+        return waits or end.ended is not None
 
     def acknowledge(self, end: TcpEnd, beyond: int, seq: int) -> None:
         """Take that the other end has got ``beyond`` bytes of ``end`` more than were told."""
@@ -200,17 +209,17 @@ class TcpFlow:
         self.closed = True
         other = self._prelude.other if self._prelude else ""
         self._prelude = None
-        self._items.append(FlowClosed(flow=self._told(), tls=bool(self.tls), other=other))
+        self._items.append(_flow_closed(flow=self._told(), tls=bool(self.tls), other=other))
 
     def _told(self) -> Flow:
         client, server = addresses(self.keys[0])
         if self.ends[1].sender is Endpoint.CLIENT:
             client, server = server, client
-        lacks = (
+        lacks = [
             Lack(sender=self.ends[side].sender, gap=gap, octets=octets)
             for (side, gap), octets in self._lacks.items()
-        )
-        return Flow(
+        ]
+        return _flow(
             number=self.number,
             client=client,
             server=server,
@@ -230,17 +239,16 @@ class TcpFlow:
 
     def _drain(self, end: TcpEnd) -> None:
         """Give out what has become the next."""
-        if end.has_pieces or end.fin_at is not None:
-            for data, absent, stamp in end.take():
-                self._order.meet(stamp)
-                if data:
-                    self._deliver(end, data)
-                if absent:
-                    self._gap(end, Gap.SNAPPED, absent)
-            if end.finished and end.ended is None:
-                end.skip(1)  # the FIN has a number too
-                self._order.meet(end.fin_stamp)
-                self._end(end, StreamEnd.FIN)
+        for data, absent, stamp in end.take() if end.pieces else ():
+            self._order.meet(stamp)
+            if data:
+                self._deliver(end, data)
+            if absent:
+                self._gap(end, Gap.SNAPPED, absent)
+        if end.ended is None and end.finished:
+            end.skip(1)  # the FIN has a number too
+            self._order.meet(end.fin_stamp)
+            self._end(end, StreamEnd.FIN)
 
     def _pass_hole(self, end: TcpEnd) -> None:
         """Go on behind the first hole, which nothing fills."""
@@ -298,7 +306,7 @@ class TcpFlow:
         self._decide_now()
         end.ended = how
         if self.tls:
-            ended = FlowEnd(flow=self.number, sender=end.sender, end=how, time=self._now())
+            ended = _flow_end(flow=self.number, sender=end.sender, end=how, time=self._now())
             self._emit(end, ended)
 
     def _gap(self, end: TcpEnd, gap: Gap, octets: int | None, time: float | None = None) -> None:
@@ -343,10 +351,12 @@ class TcpFlow:
                 self._order.release()
             elif self.packets > self._patience or self._order.octets > MAX_HELD_BACK:
                 self._give_up()
-        for end in self.ends:
-            known = self.tls is False or (end.begun and (end.peer.begun or end.flight is None))
-            waits = end.fin_at is not None or end.has_pieces or end.peer.next == UNKNOWN
-            end.quick = known and self._awaited is None and end.ended is None and not waits
+        if self.tls is not None:
+            open_end = self.tls is False or self._awaited is None
+            for end in self.ends:
+                known = not self.tls or (end.begun and (end.peer.begun or end.flight is None))
+                waits = end.fin_at is not None or end.pieces or end.peer.next == UNKNOWN
+                end.quick = open_end and known and not waits and end.ended is None
 
     def _give_up(self, *, final: bool = False) -> None:
         """Wait no longer for what is awaited: it is missing; ``final`` if no more can come."""
@@ -369,4 +379,5 @@ class TcpFlow:
         self._order.release()
 
 
-_flow_bytes = constructor(FlowBytes)
+_flow_bytes, _flow_end = constructor(FlowBytes), constructor(FlowEnd)
+_flow, _flow_closed = constructor(Flow), constructor(FlowClosed)

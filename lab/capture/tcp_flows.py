@@ -113,15 +113,13 @@ class TcpFlows:
         if flags & RST:
             self._reset(end, seq, time)
             return
-        if data or absent:
-            _begin(end, seq)
-        elif end.next == UNKNOWN:
-            end.next = seq
+        if not end.came:
+            _begin(end, seq, holds_bytes=bool(data or absent))
         behind = distance(seq, end.next)
         if flags & FIN:
             end.fin(behind + len(data) + absent, (flow.packets, time))
-        flow.segment(end, behind, data, absent)
-        self._look_after(flow)
+        if flow.segment(end, behind, data, absent):
+            self._look_after(flow)
 
     def _look_after(self, flow: TcpFlow) -> None:
         """Close a connection that has ended, and see to what it waits for and keeps."""
@@ -131,8 +129,7 @@ class TcpFlows:
         if flow.waits and not flow.alarmed:
             flow.alarmed = True
             self._alarms.append((flow.last + LINGER, flow))
-        if flow.kept or flow in self._keeping:
-            self._count_kept(flow)
+        self._count_kept(flow)
 
     def _acknowledge(self, end: TcpEnd, ack: int) -> None:
         """Take what an end has acknowledged of the other's bytes."""
@@ -226,22 +223,25 @@ class TcpFlows:
 
     def _count_kept(self, flow: TcpFlow) -> None:
         """Count what is kept of a connection; where that is too much, the oldest waits no more."""
-        kept = flow.kept
-        self._kept += kept - self._keeping.pop(flow, 0)
+        kept, before = flow.kept, self._keeping.pop(flow, 0)
+        self._kept += kept - before
+        flow.counted = kept > 0
         if kept:
             self._keeping[flow] = kept
         while self._kept > MAX_KEPT:
             oldest = next(iter(self._keeping))
             self._kept -= self._keeping.pop(oldest)
+            oldest.counted = False
             oldest.settle()
 
 
-def _begin(end: TcpEnd, seq: int) -> None:
-    """Take where an end's bytes begin, if these are the first of them that came."""
-    if end.came or end.syn or (end.first != UNKNOWN and distance(seq, end.next) >= 0):
-        return
-    end.next = seq
-    end.missed = True
+def _begin(end: TcpEnd, seq: int, *, holds_bytes: bool) -> None:
+    """Take where an end's bytes may begin, of which none came so far."""
+    if not holds_bytes:
+        end.next = seq if end.next == UNKNOWN else end.next
+    elif not end.syn and (end.first == UNKNOWN or distance(seq, end.next) < 0):
+        end.next = seq
+        end.missed = True
 
 
 _flow_bytes = constructor(FlowBytes)

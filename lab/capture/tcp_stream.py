@@ -39,11 +39,13 @@ class TcpStream:
 
     * ``next`` is the sequence number of the next byte to be given out, or ``UNKNOWN``.
     * ``first`` is that of the SYN, ``UNKNOWN`` as long as none was seen.
+    * ``pieces`` are what waits: place in the stream, bytes, how many behind them were not captured,
+      and the segment they are of; in order, and no two for one place.
     * ``waiting`` is how many bytes wait for those before them.
     * ``fin_at`` is the place of its FIN, None as long as none was seen; ``fin_stamp`` its segment.
     """
 
-    __slots__ = ("_pieces", "_taken", "fin_at", "fin_stamp", "first", "next", "waiting")
+    __slots__ = ("_taken", "fin_at", "fin_stamp", "first", "next", "pieces", "waiting")
 
     def __init__(self) -> None:
         self.next = UNKNOWN
@@ -51,35 +53,29 @@ class TcpStream:
         self.fin_at: int | None = None
         self.fin_stamp: Stamp = (0, 0.0)
         self.waiting = 0
+        # The place of the next byte. It falls behind ``next`` while nothing waits, which does no
+        # harm: places are compared with each other only.
         self._taken = 0
-        # Place in the stream, bytes, how many behind them were not captured, and the segment they
-        # are of; in order, and no two for one place. ``_taken`` is the place of the next byte: it
-        # falls behind while nothing waits, as then only ``next`` is kept up.
-        self._pieces: list[_Piece] = []
-
-    @property
-    def has_pieces(self) -> bool:
-        """Whether anything waits to be taken, or for what is before it."""
-        return bool(self._pieces)
+        self.pieces: list[_Piece] = []
 
     @property
     def hole(self) -> int:
         """How many bytes are missing before the first that waits, or before the FIN."""
-        if self._pieces:
-            return self._pieces[0][0] - self._taken
+        if self.pieces:
+            return self.pieces[0][0] - self._taken
         return 0 if self.fin_at is None else max(0, self.fin_at - self._taken)
 
     @property
     def oldest(self) -> Stamp | None:
         """The segment of the first bytes that wait, or of the FIN that does."""
-        if self._pieces:
-            return self._pieces[0][3]
+        if self.pieces:
+            return self.pieces[0][3]
         return self.fin_stamp if self.hole else None
 
     @property
     def full(self) -> bool:
         """Whether no more may wait."""
-        return len(self._pieces) > MAX_PIECES or self.waiting > MAX_WAITING
+        return len(self.pieces) > MAX_PIECES or self.waiting > MAX_WAITING
 
     @property
     def finished(self) -> bool:
@@ -98,7 +94,7 @@ class TcpStream:
         """
         start = at = self._taken + behind
         end = at + len(data) + absent
-        pieces = self._pieces
+        pieces = self.pieces
         index = bisect_right(pieces, at, key=_place)
         covered = self._taken
         if index:
@@ -121,7 +117,7 @@ class TcpStream:
 
     def take(self) -> list[tuple[bytes, int, Stamp]]:
         """Take what is next: bytes, how many behind them were not captured, and their segment."""
-        pieces, at, count = self._pieces, self._taken, 0
+        pieces, at, count = self.pieces, self._taken, 0
         while count < len(pieces) and pieces[count][0] == at:
             _, data, absent, _ = pieces[count]
             at += len(data) + absent

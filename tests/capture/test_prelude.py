@@ -11,6 +11,7 @@ from tests.capture.building import (
     CLIENT_HELLO,
     SERVER_HELLO,
     Conversation,
+    Frame,
     items_of,
     record,
     streams,
@@ -268,3 +269,14 @@ def test_tls_is_looked_for_within_bounds() -> None:
     said.append((CLIENT, CLIENT_HELLO))
     assert told(items_of(spoken(said[:-3] + said[-1:]).close().frames))[0] == "client 50"
     assert told(items_of(spoken(said).close().frames)) == ["closed"]
+
+
+@pytest.mark.parametrize("kept", [5, 6, 10, 11, 30])
+def test_tls_is_known_by_the_header_that_a_packet_was_cut_behind(kept: int) -> None:
+    conversation = spoken([(CLIENT, CLIENT_HELLO), (SERVER, SERVER_HELLO)])
+    frames = [
+        Frame(frame.data[: 54 + kept], frame.time, len(frame.data)) for frame in conversation.frames
+    ]
+    rest = f"SNAPPED {50 - kept}"
+    expected = [f"client {kept}", f"client {rest}", f"server {kept}", f"server {rest}"]
+    assert told(items_of(frames))[:4] == expected
