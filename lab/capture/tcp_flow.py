@@ -295,6 +295,10 @@ class TcpFlow:
                 if not begins_with_record(data):
                     return  # the rest of a record whose header nobody has
                 self._gap(end, Gap.START, None, time)
+                if self._awaited is end and self._awaited_seq == UNKNOWN:
+                    # What the other end answered came before this.
+                    self._awaited = None
+                    self._order.release()
             end.begun = True
         if not end.peer.begun and end.flight is not None and end.flight.answers(data):
             self._await(end.peer, LONG_PATIENCE)

@@ -260,6 +260,12 @@ def test_a_capture_that_begins_in_the_middle_tells_so(client_first: bool) -> Non
     assert lines(conversation) == expected
 
 
+def test_a_capture_that_begins_between_the_hellos() -> None:
+    conversation = begun().client(CERTIFICATE).server(DATA).close()
+    expected = ["client START None", "server 50", "client 100", "server 50", *END]
+    assert told(items_of(conversation.frames[4:])) == expected
+
+
 def test_an_end_whose_start_was_missed_and_that_says_no_record_is_told_at_last() -> None:
     conversation = begun().client(CERTIFICATE)
     conversation.frames.clear()
