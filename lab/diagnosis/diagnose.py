@@ -229,7 +229,7 @@ def _by_server(view: _View) -> Iterator[Cause]:
     summary, ending = view.summary, what_was_seen(view.outcome)
     if summary.server_hello is None:
         yield from _unnegotiated(view, ending)
-    elif summary.client_chain or summary.client_key:
+    elif summary.client_chain or summary.client_key or summary.unread_certificate:
         yield from _certificate_refused(view, ending)
     elif summary.client_chain is not None and summary.request is not None:
         if view.client_has_certificate is not True:

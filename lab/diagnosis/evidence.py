@@ -52,9 +52,10 @@ class Evidence:
     that records stayed closed or were not decoded, so that what is None may have been there all the
     same, or that bytes were not captured. ``empty_certificate_likely`` tells that the client's
     first encrypted record is as long as an empty Certificate message, ``client_is_ours`` that the
-    client reports what happens at it. ``server_answered`` tells that the server sent application
-    data. ``protocol`` was agreed on by ALPN, "" for none. ``asked_after_handshake`` tells that the
-    server asked for a certificate only then.
+    client reports what happens at it. ``unread_certificate`` names the compression of the client's
+    Certificate where that is not undone here, "" otherwise. ``server_answered`` tells that the
+    server sent application data. ``protocol`` was agreed on by ALPN, "" for none.
+    ``asked_after_handshake`` tells that the server asked for a certificate only then.
     """
 
     client_hello: ClientHello | None
@@ -76,6 +77,7 @@ class Evidence:
     sealed: bool
     empty_certificate_likely: bool
     client_is_ours: bool
+    unread_certificate: str
 
     def refusal_by(self, endpoint: Endpoint) -> LocalFact | None:
         """What the library of ``endpoint`` said against the other end's certificate."""
@@ -135,6 +137,7 @@ def summarize(events: Sequence[Event]) -> Evidence:
         sealed=_hides_handshake(unread, server_hello),
         empty_certificate_likely=_empty_certificate_likely(unread),
         client_is_ours=any(fact.endpoint is Endpoint.CLIENT for fact in facts),
+        unread_certificate=_unread_certificate(messages),
     )
 
 
@@ -215,6 +218,12 @@ def _certificates(messages: Sequence[MessageSeen], sender: Endpoint) -> Iterator
             message = message.certificate
         if isinstance(message, Certificate):
             yield message
+
+
+def _unread_certificate(messages: Sequence[MessageSeen]) -> str:
+    compressed = _first(messages, CompressedCertificate, Endpoint.CLIENT)
+    unread = compressed is not None and compressed.certificate is None
+    return str(compressed.algorithm) if compressed is not None and unread else ""
 
 
 def _protocol(messages: Sequence[MessageSeen]) -> str:

@@ -66,6 +66,7 @@ def test_nothing_was_seen() -> None:
         sealed=False,
         empty_certificate_likely=False,
         client_is_ours=False,
+        unread_certificate="",
     )
     assert summarize([]).server_name == ""
 

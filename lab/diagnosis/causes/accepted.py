@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.diagnosis.causes.remedies import give_certificate
 from lab.diagnosis.causes.shown import Basis, LikelyProblem
-from lab.diagnosis.causes.unread import accepted_by_tls, accepted_unseen
+from lab.diagnosis.causes.unread import accepted_by_tls, accepted_unread, accepted_unseen
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause, Outcome, TrustVerdict
 from lab.tls.events import Endpoint, Event, Fact, LocalFact, escaped
@@ -87,6 +87,8 @@ def accepted(
         yield accepted_unseen(outcome, "the server requested a certificate")
     elif summary.request is None:
         yield not_mutual(summary)
+    elif summary.unread_certificate:
+        yield accepted_unread(outcome, summary.unread_certificate)
     elif summary.client_chain is None and summary.sealed:
         yield accepted_unseen(outcome, "it presented a certificate")
     elif summary.client_key is not None:

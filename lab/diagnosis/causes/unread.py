@@ -33,6 +33,18 @@ def accepted_unseen(outcome: Outcome, unknown: str) -> Cause:
     )
 
 
+def accepted_unread(outcome: Outcome, compression: str) -> Cause:
+    """The server accepted a client whose Certificate is compressed in a way not undone here."""
+    compressed = f"the client's Certificate is compressed with {compression}, not undone here"
+    return Cause(
+        code="accepted-unseen",
+        summary="TLS accepted the client; what certificate it presented cannot be seen",
+        evidence=(*([outcome.ground] if outcome.ground else []), compressed),
+        reference="RFC 8879 section 4; RFC 9846 section 4.5",
+        fix="",
+    )
+
+
 def accepted_by_tls(outcome: Outcome) -> Cause:
     """The server accepted a client with a certificate, and its answer cannot be read."""
     return Cause(

@@ -14,13 +14,14 @@ from lab.diagnosis.results import Result, Signal, TrustVerdict
 from lab.tls.code_points import (
     AlertDescription,
     AlertLevel,
+    CertificateCompressionAlgorithm,
     ExtensionType,
     NameType,
     ProtocolVersion,
 )
 from lab.tls.events import Endpoint, Event, Fact
 from lab.tls.extensions import FlagExtension, SelectedPsk, ServerName, ServerNameList
-from lab.tls.messages import CertificateRequest
+from lab.tls.messages import CertificateRequest, CompressedCertificate
 from tests.support.events import (
     CLIENT,
     EMPTY_CERTIFICATE,
@@ -351,3 +352,24 @@ def test_a_connection_that_broke_later_was_not_mutual_only_if_nothing_hid_the_re
         [client_hello(), server_hello(), SEALED, finished(CLIENT), TICKET, broken],
     ):
         assert [cause.code for cause in outcome_and_causes(events)[1]] == ["broken-off-afterwards"]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_certificate_that_cannot_be_read_is_not_said_to_be_missing(refused: bool) -> None:
+    compressed = CompressedCertificate(
+        algorithm=CertificateCompressionAlgorithm.BROTLI,
+        uncompressed_length=900,
+        compressed_certificate_message=b"brotli",
+        certificate=None,
+    )
+    shown = [*TLS13, REQUEST, message_seen(CLIENT, compressed), finished(CLIENT)]
+    end = (
+        alert(SERVER, AlertDescription.UNKNOWN_CA)
+        if refused
+        else application_data(SERVER, b"hello")
+    )
+    _, (cause, *_) = outcome_and_causes([*shown, end])
+    words = f"{cause.summary} {cause.evidence}"
+    assert ("compressed with brotli" in words) != refused
+    assert cause.code == ("client-certificate-refused" if refused else "accepted-unseen")
+    assert "without" not in words
