@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from lab.capture.prelude import Prelude, TlsStart
 from lab.capture.results import Address, Flow
@@ -246,10 +247,9 @@ class TapConnection:
 def _found(start: TlsStart, ended: Sequence[_Ended], behind: Sequence[_Sent | _Ended]) -> _Found:
     sides = list(Endpoint)
     pieces = [_Sent(sender=sides[side], data=data, time=at) for side, data, at in start.pieces]
-    # An end that came before its TLS was found comes behind it.
-    return _Found(
-        items=[*pieces, *ended, *behind], prelude=start.prelude, reversed=start.client == 1
-    )
+    items: list[_Sent | _Ended] = [*pieces, *ended]
+    items.sort(key=attrgetter("time"))
+    return _Found(items=[*items, *behind], prelude=start.prelude, reversed=start.client == 1)
 
 
 def _line(secret: Secret) -> str:

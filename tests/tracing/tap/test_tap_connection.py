@@ -210,3 +210,13 @@ def test_a_server_that_is_the_client_of_tls(recording: EventBuffer) -> None:
     trace = explained(watched)
     assert trace.flow is not None and (trace.flow.server, trace.flow.client) == ENDS
     assert next(iter(trace.events)).endpoint is CLIENT
+
+
+def test_who_only_connects_is_not_refused() -> None:
+    """A server may answer an end of TCP with an alert: there was no ClientHello to refuse."""
+    watched = connection()
+    watched.ended(CLIENT, StreamEnd.FIN, 1.0)
+    watched.sent(SERVER, bytes.fromhex("15030100020232"), 1.1)
+    watched.ended(SERVER, StreamEnd.FIN, 1.2)
+    outcome = explained(watched).outcome
+    assert (outcome.result, outcome.by) == (Result.FAILED, CLIENT)
