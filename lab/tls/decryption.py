@@ -39,13 +39,16 @@ from lab.tls.stages import FOLLOWING, SECRETS, Stage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ConnectionState:
-    """What TLS 1.2 derives one direction's keys from, as it was at the ChangeCipherSpec."""
+    """What TLS 1.2 derives one direction's keys from, as it was at the ChangeCipherSpec.
+
+    ``limit`` says in words what of it is not opened here, "" where all is.
+    """
 
     client_random: bytes
     server_random: bytes
     suite: Suite
     encrypt_then_mac: bool
-    openable: bool
+    limit: str
 
 
 _TLS13_SUITES = tuple(suite for suite in CipherSuite if suite >> 8 == 0x13)
@@ -129,22 +132,17 @@ class RecordDecryption:
         self._blind = self._blind or random is None or server is None
         if random is not None and server is not None:
             suite, version = self._connection.suite, server.negotiated_version
-            # RFC 5246 section 6.2.2: compressed records, which nothing here undoes.
-            compressed = server.legacy_compression_method != CompressionMethod.NULL
-            openable = suite.cipher is not None and not compressed
             if version < ProtocolVersion.TLS_1_2:
                 suite = before_tls12(suite, version)
-                cbc = suite.cipher is Cipher.AES_CBC and version > ProtocolVersion.SSL_3_0
-                openable = openable and cbc  # AEADs came with TLS 1.2
-            if suite.cipher is Cipher.NULL and not compressed:
-                self.opener, openable = NullOpener(suite), True
-                self.conceals = False
+            limit = _limit(suite, server)
+            if suite.cipher is Cipher.NULL and not limit:
+                self.opener, self.conceals = NullOpener(suite), False
             self._state = _ConnectionState(
                 client_random=random,
                 server_random=server.random,
                 suite=suite,
                 encrypt_then_mac=server.has(ExtensionType.ENCRYPT_THEN_MAC),  # RFC 7366
-                openable=openable,
+                limit=limit,
             )
 
     def protect(self) -> None:
@@ -192,11 +190,11 @@ class RecordDecryption:
         # A shut record of TLS 1.3 may hide a change of keys; of TLS 1.2 only a renegotiation.
         if self.stage is not Stage.CONNECTION:
             self._blind = True
-            return sealed_tls13(record, self._suite())
+            return sealed_tls13(record, self._suite(), limit=self._limit)
         self._blind = self._blind or record.content_type is ContentType.CHANGE_CIPHER_SPEC
         self._skipped += 1
         first = self._skipped == 1 and not self._search
-        return sealed_tls12(record, self._suite(), first=first)
+        return sealed_tls12(record, self._suite(), first=first, limit=self._limit)
 
     def _open_first(self, record: Record) -> Opened | Sealed | None:
         """Open a record that needs a key first."""
@@ -220,11 +218,15 @@ class RecordDecryption:
         """Whether no secret can open what comes, whichever may be learned."""
         connection = self._connection
         unknown = connection.client_random is None and connection.incomplete and not self._state
-        return (
-            self._blind
-            or unknown
-            or not (self._state.openable if self._state else self._connection.suite.cipher)
-        )
+        return self._blind or unknown or bool(self._limit)
+
+    @property
+    def _limit(self) -> str:
+        """What is not opened here, whatever the secret."""
+        hello = self._connection.server_hello
+        if self._state is not None or hello is None:
+            return self._state.limit if self._state else ""
+        return _limit(self._connection.suite, hello)
 
     def _open_uncertain(self, record: Record, search: SequenceSearch) -> Opened | Sealed | None:
         """Open ``record``, before which bytes are missing: AEADs and MACs tell its number.
@@ -371,3 +373,16 @@ class RecordDecryption:
 
 def _hash_length(suite: Suite) -> int:
     return 48 if suite.hash_name == "sha384" else 32
+
+
+def _limit(suite: Suite, hello: msg.ServerHello) -> str:
+    """Return what is not opened here of a connection with this answer, "" where all is."""
+    if hello.legacy_compression_method != CompressionMethod.NULL:  # RFC 5246 section 6.2.2
+        return f"records compressed by {hello.legacy_compression_method} are not opened here"
+    version, cipher = hello.negotiated_version, suite.cipher
+    old = version < ProtocolVersion.TLS_1_2 and cipher is not Cipher.NULL
+    # AEADs came with TLS 1.2; SSL 3.0 has keys and a MAC of its own.
+    cbc = cipher is Cipher.AES_CBC and version > ProtocolVersion.SSL_3_0
+    if cipher is None or (old and not cbc):
+        return f"{hello.cipher_suite} of {version} is not opened here"
+    return ""

@@ -202,6 +202,7 @@ class Direction:
             inference=sealed.inference,
             inner_length=sealed.inner_length,
             early_data=sealed.early_data,
+            limit=sealed.limit,
         )
 
     def not_tls(self, time: float, first: bytes) -> NotTls:

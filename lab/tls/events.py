@@ -115,7 +115,7 @@ class SealedSeen(WireEvent):
     how many bytes of content fit into the record, by its cipher: in TLS 1.3 the most, since it may
     be padded (RFC 9846 section 5.4), in TLS 1.2 exactly; None where the cipher is not known or
     does not tell, and for early data. ``early_data`` tells that the client sent it before the
-    server's answer counts.
+    server's answer counts. ``limit`` says in words why no secret opens it here, "" where one would.
     """
 
     content_type: ContentType
@@ -123,6 +123,7 @@ class SealedSeen(WireEvent):
     inference: str = ""
     inner_length: int | None = field(default=None, repr=False)
     early_data: bool = field(default=False, repr=False)
+    limit: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,13 +31,15 @@ class Sealed:
 
     ``hides_handshake`` tells that a handshake message may be in it. ``inner_length`` is how many
     bytes of content fit into it, None where its cipher does not tell; ``early_data`` tells that
-    the client sent it under early traffic keys (RFC 9846 section 2.3).
+    the client sent it under early traffic keys (RFC 9846 section 2.3). ``limit`` says in words why
+    no secret opens it here, "" where one would.
     """
 
     inference: str
     hides_handshake: bool = True
     inner_length: int | None = None
     early_data: bool = False
+    limit: str = ""
 
 
 UNREADABLE = Sealed("protected, or the rest of a message whose beginning was not captured")
@@ -51,7 +53,7 @@ def sealed_unsettled(record: Record) -> Sealed:
     return Sealed(UNSETTLED)
 
 
-def sealed_tls13(record: Record, suite: Suite) -> Sealed:
+def sealed_tls13(record: Record, suite: Suite, *, limit: str = "") -> Sealed:
     """Judge a record of TLS 1.3 by its length (RFC 9846 section 5.2)."""
     overhead = 1 + (suite.cipher or Cipher.AES_GCM).tag_length
     inside = len(record.fragment) - overhead
@@ -65,10 +67,11 @@ def sealed_tls13(record: Record, suite: Suite) -> Sealed:
     inference = ""
     if resembled is not None:
         inference = f"as long as {resembled}: {inside} bytes inside, unless it is padded"
-    return Sealed(inference, inner_length=None if suite.cipher is None else inside)
+    inner_length = None if suite.cipher is None else inside
+    return Sealed(inference, inner_length=inner_length, limit=limit)
 
 
-def sealed_tls12(record: Record, suite: Suite, *, first: bool) -> Sealed:
+def sealed_tls12(record: Record, suite: Suite, *, first: bool, limit: str = "") -> Sealed:
     """Judge a record of TLS 1.2 or before by its type, which stays clear.
 
     ``first`` tells that it is the first one behind the ChangeCipherSpec.
@@ -89,7 +92,7 @@ def sealed_tls12(record: Record, suite: Suite, *, first: bool) -> Sealed:
         inference = (
             f"application data, {inside} bytes" if inside >= 0 else "too short for its cipher"
         )
-    return Sealed(inference, hides_handshake=handshake or change, inner_length=inside)
+    return Sealed(inference, hides_handshake=handshake or change, inner_length=inside, limit=limit)
 
 
 def _inner_length_tls12(record: Record, suite: Suite) -> int | None:

@@ -158,7 +158,8 @@ def _of_event(event: Event) -> Pairs:
             yield ("data", quoted(event.data)) if line is None else ("HTTP", bounded(line))
             yield "length", f"{len(event.data)} bytes"
         case SealedSeen():
-            yield "content", f"{event.length} bytes, not decrypted: no known secret fits"
+            why = event.limit or "no known secret fits"
+            yield "content", f"{event.length} bytes, not decrypted: {why}"
             yield "likely", bounded(event.inference) or None
         case StreamEnded():
             yield "truncated", event.truncated and _TRUNCATED.lstrip()
