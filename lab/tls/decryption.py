@@ -216,9 +216,10 @@ class RecordDecryption:
     @property
     def _cannot_open(self) -> bool:
         """Whether no secret can open what comes, whichever may be learned."""
-        connection = self._connection
-        unknown = connection.client_random is None and connection.incomplete and not self._state
-        return self._blind or unknown or bool(self._limit)
+        connection, state = self._connection, self._state
+        unknown = connection.client_random is None and connection.incomplete and not state
+        limited = bool(state.limit) if state else connection.suite.cipher is None
+        return self._blind or unknown or limited
 
     @property
     def _limit(self) -> str:

@@ -103,6 +103,11 @@ def test_what_is_in_the_clear_needs_no_secret(recording: EventBuffer) -> None:
 @pytest.mark.parametrize("recording", SEALED, indirect=True)
 def test_what_cannot_be_opened_is_sealed(recording: EventBuffer) -> None:
     events = recording.observe()
+    limits = {event.limit for event in events if isinstance(event, SealedSeen)}
+    assert [limit.partition(" of ")[2] for limit in limits] in (
+        ["TLS 1.2 is not opened here"],
+        ["TLS 1.0 is not opened here"],
+    )
     sealed = [event.inference for event in events if isinstance(event, SealedSeen)]
     assert sealed[:2] == ["a Finished message"] * 2
     assert sealed[-2:] == ["an alert"] * 2
@@ -146,6 +151,9 @@ def test_compressed_records_stay_sealed(keys: bool) -> None:
     observer.feed(Endpoint.CLIENT, record(20, b"\x01"), 3.0)
     events = observer.feed(Endpoint.CLIENT, record(22, bytes(48)), 4.0)
     assert names(events) == ["sealed a Finished message"]
+    (event,) = events
+    assert isinstance(event, SealedSeen)
+    assert event.limit == "records compressed by DEFLATE are not opened here"
 
 
 @pytest.mark.parametrize(
