@@ -9,9 +9,10 @@ This module must not know how the connection ended, beyond the alert that it is 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from lab.diagnosis.causes.alerts_in_use import GENERAL_ALERTS, Fit, fit
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain, shown_problems
@@ -26,10 +27,40 @@ from lab.x509.problems import Problem
 _YOUNG = timedelta(hours=24)  # a clock that is behind by less than this is common
 _CERTAIN = (Basis.VERDICT, Basis.TRUST, Basis.SHOWN)
 _ORDER = tuple(Basis)
+_REMEMBERED_BYTES = 16384
+_LAST_BEGIN = datetime.max.replace(tzinfo=timezone.utc) - _YOUNG
 
 
 def likely_problems(received: ReceivedChain) -> list[LikelyProblem]:
     """Return the problems that fit, best first, each once; none where nothing speaks for any."""
+    # The same clients come again and again: what fits a short chain is found once.
+    if received.verdict is None and sum(map(len, received.chain)) <= _REMEMBERED_BYTES:
+        return list(_remembered(replace(received, now=_same_period(received))))
+    return _likely(received)
+
+
+def _same_period(received: ReceivedChain) -> datetime | None:
+    """Return the first moment of the period of ``now`` in which no certificate's state changes."""
+    now = received.now
+    if now is None:
+        return None
+    first = datetime.min.replace(tzinfo=timezone.utc)
+    for certificate in map(describe, received.chain):
+        begin, end = certificate.not_valid_before, certificate.not_valid_after
+        for change in (begin, end, begin + _YOUNG if begin and begin < _LAST_BEGIN else None):
+            if change == now:
+                return now
+            if change is not None and first <= change < now:
+                first = change + timedelta(microseconds=1)
+    return first
+
+
+@functools.lru_cache(maxsize=64)
+def _remembered(received: ReceivedChain) -> tuple[LikelyProblem, ...]:
+    return tuple(_likely(received))
+
+
+def _likely(received: ReceivedChain) -> list[LikelyProblem]:
     shown = shown_problems(received)
     ambiguous = list(_ambiguous(received))
     verdict, trust = received.verdict, received.trust if received.chain else None

@@ -686,3 +686,22 @@ def test_names_that_do_not_match_are_doubted_where_nothing_else_speaks() -> None
     likely = only(received(None, chain=chain, alert=None, authorities=(OTHER_NAME,)))
     assert likely.problem is problems.UNTRUSTED_CA
     assert likely.evidence[-1] == "whether that is the reason is not visible on the wire"
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("alert", [None, Alert.BAD_CERTIFICATE, Alert.CERTIFICATE_UNKNOWN])
+def test_what_fits_is_that_of_the_moment_whatever_was_asked_before(
+    alert: Alert | None, backwards: bool
+) -> None:
+    """A chain is looked at once for each period in which no certificate's state changes."""
+    leaf = GOOD.certificate
+    begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    tick = timedelta(microseconds=1)
+    edges = (begin, begin + timedelta(hours=24), end)
+    moments = [edge + shift for edge in edges for shift in (-tick, timedelta(), tick, 2 * tick)]
+    for now in reversed(moments) if backwards else moments:
+        # With another name it is another chain, which is looked at anew.
+        chain = received(GOOD, now=now, alert=alert)
+        fresh = likely_problems(replace(chain, authorities=(now.isoformat().encode(),)))
+        known = likely_problems(replace(chain, authorities=(b"the same",)))
+        assert [likely.problem for likely in known] == [likely.problem for likely in fresh]

@@ -57,7 +57,7 @@ class CaptureTable:
         if not self._is_begun:
             print(_line([name for name, _ in _COLUMNS]), file=self._file)
             self._is_begun = True
-        print(_line(_cells(trace)), file=self._file)
+        self._file.write(_line(_cells(trace)) + "\n")
 
 
 class Endings:
