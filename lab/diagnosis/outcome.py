@@ -56,8 +56,7 @@ _PARTLY = "part of what the server sent is missing, so what it answered cannot b
 def judge(events: Iterable[Event]) -> Outcome:
     """Return the outcome of a connection from all its events, in the order in which they were seen.
 
-    The events may be one end's, or both ends' merged: bytes as one of them saw them, and the local
-    facts of both.
+    They may be both ends' merged: bytes as one of them saw them, and the local facts of both.
     """
     judge_of_connection = OutcomeJudge()
     for event in events:
@@ -180,6 +179,7 @@ class OutcomeJudge:
 
     def _take_change(self, event: ChangeCipherSpecSeen) -> None:
         self._handshake.take_change(event, is_whole=not self._missing.of)
+        self._sealed12.change(event.endpoint)
 
     def _take_fact(self, event: LocalFact) -> None:
         self._reports.take(event)

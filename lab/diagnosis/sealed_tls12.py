@@ -69,6 +69,10 @@ class SealedTls12:
         self._client_left = False
         self.negotiates: Endpoint | None = None
 
+    def change(self, sender: Endpoint) -> None:
+        """Take a ChangeCipherSpec in the clear: the sender's next message is its Finished."""
+        self._finishing |= {sender}
+
     def take(self, event: SealedSeen) -> None:
         """Take the next sealed record of either end."""
         kind = event.content_type

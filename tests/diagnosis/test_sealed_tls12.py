@@ -118,6 +118,21 @@ def test_another_handshake_that_was_completed_is_accepted_again() -> None:
     assert judge([*FULL, *whole, stream_ended(SERVER)]).result is Result.FAILED
 
 
+def test_the_message_behind_a_change_is_finished_whatever_is_said_of_it() -> None:
+    """Where the beginning is missing, nothing is known of the keys."""
+    start = [NotCaptured(time=0.0, endpoint=end, gap=Gap.START) for end in Endpoint]
+    ends = [
+        event
+        for end in (CLIENT, SERVER)
+        for event in (change_cipher_spec(end), sealed(end, HANDSHAKE, "keys that cannot be told"))
+    ]
+    shown = certificate_message(CLIENT, client_chain())
+    events = [*start, shown, *ends, sealed(CLIENT, ALERT), sealed(SERVER, ALERT), *ENDS]
+    outcome, causes = outcome_and_causes(events)
+    assert (outcome.result, outcome.handshake_accepted) == (Result.ACCEPTED, True)
+    assert [cause.code for cause in causes] == ["accepted-by-tls"]
+
+
 def test_a_type_that_shows_tells_the_version() -> None:
     """Without the hellos, dummy changes of TLS 1.3 must not count."""
     changes = [change_cipher_spec(end) for end in (CLIENT, SERVER)]

@@ -83,9 +83,9 @@ def accepted(
             reference="RFC 9846 section 2.2; RFC 5246 section 7.3",
             fix="",
         )
-    elif summary.request is None and summary.sealed:
+    elif summary.request is None and summary.sealed and not summary.client_chain:
         yield accepted_unseen(outcome, "the server requested a certificate")
-    elif summary.request is None:
+    elif summary.request is None and not summary.client_chain:
         yield not_mutual(summary)
     elif summary.unread_certificate:
         yield accepted_unread(outcome, summary.unread_certificate)
