@@ -42,7 +42,7 @@ DOOR = "lab.tap"
 # How many connections are told of behind the end of a command, and not while it has the terminal.
 _MOST_HELD = 100
 # What a GIL's holder may keep others waiting: relaying shares the interpreter with decoding.
-_SWITCH_INTERVAL = 0.0005
+_SWITCH_INTERVAL = 0.0001
 
 NOTES = (
     "The tap passes bytes on as they are, both ways, and both ends' FIN and RST. Each connection "
