@@ -30,6 +30,8 @@ _MOST_PIECES = 8192
 """How many pieces are kept of either direction, however small."""
 _PIECE = 256
 """What a piece takes in memory, beside its bytes."""
+_MOST_IN_HELLO = 1024
+"""In how many pieces a ClientHello is looked for while other connections wait."""
 _SECRETS_DUE = 2**15
 """Behind so many bytes a handshake is complete, and the secrets of it can be had."""
 
@@ -175,7 +177,7 @@ class TapConnection:
         """Whether its ends agreed on keys, as far as can be seen, that have not been found yet."""
         if self._secrets is None:
             return False
-        found = self._find_tls()
+        found = self._find_tls(_MOST_IN_HELLO)
         answer = b"".join(found.sent_by(Endpoint.SERVER))[:1]
         answered = answer == bytes((ContentType.HANDSHAKE,))
         return answered and not self._find_secrets()
@@ -218,17 +220,20 @@ class TapConnection:
             )
         )
 
-    def _find_tls(self) -> _Found:
-        """Find where TLS begins; where it does not, all is as it came."""
+    def _find_tls(self, most: int | None = None) -> _Found:
+        """Find where TLS begins; where it does not, all is as it came.
+
+        With ``most``, only so many pieces are looked at, and what is behind them is left out.
+        """
         prelude, sides = Prelude(), list(Endpoint)
         ended: list[_Ended] = []
-        for at, item in enumerate(self._kept):
+        for at, item in enumerate(self._kept[:most]):
             if isinstance(item, _Ended):
                 ended.append(item)
                 continue
             start = prelude.take(sides.index(item.sender), item.data, item.time, missed=False)
             if start is not None:
-                return _found(start, ended, self._kept[at + 1 :])
+                return _found(start, ended, self._kept[at + 1 : most])
             if prelude.over:
                 break
         start = prelude.finish()
@@ -237,7 +242,7 @@ class TapConnection:
     def _find_secrets(self) -> Sequence[Secret]:
         if self._secrets is None:
             return ()
-        hello = b"".join(self._find_tls().sent_by(Endpoint.CLIENT))[: _RANDOM.stop]
+        hello = b"".join(self._find_tls(_MOST_IN_HELLO).sent_by(Endpoint.CLIENT))[: _RANDOM.stop]
         kinds = bytes((ContentType.HANDSHAKE,)), bytes((HandshakeType.CLIENT_HELLO,))
         if len(hello) < _RANDOM.stop or (hello[:1], hello[5:6]) != kinds:
             return ()

@@ -167,6 +167,8 @@ class Tap:
         await asyncio.gather(*self._accepting, return_exceptions=True)
         self._stop_listening()
         if self._relaying:
+            many = len(self._relaying)
+            self._report(f"stopping; open connections have {grace:g} s to end: {many}")
             await asyncio.wait(self._relaying, timeout=grace)
         for task in self._relaying:
             task.cancel()
