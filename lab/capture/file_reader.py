@@ -123,16 +123,27 @@ class _Inflater:
                 if not data:
                     return
                 self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            before = self._member.copy()
             try:
                 inflated = self._member.decompress(data, INFLATED)
             except zlib.error:
-                raise CaptureError("damaged: its gzip data cannot be inflated") from None
+                # What comes before the damage is read, however the file was cut.
+                self._member = before
+                yield from self._byte_by_byte(data)
+                return
             if inflated:
                 yield inflated
             data = self._member.unused_data or self._member.unconsumed_tail
             # zlib may have taken all of the data and still hold back what that inflates to.
             if not data and len(inflated) < INFLATED:
                 return
+
+    def _byte_by_byte(self, data: bytes) -> Iterator[bytes]:
+        for at in range(len(data)):
+            try:
+                yield self._member.decompress(data[at : at + 1])
+            except zlib.error:
+                raise CaptureError("damaged: its gzip data cannot be inflated") from None
 
 
 def _what_it_is(start: bytes) -> str:

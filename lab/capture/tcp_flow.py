@@ -93,29 +93,6 @@ class TcpFlow:
       ``counted`` whether what it keeps was counted.
     """
 
-    __slots__ = (
-        "_awaited",
-        "_awaited_seq",
-        "_items",
-        "_lacks",
-        "_order",
-        "_patience",
-        "_prelude",
-        "_prelude_name",
-        "alarmed",
-        "closed",
-        "counted",
-        "ends",
-        "first",
-        "keys",
-        "last",
-        "number",
-        "opener",
-        "packets",
-        "reset",
-        "tls",
-    )
-
     def __init__(
         self, number: int, keys: tuple[bytes, bytes], time: float, items: list[CaptureItem]
     ) -> None:
@@ -185,6 +162,7 @@ class TcpFlow:
         if end.ended is None:
             self._end(end, StreamEnd.RESET)
         self.reset = True
+        self._look_again()
 
     def settle(self, *, final: bool = False) -> None:
         """Wait no longer for what has not come: it is missing; ``final`` if no more can come."""
@@ -201,8 +179,8 @@ class TcpFlow:
             client = self._client()
             client.sender, client.peer.sender = Endpoint.CLIENT, Endpoint.SERVER
         for end in self.ends:
-            if self.tls and end.missed and not (end.begun or end.lost):
-                self._gap(end, Gap.START, None)
+            if end.ended is None:
+                self._tell_missed_start(end)
             if cut and end.ended is None and not end.lost:
                 self._gap(end, Gap.END, None)
             end.quick, end.flight = False, None
@@ -253,7 +231,8 @@ class TcpFlow:
     def _pass_hole(self, end: TcpEnd) -> None:
         """Go on behind the first hole, which nothing fills."""
         octets = end.hole
-        self._gap(end, Gap.MISSING, octets)
+        # Where only a FIN is behind it, no bytes of this end will come any more.
+        self._gap(end, Gap.MISSING if end.came else Gap.DIRECTION, octets)
         end.skip(octets)
         self._drain(end)
 
@@ -278,10 +257,15 @@ class TcpFlow:
         for end in self.ends:
             end.missed = end.missed or start.middle
             end.flight = FirstFlight(end.sender) if known else None
-            if end.ended is not None:
+        for end in self.ends:
+            if end.ended is not None:  # all that it said came before what was needed to tell
+                for side, data, time in start.pieces:
+                    if side == end.side:
+                        self._tell(end, data, time)
                 self._end(end, end.ended)
         for side, data, time in start.pieces:
-            self._tell(self.ends[side], data, time)
+            if self.ends[side].ended is None:
+                self._tell(self.ends[side], data, time)
 
     def _decide_now(self) -> None:
         """Begin with what has come if it is TLS, even where it is unclear what it begins with."""
@@ -300,14 +284,22 @@ class TcpFlow:
                     self._awaited = None
                     self._order.release()
             end.begun = True
-        if not end.peer.begun and end.flight is not None and end.flight.answers(data):
+        flight = None if end.peer.begun else end.flight
+        if flight is not None and flight.answers(data) and self._awaited is None:
             self._await(end.peer, LONG_PATIENCE)
         self._emit(end, _flow_bytes(flow=self.number, sender=end.sender, data=data, time=time))
 
+    def _tell_missed_start(self, end: TcpEnd) -> None:
+        """Tell that an end's start is missing, if nothing of it could be told but its end."""
+        if self.tls and end.missed and not (end.begun or end.lost):
+            self._gap(end, Gap.START, None)
+
     def _end(self, end: TcpEnd, how: StreamEnd) -> None:
+        end.stop()
         if self._awaited is end:
             self._give_up(final=True)
         self._decide_now()
+        self._tell_missed_start(end)
         end.ended = how
         if self.tls:
             ended = _flow_end(flow=self.number, sender=end.sender, end=how, time=self._now())
@@ -356,11 +348,13 @@ class TcpFlow:
             elif self.packets > self._patience or self._order.octets > MAX_HELD_BACK:
                 self._give_up()
         if self.tls is not None:
-            open_end = self.tls is False or self._awaited is None
+            one, other = self.ends
+            waits = one.pieces or other.pieces or self._awaited is not None
+            nothing_waits = not waits and one.fin_at is None and other.fin_at is None
             for end in self.ends:
                 known = not self.tls or (end.begun and (end.peer.begun or end.flight is None))
-                waits = end.fin_at is not None or end.pieces or end.peer.next == UNKNOWN
-                end.quick = open_end and known and not waits and end.ended is None
+                open_end = end.ended is None and end.peer.next != UNKNOWN
+                end.quick = nothing_waits and known and open_end
 
     def _give_up(self, *, final: bool = False) -> None:
         """Wait no longer for what is awaited: it is missing; ``final`` if no more can come."""
@@ -370,14 +364,15 @@ class TcpFlow:
         self._awaited = None
         # What waited behind the hole is told where it came, between what was held back.
         self._order.start_late(end.oldest, (self.packets, self.last))
+        silent = not end.came and not end.hole and end.ended is None
         if seq == UNKNOWN and end.hole:
             self._pass_hole(end)
         while end.hole and seq != UNKNOWN and distance(seq, end.next) > 0:
             self._pass_hole(end)
         beyond = 0 if seq == UNKNOWN else distance(seq, end.next)
-        if beyond > 0 or not end.came:
+        if silent or (beyond > 0 and end.ended is None):
             # How many bytes these are cannot be told: a FIN may be among them.
-            end.lost = not end.came and (final or not end.seen)
+            end.lost = silent and (final or not end.seen)
             self._gap(end, Gap.DIRECTION if end.lost else Gap.MISSING, None)
             end.skip(max(0, beyond))
         self._order.release()

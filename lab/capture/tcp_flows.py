@@ -70,12 +70,14 @@ class TcpFlows:
             and (end.peer.next - ack) & SEQUENCE_MASK < _HALF
         ):
             flow = end.flow
-            flow.last = time
+            if time > flow.last:
+                flow.last = time
             flow.packets += 1
             if data:
                 end.next = (seq + len(data)) & SEQUENCE_MASK
                 if flow.tls:
-                    told = _flow_bytes(flow=flow.number, sender=end.sender, data=data, time=time)
+                    now, sender = flow.last, end.sender
+                    told = _flow_bytes(flow=flow.number, sender=sender, data=data, time=now)
                     self._items.append(told)
             return
         self._take(end, key, time, seq, ack, flags, data, absent)
@@ -116,8 +118,8 @@ class TcpFlows:
         if not end.came:
             _begin(end, seq, holds_bytes=bool(data or absent))
         behind = distance(seq, end.next)
-        if flags & FIN:
-            end.fin(behind + len(data) + absent, (flow.packets, time))
+        if flags & FIN and end.ended is None:
+            end.fin(behind + len(data) + absent, (flow.packets, flow.last))
         if flow.segment(end, behind, data, absent):
             self._look_after(flow)
 
@@ -179,7 +181,7 @@ class TcpFlows:
                     return end
             elif end.first == seq:
                 return end  # a SYN once more
-            elif end.first == UNKNOWN and not (end.flow.closed or end.came):
+            elif end.first == UNKNOWN and not (end.flow.closed or end.came or end.ended):
                 end.take_syn(seq)
                 return end
             elif not end.flow.closed:

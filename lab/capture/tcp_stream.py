@@ -87,6 +87,12 @@ class TcpStream:
         if self.fin_at is None and behind >= 0:
             self.fin_at, self.fin_stamp = self._taken + behind, stamp
 
+    def stop(self) -> None:
+        """Forget what waits: the stream has ended."""
+        self.pieces.clear()
+        self.waiting = 0
+        self.fin_at = None
+
     def place(self, behind: int, data: bytes, absent: int, stamp: Stamp) -> None:
         """Take a segment that begins ``behind`` bytes behind ``next``.
 

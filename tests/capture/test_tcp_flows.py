@@ -270,7 +270,7 @@ def test_an_end_whose_start_was_missed_and_that_says_no_record_is_told_at_last()
     conversation = begun().client(CERTIFICATE)
     conversation.frames.clear()
     conversation.client(DATA).server(b"the end of a record").close()
-    expected = ["client START None", "client 50", *END[:2], "server START None", "closed"]
+    expected = ["client START None", "client 50", END[0], "server START None", *END[1:]]
     assert lines(conversation) == expected
 
 
@@ -303,6 +303,19 @@ def test_a_direction_of_which_only_syn_and_fin_were_captured() -> None:
     conversation = Conversation().open().client(CLIENT_HELLO).client(CERTIFICATE).close()
     expected = [START[0], "server DIRECTION None", "client 100", *END]
     assert lines(conversation) == expected
+
+
+def test_a_direction_of_which_only_the_fin_tells_how_much_it_was() -> None:
+    conversation = Conversation().open().client(CLIENT_HELLO).server(SERVER_HELLO)
+    conversation.frames.pop()
+    conversation.client(CERTIFICATE).packet(SERVER, FIN | ACK).packet(CLIENT, FIN | ACK)
+    assert lines(conversation) == [
+        START[0],
+        f"server DIRECTION {REPLY}",
+        "client 100",
+        *END[1::-1],
+        END[2],
+    ]
 
 
 def test_early_data_is_no_answer() -> None:
