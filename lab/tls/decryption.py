@@ -34,7 +34,17 @@ from lab.tls.sealed_records import (
     sealed_unsettled,
 )
 from lab.tls.sequence_search import SequenceSearch
-from lab.tls.stages import FOLLOWING, SECRETS, Stage
+from lab.tls.stages import (
+    APPLICATION,
+    CONNECTION,
+    EARLY,
+    FOLLOWING,
+    HANDSHAKE,
+    PLAIN,
+    SECRETS,
+    UNKNOWN,
+    Stage,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +86,7 @@ class RecordDecryption:
     )
 
     def __init__(self, sender: Endpoint, connection: Negotiated, ring: KeyRing) -> None:
-        self.stage = Stage.PLAIN
+        self.stage = PLAIN
         self.epoch = 0
         self.conceals = True  # what is protected is not to be read without keys
         self._sender = sender
@@ -95,27 +105,27 @@ class RecordDecryption:
     def client_hello(self, *, early_data: bool | None) -> None:
         """Follow the client's hello; None: whether early data follows it is not known."""
         self._early_data, self._early_openers = early_data, None
-        if self.stage in (Stage.PLAIN, Stage.EARLY):
-            self._enter(Stage.PLAIN if early_data is False else Stage.EARLY)
+        if self.stage in (PLAIN, EARLY):
+            self._enter(PLAIN if early_data is False else EARLY)
 
     def server_hello(self) -> None:
         """Use handshake keys from here on, or after the early data: the server chose TLS 1.3."""
-        if self.stage is Stage.PLAIN:
-            self._enter(Stage.HANDSHAKE)
+        if self.stage is PLAIN:
+            self._enter(HANDSHAKE)
             if self._search:
                 self._search.change_keys()
 
     def follow(self, message: msg.HandshakeMessage) -> None:
         """Change keys behind the sender's ``message``, where they change there."""
         if isinstance(message, msg.Finished):
-            if self.stage is Stage.HANDSHAKE:
-                self._enter(Stage.APPLICATION)
+            if self.stage is HANDSHAKE:
+                self._enter(APPLICATION)
         elif isinstance(message, msg.EndOfEarlyData):  # RFC 9846 section 4.6
-            if self.stage is Stage.EARLY:
-                self._enter(Stage.HANDSHAKE)
+            if self.stage is EARLY:
+                self._enter(HANDSHAKE)
         elif (
             isinstance(message, msg.KeyUpdate)
-            and self.stage is Stage.APPLICATION
+            and self.stage is APPLICATION
             and isinstance(self.opener, TrafficOpener)
         ):
             self.opener = self.opener.updated()
@@ -123,7 +133,7 @@ class RecordDecryption:
 
     def change_cipher_spec(self) -> None:
         """Follow the sender's ChangeCipherSpec of TLS 1.2 or before (RFC 5246 section 7.1)."""
-        self._enter(Stage.CONNECTION)
+        self._enter(CONNECTION)
         self._skipped = 0
         if self._search:
             self._search.settle()
@@ -131,10 +141,10 @@ class RecordDecryption:
         self._state = None
         self._blind = self._blind or random is None or server is None
         if random is not None and server is not None:
-            suite, version = self._connection.suite, server.negotiated_version
+            suite, version = self._connection.suite, self._connection.context.version
             if version < ProtocolVersion.TLS_1_2:
                 suite = before_tls12(suite, version)
-            limit = _limit(suite, server)
+            limit = _limit(suite, server, version)
             if suite.cipher is Cipher.NULL and not limit:
                 self.opener, self.conceals = NullOpener(suite), False
             self._state = _ConnectionState(
@@ -147,7 +157,7 @@ class RecordDecryption:
 
     def protect(self) -> None:
         """Follow the sender's ChangeCipherSpec where bytes that named the version are missing."""
-        self._enter(Stage.UNKNOWN)
+        self._enter(UNKNOWN)
 
     def lose(self, records: int | None, octets: int | None) -> None:
         """Follow missing bytes: so many records, None where nobody can tell, are not seen."""
@@ -155,7 +165,7 @@ class RecordDecryption:
         self._search.lose(records, octets)
 
     def _enter(self, stage: Stage) -> None:
-        if stage is not self.stage or stage is Stage.CONNECTION:
+        if stage is not self.stage or stage is CONNECTION:
             self.stage = stage
             self.epoch += 1
             self.opener = None
@@ -171,7 +181,7 @@ class RecordDecryption:
         """
         if self._search:
             return self._open_uncertain(record, self._search)
-        if self.opener is None or self.stage is Stage.EARLY:
+        if self.opener is None or self.stage is EARLY:
             return self._open_first(record)
         try:
             return self.opener.open(record)
@@ -181,14 +191,14 @@ class RecordDecryption:
 
     def give_up(self, record: Record) -> Sealed:
         """Leave ``record`` sealed, which ``open`` would have wait: no secret will come in time."""
-        if self.stage is Stage.EARLY:
+        if self.stage is EARLY:
             if self._connection.server_hello is None:
                 return self._unopened_early()
-            self._enter(Stage.HANDSHAKE)
-        if self.stage in (Stage.PLAIN, Stage.UNKNOWN):
+            self._enter(HANDSHAKE)
+        if self.stage in (PLAIN, UNKNOWN):
             return UNREADABLE
         # A shut record of TLS 1.3 may hide a change of keys; of TLS 1.2 only a renegotiation.
-        if self.stage is not Stage.CONNECTION:
+        if self.stage is not CONNECTION:
             self._blind = True
             return sealed_tls13(record, self._suite(), limit=self._limit)
         self._blind = self._blind or record.content_type is ContentType.CHANGE_CIPHER_SPEC
@@ -198,13 +208,13 @@ class RecordDecryption:
 
     def _open_first(self, record: Record) -> Opened | Sealed | None:
         """Open a record that needs a key first."""
-        if self.stage in (Stage.PLAIN, Stage.UNKNOWN):
+        if self.stage in (PLAIN, UNKNOWN):
             if self._connection.incomplete:
                 return sealed_unsettled(record)
             if self._connection.version is None or self._connection.is_tls13:
                 return Sealed(BEFORE_KEYS)
             raise WireError("TLSPlaintext.type", "application_data before the handshake has ended")
-        if self.stage is Stage.EARLY:
+        if self.stage is EARLY:
             return self._open_early_or_next(record)
         if self._cannot_open:
             return self.give_up(record)
@@ -227,16 +237,16 @@ class RecordDecryption:
         hello = self._connection.server_hello
         if self._state is not None or hello is None:
             return self._state.limit if self._state else ""
-        return _limit(self._connection.suite, hello)
+        return _limit(self._connection.suite, hello, hello.negotiated_version)
 
     def _open_uncertain(self, record: Record, search: SequenceSearch) -> Opened | Sealed | None:
         """Open ``record``, before which bytes are missing: AEADs and MACs tell its number.
 
         A change of keys may be among what is missing.
         """
-        if self.stage is Stage.UNKNOWN or self._connection.version is None:
+        if self.stage is UNKNOWN or self._connection.version is None:
             return sealed_unsettled(record)
-        if self.stage is Stage.PLAIN:
+        if self.stage is PLAIN:
             return self._open_past_change(record, search)
         if self._cannot_open:
             return self.give_up(record)
@@ -251,7 +261,7 @@ class RecordDecryption:
                     self._enter(stage)
                 self.opener = opener
                 return opened
-        if self.stage is Stage.APPLICATION and isinstance(self.opener, TrafficOpener):
+        if self.stage is APPLICATION and isinstance(self.opener, TrafficOpener):
             updated = self.opener.updated()  # a KeyUpdate may be missing
             if opened := search.open(updated, record, current=False):
                 self.opener = updated
@@ -269,7 +279,7 @@ class RecordDecryption:
         opened = self._open_uncertain(record, search)
         if isinstance(opened, tuple) or record.content_type is ContentType.APPLICATION_DATA:
             return opened
-        self._enter(Stage.PLAIN)
+        self._enter(PLAIN)
         self._state, self._blind = None, blind
         return None if opened is None else UNREADABLE
 
@@ -280,7 +290,7 @@ class RecordDecryption:
     def _new_opener(self, secret: bytes, stage: Stage) -> Opener | None:
         state = self._state
         if state is None:
-            idle = stage is Stage.APPLICATION
+            idle = stage is APPLICATION
             return traffic_opener(self._suite(), secret, idle=idle)
         keys = self._ring.connection_keys(
             secret, state.client_random, state.server_random, state.suite
@@ -303,10 +313,10 @@ class RecordDecryption:
         opened = self._open_early(record)
         if opened is not None:
             return opened
-        secret = self._secret(Stage.HANDSHAKE)
+        secret = self._secret(HANDSHAKE)
         if self._connection.server_hello is None:
             # The next secret is there already, or this one is and does not fit.
-            hopeless = secret is not None or self._secret(Stage.EARLY) is not None
+            hopeless = secret is not None or self._secret(EARLY) is not None
             return self.give_up(record) if hopeless else None
         if secret is None:
             return None
@@ -317,13 +327,13 @@ class RecordDecryption:
             return self._unopened_early()
         if opened is None:
             return self.give_up(record)
-        self._enter(Stage.HANDSHAKE)
+        self._enter(HANDSHAKE)
         self.opener = opener
         return opened
 
     def _open_early(self, record: Record) -> Opened | None:
         """Try the early secret under each suite it may be for: the wire does not name it."""
-        secret = self._secret(Stage.EARLY)
+        secret = self._secret(EARLY)
         if secret is None:
             return None
         if self._early_openers is None:
@@ -376,11 +386,11 @@ def _hash_length(suite: Suite) -> int:
     return 48 if suite.hash_name == "sha384" else 32
 
 
-def _limit(suite: Suite, hello: msg.ServerHello) -> str:
+def _limit(suite: Suite, hello: msg.ServerHello, version: ProtocolVersion) -> str:
     """Return what is not opened here of a connection with this answer, "" where all is."""
     if hello.legacy_compression_method != CompressionMethod.NULL:  # RFC 5246 section 6.2.2
         return f"records compressed by {hello.legacy_compression_method} are not opened here"
-    version, cipher = hello.negotiated_version, suite.cipher
+    cipher = suite.cipher
     old = version < ProtocolVersion.TLS_1_2 and cipher is not Cipher.NULL
     # AEADs came with TLS 1.2; SSL 3.0 has keys and a MAC of its own.
     cbc = cipher is Cipher.AES_CBC and version > ProtocolVersion.SSL_3_0

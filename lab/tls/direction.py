@@ -31,7 +31,7 @@ from lab.tls.negotiated import Negotiated
 from lab.tls.reader import BeyondLimit, Budget, WireError
 from lab.tls.records import MessageReassembler, Record, RecordReader, begins_message, sniff
 from lab.tls.sealed_records import Sealed
-from lab.tls.stages import Stage
+from lab.tls.stages import CONNECTION, EARLY, UNKNOWN
 
 _APPLICATION_DATA = b"\x17\x03"  # a record's type, and its version's first byte
 SAMPLE = 64
@@ -111,15 +111,15 @@ class Direction:
         ChangeCipherSpec at 1.
         """
         stage = self.decryption.stage
-        if kind is ContentType.APPLICATION_DATA or stage is Stage.CONNECTION:
+        if kind is ContentType.APPLICATION_DATA or stage is CONNECTION:
             return True
-        if not self.adrift and stage is not Stage.UNKNOWN:
+        if not self.adrift and stage is not UNKNOWN:
             return False
         if kind is ContentType.ALERT:
             return len(data) != 2
         if kind is ContentType.CHANGE_CIPHER_SPEC:
             return data != b"\x01"
-        return stage is Stage.UNKNOWN or not begins_message(data)
+        return stage is UNKNOWN or not begins_message(data)
 
     def pass_over(self, time: float, data: bytes, content: bytes) -> ApplicationDataSeen | None:
         """Return the event for ``data`` if it is one record that held just ``content``.
@@ -129,7 +129,7 @@ class Direction:
         whole = data[:2] == _APPLICATION_DATA and int.from_bytes(data[3:5], "big") == len(data) - 5
         unread = self.lacking or self.cut or self.stopped
         within = unread or self.reader.pending or self.assembler.unfinished
-        early, opener = self.decryption.stage is Stage.EARLY, self.decryption.opener
+        early, opener = self.decryption.stage is EARLY, self.decryption.opener
         if not whole or within or early or opener is None:
             return None
         if not opener.pass_over(len(data) - 5, content):

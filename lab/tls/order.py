@@ -323,7 +323,7 @@ class Order:
         if self._suspended:
             return True
         client, server = self._rules
-        if sender is Endpoint.CLIENT:
+        if sender is _CLIENT:
             following = client.sends[self._client].get(step)
             if received := server.receives[self._server].get(step):
                 self._server = received
@@ -338,3 +338,5 @@ class Order:
 
 _TLS13 = _Rules(TLS13_CLIENT), _Rules(TLS13_SERVER)
 _TLS12 = _Rules(TLS12_CLIENT), _Rules(TLS12_SERVER)
+# As a name of its own, since CPython 3.11 takes a tenth of a microsecond to find it in its Enum.
+_CLIENT = Endpoint.CLIENT

@@ -12,11 +12,13 @@ This module must not know any message.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 T = TypeVar("T")
+_unpack_type_and_length = struct.Struct(">HH").unpack_from
 
 MAX_MESSAGE = 2**18
 """The longest message body in bytes; OpenSSL takes chains of up to 100 KiB, hellos of 128 KiB."""
@@ -202,11 +204,14 @@ class Reader:
         data, end = self._data, self._end
         while (at := self._at) < end:
             start = at + 4
-            if start > end or (stop := start + (data[at + 2] << 8 | data[at + 3])) > end:
-                self.opaque(2, types[self.uint16(name)])  # raises the error that fits
-            else:
-                self._at = stop
-                yield data[at] << 8 | data[at + 1], data[start:stop]
+            if start <= end:
+                number, length = _unpack_type_and_length(data, at)
+                stop = start + length
+                if stop <= end:
+                    self._at = stop
+                    yield number, data[start:stop]
+                    continue
+            self.opaque(2, types[self.uint16(name)])  # raises the error that fits
 
     def count(self, items: int) -> None:
         """Count ``items`` of a list; raise ``BeyondLimit`` where all lists have too many."""

@@ -8,6 +8,7 @@ of bounded length and from a bounded number of records. What is in either is not
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -135,9 +136,9 @@ class RecordReader:
         buffer, at = self._buffer, self._at
         have = len(buffer)
         while have >= (start := at + HEADER):
-            content_type = _TYPES.get(buffer[at])
-            length = buffer[at + 3] << 8 | buffer[at + 4]
-            if content_type is None or buffer[at + 1] != 3 or length > MAX_FRAGMENT:
+            number, major, length = _unpack_header(buffer, at)
+            content_type = _TYPES.get(number)
+            if content_type is None or major != 3 or length > MAX_FRAGMENT:
                 if not self._lacking:
                     raise _header_error(buffer[at:start], length)
                 self._lost = self.offset
@@ -294,11 +295,7 @@ class MessageReassembler:
     def is_whole(self, fragment: bytes) -> bool:
         """Whether ``fragment`` is one message from start to end, and nothing came before it."""
         length = len(fragment) - _MESSAGE_HEADER
-        return (
-            length >= 0
-            and not self._data
-            and fragment[1] << 16 | fragment[2] << 8 | fragment[3] == length
-        )
+        return int.from_bytes(fragment[1:_MESSAGE_HEADER], "big") == length and not self._data
 
     def add(self, fragment: bytes, span: RecordSpan) -> Iterator[Reassembled]:
         """Add the content of the record at ``span``: the messages that it completes.
@@ -361,4 +358,5 @@ _LONG_MESSAGES = frozenset(
     )
 )
 _MOST_LONG = 2**16
+_unpack_header = struct.Struct(">BBxH").unpack_from
 _new = tuple.__new__
