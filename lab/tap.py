@@ -80,19 +80,28 @@ EXAMPLES = (
         arguments="8000 :8443 --picture --keylog keys.log --pcapng seen.pcapng",
     ),
     Example(
-        does="a command",
-        arguments="0 api.example.org:443 -- curl -k https://localhost:{port}/",
-    ),
-    Example(
-        does="a command that speaks to the right name",
-        arguments="0 127.0.0.1:8443 --connect-as api.test -- python3 client.py {url}",
+        does="a command, which speaks to the right name",
+        arguments="0 127.0.0.1:8443 --connect-as api.test -- curl -k {url}/",
     ),
 )
 
 
+class _WithCommand(CommandLine):
+    """A command line behind which there may be a command, after ``--``."""
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse ``words``; ``command`` is what is behind ``--``, empty where there is none."""
+        at = words.index("--") if "--" in words else len(words)
+        options = super().read(words[:at])
+        options.command = words[at + 1 :]
+        if at == len(words) - 1:
+            self.error("no command behind --")
+        return options
+
+
 def parser(prog: str = "python -m lab.tap") -> CommandLine:
     """Return the command line."""
-    command_line = CommandLine(
+    command_line = _WithCommand(
         door=DOOR,
         prog=prog,
         operands="LISTEN TARGET [-- COMMAND ...]",
@@ -216,15 +225,11 @@ def _entries(traces: dict[str, object]) -> Sequence[object]:
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.tap") -> int:
     """Run the command; return its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    at = words.index("--") if "--" in words else len(words)
-    options, command = parser(prog).read(words[:at]), words[at + 1 :]
-    if at < len(words) and not command:
-        return refuse(DOOR, f"no command behind --; see {prog} --help")
+    options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
-        return _tap(options, command)
+        return _tap(options)
     except (TargetError, CannotTap, NoCommand) as error:
         return refuse(DOOR, str(error))
     except OSError as error:  # of a file
@@ -235,7 +240,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.tap") 
         sys.setswitchinterval(interval)
 
 
-def _tap(options: argparse.Namespace, command: Sequence[str]) -> int:
+def _tap(options: argparse.Namespace) -> int:
+    command: Sequence[str] = options.command
     telling = _Telling(
         file=sys.stderr if command else sys.stdout,
         json=options.json,

@@ -14,6 +14,7 @@ from lab import (
     client,
     probe,
     server,
+    tap,
     trace,
 )
 from lab.__main__ import DOORS
@@ -29,6 +30,7 @@ PARSERS = {
     "client": client.parser,
     "probe": probe.parser,
     "server": server_options.parser,
+    "tap": tap.parser,
     "trace": trace.parser,
 }
 

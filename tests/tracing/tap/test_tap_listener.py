@@ -97,7 +97,18 @@ async def test_with_the_secrets_it_tells_what_the_client_itself_sees(
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 @pytest.mark.parametrize("presents", [True, False], ids=["certificate", "none"])
-@pytest.mark.parametrize("make", ["nginx", "openssl s_server"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        "nginx",
+        "openssl s_server",
+        *(
+            pytest.param(make, marks=pytest.mark.slow)
+            for make in MAKES
+            if make not in ("nginx", "openssl s_server")
+        ),
+    ],
+)
 async def test_without_secrets_the_verdict_is_right(
     certs: Path, tmp_path: Path, make: str, version: str, presents: bool
 ) -> None:
