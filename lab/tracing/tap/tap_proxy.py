@@ -28,12 +28,14 @@ class ProxyRefusal(Exception):
 async def answer_connect(client: socket.socket, name: str) -> bytes:
     """Answer a client's CONNECT to host ``name``; return the first bytes of what follows.
 
-    The socket does not block. Raises ProxyRefusal once the client has been told, and OSError.
+    The socket does not block. Raises ProxyRefusal once the client has been told, or has gone.
     """
     try:
         return await within(_LIMIT, _answer(client, name))
     except TimeoutError:
         raise ProxyRefusal(f"closed: it did not ask for anything within {_LIMIT:g} s") from None
+    except OSError as error:
+        raise ProxyRefusal(f"left before it was answered ({error.strerror})") from error
 
 
 async def _answer(client: socket.socket, name: str) -> bytes:

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from lab.tracing.tap.tap_proxy import ProxyRefusal, answer_connect
+from lab.tracing.tap.tap_relay import reset
 from tests.tracing.tap.test_tap_relay import PATIENCE, pair, read, send
 
 NAME = "api.test"
@@ -76,4 +77,12 @@ async def test_who_leaves_without_a_word_is_told_of() -> None:
     with tap:
         client.close()
         with pytest.raises(ProxyRefusal, match="left before it asked"):
+            await asyncio.wait_for(answer_connect(tap, NAME), PATIENCE)
+
+
+async def test_who_resets_the_connection_is_told_of() -> None:
+    client, tap = pair()
+    with tap:
+        reset(client)
+        with pytest.raises(ProxyRefusal, match="left before it was answered"):
             await asyncio.wait_for(answer_connect(tap, NAME), PATIENCE)
