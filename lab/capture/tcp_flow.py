@@ -189,6 +189,11 @@ class TcpFlow:
         self._prelude = None
         self._items.append(_flow_closed(flow=self._told(), tls=bool(self.tls), other=other))
 
+    def forget(self) -> None:
+        """Let go of the ends, so that no cycle keeps them all until the collector runs."""
+        for end in self.ends:
+            del end.flow, end.peer
+
     def _told(self) -> Flow:
         client, server = addresses(self.keys[0])
         if self.ends[1].sender is Endpoint.CLIENT:

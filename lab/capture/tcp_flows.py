@@ -113,7 +113,7 @@ class TcpFlows:
         if flags & ACK:
             self._acknowledge(end, ack)
         if flags & RST:
-            self._reset(end, seq, time)
+            self._reset(end, seq)
             return
         if not end.came:
             _begin(end, seq, holds_bytes=bool(data or absent))
@@ -129,8 +129,7 @@ class TcpFlows:
             self._close(flow, cut=False)
             return
         if flow.waits and not flow.alarmed:
-            flow.alarmed = True
-            self._alarms.append((flow.last + LINGER, flow))
+            self._alarm(flow)
         self._count_kept(flow)
 
     def _acknowledge(self, end: TcpEnd, ack: int) -> None:
@@ -146,16 +145,22 @@ class TcpFlows:
         if 0 < beyond <= _MAX_HOLE:
             end.flow.acknowledge(peer, beyond, ack)
 
-    def _reset(self, end: TcpEnd, seq: int, time: float) -> None:
+    def _reset(self, end: TcpEnd, seq: int) -> None:
         """Take a RST."""
         flow = end.flow
         if end.next != UNKNOWN and abs(distance(seq, end.next)) > _MAX_RESET:
             return
         if not flow.reset:
-            flow.alarmed = True
-            self._alarms.append((time + LINGER, flow))
+            self._alarm(flow)
         flow.reset_by(end)
         self._look_after(flow)
+
+    def _alarm(self, flow: TcpFlow) -> None:
+        """Have a connection looked at again in a while, or sooner if too many wait for that."""
+        flow.alarmed = True
+        self._alarms.append((flow.last + LINGER, flow))
+        if len(self._alarms) > MAX_FLOWS:
+            self._expire(self._alarms.popleft()[1])
 
     def _expire(self, flow: TcpFlow) -> None:
         """Wait no longer for what a connection lacks."""
@@ -216,6 +221,7 @@ class TcpFlows:
         for key, end in zip(flow.keys, flow.ends, strict=True):
             if self._ends.get(key) is end:
                 del self._ends[key]
+        flow.forget()
 
     def _close_idle(self) -> None:
         """Close a part of the connections, those from which nothing came for the longest."""

@@ -16,7 +16,7 @@ SEQUENCE_MASK = 2**32 - 1
 """What a sequence number is cut to."""
 UNKNOWN = -1
 """In place of a sequence number: none is known yet."""
-MAX_PIECES = 2**12
+MAX_PIECES = 2**11
 """How many pieces wait for the bytes before them."""
 MAX_WAITING = 2**22
 """How many bytes wait for those before them."""

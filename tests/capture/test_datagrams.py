@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab.capture.datagrams import MAX_REMEMBERED, Datagrams
+from lab.capture import datagrams
+from lab.capture.datagrams import Datagrams
 from lab.capture.results import CaptureItem, NotDecoded
 from tests.capture.building import Frame, ethernet, ipv4, items_of, udp
 
@@ -64,10 +65,10 @@ def test_a_hello_of_dtls_tells_who_the_client_is(data: bytes, back: bool) -> Non
     assert (item.client.port, item.server.port) == (4433, 50000)
 
 
-def test_how_many_flows_are_remembered_is_bounded() -> None:
+def test_how_many_flows_are_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datagrams, "MAX_REMEMBERED", 32)
     items: list[CaptureItem] = []
-    datagrams = Datagrams(items)
-    for number in [*range(MAX_REMEMBERED + 1), MAX_REMEMBERED, 0]:
-        key = bytes(8) + number.to_bytes(4, "big")
-        datagrams.take(key, 1.0, QUIC_1, len(QUIC_1))
-    assert len(items) == MAX_REMEMBERED + 2, "only the oldest was forgotten"
+    flows = Datagrams(items)
+    for number in [*range(33), 32, 0]:
+        flows.take(bytes(8) + number.to_bytes(4, "big"), 1.0, QUIC_1, len(QUIC_1))
+    assert len(items) == 34, "only the oldest was forgotten"

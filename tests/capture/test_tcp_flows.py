@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import random
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from lab.capture import tcp_flows
+from lab.capture.flow_keys import reversed_key
 from lab.capture.results import CaptureItem, FlowBytes, FlowClosed, FlowGap
-from lab.capture.tcp_flow import LONG_PATIENCE, MAX_HELD_BACK, PATIENCE
-from lab.capture.tcp_flows import LINGER, MAX_ENDED, MAX_FLOWS, MAX_KEPT, TcpFlows
+from lab.capture.tcp_flow import LONG_PATIENCE, MAX_HELD_BACK, PATIENCE, TcpFlow
+from lab.capture.tcp_flows import LINGER, MAX_KEPT, TcpFlows
 from lab.capture.tcp_stream import MAX_WAITING
 from lab.tls.events import Endpoint, Gap
 from tests.capture.building import (
@@ -409,16 +412,19 @@ def key(number: int) -> bytes:
     return bytes([10, 0, 0, 1, 10, 0, 0, 2]) + number.to_bytes(4, "big")
 
 
-def test_the_number_of_open_connections_is_bounded_and_the_idle_go_first() -> None:
+def test_the_number_of_open_connections_is_bounded_and_the_idle_go_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tcp_flows, "MAX_FLOWS", 64)
     items: list[CaptureItem] = []
     flows = TcpFlows(items)
-    for number in range(MAX_FLOWS):
+    for number in range(64):
         flows.segment(key(number), float(number), 7, 0, SYN, b"", 0)
-    flows.segment(key(0), float(MAX_FLOWS), 8, 1, ACK, CLIENT_HELLO, 0)
+    flows.segment(key(0), 64.0, 8, 1, ACK, CLIENT_HELLO, 0)
     assert told(items) == [f"client {HELLO}"]
-    flows.segment(key(MAX_FLOWS), float(MAX_FLOWS), 7, 0, SYN, b"", 0)
+    flows.segment(key(64), 65.0, 7, 0, SYN, b"", 0)
     closed = [item.flow.number for item in items if isinstance(item, FlowClosed)]
-    assert closed == list(range(2, MAX_FLOWS // 16 + 2))
+    assert closed == [2, 3, 4, 5]
 
 
 def test_late_packets_of_a_connection_that_ended_are_no_new_one() -> None:
@@ -430,18 +436,42 @@ def test_late_packets_of_a_connection_that_ended_are_no_new_one() -> None:
     assert lines(conversation)[len(START + END)] == f"client {HELLO}", "another, without a SYN"
 
 
-def test_how_many_ended_connections_are_remembered_is_bounded() -> None:
+def test_how_many_ended_connections_are_remembered_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tcp_flows, "MAX_ENDED", 32)
     items: list[CaptureItem] = []
     flows = TcpFlows(items)
-    for number in range(MAX_ENDED + 1):
+    for number in range(33):
         flows.segment(key(number), 1.0, 7, 0, SYN, b"", 0)
-        back = key(number)[4:8] + key(number)[:4] + key(number)[10:] + key(number)[8:10]
         flows.segment(key(number), 1.0, 8, 0, FIN, b"", 0)
-        flows.segment(back, 1.0, 8, 0, FIN, b"", 0)
-    assert len(items) == MAX_ENDED + 1
+        flows.segment(reversed_key(key(number)), 1.0, 8, 0, FIN, b"", 0)
+    assert len(items) == 33
     flows.segment(key(0), 1.0, 9, 1, ACK, CLIENT_HELLO, 0)
     flows.segment(key(5), 1.0, 9, 1, ACK, CLIENT_HELLO, 0)
-    assert told(items[MAX_ENDED + 1 :]) == [f"client {HELLO}"], "only the oldest was forgotten"
+    assert told(items[33:]) == [f"client {HELLO}"], "only the oldest was forgotten"
+
+
+def test_no_more_connections_are_kept_where_time_stands_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tcp_flows, "MAX_FLOWS", 32)
+    monkeypatch.setattr(tcp_flows, "MAX_ENDED", 32)
+    kept: weakref.WeakSet[TcpFlow] = weakref.WeakSet()
+
+    class CountedFlow(TcpFlow):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            kept.add(self)
+
+    monkeypatch.setattr(tcp_flows, "TcpFlow", CountedFlow)
+    items: list[CaptureItem] = []
+    flows = TcpFlows(items)
+    for number in range(1000):
+        flows.segment(key(number), 1.0, 7, 0, SYN, b"", 0)
+        flows.segment(key(number), 1.0, 8, 0, RST, b"", 0)
+    assert len(kept) <= 3 * 32, "and no cycle keeps them until they are collected"
+    assert len(items) >= 1000 - 32
 
 
 def test_what_waits_in_one_direction_is_bounded() -> None:
