@@ -193,7 +193,7 @@ class RecordDecryption:
         """Leave ``record`` sealed, which ``open`` would have wait: no secret will come in time."""
         if self.stage is EARLY:
             if self._connection.server_hello is None:
-                return self._unopened_early()
+                return self._unopened_early(record)
             self._enter(HANDSHAKE)
         if self.stage in (PLAIN, UNKNOWN):
             return UNREADABLE
@@ -324,7 +324,7 @@ class RecordDecryption:
         try:
             opened = opener.open(record) if opener else None
         except SealBroken:
-            return self._unopened_early()
+            return self._unopened_early(record)
         if opened is None:
             return self.give_up(record)
         self._enter(HANDSHAKE)
@@ -354,8 +354,10 @@ class RecordDecryption:
             return opened
         return None
 
-    def _unopened_early(self) -> Sealed:
+    def _unopened_early(self, record: Record) -> Sealed:
         """Return what can be said of a record before the server's answer counts."""
+        if self._connection.incomplete and self._connection.server_hello is None:
+            return sealed_unsettled(record)  # the answer may have come, and not been captured
         if self._early_data is None:
             return Sealed("")
         return Sealed(EARLY_DATA, hides_handshake=False, early_data=True)

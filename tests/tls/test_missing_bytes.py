@@ -32,7 +32,10 @@ from lab.tls.events import (
 )
 from lab.tls.messages import ClientHello, ServerHello, UnknownMessage
 from lab.tls.observer import Observer
-from tests.tls.wire import handshake, record
+from lab.tls.sealed_records import UNSETTLED
+from tests.tls.sealing import CLIENT, SERVER, Tls13
+from tests.tls.test_observer import names
+from tests.tls.wire import extension, handshake, record
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 Holes = Mapping[Endpoint, list[tuple[int, int]]]
@@ -305,6 +308,19 @@ def test_a_message_whose_version_was_not_captured_has_no_fields() -> None:
     (event,) = observer.feed(Endpoint.CLIENT, record(22, handshake(15, body)), 1.0)
     assert isinstance(event, MessageSeen)
     assert event.message == UnknownMessage(msg_type=HandshakeType.CERTIFICATE_VERIFY, body=body)
+
+
+@pytest.mark.parametrize("keys", [True, False])
+def test_early_data_is_not_told_from_what_follows_without_the_answer(keys: bool) -> None:
+    tls = Tls13()
+    if keys:
+        tls.observer.learn(tls.key_log)
+    tls.observer.finish()
+    tls.feed(CLIENT, record(22, tls.client_hello(extension(42))))
+    tls.observer.miss(SERVER, Gap.DIRECTION, None, 2.0)
+    early = tls.send(CLIENT, "early", 23, b"early")
+    assert names(early) == ["data b'early'" if keys else f"sealed {UNSETTLED}"]
+    assert names(tls.send(CLIENT, "handshake", 22, bytes(36))) == [f"sealed {UNSETTLED}"]
 
 
 @pytest.mark.parametrize("before", [b"", b"\x03\x03\x40", b"\x17\x03\x03\xff\xff", bytes(9000)])
