@@ -35,7 +35,7 @@ from lab.tracing.packet_file import PacketFile
 from lab.tracing.results import Trace
 from lab.tracing.tap.tap_command import Destination, NoCommand, private_key_log, run_command
 from lab.tracing.tap.tap_key_log import KeyLogFollower
-from lab.tracing.tap.tap_listener import CannotTap, Tap, TapSettings
+from lab.tracing.tap.tap_listener import MOST_CONNECTIONS, CannotTap, Tap, TapSettings
 from lab.tracing.target import LOOPBACK, Target, TargetError, parse_target
 
 DOOR = "lab.tap"
@@ -145,7 +145,7 @@ def _add_limits(command_line: CommandLine) -> None:
     add(
         "--max-connections",
         type=count,
-        default=limits.max_connections,
+        default=MOST_CONNECTIONS,
         metavar="N",
         help="connections at a time; beyond: a reset (default: %(default)d)",
     )

@@ -313,3 +313,19 @@ def test_ipv6_and_named_hosts_can_be_listened_on(server: int) -> None:
         "{port}",
     )
     assert done.code == 0 and "[::1]:" in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of open files")
+def test_a_limit_of_open_files_that_is_too_low_is_one_line() -> None:
+    words = [sys.executable, "-m", "lab.tap", "0", ":1"]
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -n 60; exec "$@"', "sh", *words],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        env=environment(),
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "lab.tap: the limit of open files is 60, and a tap needs 66 or more; raise it (ulimit -n)\n"
+    )

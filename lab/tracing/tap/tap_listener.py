@@ -35,6 +35,8 @@ if sys.platform != "win32":
 
 T = TypeVar("T")
 
+MOST_CONNECTIONS = 400
+"""The default: with two descriptors each, it fits into the usual limit of 1,024."""
 _RESERVED = 64  # descriptors for all but relayed connections: files, the resolver, a command
 
 _QUEUE = 1024  # who may wait to be accepted; beyond it, Linux drops connections silently
@@ -64,7 +66,7 @@ class TapSettings:
     key_log: KeyLogFollower | None = None
     packets: PacketFile | None = None
     proxy_name: str = ""
-    max_connections: int = 800
+    max_connections: int = MOST_CONNECTIONS
 
 
 class Tap:
@@ -150,8 +152,12 @@ class Tap:
             found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port)
         except (OSError, UnicodeError):
             return False  # each connection will be told why
-        own = {listening.getsockname()[:2] for listening in self._listening}
-        return any(address[:2] in own for *_, address in found)
+        own = {listening.getsockname()[0] for listening in self._listening}
+        everywhere = bool(own & {"0.0.0.0", "::"})
+        return any(
+            address[0] in own or (everywhere and _is_of_this_machine(family, address))
+            for family, *_, address in found
+        )
 
     def _stop_listening(self) -> None:
         for listening in self._listening:
@@ -337,6 +343,16 @@ def _listening(family: int, address: tuple[object, ...]) -> socket.socket:
         listening.close()
         raise
     return listening
+
+
+def _is_of_this_machine(family: int, address: tuple[object, ...]) -> bool:
+    """Tell whether an address is one of this machine's: only those can be bound."""
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        try:
+            trial.bind((address[0], 0, *address[2:]))
+        except OSError:
+            return False
+    return True
 
 
 def _why_not(error: Exception, listen: Target) -> str:

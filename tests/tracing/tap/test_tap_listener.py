@@ -316,10 +316,13 @@ async def test_a_port_in_use_and_the_tap_itself_are_refused(host: str) -> None:
         )
         with pytest.raises(CannotTap, match=f"port {port} on {host} is in use"):
             await Tap(settings, lambda _: None, lambda _: None).open()
-    port = free_port()
-    itself = TapSettings(listen=Target(host=HOST, port=port), target=Target(host=host, port=port))
-    with pytest.raises(CannotTap, match="is the tap itself"):
-        await Tap(itself, lambda _: None, lambda _: None).open()
+    for listen in (HOST, "0.0.0.0"):
+        port = free_port()
+        itself = TapSettings(
+            listen=Target(host=listen, port=port), target=Target(host=host, port=port)
+        )
+        with pytest.raises(CannotTap, match="is the tap itself"):
+            await Tap(itself, lambda _: None, lambda _: None).open()
 
 
 async def test_a_host_with_two_addresses_has_one_port() -> None:
