@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from lab.tls import messages as msg
 from lab.tls.cbc_protection import NullOpener
 from lab.tls.cipher_suites import CipherSuite
-from lab.tls.code_points import CompressionMethod, ContentType, ExtensionType, ProtocolVersion
+from lab.tls.code_points import ContentType, ExtensionType, ProtocolVersion
 from lab.tls.events import Endpoint
 from lab.tls.key_log import KeyRing, SecretLabel
 from lab.tls.negotiated import Negotiated
@@ -29,6 +29,7 @@ from lab.tls.sealed_records import (
     EARLY_DATA,
     UNREADABLE,
     Sealed,
+    limit_of,
     sealed_tls12,
     sealed_tls13,
     sealed_unsettled,
@@ -144,7 +145,7 @@ class RecordDecryption:
             suite, version = self._connection.suite, self._connection.context.version
             if version < ProtocolVersion.TLS_1_2:
                 suite = before_tls12(suite, version)
-            limit = _limit(suite, server, version)
+            limit = limit_of(suite, server, version)
             if suite.cipher is Cipher.NULL and not limit:
                 self.opener, self.conceals = NullOpener(suite), False
             self._state = _ConnectionState(
@@ -237,7 +238,7 @@ class RecordDecryption:
         hello = self._connection.server_hello
         if self._state is not None or hello is None:
             return self._state.limit if self._state else ""
-        return _limit(self._connection.suite, hello, hello.negotiated_version)
+        return limit_of(self._connection.suite, hello, hello.negotiated_version)
 
     def _open_uncertain(self, record: Record, search: SequenceSearch) -> Opened | Sealed | None:
         """Open ``record``, before which bytes are missing: AEADs and MACs tell its number.
@@ -386,16 +387,3 @@ class RecordDecryption:
 
 def _hash_length(suite: Suite) -> int:
     return 48 if suite.hash_name == "sha384" else 32
-
-
-def _limit(suite: Suite, hello: msg.ServerHello, version: ProtocolVersion) -> str:
-    """Return what is not opened here of a connection with this answer, "" where all is."""
-    if hello.legacy_compression_method != CompressionMethod.NULL:  # RFC 5246 section 6.2.2
-        return f"records compressed by {hello.legacy_compression_method} are not opened here"
-    cipher = suite.cipher
-    old = version < ProtocolVersion.TLS_1_2 and cipher is not Cipher.NULL
-    # AEADs came with TLS 1.2; SSL 3.0 has keys and a MAC of its own.
-    cbc = cipher is Cipher.AES_CBC and version > ProtocolVersion.SSL_3_0
-    if cipher is None or (old and not cbc):
-        return f"{hello.cipher_suite} of {version} is not opened here"
-    return ""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.tls.code_points import ContentType
+from lab.tls.code_points import CompressionMethod, ContentType, ProtocolVersion
+from lab.tls.messages import ServerHello
 from lab.tls.record_suites import Cipher, Suite
 from lab.tls.records import Record
 
@@ -102,3 +103,16 @@ def _inner_length_tls12(record: Record, suite: Suite) -> int | None:
         return None
     explicit = 0 if cipher is Cipher.CHACHA20_POLY1305 else 8
     return len(record.fragment) - explicit - cipher.tag_length
+
+
+def limit_of(suite: Suite, hello: ServerHello, version: ProtocolVersion) -> str:
+    """Return what is not opened here of a connection with this answer, "" where all is."""
+    if hello.legacy_compression_method != CompressionMethod.NULL:  # RFC 5246 section 6.2.2
+        return f"records compressed by {hello.legacy_compression_method} are not opened here"
+    cipher = suite.cipher
+    old = version < ProtocolVersion.TLS_1_2 and cipher is not Cipher.NULL
+    # AEADs came with TLS 1.2; SSL 3.0 has keys and a MAC of its own.
+    cbc = cipher is Cipher.AES_CBC and version > ProtocolVersion.SSL_3_0
+    if cipher is None or (old and not cbc):
+        return f"{hello.cipher_suite} of {version} is not opened here"
+    return ""
