@@ -23,7 +23,6 @@ _INDENT = 3
 _PHASES = {
     ErrorPhase.HANDSHAKE: "in the handshake",
     ErrorPhase.AFTER_HANDSHAKE: "after {}'s handshake call had returned",
-    ErrorPhase.UNKNOWN: "cannot be told",
 }
 _WHOSE = {
     SpeakerRole.CLIENT: "the client",
@@ -31,9 +30,9 @@ _WHOSE = {
     SpeakerRole.UNKNOWN: "this end",
 }
 _ENDS = {
-    SpeakerRole.CLIENT: "the client's end",
-    SpeakerRole.SERVER: "the server's end",
-    SpeakerRole.UNKNOWN: "which end speaks cannot be told",
+    SpeakerRole.CLIENT: "at the client's end",
+    SpeakerRole.SERVER: "at the server's end",
+    SpeakerRole.UNKNOWN: "at which end cannot be told",
 }
 _DIRECTIONS = {
     AlertDirection.RECEIVED: "received: the other end refused",
@@ -67,23 +66,11 @@ def draw_explanation(explanation: ErrorExplanation, paper: Paper) -> Iterator[Te
 
 
 def _finding(number: str, finding: ErrorFinding, paper: Paper) -> Iterator[Text]:
-    speaker = escaped(finding.speaker) or "whose words these are cannot be told"
-    often = "" if finding.count == 1 else f"; found {finding.count} times"
-    yield from paper.item(
-        number,
-        finding.says,
-        (
-            ("text", escaped(finding.text), ""),
-            ("line", f"{finding.line}{often}", ""),
-            ("speaker", f"{speaker}; {_ENDS[finding.role]}", ""),
-            ("direction", _DIRECTIONS[finding.direction], ""),
-            ("when", _PHASES[finding.phase].format(_WHOSE[finding.role]), ""),
-        ),
-    )
+    yield from paper.item(number, finding.says, _facts(finding))
     if not finding.causes:
         return
     single = len(finding.causes) == 1
-    heading = "What it can be:" if single else "What it can be, the likeliest first:"
+    heading = "What it can be:" if single else "What it can be, best first:"
     yield from paper.entry("", heading, indent=_INDENT, column=0, style="bold")
     for at, cause in enumerate(finding.causes):
         yield from _cause(chr(ord("a") + at % 26), cause, paper)
@@ -92,6 +79,19 @@ def _finding(number: str, finding: ErrorFinding, paper: Paper) -> Iterator[Text]
         yield from paper.entry("scenarios", names, indent=_INDENT)
         explain = f"python -m lab.probe --explain {finding.scenarios[0]}"
         yield from paper.entry("shown by", explain, indent=_INDENT)
+
+
+def _facts(finding: ErrorFinding) -> Iterator[tuple[str, str, str]]:
+    yield "text", escaped(finding.text), ""
+    if finding.count > 1:
+        yield "line", f"{finding.line}; found in {finding.count} lines", ""
+    elif finding.line > 1:
+        yield "line", f"{finding.line}", ""
+    speaker = escaped(finding.speaker) or "cannot be told"
+    yield "speaker", f"{speaker}; {_ENDS[finding.role]}", ""
+    yield "direction", _DIRECTIONS[finding.direction], ""
+    if finding.phase in _PHASES:
+        yield "when", _PHASES[finding.phase].format(_WHOSE[finding.role]), ""
 
 
 def _cause(letter: str, cause: PossibleCause, paper: Paper) -> Iterator[Text]:

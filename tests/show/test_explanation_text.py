@@ -27,11 +27,10 @@ def test_a_finding_as_it_is_shown() -> None:
 1  the server sent the alert certificate_required (116)
    text        curl: (56) OpenSSL SSL_read: OpenSSL/3.0.22: error:0A00045C:SSL
                routines::tlsv13 alert certificate required, errno 0
-   line        1
-   speaker     curl, OpenSSL 3 or later; the client's end
+   speaker     curl, OpenSSL 3 or later; at the client's end
    direction   received: the other end refused
    when        after the client's handshake call had returned
-   What it can be, the likeliest first:
+   What it can be, best first:
    a  the server requires a client certificate, and the client sent none
       to tell  python -m lab.trace HOST:PORT shows CertificateRequest and then
 """

@@ -34,7 +34,8 @@ class KnownText(NamedTuple):
     * ``numbers`` are what it is known by: a kind of numbers, and the number.
     * ``captured`` is the kind of the number at the first of these signs but ``*``: such a row
       takes the rest from what that number means.
-    * ``general``: dropped where something more exact is found beside it.
+    * ``general``: dropped where something more exact is found beside it in the same entry of a
+      log; with ``announces`` in the next ones too, where a program logs the reason on its own.
     * ``in_context``: found only where its line is about TLS, or is nearly the whole text.
     * ``needs``: found only where its line has these words too.
     * ``mark``: it only shows who speaks, or when.
@@ -53,6 +54,7 @@ class KnownText(NamedTuple):
     numbers: tuple[tuple[str, int], ...] = ()
     captured: str = ""
     general: bool = False
+    announces: bool = False
     in_context: bool = False
     needs: str = ""
     mark: bool = False

@@ -27,7 +27,10 @@ _ABOUT_TLS = re.compile(
     r"ssl|tls|x509|x\.509|pkix|https|handshake|certificate verif|verify|curl|alert|cert_|_cert"
 )
 # The start of an entry of a log: a date or a time, after at most a few signs.
-_ENTRY = re.compile(r"\W{0,4}(?:\d{2,4}[-/:.]\d{1,2}[-/:.]|[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:)")
+_ENTRY = re.compile(
+    r"\W{0,4}(?:\d{2,4}[-/:.]\d{1,2}[-/:.]|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:"
+    r"|\d{10}(?:\.\d{1,9})?[: ]|[IWEF]\d{4} \d\d:)|\{\""
+)
 _LIKE_AN_ERROR = re.compile(
     r"error|fail|refus|reject|invalid|unable|cannot|can't|denied|untrusted|exception|fatal|abort"
     r"|mismatch|expired|unsupported"
@@ -73,23 +76,31 @@ class Page:
         filled = sum(1 for line in self.lines if line.strip())
         self._short = whole and filled <= _FEW_LINES
         self._entries = [at for at, line in enumerate(self.lines) if _ENTRY.match(line)]
-        self._marks: dict[int, list[KnownText]] = {}
+        self._marks: dict[int, dict[_Mark, KnownText]] = {}
         self._errors: list[tuple[int, int, KnownText]] = []
         self._read()
 
     def _read(self) -> None:
         consumed = 0
+        seen: set[tuple[int, str, str]] = set()  # what a line repeats says nothing new
         for hit in phrase_index().find(self._lower):
             line = bisect_right(self._starts, hit.start) - 1
-            marks = self._marks.setdefault(line, [])
-            marks += [row for row in hit.rows if row.mark]
+            what = (line, hit.rows[0].phrase, hit.captured)
+            if what in seen:
+                consumed = max(consumed, hit.end)
+                continue
+            seen.add(what)
+            self._marks.setdefault(line, {}).update(
+                (_mark(row), row) for row in hit.rows if row.mark
+            )
             rows = [row for row in hit.rows if not row.mark]
             row = self._chosen(rows, hit.start, hit.end) if rows else None
             meant = _meant(row, hit.captured) if row is not None else None
             if meant is None:
                 continue
             if not meant.in_context and meant.speaker:
-                marks.append(_mark_of(meant))
+                mark = _mark_of(meant)
+                self._marks[line][_mark(mark)] = mark
             if hit.start >= consumed:
                 self._errors.append((line, hit.start, meant))
                 consumed = consumed if meant.general else hit.end
@@ -115,8 +126,8 @@ class Page:
         for line, start, row in kept:
             outdone = [
                 other
-                for at, _, other in self._errors
-                if at == line and other.general and other.alert is not None
+                for _, _, other in self._near(line, 0)
+                if other.general and other.alert is not None
             ]
             if outdone and row.alert is None:
                 row = row._replace(alert=outdone[0].alert, direction=outdone[0].direction)
@@ -126,25 +137,30 @@ class Page:
         line, start, row = error
         if not row.general:
             return False
-        for at, begin, other in self._near(line):
-            if not other.general:
+        is_library = bool(row.speaker) and SPEAKERS[row.speaker].layer == 0
+        for at, begin, other in self._near(line, _ABOVE if is_library else _BESIDE):
+            if abs(at - line) > _BESIDE:  # a library's own reason may come on another stream
+                if other.speaker == row.speaker and not other.general and self._is_one(line, at):
+                    return True
+                continue
+            if not other.general and (row.announces or self._is_one(line, at)):
                 return True
             behind = at > line or (at == line and begin > start)
             is_same = (other.causes, other.says) == (row.causes, row.says)
-            if behind and not is_same and self._is_one_entry(line, at):
+            if behind and not is_same and self._is_one(line, at):
                 return True  # the reason stands behind what failed
         return False
 
-    def _is_one_entry(self, first: int, last: int) -> bool:
-        """Return whether no new entry of a log begins after ``first``, up to ``last``."""
+    def _is_one(self, first: int, last: int) -> bool:
+        """Return whether two lines are in the same entry of a log."""
         return bisect_right(self._entries, first) == bisect_right(self._entries, last)
 
-    def _near(self, line: int) -> Iterator[tuple[int, int, KnownText]]:
-        first = bisect_right(self._errors, line - _BESIDE - 1, key=_line_of)
-        for error in self._errors[first:]:
-            if error[0] > line + _BESIDE:
+    def _near(self, line: int, distance: int) -> Iterator[tuple[int, int, KnownText]]:
+        first = bisect_right(self._errors, line - distance - 1, key=_line_of)
+        for at in range(first, len(self._errors)):
+            if self._errors[at][0] > line + distance:
                 return
-            yield error
+            yield self._errors[at]
 
     def _said(self, line: int, start: int, row: KnownText) -> Said:
         marks = self._marks_of(line)
@@ -162,21 +178,29 @@ class Page:
 
     def _marks_of(self, line: int) -> Sequence[KnownText]:
         """Return the marks of the line; where these name no program, also of the nearest one."""
-        marks = list(self._marks.get(line, ()))
+        marks = list(self._marks.get(line, {}).values())
         programs = {
             mark.speaker for mark in marks if mark.speaker and SPEAKERS[mark.speaker].layer > 1
         }
-        entry = bisect_right(self._entries, line)
-        first = self._entries[entry - 1] if entry else 0
-        end = self._entries[entry] if entry < len(self._entries) else len(self.lines)
+        if programs and any(mark.role is not SpeakerRole.UNKNOWN for mark in marks):
+            return marks
+        first, end = self._entry(line)
         near = [*range(line - 1, max(first, line - _ABOVE) - 1, -1)]
         near += [*range(line + 1, min(end, line + _BELOW + 1))]
         for at in near:
             if programs:  # only to learn at which end it is
-                marks += [mark for mark in self._marks.get(at, ()) if mark.speaker in programs]
-            elif any(mark.speaker for mark in self._marks.get(at, ())):
-                return [*marks, *self._marks[at]]
+                there = self._marks.get(at, {}).values()
+                marks += [mark for mark in there if mark.speaker in programs]
+            elif any(mark.speaker for mark in self._marks.get(at, {}).values()):
+                return [*marks, *self._marks[at].values()]
         return marks
+
+    def _entry(self, line: int) -> tuple[int, int]:
+        """Return the first line of the log's entry that a line is in, and the line behind it."""
+        number = bisect_right(self._entries, line)
+        first = self._entries[number - 1] if number else 0
+        end = self._entries[number] if number < len(self._entries) else len(self.lines)
+        return first, end
 
     def _shown(self, line: int, start: int) -> str:
         """Return the line, and what stands around the phrase if it is long."""
@@ -188,7 +212,8 @@ class Page:
 
     def marks_in(self, line: int) -> frozenset[str]:
         """Return who seems to speak in a line."""
-        return frozenset(mark.speaker for mark in self._marks.get(line, ()) if mark.speaker)
+        marks = self._marks.get(line, {}).values()
+        return frozenset(mark.speaker for mark in marks if mark.speaker)
 
     def unknown_lines(self) -> Iterator[tuple[int, str]]:
         """Yield the lines that look like errors of TLS, where nothing near them was found."""
@@ -200,12 +225,18 @@ class Page:
 
     def _is_explained(self, line: int) -> bool:
         """Return whether an error was found in the same entry of a log, or close by."""
-        entry = bisect_right(self._entries, line)
-        first = self._entries[entry - 1] if entry else 0
-        end = self._entries[entry] if entry < len(self._entries) else len(self.lines)
+        first, end = self._entry(line)
         first, end = max(first, line - _ABOVE), min(end, line + _ABOVE + 1)
         at = bisect_right(self._errors, first - 1, key=_line_of)
         return at < len(self._errors) and self._errors[at][0] < end
+
+
+_Mark = tuple[str, SpeakerRole, ErrorPhase]
+
+
+def _mark(row: KnownText) -> _Mark:
+    """Return all that a mark tells."""
+    return row.speaker, row.role, row.phase
 
 
 def _mark_of(row: KnownText) -> KnownText:

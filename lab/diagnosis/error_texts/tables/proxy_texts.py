@@ -118,6 +118,7 @@ _APACHE = (
         phase=HANDSHAKE,
         causes=("server-certificate-refused", "no-client-certificate", "client-left"),
         general=True,
+        announces=True,
     ),
     KnownText(
         "AH02039",

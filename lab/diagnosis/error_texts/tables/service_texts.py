@@ -166,7 +166,7 @@ _MYSQL = (
 _KAFKA = (
     *each(
         KnownText("", says="the handshake failed; the reason is in the lines beside it",
-            phase=HANDSHAKE, general=True,
+            phase=HANDSHAKE, general=True, announces=True,
             causes=("server-certificate-refused", "client-certificate-refused",
                     "no-client-certificate", "no-tls")),
         "failed authentication due to: ssl handshake failed",
@@ -201,7 +201,7 @@ _MOSQUITTO = (
         "a tls error occurred",
     ),
     KnownText("disconnected: protocol error", says="the broker ended the connection",
-        role=SERVER, causes=("client-left", "no-tls"), general=True),
+        role=SERVER, causes=("client-left", "no-tls"), general=True, announces=True),
     KnownText("error: client certificate/key are inconsistent",
         says="the key does not belong to the certificate", causes=("key-does-not-fit",)),
     KnownText("error: server certificate/key are inconsistent",
