@@ -16,28 +16,28 @@ _ALERT = 2
 _SHORTEST_HELLO = 90  # a ServerHello with a key share of X25519 and no session ID to echo
 
 DATA = (
-    "both ends had changed to encryption, and the server sent data, so TLS accepted the client; "
-    "what was said inside cannot be read"
+    "both ends had changed to encryption, and the server sent data, so the handshake accepted the "
+    "client; what was said inside cannot be read"
 )
 _CLOSED = (
-    "both ends had changed to encryption, so TLS accepted the client; the alert after it cannot be "
-    "read and is most likely close_notify"
+    "both ends had changed to encryption, so the handshake accepted the client; the alert after it "
+    "cannot be read and is most likely close_notify"
 )
 _REFUSED_AGAIN = (
     "the server had begun another handshake, and before that ended it sent an alert that cannot be "
     "read"
 )
 _NEGOTIATED_AGAIN = (
-    "TLS accepted the client, which then began another handshake; the alert that came after it "
+    "the handshake accepted the client, which then began another one; the alert that came after it "
     "cannot be read"
 )
 _CLIENT_LEFT = (
-    "TLS accepted the client, which then ended TCP without an alert; the server's alert after that "
-    "cannot be read"
+    "the handshake accepted the client, which then ended TCP without an alert; the server's alert "
+    "after that cannot be read"
 )
 _UNANSWERED = (
-    "TLS accepted the client; the server answered its data with an alert that cannot be read, "
-    "which may be close_notify or a refusal"
+    "the handshake accepted the client; the server answered its data with an alert that cannot be "
+    "read, which may be close_notify or a refusal"
 )
 
 

@@ -24,8 +24,8 @@ _MOST_ALERTS = 3
 _PROMPT = 5.0  # seconds within which a server judges a client; later it may end an idle connection
 
 WENT_ON = (
-    "after the client's flight the server sent a record that is longer than an alert, so TLS "
-    "accepted the client; what was said inside cannot be read"
+    "after the client's flight the server sent a record that is no alert by its length, so the "
+    "handshake accepted the client; what was said inside cannot be read"
 )
 REFUSED = (
     "after the client's flight the server sent only a record that is as long as an alert, and then "

@@ -55,7 +55,7 @@ def test_data_of_the_server_after_both_changes_is_acceptance(handshake: list[Eve
     data = sealed(SERVER, DATA)
     outcome, causes = outcome_and_causes([*handshake, sealed(CLIENT, DATA), data, *ENDS])
     assert (outcome.result, outcome.decided_by) == (Result.ACCEPTED, data)
-    assert "so TLS accepted the client" in outcome.ground
+    assert "so the handshake accepted the client" in outcome.ground
     assert outcome.handshake_accepted and outcome.http_status is None
     if handshake is FULL:
         assert [cause.code for cause in causes] == ["accepted-by-tls"]

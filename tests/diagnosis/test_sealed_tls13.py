@@ -49,7 +49,7 @@ def test_a_record_of_another_length_than_an_alerts_is_acceptance(inside: int) ->
     outcome, causes = outcome_and_causes([*FLIGHT, proof, *reversed(ENDS)])
     assert (outcome.result, outcome.by, outcome.decided_by) == (Result.ACCEPTED, None, proof)
     assert outcome.handshake_accepted
-    assert "longer than an alert" in outcome.ground and "cannot be read" in outcome.ground
+    assert "no alert by its length" in outcome.ground and "cannot be read" in outcome.ground
     assert [cause.code for cause in causes] == ["accepted-unseen"]
     assert causes[0].evidence[0] == outcome.ground
 

@@ -26,7 +26,7 @@ def accepted_unseen(outcome: Outcome, unknown: str) -> Cause:
     """The server accepted the client; ``unknown`` is what cannot be seen."""
     return Cause(
         code="accepted-unseen",
-        summary=f"TLS accepted the client; whether {unknown} cannot be seen",
+        summary=f"the handshake accepted the client; whether {unknown} cannot be seen",
         evidence=(*([outcome.ground] if outcome.ground else []), _PARTLY),
         reference="RFC 9846 section 5.2",
         fix=SUPPLY_KEYS,
@@ -38,7 +38,7 @@ def accepted_unread(outcome: Outcome, compression: str) -> Cause:
     compressed = f"the client's Certificate is compressed with {compression}, not undone here"
     return Cause(
         code="accepted-unseen",
-        summary="TLS accepted the client; what certificate it presented cannot be seen",
+        summary="the handshake accepted the client; what certificate it presented cannot be seen",
         evidence=(*([outcome.ground] if outcome.ground else []), compressed),
         reference="RFC 8879 section 4; RFC 9846 section 4.5",
         fix="",
@@ -49,8 +49,8 @@ def accepted_by_tls(outcome: Outcome) -> Cause:
     """The server accepted a client with a certificate, and its answer cannot be read."""
     return Cause(
         code="accepted-by-tls",
-        summary="TLS accepted the client with its certificate; whether the server refused it "
-        "inside cannot be read",
+        summary="the handshake accepted the client with its certificate; whether the server "
+        "refused it inside cannot be read",
         evidence=(outcome.ground, "some servers refuse a certificate by HTTP only, as nginx does"),
         reference="RFC 5246 section 7.4.8",
         fix=SUPPLY_KEYS,

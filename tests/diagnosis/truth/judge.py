@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from dataclasses import replace
 
+from lab.diagnosis.results import Result
+from tests.diagnosis.truth.client_flaws import Stage
 from tests.diagnosis.truth.lies import NEUTRAL, brief_lies, is_hedged, lies
 from tests.diagnosis.truth.run import Run
 from tests.diagnosis.truth.sentences import Known
 from tests.diagnosis.truth.truth import Truth, outcome_problem, truth_of
+from tests.diagnosis.truth.views import captured
 
 
 class Verdict(enum.Enum):
@@ -31,7 +35,23 @@ def judged(run: Run) -> tuple[Truth, Verdict, list[str]]:
     if verdict is Verdict.FALSE:
         first = run.trace.causes[0]
         problems.insert(0, f"first cause {first.code}, where the truth is {sorted(truth.codes)}")
+    for view, keys in (("captured", True), ("captured without keys", False)):
+        other = replace(known, trace=captured(run.trace, keys=keys))
+        problems += [f"{view}: {problem}" for problem in _of_capture(other)]
     return truth, verdict, problems
+
+
+def _of_capture(known: Known) -> Iterator[str]:
+    """Yield what is false in a capture's view; what cannot be told is no fault there."""
+    outcome, truth = known.trace.outcome, known.truth
+    refused_by_tls = truth.stage is not None and truth.stage < Stage.APPLICATION
+    if outcome.accepted and refused_by_tls and not (outcome.ground and known.passed_handshake):
+        yield f"accepted, and refused by {truth.by}"
+    if outcome.rejected and Result.REJECTED not in truth.result:
+        yield f"rejected, not {truth.result}"
+    if outcome.rejected and outcome.by not in truth.by:
+        yield f"rejected by {outcome.by}, not {truth.by}"
+    yield from lies(known)
 
 
 def _outcome(known: Known) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.api import Trace
-from lab.tls.events import Endpoint
+from lab.tls.events import Endpoint, LocalFact
 from lab.x509.verify_codes import VerifyCode as V
 from tests.diagnosis.truth.certificates import Sent, ServerCertificate, client_identity
 from tests.diagnosis.truth.client_flaws import Stage
@@ -34,6 +34,26 @@ class Known:
     @property
     def refused_by_tls(self) -> bool:
         return self.truth.stage is not None and self.truth.stage < Stage.APPLICATION
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether the trace is a capture's, in which the client reports nothing."""
+        return not any(isinstance(event, LocalFact) for event in self.trace.events)
+
+    @property
+    def passed_handshake(self) -> bool:
+        """Whether the handshake accepted the client; it may be asked for a certificate later."""
+        return not self.refused_by_tls or (
+            self.setup.asks is Asks.AFTER_REQUEST
+            and self.truth.stage is not None
+            and self.truth.stage > Stage.SERVER_CERTIFICATE
+        )
+
+    @property
+    def sends_one_alert(self) -> bool:
+        """Whether all that comes after the client's flight may be an alert, fatal or not."""
+        closes = self.setup.application.ending is Ending.CLOSE_NOTIFY and self.setup.tickets == 0
+        return closes or (self.refused_by_tls and self.setup.refusal is Refusal.ALERT)
 
     def ended_by_server(self, end: str) -> bool:
         """Return whether the server ended TCP or TLS in this way and sent no alert."""
@@ -82,8 +102,12 @@ CAUSES: dict[str, Rule] = {
     "client-crl-unusable": _has("CRL missing", "CRL expired", "CRL the root's only"),
     "client-certificate-refused": lambda known: known.truth.stage is Stage.CERTIFICATE,
     "client-key-not-proved": lambda known: known.truth.stage is Stage.CERTIFICATE,  # "may"
-    "no-client-certificate": lambda known: not known.setup.presents,
-    "no-fitting-client-certificate": lambda known: known.setup.withholds,
+    "no-client-certificate": lambda known: (
+        not known.setup.presents or (known.is_captured and known.setup.withholds)
+    ),
+    "no-fitting-client-certificate": lambda known: (
+        known.setup.withholds or (known.is_captured and not known.setup.presents)
+    ),
     "no-common-version": lambda known: known.setup.version not in known.setup.server_versions,
     "no-common-cipher-suite": lambda known: bool(known.setup.suites),
     "no-common-group": lambda known: bool(known.setup.group),
@@ -131,6 +155,17 @@ CAUSES: dict[str, Rule] = {
     "server-clock": lambda known: known.setup.clock is not Clock.RIGHT,
     "broken-off-afterwards": lambda known: known.setup.application.ending is not Ending.ANSWER,
     "no-verdict": lambda _: False,  # all servers here answer, or end
+    "cannot-be-told": _always,
+    "accepted-unseen": lambda known: known.passed_handshake,
+    "accepted-by-tls": lambda known: known.setup.sends and known.passed_handshake,
+    "server-certificate-refused": lambda known: known.truth.stage is Stage.SERVER_CERTIFICATE,
+    "server-crl-unusable": lambda _: False,  # this client checks none
+    "client-clock": lambda _: False,
+    "refused-by-unread-alert": lambda known: (
+        Endpoint.SERVER in known.truth.by and known.sends_one_alert
+    ),
+    "client-left-by-unread-alert": lambda known: known.truth.stage is Stage.SERVER_CERTIFICATE,
+    "client-left": lambda known: known.truth.stage is Stage.SERVER_CERTIFICATE,
 }
 
 
@@ -180,13 +215,48 @@ EVIDENCE: tuple[tuple[str, Rule], ...] = (
         lambda known: known.setup.application.ending is Ending.ANSWER and not known.refused_by_tls,
     ),
     (r"an untrusted CA and a missing intermediate look the same on the wire", _always),
-    (r"inferred from the alert alone: .*", _alert_by(Endpoint.SERVER)),
+    (
+        r"inferred from the alert alone: .*",
+        lambda known: any(_alert_by(end)(known) for end in Endpoint),
+    ),
     (r"no HTTP response was read: HTTP may still refuse the client", _always),
     (
         r"no ServerHello or CertificateRequest was sent: .*",
         lambda known: known.truth.stage is Stage.HELLO,
     ),
-    (r"only the server can report whether it verified the certificate", _always),
+    (r"only the (server|client) can report whether it verified .*", _always),
+    (r"the handshake could not be read whole", _always),
+    (r"TLS 1.3 encrypts the certificates: .*", lambda known: known.setup.version == "1.3"),
+    (r"some servers refuse a certificate by HTTP only, as nginx does", _always),
+    (
+        r"the client's first encrypted record is as long as an empty Certificate message",
+        lambda known: known.setup.is_asked and not known.setup.sends,
+    ),
+    (
+        r"(after the client's flight the server sent a record that is no alert by its length"
+        r"|both ends had changed to encryption), .*so the handshake accepted the client.*",
+        lambda known: known.passed_handshake,
+    ),
+    (
+        r"after the client's flight the server sent only a record that is as long as .*",
+        lambda known: known.sends_one_alert,
+    ),
+    (
+        r"the server sent nothing after the client's flight, which cannot be read",
+        lambda known: known.setup.refusal is not Refusal.ALERT or not known.refused_by_tls,
+    ),
+    (
+        r"the handshake accepted the client; the server answered its data with an alert .*",
+        lambda known: not known.refused_by_tls,
+    ),
+    (
+        r"the (server|client) ended the connection with an alert that cannot be read.*",
+        lambda known: known.setup.refusal is Refusal.ALERT or not known.refused_by_tls,
+    ),
+    (
+        r"the first record that the client encrypted is as long as an alert: .*",
+        lambda known: known.truth.stage is Stage.SERVER_CERTIFICATE,
+    ),
     (r"possible: a wrong private key, .*", _always),
     (r"possible: .*a fault of the server's", _always),  # see POSSIBLE
     (r"one of several causes that fit: which one it is cannot be told from the wire", _always),
