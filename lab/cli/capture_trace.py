@@ -33,7 +33,7 @@ from lab.tracing.results import CaptureSummary, Trace
 
 STDIN = "-"
 _UNMET = 1
-_ALLOCATIONS = 50_000
+_ALLOCATIONS = 10_000
 """How many more objects there are before garbage is searched for: those of some connections."""
 
 
@@ -58,7 +58,7 @@ def trace_capture(door: str, options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Search for garbage less often inside the block: what a connection leaves has no cycles."""
+    """Search for garbage less often inside the block: little of what goes is in cycles."""
     before = gc.get_threshold()
     gc.set_threshold(_ALLOCATIONS)
     try:
