@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 from lab.capture.results import Address
@@ -21,6 +22,7 @@ def addresses(key: bytes) -> tuple[Address, Address]:
     return Address(hosts[0], ports[0]), Address(hosts[1], ports[1])
 
 
+@lru_cache(maxsize=1024)
 def _host(address: bytes) -> str:
     if len(address) == 4:  # most are, and this is a tenth of the work
         return ".".join(map(str, address))

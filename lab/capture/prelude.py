@@ -33,7 +33,10 @@ _MAX_NAMES = 4
 _MORE, _NO, _RECORD, _CLIENT_HELLO = -2, -1, 0, 1
 _HELLOS = (1, 2)  # ClientHello, ServerHello
 _RECORD_HEADER, _HELLO_START = 5, 11
-_ALERT, _HANDSHAKE = 21, 22
+# Record: handshake, version, length; message: type, length, version.
+_HELLO = re.compile(rb"\x16\x03[\0-\4]..[\1\2][\0\1]..\x03[\0-\3]", re.DOTALL)
+_A_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+_ALERT = 21
 _PROXY, _MYSQL, _CONNECT = "PROXY protocol", "MySQL", "HTTP CONNECT"
 _PROXY_2 = b"\r\n\r\n\0\r\nQUIT\n"
 _MYSQL_REQUEST, _MYSQL_REQUEST_LENGTH = b"\x20\0\0\x01", 36
@@ -270,9 +273,14 @@ def begins_with_record(data: bytes) -> bool:
     return _begins(data, any_record=True) >= _RECORD
 
 
+def begins_with_client_hello(data: bytes) -> bool:
+    """Return whether a ClientHello begins with ``data``."""
+    return _hello_begins(data[:_HELLO_START]) == _CLIENT_HELLO
+
+
 def begins_with_hello(data: bytes) -> bool:
     """Return whether a ClientHello or a ServerHello begins with ``data``."""
-    return _begins(data, any_record=False) in _HELLOS
+    return _hello_begins(data[:_HELLO_START]) in _HELLOS
 
 
 def _past_headers(turn: bytes) -> int:
@@ -342,24 +350,9 @@ def _record_begins(data: bytes) -> int:
 
 def _hello_begins(start: bytes) -> int:
     """Return the type of the hello whose record begins with ``start``, ``_NO`` or ``_MORE``."""
-    expected = (
-        (22,),
-        (3,),
-        (0, 1, 2, 3, 4),
-        None,
-        None,
-        _HELLOS,
-        (0, 1),
-        None,
-        None,
-        (3,),
-        (0, 1, 2, 3),
-    )
-    for value, allowed in zip(start, expected, strict=False):
-        if allowed is not None and value not in allowed:
-            return _NO
-    if len(start) < _HELLO_START:
-        return _MORE
+    if not _HELLO.match(start):
+        more = len(start) < _HELLO_START and _HELLO.match(start + _A_HELLO[len(start) :])
+        return _MORE if more else _NO
     record = int.from_bytes(start[3:5], "big")
     message = int.from_bytes(start[6:9], "big")
     # The least hello is one of a version, a random, and empty lists: 38 bytes.

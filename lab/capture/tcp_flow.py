@@ -13,7 +13,13 @@ from __future__ import annotations
 from lab.capture.first_flight import FirstFlight
 from lab.capture.flow_keys import addresses
 from lab.capture.item_order import ItemOrder, Told
-from lab.capture.prelude import Prelude, TlsStart, begins_with_hello, begins_with_record
+from lab.capture.prelude import (
+    Prelude,
+    TlsStart,
+    begins_with_client_hello,
+    begins_with_hello,
+    begins_with_record,
+)
 from lab.capture.results import (
     CaptureItem,
     Flow,
@@ -91,6 +97,7 @@ class TcpFlow:
     * ``tls`` is None as long as it is not known whether this is TLS.
     * ``reset`` is whether a RST came; ``alarmed`` whether somebody will look at it again soon, and
       ``counted`` whether what it keeps was counted.
+    * ``awaited`` is the end whose bytes are waited for, what the other says being held back.
     """
 
     def __init__(
@@ -110,10 +117,10 @@ class TcpFlow:
         self.ends[0].peer, self.ends[1].peer = self.ends[1], self.ends[0]
         self._items = items
         self._order = ItemOrder(items)
-        self._prelude: Prelude | None = Prelude()
+        self._prelude: Prelude | None = None
         self._prelude_name = ""
         self._lacks: dict[tuple[int, Gap], int | None] = {}
-        self._awaited: TcpEnd | None = None
+        self.awaited: TcpEnd | None = None
         self._awaited_seq = UNKNOWN
         self._patience = 0
 
@@ -121,11 +128,6 @@ class TcpFlow:
     def kept(self) -> int:
         """How many bytes are kept of this connection."""
         return self.ends[0].waiting + self.ends[1].waiting + self._order.octets
-
-    @property
-    def waits(self) -> bool:
-        """Whether what one end says is held back until bytes of the other come."""
-        return self._awaited is not None
 
     def segment(self, end: TcpEnd, behind: int, data: bytes, absent: int) -> bool:
         """Take a segment that begins ``behind`` bytes behind what was told of its ``end``.
@@ -144,7 +146,7 @@ class TcpFlow:
         if end.pieces or end.fin_at is not None:
             self._drain(end)
         self._look_again()
-        waits = self._awaited is not None or end.waiting > 0 or self.counted
+        waits = self.awaited is not None or end.waiting > 0 or self.counted
         return waits or end.ended is not None
 
     def acknowledge(self, end: TcpEnd, beyond: int, seq: int) -> None:
@@ -245,7 +247,12 @@ class TcpFlow:
         """Take the next bytes of an end."""
         if self.tls:
             self._tell(end, data, self._now())
-        elif self._prelude is not None:
+        elif self.tls is None:
+            if self._prelude is None:
+                if begins_with_client_hello(data):  # as most connections do
+                    self._begin(TlsStart(end.side, [(end.side, data, self._now())], ""))
+                    return
+                self._prelude = Prelude()
             start = self._prelude.take(end.side, data, self._now(), missed=end.missed)
             if start is not None:
                 self._begin(start)
@@ -284,13 +291,13 @@ class TcpFlow:
                 if not begins_with_record(data):
                     return  # the rest of a record whose header nobody has
                 self._gap(end, Gap.START, None, time)
-                if self._awaited is end and self._awaited_seq == UNKNOWN:
+                if self.awaited is end and self._awaited_seq == UNKNOWN:
                     # What the other end answered came before this.
-                    self._awaited = None
+                    self.awaited = None
                     self._order.release()
             end.begun = True
         flight = None if end.peer.begun else end.flight
-        if flight is not None and flight.answers(data) and self._awaited is None:
+        if flight is not None and flight.answers(data) and self.awaited is None:
             self._await(end.peer, LONG_PATIENCE)
         self._emit(end, _flow_bytes(flow=self.number, sender=end.sender, data=data, time=time))
 
@@ -301,7 +308,7 @@ class TcpFlow:
 
     def _end(self, end: TcpEnd, how: StreamEnd) -> None:
         end.stop()
-        if self._awaited is end:
+        if self.awaited is end:
             self._give_up(final=True)
         self._decide_now()
         self._tell_missed_start(end)
@@ -327,34 +334,34 @@ class TcpFlow:
         return self.last if late is None else late
 
     def _emit(self, end: TcpEnd, item: Told) -> None:
-        if self._awaited is None or self._awaited is end:
+        if self.awaited is None or self.awaited is end:
             self._order.tell(item)
         else:
             self._order.hold(item, self.packets)
 
     def _await(self, end: TcpEnd, packets: int) -> None:
         """Hold back what the other end says until bytes of ``end`` come."""
-        if self._awaited is not end:
+        if self.awaited is not end:
             self._give_up()
-            self._awaited, self._awaited_seq, self._patience = end, UNKNOWN, 2**62
+            self.awaited, self._awaited_seq, self._patience = end, UNKNOWN, 2**62
         self._patience = min(self._patience, self.packets + packets)
 
     def _look_again(self) -> None:
         """See whether what is waited for has come, and what comes next may be told at once."""
-        end = self._awaited
+        end = self.awaited
         if end is not None:
             if self._awaited_seq == UNKNOWN:
                 came = end.begun
             else:
                 came = distance(self._awaited_seq, end.next) <= 0
             if came:
-                self._awaited = None
+                self.awaited = None
                 self._order.release()
             elif self.packets > self._patience or self._order.octets > MAX_HELD_BACK:
                 self._give_up()
         if self.tls is not None:
             one, other = self.ends
-            waits = one.pieces or other.pieces or self._awaited is not None
+            waits = one.pieces or other.pieces or self.awaited is not None
             nothing_waits = not waits and one.fin_at is None and other.fin_at is None
             for end in self.ends:
                 known = not self.tls or (end.begun and (end.peer.begun or end.flight is None))
@@ -363,10 +370,10 @@ class TcpFlow:
 
     def _give_up(self, *, final: bool = False) -> None:
         """Wait no longer for what is awaited: it is missing; ``final`` if no more can come."""
-        end, seq = self._awaited, self._awaited_seq
+        end, seq = self.awaited, self._awaited_seq
         if end is None:
             return
-        self._awaited = None
+        self.awaited = None
         # What waited behind the hole is told where it came, between what was held back.
         self._order.start_late(end.oldest, (self.packets, self.last))
         silent = not end.came and not end.hole and end.ended is None

@@ -117,6 +117,12 @@ class TcpFlows:
             return
         if not end.came:
             _begin(end, seq, holds_bytes=bool(data or absent))
+        if data or absent or flags & FIN or flow.awaited or flow.counted:
+            self._place(end, seq, flags, data, absent)
+
+    def _place(self, end: TcpEnd, seq: int, flags: int, data: bytes, absent: int) -> None:
+        """Take what a segment holds."""
+        flow = end.flow
         behind = distance(seq, end.next)
         if flags & FIN and end.ended is None:
             end.fin(behind + len(data) + absent, (flow.packets, flow.last))
@@ -128,7 +134,7 @@ class TcpFlows:
         if flow.ends[0].ended and flow.ends[1].ended:
             self._close(flow, cut=False)
             return
-        if flow.waits and not flow.alarmed:
+        if flow.awaited is not None and not flow.alarmed:
             self._alarm(flow)
         self._count_kept(flow)
 
