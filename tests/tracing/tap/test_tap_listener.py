@@ -232,6 +232,36 @@ async def test_a_hundred_connections_at_a_time(tmp_path: Path) -> None:
     assert len(ports) == 100
 
 
+async def test_a_slow_end_slows_only_its_own_connection() -> None:
+    """One server reads nothing and its client floods; others go on, and are told of."""
+    kept: list[socket.socket] = []
+    echo = _Echo()
+
+    def serve(end: socket.socket) -> None:
+        if kept:
+            echo.serve(end)
+        else:
+            kept.append(end)
+
+    async with serving(serve) as port, tapping(port) as told:
+        loop = asyncio.get_running_loop()
+        flooding = socket.create_connection(told.address)
+        flooding.setblocking(False)
+        with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+            while True:
+                await asyncio.wait_for(loop.sock_sendall(flooding, bytes(65536)), 0.2)
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(*told.address)
+            writer.write(b"x" * 100_000)
+            assert await reader.readexactly(100_000) == b"x" * 100_000
+            writer.close()
+            await writer.wait_closed()
+        await told.until(lambda told: len(told.traces) == 3)
+        reset(flooding)
+        await told.until(lambda told: len(told.traces) == 4)
+        kept.pop().close()
+
+
 class _Echo:
     """Sends back what comes, in a task a connection."""
 
