@@ -18,7 +18,7 @@ _WORD = re.compile(r"[a-z0-9_]{2,80}")
 _MOST_WORDS = 60
 _MOST_NAMES = 5
 _COMMON = 120  # a word of more phrases than this says nothing
-_LEAST = 0.5  # the part of a phrase, by the weight of its words, that must be there
+_LEAST = 0.6  # the part of a phrase, by the weight of its words, that must be there
 _LIKE = 0.85
 
 

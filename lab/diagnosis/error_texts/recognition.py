@@ -17,7 +17,7 @@ from typing import NamedTuple
 from lab.diagnosis.error_texts.known_phrases import phrase_index
 from lab.diagnosis.error_texts.known_text import KnownText
 from lab.diagnosis.error_texts.numbers_and_names import known_number
-from lab.diagnosis.error_texts.results import ErrorPhase, SpeakerRole
+from lab.diagnosis.error_texts.results import AlertDirection, ErrorPhase, SpeakerRole
 from lab.diagnosis.error_texts.tables.speakers import SPEAKERS
 
 _STYLE = re.compile(r"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]")
@@ -32,7 +32,7 @@ _ENTRY = re.compile(
     r"|\d{10}(?:\.\d{1,9})?[: ]|[IWEF]\d{4} \d\d:)|\{\""
 )
 _LIKE_AN_ERROR = re.compile(
-    r"error|fail|refus|reject|invalid|unable|cannot|can't|denied|untrusted|exception|fatal|abort"
+    r"error|fail|refus|reject|invalid|unable|cannot|can't|denied|untrusted|exception|fatal|aborted"
     r"|mismatch|expired|unsupported"
 )
 _BESIDE = 3
@@ -77,6 +77,7 @@ class Page:
         self._short = whole and filled <= _FEW_LINES
         self._entries = [at for at, line in enumerate(self.lines) if _ENTRY.match(line)]
         self._marks: dict[int, dict[_Mark, KnownText]] = {}
+        self._roles: dict[str, set[SpeakerRole]] = {}
         self._errors: list[tuple[int, int, KnownText]] = []
         self._read()
 
@@ -90,9 +91,11 @@ class Page:
                 consumed = max(consumed, hit.end)
                 continue
             seen.add(what)
-            self._marks.setdefault(line, {}).update(
-                (_mark(row), row) for row in hit.rows if row.mark
-            )
+            marks = [row for row in hit.rows if row.mark]
+            self._marks.setdefault(line, {}).update((_mark(row), row) for row in marks)
+            for mark in marks:
+                if mark.role is not SpeakerRole.UNKNOWN:
+                    self._roles.setdefault(mark.speaker, set()).add(mark.role)
             rows = [row for row in hit.rows if not row.mark]
             row = self._chosen(rows, hit.start, hit.end) if rows else None
             meant = _meant(row, hit.captured) if row is not None else None
@@ -145,6 +148,8 @@ class Page:
                 continue
             if not other.general and (row.announces or self._is_one(line, at)):
                 return True
+            if other.verify is not None and row.direction is AlertDirection.SENT:
+                return True  # what does not verify, beside that something does not
             behind = at > line or (at == line and begin > start)
             is_same = (other.causes, other.says) == (row.causes, row.says)
             if behind and not is_same and self._is_one(line, at):
@@ -167,6 +172,8 @@ class Page:
         speakers = {name for name in (row.speaker, *(mark.speaker for mark in marks)) if name}
         roles = {mark.role for mark in marks} - {SpeakerRole.UNKNOWN}
         roles |= {SPEAKERS[row.speaker].role} - {SpeakerRole.UNKNOWN} if row.speaker else set()
+        if not roles:  # as a program tells elsewhere on the page
+            roles = {role for name in speakers for role in self._roles.get(name, ())}
         phases = {mark.phase for mark in marks} - {ErrorPhase.UNKNOWN}
         role, phase = row.role, row.phase
         if role is SpeakerRole.UNKNOWN and len(roles) == 1:

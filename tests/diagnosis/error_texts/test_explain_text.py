@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lab.diagnosis.error_texts.explain_text import PAGE, TextExplainer, explain_text
 from lab.diagnosis.error_texts.results import (
@@ -16,6 +18,25 @@ from lab.diagnosis.error_texts.results import (
     SpeakerRole,
 )
 from tests.diagnosis.error_texts.real_lines import REAL_LINES, Line
+
+PIECES = (
+    *(line.text for lines in REAL_LINES.values() for line in lines),
+    *(
+        "\n",
+        " ",
+        "\r",
+        "\x1b[31m",
+        "\\n",
+        "\u0130",
+        "\ud800",
+        "\0",
+        ":",
+        "error:",
+        "(",
+        "20",
+        "-12",
+    ),
+)
 
 
 def codes(finding: ErrorFinding) -> list[str]:
@@ -209,6 +230,61 @@ def test_unknown_text_is_listed_with_what_is_near_and_is_no_finding() -> None:
     assert unknown.nearest
     known = explain_text("mosquitto: the TLS gizmo failed to be certified").unknown[0]
     assert known.recognised == ("mosquitto",)
+
+
+APACHE_LOG = """\
+[Sun Nov 29 10:00:00.1 2026] [ssl:info] [pid 7] [client 192.0.2.7:1] AH02008: SSL library error 1 \
+in handshake (server localhost:443)
+[Sun Nov 29 10:00:00.1 2026] [ssl:info] [pid 7] SSL Library Error: error:0A000418:SSL routines::\
+tlsv1 alert unknown ca (SSL alert number 48)
+[Sun Nov 29 10:00:00.1 2026] [ssl:info] [pid 7] [client 192.0.2.7:1] AH01998: Connection closed to \
+child 1 with abortive shutdown (server localhost:443)
+[Sun Nov 29 10:00:02.1 2026] [ssl:info] [pid 7] [client 192.0.2.7:2] AH02276: Certificate \
+Verification: Error (20): unable to get local issuer certificate [subject: CN=mtls-client]
+[Sun Nov 29 10:00:02.1 2026] [ssl:info] [pid 7] [client 192.0.2.7:2] AH02008: SSL library error 1 \
+in handshake (server localhost:443)
+[Sun Nov 29 10:00:02.1 2026] [ssl:info] [pid 7] SSL Library Error: error:0A000086:SSL routines::\
+certificate verify failed
+"""
+HAPROXY_LOG = """\
+192.0.2.7:38602 [29/Nov/2026:10:00:00.000] lab/1: Connection closed during SSL handshake
+192.0.2.7:38612 [29/Nov/2026:10:00:00.020] lab/1: SSL handshake failure
+192.0.2.7:38622 [29/Nov/2026:10:00:00.040] lab/1: SSL client certificate not trusted
+"""
+MOSQUITTO_LOG = """\
+1795994188: Client connection from 192.0.2.7 failed: error:0A000126:SSL routines::unexpected eof \
+while reading.
+1795994188: New connection from 192.0.2.7:52844 on port 8883.
+1795994188: OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed
+1795994188: Client <unknown> disconnected: Protocol error.
+"""
+
+
+def test_a_reason_in_the_next_entry_of_a_log_is_that_of_the_one_before() -> None:
+    received, refused = explain_text(APACHE_LOG).found
+    assert received.speaker == "Apache mod_ssl, OpenSSL 3 or later"
+    assert codes(received)[0] == "server-ca-not-trusted"
+    assert "verify code 20" in refused.says
+    assert {received.role, refused.role} == {SpeakerRole.SERVER}
+    assert not explain_text(APACHE_LOG).unknown
+
+
+def test_entries_about_other_connections_stand_for_themselves() -> None:
+    assert [finding.line for finding in explain_text(HAPROXY_LOG).found] == [1, 2, 3]
+    ended, refused = explain_text(MOSQUITTO_LOG).found
+    assert "names no cause" in ended.says
+    assert refused.role is SpeakerRole.SERVER
+    assert codes(refused)[0] == "client-ca-not-trusted"
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+@settings(max_examples=60, deadline=None)
+def test_any_text_is_explained(text: str) -> None:
+    explanation = explain_text(text)
+    for finding in explanation.found:
+        assert 1 <= finding.line <= text.count("\n") + 1
+        assert finding.says
+    assert in_parts(text, 11) == in_parts(text, 5000)
 
 
 def in_parts(text: str, size: int) -> ErrorExplanation:

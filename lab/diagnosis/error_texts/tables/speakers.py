@@ -195,6 +195,7 @@ _PLACED = (
     KnownText("ssl_do_handshake()", "", phase=HANDSHAKE),
     KnownText("/1: ssl handshake failure", "haproxy", role=SERVER, phase=HANDSHAKE),
     KnownText("/2: ssl handshake failure", "haproxy", role=SERVER, phase=HANDSHAKE),
+    KnownText("ssl library error:", "apache", role=SERVER),
     KnownText("nginx: [emerg]", "nginx", role=SERVER),
     KnownText("layer6 invalid response", "haproxy", role=CLIENT, phase=HANDSHAKE),
     KnownText("client <unknown> disconnected", "mosquitto", role=SERVER),
