@@ -170,7 +170,7 @@ def _listen(text: str) -> Target:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Telling:
+class _Printing:
     """Prints what the tap tells; ``held`` keeps connections back until the command has ended.
 
     Used by the tap's thread, and by the loop's once that rests.
@@ -242,7 +242,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.tap") 
 
 def _tap(options: argparse.Namespace) -> int:
     command: Sequence[str] = options.command
-    telling = _Telling(
+    printing = _Printing(
         file=sys.stderr if command else sys.stdout,
         json=options.json,
         picture=options.picture or (bool(command) and not options.json),
@@ -268,25 +268,25 @@ def _tap(options: argparse.Namespace) -> int:
             proxy_name=options.connect_as,
             max_connections=options.max_connections,
         )
-        work = _run(settings, telling, command, key_log, options.shutdown_timeout)
+        work = _run(settings, printing, command, key_log, options.shutdown_timeout)
         return complete(work)
 
 
 async def _run(
     settings: TapSettings,
-    telling: _Telling,
+    printing: _Printing,
     command: Sequence[str],
     key_log: Path | None,
     grace: float,
 ) -> int:
-    tap = Tap(settings, telling.trace, telling.notice)
+    tap = Tap(settings, printing.trace, printing.notice)
     address = await tap.open()
     code = 0
     try:
         if command and key_log is not None:
             code = await _run_command(settings, address, command, key_log)
         else:
-            telling.notice(
+            printing.notice(
                 f"relaying {address.authority} to {settings.target.authority}; Ctrl+C stops it"
             )
             await tap.failed.wait()
@@ -294,7 +294,7 @@ async def _run(
         await tap.close(grace)
         if tap.failure is not None:
             raise tap.failure
-        telling.release()
+        printing.release()
     return code
 
 

@@ -1,7 +1,7 @@
-"""The tap: whoever connects to it is connected to the target, watched, and told of at the end.
+"""The tap: whoever connects to it is connected to the target, connection, and told of at the end.
 
-Rules: what is told is told by a thread of its own, so that neither decoding nor a slow reader of
-the output keeps a connection waiting. Where telling falls behind, connections are relayed and
+Rules: connections are explained in a thread of their own, so that neither decoding nor a slow
+reader of the output keeps another one waiting. Where that falls behind, connections are relayed and
 counted, and not explained. ``close`` leaves no task and no socket behind.
 """
 
@@ -43,7 +43,7 @@ _QUEUE = 1024  # who may wait to be accepted; beyond it, Linux drops connections
 _DIAL_LIMIT = 10.0
 _PAUSE = 0.5  # after the system had no descriptor or memory left
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_MOST_UNTOLD = 1000
+_MOST_WAITING = 1000
 _MOST_KEPT = 2**27  # bytes of connections that last, or wait to be explained
 _SECRETS_LIMIT = 0.5  # how long secrets may come later than the end of their connection
 _SECRETS_STEP = 0.05
@@ -72,26 +72,29 @@ class TapSettings:
 class Tap:
     """Relays connections. Use ``open``, then ``close``.
 
-    ``tell`` gets the trace of each connection that has ended, in the tap's thread; ``say`` gets a
-    line on what is no connection between two ends. What ``tell`` raises ends the telling, and is
-    in ``failure`` once ``failed`` is set.
+    ``on_trace`` gets the trace of each connection that has ended, ``on_notice`` a line on what is
+    no connection between two ends; both are called in the tap's thread. The first exception of
+    either is in ``failure`` once ``failed`` is set.
     """
 
     def __init__(
-        self, settings: TapSettings, tell: Callable[[Trace], None], say: Callable[[str], None]
+        self,
+        settings: TapSettings,
+        on_trace: Callable[[Trace], None],
+        on_notice: Callable[[str], None],
     ) -> None:
         self._settings = settings
-        self._tell = tell
-        self._say = say
+        self._on_trace = on_trace
+        self._on_notice = on_notice
         self._epoch = time.time() - time.monotonic()
         self._listening: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._relaying: set[asyncio.Task[None]] = set()
-        self._teller = ThreadPoolExecutor(1, "tap")
+        self._thread = ThreadPoolExecutor(1, "tap")
         self._allowance = Allowance(_MOST_KEPT)
-        self._number = self._untold = self._skipped = 0
-        self._sessions = Sessions()  # used by the teller alone
+        self._number = self._waiting = self._skipped = 0
+        self._sessions = Sessions()  # used in the thread alone
         self._packets_failed = False
         self._most = settings.max_connections
         self.failure: BaseException | None = None
@@ -134,7 +137,7 @@ class Tap:
                 f"the limit of open files is {soft}, and a tap needs {_RESERVED + 2} or more; "
                 "raise it (ulimit -n)"
             )
-        self._say(
+        self._on_notice(
             f"limiting connections to {allowed} instead of {most}: the limit of open files is "
             f"{soft} (ulimit -n)"
         )
@@ -166,7 +169,7 @@ class Tap:
     async def close(self, grace: float) -> None:
         """Stop accepting, let what is in flight end within ``grace`` seconds, cut, tell the rest.
 
-        What cannot be told within as long again is not told.
+        What cannot be explained within as long again is not.
         """
         for accepting in self._accepting:
             accepting.cancel()
@@ -184,8 +187,8 @@ class Tap:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._skipped:
-            await self._in_thread(self._say, _skipped(self._skipped))
-        self._teller.shutdown(wait=not self._untold, cancel_futures=True)
+            await self._in_thread(self._on_notice, _skipped(self._skipped))
+        self._thread.shutdown(wait=not self._waiting, cancel_futures=True)
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -216,16 +219,16 @@ class Tap:
         task = asyncio.current_task()
         assert task is not None
         try:
-            watched = await self._connect(client, address, number)
+            connection = await self._connect(client, address, number)
         finally:
             self._relaying.discard(task)
-        if watched is not None:
-            await self._tell_of(watched)
+        if connection is not None:
+            await self._explain_soon(connection)
 
     async def _connect(
         self, client: socket.socket, address: Address, number: int
     ) -> TapConnection | None:
-        """Relay to the target; return what was watched, None where there was nothing."""
+        """Relay to the target; return what was connection, None where there was nothing."""
         target, first = self._settings.target, b""
         try:
             prepare(client)
@@ -264,7 +267,7 @@ class Tap:
     ) -> TapConnection:
         key_log, packets = self._settings.key_log, self._settings.packets
         ends = client_address, server_address
-        watched = TapConnection(
+        connection = TapConnection(
             number,
             *ends,
             epoch=self._epoch,
@@ -274,54 +277,56 @@ class Tap:
             packets=packets.connection(*ends, time.monotonic()) if packets else None,
         )
         try:
-            await Relay(client, server, watched, first).run()
+            await Relay(client, server, connection, first).run()
         except asyncio.CancelledError:
-            watched.cut()
-        return watched
+            connection.cut()
+        return connection
 
-    async def _tell_of(self, watched: TapConnection) -> None:
+    async def _explain_soon(self, connection: TapConnection) -> None:
         end = time.monotonic() + _SECRETS_LIMIT
-        while watched.awaits_secrets and time.monotonic() < end:
+        while connection.awaits_secrets and time.monotonic() < end:
             await asyncio.sleep(_SECRETS_STEP)
-        watched.closed()
+        connection.closed()
         packets = self._settings.packets
         if packets is not None and packets.error is not None and not self._packets_failed:
             self._packets_failed = True
             self._report(f"{packets.error.filename}: {packets.error.strerror}; no more is written")
-        if watched.dropped or self._untold >= _MOST_UNTOLD:
+        if connection.dropped or self._waiting >= _MOST_WAITING:
             self._skipped += 1
         else:
-            await self._in_thread(self._explain, watched)
+            await self._in_thread(self._explain, connection)
             self._report_skipped()
-        watched.forget()
+        connection.forget()
 
-    def _explain(self, watched: TapConnection) -> None:
-        trace = watched.trace()
+    def _explain(self, connection: TapConnection) -> None:
+        trace = connection.trace()
         if trace is not None:
-            self._tell(trace)
+            self._on_trace(trace)
 
     def _report_skipped(self) -> None:
-        if self._skipped and self._untold < _MOST_UNTOLD // 2:
+        if self._skipped and self._waiting < _MOST_WAITING // 2:
             count, self._skipped = self._skipped, 0
             self._report(_skipped(count))
 
     def _report(self, line: str) -> None:
         """Have a line said; it may contain what a peer chose."""
-        if self._untold >= _MOST_UNTOLD:
+        if self._waiting >= _MOST_WAITING:
             return
-        task = asyncio.get_running_loop().create_task(self._in_thread(self._say, printable(line)))
+        task = asyncio.get_running_loop().create_task(
+            self._in_thread(self._on_notice, printable(line))
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _in_thread(self, tell: Callable[[T], None], what: T) -> None:
-        self._untold += 1
+    async def _in_thread(self, function: Callable[[T], None], argument: T) -> None:
+        self._waiting += 1
         try:
-            await asyncio.get_running_loop().run_in_executor(self._teller, tell, what)
+            await asyncio.get_running_loop().run_in_executor(self._thread, function, argument)
         except Exception as error:  # of the output, as a rule: whoever runs the tap is to know
             self.failure = self.failure or error
             self.failed.set()
         finally:
-            self._untold -= 1
+            self._waiting -= 1
 
 
 def _skipped(count: int) -> str:

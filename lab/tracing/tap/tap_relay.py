@@ -38,7 +38,7 @@ class _Over(Exception):
     """One end has sent RST: the connection is over for both."""
 
 
-class Watcher(Protocol):
+class PassingBytes(Protocol):
     """Takes what passes, with times of ``time.monotonic``."""
 
     def sent(self, sender: Endpoint, data: bytes, time: float) -> None:
@@ -57,10 +57,10 @@ class Relay:
     """
 
     def __init__(
-        self, client: socket.socket, server: socket.socket, watcher: Watcher, first: bytes = b""
+        self, client: socket.socket, server: socket.socket, sink: PassingBytes, first: bytes = b""
     ) -> None:
         self._sockets = {Endpoint.CLIENT: client, Endpoint.SERVER: server}
-        self._watcher = watcher
+        self._sink = sink
         self._first = first
         self._loop = asyncio.get_running_loop()
         self._directions: dict[Endpoint, asyncio.Task[None]] = {}
@@ -108,7 +108,7 @@ class Relay:
             if not data:
                 break
             rest = self._pass_on(sender.other, data)
-            self._watcher.sent(sender, data, now)
+            self._sink.sent(sender, data, now)
             if rest and sender.other not in self._unwritable:
                 await self._wait_for(sender, rest)
             if self._unwritable - self._open:
@@ -117,7 +117,7 @@ class Relay:
         if sender in self._unwritable:
             await self._was_reset(sender)  # the system has told of it, and does so once
         self._open.discard(sender)
-        self._watcher.ended(sender, StreamEnd.FIN, now)
+        self._sink.ended(sender, StreamEnd.FIN, now)
         with contextlib.suppress(OSError):
             self._sockets[sender.other].shutdown(socket.SHUT_WR)
         while self._open:  # nobody reads from this end any more
@@ -166,7 +166,7 @@ class Relay:
         now = time.monotonic()
         self._open.clear()
         self._reset = True
-        self._watcher.ended(sender, StreamEnd.RESET, now)
+        self._sink.ended(sender, StreamEnd.RESET, now)
         self._show_what_is_left(sender.other)
         await _flushed(self._sockets[sender.other])
         raise _Over
@@ -175,7 +175,7 @@ class Relay:
         """Show what the other end had sent already, and nobody will get."""
         with contextlib.suppress(OSError):
             if data := self._sockets[other].recv(CHUNK):
-                self._watcher.sent(other, data, time.monotonic())
+                self._sink.sent(other, data, time.monotonic())
 
 
 def prepare(end: socket.socket) -> None:

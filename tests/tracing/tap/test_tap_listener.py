@@ -31,14 +31,14 @@ PATIENCE = 20.0
 
 
 @dataclass
-class Told:
-    """What a tap told, and where it listens."""
+class Collected:
+    """What came from a tap, and where it listens."""
 
     traces: list[Trace] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     address: Address = field(default_factory=lambda: Address(HOST, 0))
 
-    async def until(self, condition: Callable[[Told], bool]) -> None:
+    async def until(self, condition: Callable[[Collected], bool]) -> None:
         async def wait() -> None:
             while not condition(self):
                 await asyncio.sleep(0.005)
@@ -46,20 +46,20 @@ class Told:
         await asyncio.wait_for(wait(), PATIENCE)
 
     async def one(self) -> Trace:
-        await self.until(lambda told: bool(told.traces))
+        await self.until(lambda collected: bool(collected.traces))
         (trace,) = self.traces
         return trace
 
 
 @contextlib.asynccontextmanager
-async def tapping(port: int, **more: object) -> AsyncIterator[Told]:
+async def tapping(port: int, **more: object) -> AsyncIterator[Collected]:
     """A tap before the server at ``port``."""
-    told = Told()
+    collected = Collected()
     settings = TapSettings(listen=Target(host=HOST, port=0), target=Target(host=HOST, port=port))
-    tap = Tap(replace(settings, **more), told.traces.append, told.lines.append)  # type: ignore[arg-type]
-    told.address = await tap.open()
+    tap = Tap(replace(settings, **more), collected.traces.append, collected.lines.append)  # type: ignore[arg-type]
+    collected.address = await tap.open()
     try:
-        yield told
+        yield collected
     finally:
         await tap.close(1.0)
     assert tap.failure is None
@@ -78,15 +78,15 @@ async def test_with_the_secrets_it_tells_what_the_client_itself_sees(
     async with LabServer(trust=ca) as server, contextlib.AsyncExitStack() as stack:
         port = int(server.address.rpartition(":")[2])
         follower = stack.enter_context(contextlib.closing(KeyLogFollower(key_log)))
-        async with tapping(port, key_log=follower) as told:
+        async with tapping(port, key_log=follower) as collected:
             (live,) = await trace_server_async(
-                told.address.authority,
+                collected.address.authority,
                 identity=ca.client() if presents else None,
                 trust=ca,
                 versions=[version],
                 key_log=key_log,
             )
-            trace = await told.one()
+            trace = await collected.one()
     assert messages(trace) == messages(live)
     seen, wanted = trace.outcome, live.outcome
     assert (seen.result, seen.by, seen.signal) == (wanted.result, wanted.by, wanted.signal)
@@ -114,12 +114,12 @@ async def test_without_secrets_the_verdict_is_right(
 ) -> None:
     ca = LabCA.load(certs / "ca.crt", certs / "ca.key")
     with served_by(MAKES[make], certs, tmp_path, ask=VerifyMode.REQUIRED) as port:
-        async with tapping(port) as told:
+        async with tapping(port) as collected:
             identity = ca.client() if presents else None
             await trace_server_async(
-                told.address.authority, identity=identity, trust=ca, versions=[version]
+                collected.address.authority, identity=identity, trust=ca, versions=[version]
             )
-            trace = await told.one()
+            trace = await collected.one()
     assert (trace.outcome.result is Result.ACCEPTED) is (presents or make == "nginx")
     if not trace.outcome.accepted:
         assert (trace.outcome.result, trace.outcome.by) == (Result.REJECTED, Endpoint.SERVER)
@@ -149,8 +149,8 @@ async def serving(
 @pytest.mark.parametrize("end", list(StreamEnd))
 async def test_how_a_server_hangs_up_is_told(end: StreamEnd) -> None:
     hang_up = reset if end is StreamEnd.RESET else socket.socket.close
-    async with serving(hang_up) as port, tapping(port) as told:
-        with socket.create_connection(told.address) as client:
+    async with serving(hang_up) as port, tapping(port) as collected:
+        with socket.create_connection(collected.address) as client:
             client.setblocking(False)
             receiving = asyncio.get_running_loop().sock_recv(client, 1)
             if end is StreamEnd.RESET:
@@ -158,44 +158,44 @@ async def test_how_a_server_hangs_up_is_told(end: StreamEnd) -> None:
                     await asyncio.wait_for(receiving, PATIENCE)
             else:
                 assert await asyncio.wait_for(receiving, PATIENCE) == b""
-        trace = await told.one()
+        trace = await collected.one()
     ended = [event for event in trace.events if isinstance(event, StreamEnded)]
     assert (ended[0].endpoint, ended[0].end) == (Endpoint.SERVER, end)
     assert trace.outcome.signal is (Signal.RST if end is StreamEnd.RESET else Signal.FIN)
 
 
 async def test_a_target_that_is_not_there_resets_the_client_and_no_other(certs: Path) -> None:
-    async with tapping(port := free_port()) as told:
+    async with tapping(port := free_port()) as collected:
         for _ in range(2):
-            with socket.create_connection(told.address) as client:
+            with socket.create_connection(collected.address) as client:
                 client.setblocking(False)
                 with pytest.raises(ConnectionResetError):
                     await asyncio.wait_for(
                         asyncio.get_running_loop().sock_recv(client, 1), PATIENCE
                     )
-        await told.until(lambda told: len(told.lines) == 2)
-    assert told.traces == []
-    assert told.lines[0].startswith(f"{HOST}:")
-    assert f"no connection to {HOST}:{port}: Connection refused" in told.lines[0]
+        await collected.until(lambda collected: len(collected.lines) == 2)
+    assert collected.traces == []
+    assert collected.lines[0].startswith(f"{HOST}:")
+    assert f"no connection to {HOST}:{port}: Connection refused" in collected.lines[0]
 
 
 async def test_a_name_that_does_not_exist_is_told() -> None:
     target = Target(host="no-such-name.invalid", port=1)
-    async with tapping(1, target=target) as told:
-        with socket.create_connection(told.address):
-            await told.until(lambda told: bool(told.lines))
-    assert "no-such-name.invalid:1" in told.lines[0]
+    async with tapping(1, target=target) as collected:
+        with socket.create_connection(collected.address):
+            await collected.until(lambda collected: bool(collected.lines))
+    assert "no-such-name.invalid:1" in collected.lines[0]
 
 
 async def test_beyond_the_limit_clients_are_reset_and_that_is_said_once() -> None:
     kept: list[socket.socket] = []
-    async with serving(kept.append) as port, tapping(port, max_connections=2) as told:
+    async with serving(kept.append) as port, tapping(port, max_connections=2) as collected:
         with contextlib.ExitStack() as stack:
             for _ in range(2):
-                stack.enter_context(socket.create_connection(told.address))
+                stack.enter_context(socket.create_connection(collected.address))
             await _until(lambda: len(kept) == 2)
             for _ in range(3):
-                client = stack.enter_context(socket.create_connection(told.address))
+                client = stack.enter_context(socket.create_connection(collected.address))
                 client.setblocking(False)
                 with pytest.raises(ConnectionResetError):
                     await asyncio.wait_for(
@@ -203,7 +203,7 @@ async def test_beyond_the_limit_clients_are_reset_and_that_is_said_once() -> Non
                     )
         for end in kept:
             end.close()
-    said = [line for line in told.lines if not line.startswith("stopping; ")]
+    said = [line for line in collected.lines if not line.startswith("stopping; ")]
     assert said == ["too many connections (limit 2): new ones are reset"]
 
 
@@ -218,8 +218,8 @@ async def _until(condition: Callable[[], bool]) -> None:
 async def test_a_hundred_connections_at_a_time(tmp_path: Path) -> None:
     async with serving(_Echo().serve) as port:
         with PacketFile(tmp_path / "seen.pcapng") as packets:
-            async with tapping(port, packets=packets) as told:
-                clients = [await asyncio.open_connection(*told.address) for _ in range(100)]
+            async with tapping(port, packets=packets) as collected:
+                clients = [await asyncio.open_connection(*collected.address) for _ in range(100)]
                 for number, (_, writer) in enumerate(clients):
                     writer.write(b"%03d" % number * 1000)
                 for number, (reader, _) in enumerate(clients):
@@ -227,8 +227,8 @@ async def test_a_hundred_connections_at_a_time(tmp_path: Path) -> None:
                 for _, writer in clients:
                     writer.close()
                     await writer.wait_closed()
-                await told.until(lambda told: len(told.traces) == 100)
-    ports = {trace.flow.client.port for trace in told.traces if trace.flow}
+                await collected.until(lambda collected: len(collected.traces) == 100)
+    ports = {trace.flow.client.port for trace in collected.traces if trace.flow}
     assert len(ports) == 100
 
 
@@ -243,22 +243,22 @@ async def test_a_slow_end_slows_only_its_own_connection() -> None:
         else:
             kept.append(end)
 
-    async with serving(serve) as port, tapping(port) as told:
+    async with serving(serve) as port, tapping(port) as collected:
         loop = asyncio.get_running_loop()
-        flooding = socket.create_connection(told.address)
+        flooding = socket.create_connection(collected.address)
         flooding.setblocking(False)
         with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
             while True:
                 await asyncio.wait_for(loop.sock_sendall(flooding, bytes(65536)), 0.2)
         for _ in range(3):
-            reader, writer = await asyncio.open_connection(*told.address)
+            reader, writer = await asyncio.open_connection(*collected.address)
             writer.write(b"x" * 100_000)
             assert await reader.readexactly(100_000) == b"x" * 100_000
             writer.close()
             await writer.wait_closed()
-        await told.until(lambda told: len(told.traces) == 3)
+        await collected.until(lambda collected: len(collected.traces) == 3)
         reset(flooding)
-        await told.until(lambda told: len(told.traces) == 4)
+        await collected.until(lambda collected: len(collected.traces) == 4)
         kept.pop().close()
 
 
@@ -284,23 +284,23 @@ class _Echo:
 async def test_connections_in_flight_may_end_and_then_are_cut_and_told() -> None:
     kept: list[socket.socket] = []
     async with serving(kept.append) as port:
-        async with tapping(port) as told:
-            client = socket.create_connection(told.address)
+        async with tapping(port) as collected:
+            client = socket.create_connection(collected.address)
             client.sendall(b"\x16\x03\x01")
             await _until(lambda: bool(kept))
         client.setblocking(False)
         with client, pytest.raises(ConnectionResetError):
             await asyncio.get_running_loop().sock_recv(client, 1)
         kept.pop().close()
-    (trace,) = told.traces
+    (trace,) = collected.traces
     assert trace.outcome.result is Result.UNKNOWN
-    assert told.lines == ["stopping; open connections have 1 s to end: 1"]
+    assert collected.lines == ["stopping; open connections have 1 s to end: 1"]
 
 
 async def test_when_telling_falls_behind_connections_are_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tap_listener, "_MOST_UNTOLD", 0)
+    monkeypatch.setattr(tap_listener, "_MOST_WAITING", 0)
     async with serving(socket.socket.close) as port:
         tap = Tap(
             TapSettings(listen=Target(host=HOST, port=0), target=Target(host=HOST, port=port)),
@@ -390,7 +390,7 @@ async def test_mutated_streams_come_out_as_they_went_in(streams: int) -> None:
             stream[chance.randrange(8, len(stream))] = chance.randrange(256)
         if chance.random() < 0.5:
             stream = stream[:8] + stream[chance.randrange(8, len(stream)) :]
-        reader, writer = await asyncio.open_connection(*told.address)
+        reader, writer = await asyncio.open_connection(*collected.address)
         while sent := stream[: chance.randrange(1, 4000)]:
             del stream[: len(sent)]
             whole[number] = whole.get(number, b"") + bytes(sent)
@@ -404,8 +404,8 @@ async def test_mutated_streams_come_out_as_they_went_in(streams: int) -> None:
 
     whole: dict[int, bytes] = {}
     server = await asyncio.start_server(serve, HOST, 0, backlog=200)
-    async with server, tapping(server.sockets[0].getsockname()[1]) as told:
+    async with server, tapping(server.sockets[0].getsockname()[1]) as collected:
         for start in range(0, streams, 50):
             await asyncio.gather(*map(one, range(start, min(start + 50, streams))))
         if not Extent.full:
-            await told.until(lambda told: len(told.traces) == streams)
+            await collected.until(lambda collected: len(collected.traces) == streams)
