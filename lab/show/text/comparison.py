@@ -16,7 +16,13 @@ from rich.text import Text
 
 from lab.diagnosis.results import Outcome, Result, Signal
 from lab.show.text.event_text import headline
-from lab.show.text.outcome_text import STYLES, ground_words, result_words, signal_words
+from lab.show.text.outcome_text import (
+    STYLES,
+    after_words,
+    ground_words,
+    result_words,
+    signal_words,
+)
 from lab.show.text.paper import LABEL, Paper, print_drawing
 from lab.show.text.peer_text import bounded
 from lab.show.text.trace_text import setting, version_words
@@ -126,7 +132,7 @@ def _row(
 def _after(outcome: Outcome) -> str:
     if outcome.by is None or not outcome.after:
         return "-"
-    return f"the {outcome.by.other.value}'s {bounded(outcome.after)}"
+    return after_words(outcome, outcome.by)
 
 
 def _grounds(outcomes: Sequence[Outcome]) -> dict[str, list[list[str]]]:

@@ -22,6 +22,7 @@ from lab.show.text.captures.flow_text import about_flow, flow_name
 from lab.show.text.event_text import Detail, details, headline, on_one_line, reason
 from lab.show.text.outcome_text import (
     STYLES,
+    after_words,
     ground_words,
     or_others,
     result_words,
@@ -262,8 +263,7 @@ def _outcome(trace: Trace) -> Iterator[tuple[str, str]]:
     if outcome.http_text:
         yield "HTTP body", outcome.http_text
     if outcome.by is not None and outcome.after:
-        sealed = "an encrypted record, " if outcome.sealed else ""
-        yield "after", f"the {outcome.by.other.value}'s {sealed}{bounded(outcome.after)}"
+        yield "after", after_words(outcome, outcome.by)
     yield from _knowledge(trace, outcome)
     if outcome.exception:
         yield "exception", bounded(outcome.exception)

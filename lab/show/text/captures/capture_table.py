@@ -34,7 +34,7 @@ _COLUMNS = (
     ("version", 7),
     ("SNI", 20),
     ("client certificate", 20),
-    ("outcome", 46),
+    ("outcome", 56),
     ("first cause", 0),
 )
 

@@ -35,6 +35,7 @@ NO_CERTIFICATE = "none"
 NOT_ASKED = "not asked"
 RESUMED = "that of an earlier session"
 UNKNOWN = "not known"
+_BY_SIZE = ", by the size of its first encrypted record"
 MOST_OF_NAME = 64
 """How many characters of a name are in a table."""
 _EMPTY_CERTIFICATE = 8
@@ -129,7 +130,7 @@ def client_certificate_words(trace: Trace) -> str:
             return _unnamed_certificate(event.message)
     sealed = next((event for event in of_client if isinstance(event, SealedSeen)), None)
     if sealed is not None and sealed.inner_length == _EMPTY_CERTIFICATE:
-        return f"{NO_CERTIFICATE}, by the size of its first encrypted record"
+        return f"{NO_CERTIFICATE}{_BY_SIZE}"
     if _is_resumed(trace.events):
         return RESUMED
     return NOT_ASKED if _was_not_asked(trace.events) else UNKNOWN
@@ -153,7 +154,7 @@ def _is_resumed(events: Sequence[Event]) -> bool:
 
 def short_certificate_words(trace: Trace) -> str:
     """Return ``client_certificate_words`` short enough for a table."""
-    words = client_certificate_words(trace)
+    words = client_certificate_words(trace).replace(_BY_SIZE, " (inferred)")
     return words if len(words) <= MOST_OF_NAME else f"{words[:MOST_OF_NAME]}..."
 
 
