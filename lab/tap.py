@@ -28,6 +28,7 @@ from lab.cli.command_line import (
 from lab.cli.tls_options import add_pcapng
 from lab.http.limits import Limits
 from lab.show.documents.trace_json import document
+from lab.show.text.capture_table import is_refused_or_failed
 from lab.show.text.captures.flow_text import on_one_line_of_a_log
 from lab.show.text.paper import Paper
 from lab.show.text.trace_text import print_trace
@@ -126,7 +127,9 @@ def parser(prog: str = "python -m lab.tap") -> CommandLine:
         action="store_true",
         help='an object a line: an entry of "traces" in lab/show/documents/trace.schema.json',
     )
-    add("--failed", action="store_true", help="tell only of connections that were not accepted")
+    add(
+        "--failed", action="store_true", help="tell only of connections that were refused or failed"
+    )
     add(
         "--keylog",
         type=Path,
@@ -184,7 +187,7 @@ class _Printing:
 
     def trace(self, trace: Trace) -> None:
         """Tell of a connection. Raises OutputError."""
-        if self.failed and trace.outcome.accepted:
+        if self.failed and not is_refused_or_failed(trace):
             return
         if self.held is None:
             self._print(trace)
