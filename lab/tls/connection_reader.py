@@ -139,8 +139,9 @@ class ConnectionReader:
         with contextlib.suppress(WireError, BeyondLimit):
             self._fragment(direction, span, data, time, encrypted=False)
         start = direction.assembler.begun
-        hello = direction.sender is _CLIENT and start[:1] == _CLIENT_HELLO
-        if hello and len(start) >= _RANDOM.stop:  # enough to find its secrets by
+        hello = start[:1] == _CLIENT_HELLO and start[4:5] == b"\x03"  # with a version of 3.x
+        # Its random is enough to find the secrets by.
+        if hello and direction.sender is _CLIENT and len(start) >= _RANDOM.stop:
             self._begin(direction, start[_RANDOM], suites=None, early_data=None)
 
     def _sealed(self, direction: Direction, record: Record, sealed: Sealed, time: float) -> None:

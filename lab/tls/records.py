@@ -344,7 +344,8 @@ _HEADER_START = re.compile(rb"[\x14-\x17](?:\x03[\0-\x04]|\x03?\Z)", re.DOTALL)
 # The shortest fragment of each type: an alert and a ChangeCipherSpec in the clear, a message's
 # header, and one byte under a tag of 8 with the content's type (RFC 6655).
 _LEAST = {20: 1, 21: 2, 22: _MESSAGE_HEADER, 23: 10}
-_MESSAGES = frozenset(map(int, HandshakeType))
+# Ciphertext often begins with zeros, as the nonce of an AEAD does (RFC 5288 section 3).
+_MESSAGES = frozenset(map(int, HandshakeType)) - {HandshakeType.HELLO_REQUEST}
 _LONG_MESSAGES = frozenset(
     map(
         int,

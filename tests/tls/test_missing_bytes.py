@@ -25,6 +25,7 @@ from lab.tls.events import (
     MessageSeen,
     NotCaptured,
     NotTls,
+    SealedSeen,
     StreamEnd,
     StreamEnded,
     Undecoded,
@@ -308,6 +309,16 @@ def test_a_message_whose_version_was_not_captured_has_no_fields() -> None:
     (event,) = observer.feed(Endpoint.CLIENT, record(22, handshake(15, body)), 1.0)
     assert isinstance(event, MessageSeen)
     assert event.message == UnknownMessage(msg_type=HandshakeType.CERTIFICATE_VERIFY, body=body)
+
+
+def test_the_zeros_of_a_nonce_are_no_messages() -> None:
+    """The nonce of the first record under AES-GCM is zero with many: so are two HelloRequests."""
+    observer = Observer()
+    observer.miss(CLIENT, Gap.START, None, 0.0)
+    assert names(observer.feed(CLIENT, record(22, bytes(40))[:13], 1.0)) == []
+    assert names(observer.miss(CLIENT, Gap.SNAPPED, 32, 1.0)) == ["not captured: snapped"]
+    (event,) = observer.feed(CLIENT, record(22, bytes(8)), 2.0)
+    assert isinstance(event, SealedSeen)
 
 
 @pytest.mark.parametrize("keys", [True, False])
