@@ -28,7 +28,7 @@ from lab.cli.command_line import (
 from lab.cli.tls_options import add_pcapng
 from lab.http.limits import Limits
 from lab.show.documents.trace_json import document
-from lab.show.text.capture_table import is_refused_or_failed
+from lab.show.text.captures.capture_table import is_refused_or_failed
 from lab.show.text.captures.flow_text import on_one_line_of_a_log
 from lab.show.text.paper import Paper
 from lab.show.text.trace_text import print_trace
