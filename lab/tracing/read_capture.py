@@ -80,6 +80,7 @@ class KeyLogFile:
         self._file = path.open("rb", buffering=0)
         # What comes through a pipe cannot be read again at some place.
         is_regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        self._again = path.open("rb", buffering=0) if is_regular else None
         self.index = KeyLogIndex(self._read_at if is_regular else None)
         self._begun = b""
 
@@ -94,6 +95,8 @@ class KeyLogFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        if self._again is not None:
+            self._again.close()
 
     @property
     def use(self) -> KeyLogUse:
@@ -101,7 +104,9 @@ class KeyLogFile:
         return _use(self.index, str(self.path), beside=self.beside)
 
     def _read_at(self, offset: int, size: int) -> bytes:
-        return os.pread(self._file.fileno(), size, offset)
+        assert self._again is not None
+        self._again.seek(offset)
+        return self._again.read(size) or b""
 
 
 def _use(index: KeyLogIndex, name: str, *, beside: bool = False) -> KeyLogUse:
@@ -196,7 +201,7 @@ class CaptureReader:
                 for item in reader.feed(data):
                     if isinstance(item, SecretsFound):
                         self._add_own(item)
-        self._file.seek(0)
+        os.lseek(self._file.fileno(), 0, os.SEEK_SET)
 
     def _add_own(self, found: SecretsFound) -> None:
         self._own.add(found.key_log.encode("ascii", "replace"))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.api import read_capture
 from lab.pki.files.set_writing import KeyType, SetPlan, write_set
 from lab.stream.contexts import (
     ClientTls,
@@ -28,7 +29,7 @@ if not sys.platform.startswith("linux"):
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from bench import client, serve
+from bench import capture, client, serve
 from bench.rows import row
 
 BENCH = [sys.executable, "-bb", str(ROOT / "scripts" / "bench.py"), "serve"]
@@ -150,4 +151,29 @@ def test_a_target_is_judged_by_the_rounds_own_ratios() -> None:
         "get: lab takes 0.50 times what uvicorn-h11 does (0.33 to 0.55); target 0.7: reached",
         "idle-memory: lab takes 56.0 KiB for each connection (56.0 to 56.0); "
         "target 50: not reached",
+    ]
+
+
+def test_the_capture_of_the_bench_has_an_accepted_connection_of_each_version(
+    tmp_path: Path,
+) -> None:
+    path, key_log = tmp_path / "two.pcap", tmp_path / "two.log"
+    capture.make(path, key_log, 2)
+    traces = list(read_capture(path, key_log=key_log))
+    assert [str(trace.negotiated_version) for trace in traces] == ["TLS 1.2", "TLS 1.3"]
+    for trace in traces:
+        assert trace.outcome.accepted
+        assert trace.outcome.ground == ""
+        assert trace.client_certificate is not None
+
+
+def test_reading_a_capture_is_judged_by_the_rounds_own_ratios() -> None:
+    rows = [
+        row("1000 connections", "lab.trace", "s", [0.5, 0.9, 0.4]),
+        row("1000 connections", "tshark", "s", [1.0, 2.0, 0.4]),
+        row("peak-memory", "lab.trace", "MiB", [36.0, 90.0, 36.0]),
+    ]
+    assert list(capture.verdicts(rows)) == [
+        "lab.trace takes 0.50 times the CPU time of tshark (0.45 to 1.00); target 0.5: reached",
+        "lab.trace takes 90 MiB at most; target 80: not reached",
     ]
