@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 
+from lab.diagnosis.handshake_progress import HandshakeProgress
 from lab.diagnosis.results import Result, Signal
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.events import (
     AlertSeen,
+    ChangeCipherSpecSeen,
     Endpoint,
     Event,
     Gap,
@@ -68,39 +70,53 @@ class Ending:
 
 
 class MissingParts:
-    """What a capture lacks of one connection."""
+    """What a capture lacks of one connection, the ``progress`` of whose handshake it looks at."""
 
-    __slots__ = ("_first", "end")
+    __slots__ = ("_first", "_later", "_progress", "end")
 
-    def __init__(self) -> None:
+    def __init__(self, progress: HandshakeProgress) -> None:
+        self._progress = progress
         self._first: dict[Endpoint, Gap] = {}
+        self._later = False
         self.end: dict[Endpoint, Gap] = {}
 
     def take(self, event: NotCaptured) -> None:
         """Take what is missing at this point."""
-        lacks = self.end if event.gap is Gap.END else self._first
-        lacks.setdefault(event.endpoint, event.gap)
+        if event.gap is Gap.END:
+            self.end.setdefault(event.endpoint, event.gap)
+            return
+        self._first.setdefault(event.endpoint, event.gap)
+        if event.endpoint is Endpoint.SERVER:
+            self._later = self._progress.acceptance is not None
 
     @property
     def of(self) -> frozenset[Endpoint]:
-        """Whose bytes are not all captured, so far; the end of the capture does not count."""
-        return frozenset(self._first)
+        """Whose bytes are missing so that it matters; the end of the capture does not count.
 
-    def what_stands(
-        self, ending: Ending, *, settled: bool, accepted: bool, open_answer: bool
-    ) -> Ending:
+        What the server sent before a ticket or ChangeCipherSpec by which it accepted the client
+        makes no difference then: its answer comes later.
+        """
+        return frozenset(end for end, gap in self._first.items() if self._matters(end, gap))
+
+    def _matters(self, end: Endpoint, gap: Gap) -> bool:
+        if gap is Gap.DIRECTION or self._progress.acceptance is None:
+            return True
+        if end is Endpoint.CLIENT:
+            return gap is not Gap.START
+        by_message = isinstance(self._progress.acceptance, MessageSeen | ChangeCipherSpecSeen)
+        return self._later or not by_message
+
+    def what_stands(self, ending: Ending, *, settled: bool, open_answer: bool) -> Ending:
         """Return ``ending``, or that it cannot be told where a missing part could overturn it.
 
-        ``settled`` tells that nothing that follows can change it, ``accepted`` that the server is
-        known to have accepted the client's last flight, ``open_answer`` that its first answer has
-        begun and may become an HTTP refusal.
+        ``settled`` tells that nothing that follows can change it, ``open_answer`` that the
+        server's first answer has begun and may become an HTTP refusal.
         """
         if not self._first and not self.end:
             return ending
+        accepted = self._progress.acceptance is not None
         whole = {end for end, gap in self._first.items() if gap is Gap.DIRECTION}
-        lacking: Set[Endpoint] = ending.lacking | whole
-        if accepted:  # what came before that makes no difference
-            lacking = {end for end in lacking if self._first[end] is not Gap.START}
+        lacking = ending.lacking | whole
         if lacking and not _is_proved(ending, lacking):
             return _unknown(self._why(lacking), accepted=accepted)
         if self.end and (not settled or open_answer):

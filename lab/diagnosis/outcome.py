@@ -84,7 +84,7 @@ class OutcomeJudge:
         self._answer: FirstAnswer | None = None
         self._sealed12 = SealedTls12()
         self._sealed13 = SealedTls13()
-        self._missing = MissingParts()
+        self._missing = MissingParts(self._handshake)
         self._echoes: list[AlertSeen] = []
         self._warnings: list[AlertSeen] = []
 
@@ -100,7 +100,6 @@ class OutcomeJudge:
         ending = self._missing.what_stands(
             self._ending or self._what_is_left(),
             settled=self._ending is not None,
-            accepted=self._handshake.acceptance is not None,
             open_answer=answer is not None and answer.is_open,
         )
         after, sealed = name_of(ending.after if ending.by else None)

@@ -286,3 +286,25 @@ def test_an_orderly_end_where_a_part_is_missing() -> None:
     for gone in Endpoint:
         outcome = judge([*BEFORE, missing(gone), bye, stream_ended(SERVER)])
         assert (outcome.result, outcome.handshake_accepted) == (Result.UNKNOWN, True)
+
+
+def test_what_is_missing_before_the_server_accepted_makes_no_difference() -> None:
+    refused = application_data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n")
+    gap = missing(SERVER)
+    outcome = judge([*BEFORE, gap, TICKET, refused])
+    assert (outcome.result, outcome.http_status, outcome.ground) == (Result.REJECTED, 403, "")
+    outcome = judge([*BEFORE, gap, TICKET, stream_ended(SERVER)])
+    assert (outcome.result, outcome.by) == (Result.FAILED, SERVER)
+    # Later it does, and so does what the client sent, and a direction as a whole.
+    for events in (
+        [*BEFORE, TICKET, gap],
+        [*BEFORE, gap, TICKET, gap],
+        [*BEFORE, missing(CLIENT), TICKET],
+        [*BEFORE, missing(SERVER, Gap.DIRECTION), TICKET],
+    ):
+        outcome = judge([*events, stream_ended(SERVER)])
+        assert (outcome.result, outcome.handshake_accepted) == (Result.UNKNOWN, True)
+    # The beginning is no part of what followed.
+    start = missing(CLIENT, Gap.START)
+    outcome = judge([start, *BEFORE, TICKET, stream_ended(SERVER)])
+    assert outcome.result is Result.FAILED

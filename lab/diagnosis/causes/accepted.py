@@ -84,13 +84,13 @@ def accepted(
             fix="",
         )
     elif summary.request is None and summary.sealed and not summary.client_chain:
-        yield accepted_unseen(outcome, "the server requested a certificate")
+        yield accepted_unseen(events, outcome, "the server requested a certificate")
     elif summary.request is None and not summary.client_chain:
         yield not_mutual(summary)
     elif summary.unread_certificate:
         yield accepted_unread(outcome, summary.unread_certificate)
     elif summary.client_chain is None and summary.sealed:
-        yield accepted_unseen(outcome, "it presented a certificate")
+        yield accepted_unseen(events, outcome, "it presented a certificate")
     elif summary.client_key is not None:
         yield _with_raw_key(outcome)
     elif not summary.client_chain:

@@ -22,14 +22,16 @@ _REMEDIES = {
 }
 
 
-def accepted_unseen(outcome: Outcome, unknown: str) -> Cause:
+def accepted_unseen(events: Sequence[Event], outcome: Outcome, unknown: str) -> Cause:
     """The server accepted the client; ``unknown`` is what cannot be seen."""
+    gaps = dict.fromkeys(event.gap for event in events if isinstance(event, NotCaptured))
+    unread = [gap.value for gap in gaps if gap is not Gap.END] or [_PARTLY]
     return Cause(
         code="accepted-unseen",
         summary=f"the handshake accepted the client; whether {unknown} cannot be seen",
-        evidence=(*([outcome.ground] if outcome.ground else []), _PARTLY),
+        evidence=(*([outcome.ground] if outcome.ground else []), *unread),
         reference="RFC 9846 section 5.2",
-        fix=SUPPLY_KEYS,
+        fix="; ".join(_REMEDIES[gap] for gap in gaps) or SUPPLY_KEYS,
     )
 
 
