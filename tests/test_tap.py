@@ -25,6 +25,8 @@ from tests.support.peers import free_port
 from tests.support.schemas import schema_of
 from tests.tracing.test_packet_file import needs_tshark, tshark
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+
 CERTIFICATE_REQUIRED = "ALERT fatal certificate_required (116)"
 
 
@@ -315,7 +317,6 @@ def test_ipv6_and_named_hosts_can_be_listened_on(server: int) -> None:
     assert done.code == 0 and "[::1]:" in done.err
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of open files")
 def test_a_limit_of_open_files_that_is_too_low_is_one_line() -> None:
     words = [sys.executable, "-m", "lab.tap", "0", ":1"]
     done = subprocess.run(

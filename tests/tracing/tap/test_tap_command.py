@@ -14,6 +14,8 @@ import pytest
 from lab.capture.results import Address
 from lab.tracing.tap.tap_command import Destination, NoCommand, private_key_log, run_command
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+
 TAP = Address("127.0.0.1", 4000)
 KEYS = Path("/private/keylog")
 

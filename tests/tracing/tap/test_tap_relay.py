@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -122,6 +123,7 @@ async def test_a_reset_becomes_a_reset(resetting: Endpoint) -> None:
     assert seen.ends == [(resetting, StreamEnd.RESET)]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a loop that watches sockets")
 async def test_last_words_come_before_the_reset_that_follows_them() -> None:
     """A server that closes with unread bytes sends RST right behind its alert."""
     async with relayed() as (client, server, seen, _):
