@@ -32,11 +32,14 @@ MAIN_LINES = {
     "lab.trace --tls1.3": r"server bytes|─ ClientHello|═ CertificateRequest|═ Certificate \(empty|"
     r"═ Finished ═+►|[┏┃┗]|● client: handshake|requires a client|^   fix|"
     r"in curl;|tls\.Config|in Node\)",
-    "lab.certs issue": r"^expired",
-    "lab.certs inspect": r"notAfter|^1 |^   (so|OpenSSL|fix) ",
-    "lab.certs": r"^file|\.crt |^Verified|^Keep",
+    "lab.certs issue": r"(?!)",
+    "lab.certs inspect": r"notAfter|^1 |^   OpenSSL ",
+    "lab.certs": r"^file|\.crt |^Keep",
     "lab.client --no-cert": r"Error|Alert",
     "lab.client": r"Connecting|HTTP|Authenticated",
+    "lab.trace seen": r"^(Connection|cause)",
+    "lab.tap": r"^✗ rejected|^  signal|^1\. ",
+    "lab.explain": r"^1 |^   (direction|[ab]) |^      names",
     "lab.trace 127": r"^✗ rejected|^  signal  |^   (?!see)\w|was valid",
     "curl --silent --cacert": r"client",
     "lab.probe 127": r"^(no-cert|expired)|^  (TLS|1\.[23])  |: all is as",
@@ -50,7 +53,7 @@ LOGS = {
 HOW_IT_LEFT = re.compile(r"^  \| (client: (undecrypted|alert|TCP)|server: closed).*\n", re.M)
 # What a handshake's record holds only if the client's request is quicker than the refusal.
 QUICK_REQUEST = re.compile(r",\s+undecrypted\s+record\s+\(application_data\),\s+\d+\s+bytes")
-WIDTH = 104  # of the terminal for the server's log
+WIDTH = 118  # of the terminal for the server's log
 
 
 def matching(pattern: str, lines: list[str]) -> list[str]:
