@@ -30,7 +30,6 @@ ELSEWHERE = {
     "diagnosis/error_texts/known_text": "diagnosis/error_texts/test_explain_text",
     "diagnosis/error_texts/results": "diagnosis/error_texts/test_explain_text",
     "diagnosis/error_texts/scenarios_of_causes": "diagnosis/error_texts/test_possible_causes",
-    "diagnosis/error_texts/recognition": "diagnosis/error_texts/test_explain_text",
     "diagnosis/error_texts/tables/alert_texts": "diagnosis/error_texts/test_tables",
     "diagnosis/error_texts/tables/browser_texts": "diagnosis/error_texts/test_tables",
     "diagnosis/error_texts/tables/curl_texts": "diagnosis/error_texts/test_tables",

@@ -27,7 +27,7 @@ def test_a_finding_as_it_is_shown() -> None:
 1  the server sent the alert certificate_required (116)
    text        curl: (56) OpenSSL SSL_read: OpenSSL/3.0.22: error:0A00045C:SSL
                routines::tlsv13 alert certificate required, errno 0
-   speaker     curl, OpenSSL 3 or later; at the client's end
+   speaker     curl, OpenSSL 3.0.22; at the client's end
    direction   received: the other end refused
    when        after the client's handshake call had returned
    What it can be, best first:

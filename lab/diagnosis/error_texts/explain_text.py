@@ -8,7 +8,7 @@ This module must not know where a text is from, or how an explanation is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from lab.diagnosis.error_texts.alert_causes import causes_of_alert
 from lab.diagnosis.error_texts.known_text import CLIENT, RECEIVED, SENT, SERVER, KnownText
@@ -52,6 +52,7 @@ class _Group:
         self.row, self.text, self.line = said.row, said.text[:_LONGEST_TEXT], line
         self.role, self.phase = said.role, said.phase
         self.speakers = set(said.speakers)
+        self.versions = dict(said.versions)
         self.count, self._last = 1, line
 
     def take(self, said: Said, line: int) -> bool:
@@ -61,6 +62,7 @@ class _Group:
         self.role = said.role if self.role is SpeakerRole.UNKNOWN else self.role
         self.phase = said.phase if self.phase is ErrorPhase.UNKNOWN else self.phase
         self.speakers |= said.speakers
+        self.versions.update(said.versions)
         self.count += line != self._last
         self._last = line
         return True
@@ -150,13 +152,15 @@ def _finding(group: _Group) -> ErrorFinding:
     row = group.row
     codes = tuple(_codes(row, group.role))
     alert = None
-    if row.alert is not None:
+    # An alert that asyncio's TLS makes stays in its buffer (CPython gh-98078): it is not sent.
+    kept_back = row.direction is SENT and "asyncio" in _with_libraries(group.speakers)
+    if row.alert is not None and not kept_back:
         alert = NamedAlert(number=row.alert, name=str(Alert(row.alert)))
     return ErrorFinding(
         text=group.text,
         line=group.line,
         count=group.count,
-        speaker=_chain(group.speakers),
+        speaker=_chain(group.speakers, group.versions),
         role=group.role,
         says=_says(row, group.role, group.speakers),
         alert=alert,
@@ -252,7 +256,7 @@ def _with_libraries(speakers: Iterable[str]) -> set[str]:
 _FORKS = ("boringssl", "libressl")
 
 
-def _chain(speakers: Iterable[str]) -> str:
+def _chain(speakers: Iterable[str], versions: Mapping[str, str]) -> str:
     """Return the names of the speakers, the outermost first, the most exact of a family."""
     found = _with_libraries(speakers)
     if not found.isdisjoint(_FORKS):
@@ -261,4 +265,14 @@ def _chain(speakers: Iterable[str]) -> str:
     for name in sorted(found, key=lambda name: len(SPEAKERS[name].name)):
         by_family[SPEAKERS[name].family or name] = name
     chain = sorted(by_family.values(), key=lambda name: (-SPEAKERS[name].layer, name))
-    return ", ".join(SPEAKERS[name].name for name in chain)
+    return ", ".join(_with_version(name, versions) for name in chain)
+
+
+def _with_version(name: str, versions: Mapping[str, str]) -> str:
+    speaker = SPEAKERS[name]
+    version = versions.get(speaker.family or name)
+    if version is None:
+        return speaker.name
+    # The first word of the name, without what it says of versions: "OpenSSL 3 or later".
+    plain = speaker.name.partition(" ")[0] if speaker.family else speaker.name
+    return f"{plain} {version}"

@@ -10,7 +10,7 @@ This module must not know causes.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -35,10 +35,15 @@ _LIKE_AN_ERROR = re.compile(
     r"error|fail|refus|reject|invalid|unable|cannot|can't|denied|untrusted|exception|fatal|aborted"
     r"|mismatch|expired|unsupported"
 )
+# A program with its version, as programs print themselves, and Python in the paths of a traceback.
+_VERSION = re.compile(
+    r"\b(openssl|libressl|gnutls|curl|nginx|apache)/(\d{1,3}(?:\.\d{1,3}){1,2}[a-z]?)\b"
+    r"|/(python)(\d\.\d{1,2})/"
+)
 _BESIDE = 3
 _ABOVE, _BELOW = 40, 8
 _FEW_LINES = 3
-_LONGEST_CONTEXT = 2000
+_LONGEST_CONTEXT = 600
 
 
 class Said(NamedTuple):
@@ -50,6 +55,7 @@ class Said(NamedTuple):
     speakers: frozenset[str]
     role: SpeakerRole
     phase: ErrorPhase
+    versions: tuple[tuple[str, str], ...] = ()
 
 
 def cleaned(text: str) -> str:
@@ -77,6 +83,10 @@ class Page:
         self._short = whole and filled <= _FEW_LINES
         self._entries = [at for at, line in enumerate(self.lines) if _ENTRY.match(line)]
         self._marks: dict[int, dict[_Mark, KnownText]] = {}
+        self._programs = [
+            (self._line(found.start()), found[1] or found[3], found[2] or found[4])
+            for found in _VERSION.finditer(self._lower)
+        ]
         self._roles: dict[str, set[SpeakerRole]] = {}
         self._errors: list[tuple[int, int, KnownText]] = []
         self._read()
@@ -85,7 +95,7 @@ class Page:
         consumed = 0
         seen: set[tuple[int, str, str]] = set()  # what a line repeats says nothing new
         for hit in phrase_index().find(self._lower):
-            line = bisect_right(self._starts, hit.start) - 1
+            line = self._line(hit.start)
             what = (line, hit.rows[0].phrase, hit.captured)
             if what in seen:
                 consumed = max(consumed, hit.end)
@@ -107,6 +117,9 @@ class Page:
             if hit.start >= consumed:
                 self._errors.append((line, hit.start, meant))
                 consumed = consumed if meant.general else hit.end
+
+    def _line(self, at: int) -> int:
+        return bisect_right(self._starts, at) - 1
 
     def _chosen(self, rows: Sequence[KnownText], start: int, end: int) -> KnownText | None:
         """Return the row whose conditions its line meets, a row with more of them first."""
@@ -181,7 +194,14 @@ class Page:
         if phase is ErrorPhase.UNKNOWN and len(phases) == 1:
             (phase,) = phases
         shown = self._shown(line, start)
-        return Said(line, shown, row, frozenset(speakers), role, phase)
+        return Said(line, shown, row, frozenset(speakers), role, phase, self._versions(line))
+
+    def _versions(self, line: int) -> tuple[tuple[str, str], ...]:
+        """Return the versions of programs in a line, and in those above it of the same entry."""
+        first = max(self._entry(line)[0], line - _ABOVE)
+        start = bisect_left(self._programs, (first, "", ""))
+        end = bisect_left(self._programs, (line + 1, "", ""))
+        return tuple((name, version) for _, name, version in self._programs[start:end][-_ABOVE:])
 
     def _marks_of(self, line: int) -> Sequence[KnownText]:
         """Return the marks of the line; where these name no program, also of the nearest one."""

@@ -88,7 +88,7 @@ def test_an_alert_alone_has_never_one_cause(number: int) -> None:
 
 def test_a_chain_of_exceptions_is_one_finding_with_the_whole_chain() -> None:
     text = """Traceback (most recent call last):
-  File "/usr/lib/python3/site-packages/urllib3/connectionpool.py", line 703, in urlopen
+  File "/usr/lib/python3.11/site-packages/urllib3/connectionpool.py", line 703, in urlopen
 ssl.SSLError: [SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required \
 (_ssl.c:2580)
 
@@ -105,7 +105,7 @@ url: / (Caused by SSLError(SSLError(1, '[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED]
 certificate required (_ssl.c:2580)')))
 """
     finding = single(text)
-    assert finding.speaker == "requests, urllib3, Python ssl, OpenSSL"
+    assert finding.speaker == "requests, urllib3, Python ssl 3.11, OpenSSL"
     assert (finding.count, finding.line) == (3, 3)
     assert finding.role is SpeakerRole.CLIENT
     assert finding.phase is ErrorPhase.AFTER_HANDSHAKE
@@ -148,6 +148,12 @@ curl: (35) error:0A000418:SSL routines::tlsv1 alert unknown ca
     assert (server.role, client.role) == (SpeakerRole.SERVER, SpeakerRole.CLIENT)
     assert codes(server)[0] == "server-ca-not-trusted"
     assert codes(client)[0] == "client-ca-not-trusted"
+
+
+def test_an_alert_that_asyncio_makes_is_not_sent() -> None:
+    words = "ssl.SSLError: [SSL: NO_SHARED_CIPHER] no shared cipher (_ssl.c:1000)"
+    assert single(words).alert is not None
+    assert single(f"asyncio: {words}").alert is None
 
 
 def test_unknown_ca_may_be_a_missing_intermediate_or_a_list_of_revocations() -> None:

@@ -97,7 +97,7 @@ _REASONS = (
     _Reason(315, "unsupported elliptic curve", 47, ("no-common-group", "peer:key-type-not-taken")),
     _Reason(383, "wrong certificate type", 43, ("peer:key-type-not-taken",), "named"),
     _Reason(378, "wrong curve", 47, ("peer:key-type-not-taken",), "named"),
-    _Reason(318, "ecc cert not for signing", None, ("own:wrong-key-usage",), "quiet"),
+    _Reason(318, "ecc cert not for signing", None, ("peer:wrong-key-usage",), "quiet"),
     _Reason(152, "excessive message size", 47, ("peer:message-too-large",)),
     _Reason(277, "session id context uninitialized", 80, ("session-context-missing",), "server"),
     _Reason(
@@ -151,7 +151,7 @@ _SAYS = {
     281: "a record of the other end could not be decrypted",
     149: "the other end's Finished does not verify",
     123: "the other end's signature in the handshake does not verify",
-    338: "the server lacks secure renegotiation, and OpenSSL 3 refuses it",
+    338: "the other end lacks secure renegotiation, and OpenSSL 3 refuses that",
     339: "the other end refused to renegotiate",
     373: "the client retried with an older version than both ends have",
     235: "no application protocol (ALPN) of the client is taken",

@@ -1,7 +1,7 @@
 """Texts of databases, brokers and other services: what they add to those of their TLS library.
 
-Source: PostgreSQL 15 (be-secure-openssl.c, auth.c, libpq) and mosquitto 2.0, run on loopback, and
-their strings; MySQL, Kafka, Kubernetes, Docker, Redis and MongoDB from sources and public logs.
+Source: mosquitto 2.0, run on loopback; the strings of PostgreSQL 15 (be-secure-openssl.c, auth.c,
+libpq); MySQL, Kafka, Kubernetes, Docker, Redis and MongoDB from sources and public logs.
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ _POSTGRESQL = (
         says="the server requires a client certificate (clientcert in pg_hba.conf, or cert), and "
         "the client sent none that it takes; the handshake itself succeeded",
         causes=_NO_CLIENT,
-        speaker="libpq",
-        role=CLIENT,
+        speaker="postgres-words",
     ),
     KnownText(
         "certificate authentication failed for user",
         says="the certificate is good, and its CN or DN is not that of the user",
         causes=("access-denied",),
-        speaker="libpq",
+        speaker="postgres-words",
     ),
     KnownText(
         "certificate validation (clientcert=verify-full) failed for user",
@@ -50,6 +49,7 @@ _POSTGRESQL = (
         KnownText(
             "no pg_hba.conf entry for host",
             needs=words,
+            speaker="postgres-words",
             says="pg_hba.conf has no line for this user and address without TLS",
             causes=("no-tls", "access-denied"),
         )
@@ -296,7 +296,9 @@ _OTHERS = (
 )  # fmt: skip
 
 TEXTS = (
-    *from_source("PostgreSQL 15, run on loopback; its strings", "postgresql", _POSTGRESQL),
+    *from_source(
+        "PostgreSQL 15, the strings of its server and of libpq", "postgresql", _POSTGRESQL
+    ),
     *from_source("mysql/mysql-server, errmsg.h and vio; public logs", "mysql", _MYSQL),
     *from_source("apache/kafka SslTransportLayer, librdkafka; public logs", "kafka", _KAFKA),
     *from_source("mosquitto 2.0.11, run on loopback; its strings", "mosquitto", _MOSQUITTO),

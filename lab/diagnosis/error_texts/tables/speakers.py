@@ -77,6 +77,7 @@ SPEAKERS = {
     "apache-proxy": Speaker("Apache mod_proxy", 2, CLIENT, on=("openssl",)),
     "haproxy": Speaker("HAProxy", 2, on=("openssl",)),
     "postgresql": Speaker("PostgreSQL server", 2, SERVER, on=("openssl",)),
+    "postgres-words": Speaker("PostgreSQL", 2),
     "libpq": Speaker("PostgreSQL client (libpq)", 2, CLIENT, on=("openssl",)),
     "mysql": Speaker("MySQL client", 2, CLIENT),
     "kafka": Speaker("Kafka", 2, on=("java",)),

@@ -38,7 +38,7 @@ _CODES: tuple[tuple[int, str, int | None, tuple[str, ...], str, bool], ...] = (
      "the connection was over before", False),
     (0x80090318, "SEC_E_INCOMPLETE_MESSAGE", None, ENDED, "the connection ended in a message",
      False),
-    (0x80090320, "SEC_I_INCOMPLETE_CREDENTIALS", None, _NO_CLIENT,
+    (0x80090320, "SEC_E_INCOMPLETE_CREDENTIALS", None, _NO_CLIENT,
      "the server asks for a client certificate, and none was given", False),
     (0x80090321, "SEC_E_BUFFER_TOO_SMALL", None, ("peer:message-too-large",),
      "a message is too large", True),
