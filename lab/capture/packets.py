@@ -57,6 +57,8 @@ _IPV4, _IPV6, _BRIDGED, _PPP, _ERSPAN = 0x0800, 0x86DD, 0x6558, 0x880B, 0x88BE
 _PPP_TYPES = {0x21: _IPV4, 0x57: _IPV6}
 _GENEVE_PORT, _VXLAN_PORT = 6081, 4789
 
+_NO_LIMIT = 2**62
+
 _16 = struct.Struct(">H").unpack_from
 # Of IPv4: version and length of the header, total length, fragment, protocol.
 _ipv4_header = struct.Struct(">BxH2xHxB").unpack_from
@@ -72,6 +74,7 @@ class PacketReader:
     def __init__(self) -> None:
         self._fragments = IpFragments()
         self._nesting = 0
+        self._limit = _NO_LIMIT  # where a packet ends, whatever the length of IP says
         self._links: dict[int, _Layer] = {
             0: self._loopback,  # LINKTYPE_NULL
             1: self._ethernet,
@@ -117,7 +120,7 @@ class PacketReader:
                     return None
                 segment = (frame[26:38], seq, ack, flags, frame[start:end], absent)
                 return _new(Segment, segment)
-        self._nesting = 0
+        self._nesting, self._limit = 0, _NO_LIMIT
         try:
             return self._links[link_type](frame, 0, max(length, len(frame)))
         except (struct.error, IndexError):  # it ends inside of a header
@@ -163,8 +166,13 @@ class PacketReader:
         return None
 
     def _pppoe(self, frame: bytes, at: int, end: int) -> Found:
-        """Read PPP over Ethernet (RFC 2516 section 4), whose own length counts."""
-        return self._ppp(frame, at + 6, min(end, at + 6 + _16(frame, at + 4)[0]))
+        """Read PPP over Ethernet (RFC 2516 section 4).
+
+        Its own length counts even where IP has another: access concentrators do cut what Ethernet
+        has added, and leave the length of IP as it came.
+        """
+        self._limit = min(end, at + 6 + _16(frame, at + 4)[0])
+        return self._ppp(frame, at + 6, self._limit)
 
     def _ppp(self, frame: bytes, at: int, end: int) -> Found:
         """Read PPP (RFC 1661), whose protocol may be one byte where that is odd."""
@@ -185,7 +193,7 @@ class PacketReader:
         version, total, fragment, protocol = _ipv4_header(frame, at)
         start = at + (version & 15) * 4
         # A packet that the network card will cut into segments may have no length yet.
-        end = at + total if total else end
+        end = min(self._limit, at + total) if total else end
         if start < at + 20 or start > end:
             return None
         addresses = frame[at + 12 : at + 20]
@@ -199,7 +207,7 @@ class PacketReader:
         """Read IPv6 and its extension headers (RFC 8200 sections 3 and 4)."""
         length, protocol = _16(frame, at + 4)[0], frame[at + 6]
         # 0: a jumbogram (RFC 2675), or a packet that the network card will cut into segments.
-        end = at + 40 + length if length else end
+        end = min(self._limit, at + 40 + length) if length else end
         addresses = frame[at + 8 : at + 40]
         at += 40
         for _ in range(MAX_LABELS):
@@ -235,6 +243,7 @@ class PacketReader:
         if whole is None:
             return None
         content, absent = whole
+        self._limit = _NO_LIMIT  # which was of the last fragment
         return self._content(protocol, addresses, content, 0, len(content) + absent)
 
     def _content(self, protocol: int, addresses: bytes, frame: bytes, at: int, end: int) -> Found:

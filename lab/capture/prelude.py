@@ -59,6 +59,7 @@ _NAMES = tuple(
         (rb"\S+ STARTTLS\r\n", "IMAP STARTTLS"),
         (rb'"IMPLEMENTATION"', "ManageSieve STARTTLS"),
         (rb"382 ", "NNTP STARTTLS"),
+        (rb":\S+ 670 ", "IRC STARTTLS"),
         (rb"(<\?xml[^>]*>\s*)?<stream:stream\b", "XMPP STARTTLS"),
         (rb"\x30.{1,40}1\.3\.6\.1\.4\.1\.1466\.20037", "LDAP StartTLS"),
         (rb"\0\0\0\x08\x04\xd2\x16[\x2f\x30]", "PostgreSQL SSLRequest"),

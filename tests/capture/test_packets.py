@@ -81,6 +81,11 @@ IPV4_LAYERS = {
         ethernet(0x8864, ppp(ipv4(A4, B4, 6, TCP, length=0), b"\0\x21") + bytes(9)),
     ),
 }
+LONGER = struct.pack(">H", len(IP4) + 6)
+IPV4_LAYERS["pppoe shorter than ip"] = (
+    1,
+    ethernet(0x8864, ppp(b"\0\x21" + IP4[:2] + LONGER + IP4[4:], b"") + bytes(6)),
+)
 IPV6_LAYERS = {
     "ethernet": (1, ethernet(0x86DD, IP6)),
     "ethernet padded": (1, ethernet(0x86DD, IP6) + bytes(20)),

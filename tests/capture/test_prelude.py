@@ -81,6 +81,13 @@ PRELUDES: dict[str, tuple[Said, str]] = {
         [(SERVER, b"200 news\r\n"), (CLIENT, b"STARTTLS\r\n"), (SERVER, b"382 go on\r\n")],
         "NNTP STARTTLS",
     ),
+    "IRC": (
+        [
+            (CLIENT, b"STARTTLS\r\n"),
+            (SERVER, b":irc.example.org 670 nick :STARTTLS successful\r\n"),
+        ],
+        "IRC STARTTLS",
+    ),
     "ManageSieve": (
         [
             (SERVER, b'"IMPLEMENTATION" "Dovecot"\r\n"STARTTLS"\r\nOK\r\n'),
