@@ -14,6 +14,7 @@ from typing import TextIO
 
 from lab.capture.results import Address
 from lab.cli.command_line import (
+    CANNOT,
     CommandLine,
     Ended,
     Example,
@@ -184,6 +185,7 @@ class _Printing:
     picture: bool
     failed: bool
     held: list[Trace] | None = field(default=None)
+    is_stuck: bool = False
 
     def trace(self, trace: Trace) -> None:
         """Tell of a connection. Raises OutputError."""
@@ -213,6 +215,11 @@ class _Printing:
                 assert trace.flow is not None
                 line = on_one_line_of_a_log(trace, trace.flow)
                 print(Paper(encoding=file.encoding or "utf-8").writable(line), file=file)
+
+    def leave_if_stuck(self) -> None:
+        """End the process at once if nobody reads the output: Python would wait for the reader."""
+        if self.is_stuck:
+            os._exit(CANNOT)
 
     def notice(self, line: str) -> None:
         """Say what is no connection."""
@@ -253,6 +260,7 @@ def _tap(options: argparse.Namespace) -> int:
         held=[] if command else None,
     )
     with contextlib.ExitStack() as stack:
+        stack.callback(printing.leave_if_stuck)  # behind all that is to be tidied up
         key_log = options.keylog
         if command:
             key_log = stack.enter_context(private_key_log(options.keylog))
@@ -295,9 +303,11 @@ async def _run(
             await tap.failed.wait()
     finally:
         await tap.close(grace)
+        printing.is_stuck = tap.is_stuck
         if tap.failure is not None:
             raise tap.failure
-        printing.release()
+        if not tap.is_stuck:
+            printing.release()
     return code
 
 

@@ -330,3 +330,15 @@ def test_a_limit_of_open_files_that_is_too_low_is_one_line() -> None:
     assert done.stderr == (
         "lab.tap: the limit of open files is 60, and a tap needs 66 or more; raise it (ulimit -n)\n"
     )
+
+
+def test_a_tap_whose_output_nobody_reads_goes_on_and_can_be_stopped() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        target = f":{listening.getsockname()[1]}"
+        with tapping(target, "--picture", "--shutdown-timeout", "0.2") as tap:
+            for _ in range(120):  # far more than a pipe holds
+                with socket.create_connection(("127.0.0.1", tap.port)) as client:
+                    listening.accept()[0].close()
+                    assert client.recv(1) == b""
+            tap.process.send_signal(signal.SIGTERM)
+            assert tap.process.wait(PATIENCE) == 2

@@ -95,7 +95,7 @@ class Tap:
         self._allowance = Allowance(_MOST_KEPT)
         self._number = self._waiting = self._skipped = 0
         self._sessions = Sessions()  # used in the thread alone
-        self._packets_failed = False
+        self._packets_failed = self._is_busy = False
         self._most = settings.max_connections
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
@@ -144,6 +144,11 @@ class Tap:
         return allowed
 
     @property
+    def is_stuck(self) -> bool:
+        """Whether the thread is still at work, after ``close``: nobody reads its output."""
+        return self._is_busy
+
+    @property
     def _port(self) -> int:
         return int(self._listening[0].getsockname()[1]) if self._listening else 0
 
@@ -188,7 +193,7 @@ class Tap:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._skipped:
             await self._in_thread(self._on_notice, _skipped(self._skipped))
-        self._thread.shutdown(wait=not self._waiting, cancel_futures=True)
+        self._thread.shutdown(wait=not self._is_busy, cancel_futures=True)
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -321,12 +326,20 @@ class Tap:
     async def _in_thread(self, function: Callable[[T], None], argument: T) -> None:
         self._waiting += 1
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, function, argument)
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._thread, self._call, function, argument)
         except Exception as error:  # of the output, as a rule: whoever runs the tap is to know
             self.failure = self.failure or error
             self.failed.set()
         finally:
             self._waiting -= 1
+
+    def _call(self, function: Callable[[T], None], argument: T) -> None:
+        self._is_busy = True
+        try:
+            function(argument)
+        finally:
+            self._is_busy = False
 
 
 def _skipped(count: int) -> str:
