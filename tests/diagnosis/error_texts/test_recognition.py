@@ -53,10 +53,10 @@ def test_a_row_that_needs_more_words_goes_first() -> None:
 def test_versions_are_those_of_the_same_entry() -> None:
     error = "error:0A000412:SSL routines::sslv3 alert bad certificate"
     entry = "2026-11-29 10:00:00 "
-    (said,) = Page(f"{entry}OpenSSL/3.0.22\nthen {error}", whole=True).said()
-    assert said.versions == (("openssl", "3.0.22"),)
-    (said,) = Page(f"{entry}OpenSSL/3.0.22\n{entry}{error}", whole=True).said()
-    assert said.versions == ()
+    same = Page(f"{entry}OpenSSL/3.0.22\nthen {error}", whole=True)
+    assert {said.versions for said in same.said()} == {(("openssl", "3.0.22"),)}
+    another = Page(f"{entry}OpenSSL/3.0.22\n{entry}{error}", whole=True)
+    assert {said.versions for said in another.said()} == {()}
 
 
 HOSTILE = {
@@ -91,5 +91,5 @@ def steps(text: str) -> int:
 
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
 def test_the_steps_grow_no_faster_than_the_page(unit: str) -> None:
-    short, long = (steps(unit * times) for times in (100, 1000))
-    assert long <= 11 * short + 100
+    short, long = (steps(unit * times) for times in (300, 3000))
+    assert long <= 12 * short + 100
