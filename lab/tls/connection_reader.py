@@ -185,13 +185,13 @@ class ConnectionReader:
         if len(data) != 2:  # RFC 9846 section 5.1: one alert a record, whole
             raise WireError("Alert", f"{len(data)} bytes where an alert has 2")
         self.events.append(
-            AlertSeen(
+            _alert_seen(
                 time=time,
                 endpoint=direction.sender,
                 records=(span,),
                 encrypted=encrypted,
-                level=AlertLevel(data[0]),
-                description=AlertDescription(data[1]),
+                level=_LEVELS[data[0]],
+                description=_DESCRIPTIONS[data[1]],
             )
         )
 
@@ -355,7 +355,9 @@ _CHANGE = Step.CHANGE_CIPHER_SPEC
 _EARLY_DATA = ExtensionType.EARLY_DATA
 _CLIENT_HELLO = bytes([HandshakeType.CLIENT_HELLO])
 _RANDOM = slice(6, 38)  # of a hello, behind its header and its version
+_LEVELS, _DESCRIPTIONS = code_table(AlertLevel), code_table(AlertDescription)
 _message_seen = constructor(MessageSeen)
+_alert_seen = constructor(AlertSeen)
 _change_cipher_spec_seen = constructor(ChangeCipherSpecSeen)
 _SETTLING = {msg.EncryptedExtensions, msg.ClientKeyExchange, msg.NewSessionTicket}
 _KEY_CHANGES = _SETTLING | {

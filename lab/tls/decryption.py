@@ -16,6 +16,7 @@ from lab.tls.cbc_protection import NullOpener
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_points import ContentType, ExtensionType, ProtocolVersion
 from lab.tls.events import Endpoint
+from lab.tls.frozen_values import constructor
 from lab.tls.key_log import KeyRing, SecretLabel
 from lab.tls.negotiated import Negotiated
 from lab.tls.opener import Opener, SealBroken
@@ -62,6 +63,7 @@ class _ConnectionState:
     limit: str
 
 
+_connection_state = constructor(_ConnectionState)
 _TLS13_SUITES = tuple(suite for suite in CipherSuite if suite >> 8 == 0x13)
 
 Opened = tuple[ContentType, bytes]
@@ -148,7 +150,7 @@ class RecordDecryption:
             limit = limit_of(suite, server, version)
             if suite.cipher is Cipher.NULL and not limit:
                 self.opener, self.conceals = NullOpener(suite), False
-            self._state = _ConnectionState(
+            self._state = _connection_state(
                 client_random=random,
                 server_random=server.random,
                 suite=suite,

@@ -192,7 +192,7 @@ class Direction:
 
     def sealed(self, time: float, record: Record, sealed: Sealed) -> SealedSeen:
         """Return the event for a record that is not opened."""
-        return SealedSeen(
+        return _sealed_seen(
             time=time,
             endpoint=self.sender,
             records=(record.span,),
@@ -214,7 +214,7 @@ class Direction:
         """Return the event for the end of TCP, perhaps inside of a record or a message."""
         inside = bool(self.reader.pending) or self.assembler.unfinished
         known = not self.stopped and not self.lacking
-        return StreamEnded(time=time, endpoint=self.sender, end=end, truncated=inside and known)
+        return _stream_ended(time=time, endpoint=self.sender, end=end, truncated=inside and known)
 
     def unfinished(self, time: float) -> Unfinished | None:
         """Return the event for what has begun and could still be completed; None if nothing has."""
@@ -229,3 +229,5 @@ class Direction:
 
 
 _application_data_seen = constructor(ApplicationDataSeen)
+_sealed_seen = constructor(SealedSeen)
+_stream_ended = constructor(StreamEnded)

@@ -42,6 +42,7 @@ _VERSIONS = code_table(ProtocolVersion)
 _SUITES = code_table(CipherSuite)
 _SCHEMES = code_table(SignatureScheme)
 _GROUPS = code_table(NamedGroup)
+_METHODS = code_table(CompressionMethod)
 
 Parser = Callable[[Reader, ParsingContext], msg.HandshakeMessage]
 
@@ -128,7 +129,7 @@ def _server_hello(reader: Reader, context: ParsingContext) -> msg.ServerHello:
     retry = random == HELLO_RETRY_RANDOM
     session_id = reader.opaque(1, "legacy_session_id_echo", 0, 32)
     suite = _SUITES[reader.uint16("cipher_suite")]
-    method = CompressionMethod(reader.uint8("legacy_compression_method"))
+    method = _METHODS[reader.uint8("legacy_compression_method")]
     table = ext.HELLO_RETRY_REQUEST if retry else ext.SERVER_HELLO
     new = _new_retry_request if retry else _new_server_hello
     return new(
