@@ -1,7 +1,7 @@
 """The cipher suites of the IANA registry "TLS Cipher Suites", without the Kerberos ones.
 
 Rules: a member's name is the registry's name, letter for letter. What a suite means for messages
-is told in ``message_parsing.py``, for records in ``protection.py``.
+is told in ``parsing_context.py``, for records in ``record_suites.py``.
 """
 
 from __future__ import annotations
