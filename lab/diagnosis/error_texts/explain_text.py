@@ -74,6 +74,7 @@ class TextExplainer:
     def __init__(self) -> None:
         self._waiting = ""
         self._lines = 0
+        self._is_first = True
         self._groups: dict[_Key, list[_Group]] = {}
         self._unknown: list[UnknownText] = []
         self._left_out = 0
@@ -88,7 +89,7 @@ class TextExplainer:
 
     def end(self) -> ErrorExplanation:
         """Return what was found, and what was not understood."""
-        self._read(self._waiting, whole=not self._lines)
+        self._read(self._waiting, whole=self._is_first)
         self._waiting = ""
         groups = [group for groups in self._groups.values() for group in groups]
         groups.sort(key=lambda group: group.line)
@@ -100,6 +101,7 @@ class TextExplainer:
 
     def _read(self, text: str, *, whole: bool) -> None:
         page = Page(cleaned(text), whole=whole)
+        self._is_first = False
         for said in page.said():
             self._take(said)
         for line, unknown in page.unknown_lines():
@@ -115,7 +117,7 @@ class TextExplainer:
                     nearest=nearest(unknown),
                 )
             )
-        self._lines += text.count("\n") if text.endswith("\n") else len(page.lines)
+        self._lines += len(page.lines) - 1  # the last one may go on in the next page
 
     def _take(self, said: Said) -> None:
         groups = self._groups.setdefault(_key(said.row), [])

@@ -67,7 +67,7 @@ def cleaned(text: str) -> str:
     if "&" in text:
         for entity, sign in _ENTITIES:
             text = text.replace(entity, sign)
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", " ")
+    return text.replace("\r\n", "\n").replace("\r", " ").replace("\0", " ")
 
 
 class Page:

@@ -24,7 +24,7 @@ def phrases(text: str, *, whole: bool = True) -> list[str]:
         ("a\\\\nb", "a b"),
         ("C:\\new", "C: ew"),
         ("&quot;x&quot; &#39;y&#39; &gt;", "\"x\" 'y' >"),
-        ("a\r\nb\rc", "a\nb\nc"),
+        ("a\r\nb\rc", "a\nb c"),
         ("\x1b[" + "1" * 100 + "m", "\x1b[" + "1" * 100 + "m"),
     ],
 )

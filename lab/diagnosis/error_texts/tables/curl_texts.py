@@ -99,7 +99,16 @@ def _exit_codes() -> Iterator[KnownText]:
             numbers=(("curl", number),),
         )
     yield KnownText(
-        "",
+        "http_1_1_required",
+        says="the server wants HTTP/1.1 for this request, as where it asks for a certificate by "
+        "renegotiation, which HTTP/2 does not have",
+        phase=AFTER,
+        role=CLIENT,
+        causes=("renegotiation-refused", "no-post-handshake-authentication"),
+    )
+    yield KnownText(
+        "curl: (92)",
+        general=True,
         says="curl's exit code 92: an error of HTTP/2, after the handshake",
         phase=AFTER,
         role=CLIENT,

@@ -131,6 +131,13 @@ _GRPC = (
         general=True,
     ),
     KnownText(
+        "no match found for server name",
+        says="the host name is not in the server's certificate",
+        role=CLIENT,
+        direction=SENT,
+        causes=("server-name-mismatch",),
+    ),
+    KnownText(
         "peer name * is not in peer certificate",
         says="the host name is not in the server's certificate",
         role=CLIENT,

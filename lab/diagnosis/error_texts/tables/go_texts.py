@@ -72,6 +72,8 @@ _CAUSES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
      "the server's certificate cannot be parsed"),
     ("tls: client offered only unsupported versions", "server", ("no-common-version",),
      "the client offers no TLS version that the server takes"),
+    ("tls: unsupported SSLv2 handshake received", "server", ("no-common-version", "no-tls"),
+     "the client, often a port scanner, sent a ClientHello of SSL 2"),
     ("tls: no supported versions satisfy MinVersion and MaxVersion", "", ("no-common-version",),
      "the speaker's own settings leave no TLS version"),
     ("tls: server selected unsupported protocol version", "client", ("no-common-version",),
@@ -154,6 +156,7 @@ def _alerts() -> Iterator[KnownText]:
     for number, words in ALERTS.items():
         yield KnownText(f"remote error: tls: {words}", alert=number, direction=RECEIVED)
         yield KnownText(f"local error: tls: {words}", alert=number, direction=SENT)
+        yield KnownText(f"tls: {words}", alert=number, general=True)
         # before Go 1.7
         yield KnownText(f"remote error: {words}", alert=number, direction=RECEIVED, in_context=True)
     yield KnownText("remote error: tls: alert(#)", direction=RECEIVED, captured="alert")

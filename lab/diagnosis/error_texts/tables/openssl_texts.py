@@ -112,6 +112,7 @@ _REASONS = (
     _Reason(443, "bad record type", 10, ("no-tls", "records-altered"), "anytime"),
     _Reason(159, "length mismatch", 50, ("protocol-failure",), "named"),
     _Reason(110, "bad extension", 50, ("protocol-failure",), "named"),
+    _Reason(68, "internal error", 80, ("internal-error",), "named anytime"),
     _Reason(226, "clienthello tlsext", None, ("unknown-server-name", "protocol-failure"), "server"),
     _Reason(
         234,
@@ -135,6 +136,7 @@ _REASONS = (
 )
 # What they say, beyond their words.
 _SAYS = {
+    68: "OpenSSL met an error of its own",
     134: "the speaker refused the other end's certificate",
     199: "the server requires a client certificate, and the client sent an empty Certificate",
     193: "the server found no cipher suite of the client that it can use",

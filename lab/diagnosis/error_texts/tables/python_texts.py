@@ -26,6 +26,7 @@ _RESET = KnownText(
     "",
     says="the other end, or a device in between, reset TCP; that names no cause",
     causes=ENDED,
+    general=True,
     in_context=True,
 )
 _NAME = KnownText(

@@ -189,6 +189,10 @@ _KAFKA = (
         causes=("no-client-certificate", "no-tls", *ENDED)),
     KnownText("verify that security.protocol is correctly configured", role=CLIENT,
         says="what came is no TLS", causes=("no-tls",)),
+    KnownText("connecting to a plaintext broker listener", role=CLIENT, phase=HANDSHAKE,
+        says="the broker ended the handshake: its port may have no TLS", causes=("no-tls",)),
+    KnownText("could not load root certificate file", "postgresql", role=SERVER,
+        says="the CA file (ssl_ca_file) cannot be loaded", causes=("ca-file-unusable",)),
     KnownText("broker might require ssl", role=CLIENT,
         says="the broker ended a connection without TLS", causes=("no-tls",)),
 )  # fmt: skip

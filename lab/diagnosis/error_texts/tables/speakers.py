@@ -126,6 +126,7 @@ _MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("apple", ("nsurlerrordomain", "cfnetwork", "nsurlsession", "kcfstreamerrordomainssl")),
     ("chrome", ("net::err_", "ssl_client_socket_impl.cc", "net_error #")),
     ("firefox", ("secure connection failed", "peer reports")),
+    ("dotnet", ("interop+crypto", "interop+openssl", "sqlclient.sqlexception")),
     ("dotnet", ("system.net.security", "system.security.authentication", "system.net.http")),
     ("go-http-server", ("http: tls handshake error from",)),
     ("go", ("crypto/tls", "remote error: tls:", "x509:")),
