@@ -262,7 +262,7 @@ class OutcomeJudge:
             self._accepted_before = self._handshake.acceptance is not None
             self._sealed12.client_closed()
             self._sealed13.client_closed(event)
-        elif self._half_closed is not None and not by_client and sealed is None:
+        elif self._half_closed is not None and sealed is None:
             self._ending = self._after_half_close(self._half_closed)
         else:
             self._ending = ending

@@ -63,7 +63,7 @@ class SealedTls13:
 
     * ``proof`` is the first record that shows that the server went on after the client's flight.
     * ``alerts`` are the server's records after that flight that are as long as an alert, three at
-      most; none where ``proof`` came as well.
+      most; those before ``proof`` do not count.
     * ``client_alert`` is the client's first record where it is as long as an alert: the client sent
       no Finished. ``client_left`` is a later one, which may be close_notify, or the end of what the
       client sends, before ``alerts``.
@@ -123,7 +123,7 @@ class SealedTls13:
 
     def take(self, event: SealedSeen) -> None:
         """Take the next sealed record of either end."""
-        if event.early_data or event.inference == BEFORE_KEYS or self.proof is not None:
+        if event.early_data or event.inference == BEFORE_KEYS:
             return
         inside = event.inner_length
         if inside is None:
@@ -137,7 +137,7 @@ class SealedTls13:
                 self.alerts.append(event)
 
     def _take_clients(self, event: SealedSeen, inside: int) -> None:
-        if self.flight is None and self.client_alert is None:
+        if self.flight is None:
             self.empty_certificate = inside == _EMPTY_CERTIFICATE
         if inside not in _ALERTS:
             if not self.alerts:

@@ -220,8 +220,11 @@ def test_a_client_that_half_closes_is_judged_by_what_comes_then() -> None:
     outcome = judge([*half_closed, refusal, stream_ended(SERVER)])
     assert (outcome.result, outcome.by, outcome.alert) == (Result.REJECTED, SERVER, refusal)
     assert judge([*half_closed, *CUT]).result is Result.UNKNOWN
-    # An end by RST is none by halves, and neither is one before any message.
+    # Nor is the reset that its system sends then, for what it does not read any more.
     reset = stream_ended(CLIENT, StreamEnd.RESET)
+    assert judge([*half_closed, TICKET, reset, stream_ended(SERVER)]).result is Result.ACCEPTED
+    assert judge([*half_closed, reset]) == alone
+    # An end by RST is none by halves, and neither is one before any message.
     assert judge([*BEFORE, reset, TICKET]).result is Result.FAILED
     assert judge([stream_ended(CLIENT), refusal]).result is Result.FAILED
     # A client that had been accepted, and left without a word.

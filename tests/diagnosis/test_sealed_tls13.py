@@ -15,6 +15,7 @@ from lab.tls.sealed_records import BEFORE_KEYS
 from tests.support.events import (
     CLIENT,
     SERVER,
+    TLS13,
     client_hello,
     fact,
     finished,
@@ -208,3 +209,29 @@ def test_a_server_may_answer_after_the_client_has_half_closed() -> None:
         assert judge(events).result is Result.ACCEPTED
     outcome = judge([*FLIGHT, *left])
     assert outcome.result is Result.UNKNOWN and outcome.ground.startswith("the client's last")
+
+
+def test_what_the_client_sends_after_a_short_record_is_its_flight() -> None:
+    events = [*HELLOS, sealed(SERVER, 900), sealed(CLIENT, ALERT), sealed(CLIENT, 700)]
+    outcome = judge([*events, stream_ended(SERVER)])
+    assert (outcome.result, outcome.by, outcome.signal) == (Result.REJECTED, SERVER, Signal.FIN)
+
+
+def test_a_client_that_ended_tcp_first_was_not_refused_by_silence() -> None:
+    outcome, causes = outcome_and_causes([*FLIGHT, *ENDS])
+    assert (outcome.result, outcome.by, outcome.ground) == (Result.FAILED, CLIENT, "")
+    assert [cause.code for cause in causes] == ["no-verdict"]
+
+
+def test_where_the_flight_was_read_nothing_is_inferred_from_silence() -> None:
+    outcome = judge([*TLS13, finished(CLIENT), stream_ended(SERVER)])
+    assert (outcome.result, outcome.by, outcome.ground) == (Result.REJECTED, SERVER, "")
+
+
+def test_a_server_that_ends_before_any_flight_is_judged_without_it() -> None:
+    early = client_hello(
+        ProtocolVersion.TLS_1_3, FlagExtension(extension_type=ExtensionType.EARLY_DATA)
+    )
+    for hello in (early, client_hello()):
+        outcome = judge([hello, server_hello(), sealed(SERVER, 900), stream_ended(SERVER)])
+        assert (outcome.result, outcome.by, outcome.ground) == (Result.REJECTED, SERVER, "")
