@@ -34,6 +34,7 @@ from lab.tls.events import (
 from lab.tls.messages import ClientHello, ServerHello, UnknownMessage
 from lab.tls.observer import Observer
 from lab.tls.sealed_records import UNSETTLED
+from tests.support import server_recordings
 from tests.tls.sealing import CLIENT, SERVER, Tls13
 from tests.tls.test_observer import names
 from tests.tls.wire import extension, handshake, record
@@ -65,6 +66,23 @@ def recorded() -> list[Recorded]:
             "\n".join(entry["key_log"]),
         )
         for entry in document["connections"]
+    ]
+
+
+@functools.cache
+def of_many_makes() -> list[Recorded]:
+    """Connections of clients of five makes to servers of fourteen."""
+    return [
+        Recorded(
+            outcome.name,
+            [
+                (Endpoint(sender), bytes.fromhex(what))
+                for _, sender, what in outcome.steps
+                if what not in StreamEnd.__members__
+            ],
+            "\n".join(outcome.key_log),
+        )
+        for outcome in server_recordings.load()
     ]
 
 
@@ -198,7 +216,7 @@ def test_behind_missing_records_all_is_read_again(recording: Recorded, told: boo
 
 @st.composite
 def connections_with_holes(draw: st.DrawFn) -> tuple[Recorded, Holes]:
-    recording = draw(st.sampled_from(recorded()))
+    recording = draw(st.sampled_from([*recorded(), *of_many_makes()]))
     holes: dict[Endpoint, list[tuple[int, int]]] = {}
     for sender in Endpoint:
         most = recording.length(sender)
