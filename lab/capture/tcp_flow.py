@@ -287,7 +287,8 @@ class TcpFlow:
 
     def _tell(self, end: TcpEnd, data: bytes, time: float) -> None:
         if not end.begun:
-            if end.missed and not begins_with_hello(data):
+            end.missed = end.missed and not begins_with_hello(data)
+            if end.missed:
                 if not begins_with_record(data):
                     return  # the rest of a record whose header nobody has
                 self._gap(end, Gap.START, None, time)
@@ -303,7 +304,8 @@ class TcpFlow:
 
     def _tell_missed_start(self, end: TcpEnd) -> None:
         """Tell that an end's start is missing, if nothing of it could be told but its end."""
-        if self.tls and end.missed and not (end.begun or end.lost):
+        missed = end.missed or (end.peer.missed and end.first == UNKNOWN)
+        if self.tls and missed and not (end.begun or end.lost):
             self._gap(end, Gap.START, None)
 
     def _end(self, end: TcpEnd, how: StreamEnd) -> None:
@@ -319,6 +321,8 @@ class TcpFlow:
 
     def _gap(self, end: TcpEnd, gap: Gap, octets: int | None, time: float | None = None) -> None:
         self._decide_now()
+        if end.missed and not end.begun and gap in (Gap.MISSING, Gap.SNAPPED):
+            return  # a part of its start, of which nobody knows how much is missing
         before = self._lacks.get((end.side, gap), 0)
         total = None if octets is None or before is None else before + octets
         self._lacks[end.side, gap] = total

@@ -252,7 +252,9 @@ class TcpFlows:
 def _begin(end: TcpEnd, seq: int, *, holds_bytes: bool) -> None:
     """Take where an end's bytes may begin, of which none came so far."""
     if not holds_bytes:
-        end.next = seq if end.next == UNKNOWN else end.next
+        # Without its SYN, the number before may have been that of a probe, one below its next.
+        if end.next == UNKNOWN or (not end.syn and distance(seq, end.next) == 1):
+            end.next = seq
     elif not end.syn and (end.first == UNKNOWN or distance(seq, end.next) < 0):
         end.next = seq
         end.missed = True

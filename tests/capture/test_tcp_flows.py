@@ -277,6 +277,26 @@ def test_an_end_whose_start_was_missed_and_that_says_no_record_is_told_at_last()
     assert lines(conversation) == expected
 
 
+def test_a_hole_in_what_is_before_the_first_record_is_a_part_of_the_missing_start() -> None:
+    conversation = begun().client(CERTIFICATE)
+    conversation.frames.clear()
+    conversation.server(DATA).client(b"the end of a record").client(CERTIFICATE)
+    conversation.frames.pop()
+    conversation.client(b"and another").server(DATA).client(DATA).close()
+    expected = ["server START None", "server 50", "server 50", "client START None", "client 50"]
+    assert lines(conversation) == [*expected, *END]
+
+
+def test_a_probe_of_an_end_whose_start_was_missed_is_no_byte() -> None:
+    conversation = begun().client(CERTIFICATE)
+    conversation.frames.clear()
+    before = conversation.sent[CLIENT] - 1
+    conversation.packet(CLIENT, seq=before).server(DATA).packet(CLIENT, FIN | ACK)
+    conversation.packet(SERVER, FIN | ACK)
+    expected = ["server START None", "server 50", "client START None", *END]
+    assert lines(conversation) == expected
+
+
 def test_tcp_that_is_whole_and_tls_that_begins_in_the_middle() -> None:
     conversation = Conversation().open().client(CERTIFICATE).server(DATA).close()
     expected = ["client START None", "client 100", "server START None", "server 50", *END]
