@@ -53,7 +53,7 @@ _BY_SERVER: Mapping[int, tuple[str, ...]] = {
         "no-common-version",
         "client-key-not-proved",
     ),
-    Alert.NO_CERTIFICATE: ("no-client-certificate",),
+    Alert.NO_CERTIFICATE: _NO_CERTIFICATE,
     Alert.BAD_CERTIFICATE: (
         *_client(*_TRUST),
         *_NO_CERTIFICATE,
@@ -66,7 +66,7 @@ _BY_SERVER: Mapping[int, tuple[str, ...]] = {
         "key-type-not-taken",
         "key-or-digest-too-weak",
     ),
-    Alert.CERTIFICATE_REVOKED: _client("certificate-revoked"),
+    Alert.CERTIFICATE_REVOKED: _client("certificate-revoked", "crl-unusable"),
     Alert.CERTIFICATE_EXPIRED: (
         *_client("certificate-expired", "ca-expired", "crl-unusable", "certificate-not-yet-valid"),
         "server-clock",
@@ -104,7 +104,10 @@ _BY_SERVER: Mapping[int, tuple[str, ...]] = {
     ),
     Alert.INAPPROPRIATE_FALLBACK: ("no-common-version",),
     Alert.USER_CANCELED: ("user-canceled",),
-    Alert.NO_RENEGOTIATION: ("renegotiation-refused",),
+    Alert.NO_RENEGOTIATION: (
+        "renegotiation-refused",
+        "no-post-handshake-authentication",
+    ),
     Alert.MISSING_EXTENSION: ("protocol-failure", "no-common-group", "unknown-server-name"),
     Alert.UNSUPPORTED_EXTENSION: ("protocol-failure",),
     Alert.UNRECOGNIZED_NAME: ("unknown-server-name",),
@@ -127,7 +130,7 @@ _BY_CLIENT: Mapping[int, tuple[str, ...]] = {
         "dh-parameters-too-weak",
         *_server("ca-not-trusted", "name-mismatch"),
     ),
-    Alert.NO_CERTIFICATE: ("no-client-certificate",),
+    Alert.NO_CERTIFICATE: _NO_CERTIFICATE,
     Alert.BAD_CERTIFICATE: _server(
         *_TRUST, "name-mismatch", "certificate-not-yet-valid", "certificate-expired", *_OTHERS
     ),
@@ -137,7 +140,7 @@ _BY_CLIENT: Mapping[int, tuple[str, ...]] = {
         "key-type-not-taken",
         "key-or-digest-too-weak",
     ),
-    Alert.CERTIFICATE_REVOKED: _server("certificate-revoked"),
+    Alert.CERTIFICATE_REVOKED: _server("certificate-revoked", "crl-unusable"),
     Alert.CERTIFICATE_EXPIRED: (
         *_server("certificate-expired", "ca-expired", "crl-unusable", "certificate-not-yet-valid"),
         "client-clock",
@@ -163,7 +166,10 @@ _BY_CLIENT: Mapping[int, tuple[str, ...]] = {
     Alert.INSUFFICIENT_SECURITY: ("no-common-cipher-suite", "server-key-or-digest-too-weak"),
     Alert.INTERNAL_ERROR: ("internal-error", "server-ca-not-trusted"),
     Alert.USER_CANCELED: ("user-canceled",),
-    Alert.NO_RENEGOTIATION: ("renegotiation-refused",),
+    Alert.NO_RENEGOTIATION: (
+        "renegotiation-refused",
+        "no-post-handshake-authentication",
+    ),
     Alert.MISSING_EXTENSION: ("protocol-failure",),
     Alert.UNSUPPORTED_EXTENSION: ("protocol-failure",),
     Alert.UNRECOGNIZED_NAME: ("server-name-mismatch",),
@@ -195,4 +201,6 @@ def causes_of_alert(number: int, sender: SpeakerRole) -> tuple[str, ...]:
         found = _BY_SERVER.get(number, ())
     if sender is not SpeakerRole.SERVER:
         found = (*found, *_BY_CLIENT.get(number, ()))
+    if len(set(found)) == 1:  # no number has one meaning for sure
+        found = (*found, "internal-error" if found[0] == "protocol-failure" else "protocol-failure")
     return tuple(dict.fromkeys(found))

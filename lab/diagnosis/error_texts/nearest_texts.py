@@ -15,6 +15,7 @@ from itertools import islice
 from lab.diagnosis.error_texts.all_texts import ALL_TEXTS
 
 _WORD = re.compile(r"[a-z0-9_]{2,80}")
+_SIGNS = frozenset("#*$@%^")  # such a phrase is no text to compare with
 _MOST_WORDS = 60
 _MOST_NAMES = 5
 _COMMON = 120  # a word of more phrases than this says nothing
@@ -26,7 +27,7 @@ _LIKE = 0.85
 def _phrases_by_word() -> dict[str, list[str]]:
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for row in ALL_TEXTS:
-        if not row.mark:
+        if not row.mark and _SIGNS.isdisjoint(row.phrase):
             for word in _WORD.findall(row.phrase.lower()):
                 found[word][row.phrase] = None
     return {word: list(phrases) for word, phrases in found.items()}

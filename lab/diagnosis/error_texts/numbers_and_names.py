@@ -132,7 +132,7 @@ def readings(query: str) -> Iterator[KnownText]:
 
 
 def _named(alert: AlertDescription) -> str:
-    return f"the alert {alert} ({int(alert)}); a name alone does not tell who sent it"
+    return f"the alert {alert} ({int(alert)}); that alone does not tell who sent it"
 
 
 def _reading(count: str, number: str) -> KnownText | None:
