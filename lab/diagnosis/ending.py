@@ -82,7 +82,7 @@ class MissingParts:
 
     def take(self, event: NotCaptured) -> None:
         """Take what is missing at this point."""
-        if event.gap is Gap.END:
+        if event.gap.is_end:
             self.end.setdefault(event.endpoint, event.gap)
             return
         self._first.setdefault(event.endpoint, event.gap)
@@ -120,7 +120,7 @@ class MissingParts:
         if lacking and not _is_proved(ending, lacking):
             return _unknown(self._why(lacking), accepted=accepted)
         if self.end and (not settled or open_answer):
-            return _unknown(Gap.END.value, accepted=accepted)
+            return _unknown(next(iter(self.end.values())).value, accepted=accepted)
         return ending
 
     def _why(self, lacking: Set[Endpoint]) -> str:

@@ -16,7 +16,6 @@ from lab.tls.events import (
     Endpoint,
     Event,
     Fact,
-    Gap,
     LocalFact,
     MessageSeen,
     NotCaptured,
@@ -161,7 +160,7 @@ def _hides(event: Event, *, older: bool) -> bool:
         handshake = event.content_type is ContentType.HANDSHAKE
         return not older or (handshake and event.inference != "a Finished message")
     if isinstance(event, NotCaptured):
-        return event.gap is not Gap.END
+        return not event.gap.is_end
     return isinstance(event, Undecoded)
 
 

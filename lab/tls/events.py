@@ -167,6 +167,12 @@ class Gap(enum.Enum):
     SNAPPED = "the capture keeps only the first bytes of each packet"
     DIRECTION = "nothing that this end sent was captured"
     END = "the capture ends here"
+    STOPPED = "the tap observed no more than this"
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing behind it was observed, however the connection went on."""
+        return self in (Gap.END, Gap.STOPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

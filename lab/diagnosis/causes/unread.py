@@ -19,13 +19,14 @@ _REMEDIES = {
     Gap.DIRECTION: "capture both directions: on one of the two machines, not behind a router that "
     "sends the other way by another path",
     Gap.END: "capture until the connection has ended",
+    Gap.STOPPED: "let the connection end before the tap is stopped",
 }
 
 
 def accepted_unseen(events: Sequence[Event], outcome: Outcome, unknown: str) -> Cause:
     """The server accepted the client; ``unknown`` is what cannot be seen."""
     gaps = dict.fromkeys(event.gap for event in events if isinstance(event, NotCaptured))
-    unread = [gap.value for gap in gaps if gap is not Gap.END] or [_PARTLY]
+    unread = [gap.value for gap in gaps if not gap.is_end] or [_PARTLY]
     return Cause(
         code="accepted-unseen",
         summary=f"the handshake accepted the client; whether {unknown} cannot be seen",

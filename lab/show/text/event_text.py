@@ -39,7 +39,7 @@ from lab.tls.events import (
 
 _MOST_SPANS = 4
 # Gaps of which the size tells nothing more.
-_WHOLE_GAPS = (Gap.START, Gap.DIRECTION, Gap.END)
+_WHOLE_GAPS = (Gap.START, Gap.DIRECTION, Gap.END, Gap.STOPPED)
 _START_LINE = re.compile(
     rb"(?:[A-Z]{1,16} [!-~]{1,2000} HTTP/1\.[01]|HTTP/1\.[01] [ -~]{3,200})\r?\n"
 )

@@ -204,7 +204,7 @@ class TapConnection:
                 decoder.end(found.role(item.sender), item.end, at)
         end = self._epoch + self._last
         for sender in self._not_kept | (set(Endpoint) - self._ended if self._was_cut else set()):
-            decoder.miss(found.role(sender), Gap.END, None, end)
+            decoder.miss(found.role(sender), Gap.STOPPED, None, end)
         decoder.finish(end)
         ends = self.server, self.client
         client, server = ends if found.reversed else reversed(ends)
