@@ -290,7 +290,7 @@ SERVERS: dict[str, tuple[Maker, str]] = {
 
 def logged(folder: Path, code: str) -> list[ErrorFinding]:
     """Return what is found in the log of a server, once a finding has that cause."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENCE
     text = ""
     while time.monotonic() < end:
         text = (folder / "server.log").read_text("utf-8", "replace")
