@@ -159,7 +159,7 @@ def fuzz_segments(corpus: Corpus, rng: random.Random) -> str:
     keys = [bytes(8) + ports for ports in (b"\1\1\2\2", b"\2\2\1\1", b"\3\3\2\2", b"\2\2\3\3")]
     stream = b"".join(rng.choice(PRELUDES) for _ in range(4)) + rng.choice(corpus.files)[100:900]
     starts = [rng.choice((0, 1000, 2**32 - 50)) for _ in keys]
-    time = 0.0
+    time = 1000.0
     for _ in range(rng.randrange(2, 40)):
         side = rng.choice((0, 0, 0, 1, 1, 1, 2, 3))
         at = rng.choice((0, 0, rng.randrange(200), rng.randrange(1000)))
