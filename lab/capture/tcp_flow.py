@@ -135,7 +135,7 @@ class TcpFlow:
         Returns whether an end has ended, or anything waits or did.
         """
         if end.ended is None and (data or absent):
-            end.came = True
+            end.came, end.lost = True, False
             if behind or absent or end.hole:
                 end.place(behind, data, absent, (self.packets, self.last))
                 while end.full:

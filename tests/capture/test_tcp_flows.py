@@ -322,6 +322,21 @@ def test_a_capture_of_one_direction_only(sender: Endpoint, handshake: bool) -> N
     assert told(items_of(frames)) == own[sender]
 
 
+def test_a_direction_that_is_captured_late_has_its_gaps_told_too() -> None:
+    conversation = begun()
+    del conversation.frames[4], conversation.frames[1]  # nothing of the server is left
+    for _ in range(PATIENCE + 2):
+        conversation.server(DATA)
+        conversation.frames.pop()
+        conversation.client(DATA)
+    conversation.server(DATA).server(CERTIFICATE)
+    conversation.frames.pop()
+    conversation.server(DATA).client(DATA).close()
+    got = lines(conversation)
+    assert got[:3] == [START[0], "server DIRECTION None", "client 50"]
+    assert got[-7:] == ["server 50", "server MISSING 100", "server 50", "client 50", *END]
+
+
 def test_a_direction_of_which_only_syn_and_fin_were_captured() -> None:
     conversation = Conversation().open().client(CLIENT_HELLO).client(CERTIFICATE).close()
     expected = [START[0], "server DIRECTION None", "client 100", *END]
