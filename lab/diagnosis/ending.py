@@ -6,7 +6,7 @@ another one, it cannot be told.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from lab.diagnosis.handshake_progress import HandshakeProgress
@@ -69,6 +69,11 @@ class Ending:
     proved: bool = False
 
 
+# Shared, as most connections lack nothing.
+_NOTHING: Mapping[Endpoint, Gap] = {}
+_NOBODY: frozenset[Endpoint] = frozenset()  # one for all: each takes 216 bytes
+
+
 class MissingParts:
     """What a capture lacks of one connection, the ``progress`` of whose handshake it looks at."""
 
@@ -76,16 +81,16 @@ class MissingParts:
 
     def __init__(self, progress: HandshakeProgress) -> None:
         self._progress = progress
-        self._first: dict[Endpoint, Gap] = {}
+        self._first = _NOTHING
         self._later = False
-        self.end: dict[Endpoint, Gap] = {}
+        self.end = _NOTHING
 
     def take(self, event: NotCaptured) -> None:
         """Take what is missing at this point."""
         if event.gap.is_end:
-            self.end.setdefault(event.endpoint, event.gap)
+            self.end = {**self.end, event.endpoint: event.gap}
             return
-        self._first.setdefault(event.endpoint, event.gap)
+        self._first = {event.endpoint: event.gap, **self._first}
         if event.endpoint is Endpoint.SERVER:
             self._later = self._progress.acceptance is not None
 
@@ -96,6 +101,8 @@ class MissingParts:
         What the server sent before a ticket or ChangeCipherSpec by which it accepted the client
         makes no difference then: its answer comes later.
         """
+        if not self._first:
+            return _NOBODY
         return frozenset(end for end, gap in self._first.items() if self._matters(end, gap))
 
     def _matters(self, end: Endpoint, gap: Gap) -> bool:

@@ -11,6 +11,7 @@ from lab.tls.messages import (
     CertificateRequest,
     ClientKeyExchange,
     Finished,
+    HelloRetryRequest,
     NewSessionTicket,
     ServerHello,
     ServerHelloDone,
@@ -18,6 +19,18 @@ from lab.tls.messages import (
 )
 
 _OLDER = (ServerKeyExchange, ServerHelloDone, ClientKeyExchange)  # what TLS 1.3 does not have
+
+
+_NOBODY: frozenset[Endpoint] = frozenset()  # one for all: each takes 216 bytes
+TELLING = {
+    ServerHello,
+    HelloRetryRequest,
+    *_OLDER,
+    Finished,
+    NewSessionTicket,
+    CertificateRequest,
+}
+"""The messages that tell how far a handshake has come."""
 
 
 class HandshakeProgress:
@@ -48,7 +61,7 @@ class HandshakeProgress:
         self.acceptance: Event | None = None
         self.asked = False
         self.asked_again = False
-        self._changed: frozenset[Endpoint] = frozenset()
+        self._changed: frozenset[Endpoint] = _NOBODY
         self._both_changed: Event | None = None
 
     @property
@@ -65,7 +78,7 @@ class HandshakeProgress:
         return self.tls13 and self.asked and not self.client_finished and self.acceptance is None
 
     def take_message(self, event: MessageSeen) -> None:
-        """Take the next message of either end."""
+        """Take the next message of either end, of a class that is in ``TELLING``."""
         message = event.message
         if isinstance(message, ServerHello):
             self.tls13 = message.has(ExtensionType.SUPPORTED_VERSIONS)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from lab.diagnosis.ending import REFUSALS, Ending, Handshake, MissingParts, is_echo
-from lab.diagnosis.handshake_progress import HandshakeProgress
+from lab.diagnosis.handshake_progress import TELLING, HandshakeProgress
 from lab.diagnosis.http_status import FirstAnswer
 from lab.diagnosis.outcome_wording import name_of
 from lab.diagnosis.reports import Reports
@@ -48,6 +48,7 @@ from lab.tls.messages import (
     ServerHello,
 )
 
+_HELLOS = (ClientHello, ServerHello)
 _TCP_SIGNALS = (Signal.FIN, Signal.RST)
 _MOST_ALERTS = 64  # how many echoes and how many warnings an outcome names
 _PARTLY = "part of what the server sent is missing, so what it answered cannot be told"
@@ -146,9 +147,7 @@ class OutcomeJudge:
     def _what_goodbye_meant(self, goodbye: Ending) -> Ending:
         """Return an orderly end as it is now: the server may have accepted a client that left."""
         if self._handshake.acceptance is not None and goodbye.by is Endpoint.CLIENT:
-            goodbye = Ending(
-                result=Result.ACCEPTED, signal=Signal.CLOSE_NOTIFY, event=goodbye.event
-            )
+            goodbye = replace(goodbye, result=Result.ACCEPTED, by=None)
         return replace(goodbye, lacking=self._missing.of)
 
     def _accepted_so_far(self, event: Event) -> Ending:
@@ -168,13 +167,14 @@ class OutcomeJudge:
             self._ending = self._ending_by(result, by, signal, event)
 
     def _take_message(self, event: MessageSeen) -> None:
-        self._handshake.take_message(event)
-        message = event.message
-        if isinstance(message, ClientHello | ServerHello):
-            self._sealed13.hello(message)
-        elif isinstance(message, Finished) and event.endpoint is Endpoint.CLIENT:
-            self._sealed13.client_finished(event.time)
         self._last[event.endpoint] = event
+        message = event.message
+        if type(message) in TELLING:
+            self._handshake.take_message(event)
+        if isinstance(message, _HELLOS):
+            self._sealed13.hello(message)
+        elif type(message) is Finished and event.endpoint is Endpoint.CLIENT:
+            self._sealed13.client_finished(event.time)
 
     def _take_change(self, event: ChangeCipherSpecSeen) -> None:
         self._handshake.take_change(event, is_whole=not self._missing.of)
@@ -375,8 +375,9 @@ class OutcomeJudge:
     def _may_be_unjudged(self) -> bool:
         """Whether the server may send data and not have judged the client yet."""
         last = self._last.get(Endpoint.CLIENT)
-        hidden = Endpoint.CLIENT in self._missing.of or isinstance(last, SealedSeen | Undecoded)
-        return self._handshake.may_precede_judgement and not hidden
+        return self._handshake.may_precede_judgement and not (
+            isinstance(last, SealedSeen | Undecoded) or Endpoint.CLIENT in self._missing.of
+        )
 
 
 def _append(alerts: list[AlertSeen], alert: AlertSeen) -> None:

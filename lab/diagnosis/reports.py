@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.tls.events import Endpoint, Fact, LocalFact
 
 _FAILURES = frozenset({Fact.HANDSHAKE_FAILED, Fact.READ_FAILED, Fact.WRITE_FAILED, Fact.TIMED_OUT})
+_NOBODY: frozenset[Endpoint] = frozenset()  # one for all: each takes 216 bytes
 
 
 class Reports:
@@ -19,7 +20,7 @@ class Reports:
     def __init__(self) -> None:
         self.returned: dict[Endpoint, bool] = {}
         self.refusal: LocalFact | None = None
-        self._failed: frozenset[Endpoint] = frozenset()
+        self._failed: frozenset[Endpoint] = _NOBODY
         self._exceptions: dict[Endpoint, str] = {}
 
     def take(self, event: LocalFact) -> None:
