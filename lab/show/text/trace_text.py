@@ -252,7 +252,8 @@ def _stroke(event: Event) -> str:
 
 def _outcome(trace: Trace) -> Iterator[tuple[str, str]]:
     outcome = trace.outcome
-    yield "version", str(trace.negotiated_version or "not negotiated")
+    if trace.flow is None:  # else it stands above the picture
+        yield "version", str(trace.negotiated_version or "not negotiated")
     if outcome.alert is not None:
         manner = "encrypted" if outcome.alert.encrypted else "in the clear"
         yield "signal", f"{signal_words(outcome)}, {outcome.alert.level}, {manner}"

@@ -18,6 +18,7 @@ from lab.show.text.captures.flow_text import (
     server_name,
     short_certificate_words,
     utc,
+    version_seen,
 )
 from lab.show.text.outcome_text import STYLES, ground_words, or_others
 from lab.show.text.paper import NARROWEST, Paper
@@ -45,7 +46,7 @@ def entry(trace: Trace, paper: Paper) -> Iterator[Text]:
     parts = [
         f"{utc(flow.first)} UTC",
         f"{flow.client.authority} to {flow.server.authority}",
-        str(trace.negotiated_version or "no version"),
+        version_seen(trace),
         *([f"SNI {bounded(name, MOST_OF_NAME)}"] if name else []),
         *([f"before TLS: {bounded(flow.prelude)}"] if flow.prelude else []),
         f"client certificate: {short_certificate_words(trace)}",

@@ -53,12 +53,17 @@ def about_flow(trace: Trace, flow: Flow) -> Iterator[tuple[str, str]]:
     yield "began", f"{utc(flow.first)} UTC, {packets or 'took '}{flow.last - flow.first:.3f} s"
     if flow.prelude:
         yield "before TLS", bounded(flow.prelude)
-    yield "version", str(trace.negotiated_version or "not negotiated")
+    yield "version", version_seen(trace)
     yield "certificate", f"of the client: {client_certificate_words(trace)}"
     if trace.client_certificate is not None:
         yield "", "(certificates are judged by the time of the connection)"
     for lack in flow.lacks:
         yield "lacking", lack_words(lack)
+
+
+def version_seen(trace: Trace) -> str:
+    """Return the version that was agreed on; where none was seen, it may have been all the same."""
+    return str(trace.negotiated_version or "no version seen")
 
 
 def outcome_words(outcome: Outcome) -> str:
@@ -83,7 +88,7 @@ def on_one_line_of_a_log(trace: Trace, flow: Flow) -> str:
         flow.client.authority,
         bounded(server_name(trace.events)) or "no name",
         *([f"before TLS: {bounded(flow.prelude)}"] if flow.prelude else []),
-        str(trace.negotiated_version or "no version"),
+        version_seen(trace),
         f"client certificate: {client_certificate_words(trace)}",
         f"{outcome_words(outcome).removesuffix(' (inferred)')}{ground}",
         f"cause: {shortened(cause.summary)} [{cause.code}]{or_others(trace.causes)}",

@@ -15,6 +15,7 @@ from lab.show.text.captures.flow_text import (
     lack_words,
     server_name,
     utc,
+    version_seen,
 )
 from lab.show.text.paper import Paper
 from lab.show.text.trace_text import drawing
@@ -83,6 +84,11 @@ def test_a_certificate_that_was_not_seen_is_not_denied(events: list[Event], word
 def test_the_subject_of_what_was_presented(accepted13: Trace) -> None:
     trace = flow_trace(certificate=accepted13.client_certificate)
     assert client_certificate_words(trace) == "CN=client"
+
+
+def test_a_version_that_was_not_seen_is_not_denied(accepted13: Trace) -> None:
+    assert version_seen(accepted13) == "TLS 1.3"
+    assert version_seen(flow_trace()) == "no version seen"
 
 
 def test_the_name_that_was_asked_for(accepted13: Trace) -> None:
