@@ -29,8 +29,8 @@ _REFUSED_AGAIN = (
     "read"
 )
 _NEGOTIATED_AGAIN = (
-    "the handshake accepted the client, which then began another one; the alert that came after it "
-    "cannot be read"
+    "the handshake accepted the client; then another one was begun and not ended, and the alert "
+    "that came in it cannot be read"
 )
 _CLIENT_LEFT = (
     "the handshake accepted the client, which then ended TCP without an alert; the server's alert "
@@ -101,9 +101,7 @@ class SealedTls12:
         first = self._alert
         if first is None:
             return None
-        if self.negotiates is Endpoint.CLIENT:
-            return Ending(result=Result.UNKNOWN, ground=_NEGOTIATED_AGAIN)
-        if self.negotiates is not None and first.endpoint is Endpoint.SERVER:
+        if Endpoint.SERVER is self.negotiates is first.endpoint:
             return Ending(
                 result=Result.REJECTED,
                 by=Endpoint.SERVER,
@@ -111,6 +109,8 @@ class SealedTls12:
                 event=first,
                 ground=_REFUSED_AGAIN,
             )
+        if self.negotiates is not None:  # either end may only not renegotiate
+            return Ending(result=Result.UNKNOWN, ground=_NEGOTIATED_AGAIN)
         if self._client_left:
             return Ending(result=Result.UNKNOWN, ground=_CLIENT_LEFT)
         if first.endpoint is Endpoint.SERVER and self._client_wrote:

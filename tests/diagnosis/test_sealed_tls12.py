@@ -105,9 +105,15 @@ def test_an_alert_within_another_handshake_refuses_the_client() -> None:
     # And so does an end without one.
     outcome = judge([*FULL, *again(SERVER), *changed(CLIENT), stream_ended(SERVER)])
     assert (outcome.result, outcome.by, outcome.signal) == (Result.REJECTED, SERVER, Signal.FIN)
-    # But not where the client had begun it: a server may only not renegotiate.
-    outcome = judge([*FULL, *again(CLIENT), refusal, *ENDS])
-    assert (outcome.result, outcome.handshake_accepted) == (Result.UNKNOWN, True)
+    # But not where the client had begun it, or answers so: an end may only not renegotiate.
+    for begun in (
+        [*again(CLIENT), refusal],
+        [sealed(SERVER, HANDSHAKE), sealed(CLIENT, ALERT)],
+        [sealed(SERVER, HANDSHAKE), sealed(CLIENT, ALERT), refusal],
+    ):
+        outcome = judge([*FULL, *begun, *ENDS[::-1]])
+        assert (outcome.result, outcome.handshake_accepted) == (Result.UNKNOWN, True)
+        assert "another one was begun" in outcome.ground
 
 
 def test_another_handshake_that_was_completed_is_accepted_again() -> None:
