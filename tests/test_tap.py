@@ -12,6 +12,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,12 +56,15 @@ def tapping(*words: str | Path) -> Iterator[RunningTap]:
         encoding="utf-8",
         env=environment(),
     )
+    limit = threading.Timer(2 * PATIENCE, process.kill)  # who waits for a line reads its end then
+    limit.start()
     try:
         assert process.stderr is not None
         found = re.match(r"lab\.tap: relaying 127\.0\.0\.1:(\d+) to ", process.stderr.readline())
         assert found, process.communicate()
         yield RunningTap(process, int(found[1]))
     finally:
+        limit.cancel()
         process.kill()
         process.communicate()
 
