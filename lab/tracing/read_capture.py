@@ -37,6 +37,7 @@ from lab.tracing.flow_trace import FlowTrace
 from lab.tracing.results import CaptureSummary, KeyLogUse, Trace
 
 _CHUNK = 1 << 18
+_OF_FLOW = (FlowBytes, FlowEnd, FlowGap)  # a union of types is made anew wherever it is written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +213,7 @@ class CaptureReader:
     def _take(self, items: Iterable[CaptureItem]) -> Iterator[Trace]:
         number = self._selection.number
         for item in items:
-            if isinstance(item, FlowBytes | FlowEnd | FlowGap):  # as most are
+            if isinstance(item, _OF_FLOW):  # as most are
                 if number is None or item.flow == number:
                     self._feed(item)
             elif isinstance(item, FlowClosed):
