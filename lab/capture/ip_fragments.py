@@ -12,6 +12,7 @@ MAX_PACKETS = 1024
 """How many packets wait for their missing fragments."""
 MAX_FRAGMENTS = 256
 """How many fragments one packet may have: 65,535 bytes in those of the least MTU, 576, are 119."""
+_COST = 256  # beside the bytes, for each
 
 
 class _Waiting:
@@ -46,8 +47,8 @@ class IpFragments:
         if last:
             waiting.length = offset + len(data) + absent
         waiting.fragments.append((offset, data, len(data) + absent))
-        waiting.size += len(data)
-        self._size += len(data)
+        waiting.size += len(data) + _COST
+        self._size += len(data) + _COST
         content = _joined(waiting) if waiting.length >= 0 else None
         if content is not None or len(waiting.fragments) >= MAX_FRAGMENTS:
             self._forget(key)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from operator import itemgetter
 
 from lab.capture.results import CaptureItem, FlowBytes, FlowEnd, FlowGap
-from lab.capture.tcp_stream import Stamp
+from lab.capture.tcp_stream import PIECE_COST, Stamp
 
 Told = FlowBytes | FlowGap | FlowEnd
 """What is told of a connection while it is open."""
@@ -51,8 +51,7 @@ class ItemOrder:
     def hold(self, item: Told, packet: int) -> None:
         """Hold back ``item``, which was in the packet of this number."""
         self._held.append((packet, item))
-        if isinstance(item, FlowBytes):
-            self.octets += len(item.data)
+        self.octets += PIECE_COST + (len(item.data) if isinstance(item, FlowBytes) else 0)
 
     def meet(self, stamp: Stamp) -> None:
         """Take that what follows is of an earlier segment, which waited."""

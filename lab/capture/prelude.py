@@ -18,13 +18,13 @@ from lab.tls.records import MAX_FRAGMENT, sniff
 
 MAX_PRELUDE = 2**18
 """After how many bytes of both ends without TLS no more is looked for."""
-MAX_TURN = 2**13
+MAX_TURN = 2**12
 """How many bytes of one turn are kept until it is clear what they are."""
 MAX_SAMPLE = 512
 """How many bytes of a turn are kept for the name."""
 MAX_HELD = 2**10
 """How many bytes are kept of what an end says first, in case that the other meets it with TLS."""
-MAX_UNCLEAR = 2**16
+MAX_UNCLEAR = 2**13
 """How many bytes of TLS are kept while it is unclear whether they are the first."""
 POSTGRESQL_DECLINED = "PostgreSQL, whose server declined TLS"
 """What a connection is whose server answered the request for TLS with N."""
@@ -127,7 +127,7 @@ class Prelude:
         self._turns = [_Turn(first=True), _Turn(first=True)]
         self._total = 0
         self._came = [0, 0]
-        self._held: list[Piece] = []
+        self._held: list[Piece] = [(0, b"", 0.0), (1, b"", 0.0)]
         self._names: list[str] = []
         self._request = False  # the last turn was PostgreSQL's request
         self._start: TlsStart | None = None
@@ -144,7 +144,7 @@ class Prelude:
         if self.declined:
             return POSTGRESQL_DECLINED
         for side in (0, 1):
-            kind = sniff(b"".join(data for sender, data, _ in self._held if sender == side))
+            kind = sniff(self._held[side][1])
             if kind is not Protocol.UNKNOWN:
                 return str(kind.value)
         return ""
@@ -189,7 +189,7 @@ class Prelude:
                 header = turn.data[at : at + _RECORD_HEADER]
                 if len(header) == _RECORD_HEADER and _record_begins(header) == _RECORD:
                     self._side = side
-                    start = self._found(turn, at, _RECORD, self._held[-1][2], missed=False)
+                    start = self._found(turn, at, _RECORD, self._held[side][2], missed=False)
                     self._start = start or self._start
             self._end_turn(turn)
         return self._start
@@ -197,7 +197,7 @@ class Prelude:
     def _hold(self, side: int, data: bytes, time: float) -> None:
         room = MAX_HELD - self._came[side]
         if room > 0:
-            self._held.append((side, data[:room], time))
+            self._held[side] = (side, self._held[side][1] + data[:room], time)
         self._came[side] += len(data)
 
     def _next_turn(self, side: int) -> _Turn:
@@ -219,9 +219,8 @@ class Prelude:
         if turn.first and (not at or all(name == _PROXY for name in self._names)):
             # This side has not answered anything: what the other said is no prelude, but what it
             # says where TLS is spoken.
-            pieces = [piece for piece in self._held if piece[0] != side]
+            pieces = [self._held[1 - side]] if self._came[1 - side] else []
             self._names = self._names if at else []
-        self._held = []
         client = None
         if begins in _HELLOS:
             client = side if begins == _CLIENT_HELLO else 1 - side
@@ -234,7 +233,7 @@ class Prelude:
 
     def _continued(self, start: TlsStart, side: int, data: bytes, time: float) -> TlsStart | None:
         if side == self._side:
-            start.pieces.append((side, data, time))
+            start.pieces[-1] = (side, start.pieces[-1][1] + data, time)
             return start if self._total > MAX_UNCLEAR else None
         if self._names[-1:] == [_CONNECT]:
             reply = _REPLY.match(data)

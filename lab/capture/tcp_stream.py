@@ -21,6 +21,8 @@ MAX_PIECES = 2**11
 MAX_WAITING = 2**22
 """How many bytes wait for those before them."""
 
+PIECE_COST = 256
+"""What a piece counts beside its bytes: about what Python takes for it."""
 Stamp = tuple[int, float]
 """Which packet of its connection a segment was, and its time."""
 
@@ -41,7 +43,7 @@ class TcpStream:
     * ``first`` is that of the SYN, ``UNKNOWN`` as long as none was seen.
     * ``pieces`` are what waits: place in the stream, bytes, how many behind them were not captured,
       and the segment they are of; in order, and no two for one place.
-    * ``waiting`` is how many bytes wait for those before them.
+    * ``waiting`` is how many bytes that takes.
     * ``fin_at`` is the place of its FIN, None as long as none was seen; ``fin_stamp`` its segment.
     """
 
@@ -113,7 +115,7 @@ class TcpStream:
             if at < until:
                 part = data[at - start : until - start]
                 pieces.insert(index, (at, part, until - at - len(part), stamp))
-                self.waiting += len(part)
+                self.waiting += len(part) + PIECE_COST
                 index += 1
             if index == len(pieces):
                 break
@@ -127,7 +129,7 @@ class TcpStream:
         while count < len(pieces) and pieces[count][0] == at:
             _, data, absent, _ = pieces[count]
             at += len(data) + absent
-            self.waiting -= len(data)
+            self.waiting -= len(data) + PIECE_COST
             count += 1
         taken = [piece[1:] for piece in pieces[:count]]
         del pieces[:count]

@@ -12,7 +12,7 @@ from lab.capture.flow_keys import reversed_key
 from lab.capture.results import CaptureItem, FlowBytes, FlowClosed, FlowGap
 from lab.capture.tcp_flow import LONG_PATIENCE, MAX_HELD_BACK, PATIENCE, TcpFlow
 from lab.capture.tcp_flows import LINGER, MAX_KEPT, TcpFlows
-from lab.capture.tcp_stream import MAX_WAITING
+from lab.capture.tcp_stream import MAX_WAITING, PIECE_COST
 from lab.tls.events import Endpoint, Gap
 from tests.capture.building import (
     ACK,
@@ -534,3 +534,17 @@ def test_what_waits_in_all_connections_is_bounded_and_the_oldest_waits_no_more()
         for at in range(0, half, 50_000):
             flows.segment(key(number), 1.0, 9 + HELLO + at, 1, ACK, bytes(50_000), 0)
     assert [item.flow for item in items if isinstance(item, FlowGap)] == [1]
+
+
+def test_pieces_of_a_byte_count_for_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp_flows, "MAX_KEPT", 2**16)
+    items: list[CaptureItem] = []
+    flows = TcpFlows(items)
+    for number in range(30):
+        flows.segment(key(number), 1.0, 7, 0, SYN, b"", 0)
+        flows.segment(key(number), 1.0, 8, 1, ACK, CLIENT_HELLO, 0)
+        for at in range(20):
+            flows.segment(key(number), 1.0, 9 + HELLO + 2 * at, 1, ACK, b"x", 0)
+    waiting = 2**16 // (PIECE_COST + 1) // 20
+    gaps = {item.flow for item in items if isinstance(item, FlowGap)}
+    assert gaps == set(range(1, 30 - waiting + 1))

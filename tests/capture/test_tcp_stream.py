@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.capture.tcp_stream import MAX_PIECES, MAX_WAITING, TcpStream, distance
+from lab.capture.tcp_stream import MAX_PIECES, MAX_WAITING, PIECE_COST, TcpStream, distance
 
 SEGMENTS = st.lists(
     st.tuples(st.integers(-5, 60), st.binary(max_size=20), st.integers(0, 4)), max_size=12
@@ -51,7 +51,7 @@ def test_what_waits_is_bounded_in_pieces_and_in_bytes() -> None:
     assert stream.full
     stream = TcpStream()
     stream.next = 0
-    stream.place(1, bytes(MAX_WAITING), 0, (0, 0.0))
+    stream.place(1, bytes(MAX_WAITING - PIECE_COST), 0, (0, 0.0))
     assert not stream.full
     stream.place(1 + MAX_WAITING, b"x", 0, (0, 0.0))
     assert stream.full
