@@ -37,6 +37,7 @@ class KnownText(NamedTuple):
     * ``general``: dropped where something more exact is found beside it in the same entry of a
       log; with ``announces`` in the next ones too, where a program logs the reason on its own.
     * ``in_context``: found only where its line is about TLS, or is nearly the whole text.
+    * ``alone``: found only where it is nearly the whole text.
     * ``needs``: found only where its line has these words too.
     * ``mark``: it only shows who speaks, or when.
     * ``source`` is where the text is from.
@@ -56,6 +57,7 @@ class KnownText(NamedTuple):
     general: bool = False
     announces: bool = False
     in_context: bool = False
+    alone: bool = False
     needs: str = ""
     mark: bool = False
     source: str = ""

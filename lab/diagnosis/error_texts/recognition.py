@@ -131,6 +131,8 @@ class Page:
         for row in sorted(rows, key=lambda row: not row.needs):
             if row.needs and row.needs not in context:
                 continue
+            if row.alone and not self._short:
+                continue
             if row.in_context and not (self._short or _ABOUT_TLS.search(around)):
                 continue
             return row

@@ -128,7 +128,7 @@ _MORE: Mapping[int, tuple[str, ...]] = {
 }
 _UNTRUSTED = (2, 18, 19, 20, 21)
 # Words that mean much else in logs: only behind a form that OpenSSL's users print.
-_COMMON = frozenset({17, 27, 28, 43, 50, 55, 62, 64})
+_COMMON = frozenset({17, 18, 23, 27, 28, 43, 50, 55, 62, 64})
 _FORMS = (
     ("certificate verify failed: %", "python"),
     ("certificate verify failed (%", "openssl"),
@@ -190,9 +190,11 @@ def verify_code(number: int) -> KnownText | None:
 
 def _rows() -> Iterator[KnownText]:
     for number, wordings in WORDS.items():
-        if number not in _COMMON:
-            for words in wordings:
-                yield _REFUSED._replace(phrase=words, verify=number, in_context=True)
+        row = _REFUSED._replace(verify=number)
+        for words in wordings:
+            yield row._replace(phrase=f"error: {words}", in_context=True)
+            is_common = number in _COMMON
+            yield row._replace(phrase=words, in_context=not is_common, alone=is_common)
     for number, name in NODE_NAMES.items():
         yield KnownText(name, "openssl", verify=number)
         yield KnownText(f"x509_v_err_{name}", "openssl", verify=number)
