@@ -89,7 +89,7 @@ class SealedTls12:
                 self.negotiates = None
         elif event.endpoint in self._finishing:  # RFC 5246 section 7.4.9: its Finished
             self._finishing -= {event.endpoint}
-        elif not event.inference.startswith("a Finished") and self.negotiates is None:
+        elif self.negotiates is None:
             self.negotiates = event.endpoint
 
     def client_closed(self) -> None:

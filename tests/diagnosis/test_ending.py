@@ -161,7 +161,7 @@ def test_malformed_bytes_are_not_the_last_word() -> None:
 def test_an_alert_tells_in_spite_of_a_gap_what_no_missing_byte_can_undo() -> None:
     for gone in Endpoint:
         for description in REFUSALS:
-            refusal = alert(SERVER, description)
+            refusal = replace(alert(SERVER, description), encrypted=True)
             outcome = judge([*BEFORE, missing(gone), refusal, *CUT])
             assert (outcome.result, outcome.alert) == (Result.REJECTED, refusal)
     for description in AT_AN_END:
@@ -188,6 +188,11 @@ def test_what_is_missing_of_the_answer_is_not_read() -> None:
     assert (outcome.result, outcome.http_status) == (Result.ACCEPTED, None)
     outcome = judge([*BEFORE, missing(CLIENT), refused])
     assert (outcome.result, outcome.http_status) == (Result.REJECTED, 403)
+    # An answer proves what the client's direction would have shown.
+    fine = application_data(SERVER, b"HTTP/1.1 200 OK\r\n")
+    one_way = [event for event in BEFORE if event.endpoint is SERVER]
+    outcome = judge([missing(CLIENT, Gap.DIRECTION), *one_way, fine, stream_ended(SERVER)])
+    assert (outcome.result, outcome.http_status) == (Result.ACCEPTED, 200)
     assert outcome.ground == ""
 
 
