@@ -133,8 +133,6 @@ class MissingParts:
     def _why(self, lacking: Set[Endpoint]) -> str:
         ends = [end for end in (Endpoint.CLIENT, Endpoint.SERVER) if end in lacking]
         gaps = {self._first[end] for end in ends}
-        if gaps == {Gap.DIRECTION}:
-            return f"nothing that the {ends[0].value} sent was captured"
         if Gap.DIRECTION in gaps:
             whole = next(end for end in ends if self._first[end] is Gap.DIRECTION)
             return f"nothing that the {whole.value} sent was captured"
