@@ -85,7 +85,8 @@ class Evidence:
     @property
     def offers_later_authentication(self) -> bool:
         """Whether the client can be asked after the handshake: in TLS 1.2 any can."""
-        hello, tls13 = self.client_hello, self.version == ProtocolVersion.TLS_1_3
+        hello = self.client_hello
+        tls13 = self.server_hello is not None and self.server_hello.is_tls13
         return not tls13 or hello is None or hello.has(ExtensionType.POST_HANDSHAKE_AUTH)
 
     @property
@@ -150,7 +151,7 @@ def _server_failure(facts: Sequence[LocalFact]) -> str:
 
 def _hides_handshake(events: Sequence[Event], server_hello: ServerHello | None) -> bool:
     """Whether a part of the handshake may be in what was not read."""
-    older = server_hello is not None and not server_hello.has(ExtensionType.SUPPORTED_VERSIONS)
+    older = server_hello is not None and not server_hello.is_tls13
     return any(_hides(event, older=older) for event in events)
 
 
@@ -176,7 +177,7 @@ def _resumes(client: ClientHello | None, server: ServerHello) -> bool:
     """A pre_shared_key answered (RFC 9846 section 4.3.11), or a session ID (RFC 5246 7.4.1.3)."""
     if server.has(ExtensionType.PRE_SHARED_KEY):
         return True
-    if client is None or server.has(ExtensionType.SUPPORTED_VERSIONS):
+    if client is None or server.is_tls13:
         return False
     return bool(client.legacy_session_id) and (
         client.legacy_session_id == server.legacy_session_id_echo

@@ -5,7 +5,6 @@ This module must not know how a connection ended.
 
 from __future__ import annotations
 
-from lab.tls.code_points import ExtensionType
 from lab.tls.events import ChangeCipherSpecSeen, Endpoint, Event, MessageSeen
 from lab.tls.messages import (
     CertificateRequest,
@@ -81,7 +80,7 @@ class HandshakeProgress:
         """Take the next message of either end, of a class that is in ``TELLING``."""
         message = event.message
         if isinstance(message, ServerHello):
-            self.tls13 = message.has(ExtensionType.SUPPORTED_VERSIONS)
+            self.tls13 = message.is_tls13
             self.older = not self.tls13
         elif isinstance(message, _OLDER):
             self.know_older()

@@ -38,10 +38,5 @@ def what_was_seen(outcome: Outcome) -> str:
         did = f"ended the connection with {outcome.signal.value}"
     else:
         did = f"ended the connection with {outcome.signal.value} and no alert"
-    if not outcome.after:
-        return f"the {outcome.by.value} {did}"
-    other = outcome.by.other.value
-    after = f"the {other}'s {outcome.after}"
-    if outcome.sealed or not outcome.after[0].isupper():
-        after = f"{outcome.after} of the {other}"
-    return f"the {outcome.by.value} {did} after {after}"
+    after = f" after {outcome.after_whose}" if outcome.after else ""
+    return f"the {outcome.by.value} {did}{after}"

@@ -82,6 +82,17 @@ class Outcome:
         return self.result is Result.REJECTED
 
     @property
+    def after_whose(self) -> str:
+        """Behind which of the other end's messages ``by`` ended it: "the client's Finished".
+
+        "" where neither end did, or behind none.
+        """
+        if self.by is None or not self.after:
+            return ""
+        article = next((word for word in ("a ", "an ") if self.after.startswith(word)), "")
+        return f"the {self.by.other.value}'s {self.after.removeprefix(article)}"
+
+    @property
     def hung_up_on_hello(self) -> bool:
         """Whether the server ended TCP right after the ClientHello, without any TLS of its own.
 

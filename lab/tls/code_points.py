@@ -10,6 +10,7 @@ This module must not know how the numbers lie on the wire.
 from __future__ import annotations
 
 from lab.tls.code_point import CodePoint, CodePoint16
+from lab.tls.draft_versions import name_of_draft
 
 
 class ProtocolVersion(CodePoint16):
@@ -21,6 +22,13 @@ class ProtocolVersion(CodePoint16):
     TLS_1_1 = 0x0302, "TLS 1.1"
     TLS_1_2 = 0x0303, "TLS 1.2"
     TLS_1_3 = 0x0304, "TLS 1.3"
+
+    @classmethod
+    def _missing_(cls, value: object) -> ProtocolVersion | None:
+        version = super()._missing_(value)
+        if version is not None:
+            version.text = name_of_draft(version) or version.text
+        return version
 
 
 class ContentType(CodePoint):

@@ -231,8 +231,8 @@ class RecordDecryption:
         """Whether no secret can open what comes, whichever may be learned."""
         connection, state = self._connection, self._state
         unknown = connection.client_random is None and connection.incomplete and not state
-        limited = bool(state.limit) if state else connection.suite.cipher is None
-        return self._blind or unknown or limited
+        limited = not state and connection.suite.cipher is None
+        return self._blind or unknown or limited or bool(self._limit)
 
     @property
     def _limit(self) -> str:
@@ -313,11 +313,14 @@ class RecordDecryption:
         RFC 9846 section 4.3.10: a client whose early data was refused goes on under handshake
         keys, or with a second ClientHello, at once.
         """
+        answered = self._connection.server_hello is not None
+        if answered and self._limit:
+            return self.give_up(record)
         opened = self._open_early(record)
         if opened is not None:
             return opened
         secret = self._secret(HANDSHAKE)
-        if self._connection.server_hello is None:
+        if not answered:
             # The next secret is there already, or this one is and does not fit.
             hopeless = secret is not None or self._secret(EARLY) is not None
             return self.give_up(record) if hopeless else None

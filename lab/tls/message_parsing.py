@@ -27,6 +27,7 @@ from lab.tls.code_points import (
     ProtocolVersion,
     SignatureScheme,
 )
+from lab.tls.draft_versions import has_short_server_hello
 from lab.tls.extensions import CertificateAuthorities, SignatureAlgorithms
 from lab.tls.frozen_values import constructor
 from lab.tls.parsing_context import KeyExchange, ParsingContext
@@ -127,9 +128,12 @@ def _server_hello(reader: Reader, context: ParsingContext) -> msg.ServerHello:
     version = _VERSIONS[reader.uint16("legacy_version")]
     random = reader.fixed(32, "random")
     retry = random == HELLO_RETRY_RANDOM
-    session_id = reader.opaque(1, "legacy_session_id_echo", 0, 32)
+    short = has_short_server_hello(version)
+    session_id = b"" if short else reader.opaque(1, "legacy_session_id_echo", 0, 32)
     suite = _SUITES[reader.uint16("cipher_suite")]
-    method = _METHODS[reader.uint8("legacy_compression_method")]
+    method = CompressionMethod.NULL
+    if not short:
+        method = _METHODS[reader.uint8("legacy_compression_method")]
     table = ext.HELLO_RETRY_REQUEST if retry else ext.SERVER_HELLO
     new = _new_retry_request if retry else _new_server_hello
     return new(

@@ -96,7 +96,11 @@ class ClientHello(ExtendedMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerHello(ExtendedMessage):
-    """ServerHello (RFC 9846 section 4.2.3, RFC 5246 section 7.4.1.3)."""
+    """ServerHello (RFC 9846 section 4.2.3, RFC 5246 section 7.4.1.3).
+
+    ``legacy_compression_method`` is null where the message names none, as in TLS 1.3's drafts up
+    to 21, which have no session ID in it either.
+    """
 
     msg_type: HandshakeType = HandshakeType.SERVER_HELLO
     legacy_version: ProtocolVersion
@@ -110,6 +114,11 @@ class ServerHello(ExtendedMessage):
         """The version that it chooses (RFC 9846 section 4.3.1)."""
         chosen = self.find(SelectedVersion)
         return self.legacy_version if chosen is None else chosen.selected_version
+
+    @property
+    def is_tls13(self) -> bool:
+        """Whether that is TLS 1.3, a draft of it, or later."""
+        return self.negotiated_version >= ProtocolVersion.TLS_1_3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

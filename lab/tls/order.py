@@ -15,6 +15,7 @@ import enum
 from typing import NamedTuple
 
 from lab.tls import messages as msg
+from lab.tls.code_points import HandshakeType
 from lab.tls.events import Endpoint
 from lab.tls.extensions import SelectedPsk
 
@@ -268,6 +269,8 @@ def step_of(message: msg.HandshakeMessage) -> Step:
     if isinstance(message, msg.ServerHello):
         psk = message.find(SelectedPsk) is not None
         return Step.SERVER_HELLO_WITH_PSK if psk else Step.SERVER_HELLO
+    if message.msg_type == HandshakeType.HELLO_RETRY_REQUEST:  # of TLS 1.3's drafts up to 21
+        return Step.HELLO_RETRY_REQUEST
     empty = False
     if isinstance(message, msg.Certificate):
         empty = message.is_empty

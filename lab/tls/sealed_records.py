@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.tls.code_points import CompressionMethod, ContentType, ProtocolVersion
+from lab.tls.draft_versions import is_protected_otherwise
 from lab.tls.messages import ServerHello
 from lab.tls.record_suites import Cipher, Suite
 from lab.tls.records import Record
@@ -107,6 +108,8 @@ def _inner_length_tls12(record: Record, suite: Suite) -> int | None:
 
 def limit_of(suite: Suite, hello: ServerHello, version: ProtocolVersion) -> str:
     """Return what is not opened here of a connection with this answer, "" where all is."""
+    if is_protected_otherwise(version):
+        return f"records of {version} are not opened here"
     if hello.legacy_compression_method != CompressionMethod.NULL:  # RFC 5246 section 6.2.2
         return f"records compressed by {hello.legacy_compression_method} are not opened here"
     cipher = suite.cipher

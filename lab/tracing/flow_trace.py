@@ -107,5 +107,5 @@ def _only_version(evidence: Evidence) -> ProtocolVersion | None:
     hello = evidence.client_hello
     # Without this extension all versions up to one are offered (RFC 5246 appendix E.1).
     offered = hello.find(SupportedVersions) if hello else None
-    versions = [version for version in offered.versions if version.is_known] if offered else []
+    versions = [version for version in offered.versions if not version.is_grease] if offered else []
     return versions[0] if len(versions) == 1 else None

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lab.diagnosis.outcome import judge
+from lab.diagnosis.outcome_wording import what_was_seen
 from lab.diagnosis.results import Result, Signal
 from lab.tls.code_points import (
     AlertDescription,
@@ -472,6 +473,9 @@ def test_what_a_sealed_record_can_only_be_is_its_name(inference: str) -> None:
     named = inference.startswith(("a ", "an "))
     assert outcome.after == (inference if named else "an encrypted record of 99 bytes")
     assert outcome.sealed
+    name = inference.split(" ", 1)[1] if named else "encrypted record of 99 bytes"
+    assert outcome.after_whose == f"the client's {name}"
+    assert what_was_seen(outcome).endswith(f" after the client's {name}")
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def mismatches(summary: Evidence, alert: Alert | None) -> list[Mismatch]:
 
 
 def _versions(hello: ClientHello) -> Iterator[Mismatch]:
-    versions = [version for version in offered_versions(hello) if version.is_known]
+    versions = [version for version in offered_versions(hello) if not version.is_grease]
     yield Mismatch(
         code="no-common-version",
         summary="the server supports none of the TLS versions that the client offers",

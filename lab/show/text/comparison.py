@@ -18,7 +18,6 @@ from lab.diagnosis.results import Outcome, Result, Signal
 from lab.show.text.event_text import headline
 from lab.show.text.outcome_text import (
     STYLES,
-    after_words,
     ground_words,
     result_words,
     signal_words,
@@ -45,7 +44,7 @@ def comparison(traces: Sequence[Trace], paper: Paper) -> Iterator[Text]:
         "result": [[result_words(outcome)] for outcome in outcomes],
         "version": [[str(trace.negotiated_version or "no version")] for trace in traces],
         "signal": [[signal_words(outcome)] for outcome in outcomes],
-        "after": [[_after(outcome)] for outcome in outcomes],
+        "after": [[bounded(outcome.after_whose) or "-"] for outcome in outcomes],
         **_grounds(outcomes),
         "client": [_knowledge(trace, Endpoint.CLIENT) for trace in traces],
         "server": [_knowledge(trace, Endpoint.SERVER) for trace in traces],
@@ -127,12 +126,6 @@ def _row(
         line.rstrip()
         yield line
         label = ""
-
-
-def _after(outcome: Outcome) -> str:
-    if outcome.by is None or not outcome.after:
-        return "-"
-    return after_words(outcome, outcome.by)
 
 
 def _grounds(outcomes: Sequence[Outcome]) -> dict[str, list[list[str]]]:

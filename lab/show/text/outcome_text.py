@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.diagnosis.results import ONE_OF_SEVERAL, THEIR_FILES, Cause, Outcome, Result, Signal
-from lab.show.text.peer_text import bounded
-from lab.tls.events import Endpoint
 
 STYLES = {
     Result.ACCEPTED: "bold green",
@@ -53,12 +51,6 @@ def signal_words(outcome: Outcome) -> str:
     if outcome.signal in (Signal.FIN, Signal.RST):
         return f"TCP {outcome.signal.value}, no alert"
     return outcome.signal.value if outcome.signal else "none"
-
-
-def after_words(outcome: Outcome, by: Endpoint) -> str:
-    """Return behind which of the other end's messages ``by`` ended it: "the client's Finished"."""
-    after, other = bounded(outcome.after), by.other.value
-    return f"{after} of the {other}" if outcome.sealed else f"the {other}'s {after}"
 
 
 def ground_words(outcome: Outcome) -> str:

@@ -22,7 +22,6 @@ from lab.show.text.captures.flow_text import about_flow, flow_name
 from lab.show.text.event_text import Detail, details, headline, on_one_line, reason
 from lab.show.text.outcome_text import (
     STYLES,
-    after_words,
     ground_words,
     or_others,
     result_words,
@@ -263,8 +262,8 @@ def _outcome(trace: Trace) -> Iterator[tuple[str, str]]:
         yield "HTTP status", str(outcome.http_status)
     if outcome.http_text:
         yield "HTTP body", outcome.http_text
-    if outcome.by is not None and outcome.after:
-        yield "after", after_words(outcome, outcome.by)
+    if outcome.after_whose:
+        yield "after", bounded(outcome.after_whose)
     yield from _knowledge(trace, outcome)
     if outcome.exception:
         yield "exception", bounded(outcome.exception)

@@ -151,7 +151,7 @@ def _is_resumed(events: Sequence[Event]) -> bool:
         if isinstance(message, ClientHello):
             session_id = message.legacy_session_id
         elif isinstance(message, ServerHello) and not isinstance(message, HelloRetryRequest):
-            if message.has(ExtensionType.SUPPORTED_VERSIONS):
+            if message.is_tls13:
                 return message.has(ExtensionType.PRE_SHARED_KEY)  # RFC 9846 section 4.3.11
             return session_id != b"" and session_id == message.legacy_session_id_echo
     return False
