@@ -26,7 +26,7 @@ from lab.probing.results import ScenarioFamily
 from lab.probing.scenarios.catalogue_order import UnknownScenario, find_scenario
 from lab.probing.scenarios.scenario import Scenario, TlsClient
 from lab.show.text.paper import print_table
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 from lab.x509.certificates import row
 
 DOOR = "lab.certs issue"

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
-from lab.tls.events import printable
+from lab.tls.escape import printable
 
 if TYPE_CHECKING:
     import asyncio

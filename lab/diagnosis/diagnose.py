@@ -44,7 +44,8 @@ from lab.diagnosis.evidence import Evidence, summarize
 from lab.diagnosis.outcome_wording import what_was_seen
 from lab.diagnosis.results import ONE_OF_SEVERAL, Cause, Outcome, Result, Signal, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
-from lab.tls.events import Endpoint, Event, Malformed, escaped
+from lab.tls.escape import escaped
+from lab.tls.events import Endpoint, Event, Malformed
 from lab.x509.certificates import describe
 
 _MOST = 5

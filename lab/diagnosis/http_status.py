@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 
 # The answers by which an HTTP server refuses a client for who it is, or for the host that it
 # names: RFC 9110 sections 15.5.1, 15.5.2, 15.5.4 and 15.5.20, and nginx's codes for a bad and for

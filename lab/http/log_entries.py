@@ -12,7 +12,7 @@ import logging
 import time
 
 from lab.http.limits import Limit, Limits
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 
 _SHOWN = 200  # characters of a client's name
 INTERNAL_ERROR = "INTERNAL ERROR"

@@ -37,7 +37,7 @@ from lab.http.message import (
     head_of,
     next_event,
 )
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 from lab.x509.client_identity import ClientIdentity
 
 _CONTINUE = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")

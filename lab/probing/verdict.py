@@ -20,16 +20,8 @@ from lab.probing.results import Finding, Norm, ScenarioFamily, Verdict
 from lab.probing.scenarios.scenario import BareClient, HelloClient, Scenario, TlsClient
 from lab.stream.contexts import TlsVersion
 from lab.tls.code_points import AlertDescription
-from lab.tls.events import (
-    AlertSeen,
-    Endpoint,
-    Event,
-    NotTls,
-    StreamEnd,
-    StreamEnded,
-    escaped,
-    is_fatal,
-)
+from lab.tls.escape import escaped
+from lab.tls.events import AlertSeen, Endpoint, Event, NotTls, StreamEnd, StreamEnded, is_fatal
 from lab.tracing.trace_server import VERSIONS
 from lab.x509.names import distinguished_name
 

@@ -25,7 +25,8 @@ from lab.http.message import RequestHooks
 from lab.stream.observed_wire import ObserverFeed
 from lab.stream.tls_stream import HandshakeTimedOut, Linger, TlsStream
 from lab.stream.wire import AcceptedWire, address_text
-from lab.tls.events import Endpoint, escaped
+from lab.tls.escape import escaped
+from lab.tls.events import Endpoint
 
 _AT_ONCE = 8  # connections that asyncio accepts before the loop does something else
 _QUEUE = 1024  # who may wait to be accepted; beyond it, Linux drops connections silently

@@ -32,7 +32,7 @@ from lab.serving.server_files import (
     Stamps,
     context_of,
 )
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 from lab.x509.certificates import distinguished
 
 POLL_SECONDS = 1.0

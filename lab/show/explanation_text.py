@@ -17,7 +17,7 @@ from lab.diagnosis.error_texts.results import (
     UnknownText,
 )
 from lab.show.text.paper import Paper, print_drawing
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 
 _INDENT = 3
 _PHASES = {

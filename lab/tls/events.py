@@ -2,7 +2,7 @@
 
 Rules: an event is frozen and complete when it is made; nothing is filled in later. Times are
 seconds on whatever clock the caller feeds; the core has none of its own. Text that a peer chose
-(names, reasons, bytes) is kept as it came: whoever shows it escapes it by ``escaped``.
+(names, reasons, bytes) is kept as it came: whoever shows it escapes it.
 
 This module must not know where bytes come from, nor how an event is shown.
 """
@@ -300,19 +300,3 @@ def is_fatal(alert: AlertSeen, *, tls13: bool = False) -> bool:
     if alert.description in (AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED):
         return False
     return tls13 or alert.level == AlertLevel.FATAL
-
-
-def printable(text: str) -> str:
-    r"""Return ``text`` on one line, what is unprintable written as ``\xNN`` or ``\uNNNN``.
-
-    That covers line ends, terminal escapes, lone surrogates, and Unicode's invisible and
-    direction-changing characters; letters of all scripts stay.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
-def escaped(text: str) -> str:
-    """Return ``text`` made printable, its backslashes doubled: no escape can be faked."""
-    return printable(text.replace("\\", "\\\\"))

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lab.http.message import Response, error_response
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 from lab.todo.application import certificate_required
 from lab.x509.client_identity import ClientIdentity
 

@@ -25,7 +25,7 @@ from lab.http.message import (
     error_response,
     json_bytes,
 )
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 from lab.todo.store import StoreFull, StoreUnavailable, TodoItem, TodoStore
 from lab.x509.client_identity import ClientIdentity
 

@@ -16,7 +16,8 @@ from lab.diagnosis.causes.shown import Basis, LikelyProblem
 from lab.diagnosis.causes.unread import accepted_by_tls, accepted_unread, accepted_unseen
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause, Outcome, TrustVerdict
-from lab.tls.events import Endpoint, Event, Fact, LocalFact, escaped
+from lab.tls.escape import escaped
+from lab.tls.events import Endpoint, Event, Fact, LocalFact
 from lab.x509 import problems
 
 EMPTY = "the client's Certificate message is empty"

@@ -18,7 +18,8 @@ from lab.diagnosis.causes.alerts_in_use import GENERAL_ALERTS, Fit, fit
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain, shown_problems
 from lab.diagnosis.results import ONE_OF_SEVERAL, THEIR_FILES, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
-from lab.tls.events import Endpoint, escaped
+from lab.tls.escape import escaped
+from lab.tls.events import Endpoint
 from lab.x509 import problems
 from lab.x509.certificates import CertificateDescription, describe
 from lab.x509.names import distinguished_name

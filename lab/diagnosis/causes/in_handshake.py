@@ -10,7 +10,8 @@ from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.code_points import ExtensionType, HandshakeType, SignatureScheme
-from lab.tls.events import Endpoint, Event, Undecoded, escaped
+from lab.tls.escape import escaped
+from lab.tls.events import Endpoint, Event, Undecoded
 from lab.x509.certificates import CertificateDescription, describe
 from lab.x509.names import distinguished_name
 from lab.x509.problems import TOO_LARGE, chain_wording

@@ -12,7 +12,7 @@ from lab.diagnosis.evidence import Evidence
 from lab.tls.code_point import sample
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.code_points import NamedGroup, SignatureScheme
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 from lab.tls.extensions import ApplicationLayerProtocols, SupportedGroups
 from lab.tls.messages import ClientHello, accepted_signatures, offered_versions
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.diagnosis.results import Cause
-from lab.tls.events import Endpoint, Event, NotTls, Protocol, escaped
+from lab.tls.escape import escaped
+from lab.tls.events import Endpoint, Event, NotTls, Protocol
 
 _UPGRADES = "begins in the clear and changes to TLS by a command (STARTTLS)"
 # Ports where TLS does not come first, by IANA's registry or by common use.

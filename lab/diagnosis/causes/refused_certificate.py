@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from lab.diagnosis.causes.shown import LikelyProblem, ReceivedChain
 from lab.diagnosis.results import Cause
-from lab.tls.events import Endpoint, escaped
+from lab.tls.escape import escaped
+from lab.tls.events import Endpoint
 from lab.x509 import problems
 from lab.x509.problems import chain_wording
 

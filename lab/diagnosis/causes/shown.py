@@ -14,7 +14,8 @@ from datetime import datetime
 
 from lab.diagnosis.results import TrustVerdict
 from lab.tls.code_points import AlertDescription
-from lab.tls.events import Endpoint, LocalFact, escaped
+from lab.tls.escape import escaped
+from lab.tls.events import Endpoint, LocalFact
 from lab.x509 import problems
 from lab.x509.certificate_extensions import unsupported
 from lab.x509.certificates import CertificateDescription, describe

@@ -10,7 +10,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from lab.probing.results import Finding, Report, Verdict
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 
 SCHEMA_VERSION = 1
 """The version of the schema: raised when a key goes or changes its meaning, not for a new one."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from lab.diagnosis.results import Outcome
 from lab.tls.code_points import ProtocolVersion
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 
 
 def heading(url: str, certificate: str, ca: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from lab.show.text.message_names import is_empty_certificate, offered_names
 from lab.show.text.message_text import Pairs, message_pairs
 from lab.show.text.peer_text import bounded, listed, quoted
 from lab.tls import messages as msg
+from lab.tls.escape import escaped
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -34,7 +35,6 @@ from lab.tls.events import (
     Undecoded,
     Unfinished,
     WireEvent,
-    escaped,
 )
 
 _MOST_SPANS = 4

@@ -22,7 +22,7 @@ from lab.inspecting.results import (
 )
 from lab.show.text.paper import Paper, print_drawing
 from lab.show.text.peer_text import bounded
-from lab.tls.events import printable
+from lab.tls.escape import printable
 from lab.x509.certificates import CertificateDescription, moment
 
 _MOST_NAMES = 20

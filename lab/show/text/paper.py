@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 
 WIDTH = 80
 """The width of a drawing in a file."""

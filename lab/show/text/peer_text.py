@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lab.tls.code_point import sample
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 from lab.x509.certificates import describe
 from lab.x509.public_keys import describe_key
 

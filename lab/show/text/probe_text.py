@@ -25,7 +25,7 @@ from lab.probing.results import (
 from lab.show.text.comparison import print_comparison
 from lab.show.text.paper import LABEL, Paper, print_drawing, print_table
 from lab.show.text.trace_text import print_trace
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 from lab.tracing.results import Trace
 
 _LIST_HEADERS = ("scenario", "should be", "tried against", "what it is")

@@ -23,6 +23,7 @@ from lab.show.text.message_names import offered_names
 from lab.show.text.outcome_text import alternatives, or_others
 from lab.show.text.peer_text import shortened
 from lab.tls.code_points import AlertDescription
+from lab.tls.escape import escaped, printable
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -37,9 +38,7 @@ from lab.tls.events import (
     StreamEnded,
     Undecoded,
     WireEvent,
-    escaped,
     is_fatal,
-    printable,
 )
 from lab.tls.messages import (
     Certificate,

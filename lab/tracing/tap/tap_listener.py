@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from lab.capture.results import Address
 from lab.stream.wire import open_connection, within
-from lab.tls.events import printable
+from lab.tls.escape import printable
 from lab.tls.sessions import Sessions
 from lab.tracing.connection import reason_of
 from lab.tracing.packet_file import PacketFile

@@ -14,7 +14,7 @@ import socket
 import h11
 
 from lab.stream.wire import CHUNK, within
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 from lab.tls.records import looks_like_tls
 
 _LIMIT = 10.0

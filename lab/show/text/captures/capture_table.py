@@ -23,7 +23,7 @@ from lab.show.text.captures.flow_text import (
 )
 from lab.show.text.outcome_text import result_words
 from lab.show.text.peer_text import bounded
-from lab.tls.events import escaped
+from lab.tls.escape import escaped
 from lab.tracing.results import CaptureSummary, KeyLogUse, Trace
 
 _COLUMNS = (
