@@ -87,6 +87,8 @@ class SealedTls12:
             if len(self._changed) == len(Endpoint):
                 self._changed = _NOBODY
                 self.negotiates = None
+        elif kind is not ContentType.HANDSHAKE:
+            return  # a heartbeat (RFC 6520)
         elif event.endpoint in self._finishing:  # RFC 5246 section 7.4.9: its Finished
             self._finishing -= {event.endpoint}
         elif self.negotiates is None:

@@ -73,6 +73,13 @@ class HandshakeType(CodePoint):
     MESSAGE_HASH = 254
 
 
+class HeartbeatMessageType(CodePoint):
+    """HeartbeatMessageType (RFC 6520 section 3)."""
+
+    HEARTBEAT_REQUEST = 1
+    HEARTBEAT_RESPONSE = 2
+
+
 class AlertLevel(CodePoint):
     """AlertLevel (RFC 9846 section 6)."""
 

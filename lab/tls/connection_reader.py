@@ -29,6 +29,7 @@ from lab.tls.events import (
     ChangeCipherSpecSeen,
     Endpoint,
     Event,
+    HeartbeatSeen,
     MessageSeen,
     NotCaptured,
     RecordSpan,
@@ -176,6 +177,8 @@ class ConnectionReader:
             self.events.append(event)
         elif kind is _CHANGE_CIPHER_SPEC:
             self._change_cipher_spec(direction, span, data, time, encrypted)
+        elif kind is ContentType.HEARTBEAT:
+            self._heartbeat(direction, span, data, time, encrypted)
         else:
             raise WireError("TLSInnerPlaintext.type", f"{kind} is no content of TLS")
 
@@ -192,6 +195,26 @@ class ConnectionReader:
                 encrypted=encrypted,
                 level=_LEVELS[data[0]],
                 description=_DESCRIPTIONS[data[1]],
+            )
+        )
+
+    def _heartbeat(
+        self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
+    ) -> None:
+        connection = self._connection
+        exposed = not encrypted and direction.decryption.stage in _TLS13_STAGES
+        unread = connection.incomplete or self._order.is_suspended
+        message_type, payload_length = direction.heartbeats.read(data)
+        self.events.append(
+            HeartbeatSeen(
+                time=time,
+                endpoint=direction.sender,
+                records=(span,),
+                encrypted=encrypted,
+                length=len(data),
+                message_type=message_type,
+                payload_length=payload_length,
+                out_of_order=not unread and (exposed or not connection.heartbeats),
             )
         )
 

@@ -26,6 +26,7 @@ from lab.tls.events import (
     Unfinished,
 )
 from lab.tls.frozen_values import constructor
+from lab.tls.heartbeat import HeartbeatReader, is_heartbeat
 from lab.tls.key_log import KeyRing
 from lab.tls.negotiated import Negotiated
 from lab.tls.reader import BeyondLimit, Budget, WireError
@@ -64,6 +65,7 @@ class Direction:
         "cut",
         "decryption",
         "ended",
+        "heartbeats",
         "items",
         "lacking",
         "reader",
@@ -83,6 +85,7 @@ class Direction:
         self.reader = RecordReader()
         self.assembler = MessageReassembler()
         self.decryption = RecordDecryption(sender, connection, ring)
+        self.heartbeats = HeartbeatReader()
         self.recognised = False  # the first bytes are TLS
         self.cut = False  # no more records are cut from its bytes
         self.stopped = False  # no more records of it are read
@@ -119,6 +122,8 @@ class Direction:
             return len(data) != 2
         if kind is ContentType.CHANGE_CIPHER_SPEC:
             return data != b"\x01"
+        if kind is ContentType.HEARTBEAT:
+            return not is_heartbeat(data)
         return stage is UNKNOWN or not begins_message(data)
 
     def pass_over(self, time: float, data: bytes, content: bytes) -> ApplicationDataSeen | None:

@@ -18,6 +18,7 @@ from lab.tls.code_points import (
     AlertLevel,
     ContentType,
     HandshakeType,
+    HeartbeatMessageType,
     ProtocolVersion,
 )
 from lab.tls.messages import HandshakeMessage
@@ -104,6 +105,26 @@ class ApplicationDataSeen(WireEvent):
     """One record of application data, opened. ``data`` is its plaintext, padding removed."""
 
     data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeartbeatSeen(WireEvent):
+    """A record of the heartbeat protocol (RFC 6520), with ``length`` bytes of content.
+
+    ``message_type`` and ``payload_length``, as the message tells it, are None where the record goes
+    on with the message of the one before, or is too short. ``out_of_order`` says that the server
+    had not agreed to it (section 2), or that it is in the clear where all must be protected.
+    """
+
+    length: int
+    message_type: HeartbeatMessageType | None
+    payload_length: int | None
+    out_of_order: bool = False
+
+    @property
+    def exceeds(self) -> bool:
+        """Whether it tells of more payload than the record has, as for Heartbleed."""
+        return self.payload_length is not None and 3 + self.payload_length > self.length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

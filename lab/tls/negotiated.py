@@ -26,12 +26,14 @@ class Negotiated:
     1.3 or later. ``incomplete`` tells that bytes of either end are missing: what is None may have
     been told all the same. ``session`` follows the session of TLS 1.2, where sessions are known.
     ``context_of`` is that for each sender, which may show a raw public key (RFC 7250).
+    ``heartbeats`` tells that the server agreed to them (RFC 6520 section 2).
     """
 
     __slots__ = (
         "client_random",
         "context",
         "context_of",
+        "heartbeats",
         "incomplete",
         "is_tls13",
         "offered_suites",
@@ -51,6 +53,7 @@ class Negotiated:
         self.context_of = {Endpoint.CLIENT: _UNSETTLED, Endpoint.SERVER: _UNSETTLED}
         self.version: ProtocolVersion | None = None
         self.is_tls13 = False
+        self.heartbeats = False
         self.incomplete = False
 
     def begin(self, random: bytes, suites: Sequence[CipherSuite] | None) -> None:
@@ -69,12 +72,14 @@ class Negotiated:
         if not isinstance(hello, msg.HelloRetryRequest):
             self.server_hello = hello
             self.suite = suite_of(hello.cipher_suite)
+            self.heartbeats = hello.has(ExtensionType.HEARTBEAT)
             self._choose_certificate_types(hello)
 
     def follow(self, sender: Endpoint, message: msg.HandshakeMessage) -> None:
         """Follow a message behind the hellos."""
         if isinstance(message, msg.EncryptedExtensions):
             if sender is Endpoint.SERVER:
+                self.heartbeats = message.has(ExtensionType.HEARTBEAT)
                 self._choose_certificate_types(message)
         elif self.session is not None and not self.is_tls13:
             self.session.follow(message)

@@ -317,6 +317,11 @@ class Order:
         """Judge nothing from here on: a message may have passed unread."""
         self._suspended = True
 
+    @property
+    def is_suspended(self) -> bool:
+        """Whether a message may have passed unread."""
+        return self._suspended
+
     def take(self, sender: Endpoint, step: Step) -> bool:
         """Return whether ``sender`` may send ``step`` now; both endpoints' states follow it.
 

@@ -192,7 +192,7 @@ class RecordReader:
 def _is_header(buffer: bytes | bytearray, at: int) -> bool:
     """Return whether a record may begin at ``at``, where its header may be cut short."""
     header = buffer[at : at + HEADER]
-    if not 20 <= header[0] <= 23 or header[1:2] not in (b"", b"\x03"):
+    if not 20 <= header[0] <= 24 or header[1:2] not in (b"", b"\x03"):
         return False
     if len(header) < HEADER:
         return True
@@ -227,9 +227,9 @@ def _header_error(header: bytes | bytearray, length: int) -> WireError:
 def looks_like_tls(first: bytes) -> bool:
     """Return whether a TLS record may begin with ``first``, which may be short.
 
-    A record begins with its type, 20 to 23, and a version of 3.x (RFC 9846 section 5.1).
+    A record begins with its type, 20 to 24, and a version of 3.x (RFC 9846 section 5.1).
     """
-    return 20 <= first[0] <= 23 and first[1:2] in (b"", b"\x03")
+    return 20 <= first[0] <= 24 and first[1:2] in (b"", b"\x03")
 
 
 def sniff(first: bytes) -> Protocol:
@@ -329,8 +329,8 @@ class MessageReassembler:
             raise BeyondLimit("Handshake", f"a message in more than {MAX_RECORDS} records")
 
 
-# RFC 9846 section 5.1: an unexpected type ends the connection; heartbeat (RFC 6520) and the
-# types of DTLS are not for connections that are read here.
+# RFC 9846 section 5.1: an unexpected type ends the connection; tls12_cid and ACK are of DTLS, which
+# is not read here.
 _TYPES = {
     int(content_type): content_type
     for content_type in (
@@ -338,12 +338,13 @@ _TYPES = {
         ContentType.ALERT,
         ContentType.HANDSHAKE,
         ContentType.APPLICATION_DATA,
+        ContentType.HEARTBEAT,
     )
 }
-_HEADER_START = re.compile(rb"[\x14-\x17](?:\x03[\0-\x04]|\x03?\Z)", re.DOTALL)
+_HEADER_START = re.compile(rb"[\x14-\x18](?:\x03[\0-\x04]|\x03?\Z)", re.DOTALL)
 # The shortest fragment of each type: an alert and a ChangeCipherSpec in the clear, a message's
-# header, and one byte under a tag of 8 with the content's type (RFC 6655).
-_LEAST = {20: 1, 21: 2, 22: _MESSAGE_HEADER, 23: 10}
+# header, one byte under a tag of 8 with the content's type (RFC 6655), and a heartbeat's header.
+_LEAST = {20: 1, 21: 2, 22: _MESSAGE_HEADER, 23: 10, 24: 3}
 # Ciphertext often begins with zeros, as the nonce of an AEAD does (RFC 5288 section 3).
 _MESSAGES = frozenset(map(int, HandshakeType)) - {HandshakeType.HELLO_REQUEST}
 _LONG_MESSAGES = frozenset(

@@ -83,6 +83,8 @@ def sealed_tls12(record: Record, suite: Suite, *, first: bool, limit: str = "") 
     change = record.content_type is ContentType.CHANGE_CIPHER_SPEC
     if record.content_type is ContentType.ALERT:
         inference = "an alert"
+    elif record.content_type is ContentType.HEARTBEAT:  # RFC 6520
+        inference = "a heartbeat"
     elif change:
         inference = "a ChangeCipherSpec of a renegotiation"
     elif handshake:

@@ -18,6 +18,7 @@ from lab.tls.events import (
     ApplicationDataSeen,
     Endpoint,
     Event,
+    HeartbeatSeen,
     LeftOut,
     MessageSeen,
     NotCaptured,
@@ -105,6 +106,6 @@ def _octets(event: _Bounded) -> int:
         return len(event.raw)
     if isinstance(event, ApplicationDataSeen):
         return len(event.data)
-    if isinstance(event, SealedSeen):
+    if isinstance(event, SealedSeen | HeartbeatSeen):
         return event.length
     return 2 if isinstance(event, AlertSeen) else 1  # a ChangeCipherSpec, or what was not decoded

@@ -25,6 +25,7 @@ from lab.tls.code_points import (
     AlertLevel,
     ContentType,
     HandshakeType,
+    HeartbeatMessageType,
     ProtocolVersion,
 )
 from lab.tls.events import (
@@ -35,6 +36,7 @@ from lab.tls.events import (
     Event,
     Fact,
     Gap,
+    HeartbeatSeen,
     LeftOut,
     LocalFact,
     Malformed,
@@ -244,6 +246,18 @@ class EventBuilder:
             time=self.time(), endpoint=sender, records=(self.record(6),), encrypted=False
         )
 
+    def heartbeat(self, sender: Endpoint) -> HeartbeatSeen:
+        return HeartbeatSeen(
+            time=self.time(),
+            endpoint=sender,
+            records=(self.record(28),),
+            encrypted=False,
+            length=23,
+            message_type=HeartbeatMessageType.HEARTBEAT_REQUEST,
+            payload_length=16384,
+            out_of_order=True,
+        )
+
     def malformed(self, sender: Endpoint, where: str, problem: str) -> Malformed:
         return Malformed(
             time=self.time(), endpoint=sender, offset=517, where=where, problem=problem
@@ -289,6 +303,7 @@ def one_of_each_event() -> list[Event]:
         make.fact(CLIENT, Fact.CONNECTED),
         make.message(CLIENT, messages.HelloRequest()),
         make.change_cipher_spec(CLIENT),
+        make.heartbeat(CLIENT),
         make.sealed(SERVER, "as long as an alert"),
         make.data(CLIENT, REQUEST),
         make.alert(SERVER, AlertDescription.ACCESS_DENIED),

@@ -144,7 +144,7 @@ def test_an_alert_between_the_parts_of_a_message_is_told() -> None:
         (21, b"", "malformed Alert: 0 bytes where an alert has 2"),
         (21, b"\x02\x28\x02\x28", "malformed Alert: 4 bytes where an alert has 2"),
         (20, b"\x01", "malformed TLSInnerPlaintext.type: change_cipher_spec is protected"),
-        (24, b"x", "malformed TLSInnerPlaintext.type: heartbeat is no content of TLS"),
+        (25, b"x", "malformed TLSInnerPlaintext.type: tls12_cid is no content of TLS"),
         (0x99, b"x", "malformed TLSInnerPlaintext.type: unknown(0x99) is no content of TLS"),
         (22, FINISHED + b"\x04", "malformed Handshake: a message goes on over a change of keys"),
         (23, b"x" * 16385, "malformed TLSPlaintext.length: 16385 where 16384 is the most"),

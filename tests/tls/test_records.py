@@ -57,7 +57,7 @@ def test_the_longest_record() -> None:
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        (b"\x18\x03\x03\x00\x00", "TLSPlaintext.type: heartbeat is no record of TLS"),
+        (b"\x19\x03\x03\x00\x00", "TLSPlaintext.type: tls12_cid is no record of TLS"),
         (b"\x47\x45\x54\x20\x2f", "TLSPlaintext.type: unknown(0x47) is no record of TLS"),
         (
             b"\x16\x02\x03\x00\x00",
@@ -114,7 +114,7 @@ def test_tls(first: bytes) -> None:
         (b"\x45\0\0\0\xffj\x04Host", Protocol.MYSQL),
         (b"\x30\x24\x02\x01\0\x78\x1f\x0a\x01\x02", Protocol.LDAP),
         (b"\x16\xfe\xfd\x00\x00", Protocol.UNKNOWN),
-        (b"\x18\x03\x03", Protocol.UNKNOWN),
+        (b"\x19\x03\x03", Protocol.UNKNOWN),
         (b"\x00", Protocol.UNKNOWN),
     ],
 )

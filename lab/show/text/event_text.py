@@ -23,6 +23,7 @@ from lab.tls.events import (
     ChangeCipherSpecSeen,
     Event,
     Gap,
+    HeartbeatSeen,
     LeftOut,
     LocalFact,
     Malformed,
@@ -83,6 +84,8 @@ def _words(event: Event) -> tuple[str, str]:
             return "ChangeCipherSpec", _order(event)
         case ApplicationDataSeen():
             return "application data", f", {len(event.data)} bytes"
+        case HeartbeatSeen():
+            return _heartbeat(event)
         case SealedSeen():
             more = f": {event.inference}" if event.inference else f", {event.length} bytes"
             return f"undecrypted record ({event.content_type})", more
@@ -125,7 +128,13 @@ def _asked_for(message: msg.HandshakeMessage) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def _order(event: MessageSeen | ChangeCipherSpecSeen) -> str:
+def _heartbeat(event: HeartbeatSeen) -> tuple[str, str]:
+    name = "heartbeat" if event.message_type is None else str(event.message_type)
+    told = f", which tells of {event.payload_length}" if event.exceeds else ""
+    return name.replace("_", " "), f", {event.length} bytes{told}{_order(event)}"
+
+
+def _order(event: MessageSeen | ChangeCipherSpecSeen | HeartbeatSeen) -> str:
     return " (out of order)" if event.out_of_order else ""
 
 
@@ -145,6 +154,11 @@ def _pairs(event: Event) -> Pairs:
     yield from message_pairs(event.message) if isinstance(event, MessageSeen) else _of_event(event)
     if isinstance(event, MessageSeen | ChangeCipherSpecSeen):
         yield "order", event.out_of_order and "not allowed at this point of the handshake"
+    elif isinstance(event, HeartbeatSeen):
+        told = f"{event.payload_length} bytes, which is more than the record has"
+        yield "length", f"{event.length} bytes"
+        yield "payload", event.exceeds and told
+        yield "order", event.out_of_order and "not agreed to, or not protected as it must be"
     if isinstance(event, WireEvent) and len(event.records) > 1:
         lengths = [str(span.length) for span in event.records]
         yield "records", f"{len(lengths)}, of {listed(lengths, _MOST_SPANS)} bytes"

@@ -151,6 +151,7 @@ def test_every_class_of_event_is_in_the_document() -> None:
         "alert_seen",
         "change_cipher_spec_seen",
         "application_data_seen",
+        "heartbeat_seen",
         "sealed_seen",
         "malformed",
         "unfinished",
