@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from lab.tls.events import Protocol
 from lab.tls.records import MAX_FRAGMENT, sniff
+from lab.tls.sslv2_hello import may_begin_sslv2_hello
 
 MAX_PRELUDE = 2**18
 """After how many bytes of both ends without TLS no more is looked for."""
@@ -329,6 +330,8 @@ def _begins(data: bytes, *, any_record: bool) -> int:
     hello = _hello_begins(whole)
     if hello >= _HELLOS[0] or not any_record:
         return hello
+    if may_begin_sslv2_hello(whole):
+        return _CLIENT_HELLO if len(whole) == _HELLO_START else _MORE
     if hello == _MORE and len(whole) >= _RECORD_HEADER:
         return _MORE
     return _record_begins(data)

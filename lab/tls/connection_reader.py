@@ -17,19 +17,15 @@ from lab.tls import messages as msg
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_point import code_table
 from lab.tls.code_points import (
-    AlertDescription,
-    AlertLevel,
     ContentType,
     ExtensionType,
     HandshakeType,
 )
 from lab.tls.direction import Direction, Hole
 from lab.tls.events import (
-    AlertSeen,
     ChangeCipherSpecSeen,
     Endpoint,
     Event,
-    HeartbeatSeen,
     MessageSeen,
     NotCaptured,
     RecordSpan,
@@ -42,6 +38,7 @@ from lab.tls.order import Order, Step, step_of
 from lab.tls.reader import MAX_ITEMS, BeyondLimit, WireError
 from lab.tls.records import HEADER, MAX_PLAINTEXT, Record, begins_message
 from lab.tls.sealed_records import UNREADABLE, Sealed
+from lab.tls.sslv2_hello import SSLv2Hello, parse_sslv2_hello
 from lab.tls.stages import APPLICATION, CONNECTION, HANDSHAKE
 
 
@@ -90,6 +87,15 @@ class ConnectionReader:
         except BeyondLimit as error:
             self.stop(direction, direction.undecoded(time, (record.span,), error))
         return True
+
+    def read_sslv2_hello(self, direction: Direction, hello: SSLv2Hello, time: float) -> None:
+        """Read a ClientHello in the form of SSL 2."""
+        try:
+            message = parse_sslv2_hello(hello.message)
+        except WireError as error:
+            self.stop(direction, direction.malformed(time, hello.span.offset, error))
+            return
+        self._take_message(direction, message, hello.message, (hello.span,), time, encrypted=False)
 
     def _fail(
         self, direction: Direction, record: Record, error: WireError, time: float, encrypted: bool
@@ -164,7 +170,7 @@ class ConnectionReader:
             self._fragment(direction, span, data, time, encrypted)
             return
         if kind is _ALERT:
-            self._alert(direction, span, data, time, encrypted)
+            self.events.append(direction.alert(time, span, data, encrypted=encrypted))
             return
         if direction.assembler.unfinished:
             # RFC 9846 section 5.1: no other records between those of one message. An alert is
@@ -182,40 +188,15 @@ class ConnectionReader:
         else:
             raise WireError("TLSInnerPlaintext.type", f"{kind} is no content of TLS")
 
-    def _alert(
-        self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
-    ) -> None:
-        if len(data) != 2:  # RFC 9846 section 5.1: one alert a record, whole
-            raise WireError("Alert", f"{len(data)} bytes where an alert has 2")
-        self.events.append(
-            _alert_seen(
-                time=time,
-                endpoint=direction.sender,
-                records=(span,),
-                encrypted=encrypted,
-                level=_LEVELS[data[0]],
-                description=_DESCRIPTIONS[data[1]],
-            )
-        )
-
     def _heartbeat(
         self, direction: Direction, span: RecordSpan, data: bytes, time: float, encrypted: bool
     ) -> None:
         connection = self._connection
         exposed = not encrypted and direction.decryption.stage in _TLS13_STAGES
         unread = connection.incomplete or self._order.is_suspended
-        message_type, payload_length = direction.heartbeats.read(data)
+        out_of_order = not unread and (exposed or not connection.heartbeats)
         self.events.append(
-            HeartbeatSeen(
-                time=time,
-                endpoint=direction.sender,
-                records=(span,),
-                encrypted=encrypted,
-                length=len(data),
-                message_type=message_type,
-                payload_length=payload_length,
-                out_of_order=not unread and (exposed or not connection.heartbeats),
-            )
+            direction.heartbeat(time, span, data, encrypted=encrypted, out_of_order=out_of_order)
         )
 
     def _change_cipher_spec(
@@ -289,6 +270,18 @@ class ConnectionReader:
             self._pass_over(direction, msg_type, raw, time)
             return
         direction.items += items
+        self._take_message(direction, message, raw, records, time, encrypted)
+
+    def _take_message(
+        self,
+        direction: Direction,
+        message: msg.HandshakeMessage,
+        raw: bytes,
+        records: tuple[RecordSpan, ...],
+        time: float,
+        encrypted: bool,
+    ) -> None:
+        sender, connection = direction.sender, self._connection
         # RFC 9846 section 2: once there are keys, every message is protected.
         exposed = (
             not encrypted
@@ -378,9 +371,7 @@ _CHANGE = Step.CHANGE_CIPHER_SPEC
 _EARLY_DATA = ExtensionType.EARLY_DATA
 _CLIENT_HELLO = bytes([HandshakeType.CLIENT_HELLO])
 _RANDOM = slice(6, 38)  # of a hello, behind its header and its version
-_LEVELS, _DESCRIPTIONS = code_table(AlertLevel), code_table(AlertDescription)
 _message_seen = constructor(MessageSeen)
-_alert_seen = constructor(AlertSeen)
 _change_cipher_spec_seen = constructor(ChangeCipherSpecSeen)
 _SETTLING = {msg.EncryptedExtensions, msg.ClientKeyExchange, msg.NewSessionTicket}
 _KEY_CHANGES = _SETTLING | {

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.tls.code_points import ContentType, HandshakeType
+from lab.tls.code_point import code_table
+from lab.tls.code_points import AlertDescription, AlertLevel, ContentType, HandshakeType
 from lab.tls.decryption import RecordDecryption
 from lab.tls.events import (
+    AlertSeen,
     ApplicationDataSeen,
     Endpoint,
     Gap,
+    HeartbeatSeen,
     Malformed,
     NotTls,
     Part,
@@ -210,6 +213,35 @@ class Direction:
             limit=sealed.limit,
         )
 
+    def alert(self, time: float, span: RecordSpan, data: bytes, *, encrypted: bool) -> AlertSeen:
+        """Return the event for an alert. Raises ``WireError`` where ``data`` is none."""
+        if len(data) != 2:  # RFC 9846 section 5.1: one alert a record, whole
+            raise WireError("Alert", f"{len(data)} bytes where an alert has 2")
+        return _alert_seen(
+            time=time,
+            endpoint=self.sender,
+            records=(span,),
+            encrypted=encrypted,
+            level=_LEVELS[data[0]],
+            description=_DESCRIPTIONS[data[1]],
+        )
+
+    def heartbeat(
+        self, time: float, span: RecordSpan, data: bytes, *, encrypted: bool, out_of_order: bool
+    ) -> HeartbeatSeen:
+        """Return the event for a record of the heartbeat protocol."""
+        message_type, payload_length = self.heartbeats.read(data)
+        return HeartbeatSeen(
+            time=time,
+            endpoint=self.sender,
+            records=(span,),
+            encrypted=encrypted,
+            length=len(data),
+            message_type=message_type,
+            payload_length=payload_length,
+            out_of_order=out_of_order,
+        )
+
     def not_tls(self, time: float, first: bytes) -> NotTls:
         """Return the event for the sender's ``first`` bytes, which are no TLS."""
         protocol = sniff(first)
@@ -233,6 +265,8 @@ class Direction:
         return Unfinished(time=time, endpoint=self.sender, part=part, came=came, expected=expected)
 
 
+_LEVELS, _DESCRIPTIONS = code_table(AlertLevel), code_table(AlertDescription)
+_alert_seen = constructor(AlertSeen)
 _application_data_seen = constructor(ApplicationDataSeen)
 _sealed_seen = constructor(SealedSeen)
 _stream_ended = constructor(StreamEnded)

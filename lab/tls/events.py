@@ -73,8 +73,9 @@ class WireEvent(Event):
 class MessageSeen(WireEvent):
     """A whole handshake message.
 
-    ``raw`` is the message with its four-byte header. ``out_of_order`` says that neither RFC 9846
-    section 2 nor RFC 5246 section 7.3 allows this message at this point.
+    ``raw`` is the message with its four-byte header, or a ClientHello in the form of SSL 2.
+    ``out_of_order`` says that neither RFC 9846 section 2 nor RFC 5246 section 7.3 allows this
+    message at this point.
     """
 
     message: HandshakeMessage

@@ -84,7 +84,10 @@ class HelloRequest(HandshakeMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientHello(ExtendedMessage):
-    """ClientHello (RFC 9846 section 4.2.2, RFC 5246 section 7.4.1.2)."""
+    """ClientHello (RFC 9846 section 4.2.2, RFC 5246 section 7.4.1.2).
+
+    ``in_sslv2_form`` says that it came in the form of SSL 2 (RFC 5246 appendix E.2).
+    """
 
     msg_type: HandshakeType = HandshakeType.CLIENT_HELLO
     legacy_version: ProtocolVersion
@@ -92,6 +95,7 @@ class ClientHello(ExtendedMessage):
     legacy_session_id: bytes
     cipher_suites: Sequence[CipherSuite]
     legacy_compression_methods: Sequence[CompressionMethod]
+    in_sslv2_form: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,17 +15,21 @@ from collections.abc import Callable, Iterable
 
 from lab.tls.connection_reader import ConnectionReader
 from lab.tls.direction import Direction, Hole
-from lab.tls.events import Endpoint, Event, Gap, StreamEnd
+from lab.tls.events import Endpoint, Event, Gap, RecordSpan, StreamEnd
 from lab.tls.key_log import KeyRing, Secret
 from lab.tls.negotiated import Negotiated
 from lab.tls.reader import BeyondLimit, Budget, WireError
 from lab.tls.records import HEADER, Record, looks_like_tls
 from lab.tls.sessions import Sessions
+from lab.tls.sslv2_hello import PREFIX, SSLv2Hello, length_of, may_begin_sslv2_hello
 
 MAX_WAITING_BYTES = 2**18
 """How many bytes of records wait for a secret before the oldest are given up."""
 MAX_WAITING_RECORDS = 1024
 """How many records wait for a secret before the oldest are given up."""
+
+
+_Waiting = Record | SSLv2Hello | StreamEnd | Hole | Event
 
 
 class Observer:
@@ -57,7 +61,7 @@ class Observer:
         }
         self._reader = ConnectionReader(connection, self._ring, self._directions)
         # A list, as an empty deque takes 760 bytes, and this one is empty as a rule, and short.
-        self._waiting: list[tuple[float, Direction, Record | StreamEnd | Hole | Event]] = []
+        self._waiting: list[tuple[float, Direction, _Waiting]] = []
         self._waiting_bytes = 0
         self._no_more_secrets = False
 
@@ -122,13 +126,8 @@ class Observer:
     # Cutting bytes into records.
 
     def _cut(self, direction: Direction, time: float) -> None:
-        if not direction.recognised:
-            first = direction.reader.pending
-            if first and not looks_like_tls(first):
-                if len(first) >= HEADER:
-                    self._not_tls(direction, first, time)
-                return
-            direction.recognised = len(first) > 1
+        if not direction.recognised and not self._recognise(direction, time):
+            return
         waiting, read = self._waiting, self._reader.read
         try:
             for record in direction.reader.records():
@@ -146,6 +145,25 @@ class Observer:
         except BeyondLimit as error:
             direction.cut = True
             self._waiting.append((time, direction, direction.undecoded(time, (), error)))
+
+    def _recognise(self, direction: Direction, time: float) -> bool:
+        """Return whether the first bytes are TLS; False too where too few came to tell."""
+        reader = direction.reader
+        first = reader.pending
+        if direction.sender is Endpoint.CLIENT and may_begin_sslv2_hello(first):
+            length = length_of(first)
+            if len(first) < max(PREFIX, length):
+                return False
+            span = RecordSpan(reader.offset, length)
+            self._waiting.append((time, direction, SSLv2Hello(reader.take(length)[2:], span)))
+            direction.recognised = True
+        elif first and not looks_like_tls(first):
+            if len(first) >= HEADER:
+                self._not_tls(direction, first, time)
+            return False
+        else:
+            direction.recognised = len(first) > 1
+        return True
 
     def _judge_first_bytes(self, direction: Direction, time: float) -> None:
         """Report first bytes that are no TLS, however few: no more may come."""
@@ -171,6 +189,8 @@ class Observer:
                 self._waiting_bytes -= len(item.fragment)
             elif isinstance(item, StreamEnd):
                 reader.events.append(direction.stream_ended(time, item))
+            elif isinstance(item, SSLv2Hello):
+                reader.read_sslv2_hello(direction, item, time)
             elif isinstance(item, Hole):
                 reader.pass_hole(direction, item, time)
             elif not direction.stopped:

@@ -93,6 +93,14 @@ class RecordReader:
         span = RecordSpan(offset=self.offset, length=expected)
         return Record(ContentType(header[0]), header, fragment, span)
 
+    def take(self, length: int) -> bytes:
+        """Take the first ``length`` bytes that are pending, which are no record of TLS."""
+        end = self._at + length
+        taken = bytes(self._buffer[self._at : end])
+        self._at = end
+        self.offset += length
+        return taken
+
     def feed(self, data: bytes) -> None:
         """Add ``data`` at the end of the stream."""
         if self._rest:
@@ -250,6 +258,9 @@ def sniff(first: bytes) -> Protocol:
     # client_hello, and the version that is asked for.
     hello = len(first) >= HEADER and first[0] & 0x80 and first[2] == 1
     if hello and (first[3] == 3 or first[3:5] == b"\x00\x02"):
+        return Protocol.SSLV2
+    # How SSL 2 answers: server_hello, whether a session goes on, an X.509 certificate or none.
+    if len(first) >= 7 and first[0] & 0x80 and first[2] == 4 and first[5:7] == b"\x00\x02":
         return Protocol.SSLV2
     return Protocol.UNKNOWN
 

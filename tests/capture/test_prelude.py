@@ -21,6 +21,7 @@ from tests.capture.building import (
 CLIENT, SERVER = Endpoint.CLIENT, Endpoint.SERVER
 DATA = record(23, bytes(45))
 
+SSLV2_HELLO = b"\x80\x1c\1\3\1\0\3\0\0\0\x10\0\0\x2f" + bytes(16)
 MYSQL_GREETING = b"\x4a\0\0\0\x0a8.0.36\0" + bytes(66)
 MYSQL_REQUEST = b"\x20\0\0\x01\x85\xae\xff\x19" + bytes(28)
 POSTGRESQL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"
@@ -186,6 +187,14 @@ def test_tls_in_one_segment_with_what_nobody_answers(header: bytes) -> None:
     assert told(items_of(conversation.close().frames))[:2] == ["client 50", "server 50"]
 
 
+@pytest.mark.parametrize("cut", [10**6, 20, 6])
+@pytest.mark.parametrize("answer", [b"", SERVER_HELLO])
+def test_a_hello_in_the_form_of_ssl_2_begins_tls(answer: bytes, cut: int) -> None:
+    said = [(CLIENT, SSLV2_HELLO), *([(SERVER, answer)] if answer else [])]
+    items = items_of(spoken(said, cut).close().frames)
+    assert streams(items) == {(1, CLIENT): SSLV2_HELLO} | ({(1, SERVER): answer} if answer else {})
+
+
 @pytest.mark.parametrize("reply", [b"", OPEN])
 def test_a_client_that_does_not_wait_for_its_proxy(reply: bytes) -> None:
     said = [(CLIENT, CONNECT + CLIENT_HELLO), (SERVER, reply + SERVER_HELLO), (CLIENT, DATA)]
@@ -223,6 +232,10 @@ NO_TLS: dict[str, tuple[Said, str]] = {
     "PostgreSQL, declined and closed": (
         [(CLIENT, POSTGRESQL_REQUEST), (SERVER, b"N")],
         POSTGRESQL_DECLINED,
+    ),
+    "SSL 2": (
+        [(CLIENT, SSLV2_HELLO[:3] + b"\0\2" + SSLV2_HELLO[5:]), (SERVER, bytes(90))],
+        "an SSLv2-style hello",
     ),
     "unknown": ([(CLIENT, b"\x01\x02\x03"), (SERVER, b"\x04")], ""),
     "a download of something that begins like TLS": (

@@ -50,6 +50,7 @@ def _client_hello(message: msg.ClientHello) -> Pairs:
     schemes = msg.accepted_signatures(message)
     ticket = message.find(ext.SessionTicket)
     yield "versions", listed(msg.offered_versions(message), 6)
+    yield "form", message.in_sslv2_form and "of SSL 2, for TLS or SSL 3.0"
     yield "SNI", listed(hosts) if hosts else "not sent"
     yield "ALPN", listed(protocols) if protocols else None
     yield "suites", listed(message.cipher_suites, 2)
