@@ -6,6 +6,8 @@ import argparse
 import contextlib
 import json
 import os
+import re
+import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -45,6 +47,7 @@ DOOR = "lab.tap"
 _MOST_HELD = 100
 # What a GIL's holder may keep others waiting: relaying shares the interpreter with decoding.
 _SWITCH_INTERVAL = 0.0001
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
 
 NOTES = (
     "The tap passes bytes on as they are, both ways, and both ends' FIN and RST. Each connection "
@@ -139,7 +142,12 @@ def parser(prog: str = "python -m lab.tap") -> CommandLine:
         "to FILE meanwhile; with -- COMMAND, add those of the command to FILE",
     )
     add_pcapng(command_line, "all connections")
-    add("--connect-as", default="", metavar="NAME", help="be an HTTP proxy for NAME too, see below")
+    add(
+        "--connect-as",
+        type=_host_name,
+        metavar="NAME",
+        help="be an HTTP proxy for NAME too, see below",
+    )
     _add_limits(command_line)
     return command_line
 
@@ -171,6 +179,12 @@ def _listen(text: str) -> Target:
     if separator and ":" in host and not text.startswith("["):
         raise argparse.ArgumentTypeError(f"{text!r}: write an IPv6 address as [ADDRESS]:PORT")
     return Target(host=host or LOOPBACK, port=int(port))
+
+
+def _host_name(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no host name")
+    return text
 
 
 @dataclass(slots=True, kw_only=True)
@@ -252,8 +266,9 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.tap") 
 
 def _tap(options: argparse.Namespace) -> int:
     command: Sequence[str] = options.command
+    codes: list[int] = []
     printing = _Printing(
-        file=sys.stderr if command else sys.stdout,
+        file=sys.stderr if command or _is_stdout(options.pcapng) else sys.stdout,
         json=options.json,
         picture=options.picture or (bool(command) and not options.json),
         failed=options.failed,
@@ -276,11 +291,29 @@ def _tap(options: argparse.Namespace) -> int:
             target=parse_target(options.target),
             key_log=follower,
             packets=packets,
-            proxy_name=options.connect_as,
+            proxy_name=options.connect_as or "",
             max_connections=options.max_connections,
         )
-        work = _run(settings, printing, command, key_log, options.shutdown_timeout)
-        return complete(work)
+        work = _run(settings, printing, command, key_log, options.shutdown_timeout, codes)
+        try:
+            complete(work)
+        except (KeyboardInterrupt, Ended):
+            if not codes:
+                raise
+    return codes[0] if codes else 0
+
+
+def _is_stdout(path: Path | None) -> bool:
+    """Tell whether a capture goes into the pipe that is stdout: then no line may go there."""
+    try:
+        status = os.fstat(sys.stdout.fileno())
+        return (
+            path is not None
+            and stat.S_ISFIFO(status.st_mode)
+            and os.path.samestat(path.stat(), status)
+        )
+    except (OSError, ValueError):
+        return False
 
 
 async def _run(
@@ -289,13 +322,17 @@ async def _run(
     command: Sequence[str],
     key_log: Path | None,
     grace: float,
-) -> int:
+    codes: list[int],
+) -> None:
+    """Run the tap; the exit code of the command goes into ``codes``, also where this is cancelled.
+
+    That happens where a signal comes while connections that the command has left are still open.
+    """
     tap = Tap(settings, printing.trace, printing.notice)
     address = await tap.open()
-    code = 0
     try:
         if command and key_log is not None:
-            code = await _run_command(settings, address, command, key_log)
+            codes.append(await _run_command(settings, address, command, key_log))
         else:
             printing.notice(
                 f"relaying {address.authority} to {settings.target.authority}; Ctrl+C stops it"
@@ -308,7 +345,6 @@ async def _run(
             raise tap.failure
         if not tap.is_stuck:
             printing.release()
-    return code
 
 
 async def _run_command(

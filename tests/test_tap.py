@@ -21,6 +21,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.capture.test_pcapng_writer import blocks
 from tests.support.doors import PATIENCE, CompletedRun, environment, run, run_process, served
 from tests.support.peers import free_port
 from tests.support.schemas import schema_of
@@ -168,6 +169,9 @@ def test_a_disk_that_is_full_is_told_and_the_tap_goes_on(certs: Path, server: in
         (["0", ":1", "--keylog", "/no/such/f", "--", "true"], "/no/such/f: No such file"),
         (["192.0.2.1:0", ":1"], "cannot listen on 192.0.2.1:0: Cannot assign requested address"),
         (["nowhere.invalid:0", ":1"], "cannot listen on nowhere.invalid:0: "),
+        (["0", ":1", "--keylog", "/"], "/: no regular file, which alone can be followed"),
+        (["0", ":1", "--connect-as", "a/b"], "argument --connect-as: 'a/b' is no host name"),
+        (["0", ":1", "--connect-as", ""], "argument --connect-as: '' is no host name"),
         (["0", ":1", "--picture", "--json"], "argument --json: not allowed with argument --pic"),
     ],
 )
@@ -292,6 +296,65 @@ def test_a_signal_ends_the_command_and_the_tap_with_it(server: int, tmp_path: Pa
     finally:
         process.kill()
     assert [name for name in os.listdir(tmp_path) if name != "ready"] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_behind_the_command_ends_what_it_has_left(number: signal.Signals) -> None:
+    script = (
+        "import os, socket, sys\n"
+        "end = socket.create_connection(('127.0.0.1', int(sys.argv[1])))\n"
+        "if os.fork():\n"
+        "    os._exit(3)\n"
+        "os.close(1); os.close(2); end.recv(1)\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        target = f":{listening.getsockname()[1]}"
+        words = ["0", target, "--shutdown-timeout", "3600", "--", sys.executable, "-c", script]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lab.tap", *words, "{port}"],
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            env=environment(),
+        )
+        limit = threading.Timer(2 * PATIENCE, process.kill)
+        limit.start()
+        try:
+            assert process.stderr is not None
+            assert "open connections have 3600 s to end: 1" in process.stderr.readline()
+            process.send_signal(number)
+            _, err = process.communicate(timeout=PATIENCE)
+        finally:
+            limit.cancel()
+            process.kill()
+    assert process.returncode == 3
+    assert "cannot be told" in err
+
+
+def test_packets_into_the_pipe_of_stdout_are_alone_there(server: int) -> None:
+    if not Path("/dev/stdout").exists():
+        pytest.skip("needs POSIX signals")
+    script = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))).close()"
+    words = [sys.executable, "-m", "lab.tap", "0", f":{server}", "--pcapng", "/dev/stdout"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        limit = threading.Timer(2 * PATIENCE, process.kill)
+        limit.start()
+        try:
+            assert process.stdout is not None and process.stderr is not None
+            found = re.match(
+                rb"lab\.tap: relaying 127\.0\.0\.1:(\d+) to ", process.stderr.readline()
+            )
+            assert found
+            subprocess.run([sys.executable, "-c", script, found[1].decode()], check=True)
+            assert b"no version seen" in process.stderr.readline()
+            process.terminate()
+            out, _ = process.communicate(timeout=PATIENCE)
+        finally:
+            limit.cancel()
+            process.kill()
+    assert process.returncode == 0
+    assert [kind for kind, _ in blocks(out)][:2] == [0x0A0D0D0A, 1]
 
 
 def test_a_target_that_is_not_there() -> None:

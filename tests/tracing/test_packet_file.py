@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,7 @@ from lab.tls.events import (
     StreamEnd,
     StreamEnded,
 )
+from lab.tracing import packet_file
 from lab.tracing.packet_file import PacketFile
 from lab.tracing.read_capture import CaptureReader
 from lab.tracing.results import Trace
@@ -117,6 +121,69 @@ def test_no_more_of_a_connection_is_written_than_asked_for(tmp_path: Path) -> No
         connection.ended(Endpoint.SERVER, StreamEnd.RESET, 3.0)  # told once
         connection.closed()
     assert kinds(path.read_bytes())[2:] == [6] * (3 + 2 + 2)
+
+
+def test_a_link_of_the_system_to_an_open_file_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packet_file, "_SYSTEM_FOLDER", tmp_path)
+    path, other = tmp_path / "stdout", tmp_path / "other"
+    other.touch()
+    path.symlink_to(other)
+    with pytest.raises(OSError, match=f"a file that is open already: '{path}'"):
+        PacketFile(path)
+    assert path.is_symlink()
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """A pipe by its name, and the descriptor of its reader."""
+    if sys.platform == "win32":
+        pytest.skip("needs POSIX signals")
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    yield path, reader
+    with contextlib.suppress(OSError):
+        os.close(reader)
+
+
+def test_the_reader_of_a_pipe_gets_all(pipe: tuple[Path, int]) -> None:
+    path, reader = pipe
+    with PacketFile(path) as file:
+        connection = file.connection(*ENDS, 1.0)
+        for _ in range(80):
+            connection.sent(Endpoint.CLIENT, bytes(4096), 2.0)
+        connection.closed()
+        data = b""
+        while data.count(bytes(4096)) < 80:
+            data += os.read(reader, 2**16)
+
+
+def test_nobody_waits_for_the_reader_of_a_pipe(
+    pipe: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, reader = pipe
+    monkeypatch.setattr(packet_file, "_LAST_WAIT", 0.1)
+    monkeypatch.setattr(packet_file, "_MOST_WAITING", 2**20)
+    file = PacketFile(path)
+    connection = file.connection(*ENDS, 1.0)
+    for _ in range(400):
+        connection.sent(Endpoint.CLIENT, bytes(8192), 2.0)
+    assert file.error is not None and file.error.strerror == "what reads it is too slow"
+    with pytest.raises(OSError, match="too slow"):
+        file.close()
+    os.close(reader)  # the thread ends
+
+
+def test_a_reader_that_has_gone_is_told(pipe: tuple[Path, int]) -> None:
+    path, reader = pipe
+    file = PacketFile(path)
+    os.close(reader)
+    file.connection(*ENDS, 1.0).closed()
+    with pytest.raises(OSError, match="Broken pipe"):
+        file.close()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")

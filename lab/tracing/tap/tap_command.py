@@ -15,13 +15,16 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 
 from lab.capture.results import Address
 from lab.stream.wire import address_text
+from lab.tracing.target import LOOPBACK
 
 _BY_SIGNAL = 128  # as a shell tells of a signal: this, and its number
 _HTTPS = 443
+_AT_LOCALHOST = (LOOPBACK, "::1", "0.0.0.0", "::")
 _PLACE = re.compile(r"\{(?:port|url|keylog)\}")
 _BINARY: int = getattr(os, "O_BINARY", 0)
 
@@ -47,7 +50,8 @@ class Destination:
     def url(self) -> str:
         """The target's root as a URL, without a slash at its end."""
         if not self.name:
-            return f"https://localhost:{self.tap.port}"
+            host = "localhost" if self.tap.host in _AT_LOCALHOST else self.tap.host
+            return f"https://{address_text(host, self.tap.port)}"
         return f"https://{self.name}" + (f":{self.port}" if self.port != _HTTPS else "")
 
     def fill_in(self, words: Sequence[str]) -> list[str]:
@@ -58,7 +62,7 @@ class Destination:
     def environment(self, before: Mapping[str, str]) -> dict[str, str]:
         """Return what a command gets as its environment: where its secrets go, and the proxy."""
         added = {"SSLKEYLOGFILE": str(self.key_log)}
-        node, java = [f"--tls-keylog={self.key_log}"], []
+        node, java = [_word_of_node(f"--tls-keylog={self.key_log}")], []
         kept = dict(before)
         if self.name:
             proxy = f"http://{address_text(*self.tap)}"
@@ -74,6 +78,13 @@ class Destination:
         return kept | added
 
 
+def _word_of_node(word: str) -> str:
+    """Return a word of NODE_OPTIONS, which are split at spaces save inside quotation marks."""
+    if not re.search(r'[\s"\\]', word):
+        return word
+    return '"' + re.sub(r'(["\\])', r"\\\1", word) + '"'
+
+
 @contextlib.contextmanager
 def private_key_log(copy: Path | None) -> Iterator[Path]:
     """A key log that exists inside the block, for its owner's eyes; then added to ``copy``.
@@ -86,9 +97,19 @@ def private_key_log(copy: Path | None) -> Iterator[Path]:
         with contextlib.ExitStack() as stack:
             if copy is not None:
                 flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY
-                target = stack.enter_context(open(os.open(copy, flags, 0o600), "ab"))
-                stack.callback(lambda: target.write(path.read_bytes()))
+                target = stack.enter_context(open(os.open(copy, flags, 0o600), "ab", 0))
+                stack.callback(_add, path, target, copy)
             yield path
+
+
+def _add(path: Path, target: RawIOBase, name: Path) -> None:
+    """Add a file to ``target``, an open file of that name. Raises OSError."""
+    data = memoryview(path.read_bytes())
+    try:
+        while data:
+            data = data[target.write(data) or 0 :]
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(name)) from error
 
 
 async def run_command(words: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -6,7 +6,10 @@ the one before stays so. It is looked at when somebody asks, and only what is ne
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import stat
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +21,8 @@ from lab.tls.key_log_index import KeyLogIndex
 _PIECE = 2**20
 _MOST_LOGS = 8
 """How many files of that name are known, one after the other."""
+# A pipe that nobody writes to would keep its reader waiting.
+_FLAGS: int = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 class _Log:
@@ -51,18 +56,27 @@ class _Log:
 class KeyLogFollower:
     """Follows the key log at ``path``. May be asked from several threads; ``close`` ends that.
 
-    What cannot be read has no secrets: a file that is not there yet looks like that.
+    What cannot be read later on has no secrets: a file that is not there yet looks like that. What
+    is there already is read now, as it may be long. Raises OSError for what can be no key log.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._logs: list[_Log] = []
+        try:
+            self._read()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            self.close()
+            raise
 
     def find(self, client_random: bytes) -> Sequence[Secret]:
         """Return the secrets of a connection so far."""
         with self._lock:
-            self._read()
+            with contextlib.suppress(OSError):
+                self._read()
             try:
                 found = (log.index.secrets(client_random) for log in reversed(self._logs))
                 return next(filter(None, found), ())
@@ -76,12 +90,20 @@ class KeyLogFollower:
                 self._logs.pop().close()
 
     def _read(self) -> None:
+        """Read what is new. Raises OSError."""
         try:
             if not self._logs or not self._logs[-1].goes_on_in(self._path):
-                self._logs.append(_Log(self._path.open("rb", buffering=0)))
+                self._logs.append(_Log(_opened(self._path)))
             self._logs[-1].read()
-        except OSError:
-            return
         finally:
             if len(self._logs) > _MOST_LOGS:
                 self._logs.pop(0).close()
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a regular file, which alone can be followed. Raises OSError."""
+    descriptor = os.open(path, _FLAGS)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "no regular file, which alone can be followed", str(path))
+    return open(descriptor, "rb", buffering=0)

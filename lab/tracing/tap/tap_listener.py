@@ -8,6 +8,7 @@ counted, and not explained. ``close`` leaves no task and no socket behind.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 import sys
@@ -107,7 +108,7 @@ class Tap:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            for family, _, _, _, address in found:
+            for family, _, _, _, address in dict.fromkeys(found):  # some resolvers repeat one
                 # Where a name has several addresses, the port is the same at all of them.
                 bound = (address[0], port or self._port, *address[2:])
                 self._listening.append(_listening(family, bound))
@@ -174,7 +175,8 @@ class Tap:
     async def close(self, grace: float) -> None:
         """Stop accepting, let what is in flight end within ``grace`` seconds, cut, tell the rest.
 
-        What cannot be explained within as long again is not.
+        Cancelled meanwhile, it cuts at once, and returns when it has told. What cannot be explained
+        within as long again is not.
         """
         for accepting in self._accepting:
             accepting.cancel()
@@ -183,7 +185,8 @@ class Tap:
         if self._relaying:
             many = len(self._relaying)
             self._report(f"stopping; open connections have {grace:g} s to end: {many}")
-            await asyncio.wait(self._relaying, timeout=grace)
+            with contextlib.suppress(asyncio.CancelledError):  # whoever waits wants an end of it
+                await asyncio.wait(self._relaying, timeout=grace)
         for task in self._relaying:
             task.cancel()
         if self._tasks:
@@ -211,6 +214,7 @@ class Tap:
                     self._report(f"too many connections (limit {self._most}): new ones are reset")
                 full = True
                 reset(client)
+                await asyncio.sleep(0)  # those that have a place have their turn
                 continue
             full = False
             self._number += 1

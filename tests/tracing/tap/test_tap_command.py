@@ -44,6 +44,26 @@ def test_where_secrets_go_is_in_the_environment() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("::1", "https://localhost:4000"),
+        ("0.0.0.0", "https://localhost:4000"),
+        ("192.0.2.1", "https://192.0.2.1:4000"),
+        ("2001:db8::1", "https://[2001:db8::1]:4000"),
+    ],
+)
+def test_the_url_leads_to_where_the_tap_listens(host: str, url: str) -> None:
+    tap = Address(host, 4000)
+    assert Destination(tap=tap, name="", port=443, key_log=KEYS).url == url
+
+
+def test_node_gets_a_folder_with_a_space_as_one_word() -> None:
+    keys = Path('/a "b"/keylog')
+    got = Destination(tap=TAP, name="", port=443, key_log=keys).environment({})
+    assert got["NODE_OPTIONS"] == '"--tls-keylog=/a \\"b\\"/keylog"'
+
+
 def test_with_a_name_the_tap_is_the_proxy() -> None:
     before = {"NO_PROXY": "*", "no_proxy": "localhost", "HTTPS_PROXY": "http://elsewhere"}
     destination = Destination(tap=TAP, name="api.test", port=443, key_log=KEYS)
@@ -66,6 +86,16 @@ def test_the_key_log_is_private_and_goes(tmp_path: Path) -> None:
     with private_key_log(new), private_key_log(None):
         pass
     assert stat.S_IMODE(new.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_key_log_that_cannot_be_added_to_is_named() -> None:
+    with (
+        pytest.raises(OSError, match="No space left on device: '/dev/full'"),
+        private_key_log(Path("/dev/full")) as path,
+    ):
+        path.write_text("CLIENT_RANDOM\n")
+    assert not path.parent.exists()
 
 
 def test_a_copy_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:

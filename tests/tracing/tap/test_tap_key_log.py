@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +87,27 @@ def test_a_line_without_end_and_a_folder_cost_nothing(
 ) -> None:
     path.write_bytes(b"x" * 3_000_000)
     assert not follower.find(ONE)
-    other = KeyLogFollower(tmp_path)
-    assert not other.find(ONE)
-    other.close()
+    path.unlink()
+    path.mkdir()
+    assert not follower.find(ONE)
+
+
+def test_what_cannot_be_followed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=f"no regular file, .*: '{tmp_path}'"):
+        KeyLogFollower(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_a_pipe_keeps_nobody_waiting(path: Path, follower: KeyLogFollower) -> None:
+    os.mkfifo(path)
+    assert not follower.find(ONE)
+    with pytest.raises(OSError, match="no regular file"):
+        KeyLogFollower(path)
+
+
+def test_what_is_there_at_the_beginning_is_read_then(path: Path) -> None:
+    path.write_text(line("CLIENT_RANDOM", ONE))
+    follower = KeyLogFollower(path)
+    path.unlink()
+    assert follower.find(ONE)
+    follower.close()
