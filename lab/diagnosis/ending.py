@@ -159,6 +159,12 @@ def _is_proved(ending: Ending, lacking: Set[Endpoint]) -> bool:
     return not alert.encrypted and not echo
 
 
+def speaks_of_client(alert: AlertSeen | None) -> bool:
+    """Return whether an alert is one of the server's that speaks of the client's certificate."""
+    by_server = alert is not None and alert.endpoint is Endpoint.SERVER
+    return by_server and alert is not None and alert.description in REFUSALS
+
+
 def is_echo(alert: AlertSeen, *, completed: bool) -> bool:
     """Return whether an alert that comes after the client has ended TCP is only due to that.
 

@@ -13,7 +13,8 @@ from lab.tls.escape import escaped
 # The answers by which an HTTP server refuses a client for who it is, or for the host that it
 # names: RFC 9110 sections 15.5.1, 15.5.2, 15.5.4 and 15.5.20, and nginx's codes for a bad and for
 # a missing certificate.
-_REFUSALS = frozenset({400, 401, 403, 421, 495, 496})
+_BAD_REQUEST = 400
+_REFUSALS = frozenset({_BAD_REQUEST, 401, 403, 421, 495, 496})
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: |\r)")
 _START = b"HTTP/1."
@@ -70,13 +71,16 @@ class StatusReader:
 class FirstAnswer:
     """The first bytes that a server answered, read as HTTP as far as they are that.
 
-    ``is_cut`` tells that bytes before or among them are missing, so that nothing is read in them.
+    ``is_cut`` tells that bytes before or among them are missing, so that nothing is read in them;
+    ``is_asked`` that the client may have sent a request. Who has sent none is answered that it is a
+    bad one, whoever it is.
     """
 
-    def __init__(self, *, is_cut: bool) -> None:
+    def __init__(self, *, is_cut: bool, is_asked: bool = True) -> None:
         self._reader = StatusReader()
         self._response = bytearray()
         self._is_cut = is_cut
+        self._is_asked = is_asked
 
     @property
     def status(self) -> int | None:
@@ -86,7 +90,7 @@ class FirstAnswer:
     @property
     def refuses(self) -> bool:
         """Whether it refuses the client."""
-        return self.status in _REFUSALS
+        return self.status in _REFUSALS and (self._is_asked or self.status != _BAD_REQUEST)
 
     @property
     def is_open(self) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from lab.diagnosis.ending import REFUSALS, Ending, Handshake, MissingParts, is_echo
+from lab.diagnosis.ending import Ending, Handshake, MissingParts, is_echo, speaks_of_client
 from lab.diagnosis.handshake_progress import TELLING, HandshakeProgress
 from lab.diagnosis.http_status import FirstAnswer
 from lab.diagnosis.outcome_wording import name_of
@@ -42,11 +42,7 @@ from lab.tls.events import (
     Undecoded,
     is_fatal,
 )
-from lab.tls.messages import (
-    ClientHello,
-    Finished,
-    ServerHello,
-)
+from lab.tls.messages import ClientHello, Finished, ServerHello
 
 _HELLOS = (ClientHello, ServerHello)
 _TCP_SIGNALS = (Signal.FIN, Signal.RST)
@@ -232,6 +228,9 @@ class OutcomeJudge:
             )
         elif ending.signal is Signal.ALERT or ending.signal in _TCP_SIGNALS:
             _append(self._echoes, event)
+        elif ending.proved and self._handshake.asked_again and speaks_of_client(event):
+            # It had sent data before it judged the certificate that it asked for then.
+            self._ending = self._ending_by(Result.REJECTED, event.endpoint, Signal.ALERT, event)
 
     def _goodbye_by(self, event: AlertSeen) -> Ending:
         """Read a close_notify as the end that it is if TCP ends behind it."""
@@ -280,7 +279,8 @@ class OutcomeJudge:
         if self._handshake.older:
             sealed = self._sealed12.ending() if self._handshake.acceptance is not None else None
         else:
-            sealed = self._sealed13.ending(event) if self._handshake.acceptance is None else None
+            settled = self._handshake.acceptance or self._reports.refused(Endpoint.SERVER)
+            sealed = None if settled else self._sealed13.ending(event)
         if sealed is None:
             return None
         after = self._last.get(sealed.by.other) if sealed.by else None
@@ -308,10 +308,8 @@ class OutcomeJudge:
         or by renegotiation; or the server's ``alert`` speaks of the client's certificate, as where
         a library judges it only when the handshake is over.
         """
-        by_server = alert is not None and alert.endpoint is Endpoint.SERVER
-        speaks_of_it = by_server and alert is not None and alert.description in REFUSALS
         asked = self._handshake.asked_again or self._sealed12.negotiates is Endpoint.SERVER
-        refused = self._handshake.acceptance is None or asked or speaks_of_it
+        refused = self._handshake.acceptance is None or asked or speaks_of_client(alert)
         return Result.REJECTED if refused else Result.FAILED
 
     def _take_sealed(self, event: SealedSeen) -> None:
@@ -350,7 +348,8 @@ class OutcomeJudge:
             self._client_wrote = True
             return
         if self._answer is None and self._ending is None:
-            self._answer = FirstAnswer(is_cut=Endpoint.SERVER in self._missing.of)
+            asked = self._client_wrote or Endpoint.CLIENT in self._missing.of
+            self._answer = FirstAnswer(is_cut=Endpoint.SERVER in self._missing.of, is_asked=asked)
         if self._may_be_unjudged:
             if self._answer is not None:
                 self._answer.feed(event.data)

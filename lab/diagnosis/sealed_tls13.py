@@ -10,6 +10,8 @@ This module must not know what an end's own library reports.
 
 from __future__ import annotations
 
+from math import gcd
+
 from lab.diagnosis.ending import Ending
 from lab.diagnosis.results import Result, Signal
 from lab.tls.code_points import ExtensionType
@@ -21,6 +23,7 @@ _ALERTS = (2, 18)  # the second as some stacks pad it: to 16 bytes more
 _EMPTY_CERTIFICATE = 8  # header, an empty context, an empty list: RFC 9846 section 4.5.1
 _USUAL_OVERHEAD = 17  # of a record: the type, and a tag of 16 bytes
 _MOST_ALERTS = 3
+_SHORTEST_BLOCK = 16  # that records are padded to; shorter ones divide others by chance
 _PROMPT = 5.0  # seconds within which a server judges a client; later it may end an idle connection
 
 WENT_ON = (
@@ -52,6 +55,10 @@ _SHORT_RECORDS = (
     "be short data"
 )
 _EARLY_DATA = "which of the client's records are early data cannot be told"
+_PADDED = (
+    "the length of the server's records after the client's flight divides that of all before it: "
+    "they may be padded, and an alert among them could not be told"
+)
 _UNANSWERED = (
     "the client's last record is as long as an alert, and nothing came from the server after the "
     "client's flight"
@@ -62,6 +69,9 @@ class SealedTls13:
     """Follows the sealed records of one connection of TLS 1.3, or of an unknown version.
 
     * ``proof`` is the first record that shows that the server went on after the client's flight.
+    * ``padded`` tells that a record after that flight proves nothing, since all that the server
+      sealed before it is a multiple of it in length, as where it pads to blocks (RFC 9846 section
+      5.4): an alert is one block.
     * ``alerts`` are the server's records after that flight that are as long as an alert, three at
       most; those before ``proof`` do not count.
     * ``client_alert`` is the client's first record where it is as long as an alert: the client sent
@@ -76,6 +86,7 @@ class SealedTls13:
     """
 
     __slots__ = (
+        "_block",
         "_early_data",
         "_sealed_flight",
         "alerts",
@@ -84,12 +95,15 @@ class SealedTls13:
         "client_left",
         "empty_certificate",
         "flight",
+        "padded",
         "proof",
     )
 
     def __init__(self) -> None:
+        self._block = 0
         self._early_data = False
         self._sealed_flight = False
+        self.padded = False
         self.proof: SealedSeen | None = None
         self.alerts: list[SealedSeen] = []
         self.client_alert: SealedSeen | None = None
@@ -130,11 +144,19 @@ class SealedTls13:
             inside = event.length - _USUAL_OVERHEAD
         if event.endpoint is Endpoint.CLIENT:
             self._take_clients(event, inside)
-        elif self.flight is not None and not self.ambiguous:
-            if inside not in _ALERTS:
-                self.proof, self.alerts = event, []
-            elif len(self.alerts) < _MOST_ALERTS:
+        elif self.flight is None:
+            self._block = gcd(self._block, inside + 1)  # with the type behind the content
+        elif not self.ambiguous:
+            self._take_answer(event, inside)
+
+    def _take_answer(self, event: SealedSeen, inside: int) -> None:
+        if inside in _ALERTS:
+            if len(self.alerts) < _MOST_ALERTS:
                 self.alerts.append(event)
+        elif self._block and inside + 1 >= _SHORTEST_BLOCK and self._block % (inside + 1) == 0:
+            self.padded = True
+        else:
+            self.proof, self.alerts = event, []
 
     def _take_clients(self, event: SealedSeen, inside: int) -> None:
         if self.flight is None:
@@ -167,18 +189,21 @@ class SealedTls13:
             return None
         if self.ambiguous:
             return _unknown(_EARLY_DATA)
+        if self.padded:
+            return _unknown(_PADDED)
         if self.alerts:
             return self._answered_shortly(self.alerts[0].time - self.flight)
         if isinstance(self.client_left, SealedSeen):
             return _unknown(_UNANSWERED)
-        is_silence = self._sealed_flight and self.client_left is None
-        by_server = end.endpoint is Endpoint.SERVER
-        return self._closed_silently(end) if is_silence and by_server else None
+        is_silence = end.endpoint is Endpoint.SERVER and self.client_left is None
+        return self._closed_silently(end) if is_silence else None
 
-    def _closed_silently(self, end: StreamEnded) -> Ending:
+    def _closed_silently(self, end: StreamEnded) -> Ending | None:
         assert self.flight is not None
         if end.time - self.flight > _PROMPT:
             return _unknown(_LATE_END.format(seconds=end.time - self.flight))
+        if not self._sealed_flight:
+            return None  # read, so that nothing is inferred
         return Ending(
             result=Result.REJECTED,
             by=Endpoint.SERVER,

@@ -26,12 +26,15 @@ from lab.tls.observer import Observer
 from tests.support.events import (
     CLIENT,
     EMPTY_CERTIFICATE,
+    REQUEST,
     SERVER,
     TICKET,
     TLS13,
     alert,
     application_data,
+    certificate_message,
     change_cipher_spec,
+    client_chain,
     client_hello,
     finished,
     outcome_and_causes,
@@ -286,6 +289,24 @@ def test_an_alert_about_the_certificate_refuses_the_client_even_after_the_handsh
     ok = application_data(SERVER, b"HTTP/1.1 200 OK\r\n")
     assert isinstance(late, AlertSeen)
     assert judge([*BEFORE, TICKET, ok, late]).result is Result.ACCEPTED
+
+
+def test_a_certificate_that_was_asked_for_later_is_refused_even_behind_data() -> None:
+    """The server may send data between its request and its judgement (RFC 9846 section 4.7.2)."""
+    data = application_data(SERVER, b"please wait")
+    presented = [certificate_message(CLIENT, client_chain()), finished(CLIENT)]
+    events = [*BEFORE, TICKET, REQUEST, data, *presented]
+    for description in AlertDescription:
+        if description in (BYE, AlertDescription.USER_CANCELED):
+            continue
+        late = replace(alert(SERVER, description), encrypted=True)
+        assert isinstance(late, AlertSeen)
+        outcome = judge([*events, late, stream_ended(SERVER, StreamEnd.RESET)])
+        refused = description in REFUSALS
+        assert outcome.result is (Result.REJECTED if refused else Result.ACCEPTED)
+        assert outcome.alert == (late if refused else None)
+        by_client = judge([*events, replace(late, endpoint=CLIENT)])
+        assert by_client.result is Result.ACCEPTED
 
 
 def test_an_orderly_end_where_a_part_is_missing() -> None:

@@ -125,6 +125,24 @@ def test_what_may_be_an_end_in_order_cannot_be_told(events: list[Event]) -> None
     assert "SSLKEYLOGFILE" in causes[0].fix
 
 
+@pytest.mark.parametrize("block", [16, 64, 512])
+def test_a_record_that_may_be_padded_to_a_block_proves_nothing(block: int) -> None:
+    """OpenSSL's ``-record_padding`` pads an alert as any other record (RFC 9846 section 5.4)."""
+    flight = [sealed(SERVER, 3 * block - 1), sealed(SERVER, 2 * block - 1)]
+    events = [*HELLOS, *flight, *FLIGHT[3:], sealed(SERVER, block - 1)]
+    outcome, causes = outcome_and_causes([*events, stream_ended(SERVER)])
+    assert (outcome.result, outcome.handshake_accepted) == (Result.UNKNOWN, False)
+    assert "may be padded" in outcome.ground
+    assert [cause.code for cause in causes] == ["cannot-be-told"]
+    # Two blocks are no alert, and neither is what does not divide the others.
+    for more in (2 * block - 1, block, 3 * block - 2):
+        assert judge([*events, sealed(SERVER, more), *ENDS]).result is Result.ACCEPTED
+    # Nothing is known of the padding where nothing came before, and short data divide by chance.
+    for before in ([], [sealed(SERVER, 27)]):
+        answer = sealed(SERVER, 6)
+        assert judge([*HELLOS, *before, *FLIGHT[3:], answer, *ENDS]).result is Result.ACCEPTED
+
+
 def test_five_seconds_are_still_prompt() -> None:
     for last in ([sealed(SERVER, ALERT, time=5.0)], []):
         outcome = judge([*FLIGHT, *last, replace(ENDS[1], time=5.0)])
@@ -226,6 +244,16 @@ def test_a_client_that_ended_tcp_first_was_not_refused_by_silence() -> None:
 def test_where_the_flight_was_read_nothing_is_inferred_from_silence() -> None:
     outcome = judge([*TLS13, finished(CLIENT), stream_ended(SERVER)])
     assert (outcome.result, outcome.by, outcome.ground) == (Result.REJECTED, SERVER, "")
+
+
+def test_a_late_end_may_be_that_of_an_idle_connection_even_if_all_was_read() -> None:
+    ended = replace(stream_ended(SERVER), time=6.0)
+    outcome = judge([*TLS13, finished(CLIENT), ended])
+    assert (outcome.result, outcome.by) == (Result.UNKNOWN, None)
+    assert "6 seconds later" in outcome.ground
+    # Unless the server says itself that it refused the client.
+    failed = fact(SERVER, Fact.HANDSHAKE_FAILED)
+    assert judge([*TLS13, finished(CLIENT), failed, ended]).result is Result.REJECTED
 
 
 def test_a_server_that_ends_before_any_flight_is_judged_without_it() -> None:

@@ -19,7 +19,7 @@ from lab.tls.code_points import (
     NameType,
     ProtocolVersion,
 )
-from lab.tls.events import Endpoint, Event, Fact
+from lab.tls.events import Endpoint, Event, Fact, Gap, NotCaptured
 from lab.tls.extensions import FlagExtension, SelectedPsk, ServerName, ServerNameList
 from lab.tls.messages import CertificateRequest, CompressedCertificate
 from tests.support.events import (
@@ -53,8 +53,9 @@ from tests.support.events import (
 )
 def test_what_http_answers(status: int, result: Result) -> None:
     line = f"HTTP/1.1 {status} Whatever\r\n\r\n".encode()
-    events = [*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), RETURNED, application_data(SERVER, line)]
-    outcome, causes = outcome_and_causes(events)
+    asked = application_data(CLIENT, b"GET / HTTP/1.1\r\n\r\n")
+    events = [*TLS13, EMPTY_CERTIFICATE, finished(CLIENT), RETURNED, asked]
+    outcome, causes = outcome_and_causes([*events, application_data(SERVER, line)])
     assert (outcome.result, outcome.http_status) == (result, status)
     rejected = result is Result.REJECTED
     assert outcome.signal is (Signal.HTTP_STATUS if rejected else None)
@@ -96,21 +97,32 @@ def test_a_host_name_that_was_sent_is_not_suspected() -> None:
     )
 
 
+def test_a_bad_request_of_a_client_that_sent_none_refuses_nobody() -> None:
+    """HAProxy answers so to a client that leaves without a request."""
+    events = [*TLS13, certificate_message(CLIENT, client_chain()), finished(CLIENT)]
+    for status, result in ((400, Result.ACCEPTED), (403, Result.REJECTED)):
+        answer = application_data(SERVER, f"HTTP/1.1 {status} Whatever\r\n\r\n".encode())
+        outcome, causes = outcome_and_causes([*events, answer])
+        assert (outcome.result, outcome.http_status) == (result, status)
+        assert ("mutual-tls" in [cause.code for cause in causes]) is (status == 400)
+    # Its request may be what the capture lacks.
+    gap = NotCaptured(time=0.0, endpoint=CLIENT, gap=Gap.MISSING, octets=99)
+    bad = application_data(SERVER, b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    assert judge([*events, gap, bad]).result is Result.REJECTED
+
+
 def test_nginx_says_that_the_certificate_does_not_verify() -> None:
     page = b"HTTP/1.1 400 Bad Request\r\n\r\n<center>The SSL certificate error</center>"
     expired = certificate_message(CLIENT, client_chain(lifetime=LONG_AGO))
-    _, causes = outcome_and_causes(
-        [*TLS13, expired, finished(CLIENT), application_data(SERVER, page)]
-    )
+    answer = [application_data(CLIENT, b"GET /"), application_data(SERVER, page)]
+    _, causes = outcome_and_causes([*TLS13, expired, finished(CLIENT), *answer])
     assert [cause.code for cause in causes][:2] == [
         "client-certificate-expired",
         "http-certificate-refused",
     ]
     assert "The SSL certificate error" in causes[1].evidence[0]
     in_order = certificate_message(CLIENT, client_chain())
-    _, causes = outcome_and_causes(
-        [*TLS13, in_order, finished(CLIENT), application_data(SERVER, page)]
-    )
+    _, causes = outcome_and_causes([*TLS13, in_order, finished(CLIENT), *answer])
     assert causes[0].code == "http-certificate-refused"
 
 
