@@ -39,7 +39,7 @@ def _server(*codes: str) -> tuple[str, ...]:
 
 # What a server means by it.
 _BY_SERVER: Mapping[int, tuple[str, ...]] = {
-    Alert.UNEXPECTED_MESSAGE: ("protocol-failure", "no-client-certificate"),
+    Alert.UNEXPECTED_MESSAGE: ("protocol-failure", "no-tls", "no-client-certificate"),
     Alert.BAD_RECORD_MAC: ("records-altered", "protocol-failure"),
     Alert.DECRYPTION_FAILED: ("records-altered",),
     Alert.RECORD_OVERFLOW: ("client-message-too-large", "no-tls", "records-altered"),
@@ -119,7 +119,7 @@ _BY_SERVER: Mapping[int, tuple[str, ...]] = {
 }
 # What a client means by it.
 _BY_CLIENT: Mapping[int, tuple[str, ...]] = {
-    Alert.UNEXPECTED_MESSAGE: ("protocol-failure",),
+    Alert.UNEXPECTED_MESSAGE: ("protocol-failure", "no-tls"),
     Alert.BAD_RECORD_MAC: ("records-altered", "protocol-failure"),
     Alert.DECRYPTION_FAILED: ("records-altered",),
     Alert.RECORD_OVERFLOW: ("server-message-too-large", "records-altered"),

@@ -8,7 +8,7 @@ This module must not know where a text is from, or how an explanation is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from lab.diagnosis.error_texts.alert_causes import causes_of_alert
 from lab.diagnosis.error_texts.known_text import CLIENT, RECEIVED, SENT, SERVER, KnownText
@@ -221,13 +221,15 @@ def _sender(row: KnownText, role: SpeakerRole) -> SpeakerRole:
     return SpeakerRole.UNKNOWN
 
 
-def _says(row: KnownText, role: SpeakerRole, speakers: Iterable[str]) -> str:
+def _says(row: KnownText, role: SpeakerRole, speakers: Collection[str]) -> str:
     if row.says:
         return row.says
     own = {CLIENT: "the client", SERVER: "the server"}.get(role, "this end")
     other = {CLIENT: "server", SERVER: "client"}.get(role, "other end")
     if row.verify is not None:
         code = f" (verify code {row.verify})" if _is_openssl(speakers) else ""
+        if "openssl-verify" in speakers:
+            return f"a certificate does not verify: {WORDS[row.verify][0]}{code}"
         return f"to {own}, the {other}'s certificate does not verify: {WORDS[row.verify][0]}{code}"
     assert row.alert is not None
     alert = f"the alert {Alert(row.alert)} ({row.alert})"
@@ -264,7 +266,7 @@ def _chain(speakers: Iterable[str], versions: Mapping[str, str]) -> str:
     if not found.isdisjoint(_FORKS):
         found = {name for name in found if SPEAKERS[name].family != "openssl"}
     by_family: dict[str, str] = {}
-    for name in sorted(found, key=lambda name: len(SPEAKERS[name].name)):
+    for name in sorted(found, key=lambda name: (len(SPEAKERS[name].name), name)):
         by_family[SPEAKERS[name].family or name] = name
     chain = sorted(by_family.values(), key=lambda name: (-SPEAKERS[name].layer, name))
     return ", ".join(_with_version(name, versions) for name in chain)

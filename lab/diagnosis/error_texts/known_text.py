@@ -1,10 +1,10 @@
 """What a row of the tables is: a text that a program prints, and what it says.
 
 Rules: a phrase is matched word by word, whatever the case, quotes, dashes and line ends between
-its words; other punctuation must be there as written. ``#`` stands for a number, ``*`` for any
-word, ``$`` for a hexadecimal number of eight digits, ``@`` for the name of an alert, ``%`` for
-OpenSSL's words for a verify code, ``^`` for those of a reason of libssl. A phrase is the constant
-part of a message.
+its words; other punctuation must be there as written. ``#`` stands for a number, ``*`` for one
+to twelve words, ``$`` for a hexadecimal number of eight digits, ``@`` for the name of an alert,
+``%`` for OpenSSL's words for a verify code, ``^`` for those of a reason of libssl. A phrase is the
+constant part of a message.
 
 This module must not know how phrases are looked for.
 """

@@ -22,7 +22,9 @@ _QUOTES_AND_DASHES = "\"'`-\u2013\u2014\u2018\u2019\u201c\u201d"
 _NOT_COUNTED = str.maketrans("", "", f" \t\r\n\v\f\\|>*\xa0\u200b{_QUOTES_AND_DASHES}")
 _FINAL = ".?!"  # the end of a sentence, which may be left out
 _LONGEST_GAP = 100
+_TOO_FAR = "\0"  # in place of what stands in a longer gap
 _LONGEST_NUMBER = 12
+_MOST_WORDS = 12  # a host name or a path has as many
 _HEXADECIMAL = re.compile(r"[0-9a-f]{8}")
 
 
@@ -143,13 +145,17 @@ class PhraseIndex(Generic[R]):
         word = words[at]
         plain = word.isdigit() and len(word) <= _LONGEST_NUMBER
         for sign, fits in (
-            ("*", True),
             ("$", bool(_HEXADECIMAL.fullmatch(word))),
             ("#", plain),
             (word, True),
         ):
             if fits and behind + sign in node.next:
-                yield behind + sign, 1, "" if sign in ("*", word) else word
+                yield behind + sign, 1, "" if sign == word else word
+        # A path or a host name may begin with punctuation of its own.
+        key = behind + "*" if behind + "*" in node.next else "*"
+        if key in node.next and behind != _TOO_FAR:
+            for count in range(1, min(_MOST_WORDS, len(words) - at) + 1):
+                yield key, count, ""
         for sign, vocabulary in self._vocabularies.items():
             found = vocabulary.longest(words, at) if behind + sign in node.next else None
             if found is not None:
@@ -164,5 +170,5 @@ def _between(text: str, spans: _Spans, at: int) -> str:
     start = spans[at - 1][1] if at else 0
     end = spans[at][0] if at < len(spans) else len(text)
     if end - start > _LONGEST_GAP:
-        return "\0"
+        return _TOO_FAR
     return text[start:end].translate(_NOT_COUNTED)

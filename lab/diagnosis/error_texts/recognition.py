@@ -111,7 +111,9 @@ class Page:
             meant = _meant(row, hit.captured) if row is not None else None
             if meant is None:
                 continue
-            if not meant.in_context and meant.speaker:
+            # Words within a longer text are not their own speaker's, but they may tell its version.
+            is_own = hit.start >= consumed or (meant.speaker and SPEAKERS[meant.speaker].family)
+            if is_own and meant.speaker and not meant.in_context:
                 mark = _mark_of(meant)
                 self._marks[line][_mark(mark)] = mark
             if hit.start >= consumed:

@@ -324,3 +324,71 @@ def test_what_is_kept_is_bounded() -> None:
     long = single(f"{'x' * 5000} {_LINE} {'y' * 5000}")
     assert len(long.text) <= 300
     assert re.search("handshake failure", long.text)
+
+
+# What looks like another program's words, with the whole chain of those who speak.
+@pytest.mark.parametrize(
+    ("text", "speaker"),
+    [
+        ("curl: (35) Recv failure: Connection reset by peer", "curl"),
+        ("javax.net.ssl.SSLException: Connection reset", "Java JSSE"),
+        (
+            "ssl.SSLError: [X509: KEY_VALUES_MISMATCH] key values mismatch (_ssl.c:4149)",
+            "Python ssl, OpenSSL",
+        ),
+        ("TLS Error: TLS key negotiation failed to occur within 60 seconds", "OpenVPN"),
+        (
+            "OpenSSL: error:0A000410:SSL routines::sslv3 alert handshake failure\n"
+            "Unable to establish SSL connection.",
+            "wget, OpenSSL 3 or later",
+        ),
+        (
+            "OpenSSL::SSL::SSLError (SSL_connect returned=1 errno=0 state=error: certificate "
+            "verify failed (self-signed certificate))",
+            "Ruby, OpenSSL",
+        ),
+        ("net/http: TLS handshake timeout", "Go crypto/tls"),
+        (
+            "transport: authentication handshake failed: x509: certificate signed by unknown "
+            "authority",
+            "gRPC (Go), Go crypto/tls",
+        ),
+        (
+            "rdkafka#1| SSL handshake failed: error:1416F086:SSL routines:"
+            "tls_process_server_certificate:certificate verify failed",
+            "Kafka client librdkafka, OpenSSL 1.0 or 1.1",
+        ),
+        (
+            "Interop+OpenSsl+SslException: SSL Handshake failed with OpenSSL error - "
+            "SSL_ERROR_SSL. ---> error:0A000410:SSL routines::sslv3 alert handshake failure",
+            ".NET, OpenSSL 3 or later",
+        ),
+        (
+            "boringssl_context_handle_fatal_alert(1872) [C1.1:2][0x7f] read alert, level: fatal, "
+            "description: certificate required",
+            "BoringSSL",
+        ),
+        ("curl: (35) Unknown SSL protocol error in connection to a.example:443", "curl"),
+        (
+            "error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required",
+            "OpenSSL 3 or later",
+        ),
+    ],
+)
+def test_nobody_speaks_whose_words_are_only_alike(text: str, speaker: str) -> None:
+    assert single(text).speaker == speaker
+
+
+def test_openssl_verify_has_no_handshake_and_no_other_end() -> None:
+    finding = single("error 26 at 0 depth lookup: unsuitable certificate purpose")
+    assert finding.says.startswith("a certificate does not verify: unsuitable certificate purpose")
+    assert finding.direction is AlertDirection.UNKNOWN
+    assert finding.phase is ErrorPhase.UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["client certificate", "client's certificate"])
+def test_a_go_server_that_refuses_a_client_is_a_server(name: str) -> None:
+    reason = "x509: certificate signed by unknown authority"
+    finding = single(f"tls: failed to verify {name}: {reason}")
+    assert finding.role is SpeakerRole.SERVER
+    assert all(not code.startswith("server-") for code in codes(finding))

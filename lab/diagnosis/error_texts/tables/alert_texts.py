@@ -34,6 +34,7 @@ _FORMS = (
     ("server alert: fatal - @", "erlang", _UNKNOWN, ""),
     ("client alert: fatal - @", "erlang", _UNKNOWN, ""),
     ("{tls_alert,{@,", "erlang", _UNKNOWN, ""),
+    ("{tls_alert,@", "erlang", _UNKNOWN, ""),
     # BoringSSL, as Apple's systems log it
     ("read alert, level: fatal, description: @", "boringssl", RECEIVED, ""),
     ("write alert, level: fatal, description: @", "boringssl", SENT, ""),
@@ -161,6 +162,34 @@ TEXTS = from_source(
             ),
             "returned 0x7280",
             "mbedtls_err_ssl_conn_eof",
+        ),
+        KnownText(
+            "{options,{cacertfile,",
+            "erlang",
+            says="the CA file cannot be loaded",
+            causes=("ca-file-unusable",),
+        ),
+        *each(
+            KnownText(
+                "",
+                "erlang",
+                says="the certificate or key file cannot be loaded",
+                causes=("file-not-loadable",),
+            ),
+            "{options,{certfile,",
+            "{options,{keyfile,",
+        ),
+        # s_client
+        *each(
+            KnownText(
+                "",
+                "s_client",
+                says="TCP ended; that names no cause",
+                causes=ENDED,
+                general=True,
+            ),
+            "write:errno=#",
+            "read:errno=#",
         ),
         # Erlang's own reason behind the alert
         *(

@@ -98,7 +98,6 @@ _MOZILLA = (
     ("MOZILLA_PKIX_ERROR_MITM_DETECTED", 20),
     ("MOZILLA_PKIX_ERROR_NOT_YET_VALID_CERTIFICATE", 9),
     ("MOZILLA_PKIX_ERROR_NOT_YET_VALID_ISSUER_CERTIFICATE", 9),
-    ("MOZILLA_PKIX_ERROR_CA_CERT_USED_AS_END_ENTITY", 26),
     ("MOZILLA_PKIX_ERROR_V1_CERT_USED_AS_CA", 79),
     ("MOZILLA_PKIX_ERROR_INADEQUATE_KEY_SIZE", 66),
 )
@@ -144,6 +143,12 @@ _CHROME: tuple[tuple[int, str, tuple[str, ...], int | None, str], ...] = (
     (-208, "CERT_WEAK_SIGNATURE_ALGORITHM", (), 68, ""),
     (-211, "CERT_WEAK_KEY", (), 66, ""),
     (-212, "CERT_NAME_CONSTRAINT_VIOLATION", (), 47, ""),
+    (-167, "SSL_SERVER_CERT_BAD_FORMAT", ("server-unreadable",), None,
+     "the server's certificate cannot be parsed"),
+    (-214, "CERTIFICATE_TRANSPARENCY_REQUIRED", ("server-openssl-refuses",), None,
+     "the server's certificate is in no log of Certificate Transparency"),
+    (-182, "SSL_KEY_USAGE_INCOMPATIBLE", ("server-wrong-key-usage",), None,
+     "the keyUsage of the server's certificate does not allow the way that its key was used"),
     (-213, "CERT_VALIDITY_TOO_LONG", ("server-openssl-refuses",), None,
      "the server's certificate is valid for longer than Chrome takes"),
 )  # fmt: skip
@@ -174,14 +179,46 @@ def _nss() -> Iterator[KnownText]:
         yield KnownText(words, verify=code, direction=SENT)
     for name, code in _MOZILLA:
         yield KnownText(name, "firefox", verify=code, direction=SENT, role=CLIENT)
+    yield from _nss_in_words()
+
+
+def _nss_in_words() -> Iterator[KnownText]:
+    yield KnownText(
+        "MOZILLA_PKIX_ERROR_CA_CERT_USED_AS_END_ENTITY",
+        "firefox",
+        says="a CA certificate, mostly a self-signed one, is used as the server's own",
+        direction=SENT,
+        role=CLIENT,
+        causes=("server-certificate-self-signed", "server-wrong-extended-key-usage"),
+    )
     for name in ("PR_END_OF_FILE_ERROR", "PR_CONNECT_RESET_ERROR"):
         yield KnownText(
             name,
-            "firefox",
-            says="the server closed or reset TCP; that names no cause",
-            role=CLIENT,
+            says="the other end closed or reset TCP; that names no cause",
             causes=("no-client-certificate", "no-common-version", *ENDED),
         )
+    yield KnownText(
+        "SSL received a record that exceeded the maximum permissible length",
+        says="what came is no TLS record, as where plain HTTP answers",
+        causes=("no-tls", "records-altered"),
+        direction=SENT,
+        phase=HANDSHAKE,
+    )
+    yield KnownText(
+        "SEC_ERROR_REUSED_ISSUER_AND_SERIAL",
+        says="another certificate of the same issuer and serial number is known already",
+        causes=("peer:openssl-refuses",),
+        direction=SENT,
+        phase=HANDSHAKE,
+        numbers=(("nss", _SEC + 138),),
+    )
+    yield KnownText(
+        "client certificate not found",
+        says="the client's certificate is not in the NSS database",
+        role=CLIENT,
+        in_context=True,
+        causes=("no-client-certificate", "file-not-loadable"),
+    )
     yield KnownText(
         "SSL_ERROR_HANDSHAKE_FAILED", says="the handshake failed", causes=ENDED, general=True
     )

@@ -12,6 +12,7 @@ from lab.diagnosis.error_texts.known_text import (
     AFTER,
     CLIENT,
     HANDSHAKE,
+    RECEIVED,
     SENT,
     KnownText,
     each,
@@ -231,7 +232,14 @@ _GNUTLS_BUILD = (
 
 _SECURE_TRANSPORT = (
     *each(
-        KnownText("", "secure-transport", role=CLIENT, direction=SENT, verify=19),
+        KnownText(
+            "",
+            "secure-transport",
+            says="the server's chain is not valid to the client",
+            role=CLIENT,
+            direction=SENT,
+            causes=PEER_REFUSED,
+        ),
         "ssl certificate problem: invalid certificate chain",
         "ssl certificate problem: couldn't understand the server certificate format",
     ),
@@ -245,11 +253,19 @@ _SECURE_TRANSPORT = (
     ),
     KnownText(
         "unknown ssl protocol error in connection to",
-        "secure-transport",
+        "curl",
         says="the handshake failed, and the text names no cause",
         role=CLIENT,
         phase=HANDSHAKE,
         causes=("no-common-version", *ENDED),
+    ),
+    KnownText(
+        "ssl peer handshake failed, the server most likely requires a client certificate",
+        "secure-transport",
+        role=CLIENT,
+        direction=RECEIVED,
+        phase=HANDSHAKE,
+        alert=40,
     ),
     KnownText(
         "sslread() return error",
@@ -272,6 +288,27 @@ _WGET = (
     ),
     KnownText("issued certificate has expired", "wget", role=CLIENT, direction=SENT, verify=10),
     KnownText("issued certificate not yet valid", "wget", role=CLIENT, direction=SENT, verify=9),
+    *each(
+        KnownText("", "wget", role=CLIENT, direction=SENT, verify=62),
+        "no certificate subject alternative name matches requested host name",
+        "the certificate's owner does not match hostname",
+    ),
+    KnownText("the certificate of * has expired", "wget", role=CLIENT, direction=SENT, verify=10),
+    KnownText(
+        "the certificate of * is not yet activated", "wget", role=CLIENT, direction=SENT, verify=9
+    ),
+    KnownText(
+        "the certificate of * has been revoked", "wget", role=CLIENT, direction=SENT, verify=23
+    ),
+    KnownText(
+        "the certificate of * is not trusted",
+        "wget",
+        says="the client refused the server's certificate",
+        role=CLIENT,
+        direction=SENT,
+        causes=PEER_REFUSED,
+        general=True,
+    ),
     KnownText("doesn't match requested host name", "wget", role=CLIENT, direction=SENT, verify=62),
     KnownText(
         "unable to establish ssl connection",

@@ -68,6 +68,12 @@ _ENVOY = (
         direction=SENT,
         causes=("pinned-key-differs",),
     ),
+    KnownText(
+        "verify cert failed: cert hash and spki",
+        says="the certificate's hash is not the configured one",
+        direction=SENT,
+        causes=("pinned-key-differs",),
+    ),
     *each(
         KnownText(
             "",
@@ -77,6 +83,7 @@ _ENVOY = (
         ),
         "fail_verify_san",
         "verify san list",
+        "verify san matcher",
     ),
     KnownText(
         "fail_verify_no_cert",
@@ -119,9 +126,29 @@ _GRPC = (
         KnownText(
             "", says="the handshake failed", phase=HANDSHAKE, causes=PEER_REFUSED, general=True
         ),
-        "ssl_error_ssl",
         "failed to connect to all addresses",
+    ),
+    KnownText(
         "authentication handshake failed",
+        "grpc-go",
+        says="the handshake failed",
+        phase=HANDSHAKE,
+        causes=PEER_REFUSED,
+        general=True,
+    ),
+    KnownText(
+        "connection closed before server preface received",
+        "grpc-go",
+        says="the server ended the connection before it spoke HTTP/2",
+        role=CLIENT,
+        causes=("no-tls", "no-client-certificate", *ENDED),
+    ),
+    KnownText(
+        "cannot check peer: missing selected alpn property",
+        says="the other end chose no application protocol (ALPN), and gRPC requires h2",
+        role=CLIENT,
+        direction=SENT,
+        causes=("no-common-application-protocol",),
     ),
     KnownText(
         "tsi_protocol_failure",

@@ -187,7 +187,20 @@ def _rows() -> Iterator[KnownText]:
         yield row._replace(phrase=words, in_context=number in (-24, -34, -64))
         yield row._replace(phrase=f"gnutls recv error ({number})")
         yield row._replace(numbers=(("gnutls", number),))
+    yield from _status()
+
+
+def _status() -> Iterator[KnownText]:
     yield KnownText("gnutls recv error (#)", captured="gnutls")
+    for words in ("PKI verification of server certificate failed", "Handshake has failed"):
+        yield KnownText(
+            words,
+            general=True,
+            in_context=words == "Handshake has failed",
+            phase=HANDSHAKE,
+            causes=PEER_REFUSED,
+            says="the handshake failed; the reason is in the lines beside it",
+        )
     for words, code in _STATUS:
         yield KnownText(words, verify=code, direction=SENT, phase=HANDSHAKE)
 

@@ -125,6 +125,14 @@ _CAUSES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
      "the client asked for an IP address, and the server's certificate has none"),
     ("x509: cannot verify signature: insecure algorithm", "", ("peer:key-or-digest-too-weak",),
      "a certificate is signed with a digest that Go does not take"),
+    ("x509: invalid signature: parent certificate cannot sign this kind of certificate", "",
+     ("peer:issuer-is-no-ca",), "the issuer's certificate may not sign certificates"),
+    ("x509: negative serial number", "", ("peer:unreadable",),
+     "a certificate has a negative serial number, which Go since 1.23 does not take"),
+    ("x509: malformed certificate", "", ("peer:unreadable",), "a certificate cannot be parsed"),
+    ("certificate is not standards compliant", "client", ("server-openssl-refuses",),
+     "macOS refuses the server's certificate, as one that is valid for more than 825 days, or has "
+     "no extendedKeyUsage or SAN"),
     ("x509: ECDSA verification failure", "",
      ("peer:bad-certificate-signature", "peer:ca-not-trusted"),
      "the signature on a certificate does not verify"),
@@ -171,7 +179,8 @@ def _refusals() -> Iterator[KnownText]:
     for phrase, code, says in _FILES:
         yield KnownText(phrase, causes=(code,), says=says)
     yield from each(_LOCAL._replace(verify=20), "x509: certificate signed by unknown authority")
-    yield _LOCAL._replace(phrase="x509: “*” certificate is not trusted", verify=20)
+    yield _LOCAL._replace(phrase="x509: “*” certificate is not trusted", role=CLIENT, verify=20)
+    yield _LOCAL._replace(phrase="x509: “*” certificate is expired", role=CLIENT, verify=10)
     yield _LOCAL._replace(
         phrase=_DATES,
         causes=("peer:certificate-expired", "peer:certificate-not-yet-valid", "own:clock"),
@@ -204,6 +213,7 @@ def _others() -> Iterator[KnownText]:
         says="the client sent a plain HTTP request to a TLS port",
         causes=("no-tls",),
     )
+
     yield KnownText(
         "net/http: TLS handshake timeout",
         role=CLIENT,
@@ -215,6 +225,39 @@ def _others() -> Iterator[KnownText]:
         "tls: use of closed connection",
         causes=("used-after-close",),
         says="the connection was used after its end",
+    )
+
+
+def _newer() -> Iterator[KnownText]:
+    yield KnownText(
+        "tls: oversized record received with length",
+        direction=SENT,
+        causes=("no-tls", "records-altered"),
+        says="what came is no TLS record, as where one end speaks plain HTTP",
+    )
+    yield KnownText(
+        "tls: server's certificate contains an RSA key of size",
+        role=CLIENT,
+        direction=SENT,
+        phase=HANDSHAKE,
+        causes=("server-key-type-not-taken",),
+        says="an RSA key in the server's chain is larger than Go takes",
+    )
+    yield KnownText(
+        "acme/autocert: missing server name",
+        role=SERVER,
+        phase=HANDSHAKE,
+        causes=("unknown-server-name",),
+        says="the client sent no host name (SNI), and autocert needs one",
+    )
+    yield KnownText(
+        "no certificate available for",
+        "caddy",
+        role=SERVER,
+        phase=HANDSHAKE,
+        in_context=True,
+        causes=("unknown-server-name",),
+        says="the server has no certificate for the name or address of the client's request",
     )
     yield KnownText("x509: certificate has been revoked", verify=23, direction=SENT)
     for end in (": eof", "connection reset by peer", "i/o timeout"):
@@ -232,5 +275,5 @@ def _others() -> Iterator[KnownText]:
 TEXTS = from_source(
     "golang/go, src/crypto/tls and src/crypto/x509; the strings of a Caddy build",
     "go",
-    (*_alerts(), *_refusals(), *_others()),
+    (*_alerts(), *_refusals(), *_others(), *_newer()),
 )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from lab.diagnosis.error_texts.known_text import (
     CLIENT,
     HANDSHAKE,
+    RECEIVED,
     SENT,
     SERVER,
     KnownText,
@@ -38,6 +39,13 @@ _REFUSALS: tuple[tuple[str, str, int | None, tuple[str, ...], str], ...] = (
     ("certpathvalidatorexception: signature check failed", "", 7, (), ""),
     ("certpathvalidatorexception: certificate has been revoked", "", 23, (), ""),
     ("certificaterevokedexception", "", 23, (), ""),
+    ("could not determine revocation status", "", 3, (), ""),
+    ("chain validation failed", "", None, PEER_REFUSED,
+     "Android refused the other end's chain; often its dates are not those of the device's clock"),
+    ("dhpublickey does not comply to algorithm constraints", "client", None,
+     ("dh-parameters-too-weak",), "the server's Diffie-Hellman key is too small"),
+    ("could not generate dh keypair", "client", None, ("dh-parameters-too-weak",),
+     "the Diffie-Hellman parameters of the server are larger than this old Java takes"),
     ("unable to determine revocation status due to network error", "", 3, (), ""),
     ("extended key usage does not permit use for tls client authentication", "server", 26, (), ""),
     ("extended key usage does not permit use for tls server authentication", "client", 26, (), ""),
@@ -91,6 +99,13 @@ _REFUSALS: tuple[tuple[str, str, int | None, tuple[str, ...], str], ...] = (
     ("certificateverify message signature verification failed", "", None, ("peer:key-not-proved",),
      "the other end's signature does not verify"),
 )  # fmt: skip
+_OF_SERVER = (
+    "server-ca-not-trusted",
+    "server-intermediate-missing",
+    "server-certificate-self-signed",
+    "server-name-mismatch",
+    "server-certificate-expired",
+)
 _UNREAD = "what came is no TLS, as where one end speaks plain HTTP"
 _OTHERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("unrecognized ssl message, plaintext connection", ("no-tls",), _UNREAD),
@@ -105,6 +120,14 @@ _OTHERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
      "the other end closed TCP without close_notify; that names no cause"),
     ("received close_notify during handshake", ENDED,
      "the other end broke off the handshake; that names no cause"),
+    ("closing inbound before receiving peer's close_notify", ENDED,
+     "the other end closed TCP without close_notify; that names no cause"),
+    ("tag mismatch", ("records-altered", "key-not-opened"), "a record could not be decrypted"),
+    ("insufficient buffer remaining for aead cipher fragment", ("records-altered",
+     "protocol-failure"), "a record could not be decrypted: it is too short"),
+    ("unexpected handshake message", ("protocol-failure",), "a message that has no place there"),
+    ("should not be presented in certificate_request", ("protocol-failure",),
+     "the server's CertificateRequest has an extension that Java did not take there before 11.0.3"),
     ("closed before receiving peer's close_notify", ENDED,
      "the other end closed TCP without close_notify; that names no cause"),
     ("handshake timed out after", ("silence", "no-tls"), "the handshake did not finish in time"),
@@ -139,7 +162,44 @@ def _rows() -> Iterator[KnownText]:
         general=True,
     )
     for phrase, causes, says in _OTHERS:
-        yield KnownText(phrase, causes=causes, says=says)
+        yield KnownText(
+            phrase,
+            causes=causes,
+            says=says,
+            in_context=phrase in ("tag mismatch", "unexpected handshake message"),
+        )
+    yield from _logged()
+
+
+def _logged() -> Iterator[KnownText]:
+    for words in ("send * alert: fatal, @", "send * alert: fatal, description = @"):
+        yield KnownText(words, direction=SENT, captured="alert", general=True)
+    for words in ("recv * alert: fatal, @", "recv * alert: fatal, description = @"):
+        yield KnownText(words, direction=RECEIVED, captured="alert")
+    for words in (
+        "client did not trust this server's certificate",
+        "http client did not trust this server's certificate",
+    ):
+        yield KnownText(
+            words,
+            "elasticsearch",
+            says="the client refused this server's certificate, by an alert",
+            role=SERVER,
+            direction=RECEIVED,
+            phase=HANDSHAKE,
+            causes=_OF_SERVER,
+        )
+    for words in (
+        "received plaintext traffic on an encrypted channel",
+        "received plaintext http traffic on an https channel",
+    ):
+        yield KnownText(
+            words,
+            "elasticsearch",
+            says="the client does not speak TLS on a port that has it",
+            role=SERVER,
+            causes=("no-tls",),
+        )
 
 
 TEXTS = from_source("OpenJDK 17 and 25, run on loopback; sun/security/ssl", "java", _rows())

@@ -1,6 +1,7 @@
-"""Texts of web servers and proxies: nginx, Apache and HAProxy.
+"""Texts of servers and tunnels: nginx, Apache, HAProxy, mail servers, OpenVPN, stunnel.
 
-Source: nginx 1.22, Apache 2.4 and HAProxy 2.6, run on loopback, and their strings.
+Source: nginx 1.22, Apache 2.4 and HAProxy 2.6, run on loopback, and their strings; the others from
+their sources.
 """
 
 from __future__ import annotations
@@ -300,8 +301,58 @@ _HAPROXY = (
         says="the key does not belong to the certificate", causes=("key-does-not-fit",)),
 )  # fmt: skip
 
+_MAIL_AND_VPN = (
+    KnownText("ssl_accept error from", "postfix", role=SERVER, phase=HANDSHAKE, general=True,
+        says="a client's handshake failed; the reason is in the lines beside it",
+        causes=("client-left", "server-certificate-refused", "no-common-version", "no-tls")),
+    KnownText("ssl_connect error to", "postfix", role=CLIENT, phase=HANDSHAKE, general=True,
+        says="the handshake with the server failed; the reason is in the lines beside it",
+        causes=("server-left", "no-common-version", "no-client-certificate", "silence")),
+    KnownText("cannot start tls: handshake failure", "postfix", role=CLIENT, phase=HANDSHAKE,
+        says="the handshake with the server failed; the reason is "
+        "in the lines before it", causes=(*PEER_REFUSED, "no-common-version", *ENDED)),
+    KnownText("server certificate not verified", "postfix", role=CLIENT, general=True,
+        says="the server's certificate does not meet the policy, and the mail waits",
+        causes=PEER_REFUSED),
+    KnownText("certificate verification failed for *: untrusted issuer", "postfix", role=CLIENT,
+        verify=20),
+    KnownText("lost connection after starttls", "postfix", role=SERVER, phase=HANDSHAKE,
+        says="the client ended the connection in or after the handshake; that names no cause",
+        causes=("client-left", "server-certificate-refused"), general=True),
+    *each(
+        KnownText("", "dovecot", role=SERVER, causes=(*_WANTS[1:], "client-ca-not-trusted"),
+            says="the server requires a client certificate that it can verify, and got none"),
+        "client didn't present valid ssl certificate",
+        "client didn't send a valid cert",
+    ),
+    KnownText("verify eku error", "openvpn", direction=SENT, verify=26),
+    KnownText("verify ku error", "openvpn", direction=SENT,
+        says="the keyUsage of the other end's certificate is not the one that is required "
+        "(remote-cert-ku, remote-cert-tls)", causes=("peer:wrong-key-usage",)),
+    KnownText("certificate does not have key usage extension", "openvpn", direction=SENT,
+        says="the other end's certificate has no keyUsage, which is required (remote-cert-tls)",
+        causes=("peer:wrong-key-usage",)),
+    KnownText("verify x509name error", "openvpn", direction=SENT,
+        says="the name in the other end's certificate is not the one that is required "
+        "(verify-x509-name)", causes=("peer:name-mismatch",)),
+    KnownText("tls error: tls handshake failed", "openvpn", phase=HANDSHAKE, general=True,
+        announces=True, says="the handshake failed; the reason is in the lines before it",
+        causes=(*PEER_REFUSED, "silence")),
+    KnownText("cannot load certificate file", "openvpn", says="the certificate cannot be loaded",
+        causes=("file-not-loadable",)),
+    KnownText("cannot load private key file", "openvpn", says="the key cannot be loaded",
+        causes=("file-not-loadable", "key-not-opened", "key-does-not-fit")),
+    KnownText("peer suddenly disconnected", "stunnel", phase=HANDSHAKE, causes=ENDED,
+        says="the other end closed TCP in mid-handshake; that names no cause"),
+    KnownText("rejected by cert at depth=#", "stunnel", direction=SENT, causes=PEER_REFUSED,
+        general=True, says="the other end's certificate was refused"),
+)  # fmt: skip
+
 TEXTS = (
     *from_source("nginx 1.22, run on loopback; its strings", "nginx", _NGINX),
     *from_source("Apache 2.4 mod_ssl, its strings", "apache", _APACHE),
     *from_source("HAProxy 2.6, run on loopback; src/connection.c", "haproxy", _HAPROXY),
+    *from_source(
+        "Postfix src/tls, Dovecot, OpenVPN ssl_verify.c, stunnel verify.c", "", _MAIL_AND_VPN
+    ),
 )

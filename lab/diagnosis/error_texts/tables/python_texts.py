@@ -38,7 +38,7 @@ _NAME = KnownText(
     phase=HANDSHAKE,
 )
 
-TEXTS = from_source(
+_PYTHON = from_source(
     "CPython 3.8 to 3.13, run on loopback; requests, urllib3, httpx, aiohttp",
     "python",
     (
@@ -49,6 +49,7 @@ TEXTS = from_source(
             "tls/ssl connection has been closed (eof)",
             "sslzeroreturnerror",
             "sslsyscallerror",
+            "ssl.syscallerror: (-1, 'unexpected eof')",
             "ssleoferror",
         ),
         *each(
@@ -58,6 +59,7 @@ TEXTS = from_source(
             "doesn't match either of",
             "ssl.certificateerror: hostname",
             "certificateerror: hostname",
+            "certificateerror(hostname * doesn't match",
         ),
         KnownText(
             "no appropriate subjectaltname fields were found",
@@ -79,7 +81,7 @@ TEXTS = from_source(
             causes=("silence", "no-tls"),
         ),
         KnownText(
-            "ssl handshake is taking longer than # seconds",
+            "ssl handshake is taking longer than * seconds",
             "asyncio",
             says="the other end did not finish the handshake in time",
             phase=HANDSHAKE,
@@ -91,16 +93,7 @@ TEXTS = from_source(
             causes=("silence", "no-answer"),
             in_context=True,
         ),
-        *each(
-            _RESET,
-            "connection reset by peer",
-            ": connection reset",
-            "software caused connection abort",
-            "connectionreseterror",
-            "econnreset",
-            "broken pipe",
-            "forcibly closed by the remote host",
-        ),
+        _RESET._replace(phrase="connectionreseterror"),
         KnownText(
             "server disconnected without sending a response",
             "httpcore",
@@ -168,3 +161,19 @@ TEXTS = from_source(
         ),
     ),
 )
+# The words of the operating systems, which every program prints.
+_SYSTEM = from_source(
+    "errno(3); WSAECONNRESET of winerror.h; java.net.SocketException",
+    "",
+    each(
+        _RESET,
+        "connection reset by peer",
+        ": connection reset",
+        "software caused connection abort",
+        "econnreset",
+        "broken pipe",
+        "forcibly closed by the remote host",
+    ),
+)
+
+TEXTS = (*_PYTHON, *_SYSTEM)

@@ -136,7 +136,6 @@ _FORMS = (
     ("verification error: %", "openssl"),
     ("ssl certificate problem: %", "curl"),
     ("ssl certificate openssl verify result: %", "curl"),
-    ("depth lookup: %", "openssl-verify"),
     ("depth=*, error=%", "openvpn"),
     ("certificate verification error at depth *: %", "envoy"),
 )
@@ -190,7 +189,8 @@ def verify_code(number: int) -> KnownText | None:
 
 def _rows() -> Iterator[KnownText]:
     for number, wordings in WORDS.items():
-        row = _REFUSED._replace(verify=number)
+        # BoringSSL has 69 before any chain was verified.
+        row = _REFUSED._replace(verify=number, general=number == 69)
         for words in wordings:
             yield row._replace(phrase=f"error: {words}", in_context=True)
             is_common = number in _COMMON
@@ -211,7 +211,10 @@ TEXTS = from_source(
         _NUMBERED._replace(phrase="verify error:num=#"),
         _NUMBERED._replace(phrase="verify return code: # (", speaker="s_client", role=CLIENT),
         _NUMBERED._replace(phrase="verify return code: #", speaker="s_client", role=CLIENT),
-        _NUMBERED._replace(phrase="error # at # depth lookup", speaker="openssl-verify"),
+        # openssl verify looks at files: there is no handshake, and no other end
+        KnownText("error # at # depth lookup", "openssl-verify", captured="verify"),
+        KnownText("error # at # depth lookup: %", "openssl-verify", captured="verify"),
+        KnownText("depth lookup: %", "openssl-verify", captured="verify"),
         KnownText(
             "client ssl certificate verify error: (#:", "nginx", role=SERVER, captured="verify"
         ),

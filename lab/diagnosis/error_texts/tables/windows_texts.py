@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.diagnosis.error_texts.known_text import (
+    AFTER,
     CLIENT,
     HANDSHAKE,
     RECEIVED,
@@ -165,14 +166,56 @@ _WORDS = (
     (0x80090327, "an unknown error occurred while processing the certificate"),
     (0x80090328, "the received certificate has expired"),
     (0x80090330, "the specified data could not be decrypted"),
+    (0x800B0109, "terminated in a root certificate which is not trusted by the trust provider"),
+    (0x80092012, "the revocation function was unable to check revocation for the certificate"),
+    (0x80092013, "because the revocation server was offline"),
     (0x80090331, "because they do not possess a common algorithm"),
 )
+# What curl prints of a chain that Windows refuses, and what it says.
+_CHAIN: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("cert_trust_is_untrusted_root", ("server-ca-not-trusted", "server-certificate-self-signed",
+     "intercepting-proxy"), "the server's chain ends in a root that is not trusted"),
+    ("cert_trust_is_partial_chain", ("server-intermediate-missing", "server-ca-not-trusted"),
+     "the server's chain leads to no root that is known"),
+    ("cert_trust_is_not_time_valid", ("server-certificate-expired",
+     "server-certificate-not-yet-valid", "client-clock"),
+     "a certificate of the server is out of its dates"),
+    ("cert_trust_revocation_status_unknown", ("server-crl-unusable",),
+     "whether the server's certificate is revoked could not be checked"),
+)  # fmt: skip
+# Sub-status of IIS's answer 403: causes, what it says.
+_IIS: tuple[tuple[int, tuple[str, ...], str], ...] = (
+    (7, ("http-wants-certificate",), "IIS requires a client certificate, and got none"),
+    (13, ("client-certificate-revoked", "client-crl-unusable"),
+     "IIS holds the client's certificate for revoked, or could not check it"),
+    (16, ("client-ca-not-trusted", "client-intermediate-missing"),
+     "IIS does not trust the client's certificate, or cannot read it"),
+    (17, ("client-certificate-expired", "client-certificate-not-yet-valid"),
+     "the client's certificate is out of its dates"),
+)  # fmt: skip
 _URL_ERRORS: tuple[tuple[int, str, tuple[str, ...]], ...] = (
     (-1200, "the secure connection failed", (*_ALERT, *PEER_REFUSED)),
-    (-1201, "the server's certificate is out of its dates", ("server-certificate-expired",)),
+    (
+        -1201,
+        "the server's certificate is out of its dates",
+        ("server-certificate-expired", "server-certificate-not-yet-valid", "client-clock"),
+    ),
     (-1202, "the server's certificate is not trusted", PEER_REFUSED),
-    (-1203, "the server's root is not trusted", ("server-ca-not-trusted",)),
-    (-1204, "the server's certificate is not valid yet", ("server-certificate-not-yet-valid",)),
+    (
+        -1203,
+        "the server's chain leads to no root that is trusted",
+        (
+            "server-ca-not-trusted",
+            "server-intermediate-missing",
+            "server-certificate-self-signed",
+            "intercepting-proxy",
+        ),
+    ),
+    (
+        -1204,
+        "the server's certificate is not valid yet",
+        ("server-certificate-not-yet-valid", "client-clock"),
+    ),
     (-1205, "the server refused the client's certificate", ("client-certificate-refused",)),
     (-1206, "the server requires a client certificate", _NO_CLIENT),
 )
@@ -181,7 +224,7 @@ _APPLE: tuple[tuple[int, str, int | None, tuple[str, ...], str], ...] = (
     (-9802, "errSSLFatalAlert", None, _ALERT, "a fatal alert came; which one is not said"),
     (-9805, "errSSLClosedGraceful", None, ENDED, "the other end closed"),
     (-9806, "errSSLClosedAbort", None, ENDED, "the other end closed TCP; that names no cause"),
-    (-9807, "errSSLXCertChainInvalid", 20, (), ""),
+    (-9807, "errSSLXCertChainInvalid", None, PEER_REFUSED, "the server's chain is not valid"),
     (-9808, "errSSLBadCert", None, PEER_REFUSED, "the server's certificate was refused"),
     (-9812, "errSSLUnknownRootCert", 20, (), ""),
     (-9813, "errSSLNoRootCert", 20, (), ""),
@@ -237,6 +280,17 @@ def _schannel() -> Iterator[KnownText]:
         "the following fatal alert was generated: #",
         "the tls protocol defined fatal error code is #",
     )
+    yield from _in_words()
+
+
+def _in_words() -> Iterator[KnownText]:
+    for phrase, causes, says in _CHAIN:
+        yield KnownText(
+            phrase, role=CLIENT, direction=SENT, phase=HANDSHAKE, causes=causes, says=says
+        )
+    for sub_status, causes, says in _IIS:
+        row = KnownText("", "iis", role=SERVER, phase=AFTER, causes=causes, says=says)
+        yield from each(row, f"http error 403.{sub_status}", f"403.{sub_status} - forbidden")
     for number, phrase, role, causes, says in _EVENTS:
         yield KnownText(
             phrase,
@@ -288,14 +342,16 @@ def _apple() -> Iterator[KnownText]:
     ):
         yield KnownText(form, captured="secure transport", role=CLIENT)
     for number, says, causes in _URL_ERRORS:
-        yield KnownText(
-            f"nsurlerrordomain code={-number}",
+        row = KnownText(
+            "",
             "apple",
             says=says,
             causes=causes,
             role=CLIENT,
             direction=SENT if -1205 < number < -1200 else _ANY,
         )
+        forms = ("nsurlerrordomain code=", "nsurlerrordomain error ", "nsurlerrordomain ")
+        yield from each(row, *(f"{form}{-number}" for form in forms))
     for number, name, code, causes, says in _APPLE:
         alert = _APPLE_ALERTS.get(number)
         yield KnownText(
