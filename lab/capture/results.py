@@ -91,12 +91,16 @@ class FlowEnd:
     time: float
 
 
+CUT_SHORT = "data cut by the snap length"
+"""What a connection is called that may be TLS: too little of its packets was captured to tell."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowClosed:
     """Nothing more will be told of this connection: it ended, or the capture did.
 
     ``tls`` tells whether a TLS record was seen in it, ``other`` what it is otherwise, such as
-    "plain HTTP"; "" where nothing can be said.
+    "plain HTTP", or ``CUT_SHORT``; "" where nothing can be said.
     """
 
     flow: Flow

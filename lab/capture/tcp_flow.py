@@ -21,6 +21,7 @@ from lab.capture.prelude import (
     begins_with_record,
 )
 from lab.capture.results import (
+    CUT_SHORT,
     CaptureItem,
     Flow,
     FlowBytes,
@@ -187,7 +188,8 @@ class TcpFlow:
                 self._gap(end, Gap.END, None)
             end.quick, end.flight = False, None
         self.closed = True
-        other = self._prelude.other if self._prelude else ""
+        snapped = self.tls is None and any(gap is Gap.SNAPPED for _, gap in self._lacks)
+        other = (self._prelude.other if self._prelude else "") or (CUT_SHORT if snapped else "")
         self._prelude = None
         self._items.append(_flow_closed(flow=self._told(), tls=bool(self.tls), other=other))
 

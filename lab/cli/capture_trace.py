@@ -200,7 +200,9 @@ class _Report:
             last = summary.connections
             return f"{self._name} has no connection {options.flow} with TLS; its last one is {last}"
         if not self._endings.total:
-            return f"{self._name} has {summary.tls} connections with TLS, none of them as asked for"
+            which = "one connection" if summary.tls == 1 else f"{summary.tls:,} connections"
+            none = "not" if summary.tls == 1 else "none of them"
+            return f"{self._name} has {which} with TLS, {none} as asked for"
         unused = [use for use in summary.key_logs if use.name and not use.used and not use.beside]
         return key_log_words(unused[0]) if unused else ""
 

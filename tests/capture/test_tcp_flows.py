@@ -9,7 +9,7 @@ import pytest
 
 from lab.capture import tcp_flows
 from lab.capture.flow_keys import reversed_key
-from lab.capture.results import CaptureItem, FlowBytes, FlowClosed, FlowGap
+from lab.capture.results import CUT_SHORT, CaptureItem, FlowBytes, FlowClosed, FlowGap
 from lab.capture.tcp_flow import LONG_PATIENCE, MAX_HELD_BACK, PATIENCE, TcpFlow
 from lab.capture.tcp_flows import LINGER, MAX_KEPT, TcpFlows
 from lab.capture.tcp_stream import MAX_WAITING, PIECE_COST
@@ -409,6 +409,23 @@ def test_packets_that_were_cut_leave_gaps() -> None:
     lacks = [(lack.sender, lack.gap, lack.octets) for lack in closed.flow.lacks]
     snapped = Gap.SNAPPED
     assert lacks == [(CLIENT, snapped, HELLO + 60), (SERVER, snapped, REPLY + 10)]
+
+
+@pytest.mark.parametrize("kept", [54, 55])
+def test_of_what_was_cut_before_tls_could_be_seen_nothing_is_said(kept: int) -> None:
+    conversation = begun().client(CERTIFICATE).server(DATA).close()
+    frames = [
+        Frame(frame.data[:kept], frame.time, len(frame.data)) for frame in conversation.frames
+    ]
+    closed = items_of(frames)[-1]
+    assert isinstance(closed, FlowClosed)
+    assert (closed.tls, closed.other) == (False, CUT_SHORT)
+    # What was seen to be something else is called that.
+    plain = Conversation().open().client(b"GET / HTTP/1.1\r\n\r\n").close()
+    frames = [Frame(frame.data[:64], frame.time, len(frame.data)) for frame in plain.frames]
+    closed = items_of(frames)[-1]
+    assert isinstance(closed, FlowClosed)
+    assert closed.other == "plain HTTP"
 
 
 def shuffled(seed: int) -> tuple[list[Frame], dict[tuple[int, Endpoint], bytes]]:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from lab.capture.results import CUT_SHORT
 from lab.diagnosis.results import Result
 from lab.show.text.captures.flow_text import (
     MOST_OF_NAME,
@@ -112,7 +113,10 @@ def notes(summary: CaptureSummary) -> Iterator[str]:
     kinds = [
         _many(count, "connection") + (f" of {escaped(what)}" if what else " of no known protocol")
         for what, count in summary.others
+        if what != CUT_SHORT
     ]
+    if cut := dict(summary.others).get(CUT_SHORT):
+        yield f"not read, whether TLS or not: {_many(cut, 'connection')} of {CUT_SHORT}"
     if kinds:
         yield f"not TLS over TCP, so not read: {', '.join(kinds)}"
     yield from map(key_log_words, summary.key_logs)
@@ -139,8 +143,10 @@ def without_tls(name: str, summary: CaptureSummary) -> str:
     if not summary.connections:
         found = f"no TCP connection{f', but {kinds}' if kinds else ''}"
     else:
-        none = "not" if summary.connections == 1 else "none of them"
-        found = f"{_many(summary.connections, 'TCP connection')}, {none} TLS ({kinds})"
+        none = "not TLS" if summary.connections == 1 else "none of them TLS"
+        if CUT_SHORT in dict(summary.others):
+            none = "TLS or not cannot be told"
+        found = f"{_many(summary.connections, 'TCP connection')}, {none} ({kinds})"
     return f"no TLS in {name}: {found}"
 
 

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from lab.capture.results import Address
+from lab.capture.results import CUT_SHORT, Address
 from lab.diagnosis.results import Outcome, Result, Signal
 from lab.show.text.captures.capture_entries import entry
 from lab.show.text.captures.capture_table import (
@@ -167,6 +167,9 @@ def test_what_is_no_tls_is_counted_by_its_kind() -> None:
         "not TLS over TCP, so not read: 3 connections of plain HTTP, 1 connection of QUIC, "
         "2 connections of no known protocol"
     ]
+    assert list(notes(summary(others=((CUT_SHORT, 1),)))) == [
+        "not read, whether TLS or not: 1 connection of data cut by the snap length"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +178,12 @@ def test_what_is_no_tls_is_counted_by_its_kind() -> None:
         (0, (), "no TLS in f: no TCP connection"),
         (0, (("QUIC", 2),), "no TLS in f: no TCP connection, but 2 of QUIC"),
         (1, (("", 1),), "no TLS in f: 1 TCP connection, not TLS (1 of no known protocol)"),
+        (
+            2,
+            ((CUT_SHORT, 2),),
+            "no TLS in f: 2 TCP connections, TLS or not cannot be told "
+            "(2 of data cut by the snap length)",
+        ),
         (
             12,
             (("plain HTTP", 11), ("SSH", 1)),
