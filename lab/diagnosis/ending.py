@@ -68,6 +68,21 @@ class Ending:
     lacking: frozenset[Endpoint] = frozenset()
     proved: bool = False
 
+    def past_malformed(self, last: Mapping[Endpoint, Handshake]) -> Ending:
+        """Return what an end of TCP means behind this one by malformed bytes.
+
+        Their sender is read no further. ``last`` are the last messages of the ends: where the
+        other end went on, it took those bytes for something else.
+        """
+        assert self.by is not None
+        if last.get(self.by.other) is self.after:
+            return self
+        why = (
+            f"the {self.by.value} sent malformed bytes, behind which nothing of it is read, and "
+            f"the {self.by.other.value} went on"
+        )
+        return Ending(result=Result.UNKNOWN, event=self.event, ground=why)
+
 
 # Shared, as most connections lack nothing.
 _NOTHING: Mapping[Endpoint, Gap] = {}
@@ -163,6 +178,15 @@ def speaks_of_client(alert: AlertSeen | None) -> bool:
     """Return whether an alert is one of the server's that speaks of the client's certificate."""
     by_server = alert is not None and alert.endpoint is Endpoint.SERVER
     return by_server and alert is not None and alert.description in REFUSALS
+
+
+_MOST_ALERTS = 64  # how many echoes and how many warnings an outcome names
+
+
+def append(alerts: list[AlertSeen], alert: AlertSeen) -> None:
+    """Add an echo or a warning to those that an outcome names, unless there are too many."""
+    if len(alerts) < _MOST_ALERTS:
+        alerts.append(alert)
 
 
 def is_echo(alert: AlertSeen, *, completed: bool) -> bool:

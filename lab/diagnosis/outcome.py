@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from lab.diagnosis.ending import Ending, Handshake, MissingParts, is_echo, speaks_of_client
+from lab.diagnosis.ending import Ending, Handshake, MissingParts, append, is_echo, speaks_of_client
 from lab.diagnosis.handshake_progress import TELLING, HandshakeProgress
 from lab.diagnosis.http_status import FirstAnswer
 from lab.diagnosis.outcome_wording import name_of
@@ -46,7 +46,6 @@ from lab.tls.messages import ClientHello, Finished, ServerHello
 
 _HELLOS = (ClientHello, ServerHello)
 _TCP_SIGNALS = (Signal.FIN, Signal.RST)
-_MOST_ALERTS = 64  # how many echoes and how many warnings an outcome names
 _PARTLY = "part of what the server sent is missing, so what it answered cannot be told"
 
 
@@ -152,8 +151,7 @@ class OutcomeJudge:
     def _ending_by(
         self, result: Result, by: Endpoint, signal: Signal | None, event: Event
     ) -> Ending:
-        after = self._last.get(by.other)
-        lacking = self._missing.of
+        after, lacking = self._last.get(by.other), self._missing.of
         return Ending(
             result=result, by=by, signal=signal, event=event, after=after, lacking=lacking
         )
@@ -212,13 +210,13 @@ class OutcomeJudge:
             if self._goodbye is None:
                 self._goodbye = self._goodbye_by(event)
         elif not is_fatal(event, tls13=self._handshake.tls13):
-            _append(self._warnings, event)
+            append(self._warnings, event)
         elif (
             ending is None
             and self._half_closed is not None
             and is_echo(event, completed=self._handshake.client_completed)
         ):
-            _append(self._echoes, event)
+            append(self._echoes, event)
         elif ending is None:
             self._end(self._broken_or_refused(event), event.endpoint, Signal.ALERT, event)
         elif ending.signal in _TCP_SIGNALS and event.endpoint is ending.by:
@@ -227,7 +225,7 @@ class OutcomeJudge:
                 ending, result=self._broken_or_refused(event), signal=Signal.ALERT, event=event
             )
         elif ending.signal is Signal.ALERT or ending.signal in _TCP_SIGNALS:
-            _append(self._echoes, event)
+            append(self._echoes, event)
         elif ending.proved and self._handshake.asked_again and speaks_of_client(event):
             # It had sent data before it judged the certificate that it asked for then.
             self._ending = self._ending_by(Result.REJECTED, event.endpoint, Signal.ALERT, event)
@@ -267,6 +265,9 @@ class OutcomeJudge:
             self._ending = ending
 
     def _ending_by_tcp(self, event: StreamEnded) -> Ending:
+        judged = self._handshake.acceptance or self._reports.refused(event.endpoint)
+        if self._malformed is not None and not judged:
+            return self._malformed.past_malformed(self._last)
         signal = Signal.RST if event.end is StreamEnd.RESET else Signal.FIN
         result = Result.FAILED
         # Before a single message has passed, nothing can have been refused.
@@ -377,11 +378,6 @@ class OutcomeJudge:
         return self._handshake.may_precede_judgement and not (
             isinstance(last, SealedSeen | Undecoded) or Endpoint.CLIENT in self._missing.of
         )
-
-
-def _append(alerts: list[AlertSeen], alert: AlertSeen) -> None:
-    if len(alerts) < _MOST_ALERTS:
-        alerts.append(alert)
 
 
 _TAKE: dict[type[Event], Callable[[OutcomeJudge, Any], None]] = {

@@ -564,3 +564,25 @@ def test_of_malformed_bytes_the_first_decide() -> None:
     outcome = judge([*TLS13, first, second])
     assert outcome.decided_by is first
     assert (outcome.after, outcome.sealed) == ("Finished", False)
+
+
+@pytest.mark.parametrize("end", [StreamEnd.FIN, StreamEnd.RESET])
+@pytest.mark.parametrize("sender", [CLIENT, SERVER])
+@pytest.mark.parametrize("breaker", [CLIENT, SERVER])
+def test_who_ends_tcp_behind_malformed_bytes_has_rejected_nobody(
+    breaker: Endpoint, sender: Endpoint, end: StreamEnd
+) -> None:
+    """What their sender said since was not read; if the other end went on, it took them."""
+    broken = Malformed(time=0.0, endpoint=breaker, offset=0, where="x", problem="y")
+    begun = [client_hello(), server_hello(), broken]
+    outcome = judge([*begun, stream_ended(sender, end)])
+    assert (outcome.result, outcome.by, outcome.signal) == (
+        Result.FAILED,
+        breaker,
+        Signal.MALFORMED,
+    )
+    on = replace(SEALED, endpoint=breaker.other, content_type=ContentType.HANDSHAKE, length=40)
+    outcome, causes = outcome_and_causes([*begun, on, stream_ended(sender, end)])
+    assert (outcome.result, outcome.by, outcome.decided_by) == (Result.UNKNOWN, None, broken)
+    assert f"the {breaker.value} sent malformed bytes" in outcome.ground
+    assert causes[0].code == "cannot-be-told"
