@@ -38,6 +38,7 @@ _FIXES = {
     Protocol.LDAP: _STARTTLS.format(name="ldap"),
     Protocol.PROXY: "a proxy in front sends this header: turn it off there, or let the server "
     "expect it (proxy_protocol in listen of nginx, accept-proxy in HAProxy)",
+    Protocol.SSLV2: "let both ends speak TLS 1.2 or later: SSL 2 is prohibited (RFC 6176)",
     Protocol.HTTP: "use the port that serves HTTPS, or let this one serve TLS",
 }
 

@@ -120,11 +120,15 @@ def _words_of_gap(event: NotCaptured) -> tuple[str, str]:
 
 
 def _asked_for(message: msg.HandshakeMessage) -> str:
-    """Return the host and the protocols that a ClientHello names: " (SNI localhost, ALPN h2)"."""
+    """Return the host and the protocols that a ClientHello names: " (SNI localhost, ALPN h2)".
+
+    And whether it came in the form of SSL 2, which cannot name them.
+    """
     if not isinstance(message, msg.ClientHello):
         return ""
     named = zip(("SNI", "ALPN"), offered_names(message), strict=True)
-    words = [f"{label} {listed(names)}" for label, names in named if names]
+    words = ["in the form of SSL 2"] if message.in_sslv2_form else []
+    words += [f"{label} {listed(names)}" for label, names in named if names]
     return f" ({', '.join(words)})" if words else ""
 
 

@@ -128,6 +128,7 @@ def test_no_tls_is_a_sentence_for_every_protocol(protocol: Protocol, but: str) -
     alien = NotTls(time=0.0, endpoint=SERVER, protocol=protocol, sample=b"xxxxx")
     _, causes = outcome_and_causes([client_hello(), alien])
     assert causes[0].summary == f"the server's first bytes are not TLS: {but}"
+    assert ("SSL 2" in causes[0].fix) is (protocol is Protocol.SSLV2)
 
 
 def test_nothing_at_all() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -28,9 +29,15 @@ from lab.tls.events import (
     Undecoded,
     Unfinished,
 )
-from lab.tls.messages import Certificate, CertificateEntry, CompressedCertificate, Finished
+from lab.tls.messages import (
+    Certificate,
+    CertificateEntry,
+    ClientHello,
+    CompressedCertificate,
+    Finished,
+)
 from lab.tracing.results import Trace
-from tests.support.traces import CLIENT, EVENTS, SERVER, EventBuilder, one_of_each_event
+from tests.support.traces import CLIENT, EVENTS, SERVER, EventBuilder, one_of_each_event, sample
 
 MAKE = EventBuilder()
 EMPTY = Certificate(certificate_list=())
@@ -106,6 +113,29 @@ def test_an_event_has_one_headline_and_a_line_says_more(
 ) -> None:
     assert headline(event) == words
     assert on_one_line(event) == words + more
+
+
+def test_a_hello_in_the_form_of_ssl_2_says_so() -> None:
+    hello = sample(ClientHello)
+    line = on_one_line(MAKE.message(CLIENT, replace(hello, extensions=(), in_sslv2_form=True)))
+    assert line == "ClientHello (in the form of SSL 2)"
+    assert on_one_line(
+        MAKE.message(CLIENT, replace(hello, extensions=(), in_sslv2_form=False))
+    ) == ("ClientHello")
+
+
+def test_a_heartbeat_says_what_it_tells_of() -> None:
+    event = MAKE.heartbeat(SERVER)
+    line = "heartbeat request, 23 bytes, which tells of 16384 (out of order)"
+    assert on_one_line(event) == line
+    shown = {detail.label: detail.value for detail in details(event)}
+    assert shown == {
+        "length": "23 bytes",
+        "payload": "16384 bytes, which is more than the record has",
+        "order": "not agreed to, or not protected as it must be",
+    }
+    rest = replace(event, message_type=None, payload_length=None, out_of_order=False)
+    assert on_one_line(rest) == "heartbeat, 23 bytes"
 
 
 def test_every_event_has_words() -> None:

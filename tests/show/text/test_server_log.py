@@ -223,7 +223,7 @@ def test_a_refusal_ends_with_its_first_cause_and_the_fix(caplog: pytest.LogCaptu
         server_name_list=(ServerName(name_type=NameType.HOST_NAME, name=b"db.example\x1b"),)
     )
     protocols = ApplicationLayerProtocols(protocol_name_list=(b"h2", b"http/1.1"))
-    hello = replace(hello, extensions=(names, protocols))
+    hello = replace(hello, extensions=(names, protocols), in_sslv2_form=False)
     empty = Certificate(certificate_list=())
     request = sample(CertificateRequest)
     events = [
