@@ -369,6 +369,8 @@ def test_what_is_kept_is_bounded() -> None:
             "BoringSSL",
         ),
         ("curl: (35) Unknown SSL protocol error in connection to a.example:443", "curl"),
+        ("SSL error: 268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", "BoringSSL"),
+        ("error:140790E5:SSL routines:SSL23_WRITE:ssl handshake failure", "OpenSSL 1.0 or 1.1"),
         (
             "error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required",
             "OpenSSL 3 or later",

@@ -35,6 +35,7 @@ _FORMS = (
     ("client alert: fatal - @", "erlang", _UNKNOWN, ""),
     ("{tls_alert,{@,", "erlang", _UNKNOWN, ""),
     ("{tls_alert,@", "erlang", _UNKNOWN, ""),
+    ("fatal error: @", "erlang", _UNKNOWN, ".erl:"),
     # BoringSSL, as Apple's systems log it
     ("read alert, level: fatal, description: @", "boringssl", RECEIVED, ""),
     ("write alert, level: fatal, description: @", "boringssl", SENT, ""),
@@ -49,6 +50,9 @@ _FORMS = (
     ("fatal (@):", "java", SENT, ""),
     ("tlsfatalalert: @", "java", SENT, ""),
     ("alertreceived(@)", "rustls", RECEIVED, ""),
+    ("alert received: alertmessagepayload { level: fatal, description: @", "rustls", RECEIVED, ""),
+    ("sending fatal alert @", "rustls", SENT, ""),
+    ("is a fatal alert message (msg #)", "mbedtls", RECEIVED, ""),
     ("sent a tls alert: @", "dotnet", RECEIVED, ""),
     ("received alert: @", "", RECEIVED, ""),
     ("sent alert: @", "", SENT, ""),
@@ -91,7 +95,7 @@ def _rows() -> Iterator[KnownText]:
             direction=direction,
             needs=needs,
             captured="alert",
-            general=direction is _UNKNOWN or (speaker == "java" and direction is SENT),
+            general=direction is _UNKNOWN or (speaker in ("java", "rustls") and direction is SENT),
         )
 
 
@@ -127,9 +131,7 @@ TEXTS = from_source(
             "a fatal alert message was received from our peer",
             "mbedtls_err_ssl_fatal_alert_message",
         ),
-        *each(
-            _RECEIVED._replace(speaker="mbedtls"), "returned 0x7780", "handshake returned -0x7780"
-        ),
+        *each(_RECEIVED._replace(speaker="mbedtls"), "returned 0x7780", "returned -30592"),
         *each(
             KnownText(
                 "",

@@ -1,4 +1,4 @@
-"""Texts of Envoy and of gRPC.
+"""Texts of Envoy and of gRPC, and what BoringSSL adds to OpenSSL's.
 
 Source: Envoy's documentation of response flags and details, and its source/common/tls; grpc/grpc,
 src/core/tsi/ssl_transport_security.cc; grpc-go's transport; public logs.
@@ -10,6 +10,7 @@ from lab.diagnosis.error_texts.known_text import (
     AFTER,
     CLIENT,
     HANDSHAKE,
+    RECEIVED,
     SENT,
     SERVER,
     KnownText,
@@ -189,7 +190,18 @@ _GRPC = (
     ),
 )
 
+_BORINGSSL = (
+    KnownText(
+        "handshake_failure_on_client_hello",
+        alert=40,
+        direction=RECEIVED,
+        phase=HANDSHAKE,
+        role=CLIENT,
+    ),
+)
+
 TEXTS = (
+    *from_source("BoringSSL, crypto/err/ssl.errordata", "boringssl", _BORINGSSL),
     *from_source("envoyproxy/envoy, source/common/tls; its documentation", "envoy", _ENVOY),
     *from_source("grpc/grpc, src/core/tsi/ssl_transport_security.cc", "grpc", _GRPC),
 )

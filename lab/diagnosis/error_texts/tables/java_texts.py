@@ -155,6 +155,13 @@ def _rows() -> Iterator[KnownText]:
             general=phrase == "pkix path validation failed",
             in_context=phrase.startswith(("no name", "client requested", "null cert")),
         )
+    yield KnownText(
+        "sslhandshakeexception: handshake failed",
+        says="the handshake failed; the reason is in the lines beside it",
+        phase=HANDSHAKE,
+        causes=PEER_REFUSED,
+        general=True,
+    )
     yield _LOCAL._replace(
         phrase="general sslengine problem",
         says="the handshake failed on this side; the reason is in the lines below it",

@@ -110,6 +110,7 @@ def _rustls() -> Iterator[KnownText]:
         yield from each(
             row,
             f"invalid peer certificate: {words}",
+            f"invalid certificate: {words}",
             f"InvalidCertificate({words})",
             f"WebPKIError({words}",
         )

@@ -270,7 +270,8 @@ _APACHE = (
     ),
 )
 
-_HAPROXY = (
+# HAProxy's words, which other programs print too.
+_COMMON = (
     *each(
         KnownText("", phase=HANDSHAKE, general=True,
             says="the handshake failed; the text names no cause",
@@ -279,6 +280,9 @@ _HAPROXY = (
         "ssl handshake failure",
         "connection error during ssl handshake",
     ),
+)  # fmt: skip
+
+_HAPROXY = (
     KnownText("ssl handshake failure (heartbeat)", role=SERVER, causes=("protocol-failure",),
         says="a heartbeat came in the handshake"),
     KnownText("ssl client ca chain cannot be verified", role=SERVER, phase=HANDSHAKE,
@@ -325,6 +329,12 @@ _MAIL_AND_VPN = (
         "client didn't present valid ssl certificate",
         "client didn't send a valid cert",
     ),
+    KnownText("warning: your certificate is not yet valid", "openvpn",
+        says="the speaker's own certificate is not valid yet, by its own clock",
+        causes=("own:certificate-not-yet-valid", "own:clock")),
+    KnownText("warning: your certificate has expired", "openvpn",
+        says="the speaker's own certificate is out of its dates, by its own clock",
+        causes=("own:certificate-expired", "own:clock")),
     KnownText("verify eku error", "openvpn", direction=SENT, verify=26),
     KnownText("verify ku error", "openvpn", direction=SENT,
         says="the keyUsage of the other end's certificate is not the one that is required "
@@ -352,6 +362,7 @@ TEXTS = (
     *from_source("nginx 1.22, run on loopback; its strings", "nginx", _NGINX),
     *from_source("Apache 2.4 mod_ssl, its strings", "apache", _APACHE),
     *from_source("HAProxy 2.6, run on loopback; src/connection.c", "haproxy", _HAPROXY),
+    *from_source("HAProxy 2.6, run on loopback; src/connection.c", "", _COMMON),
     *from_source(
         "Postfix src/tls, Dovecot, OpenVPN ssl_verify.c, stunnel verify.c", "", _MAIL_AND_VPN
     ),

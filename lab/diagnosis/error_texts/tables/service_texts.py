@@ -63,12 +63,15 @@ _POSTGRESQL = (
         )
         for words in ("no encryption", "ssl off")
     ),
-    *each(
+    *(
         KnownText(
-            "", "libpq", role=CLIENT, causes=("no-tls",), says="the server does not offer TLS"
-        ),
-        "server does not support ssl, but ssl was required",
-        "server does not support ssl",
+            phrase, speaker, role=CLIENT, causes=("no-tls",), says="the server does not offer TLS"
+        )
+        for phrase, speaker in (
+            ("server does not support ssl", "postgres-words"),
+            ("pq: ssl is not enabled on the server", "lib-pq"),
+            ("server does not support ssl, but ssl was required", "libpq"),
+        )
     ),
     KnownText(
         "server certificate for * does not match host name",
@@ -123,7 +126,7 @@ _POSTGRESQL = (
 _MYSQL = (
     KnownText(
         "error 2026 (hy000): ssl connection error",
-        says="the TLS connection failed; the reason is behind it",
+        says="the TLS connection failed; the reason, if there is one, stands behind it",
         role=CLIENT,
         causes=(
             "server-certificate-refused",
@@ -146,11 +149,10 @@ _MYSQL = (
         says="client and server have no TLS version in common",
         causes=("no-common-version",),
     ),
-    KnownText(
+    *each(
+        KnownText("", role=CLIENT, says="the server does not offer TLS", causes=("no-tls",)),
         "ssl connection error: ssl is required but the server doesn't support it",
-        role=CLIENT,
-        says="the server does not offer TLS",
-        causes=("no-tls",),
+        "tls/ssl error: ssl is required, but the server does not support it",
     ),
     KnownText(
         "ssl connection error: unable to get certificate",

@@ -263,7 +263,8 @@ def _schannel() -> Iterator[KnownText]:
         row = KnownText(
             "", verify=code, causes=causes, says=says, direction=SENT if refuses else _ANY
         )
-        yield from each(row, name, f"0x{number:08x}")
+        # The dash of a number below zero counts no more than any other.
+        yield from each(row, name, f"0x{number:08x}", f"code: {(1 << 32) - number}")
         words = [phrase for code_of, phrase in _WORDS if code_of == number]
         yield from each(row, *words)
         signed = number - (1 << 32)
