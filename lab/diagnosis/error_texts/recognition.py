@@ -92,7 +92,7 @@ class Page:
         self._read()
 
     def _read(self) -> None:
-        consumed = 0
+        consumed, told, captured = 0, 0, ""
         seen: set[tuple[int, str, str]] = set()  # what a line repeats says nothing new
         for hit in phrase_index().find(self._lower):
             line = self._line(hit.start)
@@ -116,9 +116,12 @@ class Page:
             if is_own and meant.speaker and not meant.in_context:
                 mark = _mark_of(meant)
                 self._marks[line][_mark(mark)] = mark
-            if hit.start >= consumed:
+            # The same number again, by a shorter form within the longer one, is no other error.
+            is_told = bool(hit.captured) and hit.captured == captured and hit.end <= told
+            if hit.start >= consumed and not is_told:
                 self._errors.append((line, hit.start, meant))
                 consumed = consumed if meant.general else hit.end
+                told, captured = hit.end, hit.captured
 
     def _line(self, at: int) -> int:
         return bisect_right(self._starts, at) - 1
