@@ -186,7 +186,10 @@ def _phase(row: KnownText, phase: ErrorPhase) -> ErrorPhase:
 def _codes(row: KnownText, role: SpeakerRole) -> Iterator[str]:
     """Yield the codes of the causes, seen from the end that speaks; twice where it is unknown."""
     if not row.causes and row.verify is None and row.alert is not None:
-        yield from causes_of_alert(row.alert, _sender(row, role))
+        for code in causes_of_alert(row.alert, _sender(row, role)):
+            # OpenSSL makes a decode_error of its own where the other end closes without an alert.
+            is_own = code == "closed-by-own-end" and row.direction is SENT
+            yield "refused-without-alert" if is_own else code
         return
     codes = row.causes or (causes_of_verify_code(row.verify) if row.verify is not None else ())
     for own, peer in _ends(role):

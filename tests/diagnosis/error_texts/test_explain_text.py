@@ -394,3 +394,18 @@ def test_a_go_server_that_refuses_a_client_is_a_server(name: str) -> None:
     finding = single(f"tls: failed to verify {name}: {reason}")
     assert finding.role is SpeakerRole.SERVER
     assert all(not code.startswith("server-") for code in codes(finding))
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("* TLSv1.3 (OUT), TLS alert, decode error (562):", "refused-without-alert"),
+        (
+            "http: TLS handshake error: remote error: tls: error decoding message",
+            "closed-by-own-end",
+        ),
+    ],
+)
+def test_the_end_that_a_decode_error_leads_to_is_the_one_that_closed(text: str, cause: str) -> None:
+    both = {"refused-without-alert", "closed-by-own-end"}
+    assert both & set(codes(single(text))) == {cause}
