@@ -147,8 +147,7 @@ class TcpFlow:
         if end.pieces or end.fin_at is not None:
             self._drain(end)
         self._look_again()
-        waits = self.awaited is not None or end.waiting > 0 or self.counted
-        return waits or end.ended is not None
+        return bool(self.awaited or end.waiting or self.counted or end.ended)
 
     def acknowledge(self, end: TcpEnd, beyond: int, seq: int) -> None:
         """Take that the other end has got ``beyond`` bytes of ``end`` more than were told."""
@@ -330,9 +329,10 @@ class TcpFlow:
         self._lacks[end.side, gap] = total
         if self.tls:
             at = self._now() if time is None else time
-            number, sender = self.number, end.sender
-            told = FlowGap(flow=number, sender=sender, gap=gap, octets=octets, time=at)
+            told = FlowGap(flow=self.number, sender=end.sender, gap=gap, octets=octets, time=at)
             self._emit(end, told)
+        elif self.tls is None:
+            end.missed = True  # what TLS begins with may have been in it
 
     def _now(self) -> float:
         """Return when what is told now came."""

@@ -158,6 +158,8 @@ class TcpFlows:
             return
         if not flow.reset:
             self._alarm(flow)
+        if end.next != UNKNOWN and (beyond := distance(seq, end.next)) > 0:
+            flow.acknowledge(end, beyond, seq)  # it was sent behind bytes that have not come
         flow.reset_by(end)
         self._look_after(flow)
 

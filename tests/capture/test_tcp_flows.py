@@ -411,6 +411,31 @@ def test_packets_that_were_cut_leave_gaps() -> None:
     assert lacks == [(CLIENT, snapped, HELLO + 60), (SERVER, snapped, REPLY + 10)]
 
 
+def test_what_is_missing_before_tls_was_found_is_told_as_a_missing_start() -> None:
+    """The hellos were lost: what is in the clear behind them cannot be told."""
+    for answer, ends in (
+        (b"", ["server START None", "server FIN", "client START None", "client 100", "client FIN"]),
+        (DATA, ["client MISSING 50", "client 100", "server START None", "server 50", *END[:2]]),
+    ):
+        conversation = begun().client(CERTIFICATE)
+        frames = (conversation.server(answer) if answer else conversation).close().frames
+        assert told(items_of(frames[:3] + frames[5:])) == [*ends, "closed"]
+
+
+@pytest.mark.parametrize("sender", [CLIENT, SERVER])
+def test_a_reset_behind_bytes_that_were_not_captured_tells_that_they_are_missing(
+    sender: Endpoint,
+) -> None:
+    """They may have been the alert by which an end refused the other."""
+    conversation = begun()
+    (conversation.client if sender is CLIENT else conversation.server)(DATA)
+    frames = conversation.packet(sender, RST).frames
+    name = sender.value
+    assert told(items_of(frames)) == [*START, f"{name} 50", f"{name} RST", "closed"]
+    frames = frames[:-2] + frames[-1:]
+    assert told(items_of(frames)) == [*START, f"{name} MISSING None", f"{name} RST", "closed"]
+
+
 @pytest.mark.parametrize("kept", [54, 55])
 def test_of_what_was_cut_before_tls_could_be_seen_nothing_is_said(kept: int) -> None:
     conversation = begun().client(CERTIFICATE).server(DATA).close()
