@@ -265,8 +265,7 @@ class OutcomeJudge:
             self._ending = ending
 
     def _ending_by_tcp(self, event: StreamEnded) -> Ending:
-        judged = self._handshake.acceptance or self._reports.refused(event.endpoint)
-        if self._malformed is not None and not judged:
+        if self._malformed is not None and not self._reports.refused(event.endpoint):
             return self._malformed.past_malformed(self._last)
         signal = Signal.RST if event.end is StreamEnd.RESET else Signal.FIN
         result = Result.FAILED

@@ -586,3 +586,13 @@ def test_who_ends_tcp_behind_malformed_bytes_has_rejected_nobody(
     assert (outcome.result, outcome.by, outcome.decided_by) == (Result.UNKNOWN, None, broken)
     assert f"the {breaker.value} sent malformed bytes" in outcome.ground
     assert causes[0].code == "cannot-be-told"
+
+
+def test_a_server_that_leaves_behind_malformed_bytes_did_not_stay_silent() -> None:
+    """As where both ends go on in plain text once they have authenticated each other."""
+    broken = Malformed(time=0.0, endpoint=SERVER, offset=0, where="x", problem="y")
+    begun = [*TLS13, certificate_message(CLIENT, b"x"), finished(CLIENT), TICKET, broken]
+    outcome, causes = outcome_and_causes([*begun, stream_ended(SERVER)])
+    assert (outcome.result, outcome.signal) == (Result.FAILED, Signal.MALFORMED)
+    assert outcome.handshake_accepted
+    assert causes[0].code == "malformed"
