@@ -122,6 +122,8 @@ _OTHERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
      "the other end broke off the handshake; that names no cause"),
     ("closing inbound before receiving peer's close_notify", ENDED,
      "the other end closed TCP without close_notify; that names no cause"),
+    ("connection or outbound has closed", ("used-after-close", *ENDED),
+     "the connection was used after its end"),
     ("tag mismatch", ("records-altered", "key-not-opened"), "a record could not be decrypted"),
     ("insufficient buffer remaining for aead cipher fragment", ("records-altered",
      "protocol-failure"), "a record could not be decrypted: it is too short"),

@@ -307,9 +307,11 @@ _HAPROXY = (
 
 _MAIL_AND_VPN = (
     KnownText("ssl_accept error from", "postfix", role=SERVER, phase=HANDSHAKE, general=True,
+        announces=True,
         says="a client's handshake failed; the reason is in the lines beside it",
         causes=("client-left", "server-certificate-refused", "no-common-version", "no-tls")),
     KnownText("ssl_connect error to", "postfix", role=CLIENT, phase=HANDSHAKE, general=True,
+        announces=True,
         says="the handshake with the server failed; the reason is in the lines beside it",
         causes=("server-left", "no-common-version", "no-client-certificate", "silence")),
     KnownText("cannot start tls: handshake failure", "postfix", role=CLIENT, phase=HANDSHAKE,
@@ -322,7 +324,19 @@ _MAIL_AND_VPN = (
         verify=20),
     KnownText("lost connection after starttls", "postfix", role=SERVER, phase=HANDSHAKE,
         says="the client ended the connection in or after the handshake; that names no cause",
-        causes=("client-left", "server-certificate-refused"), general=True),
+        causes=("client-left", "server-certificate-refused"), general=True, announces=True),
+    *each(
+        KnownText("", "postfix", role=SERVER, causes=("file-not-loadable",),
+            says="the server has no TLS: its certificate or key cannot be loaded"),
+        "cannot get rsa certificate from file",
+        "cannot get rsa private key from file",
+        "cannot load certificate authority data: disabling tls support",
+        "tls not available due to local problem",
+    ),
+    KnownText("certificate verification: not trusted", role=CLIENT, direction=SENT, general=True,
+        says="the client refused the server's certificate", causes=PEER_REFUSED),
+    KnownText("certificate verification: not trusted: no issuer was found", role=CLIENT,
+        direction=SENT, verify=20),
     *each(
         KnownText("", "dovecot", role=SERVER, causes=(*_WANTS[1:], "client-ca-not-trusted"),
             says="the server requires a client certificate that it can verify, and got none"),

@@ -194,6 +194,11 @@ _IIS: tuple[tuple[int, tuple[str, ...], str], ...] = (
      "the client's certificate is out of its dates"),
 )  # fmt: skip
 _URL_ERRORS: tuple[tuple[int, str, tuple[str, ...]], ...] = (
+    (
+        -1012,
+        "the program's own check ended the connection, or it gave no certificate",
+        (*PEER_REFUSED, *_NO_CLIENT),
+    ),
     (-1200, "the secure connection failed", (*_ALERT, *PEER_REFUSED)),
     (
         -1201,
@@ -340,6 +345,9 @@ def _apple() -> Iterator[KnownText]:
         "kcfstreamerrordomainssl, #",
         "sslhandshake failed (#)",
         "kcfstreamerrorcodekey=#",
+        "tls trust evaluation failed(#)",
+        "tls trust encountered error 3:#",
+        "tcp conn failed * err(#)",
     ):
         yield KnownText(form, captured="secure transport", role=CLIENT)
     for number, says, causes in _URL_ERRORS:
@@ -351,7 +359,12 @@ def _apple() -> Iterator[KnownText]:
             role=CLIENT,
             direction=SENT if -1205 < number < -1200 else _ANY,
         )
-        forms = ("nsurlerrordomain code=", "nsurlerrordomain error ", "nsurlerrordomain ")
+        forms = (
+            "nsurlerrordomain code=",
+            "nsurlerrordomain error ",
+            "nsurlerrordomain ",
+            "http load failed, * (error code: ",
+        )
         yield from each(row, *(f"{form}{-number}" for form in forms))
     for number, name, code, causes, says in _APPLE:
         alert = _APPLE_ALERTS.get(number)
