@@ -147,7 +147,7 @@ _CHROME: tuple[tuple[int, str, tuple[str, ...], int | None, str], ...] = (
      "the server's certificate cannot be parsed"),
     (-214, "CERTIFICATE_TRANSPARENCY_REQUIRED", ("server-openssl-refuses",), None,
      "the server's certificate is in no log of Certificate Transparency"),
-    (-182, "SSL_KEY_USAGE_INCOMPATIBLE", ("server-wrong-key-usage",), None,
+    (-181, "SSL_KEY_USAGE_INCOMPATIBLE", ("server-wrong-key-usage",), None,
      "the keyUsage of the server's certificate does not allow the way that its key was used"),
     (-213, "CERT_VALIDITY_TOO_LONG", ("server-openssl-refuses",), None,
      "the server's certificate is valid for longer than Chrome takes"),
