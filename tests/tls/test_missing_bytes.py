@@ -142,7 +142,9 @@ def is_part(some: list[tuple[object, ...]], whole: list[tuple[object, ...]]) -> 
 
 def same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
     """Compare all but the name: without its version, a message may have none."""
-    return one[0] is other[0] and one[2:] == other[2:] and len(one) == len(other)
+    # Types first: python -bb forbids to compare an alert's number with bytes.
+    alike = [type(part) for part in one] == [type(part) for part in other]
+    return one[0] is other[0] and alike and one[2:] == other[2:]
 
 
 def records_of(recording: Recorded) -> dict[Endpoint, list[tuple[int, int]]]:
