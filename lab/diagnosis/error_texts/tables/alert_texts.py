@@ -193,6 +193,24 @@ TEXTS = from_source(
             "write:errno=#",
             "read:errno=#",
         ),
+        # wolfSSL's src/internal.c and wolfcrypt/src/error.c
+        _RECEIVED._replace(speaker="wolfssl", phrase="revcd alert fatal error"),
+        *(
+            KnownText(words, "wolfssl", direction=SENT, verify=code)
+            for words, code in (
+                ("asn no signer error to confirm failure", 20),
+                ("peer subject name mismatch", 62),
+                ("asn date error, current date after", 10),
+                ("asn date error, current date before", 9),
+            )
+        ),
+        KnownText(
+            "peer didn't send cert",
+            "wolfssl",
+            says="the other end sent no certificate, and one is required",
+            direction=SENT,
+            causes=("no-client-certificate", "no-certificate-sent"),
+        ),
         # Erlang's own reason behind the alert
         *(
             KnownText(form.format(name), "erlang", verify=code, direction=SENT)

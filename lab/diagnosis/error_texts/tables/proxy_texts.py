@@ -109,6 +109,12 @@ _NGINX = (
         role=SERVER,
         causes=("file-not-loadable",),
     ),
+    KnownText(
+        "no ssl_certificate is defined in server listening on ssl port",
+        says="the server has no certificate for this port",
+        role=SERVER,
+        causes=("file-not-loadable",),
+    ),
 )
 
 _APACHE = (
