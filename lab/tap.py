@@ -47,7 +47,7 @@ DOOR = "lab.tap"
 _MOST_HELD = 100
 # What a GIL's holder may keep others waiting: relaying shares the interpreter with decoding.
 _SWITCH_INTERVAL = 0.0001
-_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
 
 NOTES = (
     "The tap passes bytes on as they are, both ways, and both ends' FIN and RST. Each connection "
