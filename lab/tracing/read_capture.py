@@ -30,7 +30,7 @@ from lab.capture.results import (
     NotDecoded,
     SecretsFound,
 )
-from lab.tls.key_log import Secret
+from lab.tls.key_log import MAX_LINE, Secret
 from lab.tls.key_log_index import KeyLogIndex
 from lab.tls.sessions import Sessions
 from lab.tracing.flow_trace import FlowTrace
@@ -89,7 +89,8 @@ class KeyLogFile:
         """Yield whole lines that are new, many at a time, once they are in the index."""
         while data := self._file.read(_CHUNK):
             self.index.add(data)
-            lines, end, self._begun = (self._begun + data).rpartition(b"\n")
+            lines, end, begun = (self._begun + data).rpartition(b"\n")
+            self._begun = begun if len(begun) <= MAX_LINE else b""  # no secret is as long
             if end:
                 yield lines
 

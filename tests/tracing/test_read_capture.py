@@ -178,6 +178,18 @@ def test_a_stream_is_told_as_it_goes_and_follows_the_key_log(
     assert all(map(is_opened, traces))
 
 
+def test_a_key_log_without_line_ends_fills_no_memory(tmp_path: Path) -> None:
+    """Whatever file is given as a key log: what is no line of one is not kept."""
+    path = tmp_path / "zeros.log"
+    secret = f"CLIENT_RANDOM {'0a' * 32} {'0b' * 48}"
+    path.write_bytes(bytes(3 << 18) + f"\n{secret}\n".encode())
+    with closing(KeyLogFile(path)) as key_log:
+        told = list(key_log.read())
+        assert key_log.use.secrets == 1
+    assert sum(map(len, told)) <= 1 << 18
+    assert told[-1].endswith(secret.encode())
+
+
 @pytest.mark.parametrize("name", ["x.keylog", "x.pcap.keylog"])
 @pytest.mark.parametrize("capture_name", ["x.pcap", "x.pcap.gz"])
 def test_a_key_log_of_the_same_name_is_found(name: str, capture_name: str, tmp_path: Path) -> None:
