@@ -181,7 +181,7 @@ _BY_CLIENT: Mapping[int, tuple[str, ...]] = {
     Alert.ECH_REQUIRED: ("protocol-failure",),
 }
 # Alerts that a server sends, and no client.
-_SERVERS_ONLY = frozenset(
+SERVERS_ONLY = frozenset(
     {
         Alert.CERTIFICATE_REQUIRED,
         Alert.UNKNOWN_PSK_IDENTITY,
@@ -197,7 +197,7 @@ def causes_of_alert(number: int, sender: SpeakerRole) -> tuple[str, ...]:
     for close_notify.
     """
     found: tuple[str, ...] = ()
-    if sender is not SpeakerRole.CLIENT or number in _SERVERS_ONLY:
+    if sender is not SpeakerRole.CLIENT or number in SERVERS_ONLY:
         found = _BY_SERVER.get(number, ())
     if sender is not SpeakerRole.SERVER:
         found = (*found, *_BY_CLIENT.get(number, ()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from lab.diagnosis.error_texts.alert_causes import causes_of_alert
+from lab.diagnosis.error_texts.alert_causes import SERVERS_ONLY, causes_of_alert
 from lab.diagnosis.error_texts.known_text import CLIENT, RECEIVED, SENT, SERVER, KnownText
 from lab.diagnosis.error_texts.nearest_texts import nearest
 from lab.diagnosis.error_texts.numbers_and_names import readings
@@ -24,7 +24,7 @@ from lab.diagnosis.error_texts.results import (
     SpeakerRole,
     UnknownText,
 )
-from lab.diagnosis.error_texts.tables.speakers import SPEAKERS
+from lab.diagnosis.error_texts.tables.speakers import SPEAKERS, with_libraries
 from lab.diagnosis.error_texts.tables.verify_texts import WORDS, causes_of_verify_code
 from lab.tls.code_points import AlertDescription as Alert
 
@@ -50,16 +50,20 @@ class _Group:
 
     def __init__(self, said: Said, line: int) -> None:
         self.row, self.text, self.line = said.row, said.text[:_LONGEST_TEXT], line
-        self.role, self.phase = said.role, said.phase
+        self.role, self.phase = _role(said), said.phase
         self.speakers = set(said.speakers)
         self.versions = dict(said.versions)
         self.count, self._last = 1, line
 
     def take(self, said: Said, line: int) -> bool:
-        """Take the error once more, unless another end of the connection printed it."""
-        if SpeakerRole.UNKNOWN not in (self.role, said.role) and self.role is not said.role:
+        """Take the error once more, unless another end or another program printed it."""
+        role = _role(said)
+        if SpeakerRole.UNKNOWN not in (self.role, role) and self.role is not role:
             return False
-        self.role = said.role if self.role is SpeakerRole.UNKNOWN else self.role
+        programs, others = _programs(self.speakers), _programs(said.speakers)
+        if programs and others and programs.isdisjoint(others):
+            return False
+        self.role = role if self.role is SpeakerRole.UNKNOWN else self.role
         self.phase = said.phase if self.phase is ErrorPhase.UNKNOWN else self.phase
         self.speakers |= said.speakers
         self.versions.update(said.versions)
@@ -155,7 +159,7 @@ def _finding(group: _Group) -> ErrorFinding:
     codes = tuple(_codes(row, group.role))
     alert = None
     # An alert that asyncio's TLS makes stays in its buffer (CPython gh-98078): it is not sent.
-    kept_back = row.direction is SENT and "asyncio" in _with_libraries(group.speakers)
+    kept_back = row.direction is SENT and "asyncio" in with_libraries(group.speakers)
     if row.alert is not None and not kept_back:
         alert = NamedAlert(number=row.alert, name=str(Alert(row.alert)))
     return ErrorFinding(
@@ -216,6 +220,13 @@ def _ends(role: SpeakerRole) -> tuple[tuple[str, str], ...]:
     return ways[:1] if role is CLIENT else ways[1:]
 
 
+def _role(said: Said) -> SpeakerRole:
+    """Return the end that speaks; an alert that no client sends tells it by its direction."""
+    if said.row.alert in SERVERS_ONLY and not said.row.causes:
+        return {RECEIVED: CLIENT, SENT: SERVER}.get(said.row.direction, said.role)
+    return said.role
+
+
 def _sender(row: KnownText, role: SpeakerRole) -> SpeakerRole:
     if row.direction is SENT:
         return role
@@ -244,19 +255,12 @@ def _says(row: KnownText, role: SpeakerRole, speakers: Collection[str]) -> str:
 
 
 def _is_openssl(speakers: Iterable[str]) -> bool:
-    return any(SPEAKERS[name].family == "openssl" for name in _with_libraries(speakers))
+    return any(SPEAKERS[name].family == "openssl" for name in with_libraries(speakers))
 
 
-def _with_libraries(speakers: Iterable[str]) -> set[str]:
-    """Return the speakers, and what they stand on."""
-    found: set[str] = set()
-    waiting = list(speakers)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += SPEAKERS[name].on
-    return found
+def _programs(speakers: Iterable[str]) -> set[str]:
+    """Return those of the speakers that are no TLS library, and what they stand on of that kind."""
+    return {name for name in with_libraries(speakers) if SPEAKERS[name].layer > 0}
 
 
 # Libraries that print what looks like OpenSSL's.
@@ -265,7 +269,7 @@ _FORKS = ("boringssl", "libressl")
 
 def _chain(speakers: Iterable[str], versions: Mapping[str, str]) -> str:
     """Return the names of the speakers, the outermost first, the most exact of a family."""
-    found = _with_libraries(speakers)
+    found = with_libraries(speakers)
     if not found.isdisjoint(_FORKS):
         found = {name for name in found if SPEAKERS[name].family != "openssl"}
     by_family: dict[str, str] = {}

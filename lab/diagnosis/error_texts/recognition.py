@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from lab.diagnosis.error_texts.known_phrases import phrase_index
 from lab.diagnosis.error_texts.known_text import KnownText
 from lab.diagnosis.error_texts.numbers_and_names import known_number
 from lab.diagnosis.error_texts.results import AlertDirection, ErrorPhase, SpeakerRole
-from lab.diagnosis.error_texts.tables.speakers import SPEAKERS
+from lab.diagnosis.error_texts.tables.speakers import SPEAKERS, can_stand_on
 
 _STYLE = re.compile(r"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]")
 _ESCAPED_SPACE = re.compile(r"\\{1,8}[nrt](?![a-z]:)")
@@ -226,7 +226,10 @@ class Page:
                 there = self._marks.get(at, {}).values()
                 marks += [mark for mark in there if mark.speaker in programs]
             elif any(mark.speaker for mark in self._marks.get(at, {}).values()):
-                return [*marks, *self._marks[at].values()]
+                own = {mark.speaker for mark in marks if mark.speaker}
+                near_by = self._marks[at].values()
+                is_other = any(not _is_shared(mark, own) for mark in near_by)
+                return marks if is_other else [*marks, *near_by]
         return marks
 
     def _entry(self, line: int) -> tuple[int, int]:
@@ -278,6 +281,13 @@ def _mark_of(row: KnownText) -> KnownText:
     if SPEAKERS[row.speaker].layer > 1:
         return KnownText("", row.speaker, role=SPEAKERS[row.speaker].role)
     return KnownText("", row.speaker)
+
+
+def _is_shared(mark: KnownText, speakers: Collection[str]) -> bool:
+    """Return whether a mark of one line may tell who speaks in the next one."""
+    if mark.speaker == "go-http-server":  # it prints the reason in the same line
+        return False
+    return not mark.speaker or can_stand_on(mark.speaker, speakers)
 
 
 def _line_of(error: tuple[int, int, KnownText]) -> int:

@@ -409,3 +409,21 @@ def test_a_go_server_that_refuses_a_client_is_a_server(name: str) -> None:
 def test_the_end_that_a_decode_error_leads_to_is_the_one_that_closed(text: str, cause: str) -> None:
     both = {"refused-without-alert", "closed-by-own-end"}
     assert both & set(codes(single(text))) == {cause}
+
+
+def test_lines_of_several_programs_keep_their_speakers() -> None:
+    text = (
+        "remote error: tls: bad certificate\n"
+        "curl: (56) OpenSSL SSL_read: error:0A00045C:SSL routines::tlsv13 alert certificate "
+        "required, errno 0\n"
+        "ssl.SSLError: [SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required"
+    )
+    speakers = [finding.speaker for finding in explain_text(text).found]
+    assert speakers == ["Go crypto/tls", "curl, OpenSSL 3 or later", "Python ssl, OpenSSL"]
+
+
+def test_an_alert_of_servers_only_tells_the_end() -> None:
+    server = "http: TLS handshake error from 192.0.2.1:5: tls: client didn't provide a certificate"
+    client, other = explain_text(f"remote error: tls: certificate required\n{server}").found
+    assert (client.role, other.role) == (SpeakerRole.CLIENT, SpeakerRole.SERVER)
+    assert client.says == "the server sent the alert certificate_required (116)"

@@ -332,7 +332,7 @@ _OTHERS = (
         direction=SENT, verify=62),
     KnownText("tls: can't connect:", "ldap", role=CLIENT, phase=HANDSHAKE, general=True,
         says="the handshake with the LDAP server failed", causes=PEER_REFUSED),
-    KnownText("tls negotiation failure", "slapd", role=SERVER, phase=HANDSHAKE, general=True,
+    KnownText("tls negotiation failure", "ldap", role=SERVER, phase=HANDSHAKE, general=True,
         says="a client's handshake failed", causes=(*_NO_CLIENT, "server-certificate-refused")),
     KnownText("failed to enable crypto", "php", role=CLIENT, general=True,
         says="the handshake failed; the reason is in the warning before it", causes=PEER_REFUSED),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from lab.diagnosis.error_texts.known_text import (
@@ -99,7 +100,6 @@ SPEAKERS = {
     "wireshark": Speaker("Wireshark", 2),
     "mongodb": Speaker("MongoDB", 2, on=("openssl",)),
     "ldap": Speaker("OpenLDAP", 2),
-    "slapd": Speaker("OpenLDAP server", 2, SERVER),
     "dovecot": Speaker("Dovecot", 2, on=("openssl",)),
     "perl": Speaker("Perl IO::Socket::SSL", 2, on=("openssl",)),
     "elasticsearch": Speaker("Elasticsearch", 2, SERVER, on=("java",)),
@@ -107,6 +107,47 @@ SPEAKERS = {
     "conscrypt": Speaker("Conscrypt (Android)", 1, on=("java", "boringssl")),
     "uvicorn": Speaker("uvicorn", 3, SERVER, on=("asyncio",)),
 }
+
+
+def with_libraries(speakers: Iterable[str]) -> set[str]:
+    """Return the speakers, and what they stand on."""
+    found: set[str] = set()
+    waiting = list(speakers)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += SPEAKERS[name].on
+    return found
+
+
+_OF_OPENSSL = frozenset(
+    {"openssl", "openssl-1", "openssl-3", "openssl-3.2", "libressl", "boringssl"}
+)
+_RUNTIMES = frozenset({"go", "java", "erlang"})  # a program on these has no other library
+
+
+def can_stand_on(program: str, speakers: Collection[str]) -> bool:
+    """Return whether ``program`` may be what prints the words of these other speakers."""
+    parts = with_libraries((program,))
+    languages = {name for name in speakers if SPEAKERS[name].layer == 1}
+    if languages and SPEAKERS[program].layer > 1 and languages.isdisjoint(parts):
+        return False
+    libraries = {_library(name) for name in with_libraries(speakers)} - {""}
+    if "boringssl" in speakers:  # Conscrypt and Netty lay it under Java
+        libraries.add("java")
+    own = {_library(name) for name in parts} - {""}
+    if not own:
+        return libraries.isdisjoint(_RUNTIMES)
+    return not libraries or not libraries.isdisjoint(own)
+
+
+def _library(name: str) -> str:
+    """Return the library that a speaker is, OpenSSL for its forks too; empty for a program."""
+    if name in _OF_OPENSSL:
+        return "openssl"
+    return "" if SPEAKERS[name].layer else name
+
 
 _MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     # OpenSSL 3 prints functions too, where it is built so: the error code tells the version.
@@ -183,7 +224,6 @@ _MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ldap", ("ldap_start_tls", "ldap_sasl_bind")),
     ("dovecot", ("dovecot", "imap-login:", "pop3-login:")),
     ("perl", ("io::socket::ssl", "lwp::protocol::https")),
-    ("slapd", ("slapd",)),
     ("s_client", ("s_client", "connected(#)", "no client certificate ca names sent")),
 )
 # Words that tell the end or the time as well.
@@ -243,6 +283,7 @@ _PLACED = (
     KnownText("tls_post_process_client_hello", "", role=SERVER, phase=HANDSHAKE),
     KnownText("tls_early_post_process_client_hello", "", role=SERVER, phase=HANDSHAKE),
     KnownText("tls_process_server_hello", "", role=CLIENT, phase=HANDSHAKE),
+    KnownText("slapd", "ldap", role=SERVER),
     KnownText("postfix/smtpd", "postfix", role=SERVER),
     KnownText("postfix/submission/smtpd", "postfix", role=SERVER),
     KnownText("postfix/submissions/smtpd", "postfix", role=SERVER),
