@@ -152,7 +152,8 @@ class PhraseIndex(Generic[R]):
             if fits and behind + sign in node.next:
                 yield behind + sign, 1, "" if sign == word else word
         # A path or a host name may begin with punctuation of its own.
-        key = behind + "*" if behind + "*" in node.next else "*"
+        key = behind.rstrip("./~") + "*"
+        key = key if key in node.next else "*"
         if key in node.next and behind != _TOO_FAR:
             for count in range(1, min(_MOST_WORDS, len(words) - at) + 1):
                 yield key, count, ""

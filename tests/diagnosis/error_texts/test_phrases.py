@@ -30,6 +30,7 @@ def index_of(*known: str) -> PhraseIndex[str]:
         ("peer name * is not", "peer name api.b-c.example is not in it"),
         ("file * does not exist", 'file "/a/.b/c.crt" does not exist'),
         ("name (*) is not", "name (a.example) is not"),
+        ("x509: * is not", 'x509: "*.a.example" is not'),
         ("[ssl: x]", "([ssl: x] y)"),
         ("fatal alert: @", "got fatal alert: bad_certificate"),
         ("fatal alert: @", "got fatal alert: unknown ca!"),
