@@ -197,6 +197,8 @@ class TcpFlows:
             elif end.first == UNKNOWN and not (end.flow.closed or end.came or end.ended):
                 end.take_syn(seq)
                 return end
+            elif end.first == UNKNOWN and -_NEAR < distance(seq, end.next) < 0:
+                return end  # its SYN, captured behind bytes that it sent later
             elif not end.flow.closed:
                 self._close(end.flow, cut=not end.flow.reset)
         return self._opened(key, time, seq, flags)

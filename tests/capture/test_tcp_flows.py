@@ -436,6 +436,16 @@ def test_a_reset_behind_bytes_that_were_not_captured_tells_that_they_are_missing
     assert told(items_of(frames)) == [*START, f"{name} MISSING None", f"{name} RST", "closed"]
 
 
+@pytest.mark.parametrize("order", [(3, 0, 1, 2, 4), (0, 4, 1, 2, 3)])
+def test_a_syn_that_was_captured_behind_bytes_begins_no_other_connection(
+    order: tuple[int, ...],
+) -> None:
+    frames = begun().client(CERTIFICATE).server(DATA).close().frames
+    items = items_of([*(frames[place] for place in order), *frames[5:]])
+    assert sum(isinstance(item, FlowClosed) for item in items) == 1
+    assert told(items)[-5:] == ["client 100", "server 50", *END]
+
+
 @pytest.mark.parametrize("kept", [54, 55])
 def test_of_what_was_cut_before_tls_could_be_seen_nothing_is_said(kept: int) -> None:
     conversation = begun().client(CERTIFICATE).server(DATA).close()
