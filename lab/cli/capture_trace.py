@@ -203,7 +203,8 @@ class _Report:
             which = "one connection" if summary.tls == 1 else f"{summary.tls:,} connections"
             none = "not" if summary.tls == 1 else "none of them"
             return f"{self._name} has {which} with TLS, {none} as asked for"
-        unused = [use for use in summary.key_logs if use.name and not use.used and not use.beside]
+        named = [use for use in summary.key_logs if use.name and not use.beside]
+        unused = [use for use in named if use.complete and not use.used]
         return key_log_words(unused[0]) if unused else ""
 
 

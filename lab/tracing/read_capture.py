@@ -13,7 +13,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,8 +30,10 @@ from lab.capture.results import (
     NotDecoded,
     SecretsFound,
 )
+from lab.tls.events import MessageSeen
 from lab.tls.key_log import MAX_LINE, Secret
 from lab.tls.key_log_index import KeyLogIndex
+from lab.tls.messages import ClientHello
 from lab.tls.sessions import Sessions
 from lab.tracing.flow_trace import FlowTrace
 from lab.tracing.results import CaptureSummary, KeyLogUse, Trace
@@ -103,16 +105,17 @@ class KeyLogFile:
     @property
     def use(self) -> KeyLogUse:
         """What the log has, and what was found in it."""
-        return _use(self.index, str(self.path), beside=self.beside)
+        return KeyLogUse(
+            name=str(self.path),
+            beside=self.beside,
+            secrets=self.index.count,
+            used=self.index.used,
+        )
 
     def _read_at(self, offset: int, size: int) -> bytes:
         assert self._again is not None
         self._again.seek(offset)
         return self._again.read(size) or b""
-
-
-def _use(index: KeyLogIndex, name: str, *, beside: bool = False) -> KeyLogUse:
-    return KeyLogUse(name=name, beside=beside, secrets=index.count, used=index.used)
 
 
 class CaptureReader:
@@ -139,6 +142,7 @@ class CaptureReader:
         self._sessions = Sessions()
         self._others: Counter[str] = Counter()
         self._connections = self._tls = 0
+        self._complete = True
 
     @property
     def is_stream(self) -> bool:
@@ -149,13 +153,14 @@ class CaptureReader:
     def summary(self) -> CaptureSummary:
         """What was read so far."""
         logs = [self._key_log.use] if self._key_log is not None else []
-        if self._own.count:
-            logs.append(_use(self._own, ""))
+        if secrets := self._own.count:
+            used = self._own.used
+            logs.append(KeyLogUse(name="", beside=False, secrets=secrets, used=used))
         return CaptureSummary(
             connections=self._connections,
             tls=self._tls,
             others=tuple(self._others.most_common()),
-            key_logs=tuple(logs),
+            key_logs=tuple(replace(log, complete=self._complete) for log in logs),
         )
 
     def traces(self) -> Iterator[Trace]:
@@ -253,7 +258,15 @@ class CaptureReader:
             flow.finish(item.flow.last)
             trace = flow.trace(item.flow)
             if trace is not None:
+                self._complete = self._complete and _has_client_hello(trace)
                 yield trace
+
+
+def _has_client_hello(trace: Trace) -> bool:
+    return any(
+        isinstance(event, MessageSeen) and isinstance(event.message, ClientHello)
+        for event in trace.events
+    )
 
 
 def _next(file: BinaryIO) -> bytes:

@@ -58,13 +58,16 @@ class KeyLogUse:
     """A key log that was read for a capture.
 
     ``name`` is its file, "" for the capture itself; ``beside`` tells that it was found beside the
-    capture. ``secrets`` is how many it has, ``used`` how many of them are of its connections.
+    capture. ``secrets`` is how many it has, ``used`` how many of them are of its connections;
+    ``complete`` tells that it was asked for each of these: the ClientHello names the secrets, and
+    a capture may lack it.
     """
 
     name: str
     beside: bool
     secrets: int
     used: int
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

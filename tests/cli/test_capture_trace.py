@@ -178,6 +178,14 @@ def test_what_cannot_be_done_is_one_line(words: list[str], line: str, folder: Pa
     assert done.err.count("\n") == 1
 
 
+def test_without_a_client_hello_a_key_log_is_not_called_unfit(tmp_path: Path) -> None:
+    shutil.copy(VECTORS / "tls12_start_missed.pcap", tmp_path / "late.pcap")
+    shutil.copy(VECTORS / "tls12_start_missed.keylog", tmp_path / "keys.log")
+    done = traced(tmp_path, "late.pcap", "--keylog", "keys.log")
+    assert done.code == 0
+    assert "1 secret; none is of a connection whose ClientHello was captured" in done.out
+
+
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs a user whom file modes can stop"
 )

@@ -129,6 +129,9 @@ def key_log_words(use: KeyLogUse) -> str:
         name += " (found beside the capture)"
     if not use.secrets:
         return f"{name} has no secrets"
+    if not use.used and not use.complete:
+        have = _many(use.secrets, "secret")
+        return f"{name} has {have}; none is of a connection whose ClientHello was captured"
     used = f"{use.used:,}" if use.used else "none"
     verb = "is" if use.used < 2 else "are"
     return f"{name} has {_many(use.secrets, 'secret')}; {used} {verb} of these connections"

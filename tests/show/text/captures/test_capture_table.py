@@ -158,6 +158,12 @@ def test_a_key_log_is_told_with_what_it_was_good_for(
 ) -> None:
     use = KeyLogUse(name=name, beside=beside, secrets=secrets, used=used)
     assert key_log_words(use) == words
+
+
+def test_a_key_log_is_not_called_of_other_connections_where_a_client_hello_is_missing() -> None:
+    use = KeyLogUse(name="k", beside=False, secrets=2, used=0, complete=False)
+    words = "the key log k has 2 secrets; none is of a connection whose ClientHello was captured"
+    assert key_log_words(use) == words
     assert list(notes(summary(use))) == [words]
 
 
