@@ -109,7 +109,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(packages: Packages) -> Non
         licences = [name for name in wheel.namelist() if name.endswith("licenses/LICENSE")]
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lab").rglob("*.py")}
     documents = {
-        f"lab/show/documents/{kind}.schema.json" for kind in ("trace", "probe", "inspection")
+        f"lab/show/documents/{kind}.schema.json"
+        for kind in ("trace", "probe", "inspection", "explanation")
     }
     assert names == modules | documents | {"lab/py.typed"}
     assert len(licences) == 1

@@ -115,8 +115,15 @@ KINDS: dict[Signal | None, tuple[type[Event], ...]] = {
     Signal.NOT_TLS: (NotTls,),
     Signal.MALFORMED: (Malformed,),
     Signal.UNREAD_ALERT: (SealedSeen,),
-    # Accepted, or an end that reports that it refused the other's certificate.
-    None: (ApplicationDataSeen, LocalFact, MessageSeen, ChangeCipherSpecSeen, SealedSeen),
+    # Accepted, by close_notify too; or an end that reports that it refused the other's certificate.
+    None: (
+        ApplicationDataSeen,
+        LocalFact,
+        MessageSeen,
+        ChangeCipherSpecSeen,
+        SealedSeen,
+        AlertSeen,
+    ),
 }
 
 
@@ -135,6 +142,8 @@ def test_the_event_that_decided_is_one_of_them_and_of_the_signals_kind(
     assert isinstance(decided_by, KINDS[outcome.signal])
     assert any(event is decided_by for event in events)
     assert outcome.alert is (decided_by if outcome.signal is Signal.ALERT else None)
+    if isinstance(decided_by, AlertSeen) and outcome.signal is not Signal.ALERT:
+        assert decided_by.description == AlertDescription.CLOSE_NOTIFY
     if outcome.signal is Signal.TIME_OUT:
         assert decided_by.endpoint is not outcome.by  # the end that waited says so
     elif outcome.by is not None:

@@ -33,7 +33,8 @@ every_trial = pytest.mark.parametrize(
 _trials: dict[tuple[str, TlsVersion], ScenarioTrace] = {}
 
 
-@pytest.fixture(scope="module")
+# Of the session, as _trials is: a worker may leave this module and come back to it.
+@pytest.fixture(scope="session")
 def ca() -> LabAuthority:
     return new_lab_authority(datetime.now(timezone.utc))
 
