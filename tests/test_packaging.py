@@ -118,7 +118,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(packages: Packages) -> Non
 
 def test_the_tests_run_from_the_sdist(packages: Packages, tmp_path: Path) -> None:
     with tarfile.open(packages.sdist) as sdist:
-        sdist.extractall(tmp_path)
+        sdist.extractall(tmp_path, filter="data")
     (source,) = tmp_path.iterdir()
     for folder in ("lab", "tests", "scripts"):
         expected = {path.relative_to(ROOT) for path in (ROOT / folder).rglob("*.py")}
