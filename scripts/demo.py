@@ -224,9 +224,9 @@ def main() -> int:
         print(f"All files are made in {folder}, which is removed at the end.")
         demonstrate(python, Path(folder), serve=serve)
     print(
-        "\nYour turn: README.md, Five steps. The first is  .venv/bin/python -m lab.certs"
+        "\nYour turn: README.md, Four steps. The first is  .venv/bin/python -m lab.certs"
         if os.name != "nt"
-        else "\nYour turn: README.md, Five steps. The first is  .venv\\Scripts\\python -m lab.certs"
+        else "\nYour turn: README.md, Four steps. The first is  .venv\\Scripts\\python -m lab.certs"
     )
     return 0
 

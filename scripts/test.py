@@ -15,9 +15,9 @@ from pathlib import Path
 
 from bootstrap import ROOT, environment
 
-PLAIN = "About 5 minutes on two cores; --all runs the slow tests too."
+PLAIN = "About 3 minutes on two cores; --all runs the slow tests too."
 DO_NOT_CACHE = "PYTHONDONTWRITEBYTECODE"
-ALL = "About 10 minutes on two cores, the slow tests included."
+ALL = "About 8 minutes on two cores, the slow tests included."
 
 
 def main() -> int:

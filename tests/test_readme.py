@@ -114,6 +114,12 @@ def test_links_lead_somewhere() -> None:
             assert (ROOT / target).is_file(), target
 
 
+def test_the_demo_names_a_section_that_exists() -> None:
+    demo = (ROOT / "scripts" / "demo.py").read_text(encoding="utf-8")
+    named = set(re.findall(r"README\.md, ([^.]+)\.", demo))
+    assert named and named <= SECTIONS.keys()
+
+
 def test_folders_in_the_text_exist() -> None:
     folders = [code for code in CODE if code.startswith("lab/")]
     rooms = {path.parent.name for path in (ROOT / "lab").glob("*/__init__.py")}
