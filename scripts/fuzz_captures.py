@@ -8,18 +8,15 @@ all that was told was well-formed; 1: the input that broke it is told.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import random
 import struct
 import sys
-import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzz_core import mutate
+from fuzz_core import mutate, run
 
 from lab.capture.capture import Capture
 from lab.capture.file_reader import FileReader
@@ -210,12 +207,7 @@ def judge(items: list[CaptureItem], key_log: str) -> None:
             if trace is None:
                 trace = traces[item.flow] = FlowTrace()
                 trace.learn(key_log)
-            if isinstance(item, FlowBytes):
-                trace.feed(item.sender, item.data, item.time)
-            elif isinstance(item, FlowEnd):
-                trace.end(item.sender, item.end, item.time)
-            else:
-                trace.miss(item.sender, item.gap, item.octets, item.time)
+            trace.take(item)
         elif isinstance(item, SecretsFound):
             for trace in traces.values():
                 trace.learn(item.key_log)
@@ -231,24 +223,7 @@ SHARES: list[tuple[int, Callable[[Corpus, random.Random], str]]] = [
 
 def main(argv: list[str] | None = None) -> int:
     """Run; see the module's description."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--count", type=int, default=100_000, help="inputs (default: 100000)")
-    parser.add_argument("--seed", type=int, default=1, help="where the randomness starts")
-    arguments = parser.parse_args(argv)
-    corpus = load()
-    kinds = [kind for share, kind in SHARES for _ in range(share)]
-    results: Counter[str] = Counter()
-    for number in range(arguments.count):
-        kind = kinds[number % len(kinds)]
-        try:
-            results[kind(corpus, random.Random(f"{arguments.seed}/{number}"))] += 1
-        except Exception:
-            traceback.print_exc()
-            print(f"{kind.__name__}, seed {arguments.seed}, input {number}", file=sys.stderr)
-            return 1
-    counts = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
-    print(f"{arguments.count} inputs, seed {arguments.seed} ({counts}): nothing was raised")
-    return 0
+    return run(argv, __doc__, load, SHARES)
 
 
 if __name__ == "__main__":

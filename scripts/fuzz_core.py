@@ -12,9 +12,11 @@ import json
 import random
 import sys
 import traceback
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from lab.tls.code_points import HandshakeType, ProtocolVersion
 from lab.tls.events import (
@@ -251,21 +253,43 @@ SHARES: list[tuple[int, Callable[[Corpus, random.Random], None]]] = [
 
 def main(argv: list[str] | None = None) -> int:
     """Run; see the module's description."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    return run(argv, __doc__, load, SHARES)
+
+
+C = TypeVar("C")
+
+
+def run(
+    argv: list[str] | None,
+    about: str | None,
+    load: Callable[[], C],
+    shares: Sequence[tuple[int, Callable[[C, random.Random], str | None]]],
+) -> int:
+    """Try as many inputs as the command line says; each kind, as often as its share says.
+
+    A kind makes one input of a corpus and a source of randomness, and may return what became of it,
+    which is counted. Exit code 1: one raised.
+    """
+    parser = argparse.ArgumentParser(description=about.splitlines()[0] if about else None)
     parser.add_argument("--count", type=int, default=100_000, help="inputs (default: 100000)")
     parser.add_argument("--seed", type=int, default=1, help="where the randomness starts")
     arguments = parser.parse_args(argv)
     corpus = load()
-    kinds = [kind for share, kind in SHARES for _ in range(share)]
+    kinds = [kind for share, kind in shares for _ in range(share)]
+    results: Counter[str] = Counter()
     for number in range(arguments.count):
         kind = kinds[number % len(kinds)]
         try:
-            kind(corpus, random.Random(f"{arguments.seed}/{number}"))
+            result = kind(corpus, random.Random(f"{arguments.seed}/{number}"))
         except Exception:
             traceback.print_exc()
             print(f"{kind.__name__}, seed {arguments.seed}, input {number}", file=sys.stderr)
             return 1
-    print(f"{arguments.count} inputs, seed {arguments.seed}: nothing was raised")
+        if result is not None:
+            results[result] += 1
+    counts = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
+    found = f" ({counts})" if counts else ""
+    print(f"{arguments.count} inputs, seed {arguments.seed}{found}: nothing was raised")
     return 0
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 
-from lab.capture.results import Flow
+from lab.capture.results import Flow, FlowBytes, FlowEnd, FlowGap
 from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.evidence import Evidence, summarize
 from lab.diagnosis.outcome import OutcomeJudge
@@ -49,6 +49,15 @@ class FlowTrace:
         self._buffer = EventBuffer()
         if not secrets_follow:
             self._observer.finish()
+
+    def take(self, item: FlowBytes | FlowGap | FlowEnd) -> None:
+        """Take what a capture tells of the connection next."""
+        if isinstance(item, FlowBytes):  # as most are
+            self.feed(item.sender, item.data, item.time)
+        elif isinstance(item, FlowEnd):
+            self.end(item.sender, item.end, item.time)
+        else:
+            self.miss(item.sender, item.gap, item.octets, item.time)
 
     def feed(self, sender: Endpoint, data: bytes, time: float) -> None:
         """Take the next bytes that ``sender`` sent."""

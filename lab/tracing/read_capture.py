@@ -236,12 +236,7 @@ class CaptureReader:
             flow = self._flows[item.flow] = FlowTrace(
                 secrets=self._secrets_of, sessions=self._sessions, secrets_follow=follow
             )
-        if isinstance(item, FlowBytes):
-            flow.feed(item.sender, item.data, item.time)
-        elif isinstance(item, FlowEnd):
-            flow.end(item.sender, item.end, item.time)
-        else:
-            flow.miss(item.sender, item.gap, item.octets, item.time)
+        flow.take(item)
 
     def _secrets_of(self, client_random: bytes) -> Iterable[Secret]:
         found = self._key_log.index.secrets(client_random) if self._key_log is not None else []
