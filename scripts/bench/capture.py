@@ -8,7 +8,6 @@ accounts for them, start-up included.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -22,17 +21,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from bench.in_memory import InMemoryConnection, contexts
 from bench.processes import PATIENCE, ROOT
 from bench.rows import Row, ratios, row
 from lab.pki.files.set_writing import SetPlan, write_set
-from lab.stream.contexts import (
-    ClientTls,
-    IdentityFiles,
-    ServerTls,
-    TlsVersion,
-    client_context,
-    server_context,
-)
+from lab.stream.contexts import TlsVersion
 from lab.stream.key_log_source import KeyLogSource
 from lab.tls.events import Endpoint
 
@@ -106,13 +99,7 @@ def make(capture: Path, key_log: Path, connections: int) -> None:
 
 
 def _sides(certs: Path, version: TlsVersion) -> tuple[ssl.SSLContext, ssl.SSLContext, KeyLogSource]:
-    server = IdentityFiles(certificate=certs / "server.crt", key=certs / "server.key")
-    client = IdentityFiles(certificate=certs / "client.crt", key=certs / "client.key")
-    ca = certs / "ca.crt"
-    client_side = client_context(
-        ClientTls(server_ca=ca, identity=client, minimum=version, maximum=version)
-    )
-    server_side = server_context(ServerTls(identity=server, client_ca=ca))
+    client_side, server_side = contexts(certs, version)
     return client_side, server_side, KeyLogSource(server_side)
 
 
@@ -120,34 +107,10 @@ def _exchange(
     client_side: ssl.SSLContext, server_side: ssl.SSLContext
 ) -> list[tuple[Endpoint, bytes]]:
     """The bytes of one connection, in their order: handshake and close_notify."""
-    client_in, client_out, server_in, server_out = (ssl.MemoryBIO() for _ in range(4))
-    client = client_side.wrap_bio(client_in, client_out, server_hostname="localhost")
-    server = server_side.wrap_bio(server_in, server_out, server_side=True)
-    flights: list[tuple[Endpoint, bytes]] = []
-
-    def carry(sender: Endpoint) -> bool:
-        out, into = (
-            (client_out, server_in) if sender is Endpoint.CLIENT else (server_out, client_in)
-        )
-        if data := out.read():
-            flights.append((sender, data))
-            into.write(data)
-        return bool(data)
-
-    moved = True
-    while moved:
-        moved = False
-        for sender, end in ((Endpoint.CLIENT, client), (Endpoint.SERVER, server)):
-            with contextlib.suppress(ssl.SSLWantReadError):
-                end.do_handshake()
-            moved = carry(sender) or moved
-    with contextlib.suppress(ssl.SSLWantReadError):
-        client.read()  # the tickets
-    for sender, end in ((Endpoint.CLIENT, client), (Endpoint.SERVER, server)):
-        with contextlib.suppress(ssl.SSLWantReadError):
-            end.unwrap()
-        carry(sender)
-    return flights
+    connection = InMemoryConnection(client_side, server_side)
+    connection.handshake()
+    connection.close()
+    return connection.flights
 
 
 class _Frames:

@@ -6,7 +6,6 @@ clients and server are the same ones each time. Making them is not measured.
 
 from __future__ import annotations
 
-import contextlib
 import ssl
 import statistics
 import tempfile
@@ -15,16 +14,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from bench.in_memory import InMemoryConnection, contexts
 from bench.rows import Row, row
 from lab.pki.files.set_writing import SetPlan, write_set
-from lab.stream.contexts import (
-    ClientTls,
-    IdentityFiles,
-    ServerTls,
-    TlsVersion,
-    client_context,
-    server_context,
-)
+from lab.stream.contexts import TlsVersion
 from lab.stream.key_log_source import KeyLogSource
 from lab.tls.events import Endpoint, Event, MessageSeen
 from lab.tls.observer import Observer
@@ -76,13 +69,7 @@ def decode(handshake: Handshake) -> list[Event]:
 
 def handshakes(certs: Path, version: TlsVersion, number: int) -> list[Handshake]:
     """Make so many handshakes between the client and the server of a set."""
-    ca = certs / "ca.crt"
-    server = IdentityFiles(certificate=certs / "server.crt", key=certs / "server.key")
-    client = IdentityFiles(certificate=certs / "client.crt", key=certs / "client.key")
-    client_side = client_context(
-        ClientTls(server_ca=ca, identity=client, minimum=version, maximum=version)
-    )
-    server_side = server_context(ServerTls(identity=server, client_ca=ca))
+    client_side, server_side = contexts(certs, version)
     with KeyLogSource(server_side) as source:
         return [(_flights(client_side, server_side), source.read()) for _ in range(number)]
 
@@ -91,21 +78,6 @@ def _flights(
     client_side: ssl.SSLContext, server_side: ssl.SSLContext
 ) -> list[tuple[Endpoint, bytes]]:
     """The bytes of one mutual handshake, in their order."""
-    client_in, client_out, server_in, server_out = (ssl.MemoryBIO() for _ in range(4))
-    client = client_side.wrap_bio(client_in, client_out, server_hostname="localhost")
-    server = server_side.wrap_bio(server_in, server_out, server_side=True)
-    flights: list[tuple[Endpoint, bytes]] = []
-    moved = True
-    while moved:
-        moved = False
-        for sender, end, out, other_in in (
-            (Endpoint.CLIENT, client, client_out, server_in),
-            (Endpoint.SERVER, server, server_out, client_in),
-        ):
-            with contextlib.suppress(ssl.SSLWantReadError):
-                end.do_handshake()
-            if data := out.read():
-                flights.append((sender, data))
-                other_in.write(data)
-                moved = True
-    return flights
+    connection = InMemoryConnection(client_side, server_side)
+    connection.handshake()
+    return connection.flights
