@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import ssl
 import sys
@@ -120,7 +119,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.client
         return refuse(DOOR, f"{error}{_NAMED_BY if named is None else ''}")
     except ExchangeError as error:
         return refuse(DOOR, str(error))
-    except (asyncio.TimeoutError, TimeoutError):
+    except TimeoutError:
         return refuse(DOOR, f"{target.authority} did not answer within {options.timeout:g} s")
     except KeyboardInterrupt:
         return 130

@@ -13,6 +13,7 @@ from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import Identity
 from lab.serving.lab_server import TodoServer
 from lab.stream.contexts import ClientAuth, IdentityFiles, ServerTls, TlsVersion
+from lab.stream.wire import within
 from lab.tls.events import Event, Fact, LocalFact
 from lab.todo.application import Policy
 from lab.tracing.event_buffer import EventBuffer
@@ -61,8 +62,8 @@ class TemporaryServer:
         """
         for connection in reversed(self.connections):
             if connection.peer == peer:
-                with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
-                    await asyncio.wait_for(connection.closed.wait(), _CLOSE_TIMEOUT)
+                with contextlib.suppress(TimeoutError):
+                    await within(_CLOSE_TIMEOUT, connection.closed.wait())
                 return connection.buffer.events
         return ()
 

@@ -34,11 +34,29 @@ if sys.version_info >= (3, 11):
 else:
 
     async def within(seconds: float | None, awaitable: Awaitable[T]) -> T:
-        """Await; raise TimeoutError after ``seconds``, None being without end."""
+        """Await; raise TimeoutError after ``seconds``, None being without end.
+
+        Before Python 3.12 ``wait_for`` loses a cancellation that comes in the turn of the event
+        loop in which what is awaited ends.
+        """
+        task, is_over = asyncio.current_task(), False
+
+        def end() -> None:
+            nonlocal is_over
+            is_over = True
+            task.cancel()
+
+        assert task is not None, "coroutines run in tasks"
+        timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, end)
         try:
-            return await asyncio.wait_for(awaitable, seconds)
-        except asyncio.TimeoutError:  # which is another class before Python 3.11
-            raise TimeoutError from None
+            return await awaitable
+        except asyncio.CancelledError:
+            if is_over:
+                raise TimeoutError from None
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
 
 
 class Wire(Protocol):

@@ -5,7 +5,6 @@ The events outlive the connection: they are what a probe or a trace is about.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import socket
@@ -19,7 +18,7 @@ from lab.capture.results import Address
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import ObservedWire, ObserverFeed
 from lab.stream.tls_stream import Linger, TlsStream
-from lab.stream.wire import DialledWire, address_text, dial
+from lab.stream.wire import DialledWire, address_text, dial, within
 from lab.tls.events import Endpoint, MessageSeen
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.packet_file import MOST_OCTETS, ConnectionPackets, PacketFile
@@ -76,8 +75,8 @@ def _recorder(packets: PacketFile | None, wire: DialledWire) -> ConnectionPacket
 async def _reach(target: Target, limit: float) -> DialledWire:
     """Open a TCP connection within ``limit`` seconds. Raises NoConnection."""
     try:
-        return await asyncio.wait_for(dial(target.host, target.port), limit)
-    except (asyncio.TimeoutError, TimeoutError):
+        return await within(limit, dial(target.host, target.port))
+    except TimeoutError:
         raise NoConnection(f"{target.authority} did not answer within {limit:g} s") from None
     except OSError as error:
         raise NoConnection(
@@ -139,8 +138,8 @@ async def _read(
                 await wire.receive()
                 wire.show_received(learn=False)
 
-    with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
-        await asyncio.wait_for(read(), limit)
+    with contextlib.suppress(TimeoutError):
+        await within(limit, read())
 
 
 def _is_answered(buffer: EventBuffer | None) -> bool:

@@ -6,7 +6,6 @@ asked for a certificate, who ended the connection, and when.
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import json
 import ssl
@@ -17,6 +16,7 @@ from lab.diagnosis.evidence import summarize
 from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Outcome, Result
 from lab.stream.tls_stream import StreamError
+from lab.stream.wire import within
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint
 from lab.tracing.connection import connected
@@ -43,7 +43,7 @@ async def post_then_get(
             http = HttpClient(stream, target.authority)
             while requests and http.reusable:
                 method, content = requests.pop(0)
-                yield await asyncio.wait_for(http.request(method, _PATH, content), limit)
+                yield await within(limit, http.request(method, _PATH, content))
 
 
 class Admission(enum.Enum):
@@ -85,8 +85,8 @@ async def attempt_without_certificate(
             await stream.handshake(limit)
             # Written before anything is read: in TLS 1.3 the verdict may still be on its way.
             request = HttpClient(stream, target.authority).request("GET", _PATH)
-            response = await asyncio.wait_for(request, limit)
-        except (StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError) as caught:
+            response = await within(limit, request)
+        except (StreamError, ExchangeError, TimeoutError) as caught:
             error = caught
     outcome, summary = judge(buffer.events), summarize(buffer.events)
     by_server = outcome.result is Result.REJECTED and outcome.by is Endpoint.SERVER

@@ -6,7 +6,6 @@ no TLS, makes no trace. A TLS 1.3 client counts as accepted only once the server
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 import socket
@@ -28,7 +27,7 @@ from lab.pki.identity import Identity
 from lab.stream.chain_judge import judge_chain
 from lab.stream.contexts import ClientTls, TlsVersion, client_context
 from lab.stream.tls_stream import StreamError, TlsStream
-from lab.stream.wire import address_text
+from lab.stream.wire import address_text, within
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint, Event, LocalFact, Unfinished, WireEvent
 from lab.tracing.connection import connected
@@ -161,7 +160,7 @@ async def record(plan: Plan) -> EventBuffer:
         packets=plan.packets,
     ) as stream:
         # Whatever goes wrong is among the events already.
-        with contextlib.suppress(StreamError, ExchangeError, asyncio.TimeoutError, TimeoutError):
+        with contextlib.suppress(StreamError, ExchangeError, TimeoutError):
             await _request(stream, plan)
     return buffer
 
@@ -176,7 +175,7 @@ async def _request(stream: TlsStream, plan: Plan) -> None:
     if can_request:
         authority = address_text(_in_ascii(plan.sni or plan.target.host), plan.target.port)
         http = HttpClient(stream, authority)
-        await asyncio.wait_for(http.request("GET", plan.request), plan.limit)
+        await within(plan.limit, http.request("GET", plan.request))
 
 
 def presenting(tls: ClientTls, identity: Identity | None) -> ssl.SSLContext:
@@ -201,8 +200,8 @@ def presenting(tls: ClientTls, identity: Identity | None) -> ssl.SSLContext:
 
 
 async def _first_bytes(stream: TlsStream) -> None:
-    with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
-        await asyncio.wait_for(stream.hear(), _FIRST_BYTES)
+    with contextlib.suppress(TimeoutError):
+        await within(_FIRST_BYTES, stream.hear())
 
 
 def require_tls(trace: Trace) -> Trace:
