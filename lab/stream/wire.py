@@ -40,13 +40,14 @@ else:
         loop in which what is awaited ends.
         """
         task, is_over = asyncio.current_task(), False
+        assert task is not None, "coroutines run in tasks"
+        cancel = task.cancel
 
         def end() -> None:
             nonlocal is_over
             is_over = True
-            task.cancel()
+            cancel()
 
-        assert task is not None, "coroutines run in tasks"
         timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, end)
         try:
             return await awaitable
