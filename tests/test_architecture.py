@@ -31,6 +31,7 @@ FLOORS = {
     "show": 6,
     "api": 7,
     "pytest_plugin": 7,
+    "webapp": 8,
     "cli": 8,
     "client": 9,
     "certs": 9,
@@ -39,6 +40,7 @@ FLOORS = {
     "trace": 9,
     "tap": 9,
     "explain": 9,
+    "web": 9,
     "__main__": 10,
 }
 # What a face may know: the events, the names of certificates, and the results of each room.

@@ -8,6 +8,7 @@ from lab.capture.results import Flow
 from lab.diagnosis.results import Cause, Outcome
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint, Event
+from lab.tls.record_log import ObservedRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Trace:
     * ``flow`` is the connection in the capture that it was read from, or that a tap relayed; None
       where the client is ours. ``target`` is its server then, and ``client_certificate`` what its
       client presented, None where it presented none or where that cannot be read.
+    * ``records`` are those of both ends with their bytes, where they were asked for, up to a bound;
+      an event's ``records`` name them by their spans.
     """
 
     target: str
@@ -38,6 +41,7 @@ class Trace:
     outcome: Outcome
     causes: tuple[Cause, ...]
     flow: Flow | None = None
+    records: tuple[ObservedRecord, ...] = ()
 
     def meets(self, expected: str) -> bool:
         """Tell whether it is as expected: "accepted", "refused" or "refused:NAME", by the server.

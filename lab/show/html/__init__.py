@@ -1,0 +1,1 @@
+"""Pages for a browser: results in, HTML out."""

@@ -1,0 +1,1 @@
+"""The lab in the browser: what the pages of ``lab.web`` do."""
