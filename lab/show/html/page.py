@@ -1,0 +1,57 @@
+"""Whole pages as files of their own: style and script inside, nothing from elsewhere.
+
+Rules: the Content-Security-Policy of a page names the hashes of its one style sheet and its one
+script, and allows nothing else; what a page shows can neither run nor load anything.
+
+This module must not know how a trace is drawn.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from markupsafe import Markup
+
+from lab.show.html.environment import render, static_text
+from lab.show.html.trace_view import traces_view
+from lab.tracing.results import CaptureSummary, Trace
+
+
+def standalone(title: str, body: Markup, *, warning: str = "") -> str:
+    """Return a page that needs no other file and no network.
+
+    ``title`` is its heading's text, ``body`` the markup of its main part; ``warning`` is shown
+    above it where the page holds what not everybody may read.
+    """
+    style, script = static_text("lab.css"), static_text("lab.js")
+    return render(
+        "standalone.html",
+        title=title,
+        body=body,
+        warning=warning,
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+@functools.cache
+def _hash(text: str) -> str:
+    """Return the source expression of an inline block (CSP Level 3 section 2.3.1)."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return f"'sha256-{digest}'"
+
+
+def trace_page(traces: Sequence[Trace]) -> str:
+    """Return the page of one connection, or of the same one in several versions."""
+    return standalone(f"TLS handshake with {traces[0].target}", traces_view(traces))
+
+
+def capture_page(traces: Iterable[Trace], summary: CaptureSummary | None, name: str) -> str:
+    """Return the page of a capture: its connections as a table, and the sequences that fit."""
+    views = [traces_view([trace]) for trace in traces]
+    return standalone(f"TLS connections in {name}", Markup("").join(views))
