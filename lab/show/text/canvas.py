@@ -1,8 +1,8 @@
 """The canvas of a sequence diagram: two lifelines, and the arrows between them.
 
 Rules: from left to right a row has a margin (a mark, the time in milliseconds), the client's
-lifeline, the lane, the server's lifeline, and the sizes; no row is wider than the paper. A record
-is counted in the row that shows it first; rows that share a record are joined by a bracket.
+lifeline, the lane, the server's lifeline, and the sizes; no row is wider than the paper. Rows that
+share a record are joined by a bracket.
 
 This module must not know events.
 """
@@ -50,8 +50,8 @@ class Canvas:
         self.paper = paper
         self._width = paper.width - _AROUND
         self._rows: list[_Row] = []
-        # The rows that show a record, which its sender and its place in their stream name.
-        self._shown: dict[tuple[Endpoint, int], list[int]] = {}
+        # The rows that share a record, which its sender and its place in their stream name.
+        self._shared: dict[tuple[Endpoint, int], list[int]] = {}
 
     def blank(self, *parts: str | tuple[str, str]) -> None:
         """Add a row with the lifelines and, between them, ``parts`` (texts, or with styles)."""
@@ -64,11 +64,15 @@ class Canvas:
         *,
         at: float,
         stroke: str,
-        records: Sequence[RecordSpan] = (),
+        size: int = 0,
+        shared: Sequence[RecordSpan] = (),
         framed: bool = False,
         style: str = "",
     ) -> None:
-        """Add an arrow of ``stroke`` from ``sender`` to the other end, ``at`` seconds."""
+        """Add an arrow of ``stroke`` from ``sender`` to the other end, ``at`` seconds.
+
+        ``size`` is the number beside it; ``shared`` are the records that other arrows have, too.
+        """
         glyphs, indent = self.paper.glyphs, _INDENT[sender]
         label = self.paper.clipped(label, self._width - indent - (7 if framed else 3))
         side = "━" * (cell_len(label) + 2)
@@ -84,7 +88,8 @@ class Canvas:
         lane = Text.assemble(
             (glyphs(before), _PALE), " ", (label, style), " ", (glyphs(behind), _PALE)
         )
-        size = self._count(sender, records)
+        for record in shared:
+            self._shared.setdefault((sender, record.offset), []).append(len(self._rows))
         self._rows.append(_Row(lane, at=at, marked=framed, size=size, style=style))
         if framed:
             self.blank(" " * indent, (glyphs(f"┗{side}┛"), style))
@@ -140,21 +145,10 @@ class Canvas:
             parts.append(f"{self.paper.glyphs('╮╯')} one record")
         yield Text(" " * (_TIME + 2) + "   ".join(parts), _PALE)
 
-    def _count(self, sender: Endpoint, records: Sequence[RecordSpan]) -> int:
-        """Return the bytes of those records that no earlier row has shown."""
-        size = 0
-        this = len(self._rows)
-        for record in records:
-            rows = self._shown.setdefault((sender, record.offset), [])
-            size += 0 if rows else record.length
-            if this not in rows[-1:]:
-                rows.append(this)
-        return size
-
     def _brackets(self) -> list[str]:
         """Return for each row the piece of a bracket beside it, or a space."""
         pieces = [" "] * len(self._rows)
-        groups = sorted({tuple(rows) for rows in self._shown.values() if len(rows) > 1})
+        groups = sorted({tuple(rows) for rows in self._shared.values()})
         end = -1
         for rows in groups:
             # A row that ends one group and begins the next joins the two.

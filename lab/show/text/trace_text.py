@@ -11,15 +11,15 @@ This module must not know why a connection ended: outcome and diagnosis are the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import TextIO
 
 from rich.text import Text
 
-from lab.diagnosis.results import Cause, Outcome, Result, Signal
+from lab.diagnosis.results import Cause, Outcome, Result
+from lab.show.sequence import Arrow, GapRow, Line, LocalRow, Row, rows
 from lab.show.text.canvas import CLEAR, SEALED, TCP, Canvas
 from lab.show.text.captures.flow_text import about_flow, flow_name
-from lab.show.text.event_text import Detail, details, headline, on_one_line, reason
+from lab.show.text.event_text import headline
 from lab.show.text.outcome_text import (
     STYLES,
     ground_words,
@@ -29,24 +29,12 @@ from lab.show.text.outcome_text import (
 )
 from lab.show.text.paper import Paper, print_drawing
 from lab.show.text.peer_text import bounded, shortened, subject
-from lab.tls.events import (
-    AlertSeen,
-    ApplicationDataSeen,
-    Endpoint,
-    Event,
-    Fact,
-    LocalFact,
-    NotCaptured,
-    StreamEnded,
-    WireEvent,
-    is_fatal,
-)
+from lab.tls.events import Endpoint
 from lab.tracing.results import Trace
 
 _MARKS = {Result.ACCEPTED: "✓", Result.REJECTED: "✗", Result.FAILED: "✗"}
-_LONG_RUN = 3
-_SUCCESSES = frozenset({Fact.HANDSHAKE_RETURNED, Fact.CERTIFICATE_VERIFIED})
-_NEUTRAL = frozenset({Fact.CONNECTED, Fact.CLOSED})
+_STROKES = {Line.CLEAR: CLEAR, Line.ENCRYPTED: SEALED, Line.TCP: TCP}
+_FACT_STYLES = {None: "dim", True: "bold cyan", False: "bold red"}
 _RETURNED = {
     None: "not observed",
     True: "its handshake call had returned",
@@ -122,131 +110,41 @@ def version_words(trace: Trace) -> str:
 
 def sequence(trace: Trace, paper: Paper) -> Iterator[Text]:
     """Yield the lines of the sequence alone."""
-    picture = _Picture(trace, paper)
-    for run in _runs(trace.events):
-        picture.draw(run)
-    picture.canvas.blank()
-    return picture.canvas.lines()
+    canvas = Canvas(paper)
+    for row in rows(trace):
+        if row.starts_flight:
+            canvas.blank()
+        _draw(row, canvas)
+    canvas.blank()
+    return canvas.lines()
 
 
-def _runs(events: Sequence[Event]) -> Iterator[list[Event]]:
-    """Yield the events in runs: many equal ones in sequence together, all others alone."""
-    for _, group in groupby(
-        events, key=lambda event: (type(event), event.endpoint, headline(event))
-    ):
-        run = list(group)
-        if len(run) > _LONG_RUN and isinstance(run[0], WireEvent):
-            yield run
-        else:
-            yield from ([event] for event in run)
-
-
-def fact_label(event: LocalFact) -> str:
-    """Return whom a local fact concerns, what it is, and the certificate that it is about."""
-    words = f"{event.endpoint.value}: {headline(event)}"
-    return words if event.certificate is None else f"{words} ({subject(event.certificate)})"
-
-
-class _Picture:
-    """Draws the events of one trace on a canvas, run by run."""
-
-    def __init__(self, trace: Trace, paper: Paper) -> None:
-        self.canvas = Canvas(paper)
-        self._trace = trace
-        refused_or_failed = trace.outcome.result is not Result.ACCEPTED
-        self._decisive = trace.outcome.decided_by if refused_or_failed else None
-        self._before: Event | None = None
-
-    def draw(self, run: Sequence[Event]) -> None:
-        """Draw the first event of ``run``, and count the others."""
-        event = run[0]
-        framed = event is self._decisive
-        if self._before is not None and (framed or self._breaks(self._before, event)):
-            self.canvas.blank()
-        if isinstance(event, LocalFact):
-            self._fact(event, marked=framed)
-        elif isinstance(event, NotCaptured):
-            self._missing(event, marked=framed)
-        else:
-            self._arrow(event, framed=framed)
-        if len(run) > 1:
-            self._rest(run[1:])
-        self._before = event
-
-    def _breaks(self, before: Event, event: Event) -> bool:
-        """Return whether a gap belongs between two events: after a flight, at the decisive one."""
-        if before is self._decisive:
-            return True
-        for kind in (LocalFact, StreamEnded, NotCaptured):
-            if isinstance(before, kind) or isinstance(event, kind):
-                return type(before) is not type(event)
-        return before.endpoint is not event.endpoint
-
-    def _arrow(self, event: Event, *, framed: bool) -> None:
-        label = headline(event)
-        if framed and isinstance(event, ApplicationDataSeen):
-            label = f"HTTP {self._trace.outcome.http_status}"
-        elif framed and isinstance(event, AlertSeen):
-            label = label.replace("alert", "ALERT", 1)
-        loud = isinstance(event, AlertSeen) and is_fatal(event)
-        self.canvas.arrow(
-            event.endpoint,
-            label,
-            at=self._at(event),
-            stroke=_stroke(event),
-            records=event.records if isinstance(event, WireEvent) else (),
-            framed=framed,
-            style="bold red" if loud or framed else "bold",
+def _draw(row: Row, canvas: Canvas) -> None:
+    if isinstance(row, LocalRow):
+        canvas.fact(
+            row.endpoint,
+            row.label,
+            row.reason,
+            at=row.at,
+            marked=row.decisive,
+            style=_FACT_STYLES[row.good],
         )
-        for detail in (*details(event), *self._remarks(event, framed)):
-            self.canvas.detail(event.endpoint, detail)
-
-    def _remarks(self, event: Event, framed: bool) -> Iterator[Detail]:
-        outcome = self._trace.outcome
-        if framed and outcome.signal in (Signal.FIN, Signal.RST):
-            # Who has seen a part of a connection cannot know what else was sent.
-            seen = "sent" if self._trace.flow is None else "seen"
-            yield Detail("alert", f"none was {seen}", notable=True)
-        if event in outcome.echoes:
-            yield Detail("echo", "sent after the outcome was decided")
-        if event in outcome.warnings:
-            yield Detail("warning", "does not end the connection")
-
-    def _missing(self, event: NotCaptured, *, marked: bool) -> None:
-        words = on_one_line(event)
-        self.canvas.missing(event.endpoint, words, at=self._at(event), marked=marked)
-
-    def _rest(self, events: Sequence[Event]) -> None:
-        last = events[-1]
-        self.canvas.arrow(
-            last.endpoint,
-            f"{headline(last)}, {len(events)} more",
-            at=self._at(last),
-            stroke=_stroke(last),
-            records=[
-                span for event in events if isinstance(event, WireEvent) for span in event.records
-            ],
+    elif isinstance(row, GapRow):
+        canvas.missing(row.sender, row.words, at=row.at, marked=row.decisive)
+    elif isinstance(row, Arrow):
+        style = "bold red" if row.fatal or row.decisive else "bold"
+        canvas.arrow(
+            row.sender,
+            row.label,
+            at=row.at,
+            stroke=_STROKES[row.line],
+            size=row.octets,
+            shared=row.shared,
+            framed=row.decisive,
+            style=style if row.count == 1 else "",
         )
-
-    def _fact(self, event: LocalFact, *, marked: bool) -> None:
-        style = "bold cyan" if event.fact in _SUCCESSES else "bold red"
-        self.canvas.fact(
-            event.endpoint,
-            fact_label(event),
-            reason(event),
-            at=self._at(event),
-            marked=marked,
-            style="dim" if event.fact in _NEUTRAL else style,
-        )
-
-    def _at(self, event: Event) -> float:
-        return event.time - self._trace.start
-
-
-def _stroke(event: Event) -> str:
-    if isinstance(event, StreamEnded):
-        return TCP
-    return SEALED if isinstance(event, WireEvent) and event.encrypted else CLEAR
+        for detail in row.details:
+            canvas.detail(row.sender, detail)
 
 
 def _outcome(trace: Trace) -> Iterator[tuple[str, str]]:

@@ -17,8 +17,8 @@ def drawn(canvas: Canvas) -> list[str]:
     return [line.plain for line in canvas.lines()][1:-1]
 
 
-def span(offset: int, length: int = 100) -> RecordSpan:
-    return RecordSpan(offset=offset, length=length)
+def span(offset: int) -> RecordSpan:
+    return RecordSpan(offset=offset, length=100)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def span(offset: int, length: int = 100) -> RecordSpan:
 )
 def test_the_size_of_records_fits_its_column(length: int, shown: str) -> None:
     canvas = Canvas(Paper())
-    canvas.arrow(CLIENT, "x", at=0.0, stroke=CLEAR, records=[span(0, length)])
+    canvas.arrow(CLIENT, "x", at=0.0, stroke=CLEAR, size=length)
     (row,) = drawn(canvas)
     assert row.rpartition("│")[2].strip() == shown
 
@@ -41,8 +41,8 @@ def test_the_time_fits_its_column(at: float, shown: str) -> None:
 
 def test_a_row_that_ends_one_bracket_and_begins_the_next_joins_them() -> None:
     canvas = Canvas(Paper())
-    for records in ([span(0)], [span(0), span(100)], [span(100)], [span(200)]):
-        canvas.arrow(CLIENT, "x", at=0.0, stroke=CLEAR, records=records)
+    for shared in ([span(0)], [span(0), span(100)], [span(100)], []):
+        canvas.arrow(CLIENT, "x", at=0.0, stroke=CLEAR, size=100, shared=shared)
     assert [row[-1] for row in drawn(canvas)] == ["╮", "┤", "╯", "0"]
 
 

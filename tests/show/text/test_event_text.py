@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from lab.show.sequence import fact_label
 from lab.show.text.event_text import Detail, details, headline, on_one_line, reason, start_line
-from lab.show.text.trace_text import fact_label
 from lab.tls.code_points import (
     AlertDescription,
     AlertLevel,
