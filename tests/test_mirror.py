@@ -71,6 +71,8 @@ ELSEWHERE = {
     "tls/direction": "tls/test_observer",
     "tls/events": "tls/test_observer",
     "tls/extensions": "tls/test_message_parsing",
+    "tls/field_meanings": "tls/test_layout",
+    "tls/field_reader": "tls/test_layout",
     "tls/key_derivation": "tls/test_protection",
     "tls/negotiated": "tls/test_observer",
     "tls/opener": "tls/test_protection",

@@ -67,6 +67,7 @@ async def trace_server_async(
     timeout: float = 10.0,
     key_log: FilePath | None = None,
     pcapng: FilePath | None = None,
+    keep_records: bool = False,
 ) -> tuple[Trace, ...]:
     """Connect once in each TLS version, and explain how the server answered the client.
 
@@ -82,7 +83,8 @@ async def trace_server_async(
     * ``post_handshake_auth`` and ``security_level`` are as for ``ClientTls``; by ``client_ca`` and
       ``client_crl``, what the server is said to trust, OpenSSL judges the client's chain here.
     * ``timeout`` bounds each step, in seconds; ``key_log`` is a file to append the secrets to,
-      ``pcapng`` one to write the packets to, with the secrets.
+      ``pcapng`` one to write the packets to, with the secrets. With ``keep_records``,
+      ``trace.records`` are the records with their bytes, up to a bound.
 
     Raises ``ArgumentError``, ``FileError``, ``ConnectionFailedError`` or ``NoTlsError``.
     """
@@ -95,8 +97,8 @@ async def trace_server_async(
             plan = _plan(server, tls, sni, request, timeout)
             plan = replace(plan, identity=identity.identity if identity else None)
             plan = replace(plan, key_log=Path(key_log) if key_log else None, packets=packets)
-            judged_by = _client_trust(client_ca, client_crl)
-            plan = replace(plan, write_first=write_first, client_trust=judged_by)
+            plan = replace(plan, client_trust=_client_trust(client_ca, client_crl))
+            plan = replace(plan, write_first=write_first, keep_records=keep_records)
             return await trace_versions(plan, chosen, _server_view(server))
 
 

@@ -13,13 +13,16 @@ from lab.tracing.read_capture import CaptureReader, KeyLogFile, key_log_beside
 from lab.tracing.results import Trace
 
 
-def read_capture(file: FilePath, *, key_log: FilePath | None = None) -> Iterator[Trace]:
+def read_capture(
+    file: FilePath, *, key_log: FilePath | None = None, keep_records: bool = False
+) -> Iterator[Trace]:
     """Yield a trace of each connection with TLS in a capture, in the order in which they end.
 
     * ``file`` is a path: pcap or pcapng, perhaps in gzip, or a pipe that one of these comes from.
     * ``key_log`` is a file of TLS secrets in the NSS format (``SSLKEYLOGFILE``); by default the one
       of the same name beside the capture, where there is one: x.keylog or x.pcap.keylog of x.pcap.
       The secrets that a pcapng file holds itself are used as well.
+    * With ``keep_records``, ``trace.records`` are the records with their bytes, up to a bound.
 
     ``trace.flow`` has the addresses, the times and what the capture lacks. Where the records of a
     connection cannot be read, ``trace.outcome.ground`` says on what its outcome rests. Memory does
@@ -33,7 +36,8 @@ def read_capture(file: FilePath, *, key_log: FilePath | None = None) -> Iterator
         log = _key_log(path, key_log)
         if log is not None:
             stack.callback(log.close)
-        reader = CaptureReader(stack.enter_context(path.open("rb")), key_log=log)
+        opened = stack.enter_context(path.open("rb"))
+        reader = CaptureReader(opened, key_log=log, keep_records=keep_records)
         try:
             yield from reader.traces()
         except CaptureError as error:
@@ -48,9 +52,9 @@ def _key_log(capture: Path, given: FilePath | None) -> KeyLogFile | None:
 
 
 async def read_capture_async(
-    file: FilePath, *, key_log: FilePath | None = None
+    file: FilePath, *, key_log: FilePath | None = None, keep_records: bool = False
 ) -> AsyncIterator[Trace]:
     """Do what ``read_capture`` does, in a thread."""
-    traces = read_capture(file, key_log=key_log)
+    traces = read_capture(file, key_log=key_log, keep_records=keep_records)
     while (trace := await asyncio.to_thread(next, traces, None)) is not None:
         yield trace

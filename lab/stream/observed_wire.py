@@ -22,6 +22,7 @@ from lab.tls.events import (
 )
 from lab.tls.observer import Observer
 from lab.tls.reader import Budget
+from lab.tls.record_log import RecordLog
 
 EventSink = Callable[[Event], None]
 # A call of the observer, which returns events: a method and its arguments.
@@ -70,7 +71,8 @@ class ObserverFeed:
     With a ``budget`` no more than that is decoded of either end, on the whole connection; beyond
     it, events are the local facts and what the other end sends.
 
-    A ``recorder`` gets all bytes, ends and secrets as they come.
+    A ``recorder`` gets all bytes, ends and secrets as they come, a ``record_log`` the records with
+    their bytes, opened as far as that is possible.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class ObserverFeed:
         failures_only: bool = False,
         budget: Budget | None = None,
         recorder: Recorder | None = None,
+        record_log: RecordLog | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.clock = clock
@@ -93,6 +96,7 @@ class ObserverFeed:
         self._failures_only = failures_only
         self._budget = budget
         self._recorder = recorder
+        self._record_log = record_log
         self._observer: Observer | None = None
         self._held: list[_Call | Event] | None = None if live else []
         self._held_bytes = 0
@@ -191,7 +195,7 @@ class ObserverFeed:
 
     def _decoder(self) -> Observer:
         if self._observer is None:
-            self._observer = Observer(self._budget)
+            self._observer = Observer(self._budget, record_log=self._record_log)
         return self._observer
 
     def _release(self) -> None:

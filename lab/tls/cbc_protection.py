@@ -28,6 +28,9 @@ class CbcOpener(Opener):
         self._mac_length = len(keys.mac_key)
         self._encrypt_then_mac = encrypt_then_mac
         self._implicit_iv = suite.implicit_iv
+        self.aligned = False
+        self.before = 0 if suite.implicit_iv else _BLOCK
+        self.behind = self._mac_length if encrypt_then_mac else 0
         self._iv = self._next_iv = keys.iv
         self._span: RecordSpan | None = None
 
@@ -74,7 +77,7 @@ class NullOpener(Opener):
     """
 
     def __init__(self, suite: Suite) -> None:
-        self._mac_length = MAC_LENGTHS[suite.mac_name]
+        self.behind = self._mac_length = MAC_LENGTHS[suite.mac_name]
 
     def open(self, record: Record) -> tuple[ContentType, bytes]:
         """See ``Opener``; the type is the record's own."""

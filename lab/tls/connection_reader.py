@@ -16,11 +16,7 @@ from collections.abc import Mapping, Sequence
 from lab.tls import messages as msg
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_point import code_table
-from lab.tls.code_points import (
-    ContentType,
-    ExtensionType,
-    HandshakeType,
-)
+from lab.tls.code_points import ContentType, ExtensionType, HandshakeType
 from lab.tls.direction import Direction, Hole
 from lab.tls.events import (
     ChangeCipherSpecSeen,
@@ -35,7 +31,9 @@ from lab.tls.key_log import KeyRing
 from lab.tls.message_parsing import parse_message
 from lab.tls.negotiated import Negotiated
 from lab.tls.order import Order, Step, step_of
-from lab.tls.reader import MAX_ITEMS, BeyondLimit, WireError
+from lab.tls.parsing_context import ParsingContext
+from lab.tls.reader import MAX_ITEMS, BeyondLimit, Reader, WireError
+from lab.tls.record_log import RecordLog
 from lab.tls.records import HEADER, MAX_PLAINTEXT, Record, begins_message
 from lab.tls.sealed_records import UNREADABLE, Sealed
 from lab.tls.sslv2_hello import SSLv2Hello, parse_sslv2_hello
@@ -43,12 +41,20 @@ from lab.tls.stages import APPLICATION, CONNECTION, HANDSHAKE
 
 
 class ConnectionReader:
-    """Turns the records of one connection into ``events``; whoever takes those empties the list."""
+    """Turns the records of one connection into ``events``; whoever takes those empties the list.
+
+    A ``record_log`` gets each record that was read, with what was found inside.
+    """
 
     def __init__(
-        self, connection: Negotiated, ring: KeyRing, directions: Mapping[Endpoint, Direction]
+        self,
+        connection: Negotiated,
+        ring: KeyRing,
+        directions: Mapping[Endpoint, Direction],
+        record_log: RecordLog | None,
     ) -> None:
         self.events: list[Event] = []
+        self._log = record_log
         self._connection = connection
         self._ring = ring
         self._directions = directions
@@ -66,15 +72,16 @@ class ConnectionReader:
             else kind is _APPLICATION_DATA or decryption.stage is CONNECTION
         )
         try:
-            if encrypted:
-                opened = decryption.open(record)
-                if opened is None:
-                    return False
-                if isinstance(opened, Sealed):
-                    self._sealed(direction, record, opened, time)
-                    return True
-                kind, data = opened
-                encrypted = decryption.conceals
+            opened = decryption.open(record) if encrypted else (kind, data)
+            if opened is None:
+                return False
+            if self._log is not None:
+                self._log.add(direction.sender, record, time, opened, encrypted and decryption)
+            if isinstance(opened, Sealed):
+                self._sealed(direction, record, opened, time)
+                return True
+            kind, data = opened
+            encrypted = encrypted and decryption.conceals
             if len(data) > MAX_PLAINTEXT:
                 problem = f"{len(data)} where {MAX_PLAINTEXT} is the most"
                 raise WireError("TLSPlaintext.length", problem)
@@ -91,10 +98,12 @@ class ConnectionReader:
     def read_sslv2_hello(self, direction: Direction, hello: SSLv2Hello, time: float) -> None:
         """Read a ClientHello in the form of SSL 2."""
         try:
-            message = parse_sslv2_hello(hello.message)
+            message = parse_sslv2_hello(Reader(hello.message, "ClientHello of SSL 2"))
         except WireError as error:
             self.stop(direction, direction.malformed(time, hello.span.offset, error))
             return
+        if self._log is not None:
+            self._log.add(direction.sender, hello.record, time)
         self._take_message(direction, message, hello.message, (hello.span,), time, encrypted=False)
 
     def _fail(
@@ -110,7 +119,10 @@ class ConnectionReader:
 
     def give_up(self, direction: Direction, record: Record, time: float) -> None:
         """Leave a record sealed that ``read`` would have wait."""
-        self._sealed(direction, record, direction.decryption.give_up(record), time)
+        sealed = direction.decryption.give_up(record)
+        if self._log is not None:
+            self._log.add(direction.sender, record, time, sealed, direction.decryption)
+        self._sealed(direction, record, sealed, time)
 
     def stop(self, direction: Direction, event: Event) -> None:
         """Read no more of a direction; ``event`` says why. Order is not judged from here on."""
@@ -258,8 +270,9 @@ class ConnectionReader:
             direction.count_message(direction.budget)
         sender, msg_type = direction.sender, _TYPES[raw[0]]
         connection = self._connection
+        context = connection.context_of[sender]
         try:
-            message, items = parse_message(msg_type, raw[4:], connection.context_of[sender])
+            message, items = parse_message(msg_type, raw[4:], context)
         except WireError:
             if connection.version is not None or not connection.incomplete:
                 raise
@@ -270,7 +283,7 @@ class ConnectionReader:
             self._pass_over(direction, msg_type, raw, time)
             return
         direction.items += items
-        self._take_message(direction, message, raw, records, time, encrypted)
+        self._take_message(direction, message, raw, records, time, encrypted, context)
 
     def _take_message(
         self,
@@ -280,6 +293,7 @@ class ConnectionReader:
         records: tuple[RecordSpan, ...],
         time: float,
         encrypted: bool,
+        context: ParsingContext | None = None,
     ) -> None:
         sender, connection = direction.sender, self._connection
         # RFC 9846 section 2: once there are keys, every message is protected.
@@ -303,6 +317,7 @@ class ConnectionReader:
                 message=message,
                 raw=raw,
                 out_of_order=exposed or not legal,
+                context=context,
             )
         )
 

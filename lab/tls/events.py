@@ -22,6 +22,7 @@ from lab.tls.code_points import (
     ProtocolVersion,
 )
 from lab.tls.messages import HandshakeMessage
+from lab.tls.parsing_context import ParsingContext
 
 
 class Endpoint(enum.Enum):
@@ -75,12 +76,13 @@ class MessageSeen(WireEvent):
 
     ``raw`` is the message with its four-byte header, or a ClientHello in the form of SSL 2.
     ``out_of_order`` says that neither RFC 9846 section 2 nor RFC 5246 section 7.3 allows this
-    message at this point.
+    message at this point. ``context`` is what ``raw`` was parsed by, None in the form of SSL 2.
     """
 
     message: HandshakeMessage
     raw: bytes
     out_of_order: bool = False
+    context: ParsingContext | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,7 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
     """
     found: dict[int, ext.Extension] = {}
     extensions = reader.inner(2, "extensions")
+    remembers = not extensions.keeps_fields
     for number, body in extensions.typed_vectors("extension_type", _TYPES):
         if len(found) == _MOST:
             extensions.pass_limit(_MOST)
@@ -75,10 +76,11 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
             extensions.fail(_TYPES[number], "a second extension of this type")
         parser = table.get(number)
         try:
-            if parser and number not in _SELDOM_REPEATED and len(body) <= _REMEMBERED_BYTES:
+            short = remembers and len(body) <= _REMEMBERED_BYTES
+            if parser and short and number not in _SELDOM_REPEATED:
                 found[number] = _remembered(parser, body, number)
                 continue
-            found[number], item_count = _read(parser or _opaque, body, number)
+            found[number], item_count = _read(parser or _opaque, extensions.body(body), number)
         except WireError as error:
             where = f"{extensions.path()}.{_TYPES[number]}{error.where}"
             raise WireError(where, error.problem) from None
@@ -91,9 +93,8 @@ def parse_extensions(reader: Reader, table: Table) -> tuple[ext.Extension, ...]:
     return tuple(found.values())
 
 
-def _read(parser: Parser, body: bytes, number: int) -> tuple[ext.Extension, int]:
+def _read(parser: Parser, reader: Reader, number: int) -> tuple[ext.Extension, int]:
     """Parse one extension, and count the items of its lists. Errors say where from its body on."""
-    reader = Reader(body, "")
     extension = parser(reader, _TYPES[number])
     reader.finish()
     return extension, reader.item_count
@@ -101,11 +102,13 @@ def _read(parser: Parser, body: bytes, number: int) -> tuple[ext.Extension, int]
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _remembered(parser: Parser, body: bytes, number: int) -> ext.Extension:
-    return _read(parser, body, number)[0]
+    return _read(parser, Reader(body, ""), number)[0]
 
 
 def _opaque(reader: Reader, extension_type: ExtensionType) -> ext.Extension:
-    return ext.OpaqueExtension(extension_type=extension_type, extension_data=reader.rest())
+    return ext.OpaqueExtension(
+        extension_type=extension_type, extension_data=reader.rest("extension_data")
+    )
 
 
 def _flag(reader: Reader, extension_type: ExtensionType) -> ext.Extension:
@@ -140,8 +143,8 @@ def _list(item: Callable[[Reader], object], minimum: int, most: int) -> Field:
     return lambda reader, name: reader.items(2, name, item, minimum, most=most)
 
 
-def _rest(reader: Reader, _: str) -> bytes:
-    return reader.rest()
+def _rest(reader: Reader, name: str) -> bytes:
+    return reader.rest(name)
 
 
 def _server_name(reader: Reader) -> ext.ServerName:
@@ -263,7 +266,7 @@ CLIENT_HELLO: Table = {
     ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP: _flag,
     ExtensionType.CLIENT_CERTIFICATE_TYPE: _certificate_types,
     ExtensionType.SERVER_CERTIFICATE_TYPE: _certificate_types,
-    ExtensionType.PADDING: lambda reader, _: ext.Padding(length=len(reader.rest())),
+    ExtensionType.PADDING: lambda reader, _: ext.Padding(length=len(reader.rest("padding"))),
     ExtensionType.COMPRESS_CERTIFICATE: _compress_certificate,
     ExtensionType.PRE_SHARED_KEY: _offered_psks,
     ExtensionType.EARLY_DATA: _flag,

@@ -107,6 +107,14 @@ def _parse(msg_type: HandshakeType, body: bytes, context: ParsingContext) -> Par
     return message, reader.item_count
 
 
+def parse_again(reader: Reader, msg_type: HandshakeType, context: ParsingContext) -> None:
+    """Parse a message that ``parse_message`` has parsed, by a ``reader`` of its body."""
+    _, parser = _PARSERS[msg_type]
+    assert parser is not None, "a message without a parser is never parsed"
+    parser(reader, context)
+    reader.finish()
+
+
 def _client_hello(reader: Reader, context: ParsingContext) -> msg.ClientHello:
     version = _VERSIONS[reader.uint16("legacy_version")]
     random = reader.fixed(32, "random")
@@ -218,7 +226,7 @@ def _compressed_certificate(reader: Reader, context: ParsingContext) -> msg.Comp
 def _certificate_status(reader: Reader, context: ParsingContext) -> msg.CertificateStatus:
     status_type = CertificateStatusType(reader.uint8("status_type"))
     known = status_type == CertificateStatusType.OCSP
-    response = reader.opaque(3, "response", 1) if known else reader.rest()
+    response = reader.opaque(3, "response", 1) if known else reader.rest("response")
     return msg.CertificateStatus(status_type=status_type, response=response)
 
 
@@ -233,7 +241,7 @@ def _server_key_exchange(reader: Reader, context: ParsingContext) -> msg.ServerK
     elif context.key_exchange is KeyExchange.ECDHE:
         params = _ecdh_params(reader)
     if params is None:
-        return _new_server_key_exchange(params=msg.OpaqueParams(body=reader.rest()))
+        return _new_server_key_exchange(params=msg.OpaqueParams(body=reader.rest("params")))
     if not context.signed:
         return _new_server_key_exchange(params=params)
     algorithm = _signature_algorithm(reader, context)
@@ -307,14 +315,14 @@ def _client_key_exchange(reader: Reader, context: ParsingContext) -> msg.ClientK
     size = {KeyExchange.RSA: 2, KeyExchange.DHE: 2, KeyExchange.ECDHE: 1}.get(context.key_exchange)
     # SSL 3.0 has no length in front of the encrypted secret (RFC 6101 section 5.6.7.1).
     if size is None or context.version < ProtocolVersion.TLS_1_0:
-        return _new_client_key_exchange(exchange_keys=reader.rest())
+        return _new_client_key_exchange(exchange_keys=reader.rest("exchange_keys"))
     return _new_client_key_exchange(exchange_keys=reader.opaque(size, "exchange_keys", 1))
 
 
 def _finished(reader: Reader, context: ParsingContext) -> msg.Finished:
     if not reader.remaining:
         reader.fail("verify_data", "empty")
-    return _new_finished(verify_data=reader.rest())
+    return _new_finished(verify_data=reader.rest("verify_data"))
 
 
 def _new_session_ticket(reader: Reader, context: ParsingContext) -> msg.NewSessionTicket:

@@ -19,6 +19,7 @@ from lab.tls.events import Endpoint, Event, Gap, RecordSpan, StreamEnd
 from lab.tls.key_log import KeyRing, Secret
 from lab.tls.negotiated import Negotiated
 from lab.tls.reader import BeyondLimit, Budget, WireError
+from lab.tls.record_log import RecordLog
 from lab.tls.records import HEADER, Record, looks_like_tls
 from lab.tls.sessions import Sessions
 from lab.tls.sslv2_hello import PREFIX, SSLv2Hello, length_of, may_begin_sslv2_hello
@@ -45,6 +46,7 @@ class Observer:
     of the connection whose ClientHello has a certain random, and is asked once for each: so a key
     log of many connections need not be learned by each of them. With ``sessions``, which other
     observers share, a TLS 1.2 connection that resumes a session of theirs is opened by its secret.
+    A ``record_log`` gets the records with their bytes, opened as far as that is possible.
     """
 
     def __init__(
@@ -53,13 +55,15 @@ class Observer:
         *,
         secrets: Callable[[bytes], Iterable[Secret]] | None = None,
         sessions: Sessions | None = None,
+        record_log: RecordLog | None = None,
     ) -> None:
         self._ring = KeyRing(secrets)
         connection = Negotiated(sessions)
         self._directions = {
             sender: Direction(sender, connection, self._ring, budget) for sender in Endpoint
         }
-        self._reader = ConnectionReader(connection, self._ring, self._directions)
+        self._reader = ConnectionReader(connection, self._ring, self._directions, record_log)
+        self._passes_over = record_log is None
         # A list, as an empty deque takes 760 bytes, and this one is empty as a rule, and short.
         self._waiting: list[tuple[float, Direction, _Waiting]] = []
         self._waiting_bytes = 0
@@ -72,7 +76,8 @@ class Observer:
         known. A record that it fills is not decrypted, nor counted in the budget.
         """
         direction = self._directions[sender]
-        if content and not self._waiting and (event := direction.pass_over(time, data, content)):
+        known = content and not self._waiting and self._passes_over
+        if known and (event := direction.pass_over(time, data, content)):
             return [event]
         if not direction.cut:
             direction.reader.feed(data)

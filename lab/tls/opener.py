@@ -23,6 +23,12 @@ class Opener(abc.ABC):
     """Opens one direction's records, in their order; ``sequence`` is the number of the next one."""
 
     sequence = 0
+    before = 0
+    """How many bytes of a fragment stand in front of the encrypted content."""
+    behind = 0
+    """How many bytes of a fragment stand behind the encrypted content: a tag, or a MAC."""
+    aligned = True
+    """Whether each byte of the content stands where its ciphertext does."""
     overhead: int | None = None
     """How much longer a fragment is than content without padding; None where that varies."""
 

@@ -44,6 +44,7 @@ class TrafficOpener(Opener):
         self._key, iv = traffic_keys(secret, suite)
         self._iv = int.from_bytes(iv, "big")
         self._aead = None if idle else _aead(suite.cipher, self._key)
+        self.behind = suite.cipher.tag_length
         self.overhead = suite.cipher.tag_length + 1  # the content's type is a byte
 
     def updated(self) -> TrafficOpener:
@@ -74,7 +75,8 @@ class AeadOpener(Opener):
         self._aead = _aead(suite.cipher, keys.key)
         self._iv = keys.iv
         self._explicit = 0 if suite.cipher is Cipher.CHACHA20_POLY1305 else 8
-        self.overhead: int = self._explicit + suite.cipher.tag_length
+        self.before, self.behind = self._explicit, suite.cipher.tag_length
+        self.overhead: int = self.before + self.behind
 
     def open(self, record: Record) -> tuple[ContentType, bytes]:
         """See ``Opener``; the type is the record's own."""

@@ -101,6 +101,9 @@ class Reader:
 
     __slots__ = ("_at", "_data", "_end", "_name", "_parent", "item_count")
 
+    keeps_fields = False
+    """Whether the place of each field is kept, so that nothing may be parsed from memory."""
+
     def __init__(self, data: bytes, name: object) -> None:
         self._data = data
         self._at = 0
@@ -142,7 +145,7 @@ class Reader:
         self._at = at + length
         return self._data[at : at + length]
 
-    def rest(self) -> bytes:
+    def rest(self, name: str) -> bytes:
         """Read all that is left."""
         at = self._at
         self._at = self._end
@@ -212,6 +215,10 @@ class Reader:
                     yield number, data[start:stop]
                     continue
             self.opaque(2, types[self.uint16(name)])  # raises the error that fits
+
+    def body(self, data: bytes) -> Reader:
+        """Return a reader of ``data``, which ``typed_vectors`` yielded last; it names no parent."""
+        return Reader(data, "")
 
     def count(self, items: int) -> None:
         """Count ``items`` of a list; raise ``BeyondLimit`` where all lists have too many."""

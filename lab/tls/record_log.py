@@ -1,15 +1,20 @@
 """The records of one connection as they lay on the wire, and what was found inside of them.
 
-This module must not know how records are opened, nor what their content means.
+This module must not know what the content of a record means.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from lab.tls.code_points import ContentType
+from lab.tls.decryption import Opened, RecordDecryption
 from lab.tls.events import Endpoint, RecordSpan
 from lab.tls.key_log import SecretLabel
+from lab.tls.records import Record
+from lab.tls.sealed_records import Sealed
+from lab.tls.stages import secret_label
 
 MOST_OCTETS = 2**18
 """How many bytes of records are kept of a connection, each end's counted alike."""
@@ -69,11 +74,48 @@ class RecordLog:
         """The records so far, in the order in which they came out of the observer."""
         return tuple(self._records)
 
-    def add(self, record: ObservedRecord) -> None:
-        """Take one more record."""
-        if len(record.raw) > self._room:
+    def add(
+        self,
+        sender: Endpoint,
+        record: Record,
+        time: float,
+        opened: Opened | Sealed | None = None,
+        decryption: RecordDecryption | Literal[False] = False,
+    ) -> None:
+        """Add a record: one in the clear, or what ``decryption`` has just made of it."""
+        if record.span.length > self._room:
             self._room = 0
             self.left_out += 1
             return
-        self._room -= len(record.raw)
-        self._records.append(record)
+        self._room -= record.span.length
+        opening = None
+        if decryption and opened is not None and not isinstance(opened, Sealed):
+            opening = _opening(sender, record, opened, decryption)
+        self._records.append(
+            ObservedRecord(
+                endpoint=sender,
+                time=time,
+                span=record.span,
+                raw=record.header + record.fragment,
+                encrypted=bool(decryption) and (opening is None or opening.secret is not None),
+                opening=opening,
+            )
+        )
+
+
+def _opening(
+    sender: Endpoint, record: Record, opened: Opened, decryption: RecordDecryption
+) -> Opening:
+    opener, (content_type, content) = decryption.opener, opened
+    assert opener is not None, "a record is opened by an opener"
+    overhead = opener.overhead
+    return Opening(
+        content_type=content_type,
+        content=content,
+        secret=secret_label(sender, decryption.stage) if decryption.conceals else None,
+        sequence=opener.sequence - 1,
+        before=opener.before,
+        behind=opener.behind,
+        padding=0 if overhead is None else len(record.fragment) - len(content) - overhead,
+        aligned=opener.aligned,
+    )

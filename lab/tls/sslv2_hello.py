@@ -12,9 +12,10 @@ from typing import NamedTuple
 from lab.tls import messages as msg
 from lab.tls.cipher_suites import CipherSuite
 from lab.tls.code_point import CodePoints
-from lab.tls.code_points import CompressionMethod, ProtocolVersion
+from lab.tls.code_points import CompressionMethod, ContentType, ProtocolVersion
 from lab.tls.events import RecordSpan
 from lab.tls.reader import Reader
+from lab.tls.records import Record
 
 PREFIX = 11
 """How many bytes tell that it is one: its record's header and its own lengths."""
@@ -30,6 +31,12 @@ class SSLv2Hello(NamedTuple):
 
     message: bytes
     span: RecordSpan
+
+    @property
+    def record(self) -> Record:
+        """Its record, whose header has two bytes of length."""
+        header = (0x8000 | len(self.message)).to_bytes(_HEADER, "big")
+        return Record(ContentType.HANDSHAKE, header, self.message, self.span)
 
 
 def may_begin_sslv2_hello(first: bytes) -> bool:
@@ -55,13 +62,12 @@ def length_of(first: bytes) -> int:
     return _HEADER + int.from_bytes(first[:_HEADER], "big") - 0x8000
 
 
-def parse_sslv2_hello(message: bytes) -> msg.ClientHello:
-    """Return the hello as the ClientHello that it stands for.
+def parse_sslv2_hello(reader: Reader) -> msg.ClientHello:
+    """Return the hello that ``reader`` reads as the ClientHello that it stands for.
 
     Its challenge is the random, with zeros before it, or its last 32 bytes. Cipher kinds of SSL 2
     itself are left out. Raises ``WireError`` where it breaks the syntax.
     """
-    reader = Reader(message, "ClientHello of SSL 2")
     reader.uint8("msg_type")
     version = ProtocolVersion(reader.uint16("version"))
     lengths = [

@@ -36,6 +36,13 @@ SECRETS = {
     },
 }
 """The label of the secret that a sender's records are under, where one traffic secret is."""
+
+
+def secret_label(sender: Endpoint, stage: Stage) -> SecretLabel:
+    """Return the label of the secret that the keys of a stage come from."""
+    return SECRETS[sender].get(stage, SecretLabel.CLIENT_RANDOM)
+
+
 FOLLOWING = {
     EARLY: (EARLY, HANDSHAKE, APPLICATION),
     HANDSHAKE: (HANDSHAKE, APPLICATION),

@@ -55,7 +55,13 @@ async def connected(
         wire = await _reach(target, limit)
         buffer.local_address = address_text(*wire.local)
         recorder = _recorder(packets, wire)
-        feed = ObserverFeed(Endpoint.CLIENT, buffer, key_log=source, recorder=recorder)
+        feed = ObserverFeed(
+            Endpoint.CLIENT,
+            buffer,
+            key_log=source,
+            recorder=recorder,
+            record_log=buffer.record_log,
+        )
         name = sni or target.host
         stream = TlsStream(wire, context, Endpoint.CLIENT, server_hostname=name, feed=feed)
         try:
@@ -112,7 +118,8 @@ async def send_bytes(
     dialled = await _reach(target, limit)
     buffer.local_address = address_text(*dialled.local)
     recorder = _recorder(packets, dialled)
-    feed = ObserverFeed(Endpoint.CLIENT, buffer, live=True, recorder=recorder)
+    log = buffer.record_log
+    feed = ObserverFeed(Endpoint.CLIENT, buffer, live=True, recorder=recorder, record_log=log)
     wire = ObservedWire(dialled, Endpoint.CLIENT, feed)
     try:
         if data:

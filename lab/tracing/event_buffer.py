@@ -26,6 +26,7 @@ from lab.tls.events import (
     Undecoded,
     WireEvent,
 )
+from lab.tls.record_log import ObservedRecord, RecordLog
 
 MOST_EVENTS = 1000
 """How many events of records are kept."""
@@ -48,11 +49,13 @@ class _Surplus:
 class EventBuffer:
     """The events of one connection so far. It is an event sink.
 
-    ``local_address`` is this end's ``host:port`` once it is connected, "" before.
+    ``local_address`` is this end's ``host:port`` once it is connected, "" before; ``record_log``
+    gets the connection's records with their bytes, where they are asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, record_log: RecordLog | None = None) -> None:
         self.local_address = ""
+        self.record_log = record_log
         self._kept: list[Event] = []
         self._kinds: set[Hashable] | None = None  # of those that are kept, once that matters
         self._count = self._octets = 0
@@ -79,6 +82,11 @@ class EventBuffer:
         self._count += 1
         self._octets += octets
         return True
+
+    @property
+    def records(self) -> tuple[ObservedRecord, ...]:
+        """The records with their bytes, where they were asked for."""
+        return self.record_log.records if self.record_log is not None else ()
 
     @property
     def events(self) -> list[Event]:

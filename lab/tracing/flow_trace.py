@@ -22,6 +22,7 @@ from lab.tls.extensions import SupportedVersions
 from lab.tls.key_log import Secret
 from lab.tls.observer import Observer
 from lab.tls.reader import Budget
+from lab.tls.record_log import RecordLog
 from lab.tls.sessions import Sessions
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.results import Trace
@@ -33,7 +34,8 @@ class FlowTrace:
     Times are seconds since the epoch. With ``secrets_follow``, records that no secret opens wait
     for ``learn``, until ``finish``; without it they come out sealed at once. ``secrets`` returns
     what is known of a client_random from elsewhere; ``sessions`` are shared by connections that
-    may resume each other's. With a ``budget`` no more than that is decoded of either end.
+    may resume each other's. With a ``budget`` no more than that is decoded of either end. With
+    ``keep_records`` the trace has the records with their bytes.
     """
 
     def __init__(
@@ -43,10 +45,12 @@ class FlowTrace:
         sessions: Sessions | None = None,
         secrets_follow: bool = False,
         budget: Budget | None = None,
+        keep_records: bool = False,
     ) -> None:
-        self._observer = Observer(budget, secrets=secrets, sessions=sessions)
+        log = RecordLog() if keep_records else None
+        self._observer = Observer(budget, secrets=secrets, sessions=sessions, record_log=log)
         self._judge = OutcomeJudge()
-        self._buffer = EventBuffer()
+        self._buffer = EventBuffer(log)
         if not secrets_follow:
             self._observer.finish()
 
@@ -103,6 +107,7 @@ class FlowTrace:
                 evidence=evidence,
             ),
             flow=flow,
+            records=self._buffer.records,
         )
 
     def _take(self, events: Iterable[Event]) -> None:

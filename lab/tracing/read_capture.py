@@ -122,7 +122,8 @@ class CaptureReader:
     """Reads one capture, and traces the connections of ``selection``.
 
     ``file`` is read from where it stands; a regular file from its beginning, twice if it may hold
-    secrets itself. ``key_log`` is an open key log; the caller closes both.
+    secrets itself. ``key_log`` is an open key log; the caller closes both. With ``keep_records``
+    traces have the records with their bytes.
     """
 
     def __init__(
@@ -131,10 +132,12 @@ class CaptureReader:
         *,
         key_log: KeyLogFile | None = None,
         selection: Selection | None = None,
+        keep_records: bool = False,
     ) -> None:
         self._file = file
         self._key_log = key_log
         self._selection = selection or Selection()
+        self._keep_records = keep_records
         self._is_stream = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
         self._capture = Capture()
         self._flows: dict[int, FlowTrace] = {}
@@ -234,7 +237,10 @@ class CaptureReader:
         if flow is None:
             follow = self._is_stream and self._key_log is not None
             flow = self._flows[item.flow] = FlowTrace(
-                secrets=self._secrets_of, sessions=self._sessions, secrets_follow=follow
+                secrets=self._secrets_of,
+                sessions=self._sessions,
+                secrets_follow=follow,
+                keep_records=self._keep_records,
             )
         flow.take(item)
 

@@ -30,6 +30,7 @@ from lab.stream.tls_stream import StreamError, TlsStream
 from lab.stream.wire import address_text, within
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint, Event, LocalFact, Unfinished, WireEvent
+from lab.tls.record_log import ObservedRecord, RecordLog
 from lab.tracing.connection import connected
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.http_client import ExchangeError, HttpClient
@@ -87,7 +88,7 @@ class Plan:
     the request right behind the handshake, without waiting for the server's first word; ``request``
     is the path to GET; ``limit`` bounds each step, in seconds; ``key_log`` is a file to add the
     secrets to, ``packets`` one to write all that passes to; ``client_trust`` is what to judge the
-    client's chain by, here.
+    client's chain by, here. With ``keep_records``, traces have the records with their bytes.
     """
 
     target: Target
@@ -100,6 +101,7 @@ class Plan:
     key_log: Path | None = None
     packets: PacketFile | None = None
     client_trust: ClientTrust | None = None
+    keep_records: bool = False
 
     def __post_init__(self) -> None:
         if self.sni is not None and not _is_host_name(self.sni):
@@ -139,7 +141,7 @@ async def trace_versions(
         single = replace(plan, tls=replace(plan.tls, minimum=version, maximum=version))
         buffer = await record(single)
         server_events = await server_view(buffer.local_address) if server_view else None
-        traces.append(require_tls(trace_of(single, buffer.events, server_events)))
+        traces.append(require_tls(trace_of(single, buffer.events, server_events, buffer.records)))
     return tuple(traces)
 
 
@@ -149,7 +151,7 @@ async def record(plan: Plan) -> EventBuffer:
     Raises NoConnection; ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use a file of the
     plan, or the key log cannot be written.
     """
-    buffer = EventBuffer()
+    buffer = EventBuffer(RecordLog() if plan.keep_records else None)
     async with connected(
         plan.target,
         presenting(plan.tls, plan.identity),
@@ -218,7 +220,10 @@ def require_tls(trace: Trace) -> Trace:
 
 
 def trace_of(
-    plan: Plan, events: Sequence[Event], server_events: Sequence[Event] | None = None
+    plan: Plan,
+    events: Sequence[Event],
+    server_events: Sequence[Event] | None = None,
+    records: tuple[ObservedRecord, ...] = (),
 ) -> Trace:
     """Explain the client's events, with the server's own facts where there are any."""
     facts = [event for event in server_events or () if isinstance(event, LocalFact)]
@@ -245,6 +250,7 @@ def trace_of(
         both_ends=server_events is not None,
         outcome=outcome,
         causes=causes,
+        records=records,
     )
 
 

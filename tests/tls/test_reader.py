@@ -12,7 +12,7 @@ def test_numbers_are_big_endian() -> None:
     assert reader.uint(3, "c") == 0x040506
     assert reader.remaining == 3
     assert reader.fixed(2, "d") == b"\x07\x08"
-    assert reader.rest() == b"\x09"
+    assert reader.rest("rest") == b"\x09"
     reader.finish()
 
 
