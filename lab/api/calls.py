@@ -83,8 +83,7 @@ async def trace_server_async(
     * ``post_handshake_auth`` and ``security_level`` are as for ``ClientTls``; by ``client_ca`` and
       ``client_crl``, what the server is said to trust, OpenSSL judges the client's chain here.
     * ``timeout`` bounds each step, in seconds; ``key_log`` is a file to append the secrets to,
-      ``pcapng`` one to write the packets to, with the secrets. With ``keep_records``,
-      ``trace.records`` are the records with their bytes, up to a bound.
+      ``pcapng`` one to write the packets to, with the secrets; ``keep_records`` fills ``trace.records``.
 
     Raises ``ArgumentError``, ``FileError``, ``ConnectionFailedError`` or ``NoTlsError``.
     """
@@ -94,8 +93,7 @@ async def trace_server_async(
     with library_errors(), _packet_file(pcapng) as packets:
         trusted = _server_authorities(server, identity, trust) if verify else b""
         with _client_tls(settings, trusted, verify, system_trust) as tls:
-            plan = _plan(server, tls, sni, request, timeout)
-            plan = replace(plan, identity=identity.identity if identity else None)
+            plan = _plan(server, tls, sni, request, timeout, identity)
             plan = replace(plan, key_log=Path(key_log) if key_log else None, packets=packets)
             plan = replace(plan, client_trust=_client_trust(client_ca, client_crl))
             plan = replace(plan, write_first=write_first, keep_records=keep_records)
@@ -130,14 +128,20 @@ def _client_tls(
 
 
 def _plan(
-    server: str | LabServer, tls: ClientTls, sni: str | None, request: str | None, timeout: float
+    server: str | LabServer,
+    tls: ClientTls,
+    sni: str | None,
+    request: str | None,
+    timeout: float,
+    identity: LabIdentity | None = None,
 ) -> Plan:
     if isinstance(server, str):
         target, default_request = parse_target(server), requested_path(server) or "/"
     else:
         target, default_request = parse_target(server.address), application.PATH
     path = default_request if request is None else request
-    return Plan(target=target, tls=tls, sni=sni, request=path, limit=timeout)
+    shown = identity.identity if identity else None
+    return Plan(target=target, tls=tls, identity=shown, sni=sni, request=path, limit=timeout)
 
 
 def _client_trust(ca: Trust | None, crl: FilePath | None) -> ClientTrust | None:
