@@ -83,7 +83,7 @@ async def trace_server_async(
     * ``post_handshake_auth`` and ``security_level`` are as for ``ClientTls``; by ``client_ca`` and
       ``client_crl``, what the server is said to trust, OpenSSL judges the client's chain here.
     * ``timeout`` bounds each step, in seconds; ``key_log`` is a file to append the secrets to,
-      ``pcapng`` one to write the packets to, with the secrets; ``keep_records`` fills ``trace.records``.
+      ``pcapng`` one for the packets and secrets; ``keep_records`` fills ``trace.records``.
 
     Raises ``ArgumentError``, ``FileError``, ``ConnectionFailedError`` or ``NoTlsError``.
     """
