@@ -30,12 +30,15 @@ from lab.tls.events import (
     StreamEnd,
     StreamEnded,
     Undecoded,
+    WireEvent,
 )
+from lab.tls.layout import Field, event_layout, record_layout
 from lab.tls.message_parsing import parse_message
 from lab.tls.messages import Certificate, CertificateRequest
 from lab.tls.observer import Observer
 from lab.tls.parsing_context import KeyExchange, ParsingContext
 from lab.tls.reader import BeyondLimit, WireError
+from lab.tls.record_log import RecordLog
 from lab.tls.sessions import Sessions
 from lab.x509.certificates import describe
 from lab.x509.names import distinguished_name
@@ -167,7 +170,8 @@ def fuzz_connection(corpus: Corpus, rng: random.Random) -> None:
     lines = connection.key_log.splitlines(keepends=True)
     rng.shuffle(lines)
     key_log = "".join(lines if rng.random() < 0.8 else lines[1:])
-    observer = Observer()
+    log = RecordLog()
+    observer = Observer(record_log=log)
     events = observer.finish() if rng.random() < 0.1 else []
     for number, (sender, data) in enumerate(pieces):
         if number == learn_at:
@@ -178,12 +182,14 @@ def fuzz_connection(corpus: Corpus, rng: random.Random) -> None:
     events += observer.end(rng.choice(list(Endpoint)), rng.choice(list(StreamEnd)), len(pieces))
     events += observer.learn(key_log)
     check(events + observer.finish())
+    check_records(log)
 
 
 def fuzz_holes(corpus: Corpus, rng: random.Random) -> None:
     """A connection of which bytes are missing, told rightly or not; some mutated besides."""
     connection = rng.choice(corpus.connections)
-    observer = Observer(sessions=Sessions())
+    log = RecordLog()
+    observer = Observer(sessions=Sessions(), record_log=log)
     events = observer.learn(connection.key_log) if rng.random() < 0.7 else []
     if rng.random() < 0.7:
         events += observer.finish()
@@ -206,6 +212,7 @@ def fuzz_holes(corpus: Corpus, rng: random.Random) -> None:
         events += observer.end(sender, rng.choice(list(StreamEnd)), 99.0)
     events += observer.unfinished(99.0)
     check(events)
+    check_records(log)
     for event in events:
         if event.endpoint in lacking and isinstance(event, StreamEnded):
             assert not event.truncated
@@ -238,6 +245,24 @@ def check(events: list[Event]) -> None:
         rest = isinstance(event, Undecoded) and event.message is None
         if rest or isinstance(event, Malformed | NotTls):
             stopped.add(event.endpoint)
+        if isinstance(event, WireEvent) and (laid_out := event_layout(event)) is not None:
+            check_layout(laid_out[1], 0, len(laid_out[0]))
+
+
+def check_records(log: RecordLog) -> None:
+    """Check that every byte of the records has a name."""
+    for record in log.records:
+        check_layout(record_layout(record), 0, len(record.raw))
+
+
+def check_layout(field: Field, start: int, end: int) -> None:
+    """Check that a field covers the bytes from ``start`` to ``end``, and its children it."""
+    assert (field.start, field.end) == (start, end)
+    for child in field.children:
+        assert start < child.end <= end
+        check_layout(child, start, child.end)
+        start = child.end
+    assert start == end or not field.children
 
 
 # How often each is done, out of a hundred.
