@@ -19,6 +19,7 @@ DOORS = {
     "trace": "show a handshake message by message, and why it was refused",
     "tap": "watch any client and any server, and see why they fail with each other",
     "probe": "check that a server refuses every client that it should refuse",
+    "web": "see all of it in the browser: learn, watch connections, bring your own",
     "explain": "say what an error text of any TLS program means, and what can be behind it",
 }
 EXAMPLES = ("trace", "client --no-cert --tls1.3", "probe localhost:9443 --ca-cert ca.crt")

@@ -83,6 +83,11 @@ ELSEWHERE = {
     "tls/stages": "tls/test_observer",
     "tracing/http_client": "tracing/test_todo_client",
     "tracing/results": "tracing/test_trace_server",
+    "webapp/loopback_server": "webapp/test_web_application",
+    "webapp/routes": "webapp/test_web_application",
+    "webapp/services": "webapp/test_web_application",
+    "webapp/web_process": "test_web",
+    "webapp/web_responses": "webapp/test_web_application",
     "x509/file_problems": "x509/test_problems",
     "x509/signatures": "x509/test_public_keys",
 }

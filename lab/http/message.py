@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -26,6 +26,7 @@ PHRASES = {
     200: "OK",
     201: "Created",
     204: "No Content",
+    303: "See Other",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -49,7 +50,7 @@ _BYTEARRAY = re.compile(r"bytearray\(b?('.*?'|\".*?\")\)", re.DOTALL)
 _COPIED = 65536  # bytes of content that are copied, to travel in one write with the head
 _SHOWN = 200  # characters of a peer's text in an error message
 _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w.:%~-]+\])(?::\d*)?", re.ASCII)
-_ABSOLUTE = re.compile(r"https?://[^/?#]+(?P<path>/[^?]*)?(?:\?.*)?", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"https?://[^/?#]+(?P<path>/[^?]*)?(?:\?(?P<query>.*))?", re.IGNORECASE)
 _END = h11.EndOfMessage()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False)
 
@@ -59,21 +60,23 @@ class RequestHead:
     """A request without its body, valid by RFC 9112.
 
     ``path`` is the target's path without query, still percent-encoded, or ``*`` (RFC 9112 section
-    3.2.4). ``headers`` have lower-case names; the values of a repeated field are joined by ``, ``
-    (RFC 9110 section 5.3).
+    3.2.4); ``query`` is what follows its question mark, "" for nothing. ``headers`` have lower-case
+    names; the values of a repeated field are joined by ``, `` (RFC 9110 section 5.3).
     """
 
     method: str
     path: str
     headers: Mapping[bytes, bytes]
     client: ClientIdentity | None
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """An answer: its content is ``body`` and then ``rest``, of which many answers may share parts.
 
-    ``headers`` come on top of Date, Content-Type and -Length.
+    ``headers`` come on top of Date, Content-Type and -Length. With a ``stream`` the content is what
+    that yields, piece by piece, for as long as it likes; it is closed whatever happens.
 
     ``media_type`` says what ``body`` is, ``last`` that the connection ends behind it.
     """
@@ -84,6 +87,7 @@ class Response:
     media_type: bytes = b"application/json"
     last: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    stream: AsyncGenerator[bytes, None] | None = None
 
 
 class RequestHooks(Protocol):
@@ -184,31 +188,34 @@ def head_of(request: h11.Request, client: ClientIdentity | None, *, max_fields: 
     expectation = headers.get(b"expect", b"100-continue")
     if expectation.lower() != b"100-continue" and version != b"1.0":
         raise Refused(error_response(417, "the only supported expectation is 100-continue"))
+    path, query = _path_and_query(request.target.decode("ascii"))
     return RequestHead(
         method=request.method.decode("ascii"),
-        path=_path(request.target.decode("ascii")),
+        path=path,
         headers=headers,
         client=client,
+        query=query,
     )
 
 
-def _path(target: str) -> str:
-    """Return the path of a target in origin, absolute or asterisk form (RFC 9112 section 3.2)."""
+def _path_and_query(target: str) -> tuple[str, str]:
+    """Return those of a target in origin, absolute or asterisk form (RFC 9112 section 3.2)."""
     if target.startswith("/"):
-        return target.partition("?")[0]
+        path, _, query = target.partition("?")
+        return path, query
     if target == "*":
-        return target
+        return target, ""
     match = _ABSOLUTE.fullmatch(target)
     if match is None:
         raise Refused(error_response(400, "the request target is neither a path nor a URL"))
-    return match["path"] or "/"
+    return match["path"] or "/", match["query"] or ""
 
 
 @lru_cache(maxsize=128)
 def _status_and_headers(
     status: int,
     media_type: bytes,
-    length: int,
+    length: int | None,
     headers: tuple[tuple[bytes, bytes], ...],
     keep: bool,
     second: int,
@@ -217,7 +224,9 @@ def _status_and_headers(
     date = formatdate(second, usegmt=True).encode("ascii")
     fields = [(b"Date", date)]
     if status != 204:  # RFC 9110 section 8.6: no Content-Length there
-        fields += [(b"Content-Type", media_type), (b"Content-Length", b"%d" % length)]
+        fields.append((b"Content-Type", media_type))
+        if length is not None:  # else h11 chunks the content, or ends it with the connection
+            fields.append((b"Content-Length", b"%d" % length))
     fields += headers
     if not keep:
         fields.append((b"Connection", b"close"))
@@ -235,16 +244,21 @@ def encode(
     """
     content = (response.body, *response.rest)
     length = sum(map(len, content))
-    now = int(time.time())
-    pieces = [
-        connection.send(
-            _status_and_headers(
-                response.status, response.media_type, length, response.headers, keep, now
-            )
-        )
-    ]
+    pieces = [encode_head(connection, response, keep=keep, length=length)]
     if not bodiless:
         parts = content if length > _COPIED else (b"".join(content),)
         pieces += [connection.send(h11.Data(data=part)) for part in parts]
     connection.send(_END)  # no bytes, where the length was announced
     return pieces if length > _COPIED else [b"".join(pieces)]
+
+
+def encode_head(
+    connection: h11.Connection, response: Response, *, keep: bool, length: int | None = None
+) -> bytes:
+    """Return what is in front of a response's content; without a ``length`` h11 frames that."""
+    now = int(time.time())
+    return connection.send(
+        _status_and_headers(
+            response.status, response.media_type, length, response.headers, keep, now
+        )
+    )

@@ -37,6 +37,7 @@ from lab.http.message import (
     head_of,
     next_event,
 )
+from lab.http.streaming import write_stream
 from lab.tls.escape import escaped
 from lab.x509.client_identity import ClientIdentity
 
@@ -176,7 +177,18 @@ class _HttpConnection:
             seconds = None if began is None else self.timer.after(0) - began
             self.hooks.request_answered(head, response.status, seconds)
         bodiless = isinstance(request, h11.Request) and request.method == b"HEAD"
-        await self._write(encode(self.http, response, keep=keep, bodiless=bodiless))
+        if response.stream is None:
+            await self._write(encode(self.http, response, keep=keep, bodiless=bodiless))
+        else:
+            await write_stream(
+                self.http,
+                response,
+                self._write,
+                timer=self.timer,
+                closing=self.closing,
+                keep=keep,
+                bodiless=bodiless,
+            )
         self.busy = False
         if pending:
             await self._discard(pending)

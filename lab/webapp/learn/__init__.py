@@ -1,0 +1,1 @@
+"""Learn: the catalogue of scenarios, run for real."""

@@ -1,0 +1,51 @@
+"""The door: its address, its errors, its end."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from tests.support.doors import PATIENCE, environment, run
+
+
+def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("lab.web", "--no-open", "--port", str(port))
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"lab.web: port {port} on 127.0.0.1 is in use; stop what listens there, or choose another "
+        "--port (0: any free one)\n"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_prints_an_address_that_lets_in_and_stops_in_order(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    words = [sys.executable, "-m", "lab.web", "--no-open", "--port", "0"]
+    with subprocess.Popen(
+        words,
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line)
+        assert found is not None, line
+        with pytest.raises(Exception, match="403"):
+            urlopen(found[0].partition("?")[0])
+        process.send_signal(number)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (0, "")
+    assert list(tmp_path.iterdir()) == []
