@@ -16,8 +16,14 @@ from collections.abc import Iterable, Sequence
 from markupsafe import Markup
 
 from lab.show.html.environment import render, static_text
-from lab.show.html.trace_view import traces_view
+from lab.show.html.trace_view import shows_decrypted, traces_view
+from lab.show.text.peer_text import bounded
 from lab.tracing.results import CaptureSummary, Trace
+
+DECRYPTED = (
+    "This page shows what was encrypted on the wire: messages, certificates and data of the "
+    "connection, decrypted. It has no keys and no secrets. Give it only to those who may read that."
+)
 
 
 def standalone(title: str, body: Markup, *, warning: str = "") -> str:
@@ -48,7 +54,9 @@ def _hash(text: str) -> str:
 
 def trace_page(traces: Sequence[Trace]) -> str:
     """Return the page of one connection, or of the same one in several versions."""
-    return standalone(f"TLS handshake with {traces[0].target}", traces_view(traces))
+    warning = DECRYPTED if shows_decrypted(traces) else ""
+    target = bounded(traces[0].target)
+    return standalone(f"TLS handshake with {target}", traces_view(traces), warning=warning)
 
 
 def capture_page(traces: Iterable[Trace], summary: CaptureSummary | None, name: str) -> str:

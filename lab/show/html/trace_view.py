@@ -9,32 +9,34 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from lab.show.html.answer_view import answer
 from lab.show.html.environment import render
-from lab.show.text.comparison import difference
-from lab.show.text.event_text import on_one_line
-from lab.show.text.outcome_text import result_words, signal_words
-from lab.show.text.trace_text import setting
+from lab.show.html.field_view import PageRoom
+from lab.show.html.sequence_view import columns, row_name
+from lab.tls.events import SealedSeen, WireEvent
 from lab.tracing.results import Trace
 
 
-def traces_view(traces: Sequence[Trace]) -> Markup:
+def traces_view(traces: Sequence[Trace], *, key: str = "t", room: PageRoom | None = None) -> Markup:
     """Return the markup of traces of one connection, side by side where they are two.
 
-    Its headings are of the levels 2 and below. It needs ``lab.css``, and uses ``lab.js``.
+    Its headings are of the levels 2 and below. It needs ``lab.css``, and uses ``lab.js``. ``key``,
+    letters and digits, begins its names in the page, and is to differ where several are on one;
+    ``room`` bounds the bytes and fields that are shown.
     """
     return render(
         "traces.html",
-        difference=difference(traces) if len(traces) > 1 else "",
-        traces=[
-            {
-                "name": setting(trace),
-                "result": result_words(trace.outcome),
-                "signal": signal_words(trace.outcome),
-                "causes": trace.causes,
-                "events": [
-                    f"{event.endpoint.value}: {on_one_line(event)}" for event in trace.events
-                ],
-            }
-            for trace in traces
-        ],
+        key=key,
+        answer=answer(traces),
+        columns=columns(traces, key, room or PageRoom()),
+        row_name=row_name,
+    )
+
+
+def shows_decrypted(traces: Sequence[Trace]) -> bool:
+    """Return whether a view of ``traces`` has content that was protected on the wire."""
+    return any(
+        isinstance(event, WireEvent) and event.encrypted and not isinstance(event, SealedSeen)
+        for trace in traces
+        for event in trace.events
     )

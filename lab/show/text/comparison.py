@@ -40,7 +40,7 @@ def comparison(traces: Sequence[Trace], paper: Paper) -> Iterator[Text]:
     """The lines of the comparison, none wider than the paper."""
     outcomes = [trace.outcome for trace in traces]
     rows = {
-        "": [[name] for name in _names(traces)],
+        "": [[name] for name in trace_names(traces)],
         "result": [[result_words(outcome)] for outcome in outcomes],
         "version": [[str(trace.negotiated_version or "no version")] for trace in traces],
         "signal": [[signal_words(outcome)] for outcome in outcomes],
@@ -75,7 +75,7 @@ def difference(traces: Sequence[Trace]) -> str:
         return f"No difference: {common} each time."
     clauses = [
         f"with {name}, {' '.join(filter(None, words)) or 'none was seen'}"
-        for name, words in zip(_names(traces), zip(*differing, strict=True), strict=True)
+        for name, words in zip(trace_names(traces), zip(*differing, strict=True), strict=True)
     ]
     sentence = "; ".join([f"{common} each time"] * bool(common) + clauses)
     return f"{sentence[0].upper()}{sentence[1:]}."
@@ -103,7 +103,7 @@ def _moment(outcome: Outcome) -> str:
     return f"after {call} had returned" if returned else f"inside {call}"
 
 
-def _names(traces: Sequence[Trace]) -> list[str]:
+def trace_names(traces: Sequence[Trace]) -> list[str]:
     """What tells the traces apart: the version alone if that will do."""
     versions = [version_words(trace) for trace in traces]
     return versions if len(set(versions)) > 1 else [setting(trace) for trace in traces]

@@ -83,7 +83,7 @@ def drawing(trace: Trace, paper: Paper) -> Iterator[Text]:
     yield from paper.entry(
         mark, result_words(trace.outcome), column=2, style=style, label_style=style
     )
-    for label, value in _outcome(trace):
+    for label, value in outcome_pairs(trace):
         yield from paper.entry(label, value, indent=2)
     yield Text()
     yield paper.rule("Diagnosis")
@@ -147,7 +147,8 @@ def _draw(row: Row, canvas: Canvas) -> None:
             canvas.detail(row.sender, detail)
 
 
-def _outcome(trace: Trace) -> Iterator[tuple[str, str]]:
+def outcome_pairs(trace: Trace) -> Iterator[tuple[str, str]]:
+    """Yield what is to be said of how a trace ended, as labels and values."""
     outcome = trace.outcome
     if trace.flow is None:  # else it stands above the picture
         yield "version", str(trace.negotiated_version or "not negotiated")
