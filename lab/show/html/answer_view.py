@@ -23,7 +23,7 @@ _SAID_ABOVE = frozenset({"signal", "version", "HTTP status"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class OutcomeView:
     """How one trace ended: ``result`` in words, ``by`` what, and more as labels and values."""
 
     name: str
@@ -55,7 +55,7 @@ class Answer:
     """``sentence`` says it all in one; ``others`` are causes that fit less well."""
 
     sentence: str
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[OutcomeView, ...]
     causes: tuple[CauseView, ...]
     others: tuple[CauseView, ...]
 
@@ -83,7 +83,7 @@ def _sentence(trace: Trace) -> str:
     return f"{words[0].upper()}{words[1:]}."
 
 
-def _verdict(trace: Trace, name: str) -> Verdict:
+def _verdict(trace: Trace, name: str) -> OutcomeView:
     outcome = trace.outcome
     signal = ""
     if outcome.alert is not None:
@@ -98,7 +98,7 @@ def _verdict(trace: Trace, name: str) -> Verdict:
         pairs.insert(0, ("version", str(trace.negotiated_version or "not negotiated")))
     else:
         pairs = [("connection", flow_name(trace.flow)), *about_flow(trace, trace.flow), *pairs]
-    return Verdict(
+    return OutcomeView(
         name=version_words(trace) if trace.flow is None else name,
         setting=setting(trace).partition(", ")[2] if trace.flow is None else "",
         result=result_words(outcome),

@@ -95,7 +95,7 @@ class EventViews:
 
     def opened(self, number: int, row: Arrow) -> OpenedEvent | None:
         """Return what the row of this number shows; None where there is nothing more to show."""
-        left_out = []
+        left_out: list[str] = []
         blocks: list[ByteBlock] = []
         shared: list[SharedRecord] = []
         for event in row.events[:_MOST_EVENTS]:

@@ -66,17 +66,11 @@ def columns(traces: Sequence[Trace], key: str, room: PageRoom) -> tuple[Column, 
             for row in maker.rows[:_MOST_ROWS]:
                 maker.add(row, f"{maker.name}p{len(maker.cells)}")
         return tuple(maker.column(len(maker.rows) - _MOST_ROWS) for maker in makers)
-    left, right = makers
     pairs = aligned(*traces)
     for number, pair in enumerate(pairs[:_MOST_ROWS]):
-        for maker, row, other in (
-            (left, pair.left, pair.right),
-            (right, pair.right, pair.left),
-        ):
-            if row is not None:
-                maker.add(row, f"{key}p{number}")
-            elif other is not None:
-                maker.lack(other, pair.note)
+        name = f"{key}p{number}"
+        makers[0].add_or_lack(pair.left, pair.right, pair.note, name)
+        makers[1].add_or_lack(pair.right, pair.left, pair.note, name)
     return tuple(maker.column(len(pairs) - _MOST_ROWS) for maker in makers)
 
 
@@ -122,10 +116,19 @@ class _ColumnMaker:
             )
         )
 
-    def lack(self, other: Row, note: str) -> None:
-        """Add a place for what only the other trace has."""
-        label = _texts(other)[1]
-        self.cells.append(Cell(kind="lack", label=label, words=note, classes="lack"))
+    def add_or_lack(self, row: Row | None, other: Row | None, note: str, pair: str) -> None:
+        """Add the next row of the trace, or a place for what only the ``other`` one has."""
+        if row is not None:
+            self.add(row, pair)
+            return
+        assert other is not None, "a pair has one row at least"
+        elsewhere = note.startswith("in ")
+        if isinstance(other, LocalRow) and elsewhere:
+            label, note = "", ""  # in what order two ends report of themselves tells nothing
+        else:
+            label = _texts(other)[1]
+        classes = "lack elsewhere" if elsewhere else "lack"
+        self.cells.append(Cell(kind="lack", label=label, words=note, classes=classes))
 
     def column(self, left_out: int) -> Column:
         """Return the column of all that was added."""
