@@ -25,7 +25,7 @@ OLD = [
     if (path := shutil.which(name)) and not subprocess.run([path, "-c", ""]).returncode
 ]
 NO_OLD_PYTHON = pytest.param("", marks=pytest.mark.skip(reason="needs Python 3.6 to 3.9"))
-ALL = "aiosqlite, cryptography, h11, prometheus_client, rich"
+ALL = "aiosqlite, cryptography, h11, jinja2, prometheus_client, rich"
 
 
 def bare(*words: str, cwd: Path, python: str = sys.executable) -> CompletedRun:
@@ -85,7 +85,7 @@ def test_a_package_without_the_project_around_it(clone: Path) -> None:
     shutil.rmtree(clone / "scripts")
     done = bare("-m", "lab", cwd=clone)
     assert done.err.endswith(
-        f"; run {sys.executable} -m pip install aiosqlite cryptography h11 prometheus-client rich\n"
+        f"; run {sys.executable} -m pip install aiosqlite cryptography h11 jinja2 prometheus-client rich\n"
     )
 
 
