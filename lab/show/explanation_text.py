@@ -39,7 +39,7 @@ _DIRECTIONS = {
     AlertDirection.SENT: "made here: this end refused",
     AlertDirection.UNKNOWN: "cannot be told",
 }
-_NOTHING = "No error of TLS that is known here was found."
+NOTHING_FOUND = "No error of TLS that is known here was found."
 _NOT_UNDERSTOOD = "Not understood"
 
 
@@ -55,7 +55,7 @@ def draw_explanation(explanation: ErrorExplanation, paper: Paper) -> Iterator[Te
             yield Text()
         yield from _finding(f"{number}", finding, paper)
     if not explanation.found:
-        yield from paper.paragraph(_NOTHING, "yellow")
+        yield from paper.paragraph(NOTHING_FOUND, "yellow")
     if explanation.unknown:
         yield Text()
         yield paper.rule(_NOT_UNDERSTOOD)
@@ -66,7 +66,8 @@ def draw_explanation(explanation: ErrorExplanation, paper: Paper) -> Iterator[Te
 
 
 def _finding(number: str, finding: ErrorFinding, paper: Paper) -> Iterator[Text]:
-    yield from paper.item(number, finding.says, _facts(finding))
+    facts = [(label, value, "") for label, value in finding_pairs(finding)]
+    yield from paper.item(number, finding.says, facts)
     if not finding.causes:
         return
     single = len(finding.causes) == 1
@@ -81,17 +82,18 @@ def _finding(number: str, finding: ErrorFinding, paper: Paper) -> Iterator[Text]
         yield from paper.entry("shown by", explain, indent=_INDENT)
 
 
-def _facts(finding: ErrorFinding) -> Iterator[tuple[str, str, str]]:
-    yield "text", escaped(finding.text), ""
+def finding_pairs(finding: ErrorFinding) -> Iterator[tuple[str, str]]:
+    """Yield what is known of an error, as labels and values."""
+    yield "text", escaped(finding.text)
     if finding.count > 1:
-        yield "line", f"{finding.line}; found in {finding.count} lines", ""
+        yield "line", f"{finding.line}; found in {finding.count} lines"
     elif finding.line > 1:
-        yield "line", f"{finding.line}", ""
+        yield "line", f"{finding.line}"
     speaker = escaped(finding.speaker) or "cannot be told"
-    yield "speaker", f"{speaker}; {_ENDS[finding.role]}", ""
-    yield "direction", _DIRECTIONS[finding.direction], ""
+    yield "speaker", f"{speaker}; {_ENDS[finding.role]}"
+    yield "direction", _DIRECTIONS[finding.direction]
     if finding.phase in _PHASES:
-        yield "when", _PHASES[finding.phase].format(_WHOSE[finding.role]), ""
+        yield "when", _PHASES[finding.phase].format(_WHOSE[finding.role])
 
 
 def _cause(letter: str, cause: PossibleCause, paper: Paper) -> Iterator[Text]:

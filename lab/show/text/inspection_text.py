@@ -67,13 +67,14 @@ def _file(file: FileReport, paper: Paper) -> Iterator[Text]:
     if file.encryption:
         yield from paper.entry("encryption", _listed(file.encryption))
     for entry in file.entries:
-        for number, (label, value) in enumerate(_entry(entry)):
+        for number, (label, value) in enumerate(entry_pairs(entry)):
             style = "" if number else "bold"
             yield from paper.entry(label, value, indent=0 if style else 2, style=style)
     yield Text()
 
 
-def _entry(entry: Entry) -> Iterator[_Pair]:
+def entry_pairs(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Yield what is to be said of an entry as labels and values; the first names the entry."""
     if isinstance(entry, InspectedCertificate):
         yield from _certificate(entry)
     elif isinstance(entry, KeyEntry):
