@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser
 
 from lab.http import log_entries
 from lab.pki.files.set_writing import KeyType, SetPlan, write_set
+from tests.support.browser import chromium
 from tests.support.extent import Extent
 from tests.support.harness import Identities, make_identities
 
@@ -66,6 +69,13 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for the tests of one module, none of which may be asynchronous."""
+    with chromium() as found:
+        yield found
 
 
 @pytest.hookimpl(trylast=True)

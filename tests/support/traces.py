@@ -108,8 +108,16 @@ def handshake(
         dataclasses.replace(event, time=START + event.time / 1000)
         for event in pair.recording.observe()
     ]
-    events = [*_connected(), *_with_facts(decoded, version), *_ended(START + 0.01)]
-    return trace_of(events, requested=version, certificate=identity.der if identity else None)
+    return trace_of(
+        with_facts(decoded, version),
+        requested=version,
+        certificate=identity.der if identity else None,
+    )
+
+
+def with_facts(events: Sequence[Event], version: ProtocolVersion) -> list[Event]:
+    """The events of a connection, and what both ends' own calls and TCP would have shown."""
+    return [*_connected(), *_between(events, version), *_ended(START + 0.01)]
 
 
 def _connected() -> Iterator[Event]:
@@ -117,7 +125,7 @@ def _connected() -> Iterator[Event]:
         yield LocalFact(time=START, endpoint=endpoint, fact=Fact.CONNECTED)
 
 
-def _with_facts(events: Sequence[Event], version: ProtocolVersion) -> Iterator[Event]:
+def _between(events: Sequence[Event], version: ProtocolVersion) -> Iterator[Event]:
     """The events, and between them what member end's own calls did."""
     tls13 = version is ProtocolVersion.TLS_1_3
     for event in events:

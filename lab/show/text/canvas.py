@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
+from lab.show.measures import SIZE_WIDTH, TIME_WIDTH, milliseconds, short_size
 from lab.show.text.event_text import Detail
 from lab.show.text.paper import LABEL, Paper
 from lab.tls.events import Endpoint, RecordSpan
 
 CLEAR, SEALED, TCP = "─", "═", "┄"
 """The strokes of arrows: in the clear, encrypted, and the end of a TCP stream."""
-_TIME = 8
-_SIZE = 6
-_AROUND = 1 + _TIME + 1 + 1 + 1 + _SIZE + 1 + 1
+_AROUND = 1 + TIME_WIDTH + 1 + 1 + 1 + SIZE_WIDTH + 1 + 1
 """The width beside the lane: mark, time, space, two lifelines, size, space, bracket."""
 _INDENT = {Endpoint.CLIENT: 3, Endpoint.SERVER: 6}
 _HANGING = 2
@@ -143,7 +142,7 @@ class Canvas:
         parts = [f"{self.paper.glyphs(stroke * 2)} {words}" for stroke, words in strokes.items()]
         if any(piece != " " for piece in brackets):
             parts.append(f"{self.paper.glyphs('╮╯')} one record")
-        yield Text(" " * (_TIME + 2) + "   ".join(parts), _PALE)
+        yield Text(" " * (TIME_WIDTH + 2) + "   ".join(parts), _PALE)
 
     def _brackets(self) -> list[str]:
         """Return for each row the piece of a bracket beside it, or a space."""
@@ -167,13 +166,13 @@ class Canvas:
             lifelines[row.fact_of] = (glyphs("●"), row.style)
         line = Text.assemble(
             (glyphs("✗") if row.marked else " ", _ALARM),
-            ("" if row.at is None else _milliseconds(row.at)).rjust(_TIME),
+            ("" if row.at is None else milliseconds(row.at)).rjust(TIME_WIDTH),
             " ",
             lifelines[Endpoint.CLIENT],
             row.lane,
             " " * (self._width - row.lane.cell_len),
             lifelines[Endpoint.SERVER],
-            (_size(row.size).rjust(_SIZE), _PALE),
+            (short_size(row.size).rjust(SIZE_WIDTH), _PALE),
             (f" {glyphs(bracket)}", _PALE),
         )
         line.rstrip()
@@ -181,20 +180,9 @@ class Canvas:
 
     def _heading(self) -> Text:
         return Text.assemble(
-            ("ms".rjust(1 + _TIME), _PALE),
+            ("ms".rjust(1 + TIME_WIDTH), _PALE),
             " ",
             ("client", "bold"),
             ("server".rjust(self._width + 2 - len("client")), "bold"),
-            ("bytes".rjust(_SIZE), _PALE),
+            ("bytes".rjust(SIZE_WIDTH), _PALE),
         )
-
-
-def _milliseconds(seconds: float) -> str:
-    text = f"{seconds * 1000:.2f}"
-    return text if len(text) <= _TIME else f"{seconds:.0f} s"
-
-
-def _size(size: int) -> str:
-    if size < 10**_SIZE:
-        return str(size or "")
-    return f"{size // 10**3}k" if size < 10**8 else f"{size // 10**6}M"

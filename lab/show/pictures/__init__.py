@@ -1,0 +1,1 @@
+"""Pictures for documents: traces in, SVG or Mermaid out."""
