@@ -203,6 +203,7 @@ async def probe_server_async(
     concurrency: int = 4,
     timeout: float = 5.0,
     pcapng: FilePath | None = None,
+    keep_records: bool = False,
     progress: Progress = lambda _: lambda _: None,
 ) -> Report:
     """Check that a server refuses every client certificate that it should refuse.
@@ -215,23 +216,24 @@ async def probe_server_async(
       ``trace_server``. Of what it agrees on, the lab speaks HTTP/1.1; of h2, TLS alone is judged.
     * ``crl_loaded``: the server has loaded ``ca.crl_pem``, and must refuse what it revokes.
     * The worst of ``repeat`` attempts counts; ``concurrency`` are made at a time.
-    * ``pcapng`` is a file to write all connections to, with their secrets in it.
+    * ``pcapng`` is a file to write all connections to, with their secrets in it; with
+      ``keep_records``, each ``finding.trace`` has its records with their bytes, up to a bound.
     * ``progress`` is called with their number; what it returns, with the name of each one done.
 
     Returns a verdict for each scenario and version; ``report.passed``: all is as it should be.
     Raises ``ScenarioError``, ``NotProbableError``, and what ``trace_server`` raises.
     """
-    chosen = versions_of(versions)
     with library_errors(), _packet_file(pcapng) as packets:
         scenarios = selection(only, skip, own=server is None)
-        extent = Extent(scenarios=scenarios, versions=chosen, packets=packets)
-        extent = replace(extent, repeat=repeat, concurrency=concurrency)
+        extent = Extent(scenarios=scenarios, versions=versions_of(versions), packets=packets)
+        extent = replace(extent, repeat=repeat, concurrency=concurrency, keep_records=keep_records)
         if server is None:
             return await probe_own(extent, (ca or LabCA()).authority, progress)
         issuer = _issuer(ca)
         settings = ClientTls(alpn=tuple(alpn))
         with _probe_plan(server, settings, issuer, trust, verify, sni, request, timeout) as plan:
             plan = replace(plan, client_trust=_own_trust(issuer, crl_loaded), packets=packets)
+            plan = replace(plan, keep_records=keep_records)
             authority = issuer.authority
             return await probe_target(extent, plan, authority, progress, prepared=crl_loaded)
 
@@ -261,6 +263,7 @@ async def explain_scenario_async(
     request: str | None = None,
     timeout: float = 5.0,
     pcapng: FilePath | None = None,
+    keep_records: bool = False,
 ) -> Explanation:
     """Try one scenario, and return its description with the traces of it.
 
@@ -269,6 +272,7 @@ async def explain_scenario_async(
     with library_errors(), _packet_file(pcapng) as packets:
         chosen = selection([scenario], [], own=server is None)
         extent = Extent(scenarios=chosen, versions=versions_of(versions), packets=packets)
+        extent = replace(extent, keep_records=keep_records)
         if server is None:
             return await explain(extent, None, (ca or LabCA()).authority)
         issuer = _issuer(ca)
@@ -276,6 +280,7 @@ async def explain_scenario_async(
         with _probe_plan(server, settings, issuer, trust, verify, sni, request, timeout) as plan:
             trust_of_server = _own_trust(issuer, crl_loaded=False)
             plan = replace(plan, client_trust=trust_of_server, packets=packets)
+            plan = replace(plan, keep_records=keep_records)
             return await explain(extent, plan, issuer.authority)
 
 

@@ -23,6 +23,7 @@ from lab.probing.scenarios.scenario import BareClient, Client, Scenario, TlsClie
 from lab.stream.contexts import TlsVersion, client_context
 from lab.tls.code_points import SignatureScheme
 from lab.tls.messages import CertificateRequest
+from lab.tls.record_log import RecordLog
 from lab.tracing.client_hello_edit import changed_hello
 from lab.tracing.connection import send_bytes
 from lab.tracing.event_buffer import EventBuffer
@@ -46,6 +47,10 @@ class ScenarioTrace:
         """How it ended."""
         return self.trace.outcome
 
+    def without_records(self) -> ScenarioTrace:
+        """Return it without the bytes of its records."""
+        return replace(self, trace=replace(self.trace, records=()))
+
 
 async def try_scenario(
     scenario: Scenario,
@@ -64,7 +69,7 @@ async def try_scenario(
     if isinstance(client, TlsClient):
         buffer = await record(plan)
     else:
-        buffer = EventBuffer()
+        buffer = EventBuffer(RecordLog() if plan.keep_records else None)
         if isinstance(client, BareClient):
             data = client.data
         else:
@@ -72,7 +77,7 @@ async def try_scenario(
             data = changed_hello(client_context(plan.tls), name, client.changes[version])
         await send_bytes(plan.target, data, buffer, limit=plan.limit, packets=plan.packets)
     server_events = await server_view(buffer.local_address) if server_view else None
-    trace = trace_of(plan, buffer.events, server_events)
+    trace = trace_of(plan, buffer.events, server_events, buffer.records)
     return ScenarioTrace(scenario=scenario, version=version, trace=trace)
 
 

@@ -9,14 +9,22 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from lab.pki.lab_ca import LabAuthority
 from lab.probing import runner
 from lab.probing.attempt import ScenarioTrace, try_scenario
 from lab.probing.preflight import Preflight, survey
-from lab.probing.results import Explanation, Finding, Report, ServerBehaviour, SilentVersion
+from lab.probing.results import (
+    OWN_ADDRESS,
+    OWN_SERVER,
+    Explanation,
+    Finding,
+    Report,
+    ServerBehaviour,
+    SilentVersion,
+)
 from lab.probing.runner import Try
 from lab.probing.scenario_server import run_scenario
 from lab.probing.scenarios.catalogue_order import find_scenario
@@ -35,7 +43,8 @@ from lab.tracing.connection import NoConnection
 from lab.tracing.packet_file import PacketFile
 from lab.tracing.trace_server import VERSIONS, NotLoaded, Plan
 
-OWN_SERVER = "the lab's own server"
+MOST_OCTETS = 1 << 24
+"""How many bytes of records are kept of a whole probe; the rest of a trace is bounded anyhow."""
 
 Progress = Callable[[int], Callable[[str], None]]
 """Takes how many attempts there are; returns what to call with the name of each that is done."""
@@ -47,8 +56,8 @@ _Rule = Callable[[ScenarioTrace], Finding]
 class Extent:
     """What to try, and how: ``repeat`` trials of each, ``concurrency`` at a time.
 
-    ``packets`` is a file to write the connections to the lab's own server to; a ``Plan`` has that
-    of another.
+    ``packets`` is a file to write the connections to the lab's own server to, and ``keep_records``
+    has the records of these kept with their bytes; a ``Plan`` has both of another.
     """
 
     scenarios: Sequence[Scenario]
@@ -56,13 +65,15 @@ class Extent:
     repeat: int = 1
     concurrency: int = 4
     packets: PacketFile | None = None
+    keep_records: bool = False
 
 
 async def probe_own(extent: Extent, ca: LabAuthority, progress: Progress) -> Report:
     """Probe the lab's own server, started anew for each attempt."""
 
     async def attempt(scenario: Scenario, version: TlsVersion, write_first: bool) -> ScenarioTrace:
-        return await run_scenario(scenario, version, ca, write_first, extent.packets)
+        packets, keep = extent.packets, extent.keep_records
+        return await run_scenario(scenario, version, ca, write_first, packets, keep)
 
     async def rules(version: TlsVersion, attempts: Sequence[ScenarioAttempts]) -> _Rule:
         return partial(rule_own, openssl=ssl.OPENSSL_VERSION_INFO[:2])
@@ -149,12 +160,13 @@ async def _rule_elsewhere(
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """One run over an extent; counts the connections that it makes."""
+    """One run over an extent; counts the connections that it makes, and what it keeps of them."""
 
     attempt: Try
     extent: Extent
     ca: LabAuthority
     connections: int = 0
+    room: int = field(default_factory=lambda: MOST_OCTETS)
 
     async def report(
         self,
@@ -200,7 +212,12 @@ class _Run:
         self, scenario: Scenario, version: TlsVersion, write_first: bool
     ) -> ScenarioTrace:
         self.connections += 1
-        return await self.attempt(scenario, version, write_first)
+        trial = await self.attempt(scenario, version, write_first)
+        octets = sum(len(record.raw) for record in trial.trace.records)
+        if octets > self.room:
+            return trial.without_records()
+        self.room -= octets
+        return trial
 
     async def again(
         self, name: str, version: TlsVersion, *, write_first: bool = False
@@ -253,7 +270,9 @@ async def explain(extent: Extent, plan: Plan | None, ca: LabAuthority) -> Explan
     scenario = extent.scenarios[0]
     if plan is None:
         trials = [
-            await run_scenario(scenario, version, ca, packets=extent.packets)
+            await run_scenario(
+                scenario, version, ca, packets=extent.packets, keep_records=extent.keep_records
+            )
             for version in extent.versions
         ]
     else:
@@ -261,10 +280,7 @@ async def explain(extent: Extent, plan: Plan | None, ca: LabAuthority) -> Explan
         trials = [
             await _attempt(plan, preflight, scenario, version) for version in preflight.versions
         ]
-    address = plan.target.authority if plan else "localhost:8443"
-    command = scenario.command.format(
-        cert="client.pem", ca="ca.crt", crl="crl.pem", address=address
-    )
+    command = scenario.shell_command(plan.target.authority if plan else OWN_ADDRESS)
     return Explanation(
         scenario=replace(scenario, command=command), traces=tuple(trial.trace for trial in trials)
     )

@@ -9,11 +9,17 @@ This module must not know how a verdict is come to, nor how it is shown.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.diagnosis.results import Outcome
 from lab.tls.code_points import ProtocolVersion
 from lab.tracing.results import Trace
+
+OWN_SERVER = "the lab's own server"
+"""The target of a probe of the lab's own server."""
+
+OWN_ADDRESS = "localhost:8443"
+"""Where the lab's own server listens, as a rule."""
 
 
 class ScenarioFamily(enum.Enum):
@@ -74,7 +80,8 @@ class ScenarioDescription:
     * ``name`` is for machines and command lines; ``sentence`` says what it is, ``made`` how it is
       made, ``cause`` what it stands for in real life, ``fix`` what mends it.
     * ``norm`` is what should become of its client. ``command`` shows it in a shell, by the openssl
-      program where that can do it; "" where no program at hand can.
+      program where that can do it; "" where no program at hand can. Files and the address may
+      stand in it as words in braces, which ``shell_command`` replaces.
     * ``anywhere`` tells whether it can be tried against a server that is not the lab's own, and
       ``needs`` what that server must have for the norm to hold, "" if nothing.
     * ``about_algorithm`` tells that the key or the signature algorithm of the certificate is the
@@ -92,6 +99,10 @@ class ScenarioDescription:
     anywhere: bool = True
     needs: str = ""
     about_algorithm: bool = False
+
+    def shell_command(self, address: str) -> str:
+        """Return ``command`` for a server at ``address`` ("host:port"), with the usual files."""
+        return self.command.format(cert="client.pem", ca="ca.crt", crl="crl.pem", address=address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +123,8 @@ class Finding:
     it made none. ``presented`` tells whether the client's certificate was seen to be sent, None
     where the scenario has none to send. ``matters`` tells whether the probe is incomplete without a
     verdict on this one. ``tries`` connections were made, of which ``like_this`` came to the
-    verdict, and took ``seconds`` in all. ``notes`` say what else is to be known.
+    verdict, and took ``seconds`` in all. ``notes`` say what else is to be known. ``trace`` is that
+    of the first connection which came to the verdict, None where there was no connection.
     """
 
     scenario: ScenarioDescription
@@ -128,6 +140,7 @@ class Finding:
     like_this: int = 1
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    trace: Trace | None = field(default=None, repr=False)
 
     @property
     def fine(self) -> bool:
@@ -178,6 +191,11 @@ class Report:
     connections: int
     seconds: float
     silent: tuple[SilentVersion, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """The server's ``host:port``, as commands name it."""
+        return OWN_ADDRESS if self.target == OWN_SERVER else self.target
 
     @property
     def passed(self) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from lab.probing.attempt import ScenarioTrace
 from lab.probing.scenarios.catalogue_order import SCENARIOS, find_scenario
 from lab.probing.scenarios.scenario import BareClient, Scenario
-from lab.probing.verdict import ScenarioAttempts
+from lab.probing.verdict import ScenarioAttempts, ending
 from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
 from lab.tracing.trace_server import NotLoaded
@@ -104,7 +104,10 @@ async def _attempt(
     failure = ""
     try:
         for _ in range(repeat):
-            trials.append(await attempt(scenario, version, False))
+            trial = await attempt(scenario, version, False)
+            if any(ending(trial) == ending(other) for other in trials):
+                trial = trial.without_records()  # the first of its kind shows them
+            trials.append(trial)
     except (NoConnection, NotLoaded) as error:
         failure = str(error)
     return ScenarioAttempts(

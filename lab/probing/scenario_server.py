@@ -35,11 +35,13 @@ async def run_scenario(
     ca: LabAuthority,
     write_first: bool = False,
     packets: PacketFile | None = None,
+    keep_records: bool = False,
 ) -> ScenarioTrace:
     """Run a scenario's client against the server that it needs; the trace has both ends.
 
     With ``write_first`` the client sends its request before it can know the server's verdict.
-    ``packets`` is a file to write all that passes to.
+    ``packets`` is a file to write all that passes to; with ``keep_records`` the trace has the
+    records with their bytes.
     """
     with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
         folder = Path(scratch)
@@ -51,6 +53,7 @@ async def run_scenario(
                 request=application.PATH,
                 write_first=write_first,
                 packets=packets,
+                keep_records=keep_records,
             )
             return await try_scenario(scenario, version, plan, ca, server.events_of)
 

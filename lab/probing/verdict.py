@@ -150,6 +150,7 @@ def _finding(
         matters=matters,
         notes=notes,
         seconds=trace.events[-1].time - trace.start if trace.events else 0.0,
+        trace=trace,
     )
 
 

@@ -16,8 +16,9 @@ import pytest
 
 from lab.pki.files.identity_files import load_authority
 from lab.pki.lab_ca import LabAuthority
-from lab.probing.probe_server import OWN_SERVER, Extent, explain, probe_own, probe_target
-from lab.probing.results import Report, Verdict
+from lab.probing import probe_server
+from lab.probing.probe_server import Extent, explain, probe_own, probe_target
+from lab.probing.results import OWN_SERVER, Report, Verdict
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.server_behaviour import EARLY_TRIES, NEEDED
 from lab.stream.contexts import ClientAuth, ClientTls, TlsVersion, server_context
@@ -93,6 +94,34 @@ async def test_a_server_elsewhere(certs: Path, ca: LabAuthority) -> None:
     ] * 2
     assert report.bad_refused
     assert (report.skipped, report.silent) == ((), ())
+
+
+def kept(report: Report) -> list[tuple[str, bool]]:
+    return [
+        (found.scenario.name, bool(found.trace and found.trace.records))
+        for found in report.findings
+    ]
+
+
+async def test_records_are_kept_where_asked_for(certs: Path, ca: LabAuthority) -> None:
+    few = extent("good", "plain-http")
+    report = await probe_own(few, ca, unwatched)
+    assert kept(report) == [("good", False), ("plain-http", False)]
+    report = await probe_own(replace(few, keep_records=True), ca, unwatched)
+    assert kept(report)[0] == ("good", True)
+    async with running(certs) as server:
+        where = replace(plan_for(server.port, certs), keep_records=True)
+        report = await probe_target(few, where, ca, unwatched, prepared=False)
+    assert kept(report)[0] == ("good", True)
+
+
+async def test_records_of_a_whole_probe_are_bounded(
+    ca: LabAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe_server, "MOST_OCTETS", 5000)
+    few = replace(extent("good", "expired"), keep_records=True, concurrency=1)
+    report = await probe_own(few, ca, unwatched)
+    assert kept(report) == [("good", True), ("expired", False)]
 
 
 async def test_one_that_asks_for_no_certificate_lets_the_expired_one_in(

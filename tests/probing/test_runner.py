@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -13,9 +14,11 @@ from lab.probing.scenarios.catalogue_order import SCENARIOS, UnknownScenario, fi
 from lab.probing.scenarios.scenario import Scenario
 from lab.probing.verdict import worst_finding
 from lab.stream.contexts import TlsVersion
+from lab.tls.events import Endpoint, RecordSpan
+from lab.tls.record_log import ObservedRecord
 from lab.tracing.connection import NoConnection
 from lab.tracing.trace_server import NotLoaded
-from tests.support.scenario_traces import ACCEPTED, scenario_trace
+from tests.support.scenario_traces import ACCEPTED, rejected_by_alert, scenario_trace
 
 
 def test_a_selection() -> None:
@@ -73,6 +76,31 @@ async def test_a_run_keeps_order_and_bounds() -> None:
     # Who says nothing holds up a server that serves one at a time.
     assert set(host.order[-2:]) == {"silence"}
     assert len(done) == len(attempts)
+
+
+async def test_of_repeated_trials_the_first_of_a_kind_keeps_its_records() -> None:
+    record = ObservedRecord(
+        endpoint=Endpoint.CLIENT,
+        time=0.0,
+        span=RecordSpan(offset=0, length=6),
+        raw=b"\x14\3\3\0\1\1",
+        encrypted=False,
+    )
+
+    async def attempt(scenario: Scenario, version: TlsVersion, early: bool) -> ScenarioTrace:
+        trial = scenario_trace(scenario.name, next(outcomes))
+        return replace(trial, trace=replace(trial.trace, records=(record,)))
+
+    outcomes = iter([ACCEPTED, ACCEPTED, rejected_by_alert(48), ACCEPTED])
+    (attempts,) = await run(
+        [find_scenario("good")],
+        [TlsVersion.TLS13],
+        attempt,
+        repeat=4,
+        concurrency=1,
+        done=lambda name: None,
+    )
+    assert [bool(trial.trace.records) for trial in attempts.trials] == [True, False, True, False]
 
 
 async def test_a_certificate_that_cannot_be_loaded_stops_nobody_else() -> None:
