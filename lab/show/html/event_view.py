@@ -99,7 +99,7 @@ class EventViews:
         blocks: list[ByteBlock] = []
         shared: list[SharedRecord] = []
         for event in row.events[:_MOST_EVENTS]:
-            if isinstance(event, WireEvent):
+            if isinstance(event, WireEvent) and not self._room.is_none:
                 self._add_records(number, event, blocks, shared, left_out)
         if (more := len(row.events) - _MOST_EVENTS) > 0:
             left_out.append(f"{more:,} more events like these are not shown")
@@ -175,9 +175,11 @@ class EventViews:
         elif opening is None:
             title, note = "Plaintext", "opened"
         else:
-            secret = opening.secret.value if opening.secret else "none: its cipher is NULL"
-            title = "Plaintext"
-            note = f"secret: {secret}; record number {opening.sequence:,} under its keys"
+            kind = f"{opening.content_type} ({int(opening.content_type)})"
+            secret = opening.secret.value if opening.secret else "no secret: its cipher is NULL"
+            title, number = "Plaintext", opening.sequence
+            note = f"{kind}; opened with {secret}, record number {number:,} under its keys"
+            note += f"; {opening.padding:,} bytes of padding" if opening.padding else ""
         if len(event.records) > 1:
             note += f"; put together from {len(event.records)} records"
         return ByteBlock(
@@ -214,7 +216,7 @@ def _http_text(event: Event) -> tuple[str, ...]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    lines = text.replace("\r\n", "\n").split("\n")
+    lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
     yield from map(printable, lines[:_MOST_LINES])
     if len(lines) > _MOST_LINES:
         yield f"… {len(lines) - _MOST_LINES:,} more lines"

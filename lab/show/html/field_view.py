@@ -23,11 +23,10 @@ _MOST_OF_LEAF = 2048
 _LEAST_OF_LEAF = 16
 """How many bytes of a leaf are shown even where the page has no room left."""
 _MOST_TEXT = 80
-# How pieces are coloured that are not of a message itself: the record's header, ciphertext, and
-# what authenticates it.
+_RECORDS = frozenset({"TLSPlaintext", "TLSCiphertext"})
+# How the pieces of a record are coloured: all others of its own are of its header.
 _KINDS = {
-    "type": "h",
-    "legacy_record_version": "h",
+    "fragment": "",
     "nonce_explicit": "n",
     "IV": "n",
     "encrypted content": "c",
@@ -41,9 +40,13 @@ _KINDS = {
 
 
 class PageRoom:
-    """How much a page may still show: ``octets`` of dumps, and ``fields`` of trees."""
+    """How much a page may still show: ``octets`` of dumps, and ``fields`` of trees.
+
+    Where there is no room from the start, neither dumps nor trees are shown.
+    """
 
     def __init__(self, octets: int = 24_000, fields: int = 1_200) -> None:
+        self.is_none = octets == 0
         self._octets = octets
         self._fields = fields
 
@@ -64,7 +67,7 @@ class PageRoom:
 def bytes_view(data: bytes, root: Field, room: PageRoom) -> Markup:
     """Return the dump of ``data`` and the tree of ``root``, whose fields cover it."""
     view = _BytesView(data, room)
-    tree = "".join(view.item(root, "", "", _MOST_DEPTH))
+    tree = "".join(view.item(root, None, _MOST_DEPTH))
     dump = " ".join(view.pieces)
     return Markup(f'<p class="hex" translate="no">{dump}</p>\n<ul class="tree">{tree}</ul>\n')
 
@@ -77,12 +80,16 @@ class _BytesView:
         self._room = room
         self.pieces: list[str] = []
 
-    def item(self, field: Field, meaning: str, reference: str, depth: int) -> Iterator[str]:
-        """Yield the markup of a field; ``meaning`` and ``reference`` are those above it."""
+    def item(self, field: Field, above: Field | None, depth: int) -> Iterator[str]:
+        """Yield the markup of a field inside of ``above``, whose meaning is not repeated."""
+        parent, meaning, reference = ("", "", "")
+        if above is not None:
+            parent, meaning, reference = above.name, above.meaning, above.reference
         yield f"<li><b>{escape(field.name)}</b>"
         if not field.children or depth == 0:
-            yield f" <code>{escape(self._value(field))}</code>"
-            self._piece(field.start, field.end, _KINDS.get(field.name, ""))
+            kind = _KINDS.get(field.name, "h") if parent in _RECORDS else ""
+            yield f" <code>{escape(self._value(field, is_text=kind in ('', 'h')))}</code>"
+            self._piece(field.start, field.end, kind)
         if field.meaning and field.meaning != meaning:
             yield f" <span>{escape(field.meaning)}</span>"
         if field.reference and field.reference != reference:
@@ -91,7 +98,7 @@ class _BytesView:
             shown = self._room.fields(len(field.children))
             yield "<ul>"
             for child in field.children[:shown]:
-                yield from self.item(child, field.meaning, field.reference, depth - 1)
+                yield from self.item(child, field, depth - 1)
             if rest := field.children[shown:]:
                 yield self._rest(rest)
             yield "</ul>"
@@ -112,7 +119,8 @@ class _BytesView:
             text += f" … {length - shown:,} bytes more, not shown"
         self.pieces.append(f"<i{kind and f' class={kind}'}>{text}</i>")
 
-    def _value(self, field: Field) -> str:
+    def _value(self, field: Field, *, is_text: bool) -> str:
+        """Return the value in words; bytes that look like text are quoted, but no ciphertext."""
         if isinstance(field.value, CodePoint):
             number = f"0x{int(field.value):0{field.value.digits()}x}"
             name = str(field.value)
@@ -122,6 +130,6 @@ class _BytesView:
         data = self._data[field.start : field.end]
         if not data:
             return "empty"
-        if len(data) > 1 and data.isascii() and data.decode("ascii").isprintable():
+        if is_text and len(data) > 1 and data.isascii() and data.decode("ascii").isprintable():
             return f"“{bounded(data.decode('ascii'), _MOST_TEXT)}”"
         return "1 byte" if len(data) == 1 else f"{len(data):,} bytes"

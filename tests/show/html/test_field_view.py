@@ -52,5 +52,5 @@ def test_what_is_too_much_is_counted() -> None:
     assert "1,922 bytes" in view
     long = bytes_view(bytes(9000), field("data", 0, 9000), PageRoom())
     assert "… 6,952 bytes more, not shown" in long
-    none_left = bytes_view(bytes(900), field("data", 0, 900), PageRoom(octets=0))
+    none_left = bytes_view(bytes(900), field("data", 0, 900), PageRoom(octets=1))
     assert "… 884 bytes more, not shown" in none_left

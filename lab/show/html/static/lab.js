@@ -152,7 +152,7 @@
     }
   });
 
-  // Time to scale: a row stands no higher than its time says, and never over the one before it.
+  // Time to scale: a row stands where its time says, or below the one before it.
 
   function scale(columns, on) {
     columns.classList.toggle("scaled", on);
@@ -161,15 +161,16 @@
     const times = lists.flat().map((row) => Number(row.dataset.at));
     const longest = Math.max(...times, 0.001);
     for (const list of lists) {
-      for (const row of list) row.style.marginTop = "";
+      for (const row of list) row.style.paddingTop = "";
       if (!on) continue;
+      const heights = list.map((row) => row.firstElementChild.offsetHeight);
       let bottom = 0;
-      for (const row of list) {
+      list.forEach((row, number) => {
         const place = (Number(row.dataset.at) / longest) * SCALE_PIXELS;
         const space = Math.max(0, place - bottom);
-        row.style.marginTop = `${space}px`;
-        bottom += space + row.offsetHeight;
-      }
+        row.style.paddingTop = `${space}px`;
+        bottom += space + heights[number];
+      });
     }
   }
 
@@ -180,14 +181,19 @@
       scale(part.querySelector(".columns"), on);
     },
     open(button, part) {
+      part.querySelector(".columns").classList.add("all-open");
       for (const details of part.querySelectorAll("details.event")) {
-        details.removeAttribute("name");
+        details.pair ??= details.getAttribute("name");
+        details.removeAttribute("name"); // of which one is open at a time
         details.open = true;
       }
-      part.querySelector(".columns").classList.add("scaled");
     },
     close(button, part) {
-      for (const details of part.querySelectorAll("details.event")) details.open = false;
+      part.querySelector(".columns").classList.remove("all-open");
+      for (const details of part.querySelectorAll("details.event")) {
+        details.open = false;
+        if (details.pair) details.setAttribute("name", details.pair);
+      }
     },
   };
 
@@ -196,14 +202,18 @@
     if (button) ACTIONS[button.dataset.do](button, button.closest(".handshake"));
   });
 
-  // Links to a row open it.
+  // Links to a row or to a connection open it.
 
   function follow() {
-    const row = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
-    const details = row && row.querySelector(":scope > details.event");
-    if (!details) return;
-    details.open = true;
-    details.querySelector("summary").focus();
+    const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    if (!target) return;
+    const details = target.matches("details") ? target : target.querySelector(":scope > details.event");
+    if (details) details.open = true;
+    for (let above = target.closest("details"); above; above = above.parentElement.closest("details")) {
+      above.open = true;
+    }
+    if (details) details.querySelector("summary").focus();
+    target.scrollIntoView();
   }
 
   function reviveTools() {
