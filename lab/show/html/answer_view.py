@@ -15,7 +15,7 @@ from lab.show.text.captures.flow_text import about_flow, flow_name
 from lab.show.text.comparison import difference, trace_names
 from lab.show.text.outcome_text import result_words, signal_words
 from lab.show.text.peer_text import bounded, shortened
-from lab.show.text.trace_text import outcome_pairs, setting, version_words
+from lab.show.text.trace_text import outcome_pairs, setting
 from lab.tracing.results import Trace
 
 _MARKS = {Result.ACCEPTED: "✓", Result.REJECTED: "✗", Result.FAILED: "✗", Result.UNKNOWN: "?"}
@@ -66,7 +66,7 @@ def answer(traces: Sequence[Trace]) -> Answer:
     causes = _causes(traces, names)
     return Answer(
         sentence=difference(traces) if len(traces) > 1 else _sentence(traces[0]),
-        verdicts=tuple(_verdict(trace, name) for trace, name in zip(traces, names, strict=True)),
+        verdicts=tuple(map(_verdict, traces)),
         causes=tuple(cause for cause in causes if cause.first_of),
         others=tuple(cause for cause in causes if not cause.first_of),
     )
@@ -83,7 +83,7 @@ def _sentence(trace: Trace) -> str:
     return f"{words[0].upper()}{words[1:]}."
 
 
-def _verdict(trace: Trace, name: str) -> OutcomeView:
+def _verdict(trace: Trace) -> OutcomeView:
     outcome = trace.outcome
     signal = ""
     if outcome.alert is not None:
@@ -95,12 +95,14 @@ def _verdict(trace: Trace, name: str) -> OutcomeView:
         signal = signal_words(outcome)
     pairs = [pair for pair in outcome_pairs(trace) if pair[0] not in _SAID_ABOVE]
     if trace.flow is None:
+        version, _, certificate = setting(trace).partition(", ")
         pairs.insert(0, ("version", str(trace.negotiated_version or "not negotiated")))
-    else:
-        pairs = [("connection", flow_name(trace.flow)), *about_flow(trace, trace.flow), *pairs]
+    else:  # of which it may not be known what the client had
+        version, certificate = flow_name(trace.flow), ""
+        pairs = [*about_flow(trace, trace.flow), *pairs]
     return OutcomeView(
-        name=version_words(trace) if trace.flow is None else name,
-        setting=setting(trace).partition(", ")[2] if trace.flow is None else "",
+        name=version,
+        setting=certificate,
         result=result_words(outcome),
         kind=outcome.result.name.lower(),
         mark=_MARKS[outcome.result],

@@ -11,10 +11,11 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from markupsafe import Markup
 
+from lab.show.html.capture_view import capture_view
 from lab.show.html.environment import render, static_text
 from lab.show.html.trace_view import shows_decrypted, traces_view
 from lab.show.text.peer_text import bounded
@@ -59,7 +60,12 @@ def trace_page(traces: Sequence[Trace]) -> str:
     return standalone(f"TLS handshake with {target}", traces_view(traces), warning=warning)
 
 
-def capture_page(traces: Iterable[Trace], summary: CaptureSummary | None, name: str) -> str:
-    """Return the page of a capture: its connections as a table, and the sequences that fit."""
-    views = [traces_view([trace]) for trace in traces]
-    return standalone(f"TLS connections in {name}", Markup("").join(views))
+def capture_page(traces: Iterable[Trace], summary: Callable[[], CaptureSummary], name: str) -> str:
+    """Return the page of a capture: its connections as a table, and the sequences that fit.
+
+    ``summary`` is called behind the last trace; ``name`` is the capture's. What is kept of the
+    traces does not grow with their number.
+    """
+    body, decrypted = capture_view(traces, summary)
+    title = f"TLS connections in {bounded(name)}"
+    return standalone(title, body, warning=DECRYPTED if decrypted else "")

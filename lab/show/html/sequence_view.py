@@ -12,7 +12,8 @@ from lab.show.alignment import aligned
 from lab.show.html.event_view import EventViews, OpenedEvent
 from lab.show.html.field_view import PageRoom
 from lab.show.sequence import Arrow, GapRow, Line, LocalRow, Row, rows
-from lab.show.text.trace_text import setting, version_words
+from lab.show.text.captures.flow_text import version_seen
+from lab.show.text.trace_text import version_words
 from lab.tracing.results import Trace
 
 _MOST_ROWS = 240
@@ -50,7 +51,6 @@ class Column:
 
     name: str
     title: str
-    setting: str
     cells: tuple[Cell, ...]
     left_out: int = 0
 
@@ -132,10 +132,10 @@ class _ColumnMaker:
 
     def column(self, left_out: int) -> Column:
         """Return the column of all that was added."""
+        trace = self._trace
         return Column(
             name=self.name,
-            title=version_words(self._trace),
-            setting=setting(self._trace),
+            title=version_words(trace) if trace.flow is None else version_seen(trace),
             cells=tuple(self.cells),
             left_out=max(0, left_out),
         )

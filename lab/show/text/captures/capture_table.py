@@ -27,7 +27,7 @@ from lab.show.text.peer_text import bounded
 from lab.tls.escape import escaped
 from lab.tracing.results import CaptureSummary, KeyLogUse, Trace
 
-_COLUMNS = (
+COLUMNS = (
     ("#", 5),
     ("time (UTC)", 26),
     ("client", 21),
@@ -38,6 +38,7 @@ _COLUMNS = (
     ("outcome", 56),
     ("first cause", 0),
 )
+"""The columns of the table, and how many characters wide they are in a pipe."""
 
 
 class CaptureTable:
@@ -56,9 +57,9 @@ class CaptureTable:
             print_entry(trace, self._file)
             return
         if not self._is_begun:
-            print(_line([name for name, _ in _COLUMNS]), file=self._file)
+            print(_line([name for name, _ in COLUMNS]), file=self._file)
             self._is_begun = True
-        self._file.write(_line(_cells(trace)) + "\n")
+        self._file.write(_line(table_cells(trace)) + "\n")
 
 
 class Endings:
@@ -86,7 +87,8 @@ def is_refused_or_failed(trace: Trace) -> bool:
     return trace.outcome.result in (Result.REJECTED, Result.FAILED)
 
 
-def _cells(trace: Trace) -> list[str]:
+def table_cells(trace: Trace) -> list[str]:
+    """Return what the row of a connection says, a text for each of ``COLUMNS``."""
     flow = trace.flow
     assert flow is not None
     return [
@@ -104,8 +106,8 @@ def _cells(trace: Trace) -> list[str]:
 
 def _line(cells: Sequence[str]) -> str:
     number, *others = cells
-    padded = [cell.ljust(width) for cell, (_, width) in zip(others, _COLUMNS[1:], strict=True)]
-    return "  ".join([number.rjust(_COLUMNS[0][1]), *padded]).rstrip()
+    padded = [cell.ljust(width) for cell, (_, width) in zip(others, COLUMNS[1:], strict=True)]
+    return "  ".join([number.rjust(COLUMNS[0][1]), *padded]).rstrip()
 
 
 def notes(summary: CaptureSummary) -> Iterator[str]:
