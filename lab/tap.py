@@ -28,6 +28,8 @@ from lab.cli.command_line import (
     run,
     seconds,
 )
+from lab.cli.picture_files import PictureFiles, SameFileError, picture_files
+from lab.cli.picture_options import add_page
 from lab.cli.tls_options import add_pcapng
 from lab.http.limits import Limits
 from lab.show.documents.trace_json import document
@@ -71,7 +73,7 @@ NOTES = (
     "  curl --connect-to NAME:443:127.0.0.1:{port} https://NAME/\n"
     "  openssl s_client -connect 127.0.0.1:{port} -servername NAME",
     "The tap listens on 127.0.0.1 unless LISTEN names another address. What passes it, and the "
-    "secrets of a key log, are secret: it writes neither to a disk, save to --pcapng and "
+    "secrets of a key log, are secret: it writes neither to a disk, save to --pcapng, --html and "
     "--keylog, and the key log of a command, mode 0600, gone at its end.",
     "exit code:\n"
     "  0  stopped by Ctrl+C or SIGTERM\n"
@@ -142,6 +144,7 @@ def parser(prog: str = "python -m lab.tap") -> CommandLine:
         "to FILE meanwhile; with -- COMMAND, add those of the command to FILE",
     )
     add_pcapng(command_line, "all connections")
+    add_page(command_line, "the connections, when the tap ends,")
     add(
         "--connect-as",
         type=_host_name,
@@ -198,6 +201,7 @@ class _Printing:
     json: bool
     picture: bool
     failed: bool
+    pictures: PictureFiles
     held: list[Trace] | None = field(default=None)
     is_stuck: bool = False
 
@@ -205,6 +209,7 @@ class _Printing:
         """Tell of a connection. Raises OutputError."""
         if self.failed and not is_refused_or_failed(trace):
             return
+        self.pictures.take(trace)
         if self.held is None:
             self._print(trace)
             return
@@ -230,6 +235,13 @@ class _Printing:
                 line = on_one_line_of_a_log(trace, trace.flow)
                 print(Paper(encoding=file.encoding or "utf-8").writable(line), file=file)
 
+    def write_pictures(self, target: Target) -> None:
+        """Write the page, if one is asked for. Raises OSError."""
+        if self.is_stuck:
+            return
+        title = f"TLS connections through the tap to {target.authority}"
+        self.pictures.write_all(title, self.pictures.summary)
+
     def leave_if_stuck(self) -> None:
         """End the process at once if nobody reads the output: Python would wait for the reader."""
         if self.is_stuck:
@@ -254,7 +266,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.tap") 
     sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
         return _tap(options)
-    except (TargetError, CannotTap, NoCommand) as error:
+    except (TargetError, CannotTap, NoCommand, SameFileError) as error:
         return refuse(DOOR, str(error))
     except OSError as error:  # of a file
         return refuse_os_error(DOOR, error)
@@ -267,15 +279,18 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.tap") 
 def _tap(options: argparse.Namespace) -> int:
     command: Sequence[str] = options.command
     codes: list[int] = []
-    printing = _Printing(
-        file=sys.stderr if command or _is_stdout(options.pcapng) else sys.stdout,
-        json=options.json,
-        picture=options.picture or (bool(command) and not options.json),
-        failed=options.failed,
-        held=[] if command else None,
-    )
     with contextlib.ExitStack() as stack:
-        stack.callback(printing.leave_if_stuck)  # behind all that is to be tidied up
+        behind_all = stack.enter_context(contextlib.ExitStack())
+        pictures = stack.enter_context(picture_files(options))
+        printing = _Printing(
+            file=sys.stderr if command or _is_stdout(options.pcapng) else sys.stdout,
+            json=options.json,
+            picture=options.picture or (bool(command) and not options.json),
+            failed=options.failed,
+            pictures=pictures,
+            held=[] if command else None,
+        )
+        behind_all.callback(printing.leave_if_stuck)
         key_log = options.keylog
         if command:
             key_log = stack.enter_context(private_key_log(options.keylog))
@@ -293,6 +308,7 @@ def _tap(options: argparse.Namespace) -> int:
             packets=packets,
             proxy_name=options.connect_as or "",
             max_connections=options.max_connections,
+            keep_records=pictures.keep_records,
         )
         work = _run(settings, printing, command, key_log, options.shutdown_timeout, codes)
         try:
@@ -300,6 +316,8 @@ def _tap(options: argparse.Namespace) -> int:
         except (KeyboardInterrupt, Ended):
             if not codes:
                 raise
+        finally:
+            printing.write_pictures(settings.target)
     return codes[0] if codes else 0
 
 

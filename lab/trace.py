@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.cli.command_line import CommandLine, Example, count, port_number, refuse, run
+from lab.cli.picture_options import add_pictures
 from lab.cli.tls_options import (
     ADDRESS_HELP,
     add_identity,
@@ -56,6 +57,10 @@ EXAMPLES = (
         arguments="example.org:443 --cert client.crt --key client.key --request /status",
     ),
     Example(does="a capture, with its secrets", arguments="yesterday.pcap --keylog keys.log"),
+    Example(
+        does="a page to send to a colleague, and a picture for a document",
+        arguments="example.org:443 --html handshake.html --svg handshake.svg",
+    ),
 )
 
 _OF_SERVER = {
@@ -222,6 +227,7 @@ def _add_output(command_line: CommandLine) -> None:
         "stay in memory); of a capture: read them from FILE (default: the file of the same name "
         "beside it)",
     )
+    add_pictures(command_line, "the connections")
 
 
 def _expectation(text: str) -> str:

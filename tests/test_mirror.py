@@ -14,6 +14,7 @@ ELSEWHERE = {
     "capture/results": "capture/test_capture",
     "capture/item_order": "capture/test_tcp_flows",
     "capture/tcp_flow": "capture/test_tcp_flows",
+    "cli/picture_options": "cli/test_picture_files",
     "cli/server_options": "cli/test_command_line",
     "cli/server_trace": "test_trace",
     "cli/tls_options": "cli/test_identity_options",

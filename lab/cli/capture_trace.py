@@ -1,7 +1,7 @@
 """Tracing the connections of a capture: what is printed of them, and the exit code.
 
 Rules: a connection is printed as it ends, and nothing is kept of it but the first, which has a
-picture where it stays the only one.
+picture where it stays the only one, and what picture files show.
 
 This module must not know how a server is dialled: the capture is read without loading that. Forms
 of output are imported where they are printed, as one of them is, and each takes long to load.
@@ -20,6 +20,7 @@ from typing import BinaryIO, TextIO
 
 from lab.capture.results import CaptureError
 from lab.cli.command_line import output, refuse, refuse_os_error
+from lab.cli.picture_files import PictureFiles, SameFileError, picture_files
 from lab.show.text.captures.capture_table import (
     CaptureTable,
     Endings,
@@ -42,13 +43,20 @@ def trace_capture(door: str, options: argparse.Namespace) -> int:
     name = "standard input" if options.target == STDIN else options.target
     try:
         selection = Selection(number=options.flow, host=_address(options.host), port=options.port)
-        with _capture_file(options.target) as file, _key_log(options) as key_log:
-            reader = CaptureReader(file, key_log=key_log, selection=selection)
+        own = None if options.target == STDIN else Path(options.target)
+        with (
+            _capture_file(options.target) as file,
+            _key_log(options) as key_log,
+            picture_files(options, own) as pictures,
+        ):
+            reader = CaptureReader(
+                file, key_log=key_log, selection=selection, keep_records=pictures.keep_records
+            )
             with _rare_collections():
-                return _Report(door, name, options, reader).run()
+                return _Report(door, name, options, reader, pictures).run()
     except CaptureError as error:
         return refuse(door, f"{name}: {error}")
-    except ValueError as error:
+    except (ValueError, SameFileError) as error:
         return refuse(door, str(error))
     except OSError as error:
         return refuse_os_error(door, error)
@@ -102,19 +110,25 @@ class _Report:
     """What is printed of one capture."""
 
     def __init__(
-        self, door: str, name: str, options: argparse.Namespace, reader: CaptureReader
+        self,
+        door: str,
+        name: str,
+        options: argparse.Namespace,
+        reader: CaptureReader,
+        pictures: PictureFiles,
     ) -> None:
         self._door = door
         self._name = name
         self._options = options
         self._reader = reader
+        self._pictures = pictures
         self._endings = Endings()
         self._shown = 0
         self._as_expected = True
         self._damage: CaptureError | None = None
 
     def run(self) -> int:
-        """Print it, and return the exit code."""
+        """Print it, write the picture files, and return the exit code. Raises OSError."""
         with output() as file:
             if self._options.json:
                 self._print_json(file)
@@ -122,6 +136,10 @@ class _Report:
                 self._print_brief(file)
             else:
                 self._print_text(file)
+        title = f"TLS connections in {self._name}"
+        left_out = self._pictures.write_all(title, lambda: self._reader.summary)
+        if left_out:
+            print(f"{self._door}: {left_out}", file=sys.stderr)
         return self._exit_code()
 
     def _traces(self) -> Iterator[Trace]:
@@ -134,6 +152,7 @@ class _Report:
                 expected = self._options.expect
                 self._as_expected &= expected is None or trace.meets(expected)
                 self._shown += 1
+                self._pictures.take(trace)
                 yield trace
         except CaptureError as error:
             self._damage = error

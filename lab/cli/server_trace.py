@@ -25,8 +25,9 @@ from lab.api import (
     Trust,
     trace_server_async,
 )
-from lab.cli.command_line import complete, output, refuse, say
+from lab.cli.command_line import complete, output, refuse, refuse_os_error, say
 from lab.cli.identity_options import identity_of
+from lab.cli.picture_files import SameFileError, picture_files
 from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.show.documents.trace_json import document
@@ -52,10 +53,14 @@ class _Subject:
 def trace_server_named(door: str, options: argparse.Namespace) -> int:
     """Trace the server of ``options``, print what was seen, and return the exit code."""
     try:
-        subject = _subject(options.target)
-        traces = complete(_traces(subject, options))
-    except (TargetError, PkiError, LabError) as error:
+        with picture_files(options) as pictures:
+            subject = _subject(options.target)
+            traces = complete(_traces(subject, options, keep_records=pictures.keep_records))
+            pictures.write(traces)
+    except (TargetError, PkiError, LabError, SameFileError) as error:
         return refuse(door, str(error))
+    except OSError as error:  # of a picture
+        return refuse_os_error(door, error)
     except KeyboardInterrupt:
         return 130
     if options.json:
@@ -104,7 +109,9 @@ def _lab_client() -> LabIdentity:
     return LabIdentity(identity=files.identity)
 
 
-async def _traces(subject: _Subject, options: argparse.Namespace) -> tuple[Trace, ...]:
+async def _traces(
+    subject: _Subject, options: argparse.Namespace, *, keep_records: bool
+) -> tuple[Trace, ...]:
     identity = subject.client() if options.with_cert else identity_of(options)
     own = subject.server if isinstance(subject.server, LabServer) else contextlib.nullcontext()
     async with own:
@@ -126,6 +133,7 @@ async def _traces(subject: _Subject, options: argparse.Namespace) -> tuple[Trace
             timeout=options.timeout,
             key_log=options.keylog,
             pcapng=options.pcapng,
+            keep_records=keep_records,
         )
 
 

@@ -8,7 +8,7 @@ This module must not know how connections are found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -64,8 +64,8 @@ class ConnectionView:
     view: Markup
 
 
-class _Kept:
-    """What is kept of the connections while they are read."""
+class KeptConnections:
+    """What is kept of the connections of a capture while they are read: no more than is shown."""
 
     def __init__(self) -> None:
         self.rows: dict[bool, list[ConnectionRow]] = {True: [], False: []}
@@ -73,6 +73,7 @@ class _Kept:
         self.endings = Endings()
 
     def add(self, trace: Trace) -> None:
+        """Take the next connection."""
         self.endings.count(trace)
         refused = is_refused_or_failed(trace)
         if len(self.rows[refused]) < _MOST_ROWS:
@@ -81,16 +82,8 @@ class _Kept:
             self.traces[refused].append(trace)
 
 
-def capture_view(
-    traces: Iterable[Trace], summary: Callable[[], CaptureSummary]
-) -> tuple[Markup, bool]:
-    """Return the markup of a capture's connections, and whether it shows decrypted content.
-
-    ``summary`` is called behind the last trace.
-    """
-    kept = _Kept()
-    for trace in traces:
-        kept.add(trace)
+def capture_view(kept: KeptConnections, summary: CaptureSummary) -> tuple[Markup, bool]:
+    """Return the markup of a capture's connections, and whether it shows decrypted content."""
     refused = kept.rows[True][:_MOST_ROWS]
     found = sorted(
         refused + kept.rows[False][: _MOST_ROWS - len(refused)], key=lambda row: row.number
@@ -106,7 +99,7 @@ def capture_view(
         rows=found,
         rows_left_out=kept.endings.total - len(found),
         endings=kept.endings.words,
-        notes=list(notes(summary())),
+        notes=list(notes(summary)),
         views=[view for _, view in views],
         names={view.name for _, view in views},
         views_left_out=kept.endings.total - len(views),

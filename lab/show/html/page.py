@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from markupsafe import Markup
 
-from lab.show.html.capture_view import capture_view
+from lab.show.html.capture_view import KeptConnections, capture_view
 from lab.show.html.environment import render, static_text
 from lab.show.html.trace_view import shows_decrypted, traces_view
 from lab.show.text.peer_text import bounded
@@ -66,6 +66,13 @@ def capture_page(traces: Iterable[Trace], summary: Callable[[], CaptureSummary],
     ``summary`` is called behind the last trace; ``name`` is the capture's. What is kept of the
     traces does not grow with their number.
     """
-    body, decrypted = capture_view(traces, summary)
-    title = f"TLS connections in {bounded(name)}"
-    return standalone(title, body, warning=DECRYPTED if decrypted else "")
+    kept = KeptConnections()
+    for trace in traces:
+        kept.add(trace)
+    return connections_page(kept, summary(), f"TLS connections in {name}")
+
+
+def connections_page(kept: KeptConnections, summary: CaptureSummary, title: str) -> str:
+    """Return the page of the connections that were ``kept`` of many."""
+    body, decrypted = capture_view(kept, summary)
+    return standalone(bounded(title), body, warning=DECRYPTED if decrypted else "")

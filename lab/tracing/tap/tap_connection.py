@@ -88,7 +88,8 @@ class TapConnection:
 
     ``secrets`` returns what is known of a client random so far; ``packets`` takes
     all that passes. ``epoch`` is what to add to times for seconds since the epoch. ``dropped``
-    tells that the ``allowance`` did not suffice, so that there is nothing to explain.
+    tells that the ``allowance`` did not suffice, so that there is nothing to explain. With
+    ``keep_records`` the trace has the records with their bytes.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class TapConnection:
         secrets: Callable[[bytes], Sequence[Secret]] | None = None,
         sessions: Sessions | None = None,
         packets: ConnectionPackets | None = None,
+        keep_records: bool = False,
     ) -> None:
         self.client, self.server = client, server
         self.dropped = False
@@ -112,6 +114,7 @@ class TapConnection:
         self._secrets = secrets
         self._packets = packets
         self._sessions = sessions
+        self._keep_records = keep_records
         self._recorded: set[Secret] = set()
         self._first = self._last = time.monotonic()
         self._octets = dict.fromkeys(Endpoint, 0)
@@ -194,7 +197,12 @@ class TapConnection:
 
     def trace(self) -> Trace | None:
         """Decode and explain what was kept; None: nothing was seen."""
-        decoder = FlowTrace(budget=BUDGET, secrets=self._secrets, sessions=self._sessions)
+        decoder = FlowTrace(
+            budget=BUDGET,
+            secrets=self._secrets,
+            sessions=self._sessions,
+            keep_records=self._keep_records,
+        )
         found = self._find_tls()
         for item in found.items:
             at = self._epoch + item.time

@@ -59,7 +59,8 @@ class TapSettings:
     """Where to listen (port 0: any free one), what to connect to, and within which limits.
 
     With ``proxy_name`` it is also an HTTP proxy for that host name: who asks for it by CONNECT is
-    connected to the target. ``packets`` takes all that passes.
+    connected to the target. ``packets`` takes all that passes. With ``keep_records``, traces have
+    the records with their bytes.
     """
 
     listen: Target
@@ -68,6 +69,7 @@ class TapSettings:
     packets: PacketFile | None = None
     proxy_name: str = ""
     max_connections: int = MOST_CONNECTIONS
+    keep_records: bool = False
 
 
 class Tap:
@@ -284,6 +286,7 @@ class Tap:
             secrets=None if key_log is None else key_log.find,
             sessions=self._sessions,
             packets=packets.connection(*ends, time.monotonic()) if packets else None,
+            keep_records=self._settings.keep_records,
         )
         try:
             await Relay(client, server, connection, first).run()
