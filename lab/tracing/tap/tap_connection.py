@@ -88,8 +88,13 @@ class TapConnection:
 
     ``secrets`` returns what is known of a client random so far; ``packets`` takes
     all that passes. ``epoch`` is what to add to times for seconds since the epoch. ``dropped``
+<<<<<<< HEAD
     tells that the ``allowance`` did not suffice, so that there is nothing to explain. With
     ``keep_records`` the trace has the records with their bytes.
+=======
+    tells that the ``allowance`` did not suffice, so that there is nothing to explain, ``is_over``
+    that nothing more passes. With ``keep_records`` its trace has the records with their bytes.
+>>>>>>> 9120f774 (wip2)
     """
 
     def __init__(
@@ -106,10 +111,11 @@ class TapConnection:
         keep_records: bool = False,
     ) -> None:
         self.client, self.server = client, server
-        self.dropped = False
+        self.number = number
+        self.dropped = self.is_over = False
         self._allowance = allowance
         self._kept_octets = 0
-        self._number = number
+        self._keep_records = keep_records
         self._epoch = epoch
         self._secrets = secrets
         self._packets = packets
@@ -191,16 +197,36 @@ class TapConnection:
 
     def closed(self) -> None:
         """Take that nothing more passes; write what is left to write."""
+        self.is_over = True
         if self._packets is not None:
             self.record_secrets()
             self._packets.closed()
 
+    @property
+    def octets(self) -> int:
+        """How many bytes passed so far."""
+        return sum(self._octets.values())
+
     def trace(self) -> Trace | None:
         """Decode and explain what was kept; None: nothing was seen."""
+<<<<<<< HEAD
         decoder = FlowTrace(
             budget=BUDGET,
             secrets=self._secrets,
             sessions=self._sessions,
+=======
+        return self._trace(self._sessions)
+
+    def trace_so_far(self) -> Trace | None:
+        """Do the same while it lasts, in any thread: without the sessions that others share."""
+        return self._trace(None)
+
+    def _trace(self, sessions: Sessions | None) -> Trace | None:
+        decoder = FlowTrace(
+            budget=BUDGET,
+            secrets=self._secrets,
+            sessions=sessions,
+>>>>>>> 9120f774 (wip2)
             keep_records=self._keep_records,
         )
         found = self._find_tls()
@@ -218,7 +244,7 @@ class TapConnection:
         client, server = ends if found.reversed else reversed(ends)
         return decoder.trace(
             Flow(
-                number=self._number,
+                number=self.number,
                 client=client,
                 server=server,
                 first=self._epoch + self._first,
