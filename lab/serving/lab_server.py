@@ -5,10 +5,12 @@ Used by the door that serves, and by those that need a server of their own for a
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from lab.http.limits import Limits, ShutdownSignal
 from lab.http.message import RETRY_AFTER, Response, error_response
@@ -17,10 +19,10 @@ from lab.serving.listener import Listener
 from lab.serving.metrics.handshake_counts import ServerHooks, in_turn
 from lab.stream.contexts import ClientAuth, ServerTls, server_context
 from lab.stream.key_log_source import KeyLogSource
-from lab.stream.observed_wire import EventSink, ObserverFeed
+from lab.stream.observed_wire import EventSink, ObserverFeed, Recorder
 from lab.stream.tls_stream import TlsStream
 from lab.stream.wire import within
-from lab.tls.events import Endpoint
+from lab.tls.events import Endpoint, Event
 from lab.tls.reader import SERVER_BUDGET
 from lab.todo.application import (
     Policy,
@@ -35,6 +37,19 @@ from lab.x509.client_identity import ClientIdentity, UnreadableCertificate
 SinkFactory = Callable[[str], EventSink]
 """Makes the event sink of a new connection from the peer's address, ``host:port``."""
 
+
+class Watcher(Recorder, Protocol):
+    """Takes the events of a connection, and what passes over it."""
+
+    def __call__(self, event: Event) -> None:
+        """Take the next event."""
+        ...
+
+
+WatcherFactory = Callable[[str], Watcher]
+"""Makes the watcher of a new connection from the peer's address, ``host:port``."""
+
+_HELD = 0.03  # seconds until a watcher sees a handshake that is not complete
 _SHOWN = 300  # characters of what is wrong with a certificate
 _STORE_PATIENCE = 2.0  # seconds, after which a store that has not answered counts as failed
 _FULL = error_response(
@@ -62,7 +77,7 @@ class TodoServer:
     they are not touched where there is a ``context`` that was made of them before. With ``sink``,
     every connection is watched and its events go to a sink of its own: all of them, or with
     ``failures_only``, of an accepted handshake its facts (see ``ObserverFeed``); as they come where
-    ``live``.
+    ``live``. With ``watcher`` each has one that sees them within moments, and what passes.
     ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in, and where a
     certificate is optional, everyone with one. ``hooks`` are told what the server does.
     ``clock`` gives Unix time in seconds.
@@ -84,6 +99,7 @@ class TodoServer:
         failures_only: bool = False,
         live: bool = False,
         hooks: ServerHooks | None = None,
+        watcher: WatcherFactory | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         context = context or server_context(tls)
@@ -95,8 +111,9 @@ class TodoServer:
         self._live = live
         self._clock = clock
         self._hooks = hooks
+        self._watcher = watcher
         self._stopping = False
-        watched = sink is not None or hooks is not None
+        watched = sink is not None or hooks is not None or watcher is not None
         self._key_log = KeyLogSource(context) if watched else None
         default = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
         self._store = store or MemoryStore(max_items=limits.max_items)
@@ -152,18 +169,25 @@ class TodoServer:
             self._key_log.close()
 
     def _watch(self, peer: str) -> ObserverFeed:
-        sinks = [self._sink(peer)] if self._sink else []
+        watcher = self._watcher(peer) if self._watcher else None
+        sinks: list[EventSink] = [self._sink(peer)] if self._sink else []
         if self._hooks is not None:
             sinks.append(self._hooks.handshake_sink())
-        sink = sinks[0] if len(sinks) == 1 else in_turn(*sinks)
-        return ObserverFeed(
+        if watcher is not None:
+            sinks.append(watcher)
+        feed = ObserverFeed(
             Endpoint.SERVER,
-            sink,
+            sinks[0] if len(sinks) == 1 else in_turn(*sinks),
             key_log=self._key_log,
             live=self._live,
             failures_only=self._failures_only,
             budget=None if self._live else SERVER_BUDGET,
+            recorder=watcher,
         )
+        if watcher is not None:
+            # Most handshakes are complete by then, and were decoded in one go, which is cheaper.
+            asyncio.get_running_loop().call_later(_HELD, feed.release)
+        return feed
 
     async def _converse(
         self, stream: TlsStream, peer: str, surplus: bool, closing: ShutdownSignal

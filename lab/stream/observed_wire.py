@@ -158,7 +158,7 @@ class ObserverFeed:
             self._held = [held for held in self._held or () if isinstance(held, Event)]
         self._take(event)
         if fact in _DECIDING:
-            self._release()
+            self.release()
 
     def closed(self) -> None:
         """Report that the connection is closed. Later calls do nothing."""
@@ -180,7 +180,7 @@ class ObserverFeed:
             self._held.append((Observer.feed, (sender, data, at, content)))
             self._held_bytes += len(data)
             if self._held_bytes > _HELD_BYTES or len(self._held) > _HELD_ITEMS:
-                self._release()
+                self.release()
 
     def _take(self, item: _Call | Event) -> None:
         """Hand an event, or those that a call of the observer returns, to the sink or hold it."""
@@ -198,8 +198,8 @@ class ObserverFeed:
             self._observer = Observer(self._budget, record_log=self._record_log)
         return self._observer
 
-    def _release(self) -> None:
-        """Process what was held back, and hold back nothing from here on."""
+    def release(self) -> None:
+        """Decode what was held back, and hold back nothing from here on."""
         held, self._held = self._held, None
         for item in held or ():
             self._take(item)

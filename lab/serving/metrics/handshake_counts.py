@@ -84,11 +84,11 @@ class HandshakeCounter:
         self._count(HandshakeSummary(version=version, outcome=outcome, seconds=seconds))
 
 
-def in_turn(first: EventSink, second: EventSink) -> EventSink:
-    """Return a sink that hands each event to both, in this order."""
+def in_turn(*sinks: EventSink) -> EventSink:
+    """Return a sink that hands each event to all of them, in this order."""
 
     def take(event: Event) -> None:
-        first(event)
-        second(event)
+        for sink in sinks:
+            sink(event)
 
     return take
