@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import webbrowser
 from collections.abc import Sequence
+from pathlib import Path
 
 from lab.cli.command_line import (
     CommandLine,
@@ -16,6 +18,10 @@ from lab.cli.command_line import (
     run,
     say,
 )
+from lab.cli.identity_options import named_folder
+from lab.pki.errors import PkiError
+from lab.pki.files.lab_set import DEFAULT_DIRECTORY
+from lab.webapp.watch.watched_server import ServerSettings
 from lab.webapp.web_process import CannotServePages, WebSettings, serve_pages
 
 DOOR = "lab.web"
@@ -51,15 +57,47 @@ def parser(prog: str = "python -m lab.web") -> CommandLine:
         metavar="PORT",
         help="of the pages, on 127.0.0.1; 0 takes any free one (default: %(default)d)",
     )
+    _add_server(command_line)
     command_line.add_argument(
         "--no-open", action="store_true", help="print the address, and open no browser"
     )
     return command_line
 
 
+def _add_server(command_line: CommandLine) -> None:
+    add = command_line.add_argument
+    add(
+        "--server-port",
+        type=port_number,
+        default=0,
+        metavar="PORT",
+        help="of the lab's own server, which Watch shows, on 127.0.0.1 (default: any free one)",
+    )
+    add(
+        "--certs",
+        type=Path,
+        default=DEFAULT_DIRECTORY,
+        metavar="DIR",
+        help="the folder of that server's certificates: ca.crt, server.crt, server.key (default: "
+        "%(default)s, or where there are none, a set made for the occasion)",
+    )
+    add(
+        "--cert",
+        type=Path,
+        metavar="FILE",
+        help="the server's certificate: PEM with its chain (the key in the same file or in --key)",
+    )
+    add("--key", type=Path, metavar="FILE", help="the private key of --cert (PEM)")
+    add("--ca", type=Path, metavar="FILE", help="the CAs of that server's clients (PEM)")
+
+
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.web") -> int:
     """Serve until asked to stop; return the exit code."""
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
+
+    if options.key is not None and options.cert is None:
+        return refuse(DOOR, "--key goes with --cert; name the certificate that it belongs to")
+    settings = WebSettings(port=options.port, server=_server_settings(options))
 
     def announce(address: str) -> None:
         say([f"The lab is at {address}", "Press Ctrl+C to stop."])
@@ -67,12 +105,23 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.web") 
             webbrowser.open(address)
 
     try:
-        complete(serve_pages(WebSettings(port=options.port), announce))
-    except CannotServePages as error:
+        named_folder(options.certs)
+        complete(serve_pages(settings, announce))
+    except (CannotServePages, PkiError) as error:
         return refuse(DOOR, str(error))
     except (KeyboardInterrupt, Ended):
         pass
     return 0
+
+
+def _server_settings(options: argparse.Namespace) -> ServerSettings:
+    return ServerSettings(
+        directory=options.certs,
+        certificate=options.cert,
+        key=options.key,
+        authorities=options.ca,
+        port=options.server_port,
+    )
 
 
 if __name__ == "__main__":

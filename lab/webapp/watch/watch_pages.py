@@ -1,19 +1,125 @@
-"""The pages of Watch."""
+"""The pages of Watch: the table of connections, each connection, and what makes some connect."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+from markupsafe import Markup
+
+from lab.api import LabError
 from lab.http.message import Response
 from lab.show.html.environment import render
+from lab.show.html.trace_view import traces_view
+from lab.stream.contexts import TlsVersion
+from lab.tracing.results import Trace
+from lab.tracing.tap.tap_listener import CannotTap
+from lab.tracing.target import TargetError, parse_target
 from lab.webapp.routing import Route
 from lab.webapp.services import Services
+from lab.webapp.watch import lab_clients
+from lab.webapp.watch.connection_list import MOST, MOST_REFUSED
+from lab.webapp.watch.connection_row import ConnectionRow
 from lab.webapp.web_request import Request
-from lab.webapp.web_responses import page
+from lab.webapp.web_responses import error_page, fragment, page, see_other
+
+_SECTION = "watch"
+_EVENTS = b"text/event-stream; charset=utf-8"
+_VERSIONS = tuple(version.value for version in TlsVersion)
+_SECRETS = (
+    "This page shows what passed decrypted, with the connection's secrets: it is for you alone."
+)
 
 
 def watch_routes(services: Services) -> tuple[Route, ...]:
     """Return the routes of this section; ``services`` are what its pages use."""
+    pages = _WatchPages(services)
+    return (
+        Route(method="GET", path="/watch", handler=pages.table),
+        Route(method="GET", path="/watch/events", handler=pages.events),
+        Route(method="GET", path="/watch/connections/{number}", handler=pages.connection),
+        Route(method="GET", path="/watch/connections/{number}/view", handler=pages.view),
+        Route(method="POST", path="/watch/connect", handler=pages.connect),
+        Route(method="POST", path="/watch/taps", handler=pages.start_tap),
+        Route(method="POST", path="/watch/taps/{number}/stop", handler=pages.stop_tap),
+    )
 
-    async def watch(_: Request) -> Response:
-        return page("Watch", render("web_watch.html"), section="watch")
 
-    return (Route(method="GET", path="/watch", handler=watch),)
+class _WatchPages:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def table(self, _: Request) -> Response:
+        services = self._services
+        server = services.server
+        changes = services.connections.changes(0, 0)
+        body = render(
+            "web_watch.html",
+            server=server,
+            clients=lab_clients.clients_of(server) if server else (),
+            commands=lab_clients.commands(server) if server else (),
+            versions=_VERSIONS,
+            taps=sorted(services.taps.running.items()),
+            rows=[asdict(row) for row in reversed(changes.rows)],
+            counts=changes.counts,
+            total=changes.total,
+            most=MOST,
+            most_refused=MOST_REFUSED,
+        )
+        return page("Watch", body, section=_SECTION)
+
+    async def events(self, request: Request) -> Response:
+        last = request.headers.get(b"last-event-id", b"").decode("latin-1")
+        return Response(status=200, media_type=_EVENTS, stream=self._services.streams.open(last))
+
+    async def connection(self, request: Request) -> Response:
+        found = await self._view(request)
+        if found is None:
+            return error_page(404, "This connection is not kept any more.", section=_SECTION)
+        row, body = found
+        view = render("web_connection.html", row=asdict(row), body=body)
+        return page(f"Connection {row.number}", view, section=_SECTION, warning=_SECRETS)
+
+    async def view(self, request: Request) -> Response:
+        found = await self._view(request)
+        if found is None:
+            return error_page(404, "This connection is not kept any more.", section=_SECTION)
+        return fragment(found[1])
+
+    async def _view(self, request: Request) -> tuple[ConnectionRow, Markup] | None:
+        number = request.parameters["number"]
+        known = number.isdecimal() and len(number) < 12
+        connection = self._services.connections.find(int(number)) if known else None
+        if connection is None:
+            return None
+        row, snapshot = connection.row(), connection.snapshot()
+
+        def view() -> Markup:
+            trace: Trace | None = snapshot()
+            return Markup("") if trace is None else traces_view([trace])
+
+        return row, await self._services.jobs.in_thread(view)
+
+    async def connect(self, request: Request) -> Response:
+        server, form = self._services.server, request.form
+        name, version = form.text("client"), form.text("version") or _VERSIONS[-1]
+        if server is None or version not in _VERSIONS:
+            return error_page(400, "There is no such client.", section=_SECTION)
+        try:
+            await self._services.jobs.compute(lab_clients.connect, server, name, version)
+        except LabError as error:
+            return error_page(400, f"The client could not connect: {error}.", section=_SECTION)
+        return see_other("/watch")
+
+    async def start_tap(self, request: Request) -> Response:
+        try:
+            target = parse_target(request.form.text("target"))
+            await self._services.taps.start(target)
+        except (TargetError, CannotTap) as error:
+            return error_page(400, f"{error}.", section=_SECTION)
+        return see_other("/watch")
+
+    async def stop_tap(self, request: Request) -> Response:
+        number = request.parameters["number"]
+        if number.isdecimal() and len(number) < 12:
+            await self._services.taps.stop(int(number))
+        return see_other("/watch")
