@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from lab.http import log_entries
 from lab.pki.files.set_writing import KeyType, SetPlan, write_set
-from tests.support.browser import chromium
+from tests.support.browser import GuardedPage, chromium, guarded_page
 from tests.support.extent import Extent
 from tests.support.harness import Identities, make_identities
 
@@ -76,6 +76,19 @@ def browser() -> Iterator[Browser]:
     """A browser for the tests of one module, none of which may be asynchronous."""
     with chromium() as found:
         yield found
+
+
+@pytest.fixture
+def guarded(browser: Browser) -> Iterator[GuardedPage]:
+    """A page in which nothing may happen that must not, and what has happened."""
+    with browser.new_context() as context, guarded_page(context) as page:
+        yield page
+
+
+@pytest.fixture
+def page(guarded: GuardedPage) -> Page:
+    """A page in which no error, no dialog, and no request to elsewhere may happen."""
+    return guarded.page
 
 
 @pytest.hookimpl(trylast=True)
