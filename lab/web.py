@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -102,7 +103,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.web") 
     def announce(address: str) -> None:
         say([f"The lab is at {address}", "Press Ctrl+C to stop."])
         if not options.no_open:
-            webbrowser.open(address)
+            # A browser without a window would keep the terminal until it ends.
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
     try:
         named_folder(options.certs)

@@ -150,7 +150,7 @@ def _client_trust(ca: Trust | None, crl: FilePath | None) -> ClientTrust | None:
         if crl is not None:
             raise ArgumentError("a CRL of clients goes with their CA: give --client-ca (client_ca)")
         return None
-    name = "the CA given" if isinstance(ca, LabCA) else Path(ca).name
+    name = "the CA given" if isinstance(ca, LabCA | bytes) else Path(ca).name
     certificates = pem.certificates_in(authorities_pem(ca), Path(name))
     lists: tuple[x509.CertificateRevocationList, ...] = ()
     if crl is not None:

@@ -278,16 +278,19 @@ class LabCA:
         return LabIdentity(identity=identity, authorities_pem=self.certificate_pem)
 
 
-Trust = LabCA | str | os.PathLike[str]
-"""The CAs that one end trusts: a CA of the lab, or a PEM file."""
+Trust = LabCA | str | os.PathLike[str] | bytes
+"""The CAs that one end trusts: a CA of the lab, a PEM file, or what is in one."""
 
 
 def authorities_pem(trust: Trust) -> bytes:
     """Return the certificates of ``trust`` as PEM. Raises ``FileError``."""
     if isinstance(trust, LabCA):
         return trust.certificate_pem
-    path = Path(trust)
+    path = Path("the CA file") if isinstance(trust, bytes) else Path(trust)
     with library_errors():
-        data = pem.read_file(path, remedy="Name a file that is there")
+        if isinstance(trust, bytes):
+            data = trust
+        else:
+            data = pem.read_file(path, remedy="Name a file that is there")
         pem.certificate_blocks(data, path)
     return data

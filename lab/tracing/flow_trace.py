@@ -92,7 +92,7 @@ class FlowTrace:
         outcome = self._judge.outcome
         return Trace(
             target=flow.server.authority,
-            requested_version=_only_version(evidence),
+            requested_version=only_version(evidence),
             negotiated_version=evidence.version,
             client_certificate=next(iter(evidence.client_chain or ()), None),
             start=flow.first,
@@ -116,7 +116,7 @@ class FlowTrace:
             self._buffer(event)
 
 
-def _only_version(evidence: Evidence) -> ProtocolVersion | None:
+def only_version(evidence: Evidence) -> ProtocolVersion | None:
     """Return the only version that the client offered; None: several, or not known."""
     hello = evidence.client_hello
     # Without this extension all versions up to one are offered (RFC 5246 appendix E.1).

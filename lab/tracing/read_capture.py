@@ -9,6 +9,7 @@ stream those count that have come before; the key log is followed as it grows, m
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import stat
 from collections import Counter
@@ -74,16 +75,24 @@ def key_log_beside(capture: Path) -> Path | None:
     return next((path for path in candidates if path != capture and path.is_file()), None)
 
 
-class KeyLogFile:
-    """A key log on disk, and the index of what was read of it. Raises OSError."""
+_Bytes = io.FileIO | io.BytesIO
 
-    def __init__(self, path: Path, *, beside: bool = False) -> None:
+
+class KeyLogFile:
+    """A key log on disk, and the index of what was read of it. Raises OSError.
+
+    With ``data`` it is in memory, and ``path`` is its name only.
+    """
+
+    def __init__(self, path: Path, *, beside: bool = False, data: bytes | None = None) -> None:
         self.path = path
         self.beside = beside
-        self._file = path.open("rb", buffering=0)
+        self._file: _Bytes = path.open("rb", buffering=0) if data is None else io.BytesIO(data)
         # What comes through a pipe cannot be read again at some place.
-        is_regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
-        self._again = path.open("rb", buffering=0) if is_regular else None
+        is_regular = _is_regular(self._file)
+        self._again: _Bytes | None = None
+        if is_regular:
+            self._again = path.open("rb", buffering=0) if data is None else io.BytesIO(data)
         self.index = KeyLogIndex(self._read_at if is_regular else None)
         self._begun = b""
 
@@ -122,8 +131,8 @@ class CaptureReader:
     """Reads one capture, and traces the connections of ``selection``.
 
     ``file`` is read from where it stands; a regular file from its beginning, twice if it may hold
-    secrets itself. ``key_log`` is an open key log; the caller closes both. With ``keep_records``
-    traces have the records with their bytes.
+    secrets itself, as is one in memory. ``key_log`` is an open key log; the caller closes both.
+    With ``keep_records`` traces have the records with their bytes.
     """
 
     def __init__(
@@ -138,7 +147,7 @@ class CaptureReader:
         self._key_log = key_log
         self._selection = selection or Selection()
         self._keep_records = keep_records
-        self._is_stream = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        self._is_stream = not _is_regular(file)
         self._capture = Capture()
         self._flows: dict[int, FlowTrace] = {}
         self._own = KeyLogIndex()
@@ -211,7 +220,10 @@ class CaptureReader:
                 for item in reader.feed(data):
                     if isinstance(item, SecretsFound):
                         self._add_own(item)
-        os.lseek(self._file.fileno(), 0, os.SEEK_SET)
+        if isinstance(self._file, io.BytesIO):
+            self._file.seek(0)
+        else:
+            os.lseek(self._file.fileno(), 0, os.SEEK_SET)
 
     def _add_own(self, found: SecretsFound) -> None:
         self._own.add(found.key_log.encode("ascii", "replace"))
@@ -270,8 +282,15 @@ def _has_client_hello(trace: Trace) -> bool:
     )
 
 
+def _is_regular(file: BinaryIO | _Bytes) -> bool:
+    """Tell whether a file can be read again: it is on a disk, or in memory."""
+    return isinstance(file, io.BytesIO) or stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+
+
 def _next(file: BinaryIO) -> bytes:
     """Return what comes next in a file, at once where that is little, b"" at its end."""
+    if isinstance(file, io.BytesIO):
+        return file.read(_CHUNK)
     try:
         return os.read(file.fileno(), _CHUNK)
     except OSError as error:

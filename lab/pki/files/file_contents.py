@@ -115,7 +115,13 @@ def read_contents(path: Path, ask: AskPassword) -> Contents:
     """Read a file. Raises a :class:`~lab.pki.errors.PkiError`: the file is missing, cannot be
     opened, is too large or too full, or its password is missing (PKCS#12 only) or wrong.
     """
-    data = pem.read_input(path, remedy="Name a file that exists", bound=_BOUND)
+    return contents_of(
+        pem.read_input(path, remedy="Name a file that exists", bound=_BOUND), path, ask
+    )
+
+
+def contents_of(data: bytes, path: Path, ask: AskPassword) -> Contents:
+    """Read what is in ``data``, of the file ``path``, which need not exist. Raises as above."""
     found = recognise(data, path)
     if found.obstacle and not found.blocks and not found.command:
         raise WrongFormatError(

@@ -46,6 +46,21 @@ def load_identity(
     needed, ``PasswordNeededError``, ``WrongPasswordError``, and ``KeyMismatchError``.
     """
     data = pem.read_file(certificate, remedy=_NO_SUCH_FILE)
+    key_data = None if key is None else pem.read_file(key, remedy=_NO_SUCH_FILE)
+    return identity_in(data, certificate, key_data, key, password)
+
+
+def identity_in(
+    data: bytes,
+    certificate: Path,
+    key_data: bytes | None = None,
+    key: Path | None = None,
+    password: Password = None,
+) -> Identity:
+    """Load the identity in ``data``, with its key there or in ``key_data``.
+
+    ``certificate`` and ``key`` are the files' names, which need not exist. Raises as above.
+    """
     found = recognise(data, certificate)
     if found.name == "PKCS#12":
         if key is not None:
@@ -59,8 +74,8 @@ def load_identity(
     if key is None and not any(block.label in KEY_LABELS for block in found.blocks):
         raise WrongFormatError(_NO_KEY, remedy="Name the key file too", path=certificate)
     key_path = key or certificate
-    key_data = data if key is None else pem.read_file(key, remedy=_NO_SUCH_FILE)
-    return _fit(chain, pem.key_in(key_data, key_path, password=password), certificate, key_path)
+    opened = pem.key_in(data if key_data is None else key_data, key_path, password=password)
+    return _fit(chain, opened, certificate, key_path)
 
 
 def _fit(

@@ -88,13 +88,8 @@ class TapConnection:
 
     ``secrets`` returns what is known of a client random so far; ``packets`` takes
     all that passes. ``epoch`` is what to add to times for seconds since the epoch. ``dropped``
-<<<<<<< HEAD
-    tells that the ``allowance`` did not suffice, so that there is nothing to explain. With
-    ``keep_records`` the trace has the records with their bytes.
-=======
     tells that the ``allowance`` did not suffice, so that there is nothing to explain, ``is_over``
     that nothing more passes. With ``keep_records`` its trace has the records with their bytes.
->>>>>>> 9120f774 (wip2)
     """
 
     def __init__(
@@ -120,7 +115,6 @@ class TapConnection:
         self._secrets = secrets
         self._packets = packets
         self._sessions = sessions
-        self._keep_records = keep_records
         self._recorded: set[Secret] = set()
         self._first = self._last = time.monotonic()
         self._octets = dict.fromkeys(Endpoint, 0)
@@ -209,12 +203,6 @@ class TapConnection:
 
     def trace(self) -> Trace | None:
         """Decode and explain what was kept; None: nothing was seen."""
-<<<<<<< HEAD
-        decoder = FlowTrace(
-            budget=BUDGET,
-            secrets=self._secrets,
-            sessions=self._sessions,
-=======
         return self._trace(self._sessions)
 
     def trace_so_far(self) -> Trace | None:
@@ -226,7 +214,6 @@ class TapConnection:
             budget=BUDGET,
             secrets=self._secrets,
             sessions=sessions,
->>>>>>> 9120f774 (wip2)
             keep_records=self._keep_records,
         )
         found = self._find_tls()

@@ -59,13 +59,8 @@ class TapSettings:
     """Where to listen (port 0: any free one), what to connect to, and within which limits.
 
     With ``proxy_name`` it is also an HTTP proxy for that host name: who asks for it by CONNECT is
-<<<<<<< HEAD
-    connected to the target. ``packets`` takes all that passes. With ``keep_records``, traces have
-    the records with their bytes.
-=======
     connected to the target. ``packets`` takes all that passes. ``on_connection`` is called on the
     event loop when a connection has both its ends; with ``keep_records`` traces have the records.
->>>>>>> 9120f774 (wip2)
     """
 
     listen: Target
@@ -74,10 +69,7 @@ class TapSettings:
     packets: PacketFile | None = None
     proxy_name: str = ""
     max_connections: int = MOST_CONNECTIONS
-<<<<<<< HEAD
-=======
     on_connection: Callable[[TapConnection], None] | None = None
->>>>>>> 9120f774 (wip2)
     keep_records: bool = False
 
 

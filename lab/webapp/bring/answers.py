@@ -1,34 +1,34 @@
 """The answers that were given, so that each has a page of its own: in memory, the newest few.
 
-Rules: what the user brought stays in memory, and goes with the answer or the process.
+Rules: what the user brought goes as soon as it is answered, and the answer with the process.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
-
-from lab.tracing.results import Trace
 
 MOST_ANSWERS = 12
 """How many are kept."""
 
 
+class NotAnswered(Exception):
+    """What was brought cannot be used. The message is the line that the command would print."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BroughtAnswer:
-    """An answer: ``title`` names what was asked, ``command`` is the shell command for the same.
+    """An answer: ``title`` names what was asked, ``view`` is the markup below it.
 
-    ``view`` makes the markup, in a thread; ``traces`` are the connections that have pages of their
-    own below it. ``warning`` is shown where the page holds secrets.
+    ``command`` is the shell command for the same, "" where there is none; ``warning`` is shown
+    where the page holds what not everybody may read.
     """
 
     title: str
-    command: str
-    view: Callable[[str], Markup]
-    traces: Sequence[Trace] = ()
+    view: Markup
+    command: str = ""
     warning: str = ""
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from lab.diagnosis.results import Result
-from lab.webapp.watch.connection_row import OPEN, ConnectionRow, WatchedConnection
+from lab.webapp.watch.watched_row import OPEN, WatchedConnection, WatchedRow
 
 MOST = 300
 """How many connections are kept, those aside that were refused."""
@@ -37,7 +37,7 @@ class Changes:
 
     version: int
     total: int
-    rows: tuple[ConnectionRow, ...]
+    rows: tuple[WatchedRow, ...]
     kept: tuple[int, ...] | None
     counts: dict[str, int]
     missed: int

@@ -33,11 +33,12 @@ from lab.tls.observer import Observer
 from lab.tls.reader import SERVER_BUDGET
 from lab.tls.record_log import RecordLog
 from lab.tracing.event_buffer import EventBuffer
+from lab.tracing.flow_trace import only_version
 from lab.tracing.results import Trace
-from lab.webapp.watch.connection_row import (
+from lab.webapp.watch.watched_row import (
     OPEN,
     UNDECIDED,
-    ConnectionRow,
+    WatchedRow,
     last_words,
     outcome_words,
 )
@@ -86,6 +87,7 @@ class RecordedConnection:
         self._secrets: list[str] = []
         self._kept = 0
         self._missed: set[Endpoint] = set()
+        self._over: set[Endpoint] = set()
         self._last: Event | None = None
         self._steps = 0
         self._hello: ClientHello | None = None
@@ -146,7 +148,9 @@ class RecordedConnection:
     def ended(self, sender: Endpoint, end: StreamEnd, time: float) -> None:
         """Take that TCP ended for what ``sender`` sends."""
         self._until = time
-        self._items.append(_Item(sender=sender, end=end, time=time))
+        if sender not in self._over:
+            self._over.add(sender)
+            self._items.append(_Item(sender=sender, end=end, time=time))
 
     def learned(self, key_log: str) -> None:
         """Take secrets, as lines of a key log."""
@@ -178,11 +182,11 @@ class RecordedConnection:
         """About how many bytes of memory it keeps."""
         return _BASE + min(self._kept, _MOST_OCTETS)
 
-    def row(self) -> ConnectionRow:
+    def row(self) -> WatchedRow:
         """Return it as it is now."""
         outcome = self._outcome
         hosts = offered_names(self._hello)[0] if self._hello else []
-        return ConnectionRow(
+        return WatchedRow(
             number=self.number,
             began=int((self._began + self._epoch) * 1000),
             source="server",
@@ -244,7 +248,7 @@ class _Recording:
         outcome, evidence = judge(events), summarize(events)
         return Trace(
             target=self.flow.server.authority,
-            requested_version=None,
+            requested_version=only_version(evidence),
             negotiated_version=evidence.version,
             client_certificate=next(iter(evidence.client_chain or ()), None),
             start=self.flow.first,

@@ -12,10 +12,10 @@ from lab.show.text.captures.flow_text import server_name
 from lab.show.text.peer_text import bounded, shortened, subject
 from lab.tracing.results import Trace
 from lab.tracing.tap.tap_connection import TapConnection
-from lab.webapp.watch.connection_row import (
+from lab.webapp.watch.watched_row import (
     OPEN,
     UNDECIDED,
-    ConnectionRow,
+    WatchedRow,
     last_words,
     outcome_words,
 )
@@ -88,13 +88,13 @@ class TracedConnection:
         records = self._trace.records if self._trace is not None else ()
         return _BASE + _TIMES * sum(len(record.raw) for record in records)
 
-    def row(self) -> ConnectionRow:
+    def row(self) -> WatchedRow:
         """Return it as it is now."""
         trace, words = self._trace, UNDECIDED
         if self._ended:
             words = NOT_EXPLAINED if trace is None else outcome_words(trace.outcome)
         certificate = trace.client_certificate if trace else None
-        return ConnectionRow(
+        return WatchedRow(
             number=self.number,
             began=int(self._began * 1000),
             source="tap",

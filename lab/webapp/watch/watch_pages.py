@@ -18,7 +18,7 @@ from lab.webapp.routing import Route
 from lab.webapp.services import Services
 from lab.webapp.watch import lab_clients
 from lab.webapp.watch.connection_list import MOST, MOST_REFUSED
-from lab.webapp.watch.connection_row import ConnectionRow
+from lab.webapp.watch.watched_row import WatchedRow
 from lab.webapp.web_request import Request
 from lab.webapp.web_responses import error_page, fragment, page, see_other
 
@@ -85,7 +85,7 @@ class _WatchPages:
             return error_page(404, "This connection is not kept any more.", section=_SECTION)
         return fragment(found[1])
 
-    async def _view(self, request: Request) -> tuple[ConnectionRow, Markup] | None:
+    async def _view(self, request: Request) -> tuple[WatchedRow, Markup] | None:
         number = request.parameters["number"]
         known = number.isdecimal() and len(number) < 12
         connection = self._services.connections.find(int(number)) if known else None

@@ -14,30 +14,90 @@
 
   // Forms that stay: what comes back is a redirect, or a page that says what is wrong.
 
-  async function send(form, submitter) {
-    const problem = one(".problem", form);
-    problem.hidden = true;
-    const body = new URLSearchParams(new FormData(form, submitter));
-    submitter.setAttribute("aria-busy", "true");
+  function say(form, words) {
+    const problem = one(".form-problem", form);
+    problem.textContent = words;
+    problem.hidden = !words;
+  }
+
+  async function problemOf(answer) {
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    return one("main .form-problem", page)?.textContent ?? `The lab answered with HTTP ${answer.status}.`;
+  }
+
+  async function send(form, submitter, body, options) {
+    say(form, "");
+    submitter?.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
-      if (answer.type === "opaqueredirect" || answer.ok) return;
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      problem.textContent = one(".problem", page)?.textContent ?? `The lab answered with ${answer.status}.`;
-      problem.hidden = false;
+      const answer = await fetch(form.action, { method: "POST", body, ...options });
+      if (answer.ok || answer.type === "opaqueredirect") return answer;
+      say(form, await problemOf(answer));
     } catch {
-      problem.textContent = "The lab does not answer: has the command ended?";
-      problem.hidden = false;
+      say(form, "The lab does not answer: has the command ended?");
     } finally {
-      submitter.removeAttribute("aria-busy");
+      submitter?.removeAttribute("aria-busy");
     }
+    return null;
   }
 
   for (const form of all("form[data-stay]")) {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      send(form, event.submitter);
+      const body = new URLSearchParams(new FormData(form, event.submitter));
+      send(form, event.submitter, body, { redirect: "manual" });
     });
+  }
+
+  // Forms whose answer is a page of its own; what was filled in stays where something is wrong.
+
+  async function sendAway(form, submitter) {
+    const most = Number(form.dataset.most || 0) * 2 ** 20;
+    const body = new FormData(form);
+    const size = [...body.values()].reduce((sum, value) => sum + (value.size ?? 0), 0);
+    if (most && size > most) {
+      say(form, `These files have more than ${form.dataset.most} MiB.`);
+      return;
+    }
+    const state = one(".form-state", form);
+    state.textContent = "At work ...";
+    const answer = await send(form, submitter, body, {});
+    state.textContent = "";
+    if (answer) location.assign(answer.url);
+  }
+
+  for (const form of all("form[data-send]")) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (event.submitter?.getAttribute("aria-busy") !== "true") sendAway(form, event.submitter);
+    });
+  }
+
+  for (const place of all("[data-drop]")) drop(place, place.closest("form"));
+
+  function drop(place, form) {
+    const field = form.elements[place.dataset.drop];
+    const log = form.elements.keylog;
+    const isLog = (file) => log && /\.(keylog|log|txt)$/i.test(file.name);
+    place.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      place.setAttribute("data-over", "");
+    });
+    place.addEventListener("dragleave", () => place.removeAttribute("data-over"));
+    place.addEventListener("drop", (event) => {
+      event.preventDefault();
+      place.removeAttribute("data-over");
+      const files = [...event.dataTransfer.files];
+      put(field, files.filter((file) => !isLog(file)));
+      if (log) put(log, files.filter(isLog));
+      if (field.files.length) form.requestSubmit();
+    });
+  }
+
+  function put(field, files) {
+    if (!files.length) return;
+    const chosen = new DataTransfer();
+    for (const file of field.multiple ? files : files.slice(0, 1)) chosen.items.add(file);
+    field.files = chosen.files;
   }
 
   // Commands to paste.
@@ -79,7 +139,7 @@
       const outcome = element("td", "", { "data-label": "Outcome" });
       outcome.append(element("strong", data.outcome));
       if (data.cause) outcome.append(" ", data.cause);
-      else if (data.state === "open") outcome.append(" ", element("span", data.last, { class: "last" }));
+      else if (data.state === "open") outcome.append(" ", element("span", data.last, { class: "last-seen" }));
       const began = new Date(data.began).toLocaleTimeString([], { hour12: false });
       return [
         number,
