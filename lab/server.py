@@ -28,6 +28,7 @@ from lab.stream.contexts import ClientAuth, TlsVersion
 from lab.tls.events import Event
 from lab.todo.allow_list import AllowList, NotAName
 from lab.todo.application import Policy
+from lab.todo.results import HomeView, HtmlPage
 
 DOOR = "lab.server"
 
@@ -106,9 +107,17 @@ def serving(options: argparse.Namespace) -> Serving:
             explain=_causes,
             refused_only=refused_only,
         ),
+        page=_page,
         verbose=options.verbose,
         failures_only=refused_only,
     )
+
+
+def _page(view: HomeView) -> HtmlPage:
+    """Make the home page. Imported only here: templates take time to load, and memory."""
+    from lab.show.html.home_page import home_page
+
+    return home_page(view)
 
 
 def _causes(events: Sequence[Event], outcome: Outcome) -> Sequence[Cause]:

@@ -85,6 +85,7 @@ ELSEWHERE = {
     "tls/sealed_records": "tls/test_observer",
     "tls/sequence_search": "tls/test_missing_bytes",
     "tls/stages": "tls/test_observer",
+    "todo/results": "todo/test_home",
     "tracing/http_client": "tracing/test_todo_client",
     "tracing/results": "tracing/test_trace_server",
     "webapp/loopback_server": "webapp/test_web_application",

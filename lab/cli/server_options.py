@@ -44,6 +44,9 @@ _COUNTS = {
 }
 NOTES = (
     "requests:\n"
+    "  GET /          for browsers (Accept) a page: who the server takes you for, the handshake,\n"
+    "                 the list with a form, how to import a certificate; the same in JSON for\n"
+    "                 other clients. POST / takes that form, from the page only\n"
     "  GET /todo      200: the client's commonName and the list of items\n"
     '  POST /todo     201: the new item; the body is JSON, {"task": TEXT, "done": BOOLEAN},\n'
     "                 where done may be left out\n"

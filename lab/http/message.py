@@ -78,7 +78,8 @@ class Response:
     ``headers`` come on top of Date, Content-Type and -Length. With a ``stream`` the content is what
     that yields, piece by piece, for as long as it likes; it is closed whatever happens.
 
-    ``media_type`` says what ``body`` is, ``last`` that the connection ends behind it.
+    ``media_type`` says what ``body`` is, ``last`` that the connection ends behind it. ``problem``
+    is the message of an error, for who shows it in another form; it is not sent.
     """
 
     status: int
@@ -88,6 +89,7 @@ class Response:
     last: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()
     stream: AsyncGenerator[bytes, None] | None = None
+    problem: str = ""
 
 
 class RequestHooks(Protocol):
@@ -132,7 +134,7 @@ def error_response(
     """
     name = PHRASES[status].lower().replace(" ", "_")
     body = json_bytes({"error": name, "field": field, "message": message})
-    return Response(status=status, body=body, last=last, headers=headers)
+    return Response(status=status, body=body, last=last, headers=headers, problem=message)
 
 
 class Refused(Exception):

@@ -10,11 +10,12 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from lab.http.limits import Limits, ShutdownSignal
 from lab.http.message import RETRY_AFTER, Response, error_response
-from lab.http.server_connection import App, serve_http
+from lab.http.server_connection import serve_http
 from lab.serving.listener import Listener
 from lab.serving.metrics.handshake_counts import ServerHooks, in_turn
 from lab.stream.contexts import ClientAuth, ServerTls, server_context
@@ -31,6 +32,8 @@ from lab.todo.application import (
     certificate_required,
     unauthenticated,
 )
+from lab.todo.home import HomeApp
+from lab.todo.results import CertificateCheck, CompletedHandshake, PageRenderer
 from lab.todo.store import MemoryStore, StoreUnavailable, TodoStore
 from lab.x509.client_identity import ClientIdentity, UnreadableCertificate
 
@@ -79,7 +82,8 @@ class TodoServer:
     ``failures_only``, of an accepted handshake its facts (see ``ObserverFeed``); as they come where
     ``live``. With ``watcher`` each has one that sees them within moments, and what passes.
     ``policy`` says whom HTTP serves; without one it is everyone whom TLS lets in, and where a
-    certificate is optional, everyone with one. ``hooks`` are told what the server does.
+    certificate is optional, everyone with one. ``hooks`` are told what the server does. ``page``
+    makes the home page of browsers; without it, they get JSON.
     ``clock`` gives Unix time in seconds.
 
     OpenSSL judges a certificate in a full handshake only: one that has expired since comes in by
@@ -100,6 +104,7 @@ class TodoServer:
         live: bool = False,
         hooks: ServerHooks | None = None,
         watcher: WatcherFactory | None = None,
+        page: PageRenderer | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         context = context or server_context(tls)
@@ -112,6 +117,7 @@ class TodoServer:
         self._clock = clock
         self._hooks = hooks
         self._watcher = watcher
+        self._page = page
         self._stopping = False
         watched = sink is not None or hooks is not None or watcher is not None
         self._key_log = KeyLogSource(context) if watched else None
@@ -203,13 +209,18 @@ class TodoServer:
             stream,
             client=client,
             peer=peer,
-            app=app,
+            app=HomeApp(
+                app,
+                handshake=partial(_handshake_of, stream.ssl_object),
+                render=self._page,
+                max_body=self._limits.max_body,
+            ),
             limits=self._surplus_limits if surplus else self._limits,
             closing=closing,
             hooks=self._hooks,
         )
 
-    def _app_for(self, client: ClientIdentity | None, *, surplus: bool) -> App:
+    def _app_for(self, client: ClientIdentity | None, *, surplus: bool) -> TodoApp:
         if surplus:
             return _refusing(_FULL)
         if client is not None and self._clock() > client.not_after.timestamp():
@@ -226,3 +237,22 @@ def _client_of(stream: TlsStream) -> ClientIdentity | None:
     """Who is at the other end. Apart, so that no connection holds a copy of the certificate."""
     certificate = stream.peer_certificate
     return None if certificate is None else ClientIdentity.from_der(certificate)
+
+
+def _handshake_of(tls: ssl.SSLObject) -> CompletedHandshake:
+    """What OpenSSL knows of a handshake that is complete."""
+    context, resumed = tls.context, bool(tls.session_reused)
+    if tls.getpeercert(binary_form=True) is not None:
+        check = CertificateCheck.VERIFIED_BEFORE if resumed else CertificateCheck.VERIFIED
+    elif context.verify_mode is ssl.CERT_NONE:
+        check = CertificateCheck.NOT_REQUESTED
+    else:
+        check = CertificateCheck.NOT_IN_SESSION if resumed else CertificateCheck.NOT_PRESENTED
+    cipher = tls.cipher()
+    return CompletedHandshake(
+        version=tls.version() or "",
+        cipher_suite=cipher[0] if cipher else "",
+        resumed=resumed,
+        check=check,
+        revocation_checked=bool(context.verify_flags & ssl.VERIFY_CRL_CHECK_LEAF),
+    )

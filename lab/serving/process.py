@@ -26,6 +26,7 @@ from lab.serving.server_files import Loaded, ServerFiles
 from lab.stream.contexts import ClientAuth
 from lab.stream.wire import address_text
 from lab.todo.application import Policy
+from lab.todo.results import PageRenderer
 from lab.todo.store import StoreUnavailable
 from lab.todo.store_urls import MEMORY, open_store
 
@@ -58,7 +59,8 @@ class Serving:
     """What a server is to be.
 
     With ``verbose``, each event of a connection is logged as it comes; with ``failures_only``,
-    accepted handshakes are not decoded. ``monitor_port`` is None where there is no monitor.
+    accepted handshakes are not decoded. ``page`` makes the home page of browsers. ``monitor_port``
+    is None where there is no monitor.
     With ``reuse_port``, other processes of this user may listen on the same port.
     """
 
@@ -69,6 +71,7 @@ class Serving:
     limits: Limits
     store: str
     handshake_log: SinkFactory
+    page: PageRenderer
     verbose: bool = False
     failures_only: bool = False
     monitor_port: int | None = None
@@ -208,6 +211,7 @@ async def _server(
         failures_only=settings.failures_only,
         live=settings.verbose,
         hooks=metrics,
+        page=settings.page,
     )
 
 

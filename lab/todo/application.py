@@ -1,6 +1,6 @@
-"""The TODO application: routes and validation; a request in, an answer out.
+"""The TODO application: its items, and ``/todo`` in JSON; a request in, an answer out.
 
-Rules: ``/todo`` is the only resource. ``task`` must be a string with more than white space in it,
+Rules: ``task`` must be a string with more than white space in it,
 and is kept as it was sent; ``done`` may be left out, and must be true or false. Other members are
 ignored, as they say nothing here; a member that comes twice is refused, since parsers do not agree
 on which of the two counts (RFC 8259 section 4). A body must be declared as ``application/json``;
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
@@ -26,12 +26,17 @@ from lab.http.message import (
     json_bytes,
 )
 from lab.tls.escape import escaped
-from lab.todo.store import StoreFull, StoreUnavailable, TodoItem, TodoStore
+from lab.todo.results import TodoItem
+from lab.todo.store import StoreFull, StoreUnavailable, TodoStore
 from lab.x509.client_identity import ClientIdentity
 
 PATH = "/todo"
+HOME = "/"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 _ALLOW = ((b"Allow", ", ".join(METHODS).encode()),)
+ALLOWED = Response(status=204, headers=_ALLOW)
+CREATING = "creating TODO"
+EXAMPLE_OF_JSON = "with curl: -H 'Content-Type: application/json'"
 
 # RFC 9110 section 15.5.2 wants a challenge with every 401. No registered scheme stands for a TLS
 # client certificate; clients pass over a scheme that they do not know.
@@ -94,17 +99,19 @@ class TodoApp:
 
     def refuse(self, head: RequestHead) -> Response | None:
         """Refuse for the client (401, 403), path (404), method (405) or type of body (415)."""
-        denial = self._policy(head.client)
+        denial = self.denial(head.client)
         if denial is not None:
             return denial
         if head.path != PATH and not (head.path == "*" and head.method == "OPTIONS"):
-            return error_response(404, f"not found; the only path here is {PATH}")
-        if head.method not in METHODS:
-            message = f"{PATH} does not support {head.method}, only {', '.join(METHODS)}"
-            return error_response(405, message, headers=_ALLOW)
-        if head.method == "POST":
-            return _refuse_content(head)
-        return None
+            return error_response(404, f"not found; the paths here are {HOME} and {PATH}")
+        refusal = refuse_method(head)
+        if refusal is None and head.method == "POST":
+            return refuse_content(head, "application/json", EXAMPLE_OF_JSON)
+        return refusal
+
+    def denial(self, client: ClientIdentity | None) -> Response | None:
+        """Return why a client is not let in (401, 403), or None."""
+        return self._policy(client)
 
     async def answer(self, head: RequestHead, body: bytes) -> Response:
         """Answer a request that was not refused: 200, 201, 204, 400, 503 or 507.
@@ -112,15 +119,23 @@ class TodoApp:
         400 is for an invalid item, 503 for a store that cannot serve now, 507 for one that is full.
         """
         if head.method == "OPTIONS":
-            return Response(status=204, headers=_ALLOW)
+            return ALLOWED
         name = head.client.common_name if head.client else None
-        creating = head.method == "POST"
-        who = "ANONYMOUS" if head.client is None else "AUTHENTICATED"
-        doing = "creating TODO" if creating else f"serving {PATH}"
-        shown = log_entries.shown(name)
+        if head.method != "POST":
+            return await self.serve(
+                head.client, f"serving {PATH}", self.list_behind(b'"client": %s' % json_bytes(name))
+            )
+        return await self.serve(head.client, CREATING, self._create(name, body))
+
+    async def serve(
+        self, client: ClientIdentity | None, doing: str, answering: Awaitable[Response]
+    ) -> Response:
+        """Return the answer of ``answering``, 503 where the store fails; log who is served."""
+        who = "ANONYMOUS" if client is None else "AUTHENTICATED"
+        shown = log_entries.shown(client.common_name if client else None)
         log_entries.write(who, f"CN={shown!r}", doing, event=who.lower(), client=shown, doing=doing)
         try:
-            return await (self._create(name, body) if creating else self._list(name))
+            return await answering
         except StoreUnavailable as error:
             # The reason is for the operator: it names paths.
             log_entries.write(
@@ -138,11 +153,19 @@ class TodoApp:
                 headers=(RETRY_AFTER,),
             )
 
-    async def _list(self, name: str | None) -> Response:
+    async def items(self) -> tuple[TodoItem, ...]:
+        """Return all items by ascending id. Raises StoreUnavailable."""
+        return await self._store.list()
+
+    async def list_behind(self, members: bytes) -> Response:
+        """Return a JSON object that begins with ``members``, the list as ``todos`` behind them.
+
+        Raises StoreUnavailable.
+        """
         items = await self._store.list()
         if items is not self._listed:
             self._list_anew(items)
-        body = b'{\n  "client": %s,\n  "todos": ' % json_bytes(name)
+        body = b'{\n  %s,\n  "todos": ' % members
         return Response(status=200, body=body, rest=(self._listing, b"\n}"))
 
     def _list_anew(self, items: tuple[TodoItem, ...]) -> None:
@@ -160,6 +183,10 @@ class TodoApp:
             new = parse_todo(body)
         except InvalidTodo as error:
             return error_response(400, str(error), field=error.field)
+        return await self.add(name, new)
+
+    async def add(self, name: str | None, new: NewTodo) -> Response:
+        """Keep an item for the client of this name: 201, or 507. Raises StoreUnavailable."""
         try:
             item = asdict(await self._store.add(task=new.task, done=new.done))
         except StoreFull as error:
@@ -202,12 +229,15 @@ def parse_todo(body: bytes) -> NewTodo:
         raise InvalidTodo("the body has a number with too many digits") from None
     if not isinstance(value, dict):
         raise InvalidTodo("the body must be a JSON object")
-    task = value.get("task")
+    return checked_todo(value.get("task"), value.get("done", False))
+
+
+def checked_todo(task: object, done: object) -> NewTodo:
+    """Return the item of these two values; raise InvalidTodo."""
     if not isinstance(task, str) or not task.strip():
         raise InvalidTodo("task must be a non-empty string", field="task")
     if not _is_text(task):
         raise InvalidTodo("task has half a surrogate pair, which is no character", field="task")
-    done = value.get("done", False)
     if not isinstance(done, bool):
         raise InvalidTodo("done must be true or false", field="done")
     return NewTodo(task=task, done=done)
@@ -248,14 +278,19 @@ def _refuse_constant(name: str) -> NoReturn:
 _DECODER = json.JSONDecoder(object_pairs_hook=unique_members, parse_constant=_refuse_constant)
 
 
-def _refuse_content(head: RequestHead) -> Response | None:
+def refuse_method(head: RequestHead) -> Response | None:
+    """Refuse a method that no path has."""
+    if head.method in METHODS:
+        return None
+    message = f"{head.path} does not support {head.method}, only {', '.join(METHODS)}"
+    return error_response(405, message, headers=_ALLOW)
+
+
+def refuse_content(head: RequestHead, media_type: str, remedy: str) -> Response | None:
     """Refuse a POST for the declared type or coding of its body."""
     declared = head.headers.get(b"content-type", b"").decode("latin-1")
-    if declared.partition(";")[0].strip().lower() != "application/json":
-        message = (
-            f"Content-Type must be application/json, not {declared or 'nothing'}; "
-            "with curl: -H 'Content-Type: application/json'"
-        )
+    if declared.partition(";")[0].strip().lower() != media_type:
+        message = f"Content-Type must be {media_type}, not {declared or 'nothing'}; {remedy}"
         return error_response(415, message, field="Content-Type")
     if head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
         message = "the body must come without Content-Encoding"

@@ -20,7 +20,8 @@ from typing import Any, Generic, TypeVar
 
 import aiosqlite
 
-from lab.todo.store import SEEDS, StoreFull, StoreUnavailable, TodoItem
+from lab.todo.results import TodoItem
+from lab.todo.store import SEEDS, StoreFull, StoreUnavailable
 
 APPLICATION_ID = 0x6D544C53  # "mTLS", in the header of the file
 VERSION = 1  # of the schema in it

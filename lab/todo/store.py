@@ -8,18 +8,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TodoItem:
-    """One item. ``id`` is unique in its store and at least 1."""
-
-    id: int
-    task: str
-    done: bool
-
+from lab.todo.results import TodoItem
 
 SEEDS = (
     TodoItem(id=1, task="Set up local CA", done=True),

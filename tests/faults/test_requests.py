@@ -8,7 +8,8 @@ import pytest
 
 from lab.http.limits import Limits
 from lab.stream.contexts import TlsVersion
-from lab.todo.store import MemoryStore, TodoItem
+from lab.todo.results import TodoItem
+from lab.todo.store import MemoryStore
 from tests.faults.attacks import request
 from tests.faults.hostile_requests import REQUESTS, SMUGGLED
 from tests.faults.peer import GET, post

@@ -27,7 +27,8 @@ from lab.tls.events import (
     NotTls,
     Protocol,
 )
-from lab.todo.store import MemoryStore, TodoItem
+from lab.todo.results import TodoItem
+from lab.todo.store import MemoryStore
 from tests.support.serving import (
     PATIENCE,
     blocking,

@@ -16,7 +16,8 @@ from lab.todo.application import (
     parse_todo,
     unique_members,
 )
-from lab.todo.store import MemoryStore, StoreUnavailable, TodoItem
+from lab.todo.results import TodoItem
+from lab.todo.store import MemoryStore, StoreUnavailable
 from tests.support.http_rig import (
     ALICE,
     GET,

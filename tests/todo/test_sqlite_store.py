@@ -16,8 +16,9 @@ from typing import Any, ClassVar
 import pytest
 
 from lab.todo import sqlite_store
+from lab.todo.results import TodoItem
 from lab.todo.sqlite_store import SqliteConnection, SqliteStore
-from lab.todo.store import SEEDS, TodoItem
+from lab.todo.store import SEEDS
 from tests.support.doors import environment
 
 PATIENCE = 60.0  # seconds until a test that hangs fails

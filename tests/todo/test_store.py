@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lab.todo.application import TodoApp, anyone
+from lab.todo.results import TodoItem
 from lab.todo.sqlite_store import SqliteStore
-from lab.todo.store import SEEDS, MemoryStore, StoreFull, TodoItem, TodoStore
+from lab.todo.store import SEEDS, MemoryStore, StoreFull, TodoStore
 from tests.support.http_rig import GET, post, served
 
 

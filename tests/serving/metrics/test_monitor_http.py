@@ -24,7 +24,8 @@ from lab.serving.metrics.monitor_http import Monitor
 from lab.serving.metrics.recorder import Metrics
 from lab.serving.server_files import ServerFiles
 from lab.stream.contexts import TlsVersion
-from lab.todo.store import MemoryStore, StoreUnavailable, TodoItem
+from lab.todo.results import TodoItem
+from lab.todo.store import MemoryStore, StoreUnavailable
 from tests.support.scraping import (
     Series,
     fetch,
