@@ -141,6 +141,42 @@ def test_the_packets_open_in_tshark(certs: Path, server: int, tmp_path: Path) ->
     assert not tshark(path, "-Y", "tcp.analysis.flags && !tcp.analysis.duplicate_ack")
 
 
+def test_a_page_of_what_has_passed_is_written_at_the_end(
+    certs: Path, server: int, tmp_path: Path
+) -> None:
+    key_log, page = tmp_path / "keys.log", tmp_path / "seen.html"
+    with tapping(f":{server}", "--keylog", key_log, "--html", page) as tap:
+        traced(tap.port, certs, "--keylog", key_log)
+        assert tap.line() and tap.line()
+        assert not page.exists()
+        out, err = tap.stop()
+    assert tap.process.returncode == 0 and out == err == ""
+    shown = page.read_text(encoding="utf-8")
+    assert f"<title>TLS connections through the tap to 127.0.0.1:{server}</title>" in shown
+    assert "2 connections with TLS: 2 rejected by the server" in shown
+    assert "legacy_session_id" in shown, "the bytes are labelled"
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["keys.log", "seen.html"]
+
+
+def test_the_page_of_a_command_with_one_connection(
+    certs: Path, server: int, tmp_path: Path
+) -> None:
+    page = tmp_path / "seen.html"
+    command = ("--", "curl", "--insecure", "--silent", "--tlsv1.3", "https://localhost:{port}/")
+    done = run_process("lab.tap", "0", f":{server}", "--html", page, *command)
+    assert done.code == 56, done.err  # curl's for what it cannot read
+    shown = page.read_text(encoding="utf-8")
+    assert f"<title>TLS handshake with 127.0.0.1:{server}</title>" in shown
+    assert "certificate_required" in shown
+
+
+def test_a_tap_that_nobody_used_leaves_no_page(certs: Path, server: int, tmp_path: Path) -> None:
+    with tapping(f":{server}", "--html", tmp_path / "seen.html") as tap:
+        tap.stop()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_disk_that_is_full_is_told_and_the_tap_goes_on(certs: Path, server: int) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs Linux's /dev/full")
@@ -166,6 +202,8 @@ def test_a_disk_that_is_full_is_told_and_the_tap_goes_on(certs: Path, server: in
         (["0", ":1", "--"], "no command behind --"),
         (["0", ":1", "--", "/no/such/command"], "/no/such/command: No such file or directory"),
         (["0", ":1", "--pcapng", "/no/such/f"], "/no/such/f: No such file or directory"),
+        (["0", ":1", "--html", "/no/such/f"], "/no/such/f: No such file or directory"),
+        (["0", ":1", "--html", "x", "--keylog", "x"], "--html and --keylog are one file, x"),
         (["0", ":1", "--keylog", "/no/such/f", "--", "true"], "/no/such/f: No such file"),
         (["192.0.2.1:0", ":1"], "cannot listen on 192.0.2.1:0: Cannot assign requested address"),
         (["nowhere.invalid:0", ":1"], "cannot listen on nowhere.invalid:0: "),
