@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from lab.diagnosis.results import Result
 from lab.show.measures import milliseconds, short_size
@@ -24,7 +24,7 @@ from lab.tracing.results import Trace
 
 WIDTH = 476
 """The width of one panel, in pixels."""
-_MARGIN, _BETWEEN = 16, 28
+_MARGIN, _BETWEEN, _FOR_LEGEND = 16, 28, 34
 _LANE = {Endpoint.CLIENT: 62.0, Endpoint.SERVER: 418.0}
 _MIDDLE = sum(_LANE.values()) / 2
 _SIZES = WIDTH - 8.0
@@ -45,8 +45,8 @@ _LINES = {Line.CLEAR: "clear", Line.ENCRYPTED: "encrypted", Line.TCP: "tcp"}
 def sequence_svg(traces: Sequence[Trace], *, beside: bool | None = None) -> str:
     """Return the SVG of ``traces``, one at least: ``beside`` each other or one below the other.
 
-    By default two are beside each other, and more below. The file is UTF-8, or ASCII for ASCII
-    texts; it needs no other file.
+    By default two are beside each other, and more below. It is text for a file in UTF-8, and needs
+    no other file.
     """
     panels = [_Panel(trace) for trace in traces]
     in_a_row = len(panels) == 2 if beside is None else beside
@@ -57,7 +57,7 @@ def sequence_svg(traces: Sequence[Trace], *, beside: bool | None = None) -> str:
     title = "; ".join(f"{heading(trace)}: {ending(trace.outcome)}" for trace in traces)
     root = draw.document(
         width,
-        inner + 2 * _MARGIN + _Legend.HEIGHT,
+        inner + 2 * _MARGIN + _FOR_LEGEND,
         f"TLS handshake: {title}" if len(traces) == 1 else f"TLS handshakes: {title}",
         " ".join(_told(trace) for trace in traces),
     )
@@ -66,7 +66,8 @@ def sequence_svg(traces: Sequence[Trace], *, beside: bool | None = None) -> str:
         panel.group.set("transform", f"translate({x:g} {y:g})")
         root.append(panel.group)
         x, y = (x + WIDTH + _BETWEEN, y) if in_a_row else (x, y + height + _BETWEEN)
-    _Legend.add(root, inner + _MARGIN + 22, joined=any(panel.is_joined for panel in panels))
+    used = set[Line]().union(*(panel.lines for panel in panels))
+    _add_legend(root, inner + _MARGIN + 22, used, joined=any(panel.is_joined for panel in panels))
     return draw.written(root)
 
 
@@ -88,11 +89,15 @@ def _step(row: Row) -> str:
 
 
 class _Panel:
-    """Draws one trace from top to bottom into ``group``; ``height`` is what it takes."""
+    """Draws one trace from top to bottom into ``group``.
+
+    ``height`` is what it takes, ``lines`` are the strokes that it has.
+    """
 
     def __init__(self, trace: Trace) -> None:
         self.group = ET.Element("g")
         self.height = 0.0
+        self.lines: set[Line] = set()
         self._behind = draw.element(self.group, "g")  # what the rows are drawn upon
         self._arrows: dict[tuple[Endpoint, int], list[float]] = defaultdict(list)
         self._flight: tuple[float, Event] | None = None
@@ -165,6 +170,7 @@ class _Panel:
         self._flight = None
 
     def _arrow(self, row: Arrow) -> None:
+        self.lines.add(row.line)
         kind = _LINES[row.line]
         loud = row.decisive or row.fatal
         words = draw.wrapped(row.label, _ROOM - 20 * row.decisive, _MOST_LINES)
@@ -250,20 +256,15 @@ def _ticks(places: Sequence[float]) -> Iterator[str]:
         yield f"M{_SIZES:g} {y:g}h4"
 
 
-class _Legend:
-    """What the strokes and the bracket mean."""
-
-    HEIGHT = 34
-
-    @staticmethod
-    def add(root: ET.Element, y: float, *, joined: bool) -> None:
-        """Draw it at ``y``; the bracket only where it is ``joined``."""
-        x = float(_MARGIN)
-        for line, css in _LINES.items():
+def _add_legend(root: ET.Element, y: float, used: Set[Line], *, joined: bool) -> None:
+    """Say at ``y`` what the strokes mean, and the bracket where rows are ``joined``."""
+    x = float(_MARGIN)
+    for line, css in _LINES.items():
+        if line in used:
             draw.arrow(root, x, x + 34, y, css)
             words = "TCP ends" if line is Line.TCP else line.value
             draw.text(root, x + 42, y + 4, words, "small")
             x += 62 + draw.width_of(words, draw.SMALL)
-        if joined:
-            draw.element(root, "path", "bracket", d=f"M{x:g} {y - 6:g}h4v12h-4")
-            draw.text(root, x + 12, y + 4, "share a record", "small")
+    if joined:
+        draw.element(root, "path", "bracket", d=f"M{x:g} {y - 6:g}h4v12h-4")
+        draw.text(root, x + 12, y + 4, "share a record", "small")

@@ -175,4 +175,11 @@ def test_gaps_and_warnings_have_their_words() -> None:
     ]
     shown = " ".join(texts(sequence_svg([trace_of(events)])))
     assert "… 1,460 bytes not captured" in shown
-    assert "clear" in shown and "encrypted" in shown and "TCP ends" in shown
+
+
+def test_the_legend_names_the_strokes_that_are_used() -> None:
+    make = EventBuilder()
+    alert = make.alert(SERVER, AlertDescription.UNKNOWN_CA)
+    assert texts(sequence_svg([trace_of([alert])]))[-1] == "encrypted"
+    every = [make.message(CLIENT, msg.HelloRequest()), alert, make.ended(SERVER)]
+    assert texts(sequence_svg([trace_of(every)]))[-3:] == ["clear", "encrypted", "TCP ends"]
