@@ -33,7 +33,7 @@ _FOR_STYLE = 40_000
 _MOST_ROWS = 400
 _MOST_KEPT = 60
 """How many connections of each kind are kept, to be drawn."""
-_BYTES_OF = 4
+_BYTES_OF = 3
 """How many connections are drawn with all their bytes."""
 _KINDS = {
     Result.ACCEPTED: "accepted",

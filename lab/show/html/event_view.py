@@ -15,14 +15,15 @@ from datetime import datetime, timezone
 
 from markupsafe import Markup
 
-from lab.show.alert_meaning import alert_meaning
 from lab.show.html.certificate_card import CertificateCard, cards
+from lab.show.html.certificate_fields import with_certificates
 from lab.show.html.field_view import PageRoom, bytes_view
+from lab.show.message_meaning import event_meaning
 from lab.show.sequence import Arrow, Row
 from lab.show.text.event_text import Detail, start_line
+from lab.tls.code_points import ProtocolVersion
 from lab.tls.escape import printable
 from lab.tls.events import (
-    AlertSeen,
     ApplicationDataSeen,
     Endpoint,
     Event,
@@ -65,8 +66,8 @@ class SharedRecord:
 class OpenedEvent:
     """All that a row shows once it is open.
 
-    ``meaning`` is what an alert means, and where that stands; ``text`` is what HTTP says, line by
-    line. ``left_out`` are sentences on what is not shown.
+    ``meaning`` is what it is for or means, and where that stands; ``text`` is what HTTP says, line
+    by line. ``left_out`` are sentences on what is not shown.
     """
 
     details: tuple[Detail, ...]
@@ -82,6 +83,8 @@ class EventViews:
     """Makes what opens behind the rows of one trace, in their order."""
 
     def __init__(self, trace: Trace, found: Sequence[Row], room: PageRoom) -> None:
+        version = trace.negotiated_version or trace.requested_version
+        self._tls13 = version is not None and version >= ProtocolVersion.TLS_1_3
         self._room = room
         began = trace.flow.first if trace.flow else None
         self._now = datetime.now(timezone.utc) if began is None else _moment(began)
@@ -115,7 +118,7 @@ class EventViews:
             return None
         return OpenedEvent(
             details=details,
-            meaning=alert_meaning(event.description) if isinstance(event, AlertSeen) else None,
+            meaning=event_meaning(event, tls13=self._tls13),
             cards=shown,
             text=_http_text(event),
             blocks=tuple(blocks),
@@ -132,7 +135,7 @@ class EventViews:
         left_out: list[str],
     ) -> None:
         """Add the records that carried ``event``, and its own bytes below them."""
-        layout = event_layout(event)
+        layout = _layout(event)
         joined = False
         opening: Opening | None = None
         for span in event.records[:_MOST_RECORDS]:
@@ -187,6 +190,15 @@ class EventViews:
             note=f"{len(data):,} bytes; {note}",
             view=bytes_view(data, field, self._room),
         )
+
+
+def _layout(event: WireEvent) -> tuple[bytes, Field] | None:
+    """Return the bytes and fields of an event, those of its certificates included."""
+    layout = event_layout(event)
+    if layout is None or not (isinstance(event, MessageSeen) and _chain(event.message)):
+        return layout
+    data, root = layout
+    return data, with_certificates(data, root)
 
 
 def _with_content(record: Field, content: Field) -> Field:

@@ -45,7 +45,7 @@ class PageRoom:
     Where there is no room from the start, neither dumps nor trees are shown.
     """
 
-    def __init__(self, octets: int = 24_000, fields: int = 1_200) -> None:
+    def __init__(self, octets: int = 24_000, fields: int = 1_000) -> None:
         self.is_none = octets == 0
         self._octets = octets
         self._fields = fields

@@ -26,7 +26,6 @@ def traces_view(traces: Sequence[Trace], *, key: str = "t", room: PageRoom | Non
     """
     return render(
         "traces.html",
-        key=key,
         answer=answer(traces),
         columns=columns(traces, key, room or PageRoom()),
         row_name=row_name,

@@ -33,10 +33,10 @@ HOSTILE = "<script>alert(1)</script>\"'\u202e\0<img src=x onerror=alert(2)>"
 
 def blocks(view: str) -> Iterator[tuple[bytes, int, int]]:
     """Yield the bytes of each dump, and how many pieces and leaves of the tree it has."""
-    for block in view.split('<section class="bytes"')[1:]:
+    for block in view.split('<div class="bytes"')[1:]:
         dump, _, tree = block.partition('<ul class="tree">')
         pieces = re.findall(r"<i[^>]*>([^<]*)</i>", dump)
-        tree = tree.partition("</section>")[0]
+        tree = tree.partition("</div>")[0]
         leaves = tree.count("<li>") - tree.count("<ul>")
         yield bytes.fromhex(" ".join(pieces)), len(pieces), leaves
 
