@@ -12,7 +12,7 @@ from lab.x509.verify_codes import VerifyCode
 
 WITH_CRL = VERIFY.replace("-CAfile", "-crl_check_all -CRLfile {crl} -CAfile")
 
-_CHAINS = (
+CHAINS = (
     identity(
         "through-intermediate",
         catalogue.through_intermediate,
@@ -187,7 +187,7 @@ _CHAINS = (
 _CURRENT = Host(revocation_lists=catalogue.fresh_crl)
 _LOADED = "the CRL that revokes it, loaded"
 
-_REVOCATION = (
+REVOCATION_SCENARIOS = (
     identity(
         "revoked",
         catalogue.revoked,
@@ -267,4 +267,4 @@ _REVOCATION = (
     ),
 )
 
-CHAIN_SCENARIOS = (*_CHAINS, *_REVOCATION)
+CHAIN_SCENARIOS = (*CHAINS, *REVOCATION_SCENARIOS)
