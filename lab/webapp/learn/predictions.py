@@ -180,12 +180,22 @@ def _signal(outcome: Outcome) -> str:
     return _SIGNALS.get(outcome.signal, "") if outcome.signal else ""
 
 
+def came_out_as(expected: Predictions, traces: Sequence[Trace]) -> bool:
+    """Tell whether each trace was observed to be as ``expected``, which names every version."""
+    return all(expected[_name_of(trace)] == observed(trace.outcome) for trace in traces)
+
+
+def _name_of(trace: Trace) -> str:
+    """Return the name of the version that a trace was asked for in; "" for several."""
+    names = (name for name, version in VERSIONS.items() if version is trace.requested_version)
+    return next(names, "")
+
+
 def compare(predictions: Predictions, traces: Sequence[Trace]) -> tuple[ComparedVersion, ...]:
     """Compare what was predicted of each version with its trace."""
     compared = []
     for trace in traces:
-        names = [name for name, version in VERSIONS.items() if version is trace.requested_version]
-        given = predictions.get(names[0], Answers()) if names else Answers()
+        given = predictions.get(_name_of(trace), Answers())
         compared.append(
             ComparedVersion(
                 name=str(trace.requested_version or "any version"),
@@ -257,7 +267,7 @@ def _why_call(trace: Trace) -> list[str]:
         decisive = outcome.decided_by
         if refused_by_server and decisive is not None and decisive.time > returned.time:
             words.append(f"The refusal came later: {headline(decisive)} at {_ms(trace, decisive)}.")
-        if refused_by_server and outcome.signal is not Signal.HTTP_STATUS and _is_13(trace):
+        if refused_by_server and outcome.signal is not Signal.HTTP_STATUS and _judged_late(trace):
             words.append(
                 "In TLS 1.3 the client is done once it has sent its Finished, and the server "
                 "judges it after that (RFC 9846 section 4.5.3)."
@@ -266,7 +276,7 @@ def _why_call(trace: Trace) -> list[str]:
     if failed is None:
         return ["This client makes no handshake call, or was not seen to make one."]
     words = [f"It failed at {_ms(trace, failed)}: {bounded(failed.reason)}."]
-    if refused_by_server and outcome.alert is not None and not _is_13(trace):
+    if outcome.alert is not None and outcome.after == "Finished" and not _is_13(trace):
         words.append(
             "In TLS 1.2 the client waits for the server's Finished, and the alert comes in its "
             "place (RFC 5246 section 7.3)."
@@ -275,6 +285,11 @@ def _why_call(trace: Trace) -> list[str]:
 
 
 _WHY = {"end": _why_end, "signal": _why_signal, "call": _why_call}
+
+
+def _judged_late(trace: Trace) -> bool:
+    """Tell whether the server refused the client's last flight, in TLS 1.3."""
+    return _is_13(trace) and trace.outcome.after == "Finished"
 
 
 def _is_13(trace: Trace) -> bool:
