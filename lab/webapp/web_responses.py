@@ -14,6 +14,7 @@ HTML = b"text/html; charset=utf-8"
 _STATIC = {
     "lab.css": b"text/css; charset=utf-8",
     "lab.js": b"text/javascript; charset=utf-8",
+    "learn.css": b"text/css; charset=utf-8",
     "web.css": b"text/css; charset=utf-8",
     "web.js": b"text/javascript; charset=utf-8",
 }

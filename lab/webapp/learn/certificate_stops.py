@@ -48,7 +48,7 @@ CERTIFICATE_STOPS = (
     ),
     Stop(
         name="no-certificate",
-        title="No certificate: alert 40 or 116",
+        title="The client has no certificate",
         scenario="no-certificate",
         question=(
             "The server requires a certificate, and the client has none. It answers "
@@ -84,7 +84,7 @@ CERTIFICATE_STOPS = (
     ),
     Stop(
         name="expired",
-        title="The certificate has expired: alert 45",
+        title="The certificate has expired",
         scenario="expired",
         question=(
             "The client presents a certificate of the right CA which ended yesterday.",
@@ -115,7 +115,7 @@ CERTIFICATE_STOPS = (
     ),
     Stop(
         name="unknown-ca",
-        title="A CA that the server does not trust: alert 48",
+        title="Issued by another CA",
         scenario="wrong-ca",
         question=(
             "The client's certificate is well made and valid, but another CA issued it: that of "
@@ -143,7 +143,7 @@ CERTIFICATE_STOPS = (
     ),
     Stop(
         name="missing-intermediate",
-        title="The missing intermediate: 48 again",
+        title="The missing intermediate",
         scenario="intermediate-not-sent",
         question=(
             "This certificate is good, and leads to the CA that the server trusts: through an "
@@ -166,7 +166,7 @@ CERTIFICATE_STOPS = (
     ),
     Stop(
         name="wrong-purpose",
-        title="A certificate for servers: alert 43",
+        title="A certificate for servers",
         scenario="eku-server-only",
         question=(
             "The right CA issued this certificate, and it is valid; its extendedKeyUsage says "
@@ -187,8 +187,8 @@ CERTIFICATE_STOPS = (
         commands=(explained("eku-server-only"), explained("eku-missing")),
     ),
     Stop(
-        name="client-refuses",
-        title="The client refuses the server",
+        name="wrong-name",
+        title="The server has the wrong name",
         scenario="server-wrong-name",
         question=(
             "Mutual means that both ends judge. Here the client's certificate is good, and the "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.webapp.learn.later_authentication import authenticate_later
 from lab.webapp.learn.lost_refusal import lose_refusal
-from lab.webapp.learn.predictions import Answers
+from lab.webapp.learn.predictions import AnswerSet
 from lab.webapp.learn.resumed_session import resume_session
 from lab.webapp.learn.stop import CONNECT, SERVER, Stop, TerminalCommand, both, explained
 
@@ -28,8 +28,8 @@ LATER_STOPS = (
             "The third connection, below: one more read, and nothing else is different.",
         ),
         expected={
-            "1.2": Answers(end="server", signal="alert-40", call="no"),
-            "1.3": Answers(end="server", signal="closed", call="yes"),
+            "1.2": AnswerSet(end="server", signal="alert-40", call="no"),
+            "1.3": AnswerSet(end="server", signal="closed", call="yes"),
         },
         lesson=(
             "In TLS 1.3 the server had sent certificate_required and closed. What the client wrote "
@@ -128,7 +128,7 @@ LATER_STOPS = (
     ),
     Stop(
         name="authorization",
-        title="Known, and still not allowed: HTTP 403",
+        title="Known, and still not allowed",
         scenario="not-on-the-list",
         question=(
             "The last one. The certificate is good, and its CA is trusted. But the server serves "

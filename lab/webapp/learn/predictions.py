@@ -93,8 +93,8 @@ QUESTIONS = (END, SIGNAL, CALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """Answers about one connection, as the values of their questions; "" is none.
+class AnswerSet:
+    """AnswerSet about one connection, as the values of their questions; "" is none.
 
     Of what was observed, "" means that it cannot be told.
     """
@@ -108,7 +108,7 @@ class Answers:
         return {"end": self.end, "signal": self.signal, "call": self.call}[question.name]
 
 
-Predictions = Mapping[str, Answers]
+Predictions = Mapping[str, AnswerSet]
 """What was predicted, by the version's name."""
 
 
@@ -138,7 +138,7 @@ class ComparedVersion:
 def predictions_in(fields: Mapping[str, str]) -> Predictions:
     """Return the predictions of a form; what is none of the answers counts as none."""
     return {
-        version: Answers(
+        version: AnswerSet(
             **{
                 question.name: _known(question, fields.get(f"{version}-{question.name}", ""))
                 for question in QUESTIONS
@@ -152,10 +152,10 @@ def _known(question: Question, value: str) -> str:
     return value if value in question.answers else ""
 
 
-def observed(outcome: Outcome) -> Answers:
+def observed(outcome: Outcome) -> AnswerSet:
     """Return what an outcome says to each question."""
     returned = outcome.client_handshake_returned
-    return Answers(
+    return AnswerSet(
         end=_end(outcome),
         signal=_signal(outcome),
         call={True: "yes", False: "no", None: ""}[returned],
@@ -195,7 +195,7 @@ def compare(predictions: Predictions, traces: Sequence[Trace]) -> tuple[Compared
     """Compare what was predicted of each version with its trace."""
     compared = []
     for trace in traces:
-        given = predictions.get(_name_of(trace), Answers())
+        given = predictions.get(_name_of(trace), AnswerSet())
         compared.append(
             ComparedVersion(
                 name=str(trace.requested_version or "any version"),
@@ -205,7 +205,7 @@ def compare(predictions: Predictions, traces: Sequence[Trace]) -> tuple[Compared
     return tuple(compared)
 
 
-def _compared(question: Question, given: Answers, trace: Trace) -> ComparedAnswer:
+def _compared(question: Question, given: AnswerSet, trace: Trace) -> ComparedAnswer:
     predicted, seen = given.to(question), observed(trace.outcome).to(question)
     return ComparedAnswer(
         question=question.words,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from lab.webapp.learn.predictions import Answers
+from lab.webapp.learn.predictions import AnswerSet
 from lab.webapp.learn.results import LearnRun
 
 SERVER = "python -m lab.server"
@@ -39,7 +39,7 @@ class Stop:
     title: str
     question: tuple[str, ...]
     look: tuple[str, ...]
-    expected: Mapping[str, Answers]
+    expected: Mapping[str, AnswerSet]
     lesson: tuple[str, ...]
     commands: tuple[TerminalCommand, ...]
     scenario: str = ""
@@ -47,18 +47,18 @@ class Stop:
     note: str = ""
 
 
-def both(end: str, signal: str, call: str) -> Mapping[str, Answers]:
+def both(end: str, signal: str, call: str) -> Mapping[str, AnswerSet]:
     """Expect the same in both versions."""
-    answers = Answers(end=end, signal=signal, call=call)
+    answers = AnswerSet(end=end, signal=signal, call=call)
     return {"1.2": answers, "1.3": answers}
 
 
-def refused(tls12: int, tls13: int | None = None) -> Mapping[str, Answers]:
+def refused(tls12: int, tls13: int | None = None) -> Mapping[str, AnswerSet]:
     """Expect the server's alert: inside the client's call in TLS 1.2, after it in TLS 1.3."""
     later = tls12 if tls13 is None else tls13
     return {
-        "1.2": Answers(end="server", signal=f"alert-{tls12}", call="no"),
-        "1.3": Answers(end="server", signal=f"alert-{later}", call="yes"),
+        "1.2": AnswerSet(end="server", signal=f"alert-{tls12}", call="no"),
+        "1.3": AnswerSet(end="server", signal=f"alert-{later}", call="yes"),
     }
 
 
