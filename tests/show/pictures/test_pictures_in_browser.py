@@ -70,7 +70,7 @@ def test_no_text_is_drawn_over_another_or_beyond_the_edge(browser: Browser, name
         for other in texts[:number]:
             across = left < other[2] and other[0] < right
             # Line boxes may touch; what is drawn in them does not.
-            assert not (across and top + 2 < other[3] and other[1] + 2 < bottom), (words, other)
+            assert not (across and top + 3 < other[3] and other[1] + 3 < bottom), (words, other)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

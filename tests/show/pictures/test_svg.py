@@ -14,7 +14,7 @@ from lab.show.pictures.svg import sequence_svg
 from lab.show.pictures.svg_drawing import FONT, SMALL, width_of
 from lab.tls import messages as msg
 from lab.tls.code_points import AlertDescription
-from lab.tls.events import Fact, Gap
+from lab.tls.events import Endpoint, Fact, Gap
 from lab.tracing.results import Trace
 from tests.show.text.test_trace_text import hostile_trace
 from tests.support.picture_cases import NAMES, PICTURES, traces_of
@@ -22,6 +22,11 @@ from tests.support.traces import CLIENT, FLOW, SERVER, EventBuilder, one_of_each
 
 SVG = "{http://www.w3.org/2000/svg}"
 FAILED = Outcome(result=Result.FAILED)
+# Letters of many cells in one, of right-to-left scripts, and with marks above marks.
+WIDE_OR_TALL = (
+    *("\ufdfd", "\U0001242b", "\u2e3b", "漢字", "\U0001f468\u200d\U0001f469", "مرحبا ", "שלום "),
+    *("Z\u0310\u0353\u0359\u0320\u0315", "คำ ", "नमस्ते ", "W", "ྲྀ༹"),
+)
 TAGS = {"svg", "title", "desc", "style", "g", "rect", "line", "polygon", "path", "circle", "text"}
 ATTRIBUTES = {
     *("class", "width", "height", "viewBox", "role", "transform", "x", "y", "x1", "y1", "x2"),
@@ -75,6 +80,10 @@ def all_traces() -> dict[str, list[Trace]]:
     found["one of each"] = [trace_of(one_of_each_event(), outcome=FAILED)]
     found["hostile"] = [hostile_trace(), replace(hostile_trace(), flow=FLOW)]
     found["hostile, one below the other"] = [hostile_trace()] * 3
+    facts = [
+        make.fact(end, Fact.READ_FAILED, words * 9) for words in WIDE_OR_TALL for end in Endpoint
+    ]
+    found["wide or tall"] = [trace_of(facts, outcome=FAILED)]
     found["nothing"] = [trace_of([], outcome=FAILED)]
     update = [make.data(CLIENT, b"x") for _ in range(9)]
     found["late"] = [trace_of([*update, replace(make.sealed(SERVER), time=1e9)], outcome=FAILED)]
