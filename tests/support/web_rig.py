@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from lab.webapp.access import Access
 from lab.webapp.loopback_server import LoopbackServer
@@ -63,6 +65,38 @@ class Pages:
         return answer
 
 
+class EventReader:
+    """Reads the events of a stream: those that have data, as JSON, with their ids."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.last_id = ""
+
+    async def begin(self, pages: Pages, last_id: str = "") -> None:
+        lines = [*pages.own, *([f"Last-Event-ID: {last_id}"] if last_id else [])]
+        await self._client.send(
+            "\r\n".join(["GET /watch/events HTTP/1.1", *lines, "", ""]).encode()
+        )
+        head = await self._client.reader.readuntil(b"\r\n\r\n")
+        assert b"text/event-stream" in head
+
+    async def lines(self) -> list[str]:
+        """Return the lines of the next event or comment; none at the end of the stream."""
+        size = int(await self._client.reader.readuntil(b"\r\n"), 16)
+        data = await self._client.reader.readexactly(size + 2)
+        return data.decode().split("\n")
+
+    async def next(self) -> dict[str, Any]:
+        """Return the data of the next event that has JSON."""
+        while True:
+            fields = dict(line.partition(": ")[::2] for line in await self.lines())
+            if "data" in fields and "id" in fields:
+                self.last_id = fields["id"]
+                value = json.loads(fields["data"])
+                assert isinstance(value, dict)
+                return value
+
+
 @asynccontextmanager
 async def served_pages(
     services: Services | None = None, own: Router | None = None
@@ -80,4 +114,4 @@ async def served_pages(
         for client in pages.clients:
             client.writer.close()
         await server.close()
-        services.jobs.close()
+        await services.close()

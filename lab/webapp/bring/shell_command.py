@@ -12,7 +12,8 @@ from lab.webapp.web_request import UploadedFile
 def file_name(file: UploadedFile, otherwise: str) -> str:
     """Return the last part of a file's name; ``otherwise`` where no shell line can have it."""
     name = PurePosixPath(PureWindowsPath(file.name).as_posix()).name
-    return name if name and name.isprintable() and len(name) <= 200 else otherwise
+    is_plain = name not in ("", "..") and name.isprintable() and len(name) <= 200
+    return name if is_plain else otherwise
 
 
 def shell_command(door: str, words: Sequence[str]) -> str:

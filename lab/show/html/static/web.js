@@ -116,7 +116,7 @@
 
   // Watch.
 
-  const table = one("#connections");
+  const table = one("#watched");
   if (table) watch(table, one("tbody", table));
 
   function watch(table, body) {
