@@ -309,7 +309,9 @@ def test_a_client_that_leaves_in_mid_handshake_has_rejected_nobody(end: StreamEn
     assert causes[0].evidence == (
         f"the client ended the connection with {end.value} and no alert after the server's "
         "Finished",
+        "the server had requested a certificate",
     )
+    assert causes[0].summary.startswith("the client left before presenting a certificate")
 
 
 @pytest.mark.parametrize("which", [Fact.CERTIFICATE_REFUSED, Fact.HANDSHAKE_FAILED])

@@ -57,7 +57,7 @@ def failure(
     if outcome.signal is Signal.FIN and outcome.by is Endpoint.CLIENT and _completed(events):
         return _no_verdict()
     if any(isinstance(event, MessageSeen | SealedSeen) for event in events):
-        return left(outcome)
+        return _left_at_request(outcome) if _is_at_request(summary, outcome) else left(outcome)
     return Cause(
         code="closed-at-once",
         summary=f"the {whose} closed the connection before any TLS message",
@@ -92,6 +92,30 @@ def left(outcome: Outcome) -> Cause:
         evidence=(what_was_seen(outcome),),
         reference="RFC 9846 section 6.1",
         fix=f"read the {whose}'s error message or log",
+    )
+
+
+def _is_at_request(summary: Evidence, outcome: Outcome) -> bool:
+    """Return whether a client that gave no reason left after it was asked for a certificate."""
+    asked = summary.request is not None and summary.client_chain is None
+    silent = outcome.alert is None and not summary.sealed
+    return outcome.by is Endpoint.CLIENT and asked and silent
+
+
+def _left_at_request(outcome: Outcome) -> Cause:
+    """Return the cause where a client closed when it was asked for a certificate.
+
+    Chromium 156 closes with FIN, and without an alert, as soon as it has read CertificateRequest;
+    it connects again when it knows which certificate to present, or that it is to present none.
+    """
+    return Cause(
+        code="client-left",
+        summary="the client left before presenting a certificate, as browsers do while they ask "
+        "their user for one",
+        evidence=(what_was_seen(outcome), "the server had requested a certificate"),
+        reference="RFC 9846 section 4.4.2; RFC 5246 section 7.4.4",
+        fix="none, if the client connects again and is accepted; else read its error message or "
+        "log",
     )
 
 

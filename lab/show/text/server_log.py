@@ -17,7 +17,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 
-from lab.diagnosis.results import Cause, Judge, Outcome, Result
+from lab.diagnosis.results import Cause, Judge, Outcome, Result, Signal
 from lab.show.text.event_text import on_one_line
 from lab.show.text.message_names import offered_names
 from lab.show.text.outcome_text import alternatives, or_others
@@ -42,6 +42,7 @@ from lab.tls.events import (
 )
 from lab.tls.messages import (
     Certificate,
+    CertificateRequest,
     ClientHello,
     KeyUpdate,
     NewSessionTicket,
@@ -121,9 +122,10 @@ class StageLog:
     not), a rejected or failed one when its connection is closed, so that the line also tells how
     the client left, the first cause and its fix. What looks like another handshake on an accepted
     connection is logged when that is closed; so is that the client left before it sent a request.
-    A client that leaves before it sends a byte, as health checks do, is logged at DEBUG. There,
-    each event has a line of its own besides; the level counts that is set when the connection
-    begins.
+    A client that leaves before it sends a byte, as health checks do, is logged at DEBUG. One that
+    closes when it is asked for a certificate, as browsers do while they ask their user, is said not
+    to have completed its handshake. At DEBUG each event has a line of its own besides; the level
+    counts that is set when the connection begins.
     """
 
     def __init__(
@@ -148,6 +150,7 @@ class StageLog:
         self._certificate: bytes | None = None
         self._used = False  # by the client, for more than a handshake
         self._ended_by: Endpoint | None = None
+        self._tcp_ended = False  # by either end
 
     def __call__(self, event: Event) -> None:
         """Take the next event."""
@@ -156,6 +159,7 @@ class StageLog:
             return  # as most events of an accepted connection are
         if isinstance(event, _ENDS):
             self._ended_by = self._ended_by or event.endpoint
+            self._tcp_ended |= isinstance(event, StreamEnded)
         elif event.endpoint is Endpoint.CLIENT and not isinstance(event, _NO_USE):
             self._used = True
         if self._judge is None:
@@ -176,6 +180,8 @@ class StageLog:
         if self._verbose:
             self._log_stage(event, self._words(event))
         is_end = isinstance(event, _ENDS)
+        if self._tcp_ended and _is_late(event):
+            return
         if _is_renewed_handshake(event) or (is_end and not self._used):
             self._keep(event, self._words(event))
         if not (isinstance(event, LocalFact) and event.fact is Fact.CLOSED):
@@ -246,8 +252,12 @@ class StageLog:
             # What our own library wrote to a client that had gone already tells nothing.
             echoes = [echo for echo in outcome.echoes if echo.endpoint is Endpoint.SERVER]
             self._stages = [stage for stage in self._stages if stage[0] not in echoes]
-        verdict = f"{self._version or 'version unknown:'} {result}"
-        look = {"style": (2, _STYLES[outcome.result])}
+        word, style = result, _STYLES[outcome.result]
+        if _left_at_request([event for event, _ in self._stages], outcome):
+            word, style = "not completed", "dim"
+            self._stages = [stage for stage in self._stages if not _is_failure(stage[0])]
+        verdict = f"{self._version or 'version unknown:'} {word}"
+        look = {"style": (2, style)}
         self._log_stages("HANDSHAKE", verdict, level=level, end=end, fields=fields, look=look)
 
     def _log_stages(
@@ -319,6 +329,28 @@ def _is_renewed_handshake(event: Event) -> bool:
     return isinstance(event, MessageSeen) and not isinstance(
         event.message, NewSessionTicket | KeyUpdate
     )
+
+
+def _is_late(event: Event) -> bool:
+    """Return whether it is the alert that OpenSSL writes where TCP ended without close_notify."""
+    return isinstance(event, AlertSeen) and event.description is AlertDescription.DECODE_ERROR
+
+
+def _left_at_request(events: Sequence[Event], outcome: Outcome) -> bool:
+    """Return whether a client closed, without an alert, when it was asked for a certificate."""
+    if outcome.by is not Endpoint.CLIENT or outcome.signal not in (Signal.FIN, Signal.RST):
+        return False
+    asked = False
+    for event in events:
+        if asked and _is_byte_of_client(event):
+            return False
+        if isinstance(event, MessageSeen):
+            asked = asked or isinstance(event.message, CertificateRequest)
+    return asked
+
+
+def _is_failure(event: Event) -> bool:
+    return isinstance(event, LocalFact) and event.fact is Fact.HANDSHAKE_FAILED
 
 
 def _is_byte_of_client(event: Event) -> bool:

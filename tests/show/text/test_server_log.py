@@ -349,6 +349,68 @@ def test_an_alert_to_a_client_that_had_left_is_not_in_the_line(
     assert "decode_error" not in json.dumps(record.fields)  # type: ignore[attr-defined]
 
 
+ASKED: list[Event] = [
+    fact(Fact.CONNECTED),
+    MAKE.message(Endpoint.CLIENT, sample(ClientHello)),
+    MAKE.message(Endpoint.SERVER, sample(ServerHello)),
+    MAKE.message(Endpoint.SERVER, sample(CertificateRequest)),
+]
+
+
+@pytest.mark.parametrize("end", list(StreamEnd))
+def test_a_client_that_leaves_when_it_is_asked_for_a_certificate_has_not_failed_yet(
+    end: StreamEnd, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = [*ASKED, replace(LEFT, end=end), LATE, FAILED, MAKE.ended(Endpoint.SERVER), CLOSED]
+    record = record_of(events, caplog)
+    assert record.levelno == logging.INFO
+    line = record.getMessage()
+    assert " not completed | server: connected | client: ClientHello" in line
+    assert "CertificateRequest | client: TCP " in line
+    assert (
+        " | cause: the client left before presenting a certificate, as browsers do while they ask "
+        "their user for one | fix: none, if the client connects again and is accepted; else "
+        in line
+    )
+    for word in ("fail", "abort", "reject", "fatal", "error (50)"):
+        assert word not in line.lower()
+    assert record.fields["result"] == "failed"  # type: ignore[attr-defined]
+    assert record.fields["cause"]["code"] == "client-left"  # type: ignore[attr-defined]
+    assert record.style == (2, "dim")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [*ASKED[:-1], LEFT],  # not asked
+        [*ASKED, MAKE.message(Endpoint.CLIENT, sample(Certificate)), LEFT],
+        [*ASKED, sealed(), LEFT],
+        [*ASKED, replace(LEFT, truncated=True)],
+        [*ASKED, from_client(AlertDescription.UNKNOWN_CA), LEFT],
+    ],
+)
+def test_a_client_that_leaves_otherwise_has_failed(
+    events: list[Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    line = record_of([*events, FAILED, CLOSED], caplog).getMessage()
+    assert " failed | " in line or " rejected by the client | " in line
+    assert "handshake call failed" in line
+
+
+def test_that_a_client_used_and_left_without_close_notify_is_no_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    request = MAKE.data(Endpoint.CLIENT, b"GET")
+    assert len(logged([CONNECTED, RETURNED, request, LEFT, LATE, CLOSED], caplog)) == 1
+    caplog.clear()
+    _, left = logged([CONNECTED, RETURNED, LEFT, LATE, CLOSED], caplog)
+    assert "the client left before it sent a request" in left.getMessage()
+    assert "decode_error" not in left.getMessage()
+    caplog.clear()
+    _, broken = logged([CONNECTED, RETURNED, request, LATE, CLOSED], caplog)
+    assert "alert fatal decode_error (50)" in broken.getMessage()
+
+
 def test_a_name_of_any_length_is_cut(caplog: pytest.LogCaptureFixture) -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x" * 60)] * 25)
     key = leaf_key()
