@@ -1,4 +1,4 @@
-"""Figures: ``python scripts/bench.py`` ``serve``, ``decode``, ``probe``, ``capture`` or ``tap``.
+"""Figures: ``python scripts/bench.py WHAT``, as ``--help`` lists it.
 
 What is measured is CPU time for one operation (of ``probe``: the time that it takes as a whole),
 and its ratio to a peer's in the same run, in rounds that take turns: the machine may be busy, and

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench import capture, decode, probe, serve, tap
+from bench import capture, decode, probe, serve, tap, web
 from bench.rows import Row, text
 from bench.servers import machine
 
@@ -36,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
     probing = kinds.add_parser("probe", help="a whole probe beside as many calls of s_client")
     capturing = kinds.add_parser("capture", help="reading a capture beside tshark")
     tapping = kinds.add_parser("tap", help="the tap beside no relay, and beside the plainest one")
-    others = ((decoding, 7), (probing, 7), (capturing, 7), (tapping, 5))
+    watching = kinds.add_parser("web", help="the pages of lab.web beside the server's log")
+    others = ((decoding, 7), (probing, 7), (capturing, 7), (tapping, 5), (watching, 7))
     for kind, rounds in ((serving, serve.FULL.rounds), *others):
         kind.add_argument("--rounds", type=positive, metavar="N", help=f"default: {rounds}")
         kind.add_argument("--json", type=Path, metavar="FILE")
@@ -59,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif options.what == "tap":
         rows = tap.measure(options.rounds or 5)
         _show(rows, tap.verdicts(rows))
+    elif options.what == "web":
+        rows = web.measure(options.rounds or 7)
+        _show(rows, web.verdicts(rows))
     else:
         rows = decode.measure(options.rounds or 7)
         _show(rows, decode.verdicts(rows))

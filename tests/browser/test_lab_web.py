@@ -1,0 +1,192 @@
+"""lab.web in Chromium: a live refusal watched, a capture dropped, and the keyboard alone."""
+
+from __future__ import annotations
+
+import base64
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.accessibility import assert_accessible
+from tests.support.browser import GuardedPage, overflowing, screenshots
+from tests.support.doors import PATIENCE, environment
+
+CAPTURES = Path(__file__).resolve().parents[1] / "vectors" / "captures"
+CAPTURE = CAPTURES / "tls12_accepted_no_keylog.pcap"
+DROP = """([name, data]) => {
+    const bytes = Uint8Array.from(atob(data), one => one.charCodeAt(0));
+    const files = new DataTransfer();
+    files.items.add(new File([bytes], name));
+    const place = document.querySelector("[data-drop='capture']");
+    const how = { dataTransfer: files, bubbles: true, cancelable: true };
+    place.dispatchEvent(new DragEvent("drop", how));
+}"""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running lab.web: the address with the token, and that of the pages."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+    def at(self, path: str) -> str:
+        return self.address.partition("/?")[0] + path
+
+
+@pytest.fixture(scope="module")
+def lab(certs: Path) -> Iterator[Lab]:
+    words = [sys.executable, "-m", "lab.web", "--no-open", "--port", "0", "--certs", str(certs)]
+    with subprocess.Popen(
+        words, env=environment(), stdout=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found is not None
+        try:
+            yield Lab(found[0], process)
+        finally:
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+
+
+@pytest.fixture
+def watching(lab: Lab, page: Page) -> Page:
+    page.goto(lab.address)
+    assert page.url == lab.at("/"), "the token has left the address"
+    page.get_by_role("navigation").get_by_role("link", name="Watch").click()
+    return page
+
+
+def newest(page: Page) -> str:
+    return page.locator("#watched tbody tr").first.inner_text()
+
+
+def test_a_live_refusal_is_watched(watching: Page) -> None:
+    page = watching
+    rows = page.locator("#watched tbody tr")
+    before = rows.count()
+    page.get_by_role("button", name="A good client").click()
+    expect(rows).to_have_count(before + 1)
+    expect(rows.first).to_contain_text("accepted")
+    page.get_by_role("button", name="Without a certificate").click()
+    expect(rows).to_have_count(before + 2)
+    expect(rows.first).to_contain_text("alert certificate_required (116)")
+    expect(page.locator("#announced")).to_contain_text("rejected by the server")
+    rows.first.get_by_role("link").click()
+    opened = page.locator("#opened")
+    expect(opened.locator(".view")).to_contain_text("ALERT fatal certificate_required (116)")
+    expect(opened).to_contain_text("shown decrypted")
+    page.get_by_label("Only refused or failed").check()
+    assert all("accepted" not in text for text in rows.locator("visible=true").all_inner_texts())
+    page.get_by_label("Search").fill("no such client")
+    expect(page.locator(".empty")).to_have_text("No connection is like that.")
+    page.get_by_label("Search").fill("")
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(opened).to_be_hidden()
+    assert_accessible(page)
+    screenshots(page, "web-watch")
+
+
+def test_the_sequence_of_an_opened_connection_grows(watching: Page) -> None:
+    """A client stops in the midst of its ClientHello, and the page shows it as it ends."""
+    page = watching
+    text = page.locator("body").inner_text()
+    found = re.search(r"https://127\.0\.0\.1:(\d+)", text)
+    assert found is not None
+    with socket.create_connection(("127.0.0.1", int(found[1]))) as connection:
+        first = page.locator("#watched tbody tr[data-state='open']").first
+        first.get_by_role("link").click()
+        view = page.locator("#opened .view")
+        expect(view).to_contain_text("connected")
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        expect(view).to_contain_text("plain HTTP")
+    expect(page.locator("#opened .row-words")).to_contain_text("failed")
+    page.get_by_role("button", name="Close", exact=True).click()
+
+
+def test_a_page_that_comes_again_shows_what_happened_meanwhile(watching: Page) -> None:
+    page = watching
+    page.context.set_offline(True)
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Of another CA").click()
+    expect(page.locator("#watched tbody tr").first).to_contain_text("unknown_ca")
+    page.reload()
+    expect(page.locator("#watched tbody tr").first).to_contain_text("unknown_ca")
+
+
+def test_a_capture_is_dropped(lab: Lab, page: Page) -> None:
+    page.goto(lab.address)
+    page.goto(lab.at("/bring"))
+    data = base64.b64encode(CAPTURE.read_bytes()).decode()
+    page.evaluate(DROP, [CAPTURE.name, data])
+    page.wait_for_url("**/bring/answers/*")
+    expect(page.locator("h1")).to_have_text(f"TLS connections in {CAPTURE.name}")
+    expect(page.locator("main")).to_contain_text("ClientHello")
+    page.get_by_text("The same from a shell").click()
+    expect(page.locator(".command")).to_contain_text(f"python -m lab.trace ./{CAPTURE.name}")
+    assert_accessible(page)
+    screenshots(page, "web-capture")
+
+
+def test_what_is_wrong_with_a_file_is_said_and_the_form_stays(
+    lab: Lab, guarded: GuardedPage, tmp_path: Path
+) -> None:
+    page = guarded.page
+    page.goto(lab.address)
+    page.goto(lab.at("/bring"))
+    name = "<img src=x onerror=__ran()>.pcap"
+    page.set_input_files(
+        "#capture", {"name": name, "mimeType": "text/plain", "buffer": b"<script>__ran()</script>"}
+    )
+    page.get_by_role("button", name="Read it").click()
+    problem = page.locator("form[action='/bring/capture'] .form-problem")
+    expect(problem).to_contain_text(f"{name}: an XML or HTML document, not a capture")
+    guarded.expected("console: .*400")
+    page.fill("#text", "<script>__ran()</script> tls: bad certificate")
+    page.get_by_role("button", name="Explain it").click()
+    expect(page.locator(".brought")).to_contain_text("<script>__ran()</script>")
+
+
+def test_tracing_the_labs_own_server_by_keyboard(lab: Lab, page: Page) -> None:
+    page.goto(lab.address)
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Bring your own")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/bring")
+    page.locator("#target").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/bring/answers/*")
+    expect(page.locator("main")).to_contain_text("certificate_required (116)")
+    assert_accessible(page)
+    screenshots(page, "web-trace")
+
+
+@pytest.mark.parametrize("path", ["/", "/watch", "/bring"])
+def test_narrow_windows(lab: Lab, page: Page, path: str) -> None:
+    page.goto(lab.address)
+    page.goto(lab.at(path))
+    assert_accessible(page)
+    screenshots(page, f"web{path.replace('/', '-').rstrip('-')}")
+    page.set_viewport_size({"width": 375, "height": 800})
+    assert overflowing(page) == []
+    assert_accessible(page)
+
+
+def test_another_site_gets_nothing_and_starts_nothing(lab: Lab, guarded: GuardedPage) -> None:
+    page = guarded.page
+    page.goto(lab.address)
+    port = lab.at("").rpartition(":")[2]
+    answer = page.goto(f"http://rebinding.test:{port}/")
+    assert answer is not None and answer.status == 403
+    guarded.expected("rebinding.test|403")
