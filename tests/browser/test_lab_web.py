@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from lab.api import LabCA
 from tests.support.accessibility import assert_accessible
 from tests.support.browser import GuardedPage, overflowing, screenshots
 from tests.support.doors import PATIENCE, environment
@@ -65,10 +66,6 @@ def watching(lab: Lab, page: Page) -> Page:
     return page
 
 
-def newest(page: Page) -> str:
-    return page.locator("#watched tbody tr").first.inner_text()
-
-
 def test_a_live_refusal_is_watched(watching: Page) -> None:
     page = watching
     rows = page.locator("#watched tbody tr")
@@ -83,7 +80,7 @@ def test_a_live_refusal_is_watched(watching: Page) -> None:
     rows.first.get_by_role("link").click()
     opened = page.locator("#opened")
     expect(opened.locator(".view")).to_contain_text("ALERT fatal certificate_required (116)")
-    expect(opened).to_contain_text("shown decrypted")
+    expect(opened).to_contain_text("what was encrypted on the wire")
     page.get_by_label("Only refused or failed").check()
     assert all("accepted" not in text for text in rows.locator("visible=true").all_inner_texts())
     page.get_by_label("Search").fill("no such client")
@@ -110,6 +107,23 @@ def test_the_sequence_of_an_opened_connection_grows(watching: Page) -> None:
         expect(view).to_contain_text("plain HTTP")
     expect(page.locator("#opened .row-words")).to_contain_text("failed")
     page.get_by_role("button", name="Close", exact=True).click()
+
+
+def test_hostile_names_of_clients_are_text(lab: Lab, watching: Page, tmp_path: Path) -> None:
+    page, hostile = watching, "<img src=x onerror=__ran()>"
+    found = re.search(r"https://(127\.0\.0\.1:\d+)", page.locator("body").inner_text())
+    assert found is not None
+    client = LabCA().client(common_name=hostile)
+    pem = tmp_path / "client.pem"
+    pem.write_bytes(client.certificate_pem + client.key_pem)
+    words = ["openssl", "s_client", "-connect", found[1], "-servername", hostile, "-cert", pem]
+    subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+    row = page.locator("#watched tbody tr").first
+    expect(row).to_contain_text(hostile)
+    row.get_by_role("link").click()
+    expect(page.locator("#opened .view")).to_contain_text("unknown_ca")
+    page.goto(lab.at(f"/watch/connections/{row.get_attribute('data-number')}"))
+    expect(page.locator("main")).to_contain_text(hostile)
 
 
 def test_a_page_that_comes_again_shows_what_happened_meanwhile(watching: Page) -> None:

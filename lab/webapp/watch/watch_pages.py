@@ -9,7 +9,8 @@ from markupsafe import Markup
 from lab.api import LabError
 from lab.http.message import Response
 from lab.show.html.environment import render
-from lab.show.html.trace_view import traces_view
+from lab.show.html.page import DECRYPTED
+from lab.show.html.trace_view import shows_decrypted, traces_view
 from lab.stream.contexts import TlsVersion
 from lab.tracing.results import Trace
 from lab.tracing.tap.tap_listener import CannotTap
@@ -25,9 +26,6 @@ from lab.webapp.web_responses import error_page, fragment, page, see_other
 _SECTION = "watch"
 _EVENTS = b"text/event-stream; charset=utf-8"
 _VERSIONS = tuple(version.value for version in TlsVersion)
-_SECRETS = (
-    "This page shows what passed decrypted, with the connection's secrets: it is for you alone."
-)
 
 
 def watch_routes(services: Services) -> tuple[Route, ...]:
@@ -75,17 +73,19 @@ class _WatchPages:
         found = await self._view(request)
         if found is None:
             return error_page(404, "This connection is not kept any more.", section=_SECTION)
-        row, body = found
+        row, body, warning = found
         view = render("web_connection.html", row=asdict(row), body=body)
-        return page(f"Connection {row.number}", view, section=_SECTION, warning=_SECRETS)
+        return page(f"Connection {row.number}", view, section=_SECTION, warning=warning)
 
     async def view(self, request: Request) -> Response:
         found = await self._view(request)
         if found is None:
             return error_page(404, "This connection is not kept any more.", section=_SECTION)
-        return fragment(found[1])
+        _, body, warning = found
+        return fragment(render("web_view.html", body=body, warning=warning))
 
-    async def _view(self, request: Request) -> tuple[WatchedRow, Markup] | None:
+    async def _view(self, request: Request) -> tuple[WatchedRow, Markup, str] | None:
+        """Return a connection's row, its view, and what is to be said above that."""
         number = request.parameters["number"]
         known = number.isdecimal() and len(number) < 12
         connection = self._services.connections.find(int(number)) if known else None
@@ -93,11 +93,13 @@ class _WatchPages:
             return None
         row, snapshot = connection.row(), connection.snapshot()
 
-        def view() -> Markup:
+        def view() -> tuple[Markup, str]:
             trace: Trace | None = snapshot()
-            return Markup("") if trace is None else traces_view([trace])
+            if trace is None:
+                return Markup(""), ""
+            return traces_view([trace]), DECRYPTED if shows_decrypted([trace]) else ""
 
-        return row, await self._services.jobs.in_thread(view)
+        return row, *await self._services.jobs.in_thread(view)
 
     async def connect(self, request: Request) -> Response:
         server, form = self._services.server, request.form
