@@ -114,8 +114,7 @@ def _left_at_request(outcome: Outcome) -> Cause:
         "their user for one",
         evidence=(what_was_seen(outcome), "the server had requested a certificate"),
         reference="RFC 9846 section 4.4.2; RFC 5246 section 7.4.4",
-        fix="none, if the client connects again and is accepted; else read its error message or "
-        "log",
+        fix="none, if the client connects again and is accepted; else read its output or log",
     )
 
 

@@ -96,9 +96,9 @@ def _identity(client: ClientIdentity) -> tuple[tuple[str, tuple[str, ...]], ...]
     name = client.common_name
     return (
         ("Common name", ("none" if name is None else _shown(name),)),
-        ("Subject", (_shown(client.subject) or "empty",)),
+        ("Subject", (_shown_name(client.subject) or "empty",)),
         ("Alternative names", shown or ("none",)),
-        ("Issuer", (_shown(about.issuer) or "empty",)),
+        ("Issuer", (_shown_name(about.issuer) or "empty",)),
         ("Serial number", (f"{client.serial:x}",)),
         ("Valid from", (_moment(about.not_valid_before),)),
         ("Valid until", (_moment(client.not_after),)),
@@ -129,6 +129,11 @@ def _item(item: TodoItem) -> tuple[int, str, bool, int]:
 
 def _shown(name: str) -> str:
     return shortened(escaped(name[:_READ]))
+
+
+def _shown_name(name: str) -> str:
+    """Return a name in the form of RFC 4514, whose backslashes are escaped in it already."""
+    return shortened(printable(name[:_READ]))
 
 
 def _moment(moment: datetime | None) -> str:

@@ -64,11 +64,8 @@ _STYLES = {
 _ENDS = (StreamEnded, AlertSeen)
 # Events of a client that are not what it connected for.
 _NO_USE = (MessageSeen, AlertSeen, ChangeCipherSpecSeen, LocalFact, StreamEnded)
-_ABOUT_CERTIFICATE = (
-    Fact.CERTIFICATE_VERIFIED,
-    Fact.CERTIFICATE_REFUSED,
-    Fact.SESSION_RESUMED,
-)
+_ABOUT_CERTIFICATE = (Fact.CERTIFICATE_VERIFIED, Fact.CERTIFICATE_REFUSED, Fact.SESSION_RESUMED)
+_FAILURES = (Fact.HANDSHAKE_FAILED, Fact.WRITE_FAILED)
 
 
 class TextFormatter(logging.Formatter):
@@ -350,7 +347,7 @@ def _left_at_request(events: Sequence[Event], outcome: Outcome) -> bool:
 
 
 def _is_failure(event: Event) -> bool:
-    return isinstance(event, LocalFact) and event.fact is Fact.HANDSHAKE_FAILED
+    return isinstance(event, LocalFact) and event.fact in _FAILURES
 
 
 def _is_byte_of_client(event: Event) -> bool:
