@@ -27,13 +27,16 @@ DECRYPTED = (
 )
 
 
-def standalone(title: str, body: Markup, *, warning: str = "") -> str:
+def standalone(title: str, body: Markup, *, warning: str = "", also: str = "") -> str:
     """Return a page that needs no other file and no network.
 
     ``title`` is its heading's text, ``body`` the markup of its main part; ``warning`` is shown
-    above it where the page holds what not everybody may read.
+    above it where the page holds what not everybody may read. ``also`` names a style sheet and a
+    script beside ``lab.css`` and ``lab.js``: "probe".
     """
-    style, script = static_text("lab.css"), static_text("lab.js")
+    names = ("lab", also) if also else ("lab",)
+    style = "".join(static_text(f"{name}.css") for name in names)
+    script = "".join(static_text(f"{name}.js") for name in names)
     return render(
         "standalone.html",
         title=title,

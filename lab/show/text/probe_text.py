@@ -20,6 +20,7 @@ from lab.probing.results import (
     Finding,
     Report,
     ScenarioDescription,
+    ScenarioFamily,
     Verdict,
 )
 from lab.show.text.comparison import print_comparison
@@ -35,8 +36,10 @@ _NORM_SENTENCES = {
     "refuse": "should refuse it",
     "either": "should either accept or refuse it: both are in order",
 }
-_ADMITTED = {True: "accepted", False: "refused", None: "-"}
-_CALLS = {True: "returned", False: "failed", None: "-"}
+ADMITTED = {True: "accepted", False: "refused", None: "-"}
+"""What became of a client."""
+CALLS = {True: "returned", False: "failed", None: "-"}
+"""What its handshake call did."""
 _LEAST_VERDICT = 16
 """The least width of the column of verdicts, which are folded."""
 _INTRODUCTIONS = {
@@ -46,10 +49,11 @@ _INTRODUCTIONS = {
     Verdict.UNTOLD: "No verdict",
     Verdict.UNEXPECTED: "Not as measured",
 }
-_FILES = (
+FILES = (
     "ca.crt is the CA that is trusted, client.pem the client's certificates and key, crl.pem the "
     "revocation lists"
 )
+"""What the files of a scenario's command are."""
 
 
 def print_report(report: Report, file: TextIO) -> None:
@@ -86,7 +90,7 @@ def _opening(scenario: ScenarioDescription, paper: Paper) -> Iterator[Text]:
 
 def _conclusion(scenario: ScenarioDescription, paper: Paper) -> Iterator[Text]:
     yield paper.rule("Cause and fix")
-    yield from paper.entry("a server", _NORM_SENTENCES[scenario.norm.value])
+    yield from paper.entry(*norm_words(scenario))
     if scenario.needs:
         yield from paper.entry("if it has", scenario.needs)
     yield from paper.entry("cause", scenario.cause)
@@ -94,7 +98,13 @@ def _conclusion(scenario: ScenarioDescription, paper: Paper) -> Iterator[Text]:
     if scenario.command:
         # Never folded: it is there to be copied.
         yield Text.assemble(("command".ljust(LABEL), "dim"), paper.writable(scenario.command))
-        yield from paper.entry("", _FILES, style="dim")
+        yield from paper.entry("", FILES, style="dim")
+
+
+def norm_words(scenario: ScenarioDescription) -> tuple[str, str]:
+    """Return whom the norm of a scenario binds, and what that end should do."""
+    end = "a client" if scenario.family is ScenarioFamily.SERVER else "a server"
+    return end, _NORM_SENTENCES[scenario.norm.value]
 
 
 def _table(findings: Sequence[Finding], paper: Paper) -> Iterator[Text]:
@@ -113,7 +123,7 @@ def _table(findings: Sequence[Finding], paper: Paper) -> Iterator[Text]:
             yield Text(paper.clipped(before, paper.width))
         version = str(finding.version).removeprefix("TLS ")
         by = set_cell_size(paper.clipped(ending, width), width)
-        row = _row(version, _ADMITTED[finding.admitted], by, _CALLS[finding.handshake_returned])
+        row = _row(version, ADMITTED[finding.admitted], by, CALLS[finding.handshake_returned])
         some = f" ({finding.like_this} of {finding.tries})" if finding.tries > 1 else ""
         style = "" if finding.fine else "red"
         verdict = f"{finding.verdict.value}{some}"
@@ -130,15 +140,15 @@ def _below(report: Report, paper: Paper) -> Iterator[Text]:
     noted = [finding for finding in report.findings if not finding.fine or finding.notes]
     if noted:
         yield paper.rule("To look at")
-        for (verdict, notes), findings in _grouped(noted).items():
+        for (verdict, notes), findings in grouped(noted).items():
             calm = all(finding.fine for finding in findings)
             yield Text(verdict.value, "bold" if calm else "bold red")
             for note in notes:
                 yield from paper.entry("", note, column=2)
-            for words in _scenarios(findings):
+            for words in scenarios_of(findings):
                 yield from paper.entry("- ", words, indent=2, column=2, label_style="")
         yield Text()
-    points = list(_behaviour(report))
+    points = [f"{subject}: {answer}" for subject, answer, _ in behaviour(report)]
     if points:
         yield paper.rule("What this server does")
         for point in points:
@@ -148,40 +158,40 @@ def _below(report: Report, paper: Paper) -> Iterator[Text]:
     yield from paper.paragraph(conclusion(report), style)
 
 
-def _behaviour(report: Report) -> Iterator[str]:
+def behaviour(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield what the server does: what it is about, the answer, and what that rests on."""
     for insight in report.insights:
-        yield f"{insight.subject}: {insight.answer}"
+        yield insight.subject, insight.answer, insight.evidence
     for version in report.skipped:
-        yield f"versions: {version}: ClientHello refused; not tried"
+        yield "versions", f"{version}: ClientHello refused; not tried", ()
     for silent in report.silent:
-        yield (
-            f"versions: {silent.version}: no answer to the ClientHello ({silent.ending}); not tried"
-        )
+        answer = f"{silent.version}: no answer to the ClientHello ({silent.ending}); not tried"
+        yield "versions", answer, ()
 
 
-def _grouped(
+def grouped(
     findings: Sequence[Finding],
 ) -> dict[tuple[Verdict, tuple[str, ...]], list[Finding]]:
-    """Those of which the same is to be said; the worst first."""
+    """Return those of which the same is to be said, by that; the worst first."""
     groups: dict[tuple[Verdict, tuple[str, ...]], list[Finding]] = {}
     for finding in sorted(findings, key=lambda finding: -finding.verdict.weight):
         groups.setdefault((finding.verdict, finding.notes), []).append(finding)
     return groups
 
 
-def _scenarios(findings: Sequence[Finding]) -> Iterator[str]:
-    """Each scenario once, with its versions and, where something is wrong, what it is."""
+def scenarios_of(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield each scenario once, with its versions and, where something is wrong, what it is."""
     sentences = {
         finding.scenario.name: f": {finding.scenario.sentence}"
         for finding in findings
         if not finding.fine
     }
-    for name, words in _named(findings).items():
+    for name, words in named(findings).items():
         yield f"{words}{sentences.get(name, '')}"
 
 
-def _named(findings: Sequence[Finding]) -> dict[str, str]:
-    """The scenarios of these findings by name, each with its versions."""
+def named(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the scenarios of these findings by name, each with its versions."""
     versions: dict[str, list[str]] = {}
     for finding in findings:
         versions.setdefault(finding.scenario.name, []).append(str(finding.version))
@@ -213,7 +223,7 @@ def conclusion(report: Report) -> str:
             if finding.verdict is verdict and not finding.fine
         ]
         if open_ones:
-            parts.append(f"{_INTRODUCTIONS[verdict]}: {', '.join(_named(open_ones).values())}.")
+            parts.append(f"{_INTRODUCTIONS[verdict]}: {', '.join(named(open_ones).values())}.")
     for silent in report.silent:
         parts.append(f"{silent.version} was not answered ({silent.ending}).")
     return " ".join(parts)
