@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from lab.api import (
     BOTH_VERSIONS,
+    Explanation,
     LabCA,
     LabError,
     Report,
@@ -31,6 +33,7 @@ from lab.cli.command_line import (
     say,
 )
 from lab.cli.identity_options import password_or_ask
+from lab.cli.picture_files import PictureFiles, SameFileError, picture_files
 from lab.cli.tls_options import (
     ADDRESS_HELP,
     add_password_file,
@@ -110,6 +113,15 @@ def parser(prog: str = "python -m lab.probe") -> CommandLine:
         "writes it to stdout, in place of the table",
     )
     add("--junit", type=Path, metavar="FILE", help="write the report as JUnit XML, for CI")
+    add(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write the report to FILE as a page for a browser: a summary, all results with "
+        "filters, and each handshake; with --explain, the scenario with every byte. It needs no "
+        "other file and no network; it shows what was decrypted, so only its owner can read it "
+        "(mode 0600)",
+    )
     add_pcapng(command_line, "all connections")
     add("--list", action="store_true", help="list the scenarios and exit")
     add(
@@ -192,10 +204,11 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
     if problem := _misfit(options):
         return refuse(DOOR, problem)
     try:
-        return _run(options)
+        with picture_files(options) as pages:
+            return _run(options, pages, _again(options, prog))
     except ScenarioError as error:
         return refuse(DOOR, f"{error}; --list shows all")
-    except (TargetError, LabError) as error:
+    except (TargetError, LabError, SameFileError) as error:
         return refuse(DOOR, str(error))
     except OSError as error:  # of a report
         return refuse_os_error(DOOR, error)
@@ -218,7 +231,27 @@ def _misfit(options: argparse.Namespace) -> str:
     return "--junit needs a file name, not -" if options.junit == STDOUT else ""
 
 
-def _run(options: argparse.Namespace) -> int:
+def _again(options: argparse.Namespace, prog: str) -> str:
+    """Return the command line that makes the same probe, for a shell, without what it writes."""
+    words: list[str] = [] if options.target is None else [options.target]
+    for name in (
+        "ca_cert",
+        "ca_key",
+        "ca_key_password_file",
+        "server_ca",
+        "sni",
+        "alpn",
+        "request",
+    ):
+        if (value := getattr(options, name)) is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    if options.insecure:
+        words.append("--insecure")
+    words += [f"--tls{version}" for version in options.versions or ()]
+    return " ".join([prog, *map(shlex.quote, words)])
+
+
+def _run(options: argparse.Namespace, pages: PictureFiles, again: str) -> int:
     only = [options.explain] if options.explain else options.only
     skip = [] if options.explain else options.skip
     list_scenarios(only=only, skip=skip, elsewhere=options.target is not None)
@@ -236,11 +269,13 @@ def _run(options: argparse.Namespace) -> int:
         "alpn": options.alpn.split(",") if options.alpn else (),
         "request": options.request,
         "pcapng": options.pcapng,
+        "keep_records": pages.keep_records,
     }
     if options.explain:
         explanation = complete(explain_scenario_async(options.explain, options.target, **server))
         with output() as file:
             print_explanation(explanation.scenario, explanation.traces, file)
+        pages.write_page(lambda: _explanation_page(explanation, again))
         return 0
     with progress(sys.stderr) as begin:
         probing = probe_server_async(
@@ -255,6 +290,7 @@ def _run(options: argparse.Namespace) -> int:
         )
         report = complete(probing)
     _report(report, options)
+    pages.write_page(lambda: _probe_page(report, again))
     if report.passed:
         return 0
     return 1 if report.faulty else 2
@@ -265,6 +301,18 @@ def _named_ca(options: argparse.Namespace) -> LabCA:
     key = options.ca_key or LAB_KEY
     password = password_or_ask(options.ca_key_password_file, "the CA's key")
     return LabCA.load(certificate, key, password)
+
+
+def _probe_page(report: Report, again: str) -> str:
+    from lab.show.html.probe_page import probe_page  # here: it takes long to load
+
+    return probe_page(report, again)
+
+
+def _explanation_page(explanation: Explanation, again: str) -> str:
+    from lab.show.html.probe_page import explanation_page
+
+    return explanation_page(explanation, f"{again} --explain {explanation.scenario.name}")
 
 
 def _report(report: Report, options: argparse.Namespace) -> None:

@@ -97,6 +97,11 @@ class PictureFiles:
             self._files["html"].write(trace_page(traces))
         self._write_pictures(traces)
 
+    def write_page(self, page: Callable[[], str]) -> None:
+        """Write what ``page`` returns where a page is asked for. Raises OSError."""
+        if "html" in self._files:
+            self._files["html"].write(page())
+
     def _write_pictures(self, traces: Sequence[Trace]) -> None:
         if "svg" in self._files:
             from lab.show.pictures.svg import sequence_svg

@@ -99,7 +99,7 @@ def packed_view(view: Markup) -> str:
 
 
 def _panel(shown: ScenarioPanel) -> Markup:
-    return render("probe_panel.html", panel=shown, files=FILES)
+    return render("probe_panel.html", panel=shown)
 
 
 def _page(report: Report, command: str, sections: Sequence[Section]) -> str:
@@ -120,6 +120,7 @@ def _page(report: Report, command: str, sections: Sequence[Section]) -> str:
         in_full=sum(bool(section.packed) for section in sections),
         without_panel=sum(section.panel is None for section in sections),
         command=printable(command),
+        files=FILES,
     )
     traces = [trace for section in sections for trace in section.rows.traces]
     title = f"mTLS probe of {bounded(report.target)}"
@@ -127,18 +128,26 @@ def _page(report: Report, command: str, sections: Sequence[Section]) -> str:
     return standalone(title, body, warning=warning, also="probe")
 
 
-def _groups(report: Report) -> list[tuple[str, bool, list[str], list[str]]]:
-    """Return what is to be looked at: verdict, whether it is fine, notes, and the scenarios."""
+def _groups(report: Report) -> list[tuple[str, bool, list[str], list[tuple[str, str]]]]:
+    """Return what is to be looked at: verdict, whether it is fine, notes, and the scenarios.
+
+    Of these, the name, and what more is to be said.
+    """
     noted = [finding for finding in report.findings if not finding.fine or finding.notes]
     return [
         (
             verdict.value,
             all(finding.fine for finding in findings),
             [shortened(printable(note), 400) for note in notes[:_MOST_SCENARIOS]],
-            list(scenarios_of(findings))[:_MOST_SCENARIOS],
+            [_parted(words) for words in scenarios_of(findings)][:_MOST_SCENARIOS],
         )
         for (verdict, notes), findings in list(grouped(noted).items())[:_MOST_GROUPS]
     ]
+
+
+def _parted(words: str) -> tuple[str, str]:
+    name, _, more = words.partition(" ")
+    return name, more
 
 
 def explanation_page(explanation: Explanation, command: str) -> str:

@@ -37,12 +37,12 @@ _MEANINGS = {
     Verdict.BY_HTTP: "the handshake was completed, and HTTP refused the client",
     Verdict.RIGHT: "who should get in does, and who should not does not",
 }
-_DEFAULT_STEPS = {
-    Verdict.LET_IN: "let the server refuse such clients",
-    Verdict.SHUT_OUT: "find out why the server refuses it: its handshake below shows where",
-    Verdict.UNEXPECTED: "compare its handshake below with what was expected",
-    Verdict.NOT_TRIED: "find out why it could not be tried",
-    Verdict.UNTOLD: "look at its handshake below, which shows what the server did instead",
+_STEPS = {
+    Verdict.LET_IN: "let the server refuse these clients",
+    Verdict.SHUT_OUT: "find out why the server refuses these clients",
+    Verdict.UNEXPECTED: "compare what the server did with what was expected",
+    Verdict.NOT_TRIED: "find out why these could not be tried",
+    Verdict.UNTOLD: "find out why these got no verdict",
 }
 
 
@@ -137,7 +137,12 @@ def _kind(verdict: Verdict) -> str:
 
 def _sentence(report: Report) -> str:
     if report.passed and report.bad_refused:
-        return "Passed: all is as it should be."
+        reserves = "; ".join(
+            f"{len(found)} {verdict.value}"
+            for verdict in (Verdict.UNPREPARED, Verdict.UNTOLD, Verdict.NOT_TRIED)
+            if (found := _of(report, verdict))
+        )
+        return f"Passed: all is as it should be{reserves and f' ({reserves})'}."
     if report.passed:
         return (
             "Nothing is wrong with what was tried, but no bad certificate was presented and "
@@ -167,7 +172,7 @@ def _figures(report: Report) -> Iterator[Figure]:
     yield Figure(
         number=len(presented),
         words="client certificates tried",
-        more=f"{_plural(kinds, 'kind')}; seen to be presented",
+        more=f"{_plural(kinds, 'kind')}, each seen to be presented",
     )
     for words, kind, verdicts in (
         ("wrongly let in", "bad", (Verdict.LET_IN,)),
@@ -191,8 +196,9 @@ def _figures(report: Report) -> Iterator[Figure]:
 def _meaning(report: Report) -> str:
     """Return what the worst of the verdicts mean, one sentence each."""
     if report.passed and report.bad_refused:
-        sentences = ["in all that was tried, who should get in does, and who should not does not"]
         noted = [verdict for verdict in (Verdict.UNPREPARED,) if _of(report, verdict)]
+        extent = "apart from what is revoked" if noted else "in all that was tried"
+        sentences = [f"{extent}, who should get in does, and who should not does not"]
     else:
         noted = [
             verdict
@@ -215,11 +221,12 @@ def _first_step(report: Report) -> tuple[str, str]:
     worst = max(finding.verdict.weight for finding in open_ones)
     groups = grouped([finding for finding in open_ones if finding.verdict.weight == worst])
     (verdict, notes), findings = max(groups.items(), key=lambda group: len(group[1]))
-    steps = [*map(printable, notes)] or [_DEFAULT_STEPS[verdict]]
+    steps = [_STEPS[verdict], *map(printable, notes)]
     trace = findings[0].trace
     if verdict is Verdict.SHUT_OUT and trace is not None and trace.causes and trace.causes[0].fix:
         steps.append(trace.causes[0].fix)
-    return shortened("; ".join(steps)), _concerns(findings)
+    steps[1:] = [f"{step[:1].upper()}{step[1:]}" for step in steps[1:]]
+    return shortened(". ".join(steps)), _concerns(findings)
 
 
 def _step_without_errors(report: Report) -> tuple[str, str]:
