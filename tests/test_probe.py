@@ -22,6 +22,7 @@ from lab.pki.files.identity_files import load_identity
 from lab.probe import main
 from lab.probing.scenarios.catalogue_order import SCENARIOS
 from lab.show.documents.probe_documents import SCHEMA_VERSION
+from lab.show.html.probe_page import MOST_OCTETS
 from lab.stream.contexts import TlsVersion
 from tests.support.doors import (
     PATIENCE,
@@ -43,7 +44,8 @@ from tests.support.schemas import schema_of
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[CompletedRun, Path]:
     """The whole probe of the lab's own server, once, in an empty folder."""
     folder = tmp_path_factory.mktemp("probe")
-    done = run("lab.probe", "--json", "probe.json", "--junit", "probe.xml", cwd=folder)
+    files = ("--json", "probe.json", "--junit", "probe.xml", "--html", "probe.html")
+    done = run("lab.probe", *files, cwd=folder)
     return done, folder
 
 
@@ -102,8 +104,53 @@ def test_junit(whole: tuple[CompletedRun, Path]) -> None:
     assert "both are refused by" in (suite.findtext("system-out") or "")
 
 
+def test_the_page_keeps_to_its_size(whole: tuple[CompletedRun, Path]) -> None:
+    path = whole[1] / "probe.html"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_size <= MOST_OCTETS
+    page = path.read_text("utf-8")
+    assert page.count("<tr class=") == 3 * len(SCENARIOS)
+    assert "its handshake is left out" not in page
+    assert page.count("<template") >= 3
+
+
+def test_a_page_that_cannot_be_written_ends_before_anything_is_tried(tmp_path: Path) -> None:
+    missing = tmp_path / "missing" / "probe.html"
+    for words in (("--html", missing), ("--explain", "expired", "--html", tmp_path)):
+        done = run("lab.probe", *words, cwd=tmp_path)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(f"lab.probe: {words[-1]}: ")
+        assert done.err.count("\n") == 1
+    same = tmp_path / "same"
+    done = run("lab.probe", "--json", same, "--html", same, cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert "--html and --json are one file" in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_page_of_one_scenario_beside_its_text(tmp_path: Path) -> None:
+    words = ("--explain", "expired", "--tls1.3", "--html", "page.html")
+    done = run("lab.probe", *words, cwd=tmp_path)
+    assert done.code == 0
+    assert "── Cause and fix ──" in done.out
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "python -m lab.probe --tls1.3 --explain expired</code>" in page
+    assert "ALERT fatal certificate_expired (45)" in page
+
+
+def test_a_page_beside_json_on_stdout(certs: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    with served_by(MAKES["nginx"], certs, tmp_path) as port:
+        words = ("--only", "good", "--tls1.2", "--json", "-", "--html", page)
+        done = away(certs, port, *words)
+    assert json.loads(done.out)["findings"][0]["scenario"] == "good"
+    again = f"python -m lab.probe 127.0.0.1:{port} --ca-cert {certs / 'ca.crt'} "
+    assert f"{again}--ca-key {certs / 'ca.key'} --tls1.2 --explain good" in page.read_text("utf-8")
+
+
 def test_nothing_is_left_behind(whole: tuple[CompletedRun, Path]) -> None:
-    assert sorted(path.name for path in whole[1].iterdir()) == ["probe.json", "probe.xml"]
+    names = ["probe.html", "probe.json", "probe.xml"]
+    assert sorted(path.name for path in whole[1].iterdir()) == names
 
 
 def test_the_list(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from lab.show.html.page import DECRYPTED, standalone
 from lab.show.html.probe_rows import ScenarioPanel, ScenarioRows, panel, scenario_rows
 from lab.show.html.probe_summary import summary
 from lab.show.html.trace_view import shows_decrypted, traces_view
-from lab.show.text.peer_text import bounded, shortened
+from lab.show.text.peer_text import bounded, cleaned
 from lab.show.text.probe_text import FILES, behaviour, conclusion, grouped, norm_words, scenarios_of
 from lab.tls.escape import printable
 
@@ -108,7 +108,7 @@ def _page(report: Report, command: str, sections: Sequence[Section]) -> str:
     body = render(
         "probe.html",
         summary=summary(report),
-        conclusion=shortened(printable(conclusion(report)), 2000),
+        conclusion=cleaned(conclusion(report), 2000),
         groups=_groups(report),
         points=[
             (bounded(subject), bounded(answer, 400), [bounded(text, 400) for text in evidence[:4]])
@@ -138,7 +138,7 @@ def _groups(report: Report) -> list[tuple[str, bool, list[str], list[tuple[str, 
         (
             verdict.value,
             all(finding.fine for finding in findings),
-            [shortened(printable(note), 400) for note in notes[:_MOST_SCENARIOS]],
+            [cleaned(note, 400) for note in notes[:_MOST_SCENARIOS]],
             [_parted(words) for words in scenarios_of(findings)][:_MOST_SCENARIOS],
         )
         for (verdict, notes), findings in list(grouped(noted).items())[:_MOST_GROUPS]

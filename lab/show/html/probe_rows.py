@@ -14,7 +14,7 @@ from lab.probing.results import Finding, Report, ScenarioDescription
 from lab.show.html.probe_summary import kind_of, mark_of
 from lab.show.sequence import Arrow, GapRow, Line, LocalRow, Row, rows
 from lab.show.text.outcome_text import result_words, signal_words
-from lab.show.text.peer_text import bounded, shortened
+from lab.show.text.peer_text import bounded, cleaned, shortened
 from lab.show.text.probe_text import ADMITTED, CALLS, norm_words
 from lab.tls.escape import printable
 from lab.tls.events import Endpoint
@@ -60,9 +60,10 @@ class ScenarioPanel:
     """What opens behind the rows of a scenario.
 
     ``explain`` tries it again and explains it, ``command`` is it in a shell, "" where there is
-    none. ``packed`` is the view with all bytes, compressed, in base64; "" where it is left out.
+    none; ``notes`` are sentences, each with the versions that it is about, "" for all.
     """
 
+    rows: tuple[ResultRow, ...]
     norm: tuple[str, str]
     needs: str
     notes: tuple[tuple[str, str], ...]
@@ -112,14 +113,15 @@ def panel(found: ScenarioRows, address: str, command: str) -> ScenarioPanel:
     """Return what opens behind a scenario; ``command`` repeats the probe, ``address`` is its."""
     scenario = found.scenario
     return ScenarioPanel(
+        rows=found.rows,
         norm=norm_words(scenario),
         needs=scenario.needs,
         notes=tuple(_notes(found.findings)),
         made=scenario.made,
         cause=scenario.cause,
         fix=scenario.fix,
-        explain=f"{command} --explain {scenario.name}",
-        command=scenario.shell_command(address),
+        explain=printable(f"{command} --explain {scenario.name}"),
+        command=printable(scenario.shell_command(address)),
         sequences=tuple(map(_brief, found.traces)),
     )
 
@@ -143,9 +145,7 @@ def _notes(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
     about: dict[str, list[str]] = {}
     for finding in findings:
         for note in finding.notes[:_MOST_NOTES]:
-            about.setdefault(shortened(printable(note), _MOST_NOTE), []).append(
-                str(finding.version)
-            )
+            about.setdefault(cleaned(note, _MOST_NOTE), []).append(str(finding.version))
     for note, versions in about.items():
         yield ("" if len(versions) == len(findings) > 1 else ", ".join(versions)), note
 
@@ -159,8 +159,8 @@ def _brief(trace: Trace) -> BriefSequence:
     cause = trace.causes[0].summary if trace.causes else ""
     return BriefSequence(
         title=str(trace.requested_version or "any version"),
-        outcome=shortened(printable(words)),
-        cause=shortened(printable(cause)),
+        outcome=cleaned(words),
+        cause=cleaned(cause),
         lines=tuple(map(_line, found[:_MOST_ROWS])),
         left_out=max(0, len(found) - _MOST_ROWS),
     )

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.probing.results import OWN_SERVER, Finding, Report, Verdict
-from lab.show.text.peer_text import shortened
+from lab.show.text.peer_text import cleaned
 from lab.show.text.probe_text import grouped
 from lab.tls.code_points import ProtocolVersion
-from lab.tls.escape import printable
 
 _NAMES_SHOWN = 4
 _WIDTH = 1000
@@ -221,18 +220,18 @@ def _first_step(report: Report) -> tuple[str, str]:
     worst = max(finding.verdict.weight for finding in open_ones)
     groups = grouped([finding for finding in open_ones if finding.verdict.weight == worst])
     (verdict, notes), findings = max(groups.items(), key=lambda group: len(group[1]))
-    steps = [_STEPS[verdict], *map(printable, notes)]
+    steps = [_STEPS[verdict], *notes]
     trace = findings[0].trace
     if verdict is Verdict.SHUT_OUT and trace is not None and trace.causes and trace.causes[0].fix:
         steps.append(trace.causes[0].fix)
     steps[1:] = [f"{step[:1].upper()}{step[1:]}" for step in steps[1:]]
-    return shortened(". ".join(steps)), _concerns(findings)
+    return cleaned(". ".join(steps)), _concerns(findings)
 
 
 def _step_without_errors(report: Report) -> tuple[str, str]:
     for silent in report.silent:
         return (
-            f"find out why {silent.version} got no answer ({printable(silent.ending)}), or probe "
+            f"find out why {silent.version} got no answer ({cleaned(silent.ending, 80)}), or probe "
             "the other version alone"
         ), ""
     if not report.bad_refused:
@@ -242,7 +241,7 @@ def _step_without_errors(report: Report) -> tuple[str, str]:
         ), ""
     if unprepared := _of(report, Verdict.UNPREPARED):
         notes = unprepared[0].notes
-        return shortened(printable("; ".join(notes))), _concerns(unprepared)
+        return cleaned("; ".join(notes)), _concerns(unprepared)
     return "nothing", ""
 
 

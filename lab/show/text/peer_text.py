@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lab.tls.code_point import sample
-from lab.tls.escape import escaped
+from lab.tls.escape import escaped, printable
 from lab.x509.certificates import describe
 from lab.x509.public_keys import describe_key
 
@@ -27,6 +27,11 @@ def bounded(text: str, most: int = _MOST_TEXT) -> str:
 def shortened(sentence: str, most: int = 600) -> str:
     """Return a sentence that is escaped already, truncated after ``most`` characters."""
     return sentence if len(sentence) <= most else f"{sentence[:most]}..."
+
+
+def cleaned(sentence: str, most: int = 600) -> str:
+    """Return a sentence of ours, in which a peer's text may be, printable and truncated."""
+    return shortened(printable(sentence[: most + 1]), most)
 
 
 def quoted(data: bytes) -> str:

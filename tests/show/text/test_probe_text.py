@@ -9,12 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from lab.probing.results import (
-    Finding,
-    Norm,
     Report,
-    ScenarioDescription,
-    ScenarioFamily,
-    ServerBehaviour,
     SilentVersion,
     Verdict,
 )
@@ -22,62 +17,9 @@ from lab.show.documents.probe_documents import junit, probe_document
 from lab.show.text.paper import progress
 from lab.show.text.probe_text import conclusion, print_explanation, print_list, print_report
 from lab.tls.code_points import ProtocolVersion
+from tests.support.reports import HOSTILE, found, report, scenario_description
 
 TLS12 = ProtocolVersion.TLS_1_2
-HOSTILE = "\x1b[31mred\x07 \u202e ]]> <b>&\x00"
-
-
-def scenario_description(name: str) -> ScenarioDescription:
-    return ScenarioDescription(
-        name=name,
-        family=ScenarioFamily.IDENTITY,
-        sentence=f"The sentence of {name}",
-        made="somehow",
-        cause="somebody",
-        fix="something",
-        norm=Norm.REFUSE,
-        command="openssl version | cat",
-        anywhere=True,
-        needs="a list",
-    )
-
-
-def found(
-    name: str,
-    verdict: Verdict,
-    *notes: str,
-    version: ProtocolVersion = ProtocolVersion.TLS_1_3,
-    tries: int = 1,
-    presented: bool | None = True,
-    matters: bool = True,
-) -> Finding:
-    return Finding(
-        scenario=scenario_description(name),
-        version=version,
-        verdict=verdict,
-        admitted=verdict is Verdict.LET_IN,
-        ending="FIN",
-        handshake_returned=None,
-        outcome=None,
-        tries=tries,
-        presented=presented,
-        matters=matters,
-        notes=notes,
-    )
-
-
-def report(*findings: Finding) -> Report:
-    insight = ServerBehaviour(
-        code="ca-names", subject="CA names", answer=HOSTILE, evidence=("seen",)
-    )
-    return Report(
-        target="127.0.0.1:443",
-        findings=findings,
-        insights=(insight,),
-        skipped=(ProtocolVersion.TLS_1_2,),
-        connections=7,
-        seconds=1.26,
-    )
 
 
 def text(shown: Report) -> str:

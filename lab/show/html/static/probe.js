@@ -8,7 +8,7 @@
   const shown = document.querySelector(".shown");
   const groups = [...table.tBodies].map((body) => {
     const rows = [...body.rows].slice(1);
-    const name = body.querySelector("summary, td").textContent.toLowerCase();
+    const name = (body.querySelector("summary") || body.querySelector("td")).textContent.toLowerCase();
     return { body, rows, texts: rows.map((row) => `${name} ${row.textContent.toLowerCase()}`) };
   });
   const total = groups.reduce((sum, group) => sum + group.rows.length, 0);
