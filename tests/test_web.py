@@ -26,6 +26,33 @@ def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:
     )
 
 
+def test_the_port_of_its_server_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("lab.web", "--no-open", "--port", "0", "--server-port", str(port))
+    assert (done.code, done.out) == (2, "")
+    assert f"port {port} on 127.0.0.1 is in use" in done.err
+    assert "choose another --server-port" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--key", "x.key"], "--key goes with --cert"),
+        (["--certs", "none"], "no such folder"),
+        (["--cert", "none.pem", "--ca", "none.pem"], "none.pem: no such file"),
+        (["--port", "65536"], "is no port"),
+        (["--nope"], "there is no option --nope"),
+    ],
+)
+def test_what_cannot_start_is_one_line(words: list[str], message: str, tmp_path: Path) -> None:
+    done = run("lab.web", "--no-open", *words, cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("lab.web: ") and done.err.count("\n") == 1
+    assert message in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_prints_an_address_that_lets_in_and_stops_in_order(
     number: signal.Signals, tmp_path: Path

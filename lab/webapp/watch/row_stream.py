@@ -17,7 +17,7 @@ from lab.webapp.watch.connection_list import Changes, ConnectionList
 
 MOST_STREAMS = 3
 """How many pages may watch at a time; browsers have six connections to a server."""
-_PACE = 0.04  # seconds from one event to the next, at least
+_PACE = 0.025  # seconds from one event to the next, at least
 _HEARTBEAT = 5.0  # seconds without an event, after which a comment finds out who has gone
 _RETRY = b"retry: 1000\n\n"
 
