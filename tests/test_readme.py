@@ -70,6 +70,7 @@ DOORS = [
     ("trace",),
     ("tap",),
     ("explain",),
+    ("web",),
     ("probe",),
     ("certs",),
     ("certs", "issue"),
@@ -81,7 +82,9 @@ CODE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", TEXT, flags=re.M |
 @pytest.mark.parametrize("code", sorted({code for code in CODE if code.startswith("lab.")}))
 def test_commands_in_the_text_have_the_flags_that_they_show(code: str) -> None:
     words = code.partition("lab.")[2].split()
-    if words[0].startswith(("trace", "tap", "explain", "probe", "certs", "server", "client")):
+    if words[0].startswith(
+        ("trace", "tap", "explain", "web", "probe", "certs", "server", "client")
+    ):
         door = tuple(words[:2]) if tuple(words[:2]) in DOORS else (words[0],)
         # Behind "--" stands another program's command; "-" is standard input.
         own = words[: words.index("--")] if "--" in words else words
