@@ -66,11 +66,24 @@ class GuardedPage:
     """A page, and what happened in it that must not.
 
     That is: errors in the console and of scripts, dialogs, requests that leave this machine, and
-    calls of the canary. A test that provokes some of them takes them with ``expected``.
+    calls of the canary. A test that provokes some of them says so with ``allow`` or ``expected``.
     """
 
     page: Page
     problems: list[str] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)
+
+    def allow(self, pattern: str) -> None:
+        """Let pass what ``pattern`` is found in, whenever it comes."""
+        self.allowed.append(pattern)
+
+    def remaining(self) -> list[str]:
+        """What must not have happened, without what may."""
+        return [
+            problem
+            for problem in self.problems
+            if not any(re.search(pattern, problem) for pattern in self.allowed)
+        ]
 
     def expected(self, pattern: str) -> list[str]:
         """Take the problems in which ``pattern`` is found, at least one, out of the list."""
@@ -121,7 +134,8 @@ def guarded_page(context: BrowserContext) -> Iterator[GuardedPage]:
     # Whatever waits in the page's event loop has its turn.
     for page in context.pages:
         page.evaluate("() => new Promise(done => setTimeout(done))")
-    assert problems == [], problems
+    remaining = guarded.remaining()
+    assert remaining == [], remaining
 
 
 def open_text(page: Page, folder: Path, text: str, name: str = "page.html") -> Path:
