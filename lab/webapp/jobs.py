@@ -15,7 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_AT_ONCE = 4
-_THREADS = 2
+_THREADS = MOST_AT_ONCE + 1  # one is left for what is looked at meanwhile
 
 
 class TooManyJobs(Exception):

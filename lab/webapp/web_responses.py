@@ -45,7 +45,7 @@ def see_other(path: str) -> Response:
 
 def error_page(status: int, message: str, *, section: str = "", last: bool = False) -> Response:
     """Return a page that says what is wrong and what to do."""
-    body = render("web_error.html", message=message)
+    body = render("web_error.html", message=message, section=section)
     return replace(page("This did not work", body, section=section, status=status), last=last)
 
 

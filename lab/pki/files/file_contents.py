@@ -122,6 +122,7 @@ def read_contents(path: Path, ask: AskPassword) -> Contents:
 
 def contents_of(data: bytes, path: Path, ask: AskPassword) -> Contents:
     """Read what is in ``data``, of the file ``path``, which need not exist. Raises as above."""
+    pem.check_size(data, path, _BOUND)
     found = recognise(data, path)
     if found.obstacle and not found.blocks and not found.command:
         raise WrongFormatError(

@@ -86,13 +86,18 @@ def _read(path: Path, remedy: str, bound: Bound, opener: Callable[[str, int], in
             else "Name another file",
             path=path,
         ) from error
+    check_size(data, path, bound)
+    return data
+
+
+def check_size(data: bytes, path: Path, bound: Bound = CERTIFICATES) -> None:
+    """Raise WrongFormatError where what is in a file is longer than ``bound``."""
     if len(data) > bound.octets:
         raise WrongFormatError(
             f"is larger than {bound.octets >> 20} MiB, {bound.beyond}",
             remedy=bound.remedy,
             path=path,
         )
-    return data
 
 
 def _open_regular(path: str, flags: int) -> int:

@@ -10,7 +10,7 @@ from lab.webapp.bring.answers import BroughtAnswer, NotAnswered
 from lab.webapp.bring.file_forms import explain_form, inspect_form, read_capture_form
 from lab.webapp.bring.trace_form import traced
 from lab.webapp.loopback_server import UPLOAD
-from lab.webapp.routing import Route
+from lab.webapp.routing import SMALL, Route
 from lab.webapp.services import Services
 from lab.webapp.web_request import Form, Handler, Request
 from lab.webapp.web_responses import error_page, page, see_other
@@ -48,8 +48,8 @@ def bring_routes(services: Services) -> tuple[Route, ...]:
         body = render("web_answer.html", answer=found)
         return page(found.title, body, section=_SECTION, warning=found.warning)
 
-    def post(path: str, handler: Handler) -> Route:
-        return Route(method="POST", path=path, handler=handler, max_body=UPLOAD)
+    def post(path: str, handler: Handler, max_body: int = UPLOAD) -> Route:
+        return Route(method="POST", path=path, handler=handler, max_body=max_body)
 
     return (
         Route(method="GET", path="/bring", handler=forms),
@@ -57,5 +57,5 @@ def bring_routes(services: Services) -> tuple[Route, ...]:
         post("/bring/trace", answering(lambda form: traced(form, jobs, services.server))),
         post("/bring/capture", in_thread(read_capture_form)),
         post("/bring/certificates", in_thread(inspect_form)),
-        post("/bring/text", in_thread(explain_form)),
+        post("/bring/text", in_thread(explain_form), SMALL),
     )

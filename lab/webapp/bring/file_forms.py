@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -31,7 +32,25 @@ from lab.webapp.bring.shell_command import file_name, shell_command
 from lab.webapp.web_request import Form
 
 _MOST_FILES = 50
+_SECONDS = 30.0  # for a capture
 _MOST_IN_COMMAND = 300  # characters of an error text
+
+
+class _TimedBytes(io.BytesIO):
+    """A file in memory that can be read for ``_SECONDS``; then CaptureError.
+
+    A few bytes of gzip can inflate to what takes hours to read.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._end = time.monotonic() + _SECONDS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return what comes next."""
+        if time.monotonic() > self._end:
+            raise CaptureError(f"reading takes longer than {_SECONDS:g} s; use the command for it")
+        return super().read(size)
 
 
 def read_capture_form(form: Form) -> BroughtAnswer:
@@ -48,7 +67,7 @@ def read_capture_form(form: Form) -> BroughtAnswer:
                 contextlib.closing(KeyLogFile(Path(log_name), data=secrets.data))
             )
             words += ["--keylog", log_name]
-        reader = CaptureReader(io.BytesIO(file.data), key_log=log, keep_records=True)
+        reader = CaptureReader(_TimedBytes(file.data), key_log=log, keep_records=True)
         kept, damage = KeptConnections(), ""
         try:
             for trace in reader.traces():
@@ -61,7 +80,7 @@ def read_capture_form(form: Form) -> BroughtAnswer:
     view, is_decrypted = capture_view(kept, summary)
     if damage:
         message = f"{damage}. Below is what comes before that."
-        view = render("web_error.html", message=message) + view
+        view = render("web_error.html", message=message, section="") + view
     return BroughtAnswer(
         title=f"TLS connections in {bounded(name)}",
         view=view,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lab.api import LabError, LabIdentity, trace_server_async
 from lab.pki.errors import PkiError
+from lab.pki.files import pem
 from lab.pki.files.identity_files import identity_in
 from lab.pki.files.lab_set import Role, SetPaths
 from lab.show.html.page import DECRYPTED
@@ -17,7 +18,7 @@ from lab.webapp.bring.answers import BroughtAnswer, NotAnswered
 from lab.webapp.bring.shell_command import file_name, shell_command
 from lab.webapp.jobs import Jobs
 from lab.webapp.watch.watched_server import WatchedServer
-from lab.webapp.web_request import Form
+from lab.webapp.web_request import Form, UploadedFile
 
 _VERSIONS = ("1.2", "1.3")
 
@@ -47,6 +48,8 @@ async def traced(form: Form, jobs: Jobs, own: WatchedServer | None) -> BroughtAn
 
 async def _traces(form: Form, target: str, own_ca: Path | None) -> tuple[Trace, ...]:
     authorities, version = form.file("ca"), form.text("version")
+    if authorities is not None:
+        _named(authorities, "the CA file")
     return await trace_server_async(
         target,
         identity=_identity(form),
@@ -68,14 +71,19 @@ def _identity(form: Form) -> LabIdentity | None:
             raise NotAnswered("The key goes with a certificate. Give the one that it belongs to.")
         return None
     password = form.fields.get("password", "").encode()
+    path = _named(certificate, "the certificate file")
+    key_path = _named(key, "the key file") if key else None
     identity = identity_in(
-        certificate.data,
-        Path(file_name(certificate, "the certificate file")),
-        key.data if key else None,
-        Path(file_name(key, "the key file")) if key else None,
-        password or None,
+        certificate.data, path, key.data if key else None, key_path, password or None
     )
     return LabIdentity(identity=identity)
+
+
+def _named(file: UploadedFile, otherwise: str) -> Path:
+    """Return the name of a file, once it is known to be no longer than such a file may be."""
+    path = Path(file_name(file, otherwise))
+    pem.check_size(file.data, path)
+    return path
 
 
 def _is_own(target: str, own: WatchedServer) -> bool:

@@ -46,6 +46,15 @@ def test_a_capture_that_is_damaged_shows_what_comes_before() -> None:
     assert "damaged" in found.view and "ClientHello" in found.view
 
 
+def test_a_capture_that_takes_too_long_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lab.webapp.bring.file_forms._SECONDS", -1.0)
+    capture = uploaded(CAPTURES / "tls12_accepted_no_keylog.pcap")
+    with pytest.raises(NotAnswered, match="takes longer than"):
+        read_capture_form(form_of(capture=capture))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -81,6 +90,9 @@ def test_what_cannot_be_inspected() -> None:
     text = UploadedFile(name="a\x00<b>", data=b"text")
     with pytest.raises(NotAnswered, match="a file: contains no certificate"):
         inspect_form(form_of(files=text))
+    huge = UploadedFile(name="huge.crl", data=bytes(2**26))
+    with pytest.raises(NotAnswered, match=r"huge\.crl: is larger than"):
+        inspect_form(form_of(files=huge))
     with pytest.raises(NotAnswered, match="the limit is 50"):
         inspect_form(Form(files={"files": [text] * 51}))
 
