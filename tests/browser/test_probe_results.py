@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from lab.api import explain_scenario
+from lab.probing.results import Verdict
+from lab.show.html.probe_page import probe_page
+from lab.tls.events import ApplicationDataSeen
 from tests.support.accessibility import assert_accessible
-from tests.support.browser import SIZES, overflowing, screenshots
+from tests.support.browser import SIZES, guarded_page, open_text, overflowing, screenshots
 from tests.support.doors import run
 from tests.support.peers import MAKES, VerifyMode, served_by
+from tests.support.reports import found, report
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +96,46 @@ def test_the_page_fits_the_window(page: Page, probed: Path, width: int) -> None:
 def test_nothing_serious_is_found_by_axe(page: Page, probed: Path) -> None:
     page.goto(probed.as_uri())
     assert_accessible(page)
+
+
+def test_what_a_server_sends_does_not_run_when_it_is_unpacked(
+    browser: Browser, tmp_path: Path
+) -> None:
+    hostile = "<img src=x onerror=__ran()><script>__ran()</script>\u202e\x00"
+    text = hostile.encode()
+    # The browser of these tests has an event loop in this thread.
+    with ThreadPoolExecutor(1) as pool:
+        explained = pool.submit(explain_scenario, "good", keep_records=True).result()
+    traces = [
+        replace(
+            trace,
+            events=tuple(
+                replace(event, data=b"HTTP/1.1 200 OK\r\nX: " + text + b"\r\n\r\n" + text)
+                if isinstance(event, ApplicationDataSeen)
+                else event
+                for event in trace.events
+            ),
+        )
+        for trace in explained.traces
+    ]
+    shown = report(
+        *(
+            replace(
+                found("a", Verdict.LET_IN, hostile, trace=trace, version=trace.requested_version),
+                ending=hostile,
+            )
+            for trace in traces
+            if trace.requested_version is not None
+        )
+    )
+    page = probe_page(replace(shown, target=hostile), f"python -m lab.probe {hostile}")
+    with browser.new_context() as context, guarded_page(context) as guarded:
+        open_text(guarded.page, tmp_path, page)
+        guarded.page.locator("#a > summary").press("Enter")
+        expect(guarded.page.locator("#a .columns")).to_be_visible()
+        guarded.page.get_by_role("button", name="Open all").click()
+        expect(guarded.page.locator("#a .http").first).to_contain_text("<img src=x")
+        guarded.page.wait_for_timeout(50)
 
 
 def test_without_scripts_it_is_a_plain_table(browser: Browser, probed: Path) -> None:
