@@ -153,12 +153,13 @@ CERTIFICATE_STOPS = (
         ),
         look=(
             "How many certificates the client sends: open its Certificate message.",
-            "Why, and what to do: compare it with what the stop before says.",
+            "The causes: more than one fits. Compare them with those of the stop before.",
         ),
         expected=refused(48),
         lesson=(
-            "It cannot: the alert is unknown_ca (48) again, and OpenSSL's words are the same. "
-            "What tells the two apart is what was sent, and by whom it was issued.",
+            "It cannot: the alert is unknown_ca (48) again, OpenSSL's words are the same, and the "
+            "same two causes fit. An untrusted CA and a missing intermediate look the same on the "
+            "wire; only who knows the issuer's name can tell that it is an intermediate.",
             "The fix is at the client, not in the server's store: its file needs its own "
             "certificate first, then the intermediates (RFC 9846 section 4.5.1).",
         ),

@@ -152,14 +152,19 @@ def _known(question: Question, value: str) -> str:
     return value if value in question.answers else ""
 
 
-def observed(outcome: Outcome) -> AnswerSet:
-    """Return what an outcome says to each question."""
-    returned = outcome.client_handshake_returned
-    return AnswerSet(
-        end=_end(outcome),
-        signal=_signal(outcome),
-        call={True: "yes", False: "no", None: ""}[returned],
-    )
+def observed(trace: Trace) -> AnswerSet:
+    """Return what a trace says to each question."""
+    outcome = trace.outcome
+    return AnswerSet(end=_end(outcome), signal=_signal(outcome), call=_call(trace))
+
+
+def _call(trace: Trace) -> str:
+    """Return what the client's handshake call did; a client without TLS of its own makes none."""
+    if _fact(trace, Fact.HANDSHAKE_RETURNED, Endpoint.CLIENT) is not None:
+        return "yes"
+    endings = (Fact.HANDSHAKE_FAILED, Fact.TIMED_OUT)
+    failed = any(_fact(trace, fact, Endpoint.CLIENT) is not None for fact in endings)
+    return "no" if failed else ""
 
 
 def _end(outcome: Outcome) -> str:
@@ -182,7 +187,7 @@ def _signal(outcome: Outcome) -> str:
 
 def came_out_as(expected: Predictions, traces: Sequence[Trace]) -> bool:
     """Tell whether each trace was observed to be as ``expected``, which names every version."""
-    return all(expected[_name_of(trace)] == observed(trace.outcome) for trace in traces)
+    return all(expected[_name_of(trace)] == observed(trace) for trace in traces)
 
 
 def _name_of(trace: Trace) -> str:
@@ -206,7 +211,7 @@ def compare(predictions: Predictions, traces: Sequence[Trace]) -> tuple[Compared
 
 
 def _compared(question: Question, given: AnswerSet, trace: Trace) -> ComparedAnswer:
-    predicted, seen = given.to(question), observed(trace.outcome).to(question)
+    predicted, seen = given.to(question), observed(trace).to(question)
     return ComparedAnswer(
         question=question.words,
         predicted=question.answers.get(predicted, ""),
