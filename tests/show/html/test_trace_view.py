@@ -12,7 +12,7 @@ from lab.show.html.field_view import PageRoom
 from lab.show.html.trace_view import shows_decrypted, traces_view
 from lab.tls import messages as msg
 from lab.tls.code_points import NameType
-from lab.tls.events import WireEvent
+from lab.tls.events import Fact, WireEvent
 from lab.tls.extensions import ServerName, ServerNameList
 from lab.tls.layout import event_layout
 from lab.tracing.results import Trace
@@ -158,7 +158,8 @@ def test_every_event_can_be_shown() -> None:
     assert view.count('class="row ') >= 2 * len(events)
 
 
-def test_hostile_text_stays_text() -> None:
+def hostile_trace(text: str) -> Trace:
+    """Return a trace in which a peer says ``text`` wherever it can."""
     make = EventBuilder()
     hello = dataclasses.replace(
         sample(msg.ClientHello),
@@ -166,20 +167,25 @@ def test_hostile_text_stays_text() -> None:
         extensions=(
             ServerNameList(
                 server_name_list=(
-                    ServerName(name_type=NameType.HOST_NAME, name=HOSTILE.encode("utf-8")),
+                    ServerName(name_type=NameType.HOST_NAME, name=text.encode("utf-8")),
                 )
             ),
         ),
     )
-    body = b"HTTP/1.1 403 Forbidden\r\nX: " + HOSTILE.encode() + b"\r\n\r\n" + HOSTILE.encode()
+    body = b"HTTP/1.1 403 Forbidden\r\nX: " + text.encode() + b"\r\n\r\n" + text.encode()
     events = [
         make.message(CLIENT, hello),
         make.data(SERVER, body),
-        make.not_tls(CLIENT, HOSTILE.encode()),
-        make.malformed(SERVER, HOSTILE, HOSTILE),
+        make.fact(CLIENT, Fact.READ_FAILED, text),
+        make.not_tls(CLIENT, text.encode()),
+        make.malformed(SERVER, text, text),
         make.ended(SERVER),
     ]
-    view = traces_view([trace_of(events, target=HOSTILE)])
+    return trace_of(events, target=text)
+
+
+def test_hostile_text_stays_text() -> None:
+    view = traces_view([hostile_trace(HOSTILE)])
     for markup in ("<script", "<img", "\u202e", "\0"):
         assert markup not in view
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in view
