@@ -17,7 +17,7 @@ from itertools import count
 
 from markupsafe import Markup
 
-from lab.probing.results import Explanation, Report
+from lab.probing.results import OWN_SERVER, Explanation, Report
 from lab.show.html.environment import render
 from lab.show.html.page import DECRYPTED, standalone
 from lab.show.html.probe_rows import ScenarioPanel, ScenarioRows, panel, scenario_rows
@@ -164,6 +164,9 @@ def explanation_page(explanation: Explanation, command: str) -> str:
         explain=printable(command),
         view=traces_view(traces) if traces else "",
     )
-    target = f" with {bounded(traces[0].target)}" if traces else ""
+    target = ""
+    if traces:
+        target = OWN_SERVER if traces[0].both_ends else bounded(traces[0].target)
+    title = f"Scenario {scenario.name}{target and f', tried with {target}'}"
     warning = DECRYPTED if shows_decrypted(traces) else ""
-    return standalone(f"Scenario {scenario.name}{target}", body, warning=warning, also="probe")
+    return standalone(title, body, warning=warning, also="probe")

@@ -129,6 +129,7 @@ def test_the_page_of_one_scenario_shows_both_handshakes_with_their_bytes() -> No
     )
     checked(page)
     assert page.count('<h3 id="t0-title">') == page.count('<h3 id="t1-title">') == 1
+    assert "<title>Scenario expired, tried with the lab&#39;s own server</title>" in page
     assert "openssl verify -purpose sslclient" in page
     assert 'class="hex"' in page
     assert len(page.encode()) <= 300_000
