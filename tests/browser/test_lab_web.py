@@ -66,6 +66,19 @@ def watching(lab: Lab, page: Page) -> Page:
     return page
 
 
+def server_of(page: Page) -> str:
+    """The address of the server that the page watches."""
+    found = re.search(r"https://(127\.0\.0\.1:\d+)", page.locator("main").inner_text())
+    assert found is not None
+    return found[1]
+
+
+def connected(page: Page, *words: str | Path) -> None:
+    """Let a client connect to the watched server that is none of the page's."""
+    command = ["openssl", "s_client", "-connect", server_of(page), *words]
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+
+
 def test_a_live_refusal_is_watched(watching: Page) -> None:
     page = watching
     rows = page.locator("#watched tbody tr")
@@ -95,10 +108,8 @@ def test_a_live_refusal_is_watched(watching: Page) -> None:
 def test_the_sequence_of_an_opened_connection_grows(watching: Page) -> None:
     """A client stops in the midst of its ClientHello, and the page shows it as it ends."""
     page = watching
-    text = page.locator("body").inner_text()
-    found = re.search(r"https://127\.0\.0\.1:(\d+)", text)
-    assert found is not None
-    with socket.create_connection(("127.0.0.1", int(found[1]))) as connection:
+    port = int(server_of(page).rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as connection:
         first = page.locator("#watched tbody tr[data-state='open']").first
         first.get_by_role("link").click()
         view = page.locator("#opened .view")
@@ -111,13 +122,10 @@ def test_the_sequence_of_an_opened_connection_grows(watching: Page) -> None:
 
 def test_hostile_names_of_clients_are_text(lab: Lab, watching: Page, tmp_path: Path) -> None:
     page, hostile = watching, "<img src=x onerror=__ran()>"
-    found = re.search(r"https://(127\.0\.0\.1:\d+)", page.locator("body").inner_text())
-    assert found is not None
     client = LabCA().client(common_name=hostile)
     pem = tmp_path / "client.pem"
     pem.write_bytes(client.certificate_pem + client.key_pem)
-    words = ["openssl", "s_client", "-connect", found[1], "-servername", hostile, "-cert", pem]
-    subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+    connected(page, "-servername", hostile, "-cert", pem)
     row = page.locator("#watched tbody tr").first
     expect(row).to_contain_text(hostile)
     row.get_by_role("link").click()
@@ -126,14 +134,19 @@ def test_hostile_names_of_clients_are_text(lab: Lab, watching: Page, tmp_path: P
     expect(page.locator("main")).to_contain_text(hostile)
 
 
-def test_a_page_that_comes_again_shows_what_happened_meanwhile(watching: Page) -> None:
+def test_a_page_that_was_cut_off_shows_what_happened_meanwhile(
+    guarded: GuardedPage, watching: Page
+) -> None:
     page = watching
+    guarded.allow("ERR_INTERNET_DISCONNECTED")
     page.context.set_offline(True)
+    expect(page.locator(".link-state")).to_contain_text("The lab does not answer")
+    before = int(page.locator("[data-count='total']").inner_text())
+    connected(page, "-servername", "cut.test")
     page.context.set_offline(False)
-    page.get_by_role("button", name="Of another CA").click()
-    expect(page.locator("#watched tbody tr").first).to_contain_text("unknown_ca")
-    page.reload()
-    expect(page.locator("#watched tbody tr").first).to_contain_text("unknown_ca")
+    expect(page.locator("#watched tbody tr").first).to_contain_text("cut.test")
+    expect(page.locator("[data-count='total']")).to_have_text(str(before + 1))
+    expect(page.locator(".link-state")).to_have_text("")
 
 
 def test_a_capture_is_dropped(lab: Lab, page: Page) -> None:
