@@ -14,7 +14,9 @@ from lab.tls.layout import Field
 from lab.x509 import der
 from lab.x509.certificate_extensions import EXTENSIONS
 from lab.x509.certificates import CertificateDescription, describe, moment
+from lab.x509.names import distinguished_name
 
+_NAME = "distinguished_name"
 _CERTIFICATES = frozenset({"certificate", "cert_data"})
 _MOST_NAMES = 8
 _MOST_EXTENSIONS = 40
@@ -38,7 +40,10 @@ _Span = tuple[int, int, int]
 
 
 def with_certificates(data: bytes, field: Field) -> Field:
-    """Return ``field`` of ``data`` with the fields of the certificates in it."""
+    """Return ``field`` of ``data`` with the fields of the certificates in it, and names read."""
+    if field.name == _NAME and not field.children and field.end > field.start:
+        name = bounded(distinguished_name(data[field.start : field.end]))
+        return replace(field, meaning=f"{field.meaning}: {name}")
     if field.name in _CERTIFICATES and not field.children and field.end > field.start:
         try:
             children = tuple(_certificate(data, field.start, field.end))

@@ -195,7 +195,7 @@ class EventViews:
 def _layout(event: WireEvent) -> tuple[bytes, Field] | None:
     """Return the bytes and fields of an event, those of its certificates included."""
     layout = event_layout(event)
-    if layout is None or not (isinstance(event, MessageSeen) and _chain(event.message)):
+    if layout is None or not isinstance(event, MessageSeen):
         return layout
     data, root = layout
     return data, with_certificates(data, root)

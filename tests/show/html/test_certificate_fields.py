@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.show.html.certificate_fields import with_certificates
-from lab.tls.layout import Field
+from lab.tls.events import MessageSeen
+from lab.tls.layout import Field, event_layout
+from lab.tls.messages import CertificateRequest
+from lab.tracing.results import Trace
 from tests.support.harness import Identities
 
 
@@ -58,3 +61,16 @@ def test_a_damaged_certificate_is_covered_too(identities: Identities, data: st.D
     place = data.draw(st.integers(0, len(damaged) - 1))
     damaged[place] = data.draw(st.integers(0, 255))
     assert covers(with_certificates(bytes(damaged), whole(bytes(damaged))))
+
+
+def test_the_name_of_a_ca_is_read(captured: dict[str, list[Trace]]) -> None:
+    (trace,) = captured["tls13_dsb"]
+    requests = [
+        event
+        for event in trace.events
+        if isinstance(event, MessageSeen) and isinstance(event.message, CertificateRequest)
+    ]
+    layout = event_layout(requests[0])
+    assert layout is not None
+    said = [leaf.meaning for leaf in leaves(with_certificates(*layout))]
+    assert "the name of a CA, in DER: CN=h2 CA" in said
