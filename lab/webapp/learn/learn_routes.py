@@ -14,6 +14,7 @@ from functools import partial
 from lab.http.message import Response
 from lab.probing.results import Norm, ScenarioDescription, ScenarioFamily
 from lab.show.html.environment import render
+from lab.tls.escape import printable
 from lab.webapp.learn.guided_path import STOPS, place_of
 from lab.webapp.learn.learn_runs import ShownRun, run_scenario_of, run_stop, shown
 from lab.webapp.learn.predictions import QUESTIONS, VERSIONS, Predictions, predictions_in
@@ -49,7 +50,7 @@ def learn_routes(services: Services) -> tuple[Route, ...]:
 
 
 async def _catalogue(request: Request) -> Response:
-    query = request.query.get("q", "").strip()[:_MOST_QUERY]
+    query = printable(request.query.get("q", "").strip()[:_MOST_QUERY])
     body = render(
         "learn_catalogue.html",
         query=query,
