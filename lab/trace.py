@@ -56,10 +56,9 @@ EXAMPLES = (
         does="any server, with a certificate of its CA",
         arguments="example.org:443 --cert client.crt --key client.key --request /status",
     ),
-    Example(does="a capture, with its secrets", arguments="yesterday.pcap --keylog keys.log"),
     Example(
-        does="a page to send to a colleague, and a picture for a document",
-        arguments="example.org:443 --html handshake.html --svg handshake.svg",
+        does="a capture, with its secrets, as a page to send to a colleague",
+        arguments="yesterday.pcap --keylog keys.log --html page.html",
     ),
 )
 
