@@ -51,7 +51,8 @@ NOTES = (
     '  POST /todo     201: the new item; the body is JSON, {"task": TEXT, "done": BOOLEAN},\n'
     "                 where done may be left out\n"
     "  HEAD, OPTIONS  200 without a body; 204 with Allow\n"
-    "  All else is answered with an error status and a JSON body that says what is wrong.",
+    "  All else is answered with an error status and a body that says what is wrong: JSON, or a\n"
+    "  page for browsers outside /todo.",
     "Certificates: the server looks at its files once a second, and loads them when they have "
     "changed, or at SIGHUP. New connections get the new ones; a file that is broken changes "
     "nothing, and the log says why. After a reload no TLS session of before is resumed that a full "

@@ -121,10 +121,10 @@ _WORDS: Mapping[str, _Words] = {
         "read the other end's log",
     ),
     "client-left": _Words(
-        "the client ended the handshake without saying why: a time-out, a health check, a port "
-        "scan, or a user who left",
+        "the client ended the handshake without saying why: a browser that asks its user for a "
+        "certificate and comes again, a time-out, a health check, a port scan, or a user who left",
         "the address of the client; python -m lab.probe --explain leaves-after-server-hello",
-        "none, if it is a health check; else read the client's log",
+        "none, if it comes again and is accepted, or is a health check; else read the client's log",
     ),
     "server-left": _Words(
         "the server, or a device in between, ended the connection without saying why",
