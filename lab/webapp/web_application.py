@@ -9,7 +9,7 @@ from lab.http.message import RequestHead, Response
 from lab.webapp.access import Access
 from lab.webapp.jobs import TooManyJobs
 from lab.webapp.multipart import FormError
-from lab.webapp.routing import Router
+from lab.webapp.routing import Route, Router
 from lab.webapp.web_request import request_of
 from lab.webapp.web_responses import error_page, secured, see_other, static_file
 
@@ -54,9 +54,7 @@ class WebApplication:
         found = self._router.find(head.method, head.path)
         if found is not None:
             length = int(head.headers.get(b"content-length", b"0"))
-            if length <= found[0].max_body:
-                return None
-            return error_page(413, f"More than {found[0].max_body:,} bytes.", last=True)
+            return None if length <= found[0].max_body else _too_long(found[0])
         methods = self._router.methods(head.path)
         if methods:
             allow = ", ".join(methods)
@@ -84,9 +82,15 @@ class WebApplication:
         found = self._router.find(head.method, head.path)
         assert found is not None, "refuse() has looked it up"
         route, parameters = found
+        if len(body) > route.max_body:  # it came in chunks, and said no length before
+            return _too_long(route)
         try:
             return await route.handler(request_of(head, body, parameters))
         except FormError as error:
             return error_page(400, f"The form cannot be read: {error}.")
         except TooManyJobs as error:
             return error_page(503, f"{error}.")
+
+
+def _too_long(route: Route) -> Response:
+    return error_page(413, f"More than {route.max_body:,} bytes.", last=True)
