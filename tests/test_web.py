@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -53,14 +56,13 @@ def test_what_cannot_start_is_one_line(words: list[str], message: str, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_prints_an_address_that_lets_in_and_stops_in_order(
-    number: signal.Signals, tmp_path: Path
-) -> None:
+@contextlib.contextmanager
+def started(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """A process that serves, what its address is, and its token."""
     words = [sys.executable, "-m", "lab.web", "--no-open", "--port", "0"]
     with subprocess.Popen(
         words,
-        cwd=tmp_path,
+        cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -68,11 +70,27 @@ def test_it_prints_an_address_that_lets_in_and_stops_in_order(
     ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line)
+        found = re.search(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)", line)
         assert found is not None, line
-        with pytest.raises(Exception, match="403"):
-            urlopen(found[0].partition("?")[0])
-        process.send_signal(number)
+        try:
+            yield process, found[1], found[2]
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_prints_an_address_that_lets_in_and_stops_in_order(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    """Also while a page watches: its stream of events comes to its end."""
+    with started(tmp_path) as (process, address, token):
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(address)
+        watching = Request(f"{address}/watch/events", headers={"X-Lab-Token": token})
+        with urlopen(watching, timeout=PATIENCE) as events:
+            assert events.readline() == b"retry: 1000\n"
+            process.send_signal(number)
+            assert b"data: {" in events.read()
         _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
     assert list(tmp_path.iterdir()) == []

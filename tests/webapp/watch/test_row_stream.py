@@ -62,6 +62,18 @@ async def test_the_newest_streams_count_where_they_are_too_many() -> None:
         await stream.aclose()
 
 
+async def test_a_reader_who_is_slow_gets_one_event_for_all_that_changed() -> None:
+    connections = ConnectionList(most=5)
+    stream = RowStreams(connections).open("")
+    await event(stream)
+    for _ in range(100):
+        added(connections, Result.ACCEPTED)
+    _, data = await event(stream)
+    assert [row["number"] for row in data["rows"]] == [96, 97, 98, 99, 100]
+    assert (data["missed"], data["total"], data["counts"]["accepted"]) == (95, 100, 100)
+    await stream.aclose()
+
+
 async def test_text_of_a_peer_stays_on_one_line_of_ascii() -> None:
     connections = ConnectionList()
     hostile = added(connections)
