@@ -231,8 +231,10 @@ def _line(event: Event) -> Line:
 def _remarks(event: Event, trace: Trace, *, decisive: bool) -> Iterator[Detail]:
     outcome = trace.outcome
     if decisive and outcome.signal in (Signal.FIN, Signal.RST):
-        # Who has seen a part of a connection cannot know what else was sent.
-        seen = "sent" if trace.flow is None else "seen"
+        # Who has seen a part of a connection cannot know what else was sent, nor can a client whose
+        # connection was reset: an RST overtakes what came before it and was not read.
+        is_whole = trace.flow is None and outcome.signal is Signal.FIN
+        seen = "sent" if is_whole else "seen"
         yield Detail("alert", f"none was {seen}", notable=True)
     if event in outcome.echoes:
         yield Detail("echo", "sent after the outcome was decided")

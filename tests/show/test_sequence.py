@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from lab.diagnosis.results import Outcome, Result, Signal
 from lab.show.sequence import Arrow, GapRow, Line, LocalRow, Row, rows
 from lab.tls import messages as msg
@@ -115,12 +117,15 @@ def test_the_alert_of_a_refusal_is_decisive_and_fatal(refused13: Trace) -> None:
     assert decisive.sender is SERVER and decisive.line is Line.ENCRYPTED
 
 
-def test_the_words_for_an_end_without_an_alert() -> None:
+@pytest.mark.parametrize(
+    ("end", "words"), [(StreamEnd.FIN, "none was sent"), (StreamEnd.RESET, "none was seen")]
+)
+def test_the_words_for_an_end_without_an_alert(end: StreamEnd, words: str) -> None:
     make = EventBuilder()
-    events = [make.message(CLIENT, msg.HelloRequest()), make.ended(SERVER, StreamEnd.RESET)]
+    events = [make.message(CLIENT, msg.HelloRequest()), make.ended(SERVER, end)]
     last = arrows(trace_of(events))[-1]
     assert last.decisive
-    assert ("alert", "none was sent", True) in last.details
+    assert ("alert", words, True) in last.details
 
 
 def test_a_fact_is_good_bad_or_neither() -> None:

@@ -354,7 +354,11 @@ NO_ALERT = "alert       none was sent"
     ("events", "mark", "remark"),
     [
         ([HELLO, EventBuilder().ended(SERVER)], "┃ TCP FIN ┃", NO_ALERT),
-        ([HELLO, EventBuilder().ended(SERVER, StreamEnd.RESET)], "┃ TCP RST ┃", NO_ALERT),
+        (
+            [HELLO, EventBuilder().ended(SERVER, StreamEnd.RESET)],
+            "┃ TCP RST ┃",
+            NO_ALERT.replace("sent", "seen"),
+        ),
         (
             [HELLO, EventBuilder().alert(SERVER, AlertDescription.UNKNOWN_CA)],
             "┃ ALERT fatal unknown_ca (48) ┃",
