@@ -81,6 +81,10 @@ def test_a_row_opens_its_handshake_with_all_bytes(page: Page, probed: Path) -> N
 def test_a_link_to_a_scenario_opens_it(page: Page, probed: Path) -> None:
     page.goto(f"{probed.as_uri()}#expired")
     expect(page.locator("#expired .columns")).to_be_visible()
+    page.get_by_role("searchbox").fill("expired")
+    expect(page.locator("#no-certificate")).to_be_hidden()
+    page.get_by_role("link", name="no-certificate").first.click()
+    expect(page.locator("#no-certificate .columns")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", SIZES)

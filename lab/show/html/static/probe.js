@@ -62,7 +62,13 @@
 
   function follow() {
     const details = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (details && details.matches("details.scenario")) details.open = true;
+    if (!details || !details.matches("details.scenario")) return;
+    if (details.closest("tbody").hidden) {
+      form.reset();
+      filter();
+    }
+    details.open = true;
+    details.querySelector("summary").focus();
   }
 
   table.addEventListener("toggle", (event) => {
