@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.show.text.peer_text import bounded, latin_text, listed, quoted, shortened, subject
+from lab.show.text.peer_text import bounded, cleaned, latin_text, listed, quoted, shortened, subject
 from lab.tls.code_points import NamedGroup
 
 
@@ -28,6 +28,11 @@ def test_lists_tell_how_many_they_leave_out_and_leave_grease_out() -> None:
 def test_a_sentence_is_shortened() -> None:
     assert shortened("x" * 600) == "x" * 600
     assert shortened("x" * 601) == "x" * 600 + "..."
+
+
+def test_a_sentence_with_a_peers_text_in_it_is_printable_and_shortened() -> None:
+    assert cleaned("it says \x1b[31m\\") == "it says \\x1b[31m\\"
+    assert cleaned("\x00" * 1000, 10) == "\\x00\\x00\\x..."
 
 
 def test_a_name_of_the_wire_is_text_whatever_its_bytes() -> None:
