@@ -53,6 +53,7 @@ class ConnectionList:
         self._most_refused = most_refused
         self._most_octets = most_octets
         self.version = self.total = 0
+        self._read = 0  # the last version that anybody has
         # All that are kept, with their versions: the one that changed last comes last.
         self._kept: dict[int, tuple[WatchedConnection, int]] = {}
         self._sizes: dict[int, int] = {}
@@ -77,6 +78,9 @@ class ConnectionList:
     def change(self, connection: WatchedConnection) -> None:
         """Note that a connection has another row than before; one that was dropped still counts."""
         number = connection.number
+        kept = self._kept.get(number)
+        if kept is not None and kept[1] > self._read and not self._is_news(connection):
+            return  # whoever reads next gets the row as it is then
         self._count(connection)
         self.version += 1
         if self._kept.pop(number, None) is not None:
@@ -88,6 +92,10 @@ class ConnectionList:
             self._drop_surplus()
         for reader in self._readers:
             reader.set()
+
+    def _is_news(self, connection: WatchedConnection) -> bool:
+        """Tell whether more than its row has changed."""
+        return connection.is_ended or connection.state != self._counted.get(connection.number)
 
     def _count(self, connection: WatchedConnection) -> None:
         before, now = self._counted.get(connection.number), connection.state
@@ -122,7 +130,7 @@ class ConnectionList:
 
     def changes(self, since: int, seen: int) -> Changes:
         """Return what changed since a version, for a reader who knows the first ``seen`` of all."""
-        rows = []
+        self._read, rows = self.version, []
         for connection, version in reversed(self._kept.values()):
             if version <= since:
                 break

@@ -91,7 +91,7 @@ class RecordedConnection:
         self._last: Event | None = None
         self._steps = 0
         self._hello: ClientHello | None = None
-        self._version = self._cause = ""
+        self._version = self._cause = self._name = self._client = ""
         self._certificate: bytes | None = None
 
     # The event sink.
@@ -185,22 +185,30 @@ class RecordedConnection:
     def row(self) -> WatchedRow:
         """Return it as it is now."""
         outcome = self._outcome
-        hosts = offered_names(self._hello)[0] if self._hello else []
+        self._name_ends()
         return WatchedRow(
             number=self.number,
             began=int((self._began + self._epoch) * 1000),
             source="server",
             peer=self._ends[0].authority,
-            name=bounded(hosts[0]) if hosts else "",
+            name=self._name,
             version=self._version,
-            client=subject(self._certificate) if self._certificate else "",
+            client=self._client,
             state=self.state,
             outcome=outcome_words(outcome) if outcome else UNDECIDED,
             cause=self._cause,
-            last=last_words(self._last),
+            last=last_words(self._last) if outcome is None else "",
             steps=self._steps,
             ended=self.is_ended,
         )
+
+    def _name_ends(self) -> None:
+        """Find the names that the row has, once, and not while the server is at work."""
+        if self._hello is not None:
+            hosts, _ = offered_names(self._hello)
+            self._name, self._hello = bounded(hosts[0]) if hosts else "", None
+        if self._certificate is not None:
+            self._client, self._certificate = subject(self._certificate), None
 
     def snapshot(self) -> Callable[[], Trace | None]:
         """Return what makes the trace of all that was seen so far."""

@@ -10,10 +10,10 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncGenerator
-from dataclasses import asdict
 
 from lab.stream.wire import within
 from lab.webapp.watch.connection_list import Changes, ConnectionList
+from lab.webapp.watch.watched_row import as_json
 
 MOST_STREAMS = 3
 """How many pages may watch at a time; browsers have six connections to a server."""
@@ -70,7 +70,7 @@ class RowStreams:
 
     def _event(self, changes: Changes, *, is_new: bool) -> bytes:
         data = {
-            "rows": [asdict(row) for row in changes.rows],
+            "rows": [as_json(row) for row in changes.rows],
             "kept": changes.kept,
             "counts": changes.counts,
             "total": changes.total,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from markupsafe import Markup
 
 from lab.api import LabError
@@ -19,7 +17,7 @@ from lab.webapp.routing import Route
 from lab.webapp.services import Services
 from lab.webapp.watch import lab_clients
 from lab.webapp.watch.connection_list import MOST, MOST_REFUSED
-from lab.webapp.watch.watched_row import WatchedRow
+from lab.webapp.watch.watched_row import WatchedRow, as_json
 from lab.webapp.web_request import Request
 from lab.webapp.web_responses import error_page, fragment, page, see_other
 
@@ -57,7 +55,7 @@ class _WatchPages:
             commands=lab_clients.commands(server) if server else (),
             versions=_VERSIONS,
             taps=sorted(services.taps.running.items()),
-            rows=[asdict(row) for row in reversed(changes.rows)],
+            rows=[as_json(row) for row in reversed(changes.rows)],
             counts=changes.counts,
             total=changes.total,
             most=MOST,
@@ -74,7 +72,7 @@ class _WatchPages:
         if found is None:
             return error_page(404, "This connection is not kept any more.", section=_SECTION)
         row, body, warning = found
-        view = render("web_connection.html", row=asdict(row), body=body)
+        view = render("web_connection.html", row=as_json(row), body=body)
         return page(f"Connection {row.number}", view, section=_SECTION, warning=warning)
 
     async def view(self, request: Request) -> Response:

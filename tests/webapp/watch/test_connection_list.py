@@ -68,6 +68,19 @@ def test_a_reader_gets_what_has_changed_since() -> None:
     assert connections.find(2) is second
 
 
+def test_a_row_that_nobody_has_seen_yet_is_not_new_again_before_it_is_decided() -> None:
+    connections = ConnectionList()
+    first = added(connections)
+    version = connections.version
+    connections.change(first)
+    assert connections.version == version
+    assert len(connections.changes(0, 0).rows) == 1
+    connections.change(first)
+    assert connections.version == version + 1
+    ended(connections, first, Result.FAILED)
+    assert connections.version == version + 2
+
+
 def test_the_refused_are_kept_longer_than_the_others() -> None:
     connections = ConnectionList(most=3, most_refused=2)
     refused = [added(connections, Result.REJECTED) for _ in range(3)]
