@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lab.webapp.multipart import FormError, FormPart, boundary_of, parts_of
 
@@ -58,3 +62,12 @@ def test_a_content_type_without_boundary_is_refused() -> None:
 def test_what_no_browser_writes_is_refused(body: bytes) -> None:
     with pytest.raises(FormError):
         list(parts_of(body, BOUNDARY))
+
+
+@given(
+    st.binary(max_size=300), st.sampled_from([b"", b"--" + BOUNDARY, b"--" + BOUNDARY + b"\r\n"])
+)
+def test_whatever_comes_is_parts_or_a_form_error(data: bytes, begin: bytes) -> None:
+    with contextlib.suppress(FormError):
+        for part in parts_of(begin + data, BOUNDARY):
+            assert part.name is not None
