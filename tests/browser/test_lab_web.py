@@ -138,12 +138,13 @@ def test_a_page_that_was_cut_off_shows_what_happened_meanwhile(
     guarded: GuardedPage, watching: Page
 ) -> None:
     page = watching
-    guarded.allow("ERR_INTERNET_DISCONNECTED")
-    page.context.set_offline(True)
+    guarded.allow("ERR_FAILED")
+    page.route("**/watch/events", lambda route: route.abort())
+    page.reload()
     expect(page.locator(".link-state")).to_contain_text("The lab does not answer")
     before = int(page.locator("[data-count='total']").inner_text())
     connected(page, "-servername", "cut.test")
-    page.context.set_offline(False)
+    page.unroute("**/watch/events")
     expect(page.locator("#watched tbody tr").first).to_contain_text("cut.test")
     expect(page.locator("[data-count='total']")).to_have_text(str(before + 1))
     expect(page.locator(".link-state")).to_have_text("")
