@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench import capture, decode, probe, serve, tap, web
+from bench import capture, decode, pages, probe, serve, tap, web
 from bench.rows import Row, text
 from bench.servers import machine
 
@@ -37,7 +37,11 @@ def parser() -> argparse.ArgumentParser:
     capturing = kinds.add_parser("capture", help="reading a capture beside tshark")
     tapping = kinds.add_parser("tap", help="the tap beside no relay, and beside the plainest one")
     watching = kinds.add_parser("web", help="the pages of lab.web beside the server's log")
-    others = ((decoding, 7), (probing, 7), (capturing, 7), (tapping, 5), (watching, 7))
+    opening = kinds.add_parser("pages", help="how soon the pages of --html open in Chromium")
+    others = (
+        *((decoding, 7), (probing, 7), (capturing, 7), (tapping, 5), (watching, 7)),
+        (opening, 7),
+    )
     for kind, rounds in ((serving, serve.FULL.rounds), *others):
         kind.add_argument("--rounds", type=positive, metavar="N", help=f"default: {rounds}")
         kind.add_argument("--json", type=Path, metavar="FILE")
@@ -63,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif options.what == "web":
         rows = web.measure(options.rounds or 7)
         _show(rows, web.verdicts(rows))
+    elif options.what == "pages":
+        rows = pages.measure(options.rounds or 7)
+        _show(rows, pages.verdicts(rows))
     else:
         rows = decode.measure(options.rounds or 7)
         _show(rows, decode.verdicts(rows))

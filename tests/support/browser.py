@@ -47,12 +47,18 @@ CANARY = "__ran"
 """The function that hostile texts try to call: no page of ours ever does."""
 
 
-@contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser without a window; skips the test where none is installed."""
+def chromium_path() -> str:
+    """Where Chromium is; skips the test where none is installed."""
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("needs Chromium: apt-get install chromium")
+    return path
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser without a window; skips the test where none is installed."""
+    path = chromium_path()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         try:
