@@ -15,6 +15,7 @@ import secrets
 
 from lab.http.message import RequestHead
 from lab.stream.wire import address_text
+from lab.webapp.multipart import FormError
 from lab.webapp.web_request import query_of
 
 HOST = "127.0.0.1"
@@ -74,7 +75,10 @@ class Access:
 
     def has_token_in_address(self, head: RequestHead) -> bool:
         """Tell whether it is in the query, as in the address that the command prints."""
-        token = query_of(head.query).get("token", "")
+        try:
+            token = query_of(head.query).get("token", "")
+        except FormError:
+            return False
         return self._is_token(token.encode("utf-8", "replace"))
 
     def may_act(self, head: RequestHead) -> bool:

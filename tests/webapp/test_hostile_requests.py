@@ -109,6 +109,14 @@ async def test_what_does_not_ask_this_server_gets_nothing(data: bytes) -> None:
         assert (await pages.ask("/")).status == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/learn", "/watch/events", "/static/web.css"])
+async def test_more_fields_in_an_address_than_there_may_be(path: str) -> None:
+    async with served_pages() as pages:
+        for lines in (pages.own, (f"Host: {pages.host}",)):
+            answer = await pages.ask(f"{path}?{'a&' * 150}", lines=lines)
+            assert answer.status in (400, 403) or path.startswith("/static/")
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 async def test_no_other_method_acts(method: str) -> None:
     paths = ("/watch/taps", "/watch/connect", "/bring/text", "/watch/taps/1/stop")
