@@ -5,20 +5,31 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from lab.show.html.home_page import home_page
 from lab.show.html.page import capture_page, trace_page
 from lab.show.pictures.mermaid import sequence_diagram
 from lab.show.pictures.svg import sequence_svg
 from lab.tls.escape import escaped
+from lab.todo.results import (
+    CertificateCheck,
+    CompletedHandshake,
+    HomeView,
+    HtmlPage,
+    TodoItem,
+)
 from lab.tracing.results import CaptureSummary, Trace
+from lab.x509.client_identity import ClientIdentity
 from tests.support.browser import GuardedPage, open_text, overflowing
 from tests.support.extent import Extent
 from tests.support.harness import Identities
+from tests.support.hostile_identities import hostile_identities
 from tests.support.hostile_texts import HOSTILE_TEXTS, acting_characters
 from tests.support.hostile_traces import hostile_traces, hostile_words
 from tests.support.mermaid import render, renderer_page
@@ -31,6 +42,7 @@ FOREIGN = (
     'a:not([href^="#"]), [style]:not([data-at])'
 )
 FOREIGN_IN_SVG = "script, img, iframe, object, embed, a, image, foreignObject script"
+BROUGHT = "script, style, img, iframe, object, embed, base, svg, math, link, meta, [autofocus]"
 HANDLERS = """() => [...document.querySelectorAll("*")].flatMap(one =>
     one.getAttributeNames().filter(name => name.startsWith("on")))"""
 Make = Callable[[str], list[Trace]]
@@ -109,3 +121,48 @@ def test_diagrams(browser: Browser, guarded: GuardedPage, traces_of: Make) -> No
             assert page.locator("main").locator(FOREIGN_IN_SVG).count() == 0, name
             assert page.evaluate("window.ran === undefined"), name
     page.close()
+
+
+def test_home_page_of_the_server(page: Page, tmp_path: Path) -> None:
+    """As a browser gets it, its policy included; a test with real connections is elsewhere."""
+    page.set_viewport_size({"width": 375, "height": 700})
+    found: list[HtmlPage] = []
+    page.route(
+        "http://localhost/",
+        lambda route: route.fulfill(
+            body=found[-1].content,
+            content_type="text/html; charset=utf-8",
+            headers={"Content-Security-Policy": found[-1].policy.decode("ascii")},
+        ),
+    )
+    for name, text in texts():
+        identity = ClientIdentity(
+            common_name=text,
+            subject=f"CN={text}",
+            serial=77,
+            certificate=hostile_identities(text, tmp_path).client.der,
+            not_after=datetime.max,
+            alternative_names=(f"DNS:{text}", f"URI:javascript:{text}", f"email:{text}"),
+        )
+        for client, items in ((identity, (TodoItem(id=1, task=text, done=True),)), (None, None)):
+            view = HomeView(
+                status=200 if client else 401,
+                problem=text,
+                client=client,
+                handshake=CompletedHandshake(
+                    version="TLSv1.3",
+                    cipher_suite="TLS_AES_256_GCM_SHA384",
+                    resumed=False,
+                    check=CertificateCheck.VERIFIED if client else CertificateCheck.NOT_PRESENTED,
+                    revocation_checked=False,
+                ),
+                items=items,
+                task=text,
+            )
+            found.append(home_page(view))
+            page.goto("http://localhost/")
+            assert page.locator("main").locator(BROUGHT).count() == 0, name
+            assert page.evaluate(HANDLERS) == [], name
+            shown = page.locator("body").evaluate("body => body.textContent + document.title")
+            assert acting_characters(shown) == set(), name
+            assert overflowing(page) == [], name
