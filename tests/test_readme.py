@@ -134,7 +134,7 @@ def test_figures_name_scripts_that_exist_and_show_the_picture() -> None:
     figures = ROOT / "scripts" / "FIGURES.md"
     text = figures.read_text(encoding="utf-8")
     commands = re.findall(r"^\$ \.venv/bin/python (\S+)", text, re.M)
-    assert len(commands) == 6
+    assert len(commands) == 8
     assert all((ROOT / script).is_file() for script in commands)
     pictures = re.findall(r"!\[.+\]\((.+)\)", text)
     assert pictures and all((figures.parent / picture).is_file() for picture in pictures)
