@@ -28,7 +28,7 @@ from lab.show.text.captures.capture_table import without_tls
 from lab.show.text.peer_text import bounded
 from lab.tracing.read_capture import CaptureReader, KeyLogFile
 from lab.webapp.bring.answers import BroughtAnswer, NotAnswered
-from lab.webapp.bring.shell_command import file_name, shell_command
+from lab.webapp.bring.shell_command import file_name, file_word, shell_command
 from lab.webapp.web_request import Form
 
 _MOST_FILES = 50
@@ -66,7 +66,7 @@ def read_capture_form(form: Form) -> BroughtAnswer:
             log = stack.enter_context(
                 contextlib.closing(KeyLogFile(Path(log_name), data=secrets.data))
             )
-            words += ["--keylog", log_name]
+            words += ["--keylog", file_word(log_name)]
         reader = CaptureReader(_TimedBytes(file.data), key_log=log, keep_records=True)
         kept, damage = KeptConnections(), ""
         try:
@@ -109,7 +109,7 @@ def inspect_form(form: Form) -> BroughtAnswer:
         inspection = inspect(contents, now=datetime.now(timezone.utc), role=role)
     except PkiError as error:
         raise NotAnswered(str(error)) from error
-    words = ["inspect", *(["--as", role.value] if role else []), *names]
+    words = ["inspect", *(["--as", role.value] if role else []), *map(file_word, names)]
     return BroughtAnswer(
         title="Certificate files",
         view=inspection_view(inspection),
@@ -122,10 +122,16 @@ def explain_form(form: Form) -> BroughtAnswer:
     text = form.text("text")
     if not text:
         raise NotAnswered("paste an error text: a line or a page of a log, or an alert's number")
-    command = shell_command("explain", [text]) if len(text) <= _MOST_IN_COMMAND else ""
     return BroughtAnswer(
         title="Error text",
         view=Markup("<pre class='brought'>{}</pre>").format(bounded(text, 2000))
         + explanation_view(explain_text(text)),
-        command=command or "python -m lab.explain --file error.log",
+        command=_explain_command(text) or "python -m lab.explain --file error.log",
     )
+
+
+def _explain_command(text: str) -> str:
+    """Return the command with the text in it, "" where a file is the way: "-" is standard input."""
+    if len(text) > _MOST_IN_COMMAND or text == "-":
+        return ""
+    return shell_command("explain", [*["--"] * text.startswith("-"), text])

@@ -16,6 +16,16 @@ def file_name(file: UploadedFile, otherwise: str) -> str:
     return name if is_plain else otherwise
 
 
+def file_word(name: str) -> str:
+    """Return the word that names a file of this folder; a dash in front would begin an option."""
+    return f"./{name}" if name.startswith("-") else name
+
+
+def option_words(option: str, value: str) -> tuple[str, ...]:
+    """Return the words for an option with its value, which may begin with a dash."""
+    return (f"{option}={value}",) if value.startswith("-") else (option, value)
+
+
 def shell_command(door: str, words: Sequence[str]) -> str:
     """Return ``python -m lab.DOOR WORDS`` for a shell; "" where a word cannot be typed there."""
     if not all(word.isprintable() for word in words):

@@ -8,14 +8,14 @@ from lab.api import LabError, LabIdentity, trace_server_async
 from lab.pki.errors import PkiError
 from lab.pki.files import pem
 from lab.pki.files.identity_files import identity_in
-from lab.pki.files.lab_set import Role, SetPaths
+from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
 from lab.show.html.page import DECRYPTED
 from lab.show.html.trace_view import shows_decrypted, traces_view
 from lab.show.text.peer_text import bounded
 from lab.tracing.results import Trace
 from lab.tracing.target import TargetError, parse_target
 from lab.webapp.bring.answers import BroughtAnswer, NotAnswered
-from lab.webapp.bring.shell_command import file_name, shell_command
+from lab.webapp.bring.shell_command import file_name, file_word, option_words, shell_command
 from lab.webapp.jobs import Jobs
 from lab.webapp.watch.watched_server import WatchedServer
 from lab.webapp.web_request import Form, UploadedFile
@@ -53,7 +53,7 @@ async def _traces(form: Form, target: str, own_ca: Path | None) -> tuple[Trace, 
     return await trace_server_async(
         target,
         identity=_identity(form),
-        trust=authorities.data if authorities else own_ca,
+        trust=authorities.data if authorities else own_ca or _lab_ca(),
         system_trust=authorities is None,
         verify=not form.text("insecure"),
         versions=(version,) if version in _VERSIONS else _VERSIONS,
@@ -91,6 +91,12 @@ def _is_own(target: str, own: WatchedServer) -> bool:
     return named.port == own.address.port and named.host in ("localhost", own.address.host)
 
 
+def _lab_ca() -> Path | None:
+    """Return the CA that the command trusts too, where it is called in the same folder."""
+    path = SetPaths(directory=DEFAULT_DIRECTORY).certificate(Role.CA)
+    return path if path.exists() else None
+
+
 def _ca_of(own: WatchedServer) -> Path | None:
     return SetPaths(directory=own.directory).certificate(Role.CA) if own.own_set else None
 
@@ -103,10 +109,10 @@ def _words(form: Form, target: str, own_ca: Path | None) -> list[str]:
     for field, option in (("ca", "--ca"), ("cert", "--cert"), ("key", "--key")):
         file = form.file(field)
         if file is not None:
-            words += [option, file_name(file, f"{field}.pem")]
+            words += [option, file_word(file_name(file, f"{field}.pem"))]
         elif field == "ca" and own_ca is not None and not form.text("insecure"):
             words += [option, str(own_ca)]
     for field in ("sni", "request"):
         if text := form.text(field):
-            words += [f"--{field}", text]
+            words += option_words(f"--{field}", text)
     return [*words, *["--insecure"] * bool(form.text("insecure"))]

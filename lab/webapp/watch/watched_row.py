@@ -99,7 +99,8 @@ def outcome_words(outcome: Outcome) -> str:
     """Return how it ended, and by what where it was refused: "rejected by the server, alert …"."""
     if outcome.result in (Result.ACCEPTED, Result.UNKNOWN):
         return result_words(outcome)
-    return f"{result_words(outcome)}, {signal_words(outcome)}"
+    words, signal = result_words(outcome), signal_words(outcome)
+    return words if words.endswith(signal) else f"{words}, {signal}"
 
 
 def last_words(event: Event | None) -> str:

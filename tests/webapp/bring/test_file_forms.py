@@ -109,3 +109,23 @@ def test_a_page_of_a_log_and_hostile_text() -> None:
     assert found.command == "python -m lab.explain --file error.log"
     with pytest.raises(NotAnswered, match="paste an error text"):
         explain_form(form_of({"text": "  "}))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("-12", ["--", "-12"]),
+        ("--json", ["--", "--json"]),
+        ("-", ["--file", "error.log"]),
+        ("a\nb", ["--file", "error.log"]),
+    ],
+)
+def test_a_text_is_no_option_and_not_standard_input(text: str, words: list[str]) -> None:
+    assert shlex.split(explain_form(form_of({"text": text})).command)[3:] == words
+
+
+def test_names_of_files_are_no_options(certs: Path) -> None:
+    data = (certs / "client.crt").read_bytes()
+    files = [UploadedFile(name=name, data=data) for name in ("-x.pem", "--json")]
+    found = inspect_form(Form(files={"files": files}))
+    assert shlex.split(found.command)[3:] == ["inspect", "./-x.pem", "./--json"]

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from lab.webapp.bring.shell_command import file_name, shell_command
+from lab.webapp.bring.shell_command import file_name, file_word, option_words, shell_command
 from lab.webapp.web_request import UploadedFile
 
 
@@ -26,6 +26,19 @@ from lab.webapp.web_request import UploadedFile
 )
 def test_the_last_part_of_a_name(name: str, shown: str) -> None:
     assert file_name(UploadedFile(name=name, data=b""), "file") == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("a.pem", "a.pem"), ("-x.pem", "./-x.pem"), ("--json", "./--json"), ("-", "./-")],
+)
+def test_the_name_of_a_file_is_no_option(name: str, word: str) -> None:
+    assert file_word(name) == word
+
+
+def test_the_value_of_an_option_is_no_option() -> None:
+    assert option_words("--sni", "a") == ("--sni", "a")
+    assert option_words("--sni", "-a") == ("--sni=-a",)
 
 
 def test_words_are_quoted() -> None:

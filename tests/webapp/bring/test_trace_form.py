@@ -82,3 +82,16 @@ async def test_what_cannot_be_traced(
 ) -> None:
     with pytest.raises(NotAnswered, match=message):
         await answer(fields, **files)
+
+
+async def test_the_ca_in_the_folder_is_trusted_as_by_the_command(
+    certs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watched_server(ServerSettings(directory=certs), ConnectionList()) as server:
+        fields = {"target": f"localhost:{server.address.port}", "version": "1.3"}
+        assert "unknown_ca" in (await answer(fields)).view
+        monkeypatch.chdir(certs.parent)
+        assert certs.name == "certs"
+        found = await answer(fields)
+    assert "certificate_required" in found.view
+    assert "--ca" not in shlex.split(found.command)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from lab.diagnosis.results import Result
+import pytest
+
+from lab.diagnosis.results import Outcome, Result, Signal
+from lab.tls.events import Endpoint
 from lab.tracing.results import Trace
 from lab.webapp.watch.connection_list import ConnectionList
-from lab.webapp.watch.watched_row import OPEN, WatchedRow
+from lab.webapp.watch.watched_row import OPEN, WatchedRow, outcome_words
 
 
 class Fake:
@@ -134,3 +137,16 @@ async def test_a_reader_waits_for_the_next_change() -> None:
     added(connections)
     await waiting
     await connections.wait(0)
+
+
+@pytest.mark.parametrize(
+    ("signal", "words"),
+    [
+        (Signal.NOT_TLS, "failed: the client sent bytes that are not TLS"),
+        (Signal.MALFORMED, "failed: the client sent malformed bytes"),
+        (Signal.FIN, "failed: the client ended the connection, TCP FIN, no alert"),
+    ],
+)
+def test_the_words_for_an_outcome_say_nothing_twice(signal: Signal, words: str) -> None:
+    outcome = Outcome(result=Result.FAILED, by=Endpoint.CLIENT, signal=signal)
+    assert outcome_words(outcome) == words
