@@ -121,7 +121,10 @@ def test_names_of_clients_that_are_watched(
         row.get_by_role("link").click()
         view = page.locator("#opened .view")
         expect(view.locator(".answer")).to_be_visible()
-        view.get_by_role("button", name="Open all").click()
+        if Extent.full:
+            view.get_by_role("button", name="Open all").click()
+        else:
+            view.locator("summary", has_text="CertificateVerify").last.click()
         assert_harmless(page, name)
         page.get_by_role("button", name="Close", exact=True).click()
     page.reload()
@@ -180,17 +183,21 @@ def test_names_and_contents_of_files_that_are_brought(
         assert_harmless(page, name)
 
 
+ADDRESSES = (
+    "/{}",
+    "/learn?q={}",
+    "/learn/scenarios/{}",
+    "/learn/path/{}",
+    "/bring/answers/{}",
+    "/watch/connections/{}",
+    "/static/{}",
+)
+
+
 def test_addresses(page: Page, lab: PagesInThread) -> None:
-    for name, text in texts():
+    for number, (name, text) in enumerate(texts()):
         word = quote(text[:500].encode("utf-8", "surrogatepass"), safe="")
-        for path in (
-            f"/{word}",
-            f"/learn?q={word}",
-            f"/learn/scenarios/{word}",
-            f"/learn/path/{word}",
-            f"/bring/answers/{word}",
-            f"/watch/connections/{word}",
-            f"/static/{word}",
-        ):
-            page.goto(lab.origin + path)
-            assert_harmless(page, f"{name}: {path[:40]}")
+        first = number % len(ADDRESSES)
+        for address in ADDRESSES if Extent.full else {"/learn?q={}", ADDRESSES[first]}:
+            page.goto(lab.origin + address.format(word))
+            assert_harmless(page, f"{name}: {address}")

@@ -58,6 +58,15 @@ def test_it_is_accessible_with_messages_open_and_closed(
 ) -> None:
     open_text(page, tmp_path, trace_page(refused))
     assert_accessible(page)
+    row(page, "CertificateRequest").locator("summary").click()
+    assert_accessible(page)
+
+
+@pytest.mark.slow
+def test_it_is_accessible_with_all_messages_open(
+    page: Page, tmp_path: Path, refused: tuple[Trace, ...]
+) -> None:
+    open_text(page, tmp_path, trace_page(refused))
     page.get_by_role("button", name="Open all").click()
     assert_accessible(page)
     page.get_by_role("button", name="Close all").click()

@@ -22,6 +22,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Dialog,
+    Error,
     Page,
     Request,
     WebError,
@@ -137,9 +138,10 @@ def guarded_page(context: BrowserContext) -> Iterator[GuardedPage]:
     watch(guarded.page)
     context.on("page", watch)
     yield guarded
-    # Whatever waits in the page's event loop has its turn.
+    # Whatever waits in the page's event loop has its turn, unless the page is being left.
     for page in context.pages:
-        page.evaluate("() => new Promise(done => setTimeout(done))")
+        with contextlib.suppress(Error):
+            page.evaluate("() => new Promise(done => setTimeout(done))")
     remaining = guarded.remaining()
     assert remaining == [], remaining
 
