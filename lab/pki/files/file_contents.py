@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from lab.pki.errors import WrongFormatError, WrongPasswordError
 from lab.pki.files import pem
 from lab.pki.files.crl_files import LISTS
+from lab.pki.files.derivation_rounds import check_rounds
 from lab.pki.files.file_formats import (
     CERTIFICATE_LABELS,
     CRL_LABELS,
@@ -265,6 +266,8 @@ def _load(
 ) -> StoredKey:
     if encrypted and not password:
         return StoredKey(kind="", encrypted=True, public=None)
+    if encrypted:
+        check_rounds(data, path)
     try:
         return _stored_key(load(password), encrypted=encrypted)
     except Exception as error:  # the library has no one type for what it cannot read

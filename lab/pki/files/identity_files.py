@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from lab.pki.authority import Authority
 from lab.pki.errors import PasswordNeededError, WrongFormatError, WrongPasswordError
 from lab.pki.files import pem
+from lab.pki.files.derivation_rounds import check_rounds
 from lab.pki.files.file_formats import KEY_LABELS
 from lab.pki.files.pem import Password
 from lab.pki.files.recognise_file import recognise
@@ -126,7 +127,12 @@ def load_authority(certificate: Path, key: Path, password: Password, *, now: dat
 
 
 def open_pkcs12(data: bytes, path: Path, password: Password) -> pkcs12.PKCS12KeyAndCertificates:
-    """Open a PKCS#12 file. Raises ``PasswordNeededError`` and ``WrongPasswordError``."""
+    """Open a PKCS#12 file.
+
+    Raises ``PasswordNeededError``, ``WrongPasswordError``, and ``WrongFormatError`` where it asks
+    for too much work.
+    """
+    check_rounds(data, path)
     try:
         # Some files have an empty password, or none: then there is no need to ask.
         return pkcs12.load_pkcs12(data, None)

@@ -27,6 +27,7 @@ from lab.pki.errors import (
     WrongFormatError,
     WrongPasswordError,
 )
+from lab.pki.files.derivation_rounds import check_rounds
 from lab.pki.files.file_formats import CERTIFICATE_LABELS, KEY_LABELS, Block, first_element, kind_of
 from lab.pki.files.recognise_file import recognise
 from lab.pki.identity import Identity, PrivateKey, PssIdentity, public_bytes
@@ -160,10 +161,12 @@ def _certificate(block: Block, path: Path) -> x509.Certificate:
 
 def key_in(data: bytes, path: Path, *, password: Password = None) -> PrivateKey:
     """Return the private key of a PEM file; ``password`` opens an encrypted one."""
-    block = blocks_of(data, path, KEY_LABELS, what="PEM private key", example="PRIVATE KEY")[0].text
-    opener = _password_for(block, path, password)
+    block = blocks_of(data, path, KEY_LABELS, what="PEM private key", example="PRIVATE KEY")[0]
+    opener = _password_for(block.text, path, password)
+    if opener is not None:
+        check_rounds(block.data, path)
     try:
-        key = serialization.load_pem_private_key(block, opener)
+        key = serialization.load_pem_private_key(block.text, opener)
     except Exception as error:  # the library has no one type for what it cannot read
         if opener is not None:
             raise WrongPasswordError(

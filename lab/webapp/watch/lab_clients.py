@@ -50,7 +50,7 @@ def clients_of(server: WatchedServer) -> tuple[LabClient, ...]:
 
 
 def connect(server: WatchedServer, name: str, version: str) -> None:
-    """Let a client connect once, in a thread. Raises LabError where it could not."""
+    """Let a client connect once, in a thread. Raises LabError and PkiError where it could not."""
     identity = _identity(server, name)
     ca = SetPaths(directory=server.directory).certificate(Role.CA)
     trace_server(

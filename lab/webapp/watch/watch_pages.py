@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from lab.api import LabError
 from lab.http.message import Response
+from lab.pki.errors import PkiError
 from lab.show.html.environment import render
 from lab.show.html.page import DECRYPTED
 from lab.show.html.trace_view import shows_decrypted, traces_view
@@ -106,8 +107,9 @@ class _WatchPages:
             return error_page(400, "There is no such client.", section=_SECTION)
         try:
             await self._services.jobs.compute(lab_clients.connect, server, name, version)
-        except LabError as error:
-            return error_page(400, f"The client could not connect: {error}.", section=_SECTION)
+        except (LabError, PkiError) as error:
+            reason = str(error).rstrip(".")
+            return error_page(400, f"The client could not connect: {reason}.", section=_SECTION)
         return see_other("/watch")
 
     async def start_tap(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -71,6 +72,18 @@ async def test_a_client_that_there_is_not(certs: Path, form: bytes) -> None:
     async with watched_pages(certs) as pages:
         assert (await pages.ask("/watch/connect", method="POST", body=form)).status == 400
         assert pages.services.connections.total == 0
+
+
+@pytest.mark.parametrize("name", ["good", "expired", "none"])
+async def test_a_client_whose_files_have_gone(certs: Path, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(certs, tmp_path / "certs")
+    async with watched_pages(folder) as pages:
+        shutil.rmtree(folder)
+        body = f"client={name}".encode()
+        answer = await pages.ask("/watch/connect", method="POST", body=body)
+    assert answer.status == 400
+    assert b"The client could not connect: " in answer.body and b"no such file" in answer.body
+    assert b".." not in answer.body
 
 
 async def test_the_stream_goes_on_where_it_was_left(certs: Path) -> None:
