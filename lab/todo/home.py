@@ -155,6 +155,7 @@ class HomeApp:
             status=response.status,
             problem=response.problem,
             client=head.client,
+            let_in=self._app.denial(head.client) is None,
             handshake=self._handshake(),
             items=items,
             task=task,

@@ -52,14 +52,15 @@ class HomeView:
     """What the home page is to show.
 
     ``status`` is that of HTTP, ``problem`` the message of an error, "" for none. ``client`` is
-    None for one without a certificate, or with one that cannot be read. ``items`` is None where
-    the client is not let in, or they are not to be had. ``task`` is the text of an item that was
-    not accepted. All text is as it came: whoever shows it escapes it.
+    None for one without a certificate, or with one that cannot be read; ``let_in`` tells whether
+    it may read the list. ``items`` is None where it may not, or they are not to be had. ``task`` is
+    the text of an item that was not accepted. All text is as it came: whoever shows it escapes it.
     """
 
     status: int
     problem: str
     client: ClientIdentity | None
+    let_in: bool
     handshake: CompletedHandshake
     items: tuple[TodoItem, ...] | None
     task: str

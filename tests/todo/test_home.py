@@ -188,7 +188,7 @@ async def test_who_is_not_let_in_gets_no_item_and_adds_none(
     assert len(face.views) == 3
     for view in face.views:
         assert view.problem.startswith(problem)
-        assert (view.client, view.items) == (who, None)
+        assert (view.client, view.items, view.let_in) == (who, None, False)
     assert len(await store.list()) == 5
 
 
@@ -244,6 +244,7 @@ async def test_a_form_that_is_not_taken_changes_nothing(
     assert view.problem.startswith(problem)
     assert len(await store.list()) == 5
     assert (view.items is None) == (status != 400)
+    assert view.let_in
 
 
 async def test_a_form_that_is_not_taken_comes_back_with_its_text() -> None:

@@ -29,10 +29,10 @@ _READ = 601  # characters of a name or a message: one more than is shown
 _STYLES = ("lab.css", "home.css")
 _VERSIONS = {"TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
 _WITHOUT = (CertificateCheck.NOT_PRESENTED, CertificateCheck.NOT_IN_SESSION)
+_BUSY = 503
 _HEADINGS = {
     400: "The item was not added",
-    401: "You are not let in",
-    403: "You are refused",
+    403: "The form was not accepted",
     404: "There is no such page",
     405: "This is not supported",
     413: "The item was not added",
@@ -76,6 +76,8 @@ def _policy(style: Markup) -> bytes:
 
 
 def _heading(view: HomeView) -> str:
+    if not view.let_in and view.status != _BUSY:
+        return "You are not let in"
     if view.status in _HEADINGS:
         return _HEADINGS[view.status]
     if view.client is None:

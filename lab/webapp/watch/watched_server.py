@@ -15,6 +15,7 @@ from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SetPaths
 from lab.pki.files.set_writing import KeyType, SetPlan, ensure_set
 from lab.serving.lab_server import TodoServer, Watcher
 from lab.serving.server_files import ServerFiles
+from lab.show.html.home_page import home_page
 from lab.tracing.target import LOOPBACK
 from lab.webapp.watch.connection_list import ConnectionList
 from lab.webapp.watch.recorded_connection import RecordedConnection
@@ -66,7 +67,9 @@ async def watched_server(
             authorities=settings.authorities,
         ).load(now=datetime.now(timezone.utc))
         watching = _Watching(connections)
-        server = TodoServer(loaded.tls, context=loaded.context, watcher=watching.watcher)
+        server = TodoServer(
+            loaded.tls, context=loaded.context, watcher=watching.watcher, page=home_page
+        )
         try:
             watching.address = Address(*await server.open(LOOPBACK, settings.port))
             yield WatchedServer(

@@ -43,6 +43,7 @@ def view(
     status: int = 200,
     problem: str = "",
     client: ClientIdentity | None = ALICE,
+    let_in: bool = True,
     made: CompletedHandshake | None = None,
     items: tuple[TodoItem, ...] | None = (),
     task: str = "",
@@ -51,6 +52,7 @@ def view(
         status=status,
         problem=problem,
         client=client,
+        let_in=let_in,
         handshake=made or handshake(),
         items=items,
         task=task,
@@ -116,7 +118,9 @@ def test_the_way_in_is_shown_to_those_who_need_it(
     check: CertificateCheck, resumed: bool, way_in: bool, words: str
 ) -> None:
     made = handshake(check, resumed=resumed)
-    page = Page(view(status=401, problem="required", client=None, made=made, items=None))
+    denied = view(status=401, problem="required", client=None, let_in=False, made=made, items=None)
+    page = Page(denied)
+    assert "You are not let in" in page.text
     assert words in page.text
     assert ("How to get in" in page.text) == way_in
     for name in ("client.pfx", "Firefox", "Chrome", "macOS", "Windows"):
@@ -125,15 +129,17 @@ def test_the_way_in_is_shown_to_those_who_need_it(
 
 
 def test_a_certificate_that_cannot_be_read_needs_no_other_one() -> None:
-    page = Page(view(status=403, problem="cannot read", client=None, items=None))
+    page = Page(view(status=403, problem="cannot read", client=None, let_in=False, items=None))
     assert "How to get in" not in page.text and "HTTP 403 cannot read" in page.text
+    assert "You are not let in" in page.text and "a" not in page.tags
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 415, 503, 507])
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 413, 415, 503, 507])
 def test_each_error_has_a_heading_its_status_and_its_message(status: int) -> None:
     page = Page(view(status=status, problem="what is wrong", items=None))
     assert f"HTTP {status} what is wrong" in page.text
-    assert "You are alice" not in page.text
+    assert "You are" not in page.text
+    assert "To the page with the list" in page.text
 
 
 def test_without_a_name_and_without_a_certificate() -> None:
