@@ -149,6 +149,7 @@ def test_home_page_of_the_server(page: Page, tmp_path: Path) -> None:
                 status=200 if client else 401,
                 problem=text,
                 client=client,
+                let_in=client is not None,
                 handshake=CompletedHandshake(
                     version="TLSv1.3",
                     cipher_suite="TLS_AES_256_GCM_SHA384",
