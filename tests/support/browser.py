@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,7 @@ FLAGS = (
 )
 LOCAL_SCHEMES = frozenset({"file", "data", "blob", "about", "devtools"})
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost"})
+PATIENCE = 20.0  # seconds
 SIZES = (1280, 768, 375)
 CANARY = "__ran"
 """The function that hostile texts try to call: no page of ours ever does."""
@@ -92,12 +94,17 @@ class GuardedPage:
             if not any(re.search(pattern, problem) for pattern in self.allowed)
         ]
 
-    def expected(self, pattern: str) -> list[str]:
-        """Take the problems in which ``pattern`` is found, at least one, out of the list."""
-        found = [problem for problem in self.problems if re.search(pattern, problem)]
-        assert found, f"none of {self.problems} has {pattern}"
-        self.problems[:] = [problem for problem in self.problems if problem not in found]
+    def expected(self, pattern: str, count: int = 1) -> list[str]:
+        """Wait for so many problems in which ``pattern`` is found, and let such pass."""
+        self.allow(pattern)
+        end = time.monotonic() + PATIENCE
+        while len(found := self._like(pattern)) < count:
+            assert time.monotonic() < end, f"{found} of {self.problems} have {pattern}"
+            self.page.wait_for_timeout(20)
         return found
+
+    def _like(self, pattern: str) -> list[str]:
+        return [problem for problem in self.problems if re.search(pattern, problem)]
 
 
 def is_local(url: str) -> bool:
