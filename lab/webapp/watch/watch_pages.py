@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 from markupsafe import Markup
 
 from lab.api import LabError
@@ -56,7 +58,7 @@ class _WatchPages:
             commands=lab_clients.commands(server) if server else (),
             versions=_VERSIONS,
             taps=sorted(services.taps.running.items()),
-            rows=[as_json(row) for row in reversed(changes.rows)],
+            rows=[{**as_json(row), "began_at": _clock(row)} for row in reversed(changes.rows)],
             counts=changes.counts,
             total=changes.total,
             most=MOST,
@@ -125,3 +127,8 @@ class _WatchPages:
         if number.isdecimal() and len(number) < 12:
             await self._services.taps.stop(int(number))
         return see_other("/watch")
+
+
+def _clock(row: WatchedRow) -> str:
+    """Return when it began, for pages without script; a script says it in the local time."""
+    return datetime.fromtimestamp(row.began / 1000, timezone.utc).strftime("%H:%M:%S UTC")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -58,6 +59,15 @@ async def test_a_client_that_a_button_sends_appears(certs: Path, name: str, stat
         assert b"ClientHello" in view.body and b"<html" not in view.body
         whole = await pages.ask("/watch/connections/1")
         assert b"ClientHello" in whole.body and b"<h1>Connection 1</h1>" in whole.body
+
+
+async def test_the_table_needs_no_script(certs: Path) -> None:
+    async with watched_pages(certs) as pages:
+        await pages.ask("/watch/connect", method="POST", body=b"client=none&version=1.2")
+        await ended(pages.services.connections)
+        text = (await pages.ask("/watch")).body.decode()
+    assert re.search(r'data-label="Began">[0-9]{2}:[0-9]{2}:[0-9]{2} UTC</td>', text)
+    assert 'data-label="TLS">1.2</td>' in text
 
 
 @pytest.mark.parametrize("number", ["9", "x", "-1", "1" * 50, "%00"])
