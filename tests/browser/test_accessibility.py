@@ -16,6 +16,8 @@ from tests.support.accessibility import axe_findings
 from tests.support.browser import guarded_page, open_text, overflowing
 from tests.support.web_in_thread import PagesInThread, pages_in_thread
 
+pytestmark = pytest.mark.slow  # Chromium, for many pages
+
 FOCUS = """() => {
     const one = document.activeElement;
     if (!one || one === document.body) return null;

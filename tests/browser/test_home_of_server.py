@@ -165,6 +165,7 @@ def hostile_client(certs: Path, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_names_and_items_with_markup_run_nothing(certs: Path, tmp_path: Path) -> None:
     with (
         lab_server(certs, "1.3") as server,
@@ -200,6 +201,7 @@ def test_names_and_items_with_markup_run_nothing(certs: Path, tmp_path: Path) ->
         look_at(page, "home-hostile")
 
 
+@pytest.mark.slow
 def test_a_page_of_another_site_cannot_send_the_form(certs: Path, tmp_path: Path) -> None:
     with (
         lab_server(certs, "1.3") as server,

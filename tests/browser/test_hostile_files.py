@@ -35,6 +35,8 @@ from tests.support.hostile_traces import hostile_traces, hostile_words
 from tests.support.mermaid import render, renderer_page
 from tests.support.traces import FLOW
 
+pytestmark = pytest.mark.slow  # Chromium, for many pages
+
 # What no page of ours has: elements that load, run, submit or lead elsewhere.
 FOREIGN = (
     "script:not(:last-child), img, iframe, frame, object, embed, base, form, svg, math, audio, "

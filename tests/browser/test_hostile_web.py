@@ -22,6 +22,8 @@ from tests.support.hostile_texts import HOSTILE_TEXTS, acting_characters
 from tests.support.serving import PATIENCE
 from tests.support.web_in_thread import PagesInThread, pages_in_thread
 
+pytestmark = pytest.mark.slow  # Chromium, for many pages
+
 # What only a peer could have brought into a page of lab.web.
 FOREIGN = (
     "main :is(script, style, img, iframe, object, embed, base, svg, math, link, meta), [autofocus],"

@@ -44,6 +44,7 @@ def predict(page: Page, stop: Stop) -> None:
                 inner.get_by_label(words, exact=True).check()
 
 
+@pytest.mark.slow
 def test_the_path_is_clicked_through_from_its_first_stop_to_its_last(learn: Page) -> None:
     page = learn
     page.get_by_role("link", name="Start the path").click()

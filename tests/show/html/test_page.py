@@ -105,6 +105,7 @@ def lab_ca() -> LabCA:
     return LabCA()
 
 
+@pytest.mark.slow
 def test_the_page_of_every_scenario_is_small_and_well_formed(lab_ca: LabCA) -> None:
     sizes: dict[str, int] = {}
     with LabServer(trust=lab_ca) as server:
