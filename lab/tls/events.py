@@ -191,7 +191,7 @@ class Gap(enum.Enum):
     SNAPPED = "the capture keeps only the first bytes of each packet"
     DIRECTION = "nothing that this end sent was captured"
     END = "the capture ends here"
-    STOPPED = "the tap observed no more than this"
+    STOPPED = "nothing after this was observed"
 
     @property
     def is_end(self) -> bool:

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from lab.api import LabCA, LabIdentity, trace_server_async
+from lab.capture.results import Address
+from lab.show.text.event_text import headline
 from lab.stream.wire import within
 from lab.tls.events import Endpoint, MessageSeen, StreamEnded
 from lab.tracing.results import Trace
 from lab.webapp.watch.connection_list import ConnectionList
+from lab.webapp.watch.recorded_connection import RecordedConnection
 from lab.webapp.watch.watched_row import WatchedRow
 from lab.webapp.watch.watched_server import ServerSettings, WatchedServer, watched_server
 
@@ -116,4 +119,14 @@ async def test_what_passes_the_bound_is_told_as_missing(
         trace = trace_of(connections)
     assert row.state == "rejected"
     assert trace.outcome.rejected, "the server's own facts are all there"
-    assert any("observed no more" in str(lack) for lack in map(str, trace.events))
+    assert any("nothing after this was observed" in str(lack) for lack in map(str, trace.events))
+
+
+def test_what_was_not_kept_is_said_without_naming_a_tap_or_a_capture() -> None:
+    ends = Address("127.0.0.1", 1), Address("127.0.0.1", 2)
+    recorded = RecordedConnection(*ends, epoch=0.0, began=0.0, changed=lambda _: None)
+    recorded.sent(Endpoint.CLIENT, b"GET / HTTP/1.1\r\n\r\n", 0.1)
+    recorded.sent(Endpoint.CLIENT, bytes(2**17), 0.2)
+    trace = recorded.snapshot()()
+    assert trace is not None
+    assert headline(trace.events[-1]) == "nothing after this was observed"
