@@ -96,6 +96,15 @@ class Access:
             return site == b"same-origin"
         return origin is not None or TOKEN_HEADER in headers
 
+    def is_loaded_elsewhere(self, head: RequestHead) -> bool:
+        """Tell whether a page of another origin loads this, as a part of it or by its script.
+
+        It could read nothing, but it would keep the lab busy: pages of other ports of this host
+        send the cookie along. A link that leads here is in order.
+        """
+        site, place = (head.headers.get(b"sec-fetch-" + name) for name in (b"site", b"dest"))
+        return site in (b"same-site", b"cross-site") and place != b"document"
+
     def is_action(self, head: RequestHead) -> bool:
         """Tell whether a request may change or start something: GET and HEAD never do."""
         return head.method not in _READING

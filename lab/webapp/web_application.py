@@ -18,6 +18,7 @@ _NO_TOKEN = (
     "This page belongs to a lab that runs on this machine. Open the address that python -m lab.web "
     "has printed: the token in it lets you in."
 )
+_ELSEWHERE = "This was asked for by a page that is not the lab's own; nothing was done."
 
 
 class WebApplication:
@@ -40,14 +41,15 @@ class WebApplication:
         if not access.names_this_server(head):
             message = "The Host field must name this server: 127.0.0.1 or localhost, and its port."
             return error_page(403, message, last=True)
+        if access.is_loaded_elsewhere(head):
+            return error_page(403, _ELSEWHERE, last=True)
         is_action = access.is_action(head)
         if not is_action and (head.path.startswith(_STATIC) or self._brings_token(head)):
             return None
         if not access.has_token(head):
             return error_page(403, _NO_TOKEN, last=is_action)
         if is_action and not access.may_act(head):
-            message = "This was asked for by a page that is not the lab's own; nothing was done."
-            return error_page(403, message, last=True)
+            return error_page(403, _ELSEWHERE, last=True)
         return self._unroutable(head)
 
     def _unroutable(self, head: RequestHead) -> Response | None:

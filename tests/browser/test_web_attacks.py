@@ -132,9 +132,11 @@ def test_another_origin_reads_nothing(
     visitor.allow("^console: |^request: http://evil.test:")
     page = visitor.page
     page.goto(elsewhere)
-    for path in ("/", "/watch", "/bring"):
+    before = list(lab.services.streams._ending)
+    for path in ("/", "/watch", "/bring", "/watch/events"):
         found = page.evaluate(READING, [lab.origin, path])
         assert set(found.values()) <= {"refused", ""}, found
+    assert set(lab.services.streams._ending) <= set(before), "no stream of events was opened"
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,23 @@ OWN = b"http://127.0.0.1:8480"
 )
 def test_where_an_action_comes_from(headers: dict[str, bytes], may: bool) -> None:
     assert ACCESS.may_act(head("POST", **headers)) is may
+
+
+@pytest.mark.parametrize(
+    ("site", "place", "elsewhere"),
+    [
+        (b"same-origin", b"empty", False),
+        (b"none", b"document", False),
+        (b"same-site", b"document", False),
+        (b"cross-site", b"document", False),
+        (b"same-site", b"empty", True),
+        (b"same-site", b"iframe", True),
+        (b"cross-site", b"script", True),
+    ],
+)
+def test_what_is_loaded_by_a_page_of_another_origin(
+    site: bytes, place: bytes, elsewhere: bool
+) -> None:
+    headers = {"sec_fetch_site": site, "sec_fetch_dest": place}
+    assert ACCESS.is_loaded_elsewhere(head(**headers)) is elsewhere
+    assert not ACCESS.is_loaded_elsewhere(head())
