@@ -39,7 +39,8 @@ LATER_STOPS = (
             "the client waits for the server inside its handshake call.",
             "It takes two to mend it: a server should send its alert, end its own direction, and "
             "read on for a while before it closes, as the lab's does; a client should read once "
-            "more after a failed write, as the lab's does.",
+            "more after a failed write, as the lab's does. On Linux what had come before an RST "
+            "can still be read; another system may drop it.",
         ),
         commands=(
             TerminalCommand(
