@@ -29,6 +29,11 @@ class CertificateCard:
     pairs: tuple[tuple[str, str], ...]
     problems: tuple[str, ...]
 
+    @property
+    def octets(self) -> int:
+        """About how many bytes it takes in a page."""
+        return 700 + sum(len(label) + len(value) for label, value in self.pairs)
+
 
 def cards(
     chain: Sequence[bytes], sender: Endpoint, now: datetime

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lab.show.html.certificate_card import CertificateCard, cards
 from lab.show.html.certificate_fields import with_certificates
@@ -39,6 +39,9 @@ _MOST_EVENTS = 4
 _MOST_RECORDS = 8
 _MOST_LINES = 60
 _MOST_TEXT = 4_000
+_OF_PANEL = 800
+"""About how many bytes there are around what a row shows once it is open."""
+_FULL = "{} are not shown: this page has as many as it may"
 _IN_CARDS = frozenset(
     {"certificate", "problem", "subject", "issuer", "valid from", "valid until", "SAN", "EKU", "CA"}
 )
@@ -86,10 +89,10 @@ class EventViews:
         version = trace.negotiated_version or trace.requested_version
         self._tls13 = version is not None and version >= ProtocolVersion.TLS_1_3
         self._room = room
+        self.unopened = 0
         began = trace.flow.first if trace.flow else None
         self._now = datetime.now(timezone.utc) if began is None else _moment(began)
         self._records = {(record.endpoint, record.span.offset): record for record in trace.records}
-        self._rows = {id(event): number for number, row in enumerate(found) for event in row.events}
         self._labels = [row.label if isinstance(row, Arrow) else "" for row in found]
         self._carried: dict[tuple[Endpoint, int], list[int]] = defaultdict(list)
         for number, row in enumerate(found):
@@ -97,34 +100,61 @@ class EventViews:
                 self._carried[row.endpoint, span.offset].append(number)
 
     def opened(self, number: int, row: Arrow) -> OpenedEvent | None:
-        """Return what the row of this number shows; None where there is nothing more to show."""
+        """Return what the row of this number shows; None where there is nothing more to show.
+
+        Also where the page has no room for it: ``unopened`` counts those.
+        """
+        if self._room.is_full and not self._room.takes(_OF_PANEL) and not row.decisive:
+            self.unopened += 1
+            return None
         left_out: list[str] = []
         blocks: list[ByteBlock] = []
         shared: list[SharedRecord] = []
         for event in row.events[:_MOST_EVENTS]:
-            if isinstance(event, WireEvent) and not self._room.is_none:
-                self._add_records(number, event, blocks, shared, left_out)
+            if not isinstance(event, WireEvent) or self._room.is_none:
+                continue
+            if self._room.is_full and not row.decisive:
+                left_out.append(_FULL.format("its bytes"))
+                break
+            self._add_records(number, event, blocks, shared, left_out)
         if (more := len(row.events) - _MOST_EVENTS) > 0:
             left_out.append(f"{more:,} more events like these are not shown")
-        event = row.event
-        chain = _chain(event.message) if isinstance(event, MessageSeen) else ()
-        shown, rest = cards(chain, event.endpoint, self._now)
-        if rest:
-            left_out.append(f"{rest:,} more certificates are not shown as cards")
+        shown = self._cards(row.event, left_out)
         details = tuple(
             detail for detail in row.details if not (shown and detail.label in _IN_CARDS)
         )
         if not (details or blocks or shared or shown):
             return None
+        if not self._room.takes(sum(len(detail.value) for detail in details)) and not row.decisive:
+            left_out.append(_FULL.format("its details"))
+            details = ()
         return OpenedEvent(
             details=details,
-            meaning=event_meaning(event, tls13=self._tls13),
+            meaning=event_meaning(row.event, tls13=self._tls13),
             cards=shown,
-            text=_http_text(event),
+            text=self._text(row.event, left_out),
             blocks=tuple(blocks),
             shared=tuple(shared),
             left_out=tuple(left_out),
         )
+
+    def _cards(self, event: Event, left_out: list[str]) -> tuple[CertificateCard, ...]:
+        """Return cards for the certificates of a message, as many as there is room for."""
+        chain = _chain(event.message) if isinstance(event, MessageSeen) else ()
+        made, rest = cards(chain, event.endpoint, self._now)
+        shown = tuple(card for card in made if self._room.takes(card.octets))
+        rest += len(made) - len(shown)
+        if rest:
+            left_out.append(f"{rest:,} more certificates are not shown as cards")
+        return shown
+
+    def _text(self, event: Event, left_out: list[str]) -> tuple[str, ...]:
+        """Return the lines of an HTTP message, where there is room for them."""
+        lines = _http_text(event)
+        if self._room.takes(sum(len(escape(line)) for line in lines)):
+            return lines
+        left_out.append(_FULL.format("its lines of text"))
+        return ()
 
     def _add_records(
         self,
@@ -176,7 +206,7 @@ class EventViews:
         if not event.encrypted:
             title, note = "Content", "as it lies in the records"
         elif opening is None:
-            title, note = "Plaintext", "opened"
+            title, note = "Plaintext", "of a record that was not kept"
         else:
             kind = f"{opening.content_type} ({int(opening.content_type)})"
             secret = opening.secret.value if opening.secret else "no secret: its cipher is NULL"

@@ -40,15 +40,26 @@ _KINDS = {
 
 
 class PageRoom:
-    """How much a page may still show: ``octets`` of dumps, and ``fields`` of trees.
+    """How much a page may still show: ``octets`` of dumps, ``fields`` of trees, other text.
 
-    Where there is no room from the start, neither dumps nor trees are shown.
+    Where there are no octets from the start, neither dumps nor trees are shown.
     """
 
-    def __init__(self, octets: int = 24_000, fields: int = 1_000) -> None:
+    def __init__(self, octets: int = 24_000, fields: int = 1_000, characters: int = 48_000) -> None:
         self.is_none = octets == 0
         self._octets = octets
         self._fields = fields
+        self._characters = characters
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further dump and tree is to begin."""
+        return self._octets <= 0 or self._fields <= 0
+
+    def takes(self, characters: int) -> bool:
+        """Return whether a text of this length is shown, and count it."""
+        self._characters -= characters
+        return self._characters >= 0
 
     def octets(self, wanted: int) -> int:
         """Return how many of ``wanted`` bytes of a leaf are shown, and count them."""

@@ -16,8 +16,8 @@ from lab.show.text.captures.flow_text import version_seen
 from lab.show.text.trace_text import version_words
 from lab.tracing.results import Trace
 
-_MOST_ROWS = 240
-"""The style sheet has this many places for rows beside each other."""
+_MOST_ROWS = 100
+"""How many rows of a column are shown; the style sheet has places for twice as many."""
 _GIST = ("subject", "SNI", "HTTP", "CA names", "suite", "data", "likely", "signature")
 _WORDS = {Line.CLEAR: "in the clear", Line.ENCRYPTED: "encrypted", Line.TCP: "TCP"}
 
@@ -47,12 +47,17 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One trace. ``name`` is its own in the page; ``left_out`` counts rows that are not shown."""
+    """One trace. ``name`` is its own in the page.
+
+    ``left_out`` counts rows that are not shown, ``unopened`` those that have more to show than
+    there is room for.
+    """
 
     name: str
     title: str
     cells: tuple[Cell, ...]
     left_out: int = 0
+    unopened: int = 0
 
 
 def columns(traces: Sequence[Trace], key: str, room: PageRoom) -> tuple[Column, ...]:
@@ -138,6 +143,7 @@ class _ColumnMaker:
             title=version_words(trace) if trace.flow is None else version_seen(trace),
             cells=tuple(self.cells),
             left_out=max(0, left_out),
+            unopened=self._views.unopened,
         )
 
 

@@ -16,8 +16,12 @@ from markupsafe import Markup
 
 from lab.api import LabCA, LabIdentity, LabServer, ScenarioError, list_scenarios, trace_server
 from lab.show.html.page import DECRYPTED, capture_page, standalone, trace_page
+from lab.tls import messages as msg
+from lab.tls.code_points import ProtocolVersion
+from lab.tls.events import Event
 from lab.tracing.results import Trace
 from tests.show.html.conftest import SUMMARY
+from tests.support.traces import CLIENT, SERVER, EventBuilder, trace_of
 
 MOST_OCTETS = 300_000
 VOID = {"meta", "input", "br", "hr", "img", "link"}
@@ -120,3 +124,25 @@ def test_the_page_of_every_scenario_is_small_and_well_formed(lab_ca: LabCA) -> N
 def test_the_page_of_every_capture_is_well_formed(captured: dict[str, list[Trace]]) -> None:
     for traces in captured.values():
         checked(capture_page(traces, lambda: SUMMARY, "a.pcap"))
+
+
+def talkative(version: ProtocolVersion) -> Trace:
+    """Return a trace of as many exchanges, each of its own, as a hostile peer likes."""
+    make = EventBuilder()
+    events: list[Event] = []
+    certificate = msg.CertificateEntry(cert_data=bytes(4000))
+    for number in range(400):
+        chain = msg.Certificate(certificate_list=(certificate,) * 10)
+        line = f"GET /{number} HTTP/1.1\r\n".encode()
+        events += [make.message(CLIENT, chain), make.data(SERVER, line + b"<&>" * 2000)]
+    return trace_of([*events, make.ended(SERVER)], requested=version)
+
+
+def test_the_page_of_a_hostile_peer_is_small_too() -> None:
+    versions = (ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3)
+    page = trace_page([talkative(version) for version in versions])
+    checked(page)
+    assert len(page.encode()) <= MOST_OCTETS
+    assert "Its lines of text are not shown: this page has as many as it may." in page
+    assert "rows have more to show than this page has room for" in page
+    assert "more rows are not shown" in page
