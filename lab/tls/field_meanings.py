@@ -41,7 +41,7 @@ MEANINGS = {
     # Records.
     "type": Meaning("what the record says it holds", _RECORD, codes.ContentType),
     "legacy_record_version": Meaning(
-        "a version for old equipment; it says nothing about the version that is agreed",
+        "in TLS 1.2 the version, or an older one before it is agreed; in TLS 1.3 it says nothing",
         _RECORD,
         codes.ProtocolVersion,
     ),
@@ -77,11 +77,16 @@ MEANINGS = {
         "the content of an extension that is not taken apart here", "RFC 9846 section 4.3"
     ),
     "legacy_version": Meaning(
-        "TLS 1.2 for old equipment; in TLS 1.3 supported_versions counts",
+        "the version; where supported_versions is there, that counts instead",
         f"{_HELLO} and 4.2.3",
         codes.ProtocolVersion,
     ),
-    "random": Meaning("32 bytes from a random generator, new each time", f"{_HELLO} and 4.2.3"),
+    "random": Meaning(
+        "32 bytes that are meant to be random, and new each time", f"{_HELLO} and 4.2.3"
+    ),
+    "HelloRetryRequest.random": Meaning(
+        "the value that marks a HelloRetryRequest, always the same", _ANSWER
+    ),
     "legacy_session_id": Meaning(
         "in TLS 1.2 the session to resume; in TLS 1.3 a value that is echoed", _HELLO
     ),
@@ -134,7 +139,9 @@ MEANINGS = {
     "supported_signature_algorithms": Meaning(
         "a signature algorithm that the sender accepts", _SCHEMES, codes.SignatureScheme
     ),
-    "protocol_name_list": Meaning("application protocols that the sender speaks", "RFC 7301"),
+    "protocol_name_list": Meaning(
+        "protocols that the client speaks, or the one that the server chose", "RFC 7301"
+    ),
     "protocol_name": Meaning("the name of an application protocol", "RFC 7301"),
     "sct_list": Meaning("proofs that a certificate is logged publicly", "RFC 6962 section 3.3"),
     "serialized_sct": Meaning("a signed certificate timestamp", "RFC 6962 section 3.3"),
@@ -177,7 +184,9 @@ MEANINGS = {
     "certificate_extension_values": Meaning("what it must hold", "RFC 9846 section 4.3.5"),
     "client_shares": Meaning("public keys for the key exchange, one a group", _SHARE),
     "group": Meaning("the group of the public key", _SHARE, codes.NamedGroup),
-    "key_exchange": Meaning("a public key for the key exchange, used once", _SHARE),
+    "key_exchange": Meaning(
+        "what the sender adds to the key exchange, a public key as a rule", _SHARE
+    ),
     "selected_group": Meaning("the group that the client is to use", _SHARE, codes.NamedGroup),
     # Both are of RFC 7250 in extensions.
     "client_certificate_type.certificate_types": Meaning(
@@ -219,10 +228,10 @@ MEANINGS = {
     # Key exchange, signatures and the rest.
     "dh_p": Meaning("the prime of the Diffie-Hellman group", "RFC 5246 section 7.4.3"),
     "dh_g": Meaning("the generator of the Diffie-Hellman group", "RFC 5246 section 7.4.3"),
-    "dh_Ys": Meaning("the server's public key, used once", "RFC 5246 section 7.4.3"),
+    "dh_Ys": Meaning("the server's public key for this exchange", "RFC 5246 section 7.4.3"),
     "curve_type": Meaning("how the curve is named", _ECDHE, codes.ECCurveType),
     "namedcurve": Meaning("the curve that the server chose", _ECDHE, codes.NamedGroup),
-    "public": Meaning("the server's public key, used once", _ECDHE),
+    "public": Meaning("the server's public key for this exchange", _ECDHE),
     "params": Meaning("key exchange parameters that are not taken apart here", _HANDSHAKE),
     "algorithm": Meaning("the algorithm of the signature", _SCHEMES, codes.SignatureScheme),
     "ServerKeyExchange.signature": Meaning(
@@ -243,14 +252,18 @@ MEANINGS = {
     "ticket_lifetime": Meaning("how long the ticket is of use, in seconds", _TICKET),
     "ticket_age_add": Meaning("is added to the ticket's age to hide it", _TICKET),
     "ticket_nonce": Meaning("tells the keys of several tickets apart", _TICKET),
-    "ticket": Meaning("what resumes this session; only the server can read it", _TICKET),
+    "ticket": Meaning("what the client shows to resume this session", _TICKET),
     "request_update": Meaning(
         "whether the other end is to change its keys, too",
         "RFC 9846 section 4.7.3",
         codes.KeyUpdateRequest,
     ),
     # Alerts and the like.
-    "level": Meaning("warning or fatal", "RFC 9846 section 6", codes.AlertLevel),
+    "level": Meaning(
+        "warning or fatal; in TLS 1.3 the description decides",
+        "RFC 9846 section 6",
+        codes.AlertLevel,
+    ),
     "description": Meaning(
         "what is the matter", "RFC 9846 section 6, RFC 5246 section 7.2", codes.AlertDescription
     ),

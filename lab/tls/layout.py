@@ -125,8 +125,7 @@ def _message(event: MessageSeen) -> Field:
     if isinstance(message, msg.UnknownMessage) or event.context is None:
         header.rest("body")
         return _whole(event, header.parts)
-    name = "ServerHello" if isinstance(message, msg.HelloRetryRequest) else message.name
-    body = FieldReader(raw[4:], name, base=4)
+    body = FieldReader(raw[4:], message.name, base=4)
     parse_again(body, message.msg_type, event.context)
     return _whole(event, header.parts + body.parts)
 
