@@ -112,7 +112,12 @@ def test_the_wheel_holds_the_package_and_nothing_else(packages: Packages) -> Non
         f"lab/show/documents/{kind}.schema.json"
         for kind in ("trace", "probe", "inspection", "explanation")
     }
-    assert names == modules | documents | {"lab/py.typed"}
+    pages = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("static", "templates")
+        for path in (ROOT / "lab" / "show" / "html" / folder).iterdir()
+    }
+    assert names == modules | documents | pages | {"lab/py.typed"}
     assert len(licences) == 1
 
 
