@@ -12,14 +12,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lab.diagnosis.results import Result
 from lab.show.sequence import Arrow, GapRow, LocalRow, Row, rows
 from lab.tls.events import (
     AlertSeen,
     ChangeCipherSpecSeen,
     Endpoint,
     Event,
+    Fact,
+    LeftOut,
     LocalFact,
     MessageSeen,
+    NotCaptured,
     SealedSeen,
     StreamEnded,
     is_fatal,
@@ -28,6 +32,7 @@ from lab.tracing.results import Trace
 
 _MOST_PAIRS = 250_000
 """How many pairs of rows are compared; of more, all but the equal beginnings stand alone."""
+_UNREAD = (SealedSeen, NotCaptured, LeftOut)
 _MESSAGE, _OTHER, _CHANGE = 4, 2, 1
 # Messages that one version does not have, by that version, and what it does instead.
 _LACKING = {
@@ -42,6 +47,11 @@ _LACKING = {
     ("TLS 1.2", "KeyUpdate"): "TLS 1.2 changes keys by a new handshake only",
     ("TLS 1.2", "CompressedCertificate"): "TLS 1.2 does not compress certificates",
 }
+# What a handshake that ended early might still have had.
+_OF_HANDSHAKE = frozenset(
+    {"Certificate", "CertificateRequest", "CertificateVerify", "Finished", "ServerHello"}
+)
+_VERDICTS = frozenset({Fact.CERTIFICATE_VERIFIED, Fact.SESSION_RESUMED})
 _SERVER_VERIFIES = "in TLS 1.2 only the client sends CertificateVerify"
 
 
@@ -50,8 +60,9 @@ class AlignedRow:
     """Two rows that face each other, or one alone.
 
     ``left`` and ``right`` are not both None. ``note`` says of a row that stands alone whose it is,
-    and why where that lies in the version: "only in TLS 1.3: …"; or that its like comes earlier or
-    later; "" where both are there.
+    and why: where that lies in the version, "only in TLS 1.3: …"; else "here only in TLS 1.3", as
+    where the other handshake ended before it. Or that its like comes earlier or later. "" where
+    both are there.
     """
 
     left: Row | None
@@ -59,10 +70,24 @@ class AlignedRow:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """What must be known of a trace to say why it lacks a row of the other one.
+
+    ``name`` tells it from the other. ``unread`` are the ends of which something was not opened, or
+    not captured; ``ended_early`` tells that its handshake ended before both had sent Finished.
+    """
+
+    name: str
+    unread: frozenset[Endpoint]
+    ended_early: bool
+
+
 def aligned(left: Trace, right: Trace) -> tuple[AlignedRow, ...]:
     """Return the rows of two traces side by side, from top to bottom."""
     lefts, rights = rows(left), rows(right)
     names = _names(left, right)
+    sides = _side(left, names[0]), _side(right, names[1])
     pairs = _pairs(lefts, rights)
     alone_left = _places(lefts, {number for number, _ in pairs})
     alone_right = _places(rights, {number for _, number in pairs})
@@ -70,10 +95,10 @@ def aligned(left: Trace, right: Trace) -> tuple[AlignedRow, ...]:
     at_left = at_right = 0
     for next_left, next_right in (*pairs, (len(lefts), len(rights))):
         for row in lefts[at_left:next_left]:
-            note = _note(row, *names, alone_right.get(_step(row), ()), at_right)
+            note = _note(row, *sides, alone_right.get(_step(row), ()), at_right)
             found.append(AlignedRow(left=row, right=None, note=note))
         for row in rights[at_right:next_right]:
-            note = _note(row, *names[::-1], alone_left.get(_step(row), ()), at_left)
+            note = _note(row, *sides[::-1], alone_left.get(_step(row), ()), at_left)
             found.append(AlignedRow(left=None, right=row, note=note))
         if next_left < len(lefts):
             found.append(AlignedRow(left=lefts[next_left], right=rights[next_right]))
@@ -98,20 +123,49 @@ def _names(left: Trace, right: Trace) -> tuple[str, str]:
     return names[0], names[1]
 
 
-def _note(row: Row, here: str, there: str, places: Sequence[int], at: int) -> str:
+def _side(trace: Trace, name: str) -> _Side:
+    finished = {
+        event.endpoint
+        for event in trace.events
+        if isinstance(event, MessageSeen) and event.message.name == "Finished"
+    }
+    unread = {event.endpoint for event in trace.events if isinstance(event, _UNREAD)}
+    ended_early = trace.outcome.result in (Result.REJECTED, Result.FAILED) and len(finished) < 2
+    return _Side(name=name, unread=frozenset(unread), ended_early=ended_early)
+
+
+def _note(row: Row, here: _Side, there: _Side, places: Sequence[int], at: int) -> str:
     """Return the words for a row that stands alone ``here``, and faces nothing ``there``.
 
     ``places`` are those of its like there, which stand alone as well; ``at`` is the row there that
     is next.
     """
     if places:
-        return f"in {there} {'later' if places[-1] >= at else 'earlier'}"
+        return f"in {there.name} {'later' if places[-1] >= at else 'earlier'}"
     event = row.event
     name = event.message.name if isinstance(event, MessageSeen) else ""
-    why = _LACKING.get((there, name), "")
-    if (there, name, event.endpoint) == ("TLS 1.2", "CertificateVerify", Endpoint.SERVER):
+    why = _LACKING.get((there.name, name), "")
+    if (there.name, name, event.endpoint) == ("TLS 1.2", "CertificateVerify", Endpoint.SERVER):
         why = _SERVER_VERIFIES
-    return f"only in {here}: {why}" if why else f"here only in {here}"
+    if why:
+        return f"only in {here.name}: {why}"
+    alone = f"here only in {here.name}"
+    if name and event.endpoint in there.unread:
+        return f"{alone}: what could not be read in {there.name} may hold it, too"
+    if there.ended_early and isinstance(event, LocalFact) and event.fact in _VERDICTS:
+        return f"reported only in {here.name}: an end reports it when its handshake call returns"
+    if there.ended_early and _is_of_handshake(event):
+        return f"{alone}: in {there.name} the handshake ended before it"
+    return alone
+
+
+def _is_of_handshake(event: Event) -> bool:
+    """Return whether a handshake that ends early may lack ``event`` for that alone."""
+    if isinstance(event, LocalFact):
+        return event.fact is Fact.HANDSHAKE_RETURNED
+    if isinstance(event, MessageSeen):
+        return event.message.name in _OF_HANDSHAKE
+    return isinstance(event, ChangeCipherSpecSeen)
 
 
 def _step(row: Row) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ from lab.tls.events import (
     MessageSeen,
     SealedSeen,
 )
+from lab.tls.messages import Certificate
 
 _Meaning = tuple[str, str]
 
@@ -25,24 +26,26 @@ _Meaning = tuple[str, str]
 _MESSAGES: dict[str, tuple[_Meaning, ...]] = {
     "ClientHello": (
         (
-            "The client begins. It offers versions, cipher suites and groups, names the server "
-            "that it wants, and sends its half of the key exchange along (key_share).",
+            "What the client offers: versions, cipher suites and groups. It may name the server "
+            "that it wants (SNI), and as a rule sends its half of the key exchange along "
+            "(key_share).",
             "RFC 9846 section 4.2.2",
         ),
         (
-            "The client begins. It offers versions, cipher suites and groups, and names the server "
-            "that it wants.",
+            "What the client offers: versions and cipher suites, as a rule groups too. It may name "
+            "the server that it wants (SNI).",
             "RFC 5246 section 7.4.1.2",
         ),
     ),
     "ServerHello": (
         (
-            "The server chooses version and cipher suite, and sends its half of the key exchange. "
-            "Both ends have the handshake keys from here on: all that follows is encrypted.",
+            "The server chooses version and cipher suite, and as a rule sends its half of the key "
+            "exchange. Both ends have the handshake keys from here on: the messages that follow "
+            "are encrypted.",
             "RFC 9846 section 4.2.3",
         ),
         (
-            "The server chooses version and cipher suite. Nothing is encrypted yet.",
+            "The server chooses version and cipher suite.",
             "RFC 5246 section 7.4.1.3",
         ),
     ),
@@ -67,9 +70,9 @@ _MESSAGES: dict[str, tuple[_Meaning, ...]] = {
             "RFC 9846 section 4.4.2",
         ),
         (
-            "The server asks for a client certificate: this makes the TLS mutual. It names types, "
-            "signatures and CAs that it accepts; an empty list of CAs means any. Whether a client "
-            "without a certificate is refused, it does not say.",
+            "The server asks for a client certificate: this makes the TLS mutual. It names types "
+            "and CAs that it accepts, and since TLS 1.2 signatures; an empty list of CAs means "
+            "any. Whether a client without a certificate is refused, it does not say.",
             "RFC 5246 section 7.4.4",
         ),
     ),
@@ -79,8 +82,8 @@ _MESSAGES: dict[str, tuple[_Meaning, ...]] = {
             "RFC 9846 section 4.5.1",
         ),
         (
-            "The server shows who it is: its certificate, then those of the CAs above it. In "
-            "TLS 1.2 everybody on the way can read it.",
+            "The server shows who it is: its certificate, then those of the CAs above it. In the "
+            "first handshake everybody on the way can read it.",
             "RFC 5246 section 7.4.2",
         ),
     ),
@@ -92,7 +95,7 @@ _MESSAGES: dict[str, tuple[_Meaning, ...]] = {
         ),
         (
             "The client shows who it is, as the server asked: its certificate, then those of the "
-            "CAs above it. In TLS 1.2 everybody on the way can read it.",
+            "CAs above it. In the first handshake everybody on the way can read it.",
             "RFC 5246 section 7.4.6",
         ),
     ),
@@ -108,9 +111,15 @@ _MESSAGES: dict[str, tuple[_Meaning, ...]] = {
             "RFC 5246 section 7.4.6",
         ),
     ),
+    "Certificate raw key": (
+        (
+            "The sender shows who it is: by its public key alone, in the place of a certificate.",
+            "RFC 7250 section 3",
+        ),
+    ),
     "CompressedCertificate": (("A Certificate message, compressed.", "RFC 8879 section 4"),),
     "CertificateStatus": (
-        ("An OCSP response: that the certificate was not revoked.", "RFC 6066 section 8"),
+        ("An OCSP response: whether the certificate was revoked.", "RFC 6066 section 8"),
     ),
     "CertificateVerify": (
         (
@@ -126,7 +135,8 @@ _MESSAGES: dict[str, tuple[_Meaning, ...]] = {
     ),
     "ServerKeyExchange": (
         (
-            "The server's half of the key exchange, signed with the key of its certificate.",
+            "The server's half of the key exchange, signed with the key of its certificate where "
+            "it has one.",
             "RFC 5246 section 7.4.3",
         ),
     ),
@@ -147,15 +157,16 @@ _MESSAGES: dict[str, tuple[_Meaning, ...]] = {
         ),
         (
             "A checksum over the whole handshake, by its keys: nobody changed anything. In a full "
-            "handshake of TLS 1.2 it also tells the client that its certificate was accepted.",
+            "handshake of TLS 1.2 it also tells the client that the server accepted its answer: "
+            "its certificate, or that it has none.",
             "RFC 5246 section 7.4.9",
         ),
     ),
     "Finished client": (
         (
-            "A checksum over the whole handshake, by its keys. The client is done with this, and "
-            "its handshake call returns; the server judges the client's certificate only when this "
-            "flight has come, so a refusal is met later, where the client reads.",
+            "A checksum over the whole handshake, by its keys. The client waits for no answer: in "
+            "the handshake its call returns with this. The server judges the client's certificate "
+            "only when this flight has come, so a refusal is met later, where the client reads.",
             "RFC 9846 section 4.5.3",
         ),
         (
@@ -186,17 +197,21 @@ _CHANGE_CIPHER_SPEC = (
         "It means nothing in TLS 1.3, and is sent for the sake of old equipment on the way.",
         "RFC 9846 appendix E.4",
     ),
-    ("All that the sender sends from here on is encrypted.", "RFC 5246 section 7.1"),
+    (
+        "All that the sender sends from here on is protected by the keys of this handshake.",
+        "RFC 5246 section 7.1",
+    ),
 )
 _OTHERS: dict[type[Event], _Meaning] = {
     ApplicationDataSeen: ("What the connection is for: data of the application.", "RFC 9846"),
-    HeartbeatSeen: ("A question whether the other end is still there.", "RFC 6520"),
-    SealedSeen: (
-        "A record that can be opened only with the secrets of one of the ends "
-        "(SSLKEYLOGFILE), which are not at hand.",
-        "RFC 9846 section 5.2",
-    ),
+    HeartbeatSeen: ("A question whether the other end is still there, or its answer.", "RFC 6520"),
 }
+_SEALED = (
+    "A record that can be opened only with the secrets of one of the ends (SSLKEYLOGFILE), which "
+    "are not at hand.",
+    "RFC 9846 section 5.2",
+)
+_SEALED_FOR_GOOD = ("A protected record that is not opened here.", "RFC 9846 section 5.2")
 
 
 def event_meaning(event: Event, *, tls13: bool) -> _Meaning | None:
@@ -209,11 +224,15 @@ def event_meaning(event: Event, *, tls13: bool) -> _Meaning | None:
         return f"{sentence[0].upper()}{sentence[1:]}.", reference
     if isinstance(event, ChangeCipherSpecSeen):
         return _CHANGE_CIPHER_SPEC[0 if tls13 else 1]
+    if isinstance(event, SealedSeen):
+        return _SEALED_FOR_GOOD if event.limit else _SEALED
     if not isinstance(event, MessageSeen):
         return _OTHERS.get(type(event))
     name = event.message.name
     if is_empty_certificate(event.message) and event.endpoint is Endpoint.CLIENT:
         meanings = _MESSAGES["Certificate empty"]
+    elif isinstance(event.message, Certificate) and event.message.raw_public_key is not None:
+        meanings = _MESSAGES["Certificate raw key"]
     else:
         meanings = _MESSAGES.get(f"{name} {event.endpoint.value}") or _MESSAGES.get(name, ())
     return meanings[0 if tls13 else -1] if meanings else None

@@ -48,7 +48,7 @@ MEANINGS = {
     "fragment": Meaning("what the record carries, in the clear", _RECORD),
     "nonce_explicit": Meaning("the part of the nonce that is sent", "RFC 5246 section 6.2.3.3"),
     "IV": Meaning("the initialization vector of CBC", "RFC 5246 section 6.2.3.2"),
-    "encrypted_record": Meaning("ciphertext that no known secret opens", _PROTECTED),
+    "encrypted_record": Meaning("ciphertext that is not opened", _PROTECTED),
     "encrypted content": Meaning("ciphertext: the content below, byte by byte", _PROTECTED),
     "encrypted content, MAC and padding": Meaning(
         "ciphertext in blocks: the content below, and what protects and fills it",
@@ -143,7 +143,9 @@ MEANINGS = {
         "protocols that the client speaks, or the one that the server chose", "RFC 7301"
     ),
     "protocol_name": Meaning("the name of an application protocol", "RFC 7301"),
-    "sct_list": Meaning("proofs that a certificate is logged publicly", "RFC 6962 section 3.3"),
+    "sct_list": Meaning(
+        "promises of logs to list the certificate publicly", "RFC 6962 section 3.3"
+    ),
     "serialized_sct": Meaning("a signed certificate timestamp", "RFC 6962 section 3.3"),
     "padding": Meaning("bytes that say nothing", "RFC 7685"),
     "algorithms": Meaning(
@@ -158,9 +160,11 @@ MEANINGS = {
     ),
     "identities": Meaning("sessions, or shared keys, that the client could go on with", _PSK),
     "identity": Meaning("a ticket, or the name of a shared key", _PSK),
-    "obfuscated_ticket_age": Meaning("the ticket's age in ms, plus ticket_age_add", _PSK),
+    "obfuscated_ticket_age": Meaning(
+        "the ticket's age in ms, plus ticket_age_add; 0 for a key that is no ticket", _PSK
+    ),
     "binders": Meaning("proofs that the client has the keys, one an identity", _PSK),
-    "binder": Meaning("an HMAC over this hello, by the key of the identity", _PSK),
+    "binder": Meaning("an HMAC over the hello up to here, by the key of the identity", _PSK),
     "selected_identity": Meaning("the place of the identity that the server took", _PSK),
     "max_early_data_size": Meaning(
         "how many bytes of early data the server takes", "RFC 9846 section 4.3.10"
@@ -171,7 +175,7 @@ MEANINGS = {
     "selected_version": Meaning(
         "the version that the server chose", "RFC 9846 section 4.3.1", codes.ProtocolVersion
     ),
-    "cookie": Meaning("bytes that the client is to send again", "RFC 9846 section 4.3.2"),
+    "cookie": Meaning("bytes of the server that the client sends back", "RFC 9846 section 4.3.2"),
     "ke_modes": Meaning(
         "how the client would use a session's key",
         "RFC 9846 section 4.3.9",

@@ -56,7 +56,10 @@ def test_two_refusals_of_both_versions(refused12: Trace, refused13: Trace) -> No
     assert key_exchange.startswith("only in TLS 1.2: in TLS 1.3 ")
     assert note_of(found, "CertificateRequest", right=True) == ["in TLS 1.2 later"]
     assert note_of(found, "CertificateRequest", right=False) == ["in TLS 1.3 earlier"]
-    assert note_of(found, "client: handshake call returned", right=True) == ["here only in TLS 1.3"]
+    ended = "here only in TLS 1.3: in TLS 1.2 the handshake ended before it"
+    assert note_of(found, "client: handshake call returned", right=True) == [ended]
+    assert ended in note_of(found, "Finished", right=True)
+    assert note_of(found, "client: read failed", right=True) == ["here only in TLS 1.3"]
 
 
 def test_an_accepted_client_in_both_versions(identities: Identities, tmp_path: Path) -> None:
@@ -83,6 +86,26 @@ def test_traces_of_one_version_are_told_apart_by_their_side() -> None:
     one = [make.message(CLIENT, msg.ServerHelloDone())]
     found = aligned(traced(one), traced([*one, make.fact(CLIENT, Fact.CLOSED)]))
     assert [row.note for row in found] == ["", "here only in the connection on the right"]
+
+
+def test_a_verdict_that_is_not_reported_is_not_said_to_be_lacking() -> None:
+    make = EventBuilder()
+    refused = make.alert(SERVER, AlertDescription.UNKNOWN_CA)
+    verified = make.fact(CLIENT, Fact.CERTIFICATE_VERIFIED)
+    left = trace_of([refused], requested=ProtocolVersion.TLS_1_2)
+    (note,) = note_of(aligned(left, traced([verified])), "client: certificate verified", right=True)
+    assert note.endswith("an end reports it when its handshake call returns")
+
+
+def test_what_may_be_in_records_that_stay_closed_is_not_said_to_be_lacking() -> None:
+    make = EventBuilder()
+    hello = make.message(SERVER, sample(msg.ServerHello))
+    request = make.message(SERVER, sample(msg.CertificateRequest))
+    found = aligned(
+        traced([hello, request], ProtocolVersion.TLS_1_2), traced([hello, make.sealed(SERVER)])
+    )
+    notes = note_of(found, "CertificateRequest", right=False)
+    assert len(notes) == 1 and "may hold it, too" in notes[0]
 
 
 def test_alerts_that_refuse_face_each_other_and_no_warning_does() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lab.show.message_meaning import event_meaning
@@ -37,3 +39,28 @@ def test_an_empty_certificate_and_an_alert_have_their_own() -> None:
     assert alert is not None
     assert alert[0] == "A client certificate was wanted, and the client sent none."
     assert event_meaning(make.ended(SERVER), tls13=True) is None
+
+
+def test_what_a_sender_did_not_do_is_not_said() -> None:
+    make = EventBuilder()
+    hello = event_meaning(make.message(CLIENT, sample(msg.ClientHello)), tls13=False)
+    assert hello is not None and "may name" in hello[0]
+    again = event_meaning(make.message(SERVER, sample(msg.ServerHello)), tls13=False)
+    assert again is not None and "encrypted" not in again[0], "it may renegotiate"
+    status = event_meaning(make.message(SERVER, sample(msg.CertificateStatus)), tls13=False)
+    assert status is not None and "whether the certificate was revoked" in status[0]
+
+
+def test_a_raw_public_key_is_no_certificate() -> None:
+    key = msg.Certificate(certificate_list=(), raw_public_key=b"key")
+    for sender in (CLIENT, SERVER):
+        found = event_meaning(EventBuilder().message(sender, key), tls13=True)
+        assert found is not None and found[1] == "RFC 7250 section 3"
+
+
+def test_a_record_that_is_not_opened_for_another_reason_is_not_said_to_lack_a_secret() -> None:
+    event = EventBuilder().sealed(SERVER)
+    lacking = event_meaning(event, tls13=True)
+    limited = event_meaning(replace(event, limit="a cipher that is not opened here"), tls13=True)
+    assert lacking is not None and limited is not None
+    assert "SSLKEYLOGFILE" in lacking[0] and "SSLKEYLOGFILE" not in limited[0]
