@@ -61,8 +61,9 @@ class AlignedRow:
 
     ``left`` and ``right`` are not both None. ``note`` says of a row that stands alone whose it is,
     and why: where that lies in the version, "only in TLS 1.3: …"; else "here only in TLS 1.3", as
-    where the other handshake ended before it. Or that its like comes earlier or later. "" where
-    both are there.
+    where the other handshake ended before it. Where it need not be lacking there, "seen only in
+    TLS 1.3: …" or "reported only in …". Or that its like comes earlier or later: "in TLS 1.2
+    later". "" where both are there.
     """
 
     left: Row | None
@@ -151,7 +152,7 @@ def _note(row: Row, here: _Side, there: _Side, places: Sequence[int], at: int) -
         return f"only in {here.name}: {why}"
     alone = f"here only in {here.name}"
     if name and event.endpoint in there.unread:
-        return f"{alone}: what could not be read in {there.name} may hold it, too"
+        return f"seen only in {here.name}: what could not be read in {there.name} may hold it"
     if there.ended_early and isinstance(event, LocalFact) and event.fact in _VERDICTS:
         return f"reported only in {here.name}: an end reports it when its handshake call returns"
     if there.ended_early and _is_of_handshake(event):

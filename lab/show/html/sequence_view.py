@@ -132,7 +132,8 @@ class _ColumnMaker:
             label, note = "", ""  # in what order two ends report of themselves tells nothing
         else:
             label = _texts(other)[1]
-        classes = "lack elsewhere" if elsewhere else "lack"
+        need_not_lack = note.startswith(("seen ", "reported "))
+        classes = "lack" + " elsewhere" * elsewhere + " unsure" * need_not_lack
         self.cells.append(Cell(kind="lack", label=label, words=note, classes=classes))
 
     def column(self, left_out: int) -> Column:

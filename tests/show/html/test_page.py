@@ -17,8 +17,8 @@ from markupsafe import Markup
 from lab.api import LabCA, LabIdentity, LabServer, ScenarioError, list_scenarios, trace_server
 from lab.show.html.page import DECRYPTED, capture_page, standalone, trace_page
 from lab.tls import messages as msg
-from lab.tls.code_points import ProtocolVersion
-from lab.tls.events import Event
+from lab.tls.code_points import AlertDescription, ProtocolVersion
+from lab.tls.events import Event, Fact
 from lab.tracing.results import Trace
 from tests.show.html.conftest import SUMMARY
 from tests.support.traces import CLIENT, SERVER, EventBuilder, trace_of
@@ -146,3 +146,16 @@ def test_the_page_of_a_hostile_peer_is_small_too() -> None:
     assert "Its lines of text are not shown: this page has as many as it may." in page
     assert "rows have more to show than this page has room for" in page
     assert "more rows are not shown" in page
+
+
+def test_a_verdict_that_one_end_did_not_report_is_not_crossed_out() -> None:
+    make = EventBuilder()
+    verified = make.fact(CLIENT, Fact.CERTIFICATE_VERIFIED)
+    refused = make.alert(SERVER, AlertDescription.UNKNOWN_CA)
+    page = trace_page(
+        [
+            trace_of([refused], requested=ProtocolVersion.TLS_1_2),
+            trace_of([verified, refused], requested=ProtocolVersion.TLS_1_3),
+        ]
+    )
+    assert '<li class="row lack unsure"><span class="label">client: certificate verified' in page
