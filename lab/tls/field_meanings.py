@@ -253,7 +253,9 @@ MEANINGS = {
         "a hash over the handshake so far, which only both ends can make",
         "RFC 9846 section 4.5.3, RFC 5246 section 7.4.9",
     ),
-    "ticket_lifetime": Meaning("how long the ticket is of use, in seconds", _TICKET),
+    "ticket_lifetime": Meaning(
+        "how long the ticket is of use, in seconds; in TLS 1.2 0 says nothing of it", _TICKET
+    ),
     "ticket_age_add": Meaning("is added to the ticket's age to hide it", _TICKET),
     "ticket_nonce": Meaning("tells the keys of several tickets apart", _TICKET),
     "ticket": Meaning("what the client shows to resume this session", _TICKET),

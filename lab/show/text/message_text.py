@@ -167,7 +167,10 @@ def _certificate_verify(message: msg.CertificateVerify) -> Pairs:
 
 @message_pairs.register
 def _new_session_ticket(message: msg.NewSessionTicket) -> Pairs:
-    yield "ticket", f"{len(message.ticket)} bytes, valid for {message.ticket_lifetime} s"
+    lifetime = f"valid for {message.ticket_lifetime} s"
+    if message.ticket_nonce is None and not message.ticket_lifetime:
+        lifetime = "for how long is not said"  # RFC 5077 section 3.3
+    yield "ticket", f"{len(message.ticket)} bytes, {lifetime}"
 
 
 @message_pairs.register

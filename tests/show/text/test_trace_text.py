@@ -252,6 +252,10 @@ def test_every_message_is_drawn_by_its_name() -> None:
         (msg.KeyUpdate(request_update=KeyUpdateRequest.UPDATE_REQUESTED), ["update_requested"]),
         (msg.NewSessionTicket(ticket_lifetime=7200, ticket=b"abc"), ["3 bytes, valid for 7200 s"]),
         (
+            msg.NewSessionTicket(ticket_lifetime=0, ticket=b"abc"),
+            ["3 bytes, for how long is not said"],
+        ),
+        (
             msg.UnknownMessage(msg_type=HandshakeType(99), body=b"abc"),
             ["unknown(0x63)", "type        99, with 3 bytes"],
         ),
