@@ -127,7 +127,7 @@ def _asked_late(summary: Evidence) -> Iterator[str]:
 
 def _with_certificate(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cause:
     if outcome.ground:
-        return accepted_by_tls(outcome)
+        return accepted_by_tls(events, outcome)
     by_server = _verified(events, Endpoint.SERVER)
     by_client = _verified(events, Endpoint.CLIENT)
     unverified = summary.client_is_ours and not by_client

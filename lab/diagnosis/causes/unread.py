@@ -8,7 +8,7 @@ from lab.diagnosis.causes.remedies import SUPPLY_KEYS, give_certificate
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.outcome_wording import alert_in_words
 from lab.diagnosis.results import Cause, Outcome
-from lab.tls.events import AlertSeen, Event, Gap, NotCaptured, is_fatal
+from lab.tls.events import AlertSeen, Event, Gap, NotCaptured, SealedSeen, is_fatal
 
 _HIDDEN = "TLS 1.3 encrypts the certificates: without keys nothing of them can be seen"
 _PARTLY = "the handshake could not be read whole"
@@ -26,13 +26,13 @@ _REMEDIES = {
 def accepted_unseen(events: Sequence[Event], outcome: Outcome, unknown: str) -> Cause:
     """The server accepted the client; ``unknown`` is what cannot be seen."""
     gaps = dict.fromkeys(event.gap for event in events if isinstance(event, NotCaptured))
-    unread = [gap.value for gap in gaps if not gap.is_end] or [_PARTLY]
+    unread = [gap.value for gap in gaps if not gap.is_end] or [*_limits(events)] or [_PARTLY]
     return Cause(
         code="accepted-unseen",
         summary=f"the handshake accepted the client; whether {unknown} cannot be seen",
         evidence=(*([outcome.ground] if outcome.ground else []), *unread),
         reference="RFC 9846 section 5.2",
-        fix="; ".join(_REMEDIES[gap] for gap in gaps) or SUPPLY_KEYS,
+        fix="; ".join(_REMEDIES[gap] for gap in gaps) or _supply_keys(events),
     )
 
 
@@ -48,22 +48,26 @@ def accepted_unread(outcome: Outcome, compression: str) -> Cause:
     )
 
 
-def accepted_by_tls(outcome: Outcome) -> Cause:
+def accepted_by_tls(events: Sequence[Event], outcome: Outcome) -> Cause:
     """The server accepted a client with a certificate, and its answer cannot be read."""
     return Cause(
         code="accepted-by-tls",
         summary="the handshake accepted the client with its certificate; whether the server "
         "refused it inside cannot be read",
-        evidence=(outcome.ground, "some servers refuse a certificate by HTTP only, as nginx does"),
+        evidence=(
+            outcome.ground,
+            *_limits(events),
+            "some servers refuse a certificate by HTTP only, as nginx does",
+        ),
         reference="RFC 5246 section 7.4.8",
-        fix=SUPPLY_KEYS,
+        fix=_supply_keys(events),
     )
 
 
 def cannot_be_told(events: Sequence[Event], outcome: Outcome) -> Cause:
     """The outcome is open: something that could decide it is missing, or cannot be read."""
     gaps = dict.fromkeys(event.gap for event in events if isinstance(event, NotCaptured))
-    remedies = [_REMEDIES[gap] for gap in gaps] or [SUPPLY_KEYS]
+    remedies = [_REMEDIES[gap] for gap in gaps] or [_supply_keys(events)]
     seen = [event for event in events if isinstance(event, AlertSeen) and is_fatal(event)]
     return Cause(
         code="cannot-be-told",
@@ -72,6 +76,20 @@ def cannot_be_told(events: Sequence[Event], outcome: Outcome) -> Cause:
         reference="RFC 9846 section 6",
         fix="; ".join(remedies),
     )
+
+
+def _limits(events: Sequence[Event]) -> dict[str, None]:
+    """Return what no secret opens here, in words."""
+    return dict.fromkeys(
+        event.limit for event in events if isinstance(event, SealedSeen) and event.limit
+    )
+
+
+def _supply_keys(events: Sequence[Event]) -> str:
+    """Return the advice to supply keys, or another one where they would open nothing here."""
+    sealed = [event for event in events if isinstance(event, SealedSeen)]
+    useless = sealed and all(event.limit for event in sealed)
+    return "read the log of one of the ends" if useless else SUPPLY_KEYS
 
 
 def refused_unread(summary: Evidence, outcome: Outcome, ending: str) -> Cause:

@@ -28,6 +28,7 @@ from lab.tls.events import (
     Endpoint,
     Event,
     MessageSeen,
+    SealedSeen,
     WireEvent,
 )
 from lab.tls.layout import Field, event_layout, record_layout
@@ -184,18 +185,19 @@ class EventViews:
             start = whole.children[-1].start
             if layout is not None and not record.encrypted and record.raw[start:] == layout[0]:
                 whole, joined = _with_content(whole, layout[1]), True
-            blocks.append(self._record_block(record, whole))
+            limit = event.limit if isinstance(event, SealedSeen) else ""
+            blocks.append(self._record_block(record, whole, limit))
         if (more := len(event.records) - _MOST_RECORDS) > 0:
             left_out.append(f"{more:,} more records that carried it are not shown")
         if layout is not None and not joined:
             blocks.append(self._content_block(event, layout, opening))
 
-    def _record_block(self, record: ObservedRecord, layout: Field) -> ByteBlock:
+    def _record_block(self, record: ObservedRecord, layout: Field, limit: str) -> ByteBlock:
         kind = "Encrypted record" if record.encrypted else "Record in the clear"
         where = f"at byte {record.span.offset:,} of what the {record.endpoint.value} sent"
         note = f"{len(record.raw):,} bytes, {where}"
         if record.encrypted and record.opening is None:
-            note += "; no known secret opens it"
+            note += f"; {limit or 'no known secret opens it'}"
         return ByteBlock(title=kind, note=note, view=bytes_view(record.raw, layout, self._room))
 
     def _content_block(
