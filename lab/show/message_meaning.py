@@ -157,8 +157,8 @@ _MESSAGES: dict[str, tuple[_Meaning, ...]] = {
         ),
         (
             "A checksum over the whole handshake, by its keys: nobody changed anything. In a full "
-            "handshake of TLS 1.2 it also tells the client that the server accepted its answer: "
-            "its certificate, or that it has none.",
+            "handshake of TLS 1.2 it also tells the client that the server accepted what it sent, "
+            "its certificate too where it sent one.",
             "RFC 5246 section 7.4.9",
         ),
     ),
