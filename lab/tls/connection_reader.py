@@ -76,7 +76,8 @@ class ConnectionReader:
             if opened is None:
                 return False
             if self._log is not None:
-                self._log.add(direction.sender, record, time, opened, encrypted and decryption)
+                by = decryption if encrypted else None
+                self._log.add(direction.sender, record, time, opened, by)
             if isinstance(opened, Sealed):
                 self._sealed(direction, record, opened, time)
                 return True

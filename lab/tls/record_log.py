@@ -6,7 +6,6 @@ This module must not know what the content of a record means.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lab.tls.code_points import ContentType
 from lab.tls.decryption import Opened, RecordDecryption
@@ -80,7 +79,7 @@ class RecordLog:
         record: Record,
         time: float,
         opened: Opened | Sealed | None = None,
-        decryption: RecordDecryption | Literal[False] = False,
+        decryption: RecordDecryption | None = None,
     ) -> None:
         """Add a record: one in the clear, or what ``decryption`` has just made of it."""
         if record.span.length > self._room:
@@ -89,7 +88,7 @@ class RecordLog:
             return
         self._room -= record.span.length
         opening = None
-        if decryption and opened is not None and not isinstance(opened, Sealed):
+        if decryption is not None and opened is not None and not isinstance(opened, Sealed):
             opening = _opening(sender, record, opened, decryption)
         self._records.append(
             ObservedRecord(
@@ -97,7 +96,8 @@ class RecordLog:
                 time=time,
                 span=record.span,
                 raw=record.header + record.fragment,
-                encrypted=bool(decryption) and (opening is None or opening.secret is not None),
+                encrypted=decryption is not None
+                and (opening is None or opening.secret is not None),
                 opening=opening,
             )
         )

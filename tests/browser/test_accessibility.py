@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from lab.show.html.page import capture_page, trace_page
+from lab.show.html.page import trace_page
 from lab.webapp.watch.watched_server import ServerSettings
 from tests.show.html.conftest import SUMMARY, VECTORS, traces_in
 from tests.support.accessibility import axe_findings
 from tests.support.browser import guarded_page, open_text, overflowing
+from tests.support.capture_pages import capture_page
 from tests.support.web_in_thread import PagesInThread, pages_in_thread
 
 pytestmark = pytest.mark.slow  # Chromium, for many pages

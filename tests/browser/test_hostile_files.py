@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from lab.show.html.home_page import home_page
-from lab.show.html.page import capture_page, trace_page
+from lab.show.html.page import trace_page
 from lab.show.pictures.mermaid import sequence_diagram
 from lab.show.pictures.svg import sequence_svg
 from lab.tls.escape import escaped
@@ -27,6 +27,7 @@ from lab.todo.results import (
 from lab.tracing.results import CaptureSummary, Trace
 from lab.x509.client_identity import ClientIdentity
 from tests.support.browser import GuardedPage, open_text, overflowing
+from tests.support.capture_pages import capture_page
 from tests.support.extent import Extent
 from tests.support.harness import Identities
 from tests.support.hostile_identities import hostile_identities

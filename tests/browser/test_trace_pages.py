@@ -11,12 +11,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from lab.api import LabCA, LabServer, trace_server
-from lab.show.html.page import capture_page, trace_page
+from lab.show.html.page import trace_page
 from lab.tracing.read_capture import CaptureReader
 from lab.tracing.results import CaptureSummary, Trace
 from tests.show.html.test_trace_view import hostile_trace
 from tests.support.accessibility import assert_accessible
 from tests.support.browser import CANARY, SIZES, open_text, overflowing, screenshots
+from tests.support.capture_pages import capture_page
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "captures"
 SUMMARY = CaptureSummary(connections=3, tls=3, others=(), key_logs=())

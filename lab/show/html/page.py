@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -61,18 +61,6 @@ def trace_page(traces: Sequence[Trace]) -> str:
     warning = DECRYPTED if shows_decrypted(traces) else ""
     target = bounded(traces[0].target)
     return standalone(f"TLS handshake with {target}", traces_view(traces), warning=warning)
-
-
-def capture_page(traces: Iterable[Trace], summary: Callable[[], CaptureSummary], name: str) -> str:
-    """Return the page of a capture: its connections as a table, and the sequences that fit.
-
-    ``summary`` is called behind the last trace; ``name`` is the capture's. What is kept of the
-    traces does not grow with their number.
-    """
-    kept = KeptConnections()
-    for trace in traces:
-        kept.add(trace)
-    return connections_page(kept, summary(), f"TLS connections in {name}")
 
 
 def connections_page(kept: KeptConnections, summary: CaptureSummary, title: str) -> str:

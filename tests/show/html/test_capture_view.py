@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 
 from lab.show.html.capture_view import KeptConnections, capture_view
-from lab.show.html.page import capture_page
 from lab.tracing.results import Trace
 from tests.show.html.conftest import SUMMARY
+from tests.support.capture_pages import capture_page
 
 MOST_OCTETS = 600_000
 

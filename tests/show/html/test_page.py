@@ -15,12 +15,13 @@ import pytest
 from markupsafe import Markup
 
 from lab.api import LabCA, LabIdentity, LabServer, ScenarioError, list_scenarios, trace_server
-from lab.show.html.page import DECRYPTED, capture_page, standalone, trace_page
+from lab.show.html.page import DECRYPTED, standalone, trace_page
 from lab.tls import messages as msg
 from lab.tls.code_points import AlertDescription, ProtocolVersion
 from lab.tls.events import Event, Fact
 from lab.tracing.results import Trace
 from tests.show.html.conftest import SUMMARY
+from tests.support.capture_pages import capture_page
 from tests.support.traces import CLIENT, SERVER, EventBuilder, trace_of
 
 MOST_OCTETS = 300_000
