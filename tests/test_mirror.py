@@ -22,6 +22,7 @@ ELSEWHERE = {
     "diagnosis/causes/refused_certificate": "diagnosis/test_diagnose",
     "diagnosis/causes/remedies": "diagnosis/causes/test_accepted",
     "diagnosis/causes/shown": "diagnosis/causes/test_certificate",
+    "diagnosis/certificate_selection/results": "diagnosis/certificate_selection/test_select",
     "diagnosis/handshake_progress": "diagnosis/test_outcome",
     "diagnosis/outcome_wording": "diagnosis/test_outcome",
     "diagnosis/reports": "diagnosis/test_outcome",

@@ -1,0 +1,1 @@
+"""Which certificate a client's program sends for a CertificateRequest, and by which rule."""
