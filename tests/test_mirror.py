@@ -50,6 +50,7 @@ ELSEWHERE = {
     "diagnosis/error_texts/tables/windows_texts": "diagnosis/error_texts/test_tables",
     "diagnosis/results": "diagnosis/test_outcome",
     "http/message": "http/test_server_connection",
+    "inspecting/format_problems": "inspecting/test_inspect_files",
     "inspecting/results": "inspecting/test_inspect_files",
     "pki/errors": "pki/files/test_file_contents",
     "pki/files/file_formats": "pki/files/test_recognise_file",
@@ -61,6 +62,7 @@ ELSEWHERE = {
     "probing/scenarios/policy": "probing/scenarios/test_catalogue_order",
     "probing/scenarios/server_certificates": "probing/scenarios/test_catalogue_order",
     "probing/scenarios/settings": "probing/scenarios/test_catalogue_order",
+    "probing/scenarios/workloads": "probing/scenarios/test_catalogue_order",
     "serving/lab_server": "serving/test_listener",
     "serving/process": "test_server",
     "show/text/captures/capture_entries": "show/text/captures/test_capture_table",
@@ -105,6 +107,7 @@ ELSEWHERE = {
     "webapp/web_process": "test_web",
     "webapp/web_responses": "webapp/test_web_application",
     "x509/file_problems": "x509/test_problems",
+    "x509/spiffe_problems": "x509/test_problems",
     "x509/signatures": "x509/test_public_keys",
 }
 

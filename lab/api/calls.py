@@ -30,7 +30,7 @@ from lab.api.server_in_thread import LabServer, blocking
 from lab.diagnosis.error_texts.explain_text import explain_text
 from lab.diagnosis.error_texts.results import ErrorExplanation
 from lab.inspecting.inspect_files import inspect
-from lab.inspecting.results import Inspection, TlsRole
+from lab.inspecting.results import SPIFFE, USES, Inspection
 from lab.pki.catalogue import fresh_crl
 from lab.pki.files import pem
 from lab.pki.files.crl_files import LISTS, lists_in
@@ -318,22 +318,26 @@ def inspect_files(
     * ``files`` are PEM, DER, PKCS#7 or PKCS#12, and checked against each other. OpenSSL is asked
       what it makes of each end-entity certificate, as a client's and as a server's, by a peer that
       trusts the files of CAs among them.
-    * ``role`` is what the certificates are meant for, "client" or "server"; None: whatever they
-      are fit for.
+    * ``role`` is what the certificates are meant for: "client", "server", or "spiffe", an identity
+      for both by the rules of SPIFFE; None: whatever they are fit for.
     * ``password`` opens PKCS#12 files and encrypted keys; a function is called with the path.
     * ``expires_within`` is how long before its end a certificate is reported, by default 30 days
       or a third of its lifetime.
 
     Raises ``ArgumentError`` and ``FileError``; what is wrong inside a file is in the result.
     """
-    roles = {known.value: known for known in TlsRole}
-    if role is not None and role not in roles:
-        raise ArgumentError(f"role is {role!r}; give {' or '.join(roles)}")
+    if role is not None and role not in USES:
+        raise ArgumentError(f"role is {role!r}; give {' or '.join(USES)}")
     with library_errors():
         contents = [read_contents(Path(file), _asking(password)) for file in files]
         now = datetime.now(timezone.utc)
-        chosen = roles[role] if role else None
-        return inspect(contents, now=now, role=chosen, expires_within=expires_within)
+        return inspect(
+            contents,
+            now=now,
+            role=USES.get(role or ""),
+            svid=role == SPIFFE,
+            expires_within=expires_within,
+        )
 
 
 def _asking(password: str | AskPassword | None) -> AskPassword:

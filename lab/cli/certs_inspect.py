@@ -15,7 +15,7 @@ from lab.api import LabError, inspect_files
 from lab.cli.command_line import CommandLine, Example, output, plain_text, refuse, say
 from lab.cli.identity_options import given_password
 from lab.cli.tls_options import add_password_file
-from lab.inspecting.results import Grade, Inspection, TlsRole
+from lab.inspecting.results import USES, Grade, Inspection
 from lab.pki.errors import PkiError
 from lab.pki.files.file_contents import AskPassword
 from lab.show.documents.inspection_json import inspection_document
@@ -28,7 +28,8 @@ DOOR = "lab.certs inspect"
 NOTES = (
     "exit code, the first that applies:\n"
     "  2  a file could not be read, and one line says why\n"
-    "  1  something is wrong: OpenSSL refuses it, or it cannot be used as it is\n"
+    "  1  something is wrong: OpenSSL refuses it, it cannot be used as it is, or --as spiffe\n"
+    "     and it breaks a rule of SPIFFE\n"
     "  4  something was not looked at, such as an encrypted key without its password\n"
     "  5  a certificate expires within --expires-within\n"
     "  3  advice only: OpenSSL accepts all of it, other implementations may not\n"
@@ -62,8 +63,9 @@ def parser(prog: str = "python -m lab.certs inspect") -> CommandLine:
     command_line.add_argument(
         "--as",
         dest="role",
-        choices=[role.value for role in TlsRole],
-        help="what the certificates are meant for (default: whatever they are fit for)",
+        choices=[*USES],
+        help="what the certificates are meant for; spiffe: identities of workloads, by the rules "
+        "of X509-SVID (default: whatever they are fit for)",
     )
     command_line.add_argument(
         "--password",

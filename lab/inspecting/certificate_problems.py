@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lab.inspecting.results import TlsRole
+from lab.inspecting.results import Grade, TlsRole
 from lab.x509 import problems
 from lab.x509.certificate_extensions import unsupported
 from lab.x509.certificates import CertificateDescription, moment
@@ -39,6 +39,8 @@ _PUBLIC_CAS = re.compile(
     r"O=(Let's Encrypt|ISRG|DigiCert|Sectigo|COMODO|Google Trust Services|GlobalSign|ZeroSSL"
     r"|Amazon|Entrust|GoDaddy|Starfield|SSL Corp|Buypass|Actalis|IdenTrust|Certum|SwissSign)"
 )
+# Clients of workloads look for a SPIFFE ID.
+_LOOKED_FOR = ("DNS:", "IP:", "URI:spiffe:")
 _HOST = re.compile(
     r"(?:\*\.)?(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_-]+"
 )
@@ -52,7 +54,7 @@ class SeenProblem:
     ``advice``: OpenSSL does not look at it, and accepts it. ``tentative``: it may be what OpenSSL
     says, and is none where OpenSSL does not say it. ``about_signature``: it shows only where the
     signature is verified. ``about_unknown``: this tool does not know the type of the key, and
-    OpenSSL may.
+    OpenSSL may. ``unless_said``: what it is where OpenSSL does not say it, by another authority.
     """
 
     problem: Problem
@@ -62,6 +64,7 @@ class SeenProblem:
     tentative: bool = False
     about_signature: bool = False
     about_unknown: bool = False
+    unless_said: Grade | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ class CertificateUnderCheck:
 
     ``has_key`` and ``issues`` tell whether its key, and a certificate that it issued, are among
     the files. ``role`` is the role that the user named, None if none. ``soon`` is how long before
-    its end a certificate is reported.
+    its end a certificate is reported. ``svid``: it is meant as a SPIFFE identity, for both roles.
     """
 
     der: bytes
@@ -80,6 +83,7 @@ class CertificateUnderCheck:
     has_key: bool = False
     issues: bool = False
     role: TlsRole | None = None
+    svid: bool = False
 
     @property
     def self_signed(self) -> bool:
@@ -102,9 +106,9 @@ class CertificateUnderCheck:
     def is_leaf(self) -> bool:
         """Whether it is checked as one to be presented in a handshake.
 
-        A CA is, if the user named a role and its key is among the files.
+        A CA is, if the user named what it is for and its key is among the files.
         """
-        if self.role is not None and self.has_key:
+        if (self.role is not None or self.svid) and self.has_key:
             return True
         return not self.issues and not self.is_authority
 
@@ -113,6 +117,8 @@ class CertificateUnderCheck:
         """The role that the user named; else those in the extendedKeyUsage; else both."""
         if self.role is not None:
             return (self.role,)
+        if self.svid:
+            return tuple(TlsRole)
         purposes = self.description.extended_key_usage or ()
         return tuple(role for role in TlsRole if role.purpose in purposes) or tuple(TlsRole)
 
@@ -129,7 +135,8 @@ def certificate_causes(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     """Yield every problem of the certificate on its own; none of what could not be read at all."""
     if not checked.description.signed:
         return
-    for check in (*_CHECKS, *(_LEAF_CHECKS if checked.is_leaf else ())):
+    of_leaf = _LEAF_CHECKS if not checked.svid else _SVID_CHECKS
+    for check in (*_CHECKS, *(of_leaf if checked.is_leaf else ())):
         yield from check(checked)
     # RFC 5280 does not apply to self-signed end entities (RFC 6818, 2), so nor do strict checks.
     if not checked.self_signed or checked.is_authority:
@@ -260,7 +267,7 @@ def _names(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
         if not any("subjectAltName" in problem for problem in (about.problem,)):
             line = "OpenSSL falls back to the CN for a host name, never for an IP address"
             yield SeenProblem(problem=problems.SAN_MISSING, evidence=(line,), advice=True)
-    elif not any(name.startswith(("DNS:", "IP:")) for name in names):
+    elif not any(name.startswith(_LOOKED_FOR) for name in names):
         line = f"subjectAltName has {', '.join(names[:3])}, and neither a DNS name nor an address"
         yield SeenProblem(problem=problems.SAN_MATCHES_NO_HOST, evidence=(line,), advice=True)
     for name in names[:100]:
@@ -335,3 +342,5 @@ _Check = Callable[[CertificateUnderCheck], Iterator[SeenProblem]]
 
 _CHECKS: tuple[_Check, ...] = (_validity, _key, _digest, _critical)
 _LEAF_CHECKS: tuple[_Check, ...] = (_issuer, _purpose, _netscape, _usage, _names)
+# An SVID has rules of its own for purpose and names, and is known by neither CN nor host name.
+_SVID_CHECKS: tuple[_Check, ...] = (_issuer, _netscape, _usage)

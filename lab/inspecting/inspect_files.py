@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from lab.inspecting.certificate_problems import (
-    CertificateUnderCheck,
-    SeenProblem,
-    certificate_causes,
-)
+from lab.inspecting.certificate_problems import CertificateUnderCheck, SeenProblem
 from lab.inspecting.chain_problems import Chain, Holder, chain_causes, chain_of, file_causes
+from lab.inspecting.format_problems import format_problems
 from lab.inspecting.openssl_verdicts import graded, unexplained, verdicts
 from lab.inspecting.results import (
     Entry,
@@ -38,6 +34,7 @@ from lab.inspecting.results import (
     unreadable,
 )
 from lab.inspecting.revocation import Revocation, list_problems, revocations, uncovered
+from lab.inspecting.svid_rules import every_cause
 from lab.pki.files.file_contents import (
     Contents,
     Item,
@@ -60,15 +57,16 @@ def inspect(
     *,
     now: datetime,
     role: TlsRole | None = None,
+    svid: bool = False,
     expires_within: timedelta | None = None,
 ) -> Inspection:
     """Inspect ``files`` together; ``now`` is aware.
 
     With a ``role``, certificates that are no CAs, and all whose key is among the files, are checked
-    for that role. Whatever expires within ``expires_within`` is reported, by default within 30 days
-    or a third of its lifetime.
+    for that role; with ``svid`` for both, and as SPIFFE identities. Whatever expires within
+    ``expires_within`` is reported, by default within 30 days or a third of its lifetime.
     """
-    context = _context(files, now, role, expires_within)
+    context = _context(files, now, role, svid, expires_within)
     return Inspection(files=tuple(_file(file, context) for file in files))
 
 
@@ -100,6 +98,7 @@ class _Context:
     files: tuple[Contents, ...]
     now: datetime
     role: TlsRole | None
+    svid: bool
     soon: timedelta | None
     pool: tuple[Holder, ...]
     lists: tuple[Revocation, ...]
@@ -121,11 +120,16 @@ class _Context:
             has_key=key_itself(description.public_key) in self.keys,
             issues=certificate in self.issuers,
             role=self.role,
+            svid=self.svid,
         )
 
 
 def _context(
-    files: Sequence[Contents], now: datetime, role: TlsRole | None, soon: timedelta | None
+    files: Sequence[Contents],
+    now: datetime,
+    role: TlsRole | None,
+    svid: bool,
+    soon: timedelta | None,
 ) -> _Context:
     pool, lists, keys, owners = [], [], [], []
     for file in files:
@@ -145,6 +149,7 @@ def _context(
         files=tuple(files),
         now=now,
         role=role,
+        svid=svid,
         soon=soon,
         pool=tuple(pool),
         lists=tuple(lists),
@@ -178,7 +183,7 @@ def _judged(certificate: bytes, file: Contents, context: _Context) -> _Judgement
     crls = tuple(revocation.der for revocation in context.lists)
     found = verdicts(sent, trust, crls, partial=partial)
     meant = [verdict for verdict in found if verdict.role in context.under_check(certificate).roles]
-    if context.role is None:  # it need not be fit for more than one
+    if context.role is None and not context.svid:  # it need not be fit for more than one
         meant = [verdict for verdict in meant if verdict.plain.accepted] or meant
     return _Judgement(
         chain=chain_of(leaf, context.pool, trust, context.roots),
@@ -201,7 +206,7 @@ def _is_trust(file: Contents, context: _Context) -> bool:
 def _file(file: Contents, context: _Context) -> FileReport:
     sent = file.certificates()
     leaves = [certificate for certificate in sent if context.under_check(certificate).is_leaf]
-    found = list(_format_problems(file))
+    found = list(format_problems(file))
     if file.form != "PKCS#12" and leaves:
         pool = [*sent, *(holder.certificate for holder in context.pool)]
         causes = file_causes(sent, leaves[0], path_of(leaves[0], pool).above)
@@ -219,32 +224,7 @@ def _file(file: Contents, context: _Context) -> FileReport:
     )
 
 
-def _format_problems(file: Contents) -> Iterator[FoundProblem]:
-    """Yield the problems of a file's form."""
-    if file.obstacle:
-        problem, grade = file_problems.LAYOUT, Grade.UNUSABLE
-        if file.form != "PEM" and not any(isinstance(item, _READ) for item in file.items):
-            problem, grade = file_problems.NOT_INSPECTED, Grade.NOT_READ
-        elif file.form in ("DER", "PKCS#7"):
-            grade = Grade.CONVERT
-        found = FoundProblem.of(problem, grade, f"the file {file.obstacle}")
-        yield replace(found, fix=file.command) if file.command else found
-    elif not file.items:
-        line = f"no certificate, key, request or CRL was found in it ({file.form})"
-        yield FoundProblem.of(file_problems.NOT_INSPECTED, Grade.NOT_READ, line)
-    if file.pkcs12 is not None:
-        if file.pkcs12.needs_legacy:
-            line = f"its encryption: {', '.join(file.pkcs12.algorithms)}"
-            found = FoundProblem.of(file_problems.LEGACY_ENCRYPTION, Grade.UNUSABLE, line)
-            command = f"openssl pkcs12 -legacy -in {shlex.quote(str(file.path))} -out NEW.pem"
-            yield replace(found, fix=f"{found.fix}, or read it with {command}")
-        if len(file.pkcs12.keys) > 1:
-            line = f"private keys: {len(file.pkcs12.keys)}"
-            yield FoundProblem.of(file_problems.SEVERAL_KEYS, Grade.ACCEPTED, line)
-
-
 _PARAMETERS = ("EC PARAMETERS", "DSA PARAMETERS")  # OpenSSL writes them in front of a key
-_READ = (StoredCertificate, StoredRequest, StoredList, StoredKey)
 
 
 def _entry(item: Item, file: Contents, context: _Context) -> Entry:
@@ -322,7 +302,7 @@ def _certificate_problems(
 
 
 def _causes_at(certificate: bytes, chain: Chain, context: _Context) -> Iterator[SeenProblem]:
-    yield from certificate_causes(context.under_check(certificate))
+    yield from every_cause(context.under_check(certificate))
     yield from revocations(chain, context.lists, context.now)
 
 

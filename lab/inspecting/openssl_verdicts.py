@@ -112,6 +112,8 @@ def _grade(cause: SeenProblem, asked: Sequence[RoleVerdict]) -> tuple[Grade, lis
         return Grade.ACCEPTED, []
     if problem not in _STRICT_ONLY and (found := _explained(problem, plain)):
         return Grade.REFUSED, found
+    if cause.unless_said is not None:
+        return cause.unless_said, []
     if cause.advice:
         return Grade.VERSION, []
     if not asked:

@@ -6,6 +6,7 @@ Rules: text from a certificate is kept unescaped: whoever shows it escapes it.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +20,8 @@ class Grade(enum.Enum):
 
     UNUSABLE = "it cannot be loaded or used as it is"
     REFUSED = "OpenSSL refuses it"
+    SPIFFE_REFUSES = "a SPIFFE library refuses it"
+    SPIFFE_FORBIDS = "the SPIFFE specification forbids it; not every SPIFFE library refuses it"
     STRICT = "OpenSSL accepts it, but refuses it with VERIFY_X509_STRICT"
     HIDDEN = "OpenSSL stops at another problem, and says nothing of this one"
     VERSION = "OpenSSL accepts the chain; whether it can be used depends on the version of TLS"
@@ -45,6 +48,11 @@ class TlsRole(enum.Enum):
     def purpose(self) -> str:
         """The purpose in extendedKeyUsage that allows the role (RFC 5280 section 4.2.1.12)."""
         return f"{self.value}Auth"
+
+
+SPIFFE = "spiffe"
+USES: Mapping[str, TlsRole | None] = {**{role.value: role for role in TlsRole}, SPIFFE: None}
+"""What certificates can be said to be meant for, and the role where that is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

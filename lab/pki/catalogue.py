@@ -38,6 +38,9 @@ REVOKED_SERIAL = int.from_bytes(b"mtls-lab:revoked", "big")
 
 STRANGER_NAME = "mtls-stranger"
 FOREIGN_DOMAIN = "elsewhere.example"
+TRUST_DOMAIN_ID = CLIENT_SPIFFE_ID.removesuffix("/client")
+OTHER_SPIFFE_ID = f"{TRUST_DOMAIN_ID}/admin"
+CAPITAL_SPIFFE_ID = CLIENT_SPIFFE_ID.replace("mtls-lab", "mTLS-Lab")
 PERMITTED_DOMAIN = "lab.example"
 
 # 2.999 is the arc for examples (X.660, A.3.7): no software knows what lies under it.
@@ -100,6 +103,22 @@ spiffe = client(
     names=(x509.UniformResourceIdentifier(CLIENT_SPIFFE_ID),),
     subject=x509.Name([]),
 )
+_BOTH_PURPOSES = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
+
+
+def workload(*ids: str, **changes: Any) -> Recipe:
+    """A workload that SPIFFE names, by these URIs; an SVID if there is one, in order."""
+    names = tuple(map(x509.UniformResourceIdentifier, ids or (CLIENT_SPIFFE_ID,)))
+    return client(names=names, extended_key_usage=_BOTH_PURPOSES, **changes)
+
+
+workload_svid = workload()
+svid_two_uris = workload(CLIENT_SPIFFE_ID, OTHER_SPIFFE_ID)
+svid_may_sign = workload(
+    key_usage=frozenset({KeyUsageBit.DIGITAL_SIGNATURE, KeyUsageBit.KEY_CERT_SIGN})
+)
+svid_capitals = workload(CAPITAL_SPIFFE_ID)
+svid_without_path = workload(TRUST_DOMAIN_ID)
 intermediate_eku_server_only = client_under(
     "server only", extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,)
 )

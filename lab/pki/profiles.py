@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lab.pki.errors import PlanError
+from lab.x509.spiffe_id import MAX_ID, has_capitals, has_spiffe_scheme, id_flaw
 
 CA_NAME = "mTLS Lab Root CA"
 SERVER_NAME = "localhost"
@@ -36,10 +37,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 MAX_CN_BYTES = 64  # ub-common-name (RFC 5280, appendix A.1), which cryptography counts in bytes
 MAX_HOSTNAME = 253
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-MAX_URI = 2048  # SPIFFE-ID, 2.3
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9.-]{1,253})")
-# SPIFFE-ID, 2.1 and 2.2: a trust domain in lower case, a path without empty, "." or ".." segments.
-_SPIFFE = re.compile(r"spiffe://[a-z0-9._-]{1,255}(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)*")
 
 NOT_A_CA = x509.BasicConstraints(ca=False, path_length=None)
 
@@ -207,15 +205,15 @@ def alternative_name(text: str) -> x509.GeneralName:
 
 
 def _uri(text: str, uri: str) -> str:
-    if not (uri.isascii() and uri.isprintable()) or " " in uri or len(uri) > MAX_URI:
-        raise _bad(text, f"a URI is 1 to {MAX_URI} printable ASCII characters without spaces")
+    if not (uri.isascii() and uri.isprintable()) or " " in uri or len(uri) > MAX_ID:
+        raise _bad(text, f"a URI is 1 to {MAX_ID} printable ASCII characters without spaces")
     try:
         parts = urlsplit(uri)
     except ValueError:
         raise _bad(text, "it is not a URI") from None
     if not parts.scheme or not (parts.netloc or parts.path):
         raise _bad(text, "it has no scheme, or nothing after it")
-    if parts.scheme == "spiffe" and not _SPIFFE.fullmatch(uri):
+    if has_spiffe_scheme(uri) and (id_flaw(uri) or has_capitals(uri)):
         raise _bad(
             text,
             "a SPIFFE ID is spiffe://TRUST-DOMAIN/PATH, the trust domain in lower case, "

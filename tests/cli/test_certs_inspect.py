@@ -14,10 +14,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from lab import certs as door
-from lab.pki import profiles
+from lab.pki import catalogue, profiles
 from lab.pki.authority import Authority
 from lab.pki.files.lab_set import Role, SetPaths, load_set
 from lab.pki.identity import KeyKind, cached, certificates_pem
+from lab.pki.lab_ca import new_lab_authority
 from tests.support.doors import run
 from tests.support.pki_fixtures import utc_now
 
@@ -235,3 +236,27 @@ def test_a_key_of_a_type_that_is_not_for_tls(tmp_path: Path) -> None:
     for words in (["--cert", "c.pem", "--key", "k.pem"], ["--ca", "c.pem"]):
         done = run("lab.trace", "127.0.0.1:1", *words, cwd=tmp_path)
         assert done.code != 0 and "Traceback" not in done.err
+
+
+def test_an_identity_that_breaks_a_rule_of_spiffe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OpenSSL accepts it, so that is what is said of OpenSSL."""
+    ca = new_lab_authority(utc_now())
+    for name, recipe, code, heading in (
+        ("good", catalogue.workload_svid, 0, "No problems found."),
+        (
+            "two",
+            catalogue.svid_two_uris,
+            1,
+            "does not have exactly one URI in its subjectAltName",
+        ),
+    ):
+        file = tmp_path / f"{name}.crt"
+        file.write_bytes(certificates_pem((recipe(ca).certificate, ca.root)))
+        assert inspect(file, "--as", "spiffe") == code
+        out = capsys.readouterr().out
+        assert heading in " ".join(out.split())
+        assert "OpenSSL refuses" not in out
+        assert inspect(file) == 0  # no rule of SPIFFE was asked for
+        capsys.readouterr()

@@ -102,6 +102,7 @@ PROBLEMS = {
     "name-constraints-violated": "name-constraints-violated",
     "duplicate-certificates": "duplicate-certificate",
     "superfluous-certificates": "superfluous-certificate",
+    "spiffe-may-sign": "leaf-may-sign-certificates",
     "wrong-order": "wrong-order",
     "revoked": "certificate-revoked",
     "intermediate-revoked": "certificate-revoked",

@@ -96,6 +96,8 @@ def under(name: str) -> View:
 
 UNDER_INTERMEDIATE = under(INTERMEDIATE)
 SERVER_EKU, ANY_EKU = ("serverAuth",), ("anyExtendedKeyUsage",)
+SVID_NAME = "URI:spiffe://mtls-lab.example/client"
+SVID: View = {"names": (SVID_NAME,), "purposes": ("serverAuth", "clientAuth")}
 
 LEAVES: list[tuple[Recipe, View]] = [
     (catalogue.good_ec, {}),
@@ -128,6 +130,14 @@ LEAVES: list[tuple[Recipe, View]] = [
     (catalogue.over_openssl_limit, {"others": ("2.999.2",), "over 16 KiB": True}),
     (catalogue.revoked, {"serial": "revoked"}),
     (catalogue.stranger, {"subject": "CN=mtls-stranger"}),
+    (catalogue.workload_svid, SVID),
+    (
+        catalogue.svid_two_uris,
+        {**SVID, "names": (SVID_NAME, f"URI:{catalogue.OTHER_SPIFFE_ID}")},
+    ),
+    (catalogue.svid_may_sign, {**SVID, "usages": ("digitalSignature", "keyCertSign")}),
+    (catalogue.svid_capitals, {**SVID, "names": ("URI:spiffe://mTLS-Lab.example/client",)}),
+    (catalogue.svid_without_path, {**SVID, "names": ("URI:spiffe://mtls-lab.example",)}),
     (
         catalogue.spiffe,
         {"subject": "", "names": ("URI:spiffe://mtls-lab.example/client",)},
@@ -397,7 +407,7 @@ def test_keys_fit_their_certificates(ca: LabAuthority) -> None:
 def test_every_recipe_of_the_catalogue_is_in_these_tables() -> None:
     listed = {id(recipe) for recipe, _ in (*LEAVES, *SERVERS)}
     lists = {catalogue.fresh_crl, catalogue.root_crl_only, catalogue.expired_crl}
-    makers = {catalogue.client, catalogue.client_under, catalogue.server}
+    makers = {catalogue.client, catalogue.client_under, catalogue.server, catalogue.workload}
     missing = [
         name
         for name, value in vars(catalogue).items()

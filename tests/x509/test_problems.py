@@ -12,9 +12,10 @@ import pytest
 from lab.x509 import problems
 from lab.x509.file_problems import FILE_PROBLEMS
 from lab.x509.problems import NEUTRAL_WORDING, PROBLEMS, Problem, Wording, chain_wording
+from lab.x509.spiffe_problems import SPIFFE_PROBLEMS
 from lab.x509.verify_codes import VerifyCode
 
-EVERY = (*PROBLEMS, *FILE_PROBLEMS)
+EVERY = (*PROBLEMS, *FILE_PROBLEMS, *SPIFFE_PROBLEMS)
 each_problem = pytest.mark.parametrize("problem", EVERY, ids=lambda problem: problem.code)
 
 
@@ -28,7 +29,8 @@ def test_each_problem_is_in_the_table_once() -> None:
 @each_problem
 def test_an_entry_is_complete(problem: Problem) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", problem.code)
-    assert problem.reference.startswith("RFC ")
+    of_spiffe = problem in SPIFFE_PROBLEMS
+    assert problem.reference.startswith(("X509-SVID ", "SPIFFE-ID ") if of_spiffe else "RFC ")
     for text in (problem.summary, problem.fix):
         assert text and text == text.strip() and text[-1] != "." and text.isprintable()
 

@@ -30,6 +30,8 @@ _MOST_TEXT = 500
 _STYLES = {
     Grade.REFUSED: "red",
     Grade.UNUSABLE: "red",
+    Grade.SPIFFE_REFUSES: "red",
+    Grade.SPIFFE_FORBIDS: "yellow",
     Grade.STRICT: "yellow",
     Grade.HIDDEN: "red",
     Grade.NOT_ASKED: "yellow",

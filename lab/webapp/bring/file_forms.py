@@ -16,7 +16,7 @@ from markupsafe import Markup
 from lab.capture.results import CaptureError
 from lab.diagnosis.error_texts.explain_text import explain_text
 from lab.inspecting.inspect_files import inspect
-from lab.inspecting.results import TlsRole
+from lab.inspecting.results import SPIFFE, USES
 from lab.pki.errors import PkiError
 from lab.pki.files.file_contents import contents_of
 from lab.show.html.capture_view import KeptConnections, capture_view
@@ -99,17 +99,18 @@ def inspect_form(form: Form) -> BroughtAnswer:
     if len(files) > _MOST_FILES:
         raise NotAnswered(f"these are {len(files)} files; the limit is {_MOST_FILES}")
     password = form.fields.get("password", "").encode() or None
-    roles = {role.value: role for role in TlsRole}
-    role, names = roles.get(form.text("role")), [file_name(file, "a file") for file in files]
+    names = [file_name(file, "a file") for file in files]
+    use = form.text("role") if form.text("role") in USES else ""
     try:
         contents = [
             contents_of(file.data, Path(name), lambda _: password)
             for file, name in zip(files, names, strict=True)
         ]
-        inspection = inspect(contents, now=datetime.now(timezone.utc), role=role)
+        now = datetime.now(timezone.utc)
+        inspection = inspect(contents, now=now, role=USES.get(use), svid=use == SPIFFE)
     except PkiError as error:
         raise NotAnswered(str(error)) from error
-    words = ["inspect", *(["--as", role.value] if role else []), *map(file_word, names)]
+    words = ["inspect", *(["--as", use] if use else []), *map(file_word, names)]
     return BroughtAnswer(
         title="Certificate files",
         view=inspection_view(inspection),

@@ -134,7 +134,7 @@ def test_every_client_recipe_of_the_catalogue_is_used() -> None:
         scenario.client.identity for scenario in SCENARIOS if isinstance(scenario.client, TlsClient)
     }
     used |= {scenario.host.identity for scenario in SCENARIOS}
-    makers = {catalogue.client, catalogue.client_under, catalogue.server}
+    makers = {catalogue.client, catalogue.client_under, catalogue.server, catalogue.workload}
     lists = {scenario.host.revocation_lists for scenario in SCENARIOS}
     recipes = {
         value
