@@ -74,6 +74,7 @@ _OF_SERVER = {
     "alpn": "--alpn",
     "request": "--request",
     "write_first": "--write-first",
+    "resume": "--resume",
     "no_post_handshake_auth": "--no-post-handshake-auth",
     "security_level": "--security-level",
     "client_ca": "--client-ca",
@@ -142,6 +143,12 @@ def _add_requests(command_line: CommandLine) -> None:
         action="store_true",
         help="send the request without waiting for what the server has to say first; a client "
         "that does so may lose the alert",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="connect once more with the session that the server issued: show whether it is "
+        "resumed, that no certificate is asked for then, and whose identity the server still sees",
     )
     add(
         "--no-post-handshake-auth",

@@ -329,3 +329,24 @@ def test_what_the_server_is_said_to_trust(certs: Path, tmp_path: Path) -> None:
         identity = ("--cert", str(certs / "client.crt"), "--key", str(certs / "client.key"))
         done = run("lab.trace", f"127.0.0.1:{server.port}", *words, *identity, cwd=tmp_path)
     assert done.code == 0, done.err
+
+
+def test_a_session_is_resumed(certs: Path) -> None:
+    """The second picture has no certificate of either end, and tells whom the server sees."""
+    with served("--certs", certs, "--port", "0") as server:
+        words = ("lab.trace", f"127.0.0.1:{server.port}", "--resume", "--ca", certs / "ca.crt")
+        identity = ("--cert", certs / "client.crt", "--key", certs / "client.key")
+        done = run(*words, *identity, "--tls1.3", "--request", "/todo")
+        first, second = document(run(*words, *identity, "--tls1.3", "--json"))
+        brief = run(*words, *identity, "--brief")
+    before, _, after = done.out.partition("TLS 1.3 (with a session), client certificate")
+    assert "CertificateRequest" in before
+    assert "CertificateRequest" not in after
+    assert "session     TLS 1.3 ticket of the first connection, good for 7200 s" in after
+    assert "certificate not asked for" in after
+    assert "identity    CN=mtls-client, whom the server's answer names" in after
+    assert "Comparison" in after
+    assert first["resumption"] is None
+    assert second["resumption"]["use"] == "resumed"
+    assert "TLS 1.2 (with a session): accepted" in brief.out
+    assert brief.out.count("session: TLS 1.") == 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -42,6 +42,7 @@ from lab.stream.contexts import ClientTls, file_with
 from lab.todo import application
 from lab.tracing.packet_file import PacketFile
 from lab.tracing.results import Trace
+from lab.tracing.resumption import trace_resumptions
 from lab.tracing.target import parse_target, requested_path
 from lab.tracing.trace_server import ClientTrust, Plan, ServerView, trace_versions
 
@@ -65,6 +66,7 @@ async def trace_server_async(
     client_ca: Trust | None = None,
     client_crl: FilePath | None = None,
     timeout: float = 10.0,
+    resume: bool = False,
     key_log: FilePath | None = None,
     pcapng: FilePath | None = None,
     keep_records: bool = False,
@@ -82,12 +84,11 @@ async def trace_server_async(
       ``/todo``; ``write_first`` sends it without waiting for the server's verdict.
     * ``post_handshake_auth`` and ``security_level`` are as for ``ClientTls``; by ``client_ca`` and
       ``client_crl``, what the server is said to trust, OpenSSL judges the client's chain here.
-    * ``timeout`` bounds each step, in seconds; ``key_log`` is a file to append the secrets to,
-      ``pcapng`` one for the packets and secrets; ``keep_records`` fills ``trace.records``.
+    * ``resume`` adds traces with the sessions of the first; ``timeout`` bounds each step (seconds);
+      files: ``key_log`` adds the secrets, ``pcapng`` packets too; ``keep_records`` fills ``records``.
 
     Raises ``ArgumentError``, ``FileError``, ``ConnectionFailedError`` or ``NoTlsError``.
     """
-    chosen = versions_of(versions)
     settings = ClientTls(alpn=tuple(alpn), security_level=security_level)
     settings = replace(settings, post_handshake_auth=post_handshake_auth)
     with library_errors(), _packet_file(pcapng) as packets:
@@ -97,7 +98,11 @@ async def trace_server_async(
             plan = replace(plan, key_log=Path(key_log) if key_log else None, packets=packets)
             plan = replace(plan, client_trust=_client_trust(client_ca, client_crl))
             plan = replace(plan, write_first=write_first, keep_records=keep_records)
-            return await trace_versions(plan, chosen, _server_view(server))
+            return await _tracing(resume)(plan, versions_of(versions), _server_view(server))
+
+
+def _tracing(resume: bool) -> Callable[..., Awaitable[tuple[Trace, ...]]]:
+    return trace_resumptions if resume else trace_versions
 
 
 def _server_view(server: str | LabServer) -> ServerView | None:

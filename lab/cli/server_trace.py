@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -70,7 +71,7 @@ def trace_server_named(door: str, options: argparse.Namespace) -> int:
             print_brief(traces, file)
     else:
         say([textwrap.fill(subject.notice, 80), ""])
-        _report(traces)
+        _report(traces, in_pairs=options.resume)
     if options.expect is None or all(trace.meets(options.expect) for trace in traces):
         return 0
     print(f"{door}: not as expected ({options.expect})", file=sys.stderr)
@@ -131,16 +132,21 @@ async def _traces(
             client_ca=options.client_ca,
             client_crl=options.client_crl,
             timeout=options.timeout,
+            resume=options.resume,
             key_log=options.keylog,
             pcapng=options.pcapng,
             keep_records=keep_records,
         )
 
 
-def _report(traces: Sequence[Trace]) -> None:
+def _report(traces: Sequence[Trace], *, in_pairs: bool) -> None:
     with output() as file:
         for trace in traces:
             print_trace(trace, file)
             print(file=file)
-        if len(traces) > 1:
+        if not in_pairs and len(traces) > 1:
             print_comparison(traces, file)
+            return
+        for first, second in itertools.pairwise(traces):
+            if second.offers_session:
+                print_comparison((first, second), file)

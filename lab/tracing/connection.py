@@ -12,6 +12,7 @@ import ssl
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.capture.results import Address
@@ -31,6 +32,38 @@ _LINGER = 0.5
 
 class NoConnection(Exception):
     """TCP did not come about. Its message names the target and the reason."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ReturningClient:
+    """A client that keeps the session of its last connection, and offers it in the next.
+
+    OpenSSL ties a session to the ``context`` that it began in. ``presents`` is another context,
+    whose certificate the client has at hand by now; None: that of ``context``. ``resumed`` tells
+    whether the server resumed the session in the last connection.
+    """
+
+    context: ssl.SSLContext
+    presents: ssl.SSLContext | None = None
+    session: ssl.SSLSession | None = None
+    resumed: bool = False
+
+    def offer(self, tls: ssl.SSLObject) -> None:
+        """Offer the session, if there is one, in a handshake that has not begun."""
+        if self.session is None:
+            return
+        own, tls.context = tls.context, self.context
+        tls.session = self.session
+        tls.context = own
+
+    def keep(self, tls: ssl.SSLObject) -> None:
+        """Keep what the server issued. In TLS 1.3 that comes behind the handshake."""
+        self.resumed = bool(tls.session_reused)
+        session = tls.session
+        issued = session is not None and (
+            session.has_ticket or (tls.version() == "TLSv1.2" and bool(session.id))
+        )
+        self.session = session if issued else None
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from lab.capture.results import Flow
@@ -9,6 +10,52 @@ from lab.diagnosis.results import Cause, Outcome
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint, Event
 from lab.tls.record_log import ObservedRecord
+
+
+class SessionUse(enum.Enum):
+    """What became of the session that a server issued in an earlier connection."""
+
+    NOT_ISSUED = "not issued"
+    RESUMED = "resumed"
+    NOT_RESUMED = "not resumed"
+    UNKNOWN = "cannot be told"
+
+
+class SessionKind(enum.Enum):
+    """By what a client offers a session."""
+
+    TICKET_13 = "TLS 1.3 ticket"
+    TICKET_12 = "TLS 1.2 ticket"
+    ID = "TLS 1.2 session ID"
+
+
+class IdentitySource(enum.Enum):
+    """By what it is known for whom a server takes a client that resumed a session."""
+
+    SERVER = "the server's own facts"
+    ANSWER = "the answer of the application"
+    UNKNOWN = "cannot be told"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumption:
+    """What became of a session of the connection before.
+
+    * ``kind`` is by what it was offered, None where the server issued none; ``lifetime`` is for how
+      long the server said that it keeps it, in seconds, None where it did not say.
+    * ``certificate_requested`` tells whether the server asked for the client's certificate again,
+      None where that is not known.
+    * ``identity`` is the DER of the client's certificate that the server has from the session, or
+      that the application's answer names; None where it has none, or where that cannot be told.
+      ``source`` tells by what it is known.
+    """
+
+    use: SessionUse
+    kind: SessionKind | None = None
+    lifetime: int | None = None
+    certificate_requested: bool | None = None
+    identity: bytes | None = None
+    source: IdentitySource = IdentitySource.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +76,8 @@ class Trace:
       client presented, None where it presented none or where that cannot be read.
     * ``records`` are those of both ends with their bytes, where they were asked for, up to a bound;
       an event's ``records`` name them by their spans.
+    * ``resumption`` tells what became of the session of the connection before, where one was to be
+      resumed; of a first connection only that the server issued none.
     """
 
     target: str
@@ -42,6 +91,12 @@ class Trace:
     causes: tuple[Cause, ...]
     flow: Flow | None = None
     records: tuple[ObservedRecord, ...] = ()
+    resumption: Resumption | None = None
+
+    @property
+    def offers_session(self) -> bool:
+        """Whether its client offered the session of the connection before."""
+        return self.resumption is not None and self.resumption.kind is not None
 
     def meets(self, expected: str) -> bool:
         """Tell whether it is as expected: "accepted", "refused" or "refused:NAME", by the server.

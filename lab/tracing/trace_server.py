@@ -31,7 +31,7 @@ from lab.stream.wire import address_text, within
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint, Event, LocalFact, Unfinished, WireEvent
 from lab.tls.record_log import ObservedRecord, RecordLog
-from lab.tracing.connection import connected
+from lab.tracing.connection import ReturningClient, connected
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.http_client import ExchangeError, HttpClient
 from lab.tracing.packet_file import PacketFile
@@ -145,25 +145,30 @@ async def trace_versions(
     return tuple(traces)
 
 
-async def record(plan: Plan) -> EventBuffer:
+async def record(plan: Plan, client: ReturningClient | None = None) -> EventBuffer:
     """Connect, do the handshake, send the request, and close; return the events.
 
-    Raises NoConnection; ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use a file of the
-    plan, or the key log cannot be written.
+    ``client`` offers its session, and keeps that of this connection; its contexts stand for the
+    plan's settings. Raises NoConnection; ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use
+    a file of the plan, or the key log cannot be written.
     """
     buffer = EventBuffer(RecordLog() if plan.keep_records else None)
     async with connected(
         plan.target,
-        presenting(plan.tls, plan.identity),
+        (client.presents or client.context) if client else presenting(plan.tls, plan.identity),
         buffer,
         sni=plan.sni,
         limit=plan.limit,
         key_log=plan.key_log,
         packets=plan.packets,
     ) as stream:
+        if client is not None:
+            client.offer(stream.ssl_object)
         # Whatever goes wrong is among the events already.
         with contextlib.suppress(StreamError, ExchangeError, TimeoutError):
             await _request(stream, plan)
+        if client is not None:
+            client.keep(stream.ssl_object)
     return buffer
 
 

@@ -31,7 +31,7 @@ from lab.tls.events import (
     MessageSeen,
     WireEvent,
 )
-from lab.tracing.results import CaptureSummary, Trace
+from lab.tracing.results import CaptureSummary, Resumption, Trace
 
 SCHEMA_VERSION = 1
 """The version of the schema: raised when a key goes or changes its meaning, not for a new one."""
@@ -85,6 +85,14 @@ def _trace(trace: Trace) -> dict[str, object]:
         "outcome": _outcome(trace),
         "diagnosis": [fields_of(cause) for cause in trace.causes],
         "flow": None if trace.flow is None else _flow(trace.flow),
+        "resumption": None if trace.resumption is None else _resumption(trace.resumption),
+    }
+
+
+def _resumption(resumption: Resumption) -> dict[str, object]:
+    identity = resumption.identity
+    return fields_of(resumption) | {
+        "identity": None if identity is None else certificate_json(identity)
     }
 
 

@@ -29,6 +29,7 @@ from lab.show.text.outcome_text import (
 )
 from lab.show.text.paper import Paper, print_drawing
 from lab.show.text.peer_text import bounded, shortened, subject
+from lab.show.text.resumption_text import resumption_pairs
 from lab.tls.events import Endpoint
 from lab.tracing.results import Trace
 
@@ -64,6 +65,11 @@ def print_brief(traces: Sequence[Trace], file: TextIO) -> None:
             f"fix: {cause.fix or 'nothing to fix'}",
         ):
             print(paper.writable(line), file=file)
+        if trace.resumption is not None:
+            said = "; ".join(
+                f"{label}: {words}" for label, words in resumption_pairs(trace.resumption)
+            )
+            print(paper.writable(said), file=file)
 
 
 def drawing(trace: Trace, paper: Paper) -> Iterator[Text]:
@@ -104,8 +110,9 @@ def setting(trace: Trace) -> str:
 
 
 def version_words(trace: Trace) -> str:
-    """What version the client offered: "TLS 1.3", or "any version"."""
-    return str(trace.requested_version or "any version")
+    """What version the client offered: "TLS 1.3", or "any version"; and whether a session too."""
+    version = str(trace.requested_version or "any version")
+    return f"{version} (with a session)" if trace.offers_session else version
 
 
 def sequence(trace: Trace, paper: Paper) -> Iterator[Text]:
@@ -149,6 +156,12 @@ def _draw(row: Row, canvas: Canvas) -> None:
 
 def outcome_pairs(trace: Trace) -> Iterator[tuple[str, str]]:
     """Yield what is to be said of how a trace ended, as labels and values."""
+    yield from _ending(trace)
+    if trace.resumption is not None:
+        yield from resumption_pairs(trace.resumption)
+
+
+def _ending(trace: Trace) -> Iterator[tuple[str, str]]:
     outcome = trace.outcome
     if trace.flow is None:  # else it stands above the picture
         yield "version", str(trace.negotiated_version or "not negotiated")

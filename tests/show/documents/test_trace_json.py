@@ -74,6 +74,7 @@ def test_a_refusal_in_each_version(refused12: Trace, refused13: Trace) -> None:
         "outcome",
         "diagnosis",
         "flow",
+        "resumption",
     ]
     assert first["target"] == "127.0.0.1:8443"
     assert (first["requested_version"], first["negotiated_version"]) == ("TLS 1.2", "TLS 1.2")
