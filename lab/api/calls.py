@@ -85,7 +85,7 @@ async def trace_server_async(
     * ``post_handshake_auth`` and ``security_level`` are as for ``ClientTls``; by ``client_ca`` and
       ``client_crl``, what the server is said to trust, OpenSSL judges the client's chain here.
     * ``resume`` adds traces with the sessions of the first; ``timeout`` bounds each step (seconds);
-      files: ``key_log`` adds the secrets, ``pcapng`` packets too; ``keep_records`` fills ``records``.
+      ``key_log`` takes secrets, ``pcapng`` packets too; ``keep_records`` fills ``trace.records``.
 
     Raises ``ArgumentError``, ``FileError``, ``ConnectionFailedError`` or ``NoTlsError``.
     """
