@@ -59,6 +59,31 @@ def test_the_log_of_a_refusal(certs: Path, version: str, alert: str) -> None:
     assert " | fix: give the client a certificate and its key (" in line
 
 
+def test_the_log_of_a_client_that_is_asked_after_the_handshake(certs: Path) -> None:
+    with served("--certs", certs, "--port", "0", "--client-auth", "on-demand") as server:
+        assert run("lab.client", server.url, "--certs", certs).code == 0
+        asked = server.until("AFTER HANDSHAKE")
+        assert run("lab.client", server.url, "--certs", certs, "--no-cert").code == 1
+        declined = server.until("AFTER HANDSHAKE")
+        assert server.stop() == 0
+        lines = server.lines
+    assert "Requesting client certs signed by ca.crt after the handshake, for /todo" in lines[1]
+    later = "| TLS 1.3: certificate requested after the handshake | server: CertificateRequest | "
+    assert (
+        later + "client: Certificate, CertificateVerify, Finished | server: certificate " in asked
+    )
+    assert "certificate verified: subject='CN=mtls-client' issuer='CN=mTLS Lab Root CA'" in asked
+    assert declined.endswith(f"{later}client: Certificate (empty), Finished")
+    requests = [line for line in lines if "REQUEST |" in line]
+    assert [line.partition("cert-CN=")[2] for line in requests] == [
+        "'mtls-client' | \"POST /todo HTTP/1.1\" 201 -",
+        "'mtls-client' | \"GET /todo HTTP/1.1\" 200 -",
+        'None | "GET /todo HTTP/1.1" 403 -',
+    ]
+    # Each is told once, when it has come.
+    assert sum("AFTER HANDSHAKE" in line for line in lines) == 2
+
+
 def test_a_health_check_that_sends_nothing_has_no_line_and_one_byte_has_one(certs: Path) -> None:
     with served("--certs", certs, "--port", "0") as server:
         for sent in (b"", b"\x16"):

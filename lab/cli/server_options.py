@@ -14,7 +14,11 @@ from lab.stream.contexts import ClientAuth, TlsVersion
 from lab.todo.store_urls import STORE_URLS, checked_store_url
 
 _TIMES = {
-    "handshake_timeout": ("from the TCP connection to the end of the handshake", "a close"),
+    "handshake_timeout": (
+        "from the TCP connection to the end of the handshake, and for the certificate that "
+        "--client-auth on-demand asks for",
+        "a close",
+    ),
     "header_timeout": ("for the head of a request", "408 and a close"),
     "body_timeout": ("for the body of a request", "408 and a close"),
     "idle_timeout": ("without a request", "a close"),
@@ -184,7 +188,9 @@ def _add_clients(command_line: CommandLine) -> None:
         default=ClientAuth.REQUIRED.value,
         help="required: the handshake fails without a valid client certificate; optional: clients "
         "without one complete the handshake and get 401, a bad one still fails; none: no "
-        "certificate is asked for (default: %(default)s)",
+        "certificate is asked for; on-demand: none is asked for in the handshake, but at /todo: "
+        "in TLS 1.3 after the handshake where the client offers that, else the answer is 403 "
+        "(default: %(default)s)",
     )
     add(
         "--allow-cn",

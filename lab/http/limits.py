@@ -42,7 +42,8 @@ class Limit(enum.Enum):
 class Limits:
     """What clients may take. Times in seconds, sizes in bytes; all greater than zero.
 
-    * ``handshake_timeout``: from the accepted TCP connection to the end of the TLS handshake.
+    * ``handshake_timeout``: from the accepted TCP connection to the end of the TLS handshake, and
+      for a certificate that is asked for after it.
     * ``header_timeout``: from the first byte of a request's head to its last.
     * ``body_timeout``: from the end of the head to the end of the body.
     * ``idle_timeout``: without a byte between two requests, or before the first.

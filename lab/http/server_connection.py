@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import h11
 
 from lab.http import log_entries
 from lab.http.framing import Unparsed, body_pieces, too_large
+from lab.http.interfaces import App, ByteStream
+from lab.http.late_authentication import LateAuthentication
 from lab.http.limits import (
     Interruption,
     Limit,
@@ -46,40 +47,6 @@ _SHOWN = 200  # characters of a peer's text in a log line
 _STEPS_PER_TURN = 256  # reads or chunks, after which other connections have their turn
 
 
-class ByteStream(Protocol):
-    """What a connection is read from and written to.
-
-    ``read`` gives ``b""`` at the orderly end. Both raise an OSError, a ConnectionError as a rule,
-    when the stream is broken: a ConnectionResetError where the peer has just gone. A cancelled
-    ``read`` must leave ``write`` usable.
-    """
-
-    @property
-    def pending(self) -> bool:
-        """Whether bytes are here that have not been read: then the client did not wait."""
-        ...
-
-    async def read(self, max_bytes: int = 65536) -> bytes:
-        """Return the next bytes, at least one and at most ``max_bytes``, or ``b""`` at the end."""
-        ...
-
-    async def write(self, data: bytes) -> None:
-        """Hand on all of ``data``, within the peer's flow control."""
-        ...
-
-
-class App(Protocol):
-    """What answers requests. An exception of its own is a bug, and answered with 500."""
-
-    def refuse(self, head: RequestHead) -> Response | None:
-        """Judge a request by its head alone, before its body is asked for or read."""
-        ...
-
-    async def answer(self, head: RequestHead, body: bytes) -> Response:
-        """Answer a request that ``refuse`` let pass."""
-        ...
-
-
 class _Abandoned(Exception):
     """The client went away in the middle of a request. The text is our own."""
 
@@ -93,6 +60,7 @@ async def serve_http(
     limits: Limits,
     closing: ShutdownSignal,
     hooks: RequestHooks | None = None,
+    later: LateAuthentication | None = None,
 ) -> None:
     """Answer the requests of one connection until either side ends it.
 
@@ -100,9 +68,11 @@ async def serve_http(
     flight is finished with ``Connection: close``, and an idle connection ends at once. The stream
     is left open: the caller shuts its write side, drains what may still come, and closes it
     (RFC 9112 section 9.6), or the last answer can be lost to a reset. Nothing that the client or
-    the app does raises out of here. ``hooks`` are told of every answer.
+    the app does raises out of here. ``hooks`` are told of every answer. ``later`` asks who a client
+    is that is still unknown.
     """
     shortest = min(
+        limits.handshake_timeout,
         limits.header_timeout,
         limits.body_timeout,
         limits.idle_timeout,
@@ -111,7 +81,7 @@ async def serve_http(
         limits.farewell_timeout,
     )
     timer = WaitTimer(closing=closing, tick=shortest)
-    connection = _HttpConnection(stream, client, peer, app, limits, closing, timer, hooks)
+    connection = _HttpConnection(stream, client, peer, app, limits, closing, timer, hooks, later)
     try:
         while await connection.exchange():
             pass
@@ -133,6 +103,7 @@ class _HttpConnection:
     closing: ShutdownSignal
     timer: WaitTimer
     hooks: RequestHooks | None
+    later: LateAuthentication | None
     http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.SERVER))
     unparsed: Unparsed = field(init=False)
     raw_head: bytes = b""  # of the request in hand, once it is all here
@@ -160,7 +131,11 @@ class _HttpConnection:
             request = next_event(self.http)
             assert isinstance(request, h11.Request), "a whole head is a request or an error"
             head = head_of(request, self.client, max_fields=self.limits.max_header_fields)
-            response = await self._respond(head)
+            refusal = None
+            if self.later is not None:
+                head, refusal = await self.later.identify(head, self.timer, self.limits)
+                self.client = head.client
+            response = await self._respond(head, refusal)
             keep = not response.last and self._may_follow()
         except Refused as refused:
             response, keep, pending = refused.response, False, refused.pending
@@ -177,6 +152,19 @@ class _HttpConnection:
             seconds = None if began is None else self.timer.after(0) - began
             self.hooks.request_answered(head, response.status, seconds)
         bodiless = isinstance(request, h11.Request) and request.method == b"HEAD"
+        await self._send(response, keep=keep, bodiless=bodiless)
+        self.busy = False
+        if pending:
+            await self._discard(pending)
+        self.served = True
+        if not keep or self.http.our_state is not h11.DONE:
+            return False
+        self.http.start_next_cycle()
+        if self._has_more:
+            await asyncio.sleep(0)  # pipelined requests do not hold up other clients
+        return True
+
+    async def _send(self, response: Response, *, keep: bool, bodiless: bool) -> None:
         if response.stream is None:
             await self._write(encode(self.http, response, keep=keep, bodiless=bodiless))
         else:
@@ -189,16 +177,6 @@ class _HttpConnection:
                 keep=keep,
                 bodiless=bodiless,
             )
-        self.busy = False
-        if pending:
-            await self._discard(pending)
-        self.served = True
-        if not keep or self.http.our_state is not h11.DONE:
-            return False
-        self.http.start_next_cycle()
-        if self._has_more:
-            await asyncio.sleep(0)  # pipelined requests do not hold up other clients
-        return True
 
     @property
     def _has_more(self) -> bool:
@@ -303,10 +281,10 @@ class _HttpConnection:
         if self.steps % _STEPS_PER_TURN == 0:
             await asyncio.sleep(0)
 
-    async def _respond(self, head: RequestHead) -> Response:
-        """Return the app's answer to a request; read its body on the way."""
+    async def _respond(self, head: RequestHead, refusal: Response | None) -> Response:
+        """Return the app's answer to a request, or ``refusal``; read its body on the way."""
         try:
-            refusal = self.app.refuse(head)
+            refusal = refusal or self.app.refuse(head)
         except Exception as error:
             raise self._bug(error) from None
         body = b""

@@ -18,7 +18,8 @@ from lab.http.message import RETRY_AFTER, Response, error_response
 from lab.http.server_connection import serve_http
 from lab.serving.listener import Listener
 from lab.serving.metrics.handshake_counts import ServerHooks, in_turn
-from lab.stream.contexts import ClientAuth, ServerTls, server_context
+from lab.serving.on_demand import OnDemand
+from lab.stream.contexts import ClientAuth, ServerContexts, ServerTls, server_contexts
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import EventSink, ObserverFeed, Recorder
 from lab.stream.tls_stream import TlsStream
@@ -31,6 +32,7 @@ from lab.todo.application import (
     anyone,
     certificate_required,
     unauthenticated,
+    unless_unknown,
 )
 from lab.todo.home import HomeApp
 from lab.todo.results import CertificateCheck, CompletedHandshake, PageRenderer
@@ -77,7 +79,7 @@ class TodoServer:
     """A TODO server over mutual TLS.
 
     Raises ``ssl.SSLError`` or ``OSError`` where OpenSSL cannot use one of the files of ``tls``;
-    they are not touched where there is a ``context`` that was made of them before. With ``sink``,
+    they are not touched where there are ``contexts`` that were made of them before. With ``sink``,
     every connection is watched and its events go to a sink of its own: all of them, or with
     ``failures_only``, of an accepted handshake its facts (see ``ObserverFeed``); as they come where
     ``live``. With ``watcher`` each has one that sees them within moments, and what passes.
@@ -95,7 +97,7 @@ class TodoServer:
         self,
         tls: ServerTls,
         *,
-        context: ssl.SSLContext | None = None,
+        contexts: ServerContexts | None = None,
         limits: Limits | None = None,
         store: TodoStore | None = None,
         sink: SinkFactory | None = None,
@@ -107,7 +109,8 @@ class TodoServer:
         page: PageRenderer | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        context = context or server_context(tls)
+        self._contexts = contexts = contexts or server_contexts(tls)
+        self._on_demand = tls.client_auth is ClientAuth.ON_DEMAND
         self._limits = limits = limits or Limits()
         idle = min(limits.idle_timeout, limits.surplus_timeout)
         self._surplus_limits = replace(limits, idle_timeout=idle)
@@ -120,26 +123,36 @@ class TodoServer:
         self._page = page
         self._stopping = False
         watched = sink is not None or hooks is not None or watcher is not None
-        self._key_log = KeyLogSource(context) if watched else None
+        self._key_log = KeyLogSource(contexts.usual) if watched else None
+        self._log_keys(contexts)
         default = anyone if tls.client_auth is ClientAuth.NONE else certificate_required
+        policy = policy or default
+        if self._on_demand:
+            policy = unless_unknown(policy)
         self._store = store or MemoryStore(max_items=limits.max_items)
-        self._app = TodoApp(store=self._store, policy=policy or default)
+        self._app = TodoApp(store=self._store, policy=policy)
         self._listener = Listener(
-            context,
+            contexts,
             self._converse,
             limits=self._limits,
             watch=self._watch if watched else None,
             hooks=hooks,
         )
 
-    def renew(self, context: ssl.SSLContext) -> None:
-        """Take ``context`` for connections from now on; those there are keep theirs.
+    def renew(self, contexts: ServerContexts) -> None:
+        """Take ``contexts`` for connections from now on; those there are keep theirs.
 
-        Raises OSError where its key log cannot be had, and then everything stays as it was.
+        A certificate that is asked for on one of those is judged by the new ones all the same.
+        Raises OSError where their key log cannot be had, and then everything stays as it was.
         """
-        if self._key_log is not None:
-            self._key_log.attach(context)
-        self._listener.use(context)
+        self._log_keys(contexts)
+        self._contexts = contexts
+        self._listener.use(contexts)
+
+    def _log_keys(self, contexts: ServerContexts) -> None:
+        for context in (contexts.usual, contexts.asking):
+            if self._key_log is not None and context is not None:
+                self._key_log.attach(context)
 
     async def open(self, host: str, port: int, *, reuse_port: bool = False) -> tuple[str, int]:
         """Listen, as ``Listener.open`` does. Returns the address bound. Raises OSError."""
@@ -198,10 +211,17 @@ class TodoServer:
     async def _converse(
         self, stream: TlsStream, peer: str, surplus: bool, closing: ShutdownSignal
     ) -> None:
-        client = None
+        client, on_demand = None, None
         try:
             client = _client_of(stream)
             app = self._app_for(client, surplus=surplus)
+            if self._on_demand and app is self._app:
+                limits = self._limits
+                on_demand = OnDemand(
+                    stream,
+                    contexts=lambda: self._contexts,
+                    most=limits.max_header + limits.max_body,
+                )
         except UnreadableCertificate as error:
             # OpenSSL reads more than we can; who the client is stays unknown.
             app = _refusing(error_response(403, str(error)[:_SHOWN], last=True))
@@ -211,13 +231,15 @@ class TodoServer:
             peer=peer,
             app=HomeApp(
                 app,
-                handshake=partial(_handshake_of, stream.ssl_object),
+                handshake=partial(_handshake_of, stream.ssl_object, on_demand),
                 render=self._page,
                 max_body=self._limits.max_body,
+                on_demand=on_demand is not None,
             ),
             limits=self._surplus_limits if surplus else self._limits,
             closing=closing,
             hooks=self._hooks,
+            later=on_demand.authentication if on_demand else None,
         )
 
     def _app_for(self, client: ClientIdentity | None, *, surplus: bool) -> TodoApp:
@@ -239,11 +261,15 @@ def _client_of(stream: TlsStream) -> ClientIdentity | None:
     return None if certificate is None else ClientIdentity.from_der(certificate)
 
 
-def _handshake_of(tls: ssl.SSLObject) -> CompletedHandshake:
-    """What OpenSSL knows of a handshake that is complete."""
+def _handshake_of(tls: ssl.SSLObject, on_demand: OnDemand | None) -> CompletedHandshake:
+    """What OpenSSL knows of a handshake that is complete, and of what followed."""
     context, resumed = tls.context, bool(tls.session_reused)
-    if tls.getpeercert(binary_form=True) is not None:
+    if on_demand is not None and on_demand.check is not None:
+        check = on_demand.check
+    elif tls.getpeercert(binary_form=True) is not None:
         check = CertificateCheck.VERIFIED_BEFORE if resumed else CertificateCheck.VERIFIED
+    elif on_demand is not None:
+        check = CertificateCheck.NOT_YET_REQUESTED
     elif context.verify_mode is ssl.CERT_NONE:
         check = CertificateCheck.NOT_REQUESTED
     else:

@@ -14,7 +14,6 @@ import enum
 import logging
 import selectors
 import socket
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,11 +21,12 @@ from typing import Protocol
 from lab.http import log_entries
 from lab.http.limits import Limit, Limits, ShutdownSignal
 from lab.http.message import RequestHooks
+from lab.stream.contexts import ServerContexts
 from lab.stream.observed_wire import ObserverFeed
+from lab.stream.on_demand_stream import accepted_stream
 from lab.stream.tls_stream import HandshakeTimedOut, Linger, TlsStream
 from lab.stream.wire import AcceptedWire, address_text
 from lab.tls.escape import escaped
-from lab.tls.events import Endpoint
 
 _AT_ONCE = 8  # connections that asyncio accepts before the loop does something else
 _QUEUE = 1024  # who may wait to be accepted; beyond it, Linux drops connections silently
@@ -150,14 +150,14 @@ class Listener:
 
     def __init__(
         self,
-        context: ssl.SSLContext,
+        contexts: ServerContexts,
         converse: Converse,
         *,
         limits: Limits,
         watch: WatchFactory | None = None,
         hooks: RequestHooks | None = None,
     ) -> None:
-        self._context = context
+        self._contexts = contexts
         self._converse = converse
         self._limits = limits
         self._watch = watch
@@ -202,9 +202,9 @@ class Listener:
             raise OSError(f"the system has no socket for {host}")
         return server
 
-    def use(self, context: ssl.SSLContext) -> None:
-        """Take ``context`` for connections from now on; those there are keep theirs."""
-        self._context = context
+    def use(self, contexts: ServerContexts) -> None:
+        """Take ``contexts`` for connections from now on; those there are keep theirs."""
+        self._contexts = contexts
 
     @property
     def connections(self) -> int:
@@ -285,10 +285,9 @@ class Listener:
 
     async def _serve(self, connection: _OpenConnection, *, surplus: bool) -> None:
         peer = connection.peer
-        stream = TlsStream(
+        stream = accepted_stream(
             connection.wire,
-            self._context,
-            Endpoint.SERVER,
+            self._contexts,
             feed=self._watch(address_text(peer, connection.port)) if self._watch else None,
         )
         try:

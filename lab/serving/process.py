@@ -40,6 +40,7 @@ _ASKS = {
     ClientAuth.REQUIRED: "Requiring client cert signed by: {ca}",
     ClientAuth.OPTIONAL: "Client cert is optional; if sent, it must be signed by: {ca}",
     ClientAuth.NONE: "Not requesting client certs: this is not mutual TLS",
+    ClientAuth.ON_DEMAND: "Requesting client certs signed by {ca} after the handshake, for /todo",
 }
 _STOPPING = "Stopping: no new connections; finishing requests in progress ..."
 _STOPPED = "Stopped."
@@ -187,7 +188,7 @@ def runner(loop: str) -> Runner:
 
 
 def _renew(server: TodoServer, metrics: Metrics | None, loaded: Loaded) -> None:
-    server.renew(loaded.context)
+    server.renew(loaded.contexts)
     if metrics is not None:
         metrics.use_certificates(loaded.expiries)
 
@@ -203,7 +204,7 @@ async def _server(
     stack.push_async_callback(store.close)
     return TodoServer(
         loaded.tls,
-        context=loaded.context,
+        contexts=loaded.contexts,
         limits=settings.limits,
         store=store,
         sink=settings.handshake_log,

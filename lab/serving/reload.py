@@ -30,7 +30,7 @@ from lab.serving.server_files import (
     Loaded,
     ServerFiles,
     Stamps,
-    context_of,
+    contexts_of,
 )
 from lab.tls.escape import escaped
 from lab.x509.certificates import distinguished
@@ -148,10 +148,10 @@ class Reloader:
         # Other files, if they are any good, come with a context of their own.
         if used is None or stamps != self._in_use or all(now <= end for end in self._ends):
             return
-        context = await asyncio.to_thread(context_of, used.tls)
+        contexts = await asyncio.to_thread(contexts_of, used.tls)
         if await asyncio.to_thread(self._files.stamps) != stamps:
             return
-        again = replace(used, context=context)
+        again = replace(used, contexts=contexts)
         use(again)
         self._used = again
         self._ends = tuple(end for end in self._ends if now <= end)

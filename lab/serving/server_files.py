@@ -35,9 +35,10 @@ from lab.stream.chain_judge import judge_chain
 from lab.stream.contexts import (
     ClientAuth,
     IdentityFiles,
+    ServerContexts,
     ServerTls,
     TlsVersion,
-    server_context,
+    server_contexts,
 )
 from lab.x509.certificates import described, distinguished
 from lab.x509.chains import parsed_path
@@ -116,14 +117,14 @@ def _of_list(end: ListEnd) -> Expiration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What was in the files: ``context`` works with it, ``tls`` is what it was made from.
+    """What was in the files: ``contexts`` work with it, ``tls`` is what it was made from.
 
     ``revocation`` is None where revocation is not checked. ``expiries`` tells when each of the
     certificates and lists expires.
     """
 
     tls: ServerTls
-    context: ssl.SSLContext
+    contexts: ServerContexts
     certificate: x509.Certificate
     authorities: tuple[x509.Certificate, ...]
     revocation: Coverage | None
@@ -171,7 +172,7 @@ class ServerFiles:
         )
         return Loaded(
             tls=tls,
-            context=context_of(tls),
+            contexts=contexts_of(tls),
             certificate=leaf,
             authorities=authorities,
             revocation=revocation,
@@ -289,11 +290,11 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return seen.st_mtime_ns, seen.st_size, seen.st_ino
 
 
-def context_of(tls: ServerTls) -> ssl.SSLContext:
-    """A new context for files that were found in order. Raises a PkiError."""
+def contexts_of(tls: ServerTls) -> ServerContexts:
+    """New contexts for files that were found in order. Raises a PkiError."""
     path = tls.identity.certificate
     try:
-        return server_context(tls)
+        return server_contexts(tls)
     except ssl.SSLError as error:
         raise UnusableError(
             f"OpenSSL cannot use this certificate, its key or its CAs: {error}",

@@ -13,16 +13,20 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
 class ClientAuth(enum.Enum):
-    """What the server makes of client certificates."""
+    """What the server makes of client certificates, in the handshake.
+
+    With ON_DEMAND it asks for none there, and may ask after it.
+    """
 
     REQUIRED = "required"
     OPTIONAL = "optional"
     NONE = "none"
+    ON_DEMAND = "on-demand"
 
     @property
     def verify_mode(self) -> ssl.VerifyMode:
@@ -31,6 +35,7 @@ class ClientAuth(enum.Enum):
             ClientAuth.REQUIRED: ssl.CERT_REQUIRED,
             ClientAuth.OPTIONAL: ssl.CERT_OPTIONAL,
             ClientAuth.NONE: ssl.CERT_NONE,
+            ClientAuth.ON_DEMAND: ssl.CERT_NONE,
         }[self]
 
 
@@ -93,6 +98,33 @@ class ClientTls:
     maximum: TlsVersion = TlsVersion.TLS13
     alpn: tuple[str, ...] = ()
     post_handshake_auth: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerContexts:
+    """The contexts of a server: ``usual``, and ``asking`` for who can be asked after the handshake.
+
+    ``asking`` is None where the server asks nobody then. Each has session tickets of its own.
+    """
+
+    usual: ssl.SSLContext
+    asking: ssl.SSLContext | None = None
+
+
+def server_contexts(tls: ServerTls) -> ServerContexts:
+    """The contexts for the accepting end. Raises as ``server_context`` does.
+
+    OpenSSL asks after the handshake only where a connection was made to verify, and the same
+    setting would make it ask in the handshake of TLS 1.2: hence two contexts.
+    """
+    usual = server_context(tls)
+    if tls.client_auth is not ClientAuth.ON_DEMAND or tls.maximum is TlsVersion.TLS12:
+        return ServerContexts(usual=usual)
+    # Optional: to a client that then sends none, HTTP can give the reason.
+    later = replace(tls, client_auth=ClientAuth.OPTIONAL, minimum=TlsVersion.TLS13)
+    asking = server_context(later)
+    asking.post_handshake_auth = True
+    return ServerContexts(usual=usual, asking=asking)
 
 
 def server_context(tls: ServerTls) -> ssl.SSLContext:

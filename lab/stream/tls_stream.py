@@ -157,7 +157,7 @@ class TlsStream:
 
     async def _do_handshake(self) -> None:
         if self._endpoint is Endpoint.SERVER:
-            await self._receive()  # the client speaks first
+            await self._receive_first()
         while True:
             try:
                 self._tls.do_handshake()
@@ -176,6 +176,10 @@ class TlsStream:
             feed.fact(Fact.HANDSHAKE_RETURNED, version=version)
             if feed.over:
                 self._wire.feed = None
+
+    async def _receive_first(self) -> None:
+        """Give OpenSSL what a client sends first."""
+        await self._receive()
 
     async def hear(self) -> None:
         """Take in what the peer sends next, be it data or not; data is kept for ``read``.

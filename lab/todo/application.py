@@ -67,6 +67,14 @@ def certificate_required(client: ClientIdentity | None) -> Response | None:
     )
 
 
+def unless_unknown(policy: Policy) -> Policy:
+    """Return a policy that lets in whoever has shown no certificate, and judges all others.
+
+    For a server that asks for the certificate at what needs one.
+    """
+    return lambda client: None if client is None else policy(client)
+
+
 def unauthenticated(message: str, *, last: bool = False) -> Response:
     """Return a 401; with ``last``, the connection ends behind it."""
     return error_response(401, message, headers=_CHALLENGE, last=last)

@@ -52,10 +52,11 @@ class HomeApp:
     """Answers the requests of one connection: those for ``/`` here, others by ``app``.
 
     ``handshake`` tells what is known of the connection's handshake, ``render`` makes the page;
-    without it, browsers get JSON as well. ``max_body`` is what a form may have, in bytes.
+    without it, browsers get JSON as well. ``max_body`` is what a form may have, in bytes. With
+    ``on_demand``, a client without a certificate gets the page without the list.
     """
 
-    __slots__ = ("_app", "_handshake", "_max_body", "_render")
+    __slots__ = ("_app", "_handshake", "_max_body", "_on_demand", "_render")
 
     def __init__(
         self,
@@ -64,11 +65,13 @@ class HomeApp:
         handshake: Callable[[], CompletedHandshake],
         render: PageRenderer | None,
         max_body: int,
+        on_demand: bool = False,
     ) -> None:
         self._app = app
         self._handshake = handshake
         self._render = render
         self._max_body = max_body
+        self._on_demand = on_demand
 
     def refuse(self, head: RequestHead) -> Response | None:
         """Refuse as the application does, and a form of another site (403) or too long (413)."""
@@ -121,9 +124,14 @@ class HomeApp:
         return self._shown(head, response, items=items, task=fields.get("task", ""))
 
     async def _list(self, head: RequestHead) -> Response:
+        hidden = self._on_demand and head.client is None
         if self._wants_html(head):
-            return self._page(head, Response(status=200), items=await self._app.items())
-        return _secured(await self._app.list_behind(self._members(head.client)))
+            items = None if hidden else await self._app.items()
+            return self._page(head, Response(status=200), items=items)
+        members = self._members(head.client)
+        if hidden:
+            return _secured(Response(status=200, body=b"{\n  %s\n}" % members))
+        return _secured(await self._app.list_behind(members))
 
     def _wants_html(self, head: RequestHead) -> bool:
         return self._render is not None and prefers_html(head.headers.get(b"accept", b""))

@@ -29,6 +29,9 @@ class CertificateCheck(enum.Enum):
     NOT_PRESENTED = "requested in this handshake, and none was presented"
     NOT_IN_SESSION = "not requested again: the session that was resumed was established without one"
     NOT_REQUESTED = "not requested by this server"
+    NOT_YET_REQUESTED = "not requested in the handshake: this server asks for one at /todo"
+    VERIFIED_LATER = "requested after the handshake, presented, and verified"
+    DECLINED_LATER = "requested after the handshake, and none was presented"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from lab.http.interfaces import App
 from lab.http.limits import Limits, ShutdownSignal
-from lab.http.server_connection import App, serve_http
+from lab.http.server_connection import serve_http
 from lab.stream.wire import within
 from lab.webapp.access import HOST
 

@@ -255,7 +255,7 @@ async def test_a_fault_of_the_system_is_not_said_to_be_the_files(
     async with reloading_server(lab) as kept:
         lab.new_server()
         with monkeypatch.context() as patch:
-            patch.setattr("lab.serving.server_files.server_context", full)
+            patch.setattr("lab.serving.server_files.server_contexts", full)
             (line,) = await kept.reload_checks(3)
         assert line.endswith(
             "[Errno 28] No space left on device. Check disk space, memory and the limit of open "

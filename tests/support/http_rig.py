@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from lab.http.interfaces import App
 from lab.http.limits import Limits, ShutdownSignal
-from lab.http.server_connection import App, serve_http
+from lab.http.server_connection import serve_http
 from lab.todo.application import TodoApp, certificate_required
 from lab.todo.store import MemoryStore
 from lab.x509.client_identity import ClientIdentity

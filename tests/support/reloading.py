@@ -23,6 +23,7 @@ from lab.pki.profiles import Profile, server
 from lab.serving.lab_server import TodoServer
 from lab.serving.reload import Reloader
 from lab.serving.server_files import Loaded, ServerFiles
+from lab.stream.contexts import ClientAuth
 from lab.tls.events import Event
 from tests.support.pki_fixtures import EC_PLAN, LOCAL_NAMES, utc_now
 from tests.support.serving import PATIENCE, blocking
@@ -126,7 +127,7 @@ class ReloadingServer:
     events: list[list[Event]] = field(default_factory=list)
 
     def use(self, loaded: Loaded) -> None:
-        self.server.renew(loaded.context)
+        self.server.renew(loaded.contexts)
 
     async def reload_checks(self, times: int) -> list[str]:
         """Let it look so many times; the lines that it wrote."""
@@ -142,9 +143,14 @@ class ReloadingServer:
 
 @contextlib.asynccontextmanager
 async def reloading_server(
-    lab: Lab, *, crl: Path | None = None, clock: Callable[[], datetime] = utc_now
+    lab: Lab,
+    *,
+    crl: Path | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    client_auth: ClientAuth = ClientAuth.REQUIRED,
 ) -> AsyncIterator[ReloadingServer]:
-    renewal = Reloader(ServerFiles(directory=lab.folder, crl=crl), clock=clock, interval=0.01)
+    files = ServerFiles(directory=lab.folder, crl=crl, client_auth=client_auth)
+    renewal = Reloader(files, clock=clock, interval=0.01)
     events: list[list[Event]] = []
 
     def sink(_: str) -> Callable[[Event], None]:

@@ -29,6 +29,8 @@ _READ = 601  # characters of a name or a message: one more than is shown
 _STYLES = ("lab.css", "home.css")
 _VERSIONS = {"TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
 _WITHOUT = (CertificateCheck.NOT_PRESENTED, CertificateCheck.NOT_IN_SESSION)
+_LATER = (CertificateCheck.NOT_YET_REQUESTED, CertificateCheck.DECLINED_LATER)
+_JUDGED = (CertificateCheck.VERIFIED, CertificateCheck.VERIFIED_LATER)
 _BUSY = 503
 _HEADINGS = {
     400: "The item was not added",
@@ -80,6 +82,8 @@ def _heading(view: HomeView) -> str:
         return "You are not let in"
     if view.status in _HEADINGS:
         return _HEADINGS[view.status]
+    if view.client is None and view.handshake.check in _LATER:
+        return "You are anonymous: this server requests a client certificate at /todo"
     if view.client is None:
         return "You are anonymous: this server requests no client certificate"
     name = view.client.common_name
@@ -116,7 +120,7 @@ def _handshake(handshake: CompletedHandshake) -> tuple[tuple[str, tuple[str, ...
         ("Session", (session,)),
         ("Your certificate", (handshake.check.value,)),
     ]
-    if handshake.check is CertificateCheck.VERIFIED:
+    if handshake.check in _JUDGED:
         lists = (
             "checked against the server's lists" if handshake.revocation_checked else "not checked"
         )

@@ -17,12 +17,21 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 
-from lab.diagnosis.results import Cause, Judge, Outcome, Result, Signal
+from lab.diagnosis.results import Cause, Judge, Outcome, Result
+from lab.show.stage_kinds import (
+    ABOUT_CERTIFICATE,
+    answers_late_request,
+    is_byte_of_client,
+    is_failure,
+    is_late,
+    is_rare,
+    is_renewed_handshake,
+    left_at_request,
+)
 from lab.show.text.event_text import on_one_line
 from lab.show.text.message_names import offered_names
 from lab.show.text.outcome_text import alternatives, or_others
 from lab.show.text.peer_text import shortened
-from lab.tls.code_points import AlertDescription
 from lab.tls.escape import escaped, printable
 from lab.tls.events import (
     AlertSeen,
@@ -32,20 +41,13 @@ from lab.tls.events import (
     Event,
     Fact,
     LocalFact,
-    Malformed,
     MessageSeen,
-    NotTls,
     StreamEnded,
-    Undecoded,
     WireEvent,
-    is_fatal,
 )
 from lab.tls.messages import (
     Certificate,
-    CertificateRequest,
     ClientHello,
-    KeyUpdate,
-    NewSessionTicket,
     ServerHello,
 )
 from lab.x509.certificates import describe_names
@@ -64,8 +66,7 @@ _STYLES = {
 _ENDS = (StreamEnded, AlertSeen)
 # Events of a client that are not what it connected for.
 _NO_USE = (MessageSeen, AlertSeen, ChangeCipherSpecSeen, LocalFact, StreamEnded)
-_ABOUT_CERTIFICATE = (Fact.CERTIFICATE_VERIFIED, Fact.CERTIFICATE_REFUSED, Fact.SESSION_RESUMED)
-_FAILURES = (Fact.HANDSHAKE_FAILED, Fact.WRITE_FAILED)
+_ASKED_LATER = "certificate requested after the handshake"
 
 
 class TextFormatter(logging.Formatter):
@@ -117,8 +118,10 @@ class StageLog:
 
     At INFO, an accepted handshake is logged when its call returns (with ``refused_only`` it is
     not), a rejected or failed one when its connection is closed, so that the line also tells how
-    the client left, the first cause and its fix. What looks like another handshake on an accepted
-    connection is logged when that is closed; so is that the client left before it sent a request.
+    the client left, the first cause and its fix. The answer to a certificate request that came
+    after the handshake is logged when it has come. What else looks like another handshake on an
+    accepted connection is logged when that is closed; so is that the client left before it sent a
+    request.
     A client that leaves before it sends a byte, as health checks do, is logged at DEBUG. One that
     closes when it is asked for a certificate, as browsers do while they ask their user, is said not
     to have completed its handshake. At DEBUG each event has a line of its own besides; the level
@@ -177,21 +180,26 @@ class StageLog:
         if self._verbose:
             self._log_stage(event, self._words(event))
         is_end = isinstance(event, _ENDS)
-        if self._tcp_ended and _is_late(event):
+        if self._tcp_ended and is_late(event):
             return
-        if _is_renewed_handshake(event) or (is_end and not self._used):
+        if isinstance(event, MessageSeen) and isinstance(event.message, Certificate):
+            self._take_message(event)
+        if is_renewed_handshake(event) or (is_end and not self._used):
             self._keep(event, self._words(event))
+        if answers_late_request(event, self._certificate):
+            self._log_stages("AFTER HANDSHAKE", f"{self._version}: {_ASKED_LATER}")
+            self._certificate = None
         if not (isinstance(event, LocalFact) and event.fact is Fact.CLOSED):
             return
         if not self._used and self._ended_by is Endpoint.CLIENT and not self._refused_only:
             words = f"{self._version}: the client left before it sent a request"
             self._log_stages("AFTER HANDSHAKE", words)
-        elif any(_is_renewed_handshake(kept) for kept, _ in self._stages):
+        elif any(is_renewed_handshake(kept) for kept, _ in self._stages):
             self._log_stages("AFTER HANDSHAKE", self._version)
 
     def _keep(self, event: Event, words: str) -> None:
         """Keep a stage for the line: the first ones, and of those behind them the rare ones."""
-        if len(self._stages) < _MOST_STAGES or _is_rare(event):
+        if len(self._stages) < _MOST_STAGES or is_rare(event):
             self._stages.append((event, words))
             return
         if not self._left_out:
@@ -218,7 +226,7 @@ class StageLog:
 
     def _words(self, event: Event) -> str:
         words = on_one_line(event)
-        if isinstance(event, LocalFact) and event.fact in _ABOUT_CERTIFICATE:
+        if isinstance(event, LocalFact) and event.fact in ABOUT_CERTIFICATE:
             certificate = event.certificate or self._certificate
             words += f": {_certificate(certificate)}" if certificate else ""
         return words
@@ -234,7 +242,7 @@ class StageLog:
         level, end = logging.INFO, []
         if outcome.result is not Result.ACCEPTED:
             events = [event for event, _ in self._stages]
-            if self._ended_by is Endpoint.CLIENT and not any(map(_is_byte_of_client, events)):
+            if self._ended_by is Endpoint.CLIENT and not any(map(is_byte_of_client, events)):
                 level = logging.DEBUG
             causes = self._explain(events, outcome)
             cause = causes[0]
@@ -250,9 +258,9 @@ class StageLog:
             echoes = [echo for echo in outcome.echoes if echo.endpoint is Endpoint.SERVER]
             self._stages = [stage for stage in self._stages if stage[0] not in echoes]
         word, style = result, _STYLES[outcome.result]
-        if _left_at_request([event for event, _ in self._stages], outcome):
+        if left_at_request([event for event, _ in self._stages], outcome):
             word, style = "not completed", "dim"
-            self._stages = [stage for stage in self._stages if not _is_failure(stage[0])]
+            self._stages = [stage for stage in self._stages if not is_failure(stage[0])]
         verdict = f"{self._version or 'version unknown:'} {word}"
         look = {"style": (2, style)}
         self._log_stages("HANDSHAKE", verdict, level=level, end=end, fields=fields, look=look)
@@ -317,52 +325,6 @@ def _result(outcome: Outcome) -> str:
     """Return how it ended in the judge's word; of our server's own rejection, no more."""
     by_client = outcome.result is Result.REJECTED and outcome.by is Endpoint.CLIENT
     return "rejected by the client" if by_client else outcome.result.value
-
-
-def _is_renewed_handshake(event: Event) -> bool:
-    """Return whether an event of an accepted connection belongs to another handshake."""
-    if isinstance(event, AlertSeen):
-        return event.description is AlertDescription.NO_RENEGOTIATION or is_fatal(event)
-    return isinstance(event, MessageSeen) and not isinstance(
-        event.message, NewSessionTicket | KeyUpdate
-    )
-
-
-def _is_late(event: Event) -> bool:
-    """Return whether it is the alert that OpenSSL writes where TCP ended without close_notify."""
-    return isinstance(event, AlertSeen) and event.description is AlertDescription.DECODE_ERROR
-
-
-def _left_at_request(events: Sequence[Event], outcome: Outcome) -> bool:
-    """Return whether a client closed, without an alert, when it was asked for a certificate."""
-    if outcome.by is not Endpoint.CLIENT or outcome.signal not in (Signal.FIN, Signal.RST):
-        return False
-    asked = False
-    for event in events:
-        if asked and _is_byte_of_client(event):
-            return False
-        if isinstance(event, MessageSeen):
-            asked = asked or isinstance(event.message, CertificateRequest)
-    return asked
-
-
-def _is_failure(event: Event) -> bool:
-    return isinstance(event, LocalFact) and event.fact in _FAILURES
-
-
-def _is_byte_of_client(event: Event) -> bool:
-    """Return whether an event shows that the client has sent something."""
-    is_end = isinstance(event, StreamEnded) and not event.truncated
-    return event.endpoint is Endpoint.CLIENT and not is_end
-
-
-def _is_rare(event: Event) -> bool:
-    """Return whether an event is one of the few of its kind, and may tell how it ended."""
-    if isinstance(event, AlertSeen):
-        return is_fatal(event)
-    if isinstance(event, Undecoded):
-        return event.message is None
-    return isinstance(event, LocalFact | StreamEnded | Malformed | NotTls)
 
 
 def _whose(event: Event) -> str:

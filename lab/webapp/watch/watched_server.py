@@ -68,7 +68,7 @@ async def watched_server(
         ).load(now=datetime.now(timezone.utc))
         watching = _Watching(connections)
         server = TodoServer(
-            loaded.tls, context=loaded.context, watcher=watching.watcher, page=home_page
+            loaded.tls, contexts=loaded.contexts, watcher=watching.watcher, page=home_page
         )
         try:
             watching.address = Address(*await server.open(LOOPBACK, settings.port))
