@@ -349,7 +349,7 @@ def test_a_password_is_asked_for_on_a_terminal(
         (["--skip", "god"], "did you mean good?"),
         (["127.0.0.1:1", "--only", "server-expired"], "leave HOST:PORT out to try it"),
         (["--sni", "a.example"], "--sni needs a server to probe"),
-        (["http://127.0.0.1:1"], "not an https URL"),
+        (["http://127.0.0.1:1"], "does not lead to TLS"),
         (["127.0.0.1:1"], "ca.crt: no such file. Make the lab's CA (python -m lab.certs)"),
         (["127.0.0.1:1", "--insecure", "--ca-cert", "nothing.crt"], "nothing.crt: no such file"),
         (["--only", "good", "--json", "no/such/file"], "no/such/file"),

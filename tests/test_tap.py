@@ -197,7 +197,7 @@ def test_a_disk_that_is_full_is_told_and_the_tap_goes_on(certs: Path, server: in
         (["x", ":1"], "argument LISTEN: 'x' is no PORT, :PORT or HOST:PORT to listen on"),
         (["65536", ":1"], "argument LISTEN: '65536' is no PORT"),
         (["::1:80", ":1"], "argument LISTEN: '::1:80': write an IPv6 address as [ADDRESS]:PORT"),
-        (["0", "http://a/"], "'http://a/' is not an https URL"),
+        (["0", "http://a/"], "'http://a/' has a scheme that does not lead to TLS"),
         (["0"], "the following arguments are required: TARGET"),
         (["0", ":1", "--"], "no command behind --"),
         (["0", ":1", "--", "/no/such/command"], "/no/such/command: No such file or directory"),

@@ -169,7 +169,7 @@ def test_the_key_log_is_private(certs: Path, tmp_path: Path) -> None:
         (["--key", "x"], "--key goes with --cert"),
         (["--cert", "no-such-file"], "no-such-file"),
         (["127.0.0.1:1", "--ca", "no-such-file"], "no-such-file"),
-        (["http://127.0.0.1:1"], "not an https URL"),
+        (["http://127.0.0.1:1"], "does not lead to TLS"),
         (["no-such-host.invalid:443"], "cannot connect to no-such-host.invalid:443"),
         (["127.0.0.1:1", "--keylog", "no/such/folder"], "no/such/folder"),
     ],

@@ -75,7 +75,15 @@ async def try_scenario(
         else:
             name = plan.sni or plan.target.host
             data = changed_hello(client_context(plan.tls), name, client.changes[version])
-        await send_bytes(plan.target, data, buffer, limit=plan.limit, packets=plan.packets)
+        await send_bytes(
+            plan.target,
+            data,
+            buffer,
+            sni=plan.sni,
+            route=plan.route,
+            limit=plan.limit,
+            packets=plan.packets,
+        )
     server_events = await server_view(buffer.local_address) if server_view else None
     trace = trace_of(plan, buffer.events, server_events, buffer.records)
     return ScenarioTrace(scenario=scenario, version=version, trace=trace)

@@ -106,7 +106,7 @@ async def survey(plan: Plan, versions: Sequence[TlsVersion], ca: LabAuthority) -
     if not trials:
         names = " or ".join(f"TLS {version.value}" for version in versions)
         raise NotProbable(
-            f"{plan.target.authority}: answers no ClientHello of {names} ({refusal}); "
+            f"{plan.target.address}: answers no ClientHello of {names} ({refusal}); "
             "name the site to ask for (--sni), its protocol (--alpn), or another version"
         )
     return Preflight(trials=trials, authorities=authorities, silent=silent, connections=connections)

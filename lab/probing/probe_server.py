@@ -97,7 +97,7 @@ async def probe_target(
         connections=preflight.connections,
     )
     rules = partial(_rule_elsewhere, run, preflight, prepared)
-    report = await run.report(plan.target.authority, progress, rules)
+    report = await run.report(plan.target.address, progress, rules)
     silent = preflight.silent
     return replace(
         report,
@@ -280,7 +280,7 @@ async def explain(extent: Extent, plan: Plan | None, ca: LabAuthority) -> Explan
         trials = [
             await _attempt(plan, preflight, scenario, version) for version in preflight.versions
         ]
-    command = scenario.shell_command(plan.target.authority if plan else OWN_ADDRESS)
+    command = scenario.shell_command(plan.target.address if plan else OWN_ADDRESS)
     return Explanation(
         scenario=replace(scenario, command=command), traces=tuple(trial.trace for trial in trials)
     )

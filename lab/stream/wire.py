@@ -172,7 +172,7 @@ class AcceptedWire:
 class DialledWire:
     """A connection that we opened, on a non-blocking socket that this object owns.
 
-    ``peer`` is the address, and the port, that it was opened to.
+    ``peer`` is the address, and the port, that it was opened to; of a Unix socket, its path and 0.
     """
 
     def __init__(self, connection: socket.socket, peer: tuple[str, int]) -> None:
@@ -181,10 +181,11 @@ class DialledWire:
         self._loop = asyncio.get_running_loop()
         self._receiving: asyncio.Task[bytes] | None = None
         self._reset: ConnectionResetError | None = None
+        self._ahead = b""
 
     @property
     def pending(self) -> bool:  # noqa: D102 - see Wire
-        return False
+        return bool(self._ahead)
 
     @property
     def local(self) -> tuple[str, int]:
@@ -192,7 +193,14 @@ class DialledWire:
         host, port = self._socket.getsockname()[:2]
         return host, port
 
+    def unread(self, data: bytes) -> None:
+        """Take back bytes that ``receive`` has returned: they are returned again, first."""
+        self._ahead = data + self._ahead
+
     async def receive(self) -> bytes:  # noqa: D102 - see Wire
+        if self._ahead:
+            data, self._ahead = self._ahead, b""
+            return data
         if self._receiving is None:
             receiving = self._loop.sock_recv(self._socket, CHUNK)
             self._receiving = self._loop.create_task(receiving)
@@ -233,6 +241,20 @@ def address_text(host: str, port: int) -> str:
 async def dial(host: str, port: int) -> DialledWire:
     """Open a TCP connection; raises what ``open_connection`` raises."""
     return DialledWire(*await open_connection(host, port))
+
+
+async def dial_unix(path: str) -> DialledWire:
+    """Open a connection to a Unix socket. Raises OSError."""
+    if sys.platform == "win32":
+        raise OSError("this system has no Unix sockets for Python")
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return DialledWire(connection, (path, 0))
 
 
 async def open_connection(host: str, port: int) -> tuple[socket.socket, tuple[str, int]]:

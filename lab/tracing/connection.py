@@ -1,4 +1,4 @@
-"""One observed connection to a server: dial it, and collect its events.
+"""One observed connection to a server: dial it, speak what comes before TLS, collect its events.
 
 The events outlive the connection: they are what a probe or a trace is about.
 """
@@ -19,10 +19,13 @@ from lab.capture.results import Address
 from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import ObservedWire, ObserverFeed
 from lab.stream.tls_stream import Linger, TlsStream
-from lab.stream.wire import DialledWire, address_text, dial, within
+from lab.stream.wire import DialledWire, address_text, dial, dial_unix, within
 from lab.tls.events import Endpoint, MessageSeen
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.packet_file import MOST_OCTETS, ConnectionPackets, PacketFile
+from lab.tracing.preludes.before_tls import speak_before_tls
+from lab.tracing.preludes.prelude_stream import PreludeError
+from lab.tracing.route import DIRECT, Route
 from lab.tracing.target import Target
 
 # A client has nothing to wait for once it has sent close_notify. What the server still sends must
@@ -30,8 +33,15 @@ from lab.tracing.target import Target
 _LINGER = 0.5
 
 
+# What packets in a file have for addresses where the connection has none, as a Unix socket.
+_NO_ADDRESSES = Address("127.0.0.1", 1), Address("127.0.0.1", 443)
+
+
 class NoConnection(Exception):
-    """TCP did not come about. Its message names the target and the reason."""
+    """TLS was not reached: no TCP, or a prelude that came to nothing. Its message says why.
+
+    It names the target, and what to do.
+    """
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +83,7 @@ async def connected(
     buffer: EventBuffer,
     *,
     sni: str | None = None,
+    route: Route = DIRECT,
     limit: float,
     key_log: Path | None = None,
     packets: PacketFile | None = None,
@@ -80,14 +91,14 @@ async def connected(
     """Open a stream to ``target`` whose handshake is still to do; close it at the end.
 
     Its events go to ``buffer``. ``sni`` is the name to ask for and to find in the server's
-    certificate, the target's host if it is None. ``limit`` bounds the dialling, in seconds.
-    ``key_log`` is a file to add the secrets to, ``packets`` one to write all that passes to.
-    Raises NoConnection, and OSError where that file cannot be written.
+    certificate, the target's host if it is None. ``route`` is what is done before TLS. ``limit``
+    bounds the dialling and each step of the route, in seconds. ``key_log`` is a file to add the
+    secrets to, ``packets`` one to write all that passes to. Raises NoConnection, and OSError where
+    that file cannot be written.
     """
     with KeyLogSource(context, key_log) as source:
-        wire = await _reach(target, limit)
-        buffer.local_address = address_text(*wire.local)
-        recorder = _recorder(packets, wire)
+        name = sni or target.host
+        wire, recorder = await _reach(target, route, name, buffer, limit, packets)
         feed = ObserverFeed(
             Endpoint.CLIENT,
             buffer,
@@ -95,7 +106,6 @@ async def connected(
             recorder=recorder,
             record_log=buffer.record_log,
         )
-        name = sni or target.host
         stream = TlsStream(wire, context, Endpoint.CLIENT, server_hostname=name, feed=feed)
         try:
             yield stream
@@ -104,23 +114,57 @@ async def connected(
             await stream.close(Linger(seconds=_LINGER))
 
 
-def _recorder(packets: PacketFile | None, wire: DialledWire) -> ConnectionPackets | None:
-    if packets is None:
-        return None
-    ends = Address(*wire.local), Address(*wire.peer)
-    return packets.connection(*ends, time.monotonic(), most=MOST_OCTETS)
-
-
-async def _reach(target: Target, limit: float) -> DialledWire:
-    """Open a TCP connection within ``limit`` seconds. Raises NoConnection."""
+async def _reach(
+    target: Target,
+    route: Route,
+    name: str,
+    buffer: EventBuffer,
+    limit: float,
+    packets: PacketFile | None,
+) -> tuple[DialledWire, ConnectionPackets | None]:
+    """Dial, and speak what comes before TLS. Raises NoConnection."""
+    wire = await _dialled(target, route, limit)
+    ends = None
+    if not target.unix_socket:
+        ends = Address(*wire.local), Address(*wire.peer)
+        buffer.local_address = address_text(*wire.local)
+    recorder = None
+    if packets is not None:
+        addresses = ends or _NO_ADDRESSES
+        recorder = packets.connection(*addresses, time.monotonic(), most=MOST_OCTETS)
     try:
-        return await within(limit, dial(target.host, target.port))
+        buffer.prelude, first = await speak_before_tls(
+            wire, route, target, name=name, ends=ends, limit=limit, recorder=recorder
+        )
+    except BaseException as error:
+        if recorder is not None:
+            recorder.closed()
+        await wire.close(_LINGER)
+        if isinstance(error, PreludeError):
+            raise NoConnection(f"{target.address}: {error}") from error
+        raise
+    wire.unread(first)
+    return wire, recorder
+
+
+async def _dialled(target: Target, route: Route, limit: float) -> DialledWire:
+    """Open a connection to the target, or to the proxy, within ``limit`` seconds.
+
+    Raises NoConnection.
+    """
+    proxy = route.proxy
+    where = target.address if proxy is None else f"the proxy {proxy.authority}"
+    try:
+        if target.unix_socket:
+            return await within(limit, dial_unix(target.unix_socket))
+        end = target if proxy is None else proxy
+        return await within(limit, dial(end.host, end.port))
     except TimeoutError:
-        raise NoConnection(f"{target.authority} did not answer within {limit:g} s") from None
+        raise NoConnection(f"{where} did not answer within {limit:g} s") from None
     except OSError as error:
         raise NoConnection(
-            f"cannot connect to {target.authority}: {reason_of(error)}; "
-            "check the address, and that the server runs"
+            f"cannot connect to {where}: {reason_of(error)}; "
+            f"check the address, and that the {'server' if proxy is None else 'proxy'} runs"
         ) from error
 
 
@@ -137,6 +181,8 @@ async def send_bytes(
     data: bytes,
     buffer: EventBuffer,
     *,
+    sni: str | None = None,
+    route: Route = DIRECT,
     limit: float,
     packets: PacketFile | None = None,
 ) -> None:
@@ -145,12 +191,11 @@ async def send_bytes(
     The client leaves at the server's first handshake message, at the end of the server's stream, or
     at its time limit; nothing that comes back is acted upon.
 
-    ``limit`` bounds the dialling and the waiting, in seconds each; ``packets`` is a file to write
+    ``route`` is what is done before, with ``sni`` for the server's name. ``limit`` bounds the
+    dialling, each step of the route and the waiting, in seconds; ``packets`` is a file to write
     all that passes to. Raises NoConnection.
     """
-    dialled = await _reach(target, limit)
-    buffer.local_address = address_text(*dialled.local)
-    recorder = _recorder(packets, dialled)
+    dialled, recorder = await _reach(target, route, sni or target.host, buffer, limit, packets)
     log = buffer.record_log
     feed = ObserverFeed(Endpoint.CLIENT, buffer, live=True, recorder=recorder, record_log=log)
     wire = ObservedWire(dialled, Endpoint.CLIENT, feed)

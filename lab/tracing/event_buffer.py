@@ -27,6 +27,7 @@ from lab.tls.events import (
     WireEvent,
 )
 from lab.tls.record_log import ObservedRecord, RecordLog
+from lab.tracing.preludes.results import PreludeResult
 
 MOST_EVENTS = 1000
 """How many events of records are kept."""
@@ -49,12 +50,14 @@ class _Surplus:
 class EventBuffer:
     """The events of one connection so far. It is an event sink.
 
-    ``local_address`` is this end's ``host:port`` once it is connected, "" before; ``record_log``
-    gets the connection's records with their bytes, where they are asked for.
+    ``local_address`` is this end's ``host:port`` once it is connected, "" before, and of a Unix
+    socket; ``prelude`` is what was learnt before TLS, from then on. ``record_log`` gets the
+    connection's records with their bytes, where they are asked for.
     """
 
     def __init__(self, record_log: RecordLog | None = None) -> None:
         self.local_address = ""
+        self.prelude = PreludeResult()
         self.record_log = record_log
         self._kept: list[Event] = []
         self._kinds: set[Hashable] | None = None  # of those that are kept, once that matters

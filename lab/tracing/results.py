@@ -62,7 +62,7 @@ class Resumption:
 class Trace:
     """What was asked for, what happened, how it ended, and why.
 
-    * ``target`` is the server's address as ``host:port``.
+    * ``target`` is the server's address as ``host:port``, or ``unix:`` and the path of a socket.
     * ``requested_version`` is the only version that the client offered, None where it offered
       several; ``negotiated_version`` the one that was agreed on, None where none was.
     * ``client_certificate`` is the DER of what the client was given to present, None for nothing;
@@ -74,6 +74,8 @@ class Trace:
     * ``flow`` is the connection in the capture that it was read from, or that a tap relayed; None
       where the client is ours. ``target`` is its server then, and ``client_certificate`` what its
       client presented, None where it presented none or where that cannot be read.
+    * ``route`` is what a client of ours did before TLS, in order: "STARTTLS (smtp)"; of a flow that
+      is its ``prelude``.
     * ``records`` are those of both ends with their bytes, where they were asked for, up to a bound;
       an event's ``records`` name them by their spans.
     * ``resumption`` tells what became of the session of the connection before, where one was to be
@@ -91,6 +93,7 @@ class Trace:
     causes: tuple[Cause, ...]
     flow: Flow | None = None
     records: tuple[ObservedRecord, ...] = ()
+    route: tuple[str, ...] = ()
     resumption: Resumption | None = None
 
     @property

@@ -1,40 +1,58 @@
-"""What to connect to, as a user writes it: a URL, HOST:PORT, HOST or PORT."""
+"""What to connect to, as a user writes it: a URL, HOST:PORT, HOST, PORT or unix:PATH."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from lab.stream.wire import address_text
+from lab.tracing.schemes import PORTS, SCHEMES, StartTls, nearest_scheme
 
 LOOPBACK = "127.0.0.1"
 LAB_PORT = 8443
-_HTTPS_PORT = 443
 _FORMS = "write HOST:PORT, PORT or https://HOST:PORT"
+_UNIX = "unix:"
+_UNIX_NAME = "localhost"  # what is asked for (SNI) and sent as Host, where no name is given
+_MOST_PATH = 107  # bytes of a Unix socket's path, on Linux
 _PORT = re.compile(r":?([0-9]+)")
 # Letters of all scripts stay: the resolver judges names.
 _NO_HOST = re.compile(r"[\s/\\?#@<>\[\]{}|^\"'`%,;=&*!$()~+]|^-|^\.*$")
 _WILDCARDS = {"0.0.0.0": LOOPBACK, "::": "::1"}
+_PASSWORD = re.compile(r"(^|//)([^/:@]*):[^/]*@")
 
 
 class TargetError(ValueError):
-    """The text names no HTTPS server. Its message is for the user."""
+    """The text names no TLS server. Its message is for the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A TCP address to dial. ``host`` is a name or an address, an IPv6 one without brackets."""
+    """An address to dial, and the name of the server there.
+
+    ``host`` is a name or an IP address, an IPv6 one without brackets. ``scheme`` is that of the
+    URL, in lower case, and ``user`` the name in it, "" where there is none. ``unix_socket`` is the
+    path of the socket to dial instead: ``host`` is then only the name to ask for, and ``port`` 0.
+    """
 
     host: str
     port: int
+    scheme: str = ""
+    user: str = ""
+    unix_socket: str = ""
 
     @property
     def authority(self) -> str:
-        """``host:port`` as RFC 3986 section 3.2 writes it, and as an HTTP Host field wants it."""
-        return address_text(self.host, self.port)
+        """What an HTTP Host field says, as RFC 3986 section 3.2 writes it: ``host:port``."""
+        return self.host if self.unix_socket else address_text(self.host, self.port)
+
+    @property
+    def address(self) -> str:
+        """What is dialled, for the user to read: ``host:port``, or ``unix:`` and the path."""
+        return f"{_UNIX}{self.unix_socket}" if self.unix_socket else self.authority
 
     @property
     def url(self) -> str:
@@ -42,43 +60,91 @@ class Target:
         return f"https://{self.authority}"
 
 
-def parse_target(text: str) -> Target:
+def parse_target(text: str, starttls: StartTls | None = None) -> Target:
     """Read what a user names a server by. Raises TargetError.
 
-    ``https://host[:port]`` (port 443 where none is given, as in any URL); ``host:port``,
-    ``[address]:port``, ``host`` or an IPv6 address (port 8443 where none is given, the lab's);
-    ``port`` or ``:port`` (of 127.0.0.1). A path may follow.
+    ``scheme://[user@]host[:port]``, with the scheme's port where none is given; ``host:port``,
+    ``[address]:port``, ``host`` or an IPv6 address (where none is given, the port of ``starttls``,
+    or 8443, the lab's); ``port`` or ``:port`` (of 127.0.0.1); ``unix:/path`` of a Unix socket. A
+    path may follow a host.
     """
+    if text.startswith(_UNIX):
+        return _unix_target(text)
+    port_elsewhere = LAB_PORT if starttls is None else PORTS[starttls]
     if found := _PORT.fullmatch(text):
         return Target(host=LOOPBACK, port=_port(found[1], text))
     if _is_ipv6(text):
-        return Target(host=text, port=LAB_PORT)
+        return Target(host=text, port=port_elsewhere)
     scheme, separator, _ = text.partition("://")
-    if separator and scheme.lower() != "https":
-        raise TargetError(f"{text!r} is not an https URL; the lab speaks TLS only; {_FORMS}")
+    scheme = scheme.lower() if separator else ""
+    if separator and scheme not in SCHEMES:
+        raise TargetError(_unknown_scheme(text, scheme))
+    parts = _checked_parts(text, scheme)
+    host, user = parts.hostname or "", unquote(parts.username or "")
+    # urlsplit forgives what stands between a bracket and the port, and drops line ends.
+    before, _, port = parts.netloc.rpartition("@")[2].rpartition("]")[2].partition(":")
+    bracketed = before and "]" in parts.netloc
+    if not _is_host(host) or not text.isprintable() or bracketed or not user.isprintable():
+        raise TargetError(f"{text!r} names no host; {_FORMS}")
+    default = SCHEMES[scheme].port if scheme else port_elsewhere
+    number = _port(port, text) if port else default
+    return Target(host=host, port=number, scheme=scheme, user=user)
+
+
+def _checked_parts(text: str, scheme: str) -> SplitResult:
+    """Return the parts of a URL that names a host, and no more than that. Raises TargetError."""
+    shown = repr(without_password(text))
     try:
         parts = _split(text)
-        host = parts.hostname or ""
+        _ = parts.hostname
     except ValueError as error:
-        raise TargetError(f"{text!r} is no address ({error}); {_FORMS}") from None
-    if parts.username is not None:
+        raise TargetError(f"{shown} is no address ({error}); {_FORMS}") from None
+    if parts.username is not None and scheme in ("", "https"):
         raise TargetError(
-            f"{text!r} carries a user name; a client is known by its certificate here; {_FORMS}"
+            f"{shown} carries a user name; a client is known by its certificate here; {_FORMS}"
         )
-    # urlsplit forgives what stands between a bracket and the port, and drops line ends.
-    before, _, port = parts.netloc.rpartition("]")[2].partition(":")
-    if not _is_host(host) or not text.isprintable() or (before and "]" in parts.netloc):
-        raise TargetError(f"{text!r} names no host; {_FORMS}")
+    if parts.password is not None:
+        raise TargetError(f"{shown} carries a password, which is not used here: leave it out")
     if parts.path.startswith("//"):
-        raise TargetError(f"{text!r} is no address; {_FORMS}")
-    if port:
-        return Target(host=host, port=_port(port, text))
-    return Target(host=host, port=_HTTPS_PORT if separator else LAB_PORT)
+        raise TargetError(f"{shown} is no address; {_FORMS}")
+    return parts
+
+
+def _unknown_scheme(text: str, scheme: str) -> str:
+    shown = repr(without_password(text))
+    near = nearest_scheme(scheme)
+    meant = f" (did you mean {near}://?)" if near else f": there are {', '.join(SCHEMES)}"
+    return f"{shown} has a scheme that does not lead to TLS{meant}; {_FORMS}"
+
+
+def _unix_target(text: str) -> Target:
+    path = text.removeprefix(_UNIX)
+    if path.startswith("//"):  # as in a URL: unix:///path
+        path = path[2:]
+    if not path.startswith("/") or not path.isprintable() or len(os.fsencode(path)) > _MOST_PATH:
+        raise TargetError(
+            f"{text!r} names no Unix socket; write unix:/PATH, in full and of up to {_MOST_PATH} "
+            "bytes"
+        )
+    return Target(host=_UNIX_NAME, port=0, unix_socket=path)
+
+
+def in_ascii(host: str) -> str:
+    """Return a host as it goes over the wire (A-labels: RFC 5890 section 2.3.2.1).
+
+    Raises UnicodeError for what can be no name of a host.
+    """
+    return host if host.isascii() else host.encode("idna").decode("ascii")
+
+
+def without_password(text: str) -> str:
+    """Return the text of a URL to be shown: without the password that it may carry."""
+    return _PASSWORD.sub(r"\1\2:...@", text)
 
 
 def requested_path(text: str) -> str:
     """Return the path and query in what :func:`parse_target` takes, "" where it has none."""
-    if _PORT.fullmatch(text) or _is_ipv6(text):
+    if _PORT.fullmatch(text) or _is_ipv6(text) or text.startswith(_UNIX):
         return ""
     parts = _split(text)
     return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path

@@ -36,7 +36,8 @@ from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.http_client import ExchangeError, HttpClient
 from lab.tracing.packet_file import PacketFile
 from lab.tracing.results import Trace
-from lab.tracing.target import Target
+from lab.tracing.route import DIRECT, Route
+from lab.tracing.target import Target, in_ascii
 
 # How long a client that does not write first waits for the server to send something, in seconds.
 # Most servers send a ticket or their alert at once; some send nothing until they get a request.
@@ -84,7 +85,8 @@ class Plan:
 
     ``tls`` says whom to trust and which versions to offer; its identity is not used, since
     ``identity`` stands for it (None: nothing to present). ``sni`` is the name to ask for, to find
-    in the server's certificate and to send as Host; None: the target's host. ``write_first`` sends
+    in the server's certificate and to send as Host; None: the target's host. ``route`` is what is
+    done before TLS. ``write_first`` sends
     the request right behind the handshake, without waiting for the server's first word; ``request``
     is the path to GET; ``limit`` bounds each step, in seconds; ``key_log`` is a file to add the
     secrets to, ``packets`` one to write all that passes to; ``client_trust`` is what to judge the
@@ -95,6 +97,7 @@ class Plan:
     tls: ClientTls
     identity: Identity | None = None
     sni: str | None = None
+    route: Route = DIRECT
     request: str = "/"
     write_first: bool = False
     limit: float = 10.0
@@ -121,11 +124,6 @@ def _is_host_name(text: str) -> bool:
         return bool(text.encode("idna")) and text.isprintable() and " " not in text
     except UnicodeError:
         return False
-
-
-def _in_ascii(name: str) -> str:
-    """Return a host name as it goes over the wire (A-labels: RFC 5890 section 2.3.2.1)."""
-    return name if name.isascii() else name.encode("idna").decode("ascii")
 
 
 async def trace_versions(
@@ -158,6 +156,7 @@ async def record(plan: Plan, client: ReturningClient | None = None) -> EventBuff
         (client.presents or client.context) if client else presenting(plan.tls, plan.identity),
         buffer,
         sni=plan.sni,
+        route=plan.route,
         limit=plan.limit,
         key_log=plan.key_log,
         packets=plan.packets,
@@ -180,7 +179,8 @@ async def _request(stream: TlsStream, plan: Plan) -> None:
     if not writes_first and stream.ssl_object.version() == "TLSv1.3":
         await _first_bytes(stream)
     if can_request:
-        authority = address_text(_in_ascii(plan.sni or plan.target.host), plan.target.port)
+        host, port = in_ascii(plan.sni or plan.target.host), plan.target.port
+        authority = host if plan.target.unix_socket else address_text(host, port)
         http = HttpClient(stream, authority)
         await within(plan.limit, http.request("GET", plan.request))
 
@@ -242,11 +242,11 @@ def trace_of(
         client_has_certificate=plan.identity is not None,
         trust=_trust_verdict(plan, merged),
         client_certificate=certificate.public_bytes(Encoding.DER) if certificate else None,
-        port=plan.target.port,
+        port=plan.target.port or None,
     )
     single = plan.tls.minimum if plan.tls.minimum is plan.tls.maximum else None
     return Trace(
-        target=plan.target.authority,
+        target=plan.target.address,
         requested_version=VERSIONS[single] if single else None,
         negotiated_version=summarize(merged).version,
         client_certificate=certificate.public_bytes(Encoding.DER) if certificate else None,
@@ -256,6 +256,7 @@ def trace_of(
         outcome=outcome,
         causes=causes,
         records=records,
+        route=plan.route.words,
     )
 
 

@@ -6,7 +6,7 @@ from lab.http.message import Response
 from lab.show.html.environment import render
 from lab.webapp.bring.bring_pages import bring_routes
 from lab.webapp.learn.learn_routes import learn_routes
-from lab.webapp.routing import Route, Router
+from lab.webapp.routing import PageRoute, Router
 from lab.webapp.services import Services
 from lab.webapp.watch.watch_pages import watch_routes
 from lab.webapp.web_request import Request
@@ -19,6 +19,6 @@ async def _home(_: Request) -> Response:
 
 def router(services: Services) -> Router:
     """Return the router of all pages."""
-    home = Route(method="GET", path="/", handler=_home)
+    home = PageRoute(method="GET", path="/", handler=_home)
     sections = (learn_routes, watch_routes, bring_routes)
     return Router((home, *(route for section in sections for route in section(services))))

@@ -13,7 +13,7 @@ SMALL = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class PageRoute:
     """``handler`` answers ``method`` at ``path``, such as "/learn/run/{name}".
 
     A part in braces stands for any one part of a path, and is a parameter of the request.
@@ -42,10 +42,10 @@ class Route:
 class Router:
     """Finds the route of a request. HEAD is answered as GET is."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[PageRoute]) -> None:
         self._routes = tuple(routes)
 
-    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    def find(self, method: str, path: str) -> tuple[PageRoute, dict[str, str]] | None:
         """Return the route and its parameters, None where there is none."""
         wanted = "GET" if method == "HEAD" else method
         for route in self._routes:

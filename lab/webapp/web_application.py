@@ -9,7 +9,7 @@ from lab.http.message import RequestHead, Response
 from lab.webapp.access import Access
 from lab.webapp.jobs import TooManyJobs
 from lab.webapp.multipart import FormError
-from lab.webapp.routing import Route, Router
+from lab.webapp.routing import PageRoute, Router
 from lab.webapp.web_request import request_of
 from lab.webapp.web_responses import error_page, secured, see_other, static_file
 
@@ -94,5 +94,5 @@ class WebApplication:
             return error_page(503, f"{error}.")
 
 
-def _too_long(route: Route) -> Response:
+def _too_long(route: PageRoute) -> Response:
     return error_page(413, f"More than {route.max_body:,} bytes.", last=True)

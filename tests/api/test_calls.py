@@ -145,7 +145,7 @@ def test_errors_of_a_trace(tmp_path: Path) -> None:
             trace_server("127.0.0.1:1", versions=versions)
     with pytest.raises(ArgumentError, match="is no path"):
         trace_server("127.0.0.1:1", request="a b")
-    with pytest.raises(ArgumentError, match="not an https URL"):
+    with pytest.raises(ArgumentError, match="does not lead to TLS"):
         trace_server("http://127.0.0.1:1")
     with pytest.raises(FileError, match="no such file"):
         trace_server("127.0.0.1:1", trust=tmp_path / "missing")

@@ -113,7 +113,10 @@ BAD = [
     ("probe --repeat 0", "argument --repeat: '0' is not a number from 1 to 1000"),
     ("probe 0", "'0' has no port from 1 to 65535"),
     ("client --nocert", "there is no option --nocert (did you mean --no-cert?)"),
-    ("client http://localhost:8443", "'http://localhost:8443' is not an https URL"),
+    (
+        "client http://localhost:8443",
+        "'http://localhost:8443' has a scheme that does not lead to TLS",
+    ),
     ("client --certs cetrs", "cetrs: no such folder (did you mean certs?)"),
     ("client --certs ca.crt", "ca.crt: is no folder"),
     ("client --task", "argument --task: expected one argument"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.http.message import Response
-from lab.webapp.routing import Route, Router
+from lab.webapp.routing import PageRoute, Router
 from lab.webapp.web_request import Request
 
 
@@ -11,8 +11,8 @@ async def handler(request: Request) -> Response:
     raise NotImplementedError
 
 
-ONE = Route(method="GET", path="/learn/{name}/run", handler=handler)
-OTHER = Route(method="POST", path="/learn/{name}/run", handler=handler)
+ONE = PageRoute(method="GET", path="/learn/{name}/run", handler=handler)
+OTHER = PageRoute(method="POST", path="/learn/{name}/run", handler=handler)
 ROUTER = Router([ONE, OTHER])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.http.message import Response
-from lab.webapp.routing import Route, Router
+from lab.webapp.routing import PageRoute, Router
 from lab.webapp.web_request import Request
 from tests.support.http_rig import Answer
 from tests.support.web_rig import Pages, served_pages
@@ -16,8 +16,8 @@ async def echo(request: Request) -> Response:
     return Response(status=200, body=request.form.text("a").encode())
 
 
-def route(method: str, path: str) -> Route:
-    return Route(method=method, path=path, handler=echo)
+def route(method: str, path: str) -> PageRoute:
+    return PageRoute(method=method, path=path, handler=echo)
 
 
 ROUTER = Router([route("GET", "/"), route("GET", "/page"), route("POST", "/act")])

@@ -10,7 +10,7 @@ from lab.webapp.bring.answers import BroughtAnswer, NotAnswered
 from lab.webapp.bring.file_forms import explain_form, inspect_form, read_capture_form
 from lab.webapp.bring.trace_form import traced
 from lab.webapp.loopback_server import UPLOAD
-from lab.webapp.routing import SMALL, Route
+from lab.webapp.routing import SMALL, PageRoute
 from lab.webapp.services import Services
 from lab.webapp.web_request import Form, Handler, Request
 from lab.webapp.web_responses import error_page, page, see_other
@@ -19,7 +19,7 @@ _SECTION = "bring"
 _LINE_END = "."
 
 
-def bring_routes(services: Services) -> tuple[Route, ...]:
+def bring_routes(services: Services) -> tuple[PageRoute, ...]:
     """Return the routes of this section; ``services`` are what its pages use."""
     jobs = services.jobs
 
@@ -48,12 +48,12 @@ def bring_routes(services: Services) -> tuple[Route, ...]:
         body = render("web_answer.html", answer=found)
         return page(found.title, body, section=_SECTION, warning=found.warning)
 
-    def post(path: str, handler: Handler, max_body: int = UPLOAD) -> Route:
-        return Route(method="POST", path=path, handler=handler, max_body=max_body)
+    def post(path: str, handler: Handler, max_body: int = UPLOAD) -> PageRoute:
+        return PageRoute(method="POST", path=path, handler=handler, max_body=max_body)
 
     return (
-        Route(method="GET", path="/bring", handler=forms),
-        Route(method="GET", path="/bring/answers/{name}", handler=answer),
+        PageRoute(method="GET", path="/bring", handler=forms),
+        PageRoute(method="GET", path="/bring/answers/{name}", handler=answer),
         post("/bring/trace", answering(lambda form: traced(form, jobs, services.server))),
         post("/bring/capture", in_thread(read_capture_form)),
         post("/bring/certificates", in_thread(inspect_form)),

@@ -20,7 +20,7 @@ from lab.webapp.learn.learn_runs import ShownRun, run_scenario_of, run_stop, sho
 from lab.webapp.learn.predictions import QUESTIONS, VERSIONS, Predictions, predictions_in
 from lab.webapp.learn.results import RunFailed
 from lab.webapp.learn.themes import THEMES, matching, themed
-from lab.webapp.routing import Route
+from lab.webapp.routing import PageRoute
 from lab.webapp.services import Services
 from lab.webapp.web_request import Request
 from lab.webapp.web_responses import error_page, page
@@ -36,16 +36,16 @@ _NORMS = {
 }
 
 
-def learn_routes(services: Services) -> tuple[Route, ...]:
+def learn_routes(services: Services) -> tuple[PageRoute, ...]:
     """Return the routes of this section; ``services`` are what its pages use."""
     scenario, stop = "/learn/scenarios/{name}", "/learn/path/{name}"
     return (
-        Route(method="GET", path="/learn", handler=_catalogue),
-        Route(method="GET", path=scenario, handler=_scenario),
-        Route(method="POST", path=scenario, handler=partial(_run_scenario, services)),
-        Route(method="GET", path="/learn/path", handler=_path),
-        Route(method="GET", path=stop, handler=_stop),
-        Route(method="POST", path=stop, handler=partial(_run_stop, services)),
+        PageRoute(method="GET", path="/learn", handler=_catalogue),
+        PageRoute(method="GET", path=scenario, handler=_scenario),
+        PageRoute(method="POST", path=scenario, handler=partial(_run_scenario, services)),
+        PageRoute(method="GET", path="/learn/path", handler=_path),
+        PageRoute(method="GET", path=stop, handler=_stop),
+        PageRoute(method="POST", path=stop, handler=partial(_run_stop, services)),
     )
 
 

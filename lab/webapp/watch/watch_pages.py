@@ -16,7 +16,7 @@ from lab.stream.contexts import TlsVersion
 from lab.tracing.results import Trace
 from lab.tracing.tap.tap_listener import CannotTap
 from lab.tracing.target import TargetError, parse_target
-from lab.webapp.routing import Route
+from lab.webapp.routing import PageRoute
 from lab.webapp.services import Services
 from lab.webapp.watch import lab_clients
 from lab.webapp.watch.connection_list import MOST, MOST_REFUSED
@@ -29,17 +29,17 @@ _EVENTS = b"text/event-stream; charset=utf-8"
 _VERSIONS = tuple(version.value for version in TlsVersion)
 
 
-def watch_routes(services: Services) -> tuple[Route, ...]:
+def watch_routes(services: Services) -> tuple[PageRoute, ...]:
     """Return the routes of this section; ``services`` are what its pages use."""
     pages = _WatchPages(services)
     return (
-        Route(method="GET", path="/watch", handler=pages.table),
-        Route(method="GET", path="/watch/events", handler=pages.events),
-        Route(method="GET", path="/watch/connections/{number}", handler=pages.connection),
-        Route(method="GET", path="/watch/connections/{number}/view", handler=pages.view),
-        Route(method="POST", path="/watch/connect", handler=pages.connect),
-        Route(method="POST", path="/watch/taps", handler=pages.start_tap),
-        Route(method="POST", path="/watch/taps/{number}/stop", handler=pages.stop_tap),
+        PageRoute(method="GET", path="/watch", handler=pages.table),
+        PageRoute(method="GET", path="/watch/events", handler=pages.events),
+        PageRoute(method="GET", path="/watch/connections/{number}", handler=pages.connection),
+        PageRoute(method="GET", path="/watch/connections/{number}/view", handler=pages.view),
+        PageRoute(method="POST", path="/watch/connect", handler=pages.connect),
+        PageRoute(method="POST", path="/watch/taps", handler=pages.start_tap),
+        PageRoute(method="POST", path="/watch/taps/{number}/stop", handler=pages.stop_tap),
     )
 
 

@@ -69,7 +69,7 @@ async def test_the_labs_own_server_is_verified_by_its_own_ca(certs: Path) -> Non
     ("fields", "files", "message"),
     [
         ({}, {}, "name a server"),
-        ({"target": "http://x"}, {}, "is not an https URL"),
+        ({"target": "http://x"}, {}, "has a scheme that does not lead to TLS"),
         ({"target": "127.0.0.1:1"}, {}, "127.0.0.1:1"),
         ({"target": "127.0.0.1:1"}, {"key": b"x"}, "The key goes with a certificate"),
         ({"target": "127.0.0.1:1"}, {"cert": b"x"}, "cert.pem"),

@@ -1,0 +1,1 @@
+"""What is spoken before TLS: proxies, the PROXY protocol, and the commands that change to TLS."""
