@@ -17,6 +17,7 @@ from lab.x509.certificate_extensions import unsupported
 from lab.x509.certificates import CertificateDescription, moment
 from lab.x509.chains import is_self_signed
 from lab.x509.problems import NEUTRAL_WORDING, Problem, Wording
+from lab.x509.public_cas import NO_MORE_CLIENT_AUTH, OWN_CA_FOR_CLIENTS, public_ca
 from lab.x509.signatures import is_readable
 
 SOON = timedelta(days=30)
@@ -34,11 +35,6 @@ _NO_TLS_KEYS = (
     "GOST R 34.10-2012 256",
     "GOST R 34.10-2012 512",
 )
-# Organizations whose CAs browsers trust, as they name themselves.
-_PUBLIC_CAS = re.compile(
-    r"O=(Let's Encrypt|ISRG|DigiCert|Sectigo|COMODO|Google Trust Services|GlobalSign|ZeroSSL"
-    r"|Amazon|Entrust|GoDaddy|Starfield|SSL Corp|Buypass|Actalis|IdenTrust|Certum|SwissSign)"
-)
 # Clients of workloads look for a SPIFFE ID.
 _LOOKED_FOR = ("DNS:", "IP:", "URI:spiffe:")
 _HOST = re.compile(
@@ -55,6 +51,7 @@ class SeenProblem:
     says, and is none where OpenSSL does not say it. ``about_signature``: it shows only where the
     signature is verified. ``about_unknown``: this tool does not know the type of the key, and
     OpenSSL may. ``unless_said``: what it is where OpenSSL does not say it, by another authority.
+    ``fix`` stands in for the problem's, "" for that.
     """
 
     problem: Problem
@@ -65,6 +62,7 @@ class SeenProblem:
     about_signature: bool = False
     about_unknown: bool = False
     unless_said: Grade | None = None
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,14 +229,19 @@ def _purpose(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
         yield SeenProblem(
             problem=problems.PURPOSE_MISSING, evidence=(line,), wording=wording, advice=True
         )
-    elif not all(role.purpose in purposes for role in checked.roles):
-        evidence = [f"extendedKeyUsage: {', '.join(purposes[:5]) or 'empty'}"]
-        if TlsRole.CLIENT in checked.roles and _PUBLIC_CAS.search(checked.description.issuer):
-            evidence.append(
-                "the issuer is a public CA: those stop issuing clientAuth in 2026 and 2027, as the "
-                "root programmes of the browsers require; use a CA of your own for clients"
-            )
-        yield SeenProblem(problem=problems.WRONG_PURPOSE, evidence=tuple(evidence), wording=wording)
+        return
+    public = public_ca(checked.description.issuer) if TlsRole.CLIENT in checked.roles else ""
+    trend = f"the issuer names itself {public}; {NO_MORE_CLIENT_AUTH}"
+    listed = f"extendedKeyUsage: {', '.join(purposes[:5]) or 'empty'}"
+    if not all(role.purpose in purposes for role in checked.roles):
+        yield SeenProblem(
+            problem=problems.WRONG_PURPOSE,
+            evidence=(listed, trend) if public else (listed,),
+            wording=wording,
+            fix=OWN_CA_FOR_CLIENTS if public else "",
+        )
+    elif public and checked.role is TlsRole.CLIENT:
+        yield SeenProblem(problem=problems.CLIENT_AUTH_ENDS, evidence=(listed, trend), advice=True)
 
 
 def _netscape(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from lab.inspecting.certificate_problems import SeenProblem
 from lab.inspecting.results import FoundProblem, Grade, RoleVerdict, TlsRole
@@ -68,9 +69,10 @@ def graded(
         grade, decisive = _grade(problem, asked if verified else ())
         if decisive or not problem.tentative:
             said = tuple(_quoted(decisive, asked))
-            yield FoundProblem.of(
+            found = FoundProblem.of(
                 problem.problem, grade, *problem.evidence, wording=problem.wording, said=said
             )
+            yield replace(found, fix=problem.fix) if problem.fix else found
 
 
 def unexplained(

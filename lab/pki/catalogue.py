@@ -161,6 +161,19 @@ def intermediate_not_sent(ca: LabAuthority) -> Identity:
     return replace(whole, chain=whole.chain[:1])
 
 
+def renewed_by_public_ca(ca: LabAuthority) -> Identity:
+    """As public CAs issue since 2026: a host name, serverAuth alone, also in the intermediate."""
+    for_servers: dict[str, Any] = {"extended_key_usage": (ExtendedKeyUsageOID.SERVER_AUTH,)}
+    issuer = ca.intermediate(_intermediate_name("public"), **for_servers)
+    name = f"client.{PERMITTED_DOMAIN}"
+    return ca.client(
+        issuer=issuer,
+        subject=profiles.common_name(name),
+        names=(x509.DNSName(name),),
+        **for_servers,
+    )
+
+
 def wrong_ca(ca: LabAuthority) -> Identity:
     """Issued by a root that nobody here trusts."""
     return ca.client(issuer=ca.other_root())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from lab.x509.public_cas import OWN_CA_FOR_CLIENTS
 from lab.x509.verify_codes import VerifyCode as V
 
 
@@ -146,6 +147,12 @@ WRONG_PURPOSE = Problem(
     fix="issue the certificate with {purpose} in extendedKeyUsage, or without the extension; an "
     "intermediate that has the extension must allow it too",
     verify_codes=frozenset({V.INVALID_PURPOSE}),
+)
+CLIENT_AUTH_ENDS = Problem(
+    code="public-ca-ends-client-auth",
+    summary="the next certificate from the CA of {certificate} will not have clientAuth",
+    reference=WRONG_PURPOSE.reference,
+    fix=OWN_CA_FOR_CLIENTS,
 )
 PURPOSE_MISSING = Problem(
     code="eku-missing",

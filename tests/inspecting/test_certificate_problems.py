@@ -506,7 +506,16 @@ def test_a_certificate_of_a_public_ca_is_none_for_clients() -> None:
     files = files_of(identity, public.identity.certificate)
     (problem,) = problems_of(inspected(files, NOW, TlsRole.CLIENT))
     assert (problem.code, problem.grade) == ("wrong-extended-key-usage", REFUSED)
-    assert "stop issuing clientAuth in 2026 and 2027" in problem.evidence[1]
+    assert problem.evidence[1].startswith("the issuer names itself Let's Encrypt; public CAs stop")
+    assert "from a private CA" in problem.fix  # a public one cannot issue it with clientAuth
+    both = replace(
+        profiles.server((x509.DNSName("a.test"),)),
+        extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
+    )
+    files_now = files_of(public.issue(both, leaf_key(1), now=NOW), public.identity.certificate)
+    (ahead,) = problems_of(inspected(files_now, NOW, TlsRole.CLIENT))
+    assert (ahead.code, ahead.grade) == ("public-ca-ends-client-auth", ACCEPTED)
+    assert codes_of(inspected(files_now, NOW)) == set()
     assert codes_of(inspected(files, NOW, TlsRole.SERVER)) == set()
 
 

@@ -102,6 +102,7 @@ PROBLEMS = {
     "name-constraints-violated": "name-constraints-violated",
     "duplicate-certificates": "duplicate-certificate",
     "superfluous-certificates": "superfluous-certificate",
+    "renewed-by-public-ca": "wrong-extended-key-usage",
     "spiffe-may-sign": "leaf-may-sign-certificates",
     "wrong-order": "wrong-order",
     "revoked": "certificate-revoked",

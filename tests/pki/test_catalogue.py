@@ -130,6 +130,15 @@ LEAVES: list[tuple[Recipe, View]] = [
     (catalogue.over_openssl_limit, {"others": ("2.999.2",), "over 16 KiB": True}),
     (catalogue.revoked, {"serial": "revoked"}),
     (catalogue.stranger, {"subject": "CN=mtls-stranger"}),
+    (
+        catalogue.renewed_by_public_ca,
+        {
+            **under(f"{INTERMEDIATE} (public)"),
+            "subject": "CN=client.lab.example",
+            "names": ("DNS:client.lab.example",),
+            "purposes": SERVER_EKU,
+        },
+    ),
     (catalogue.workload_svid, SVID),
     (
         catalogue.svid_two_uris,

@@ -142,13 +142,13 @@ def _by_verdict(
     code: int, words: str, basis: Basis, visible: Sequence[LikelyProblem]
 ) -> Iterator[LikelyProblem]:
     """Yield what OpenSSL's result can mean; where several problems do, those that are visible."""
-    evidence: dict[Problem, tuple[str, ...]] = {}
+    seen: dict[Problem, LikelyProblem] = {}
     for likely in visible:
-        evidence.setdefault(likely.problem, likely.evidence)
+        seen.setdefault(likely.problem, likely)
     fitting = [problem for problem in problems.PROBLEMS if code in problem.verify_codes]
-    for problem in [problem for problem in evidence if problem in fitting] or fitting:
-        explained = (words, *evidence.get(problem, ()))
-        yield LikelyProblem(problem=problem, evidence=explained, basis=basis)
+    for problem in [problem for problem in seen if problem in fitting] or fitting:
+        found = seen.get(problem) or LikelyProblem(problem=problem, evidence=(), basis=basis)
+        yield replace(found, evidence=(words, *found.evidence), basis=basis)
 
 
 def _by_trust(

@@ -43,7 +43,7 @@ def of_certificate(found: LikelyProblem, owner: Endpoint, ending: str, *, ours: 
         summary=found.problem.summary_in(wording),
         evidence=(*found.evidence, ending),
         reference=found.problem.reference,
-        fix=found.problem.fix_in(wording) + _how(owner, found.problem.code, ours=ours),
+        fix=found.fix or found.problem.fix_in(wording) + _how(owner, found.problem.code, ours=ours),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lab.diagnosis.results import TrustVerdict
@@ -22,6 +22,7 @@ from lab.x509.certificates import CertificateDescription, describe
 from lab.x509.chains import signature_is_wrong
 from lab.x509.name_constraints import forbidden_names
 from lab.x509.problems import Problem
+from lab.x509.public_cas import NO_MORE_CLIENT_AUTH, OWN_CA_FOR_CLIENTS, public_ca
 
 _ANY_PURPOSE = "anyExtendedKeyUsage"
 _MIN_BITS = 2048  # of RSA and DSA keys
@@ -44,11 +45,12 @@ class Basis(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LikelyProblem:
-    """A problem that fits, with what speaks for it."""
+    """A problem that fits, with what speaks for it; ``fix`` stands in for the problem's, if any."""
 
     problem: Problem
     evidence: tuple[str, ...]
     basis: Basis
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,13 @@ def _shown_purpose(
         observation = f"{name} has the extendedKeyUsage {', '.join(allowed)}, without {purpose}"
         if _ANY_PURPOSE in allowed:
             observation += f"; not every implementation accepts {_ANY_PURPOSE} instead"
-        yield _show(problems.WRONG_PURPOSE, observation)
+        public = public_ca(certificate.issuer)
+        if sender is Endpoint.CLIENT and depth == 0 and public:
+            trend = f"its issuer names itself {public}; {NO_MORE_CLIENT_AUTH}"
+            shown = _show(problems.WRONG_PURPOSE, observation, trend)
+            yield replace(shown, fix=OWN_CA_FOR_CLIENTS)
+        else:
+            yield _show(problems.WRONG_PURPOSE, observation)
     usage = certificate.key_usage
     if depth == 0 and usage is not None and "digitalSignature" not in usage:
         observation = f"{name} has the keyUsage {', '.join(usage)}, without digitalSignature"
@@ -160,8 +168,8 @@ def _shown_in_chain(
             yield _show(problems.BAD_SIGNATURE, observation)
 
 
-def _show(problem: Problem, observation: str) -> LikelyProblem:
-    return LikelyProblem(problem=problem, evidence=(observation,), basis=Basis.SHOWN)
+def _show(problem: Problem, *observations: str) -> LikelyProblem:
+    return LikelyProblem(problem=problem, evidence=observations, basis=Basis.SHOWN)
 
 
 def _weakness(certificate: CertificateDescription) -> str:

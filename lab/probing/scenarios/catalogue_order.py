@@ -10,11 +10,13 @@ from lab.probing.scenarios.policy import POLICY_SCENARIOS
 from lab.probing.scenarios.scenario import Scenario
 from lab.probing.scenarios.server_certificates import SERVER_SCENARIOS
 from lab.probing.scenarios.settings import SETTING_SCENARIOS
+from lab.probing.scenarios.trends import TREND_SCENARIOS
 from lab.probing.scenarios.workloads import WORKLOAD_SCENARIOS
 
 SCENARIOS = (
     *LEAF_SCENARIOS,
     *CHAIN_SCENARIOS,
+    *TREND_SCENARIOS,
     *WORKLOAD_SCENARIOS,
     *SETTING_SCENARIOS,
     *SERVER_SCENARIOS,
