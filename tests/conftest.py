@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from lab.http import log_entries
 from lab.pki.files.set_writing import KeyType, SetPlan, write_set
+from tests.support import starttls_servers
 from tests.support.browser import GuardedPage, chromium, guarded_page
 from tests.support.extent import Extent
 from tests.support.harness import Identities, make_identities
@@ -60,6 +61,41 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def identities(tmp_path_factory: pytest.TempPathFactory) -> Identities:
     """A server and clients, good and bad, with their files."""
     return make_identities(tmp_path_factory.mktemp("identities"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_port(certs: Path) -> Iterator[int]:
+    """A PostgreSQL server that wants the lab's client; it takes seconds to start."""
+    with starttls_servers.postgresql(certs) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def mariadb_port(certs: Path) -> Iterator[int]:
+    """A MariaDB server that wants the lab's client; it takes seconds to start."""
+    with starttls_servers.mariadb(certs) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def postfix_port(certs: Path) -> Iterator[int]:
+    """A Postfix SMTP server that wants the lab's client; it takes seconds to start."""
+    with starttls_servers.postfix(certs) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def slapd_port(certs: Path) -> Iterator[int]:
+    """An OpenLDAP server that wants the lab's client."""
+    with starttls_servers.slapd(certs) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def dovecot_ports(certs: Path) -> Iterator[dict[str, int]]:
+    """A Dovecot server that wants the lab's client at login."""
+    with starttls_servers.dovecot(certs) as ports:
+        yield ports
 
 
 def pytest_collection_finish() -> None:
