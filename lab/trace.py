@@ -7,13 +7,21 @@ to load. So what does the work is imported when it is known which of the two it 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.cli.command_line import CommandLine, Example, count, port_number, refuse, run
+from lab.cli.command_line import (
+    CAPTURE_SUFFIXES,
+    CommandLine,
+    Example,
+    count,
+    names_file,
+    port_number,
+    refuse,
+    run,
+)
 from lab.cli.picture_options import add_pictures
 from lab.cli.tls_options import (
     ADDRESS_HELP,
@@ -83,8 +91,6 @@ _OF_SERVER = {
     "timeout": "--timeout",
 }
 _OF_CAPTURE = {"flow": "--flow", "failed": "--failed", "host": "--host", "port": "--port"}
-_SUFFIXES = (".pcap", ".pcapng", ".cap", ".gz")
-_PATHS = ("/", "./", "../")
 
 
 def parser(prog: str = "python -m lab.trace") -> CommandLine:
@@ -263,10 +269,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.trace"
 
 def names_capture(text: str) -> bool:
     """Return whether an operand is a capture rather than a server."""
-    if text.isdigit() or "://" in text:
-        return False
-    looks_so = text == STDIN or text.lower().endswith(_SUFFIXES) or text.startswith(_PATHS)
-    return looks_so or (os.path.exists(text) and not os.path.isdir(text))
+    return text == STDIN or names_file(text, CAPTURE_SUFFIXES)
 
 
 def _given(

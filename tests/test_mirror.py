@@ -92,6 +92,7 @@ ELSEWHERE = {
     "tls/sequence_search": "tls/test_missing_bytes",
     "tls/stages": "tls/test_observer",
     "todo/results": "todo/test_home",
+    "tracing/certificate_requests/results": "tracing/certificate_requests/test_explain_requests",
     "tracing/http_client": "tracing/test_todo_client",
     "tracing/preludes/http_connect": "tracing/preludes/test_before_tls",
     "tracing/preludes/prelude_stream": "tracing/preludes/test_before_tls",

@@ -7,12 +7,12 @@
         trace = trace_server(server.address, identity=ca.client(scenario="expired"))[0]
         assert trace.outcome.rejected and trace.causes[0].code == "client-certificate-expired"
 
-``trace_server``, ``probe_server``, ``explain_scenario`` and ``inspect_files`` block; each has a
-coroutine function of the same name with ``_async`` behind it. ``read_capture`` is a generator, and
-``read_capture_async`` one for an event loop; ``explain_error`` explains an error text, and waits
-for nothing. ``LabServer`` is a context manager of
-both kinds. A blocking call works with or without a running event loop, and blocks that loop as any
-blocking call does. Results are frozen; errors are ``LabError``.
+``trace_server``, ``probe_server``, ``explain_scenario``, ``explain_request`` and ``inspect_files``
+block; each has a coroutine function of the same name with ``_async`` behind it. ``read_capture`` is
+a generator, and ``read_capture_async`` one for an event loop; ``explain_error`` explains an error
+text, and waits for nothing. ``LabServer`` is a context manager of both kinds. A blocking call works
+with or without a running event loop, and blocks that loop as any blocking call does. Results are
+frozen; errors are ``LabError``.
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ from lab.api.lab_identities import (
     Trust,
     load_identity,
 )
+from lab.api.request_explanations import explain_request, explain_request_async
 from lab.api.server_in_thread import LabServer
 from lab.diagnosis.error_texts.results import ErrorExplanation, ErrorFinding, PossibleCause
 from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.http.limits import Limits
 from lab.inspecting.results import Inspection
 from lab.probing.results import Explanation, Finding, Report, ScenarioDescription, Verdict
+from lab.tracing.certificate_requests.results import RequestReport
 from lab.tracing.results import Trace
 
 __all__ = [
@@ -75,6 +77,7 @@ __all__ = [
     "Password",
     "PossibleCause",
     "Report",
+    "RequestReport",
     "Result",
     "ScenarioDescription",
     "ScenarioError",
@@ -83,6 +86,8 @@ __all__ = [
     "Trust",
     "Verdict",
     "explain_error",
+    "explain_request",
+    "explain_request_async",
     "explain_scenario",
     "explain_scenario_async",
     "inspect_files",

@@ -334,7 +334,7 @@ def inspect_files(
     if role is not None and role not in USES:
         raise ArgumentError(f"role is {role!r}; give {' or '.join(USES)}")
     with library_errors():
-        contents = [read_contents(Path(file), _asking(password)) for file in files]
+        contents = [read_contents(Path(file), asking(password)) for file in files]
         now = datetime.now(timezone.utc)
         return inspect(
             contents,
@@ -345,7 +345,8 @@ def inspect_files(
         )
 
 
-def _asking(password: str | AskPassword | None) -> AskPassword:
+def asking(password: str | AskPassword | None) -> AskPassword:
+    """Return what gives the password of a file, None where there is none."""
     if callable(password):
         return password
     given = None if password is None else password.encode()

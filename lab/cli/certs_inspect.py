@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import re
-import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from lab.api import LabError, inspect_files
 from lab.cli.command_line import CommandLine, Example, output, plain_text, refuse, say
-from lab.cli.identity_options import given_password
+from lab.cli.identity_options import password_of_files
 from lab.cli.tls_options import add_password_file
 from lab.inspecting.results import USES, Grade, Inspection
 from lab.pki.errors import PkiError
-from lab.pki.files.file_contents import AskPassword
 from lab.show.documents.inspection_json import inspection_document
 from lab.show.text.inspection_text import print_inspection
 from lab.x509.problems import EXPIRES_SOON
@@ -105,7 +102,9 @@ def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> i
         inspection = inspect_files(
             options.files,
             role=options.role,
-            password=_password(options),
+            password=password_of_files(options.password_file)
+            if options.password is None
+            else options.password,
             expires_within=options.expires_within,
         )
     except (LabError, PkiError) as error:
@@ -130,15 +129,3 @@ def _exit_code(inspection: Inspection, *, asks_for_expiry: bool) -> int:
     if asks_for_expiry and any(problem.code == EXPIRES_SOON.code for problem in found):
         return 5
     return 3 if found else 0
-
-
-def _password(options: argparse.Namespace) -> str | AskPassword | None:
-    given: str | None = options.password
-    if given is not None:
-        return given
-    found = given_password(options.password_file)
-    if found is not None:
-        return lambda _: found
-    if sys.stdin.isatty():
-        return lambda path: getpass.getpass(f"Password of {path}: ").encode()
-    return None

@@ -155,6 +155,21 @@ def _is_whole(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 12
 
 
+CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap", ".gz")
+_PATHS = ("/", "./", "../")
+
+
+def names_file(text: str, suffixes: tuple[str, ...]) -> bool:
+    """Return whether a word names a file, there or not, rather than the address of a server.
+
+    That is any file that is there, a path that begins as one, or a name with one of ``suffixes``.
+    """
+    if text.isdigit() or "://" in text:
+        return False
+    looks_so = text.lower().endswith(suffixes) or text.startswith(_PATHS)
+    return looks_so or (os.path.exists(text) and not os.path.isdir(text))
+
+
 def plain_text(text: str) -> str:
     """Return text in the system's encoding. Raises ArgumentTypeError."""
     try:

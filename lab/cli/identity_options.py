@@ -20,6 +20,7 @@ from lab.cli.command_line import CommandLine, did_you_mean
 from lab.cli.tls_options import VARIABLE, add_password_file
 from lab.pki.errors import MissingFileError
 from lab.pki.files import pem
+from lab.pki.files.file_contents import AskPassword
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, SetPaths
 from lab.pki.profiles import DEFAULT_PFX_PASSWORD
 
@@ -110,6 +111,19 @@ def password_or_ask(file: Path | None, of: str) -> Password:
     if given is None and sys.stdin.isatty():
         return partial(_ask, f"Password of {of}: ")
     return given
+
+
+def password_of_files(file: Path | None) -> AskPassword | None:
+    """Return what gives the password of any file, or asks for it on a terminal; None where none is.
+
+    Raises a ``PkiError``.
+    """
+    given = given_password(file)
+    if given is not None:
+        return lambda _: given
+    if sys.stdin.isatty():
+        return lambda path: _ask(f"Password of {path}: ")
+    return None
 
 
 def _ask(prompt: str) -> bytes:

@@ -9,7 +9,6 @@ This module must not know how a single trace is drawn.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 from typing import TextIO
 
 from rich.text import Text
@@ -22,7 +21,7 @@ from lab.show.text.outcome_text import (
     result_words,
     signal_words,
 )
-from lab.show.text.paper import LABEL, Paper, print_drawing
+from lab.show.text.paper import Paper, print_drawing
 from lab.show.text.peer_text import bounded
 from lab.show.text.trace_text import setting, version_words
 from lab.tls.events import Endpoint, Fact, LocalFact
@@ -55,7 +54,7 @@ def comparison(traces: Sequence[Trace], paper: Paper) -> Iterator[Text]:
     }
     yield paper.rule("Comparison")
     for label, cells in rows.items():
-        yield from _row(label, cells, styles.get(label, [""] * len(traces)), paper)
+        yield from paper.columns(label, cells, styles.get(label, ()))
     yield Text()
     yield from paper.paragraph(difference(traces), "bold")
     yield Text()
@@ -107,25 +106,6 @@ def trace_names(traces: Sequence[Trace]) -> list[str]:
     """What tells the traces apart: the version alone if that will do."""
     versions = [version_words(trace) for trace in traces]
     return versions if len(set(versions)) > 1 else [setting(trace) for trace in traces]
-
-
-def _row(
-    label: str, cells: Sequence[Sequence[str]], styles: Sequence[str], paper: Paper
-) -> Iterator[Text]:
-    """One row, as many lines high as its highest cell; a cell has one paragraph or several."""
-    width = (paper.width - LABEL) // len(cells) - 2
-    wrapped = [
-        [line for paragraph in cell for line in paper.wrapped(paragraph, width)] for cell in cells
-    ]
-    for pieces in zip_longest(*wrapped, fillvalue=""):
-        line = Text.assemble((label.ljust(LABEL), "dim"))
-        for piece, style in zip(pieces, styles, strict=True):
-            cell = Text(piece, style)
-            cell.pad_right(width + 2 - cell.cell_len)
-            line.append_text(cell)
-        line.rstrip()
-        yield line
-        label = ""
 
 
 def _grounds(outcomes: Sequence[Outcome]) -> dict[str, list[list[str]]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TextIO
 
 from rich import box
@@ -104,6 +105,33 @@ class Paper:
         for label, value, style in notes:
             yield from self.entry("" if label == before else label, value, indent=3, style=style)
             before = label
+
+    def columns(
+        self,
+        label: str,
+        cells: Sequence[Sequence[str]],
+        styles: Sequence[str] = (),
+        *,
+        column: int = LABEL,
+    ) -> Iterator[Text]:
+        """Yield a row: a label in a column of its own, then cells of one width.
+
+        A cell has one paragraph or several; the row is as many lines high as its highest cell.
+        """
+        width = (self.width - column) // len(cells) - 2
+        wrapped = [
+            [line for paragraph in cell for line in self.wrapped(paragraph, width)]
+            for cell in cells
+        ]
+        labels = self.wrapped(label, column - 1)
+        for first, *pieces in zip_longest(labels, *wrapped, fillvalue=""):
+            line = Text.assemble((first.ljust(column), "dim"))
+            for piece, style in zip_longest(pieces, styles[: len(pieces)], fillvalue=""):
+                cell = Text(piece, style)
+                cell.pad_right(width + 2 - cell.cell_len)
+                line.append_text(cell)
+            line.rstrip()
+            yield line
 
     def paragraph(self, text: str, style: str = "") -> Iterator[Text]:
         """Yield the lines of a text as wide as the paper."""

@@ -1,0 +1,1 @@
+"""Requests for client certificates: found in traces, and explained for those at hand."""
