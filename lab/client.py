@@ -19,8 +19,8 @@ from lab.pki.identity import Identity
 from lab.show.text import client_text
 from lab.stream.contexts import ClientTls, TlsVersion
 from lab.stream.tls_stream import StreamError
+from lab.tracing.applications.conversation import ExchangeError
 from lab.tracing.connection import NoConnection
-from lab.tracing.http_client import ExchangeError
 from lab.tracing.target import Target, TargetError, default_target, parse_target
 from lab.tracing.todo_client import Admission, attempt_without_certificate, post_then_get
 from lab.tracing.trace_server import presenting

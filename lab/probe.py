@@ -36,6 +36,7 @@ from lab.cli.identity_options import password_or_ask
 from lab.cli.picture_files import PictureFiles, SameFileError, picture_files
 from lab.cli.tls_options import (
     ADDRESS_HELP,
+    add_after,
     add_password_file,
     add_pcapng,
     add_server_trust,
@@ -158,6 +159,7 @@ def _add_server(command_line: CommandLine) -> None:
         help="what to GET: something that a good client may read (default: the path of the URL, "
         "else /)",
     )
+    add_after(command_line)
     add(
         "--crl",
         type=Path,
@@ -219,7 +221,10 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
 def _misfit(options: argparse.Namespace) -> str:
     """What does not fit together, before anything is tried; "" if all does."""
     if options.target is None:
-        for name in ("ca_cert", "ca_key", "server_ca", "insecure", "sni", "alpn", "request", "crl"):
+        for name in (
+            *("ca_cert", "ca_key", "server_ca", "insecure"),
+            *("sni", "alpn", "request", "after", "crl"),
+        ):
             if getattr(options, name):
                 option = "--" + name.replace("_", "-")
                 return f"{option} needs a server to probe: add HOST:PORT"
@@ -242,6 +247,7 @@ def _again(options: argparse.Namespace, prog: str) -> str:
         "sni",
         "alpn",
         "request",
+        "after",
     ):
         if (value := getattr(options, name)) is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]
@@ -268,6 +274,7 @@ def _run(options: argparse.Namespace, pages: PictureFiles, again: str) -> int:
         "sni": options.sni,
         "alpn": options.alpn.split(",") if options.alpn else (),
         "request": options.request,
+        "after": options.after,
         "pcapng": options.pcapng,
         "keep_records": pages.keep_records,
     }

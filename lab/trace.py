@@ -25,6 +25,7 @@ from lab.cli.command_line import (
 from lab.cli.picture_options import add_pictures
 from lab.cli.tls_options import (
     ADDRESS_HELP,
+    add_after,
     add_identity,
     add_pcapng,
     add_server_trust,
@@ -81,6 +82,7 @@ _OF_SERVER = {
     "sni": "--sni",
     "alpn": "--alpn",
     "request": "--request",
+    "after": "--after",
     "write_first": "--write-first",
     "resume": "--resume",
     "no_post_handshake_auth": "--no-post-handshake-auth",
@@ -144,6 +146,7 @@ def _add_requests(command_line: CommandLine) -> None:
         help="what to GET after the handshake (default: the path of the URL, else /; of the lab's "
         "own server: /todo)",
     )
+    add_after(command_line)
     add(
         "--write-first",
         action="store_true",

@@ -126,6 +126,7 @@ async def _traces(
             sni=options.sni,
             alpn=() if options.alpn is None else options.alpn.split(","),
             request=options.request,
+            after=options.after,
             write_first=options.write_first,
             post_handshake_auth=not options.no_post_handshake_auth,
             security_level=options.security_level,

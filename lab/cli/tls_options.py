@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab.cli.command_line import CommandLine, seconds
+from lab.tls.application_protocol import Application
 
 VARIABLE = "MTLS_LAB_PASSWORD"
 ADDRESS_HELP = (
@@ -91,4 +92,16 @@ def add_password_file(
         type=Path,
         metavar="FILE",
         help=f"file with the password of {of} (default: what {variable} has in the environment)",
+    )
+
+
+def add_after(command_line: CommandLine) -> None:
+    """Add what to speak inside TLS."""
+    command_line.add_argument(
+        "--after",
+        choices=[application.value for application in Application],
+        metavar="NAME",
+        help="what to speak inside TLS, to learn whether the client is let in: "
+        f"{', '.join(application.value for application in Application)} (default: by the ALPN "
+        "protocol that the server chose, or the URL's scheme, else http1)",
     )

@@ -7,7 +7,7 @@ another one, it cannot be told.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.diagnosis.handshake_progress import HandshakeProgress
 from lab.diagnosis.results import Result, Signal
@@ -67,6 +67,11 @@ class Ending:
     ground: str = ""
     lacking: frozenset[Endpoint] = frozenset()
     proved: bool = False
+
+    def refused_by_answer(self, signal: Signal, event: Event) -> Ending:
+        """Return that the application refused the client that TLS had let in."""
+        ending = replace(self, result=Result.REJECTED, by=Endpoint.SERVER)
+        return replace(ending, signal=signal, event=event, ground="")
 
     def past_malformed(self, last: Mapping[Endpoint, Handshake]) -> Ending:
         """Return what an end of TCP means behind this one by malformed bytes.

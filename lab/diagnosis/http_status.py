@@ -119,6 +119,11 @@ class FirstAnswer:
                 self._response.clear()
 
 
+def is_refusal(status: int) -> bool:
+    """Whether a client that has asked for something is refused by this status."""
+    return status in _REFUSALS
+
+
 def http_status(data: bytes) -> int | None:
     """Return the status of the first final HTTP/1.1 response in ``data``; None: there is none."""
     reader = StatusReader()
@@ -142,7 +147,12 @@ def body_text(response: bytes) -> str:
         return ""
     if re.search(rb"\r\ntransfer-encoding:[^\r\n]*chunked", fields):
         body = _without_chunks(body)
-    text = html.unescape(_TAG.sub("\n", body[:MOST_BODY].decode("utf-8", "replace")))
+    return text_of(body[:MOST_BODY].decode("utf-8", "replace"))
+
+
+def text_of(body: str) -> str:
+    """Return what a body says, which may be HTML, on one line, escaped."""
+    text = html.unescape(_TAG.sub("\n", body[:MOST_BODY]))
     lines = (" ".join(line.split()) for line in text.splitlines())
     return escaped("; ".join(dict.fromkeys(filter(None, lines)))[:_MOST_TEXT])
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from lab.diagnosis.application_answers import ToldAnswer
 from lab.diagnosis.ending import Ending, Handshake, MissingParts, append, is_echo, speaks_of_client
 from lab.diagnosis.handshake_progress import TELLING, HandshakeProgress
 from lab.diagnosis.http_status import FirstAnswer
@@ -78,6 +79,7 @@ class OutcomeJudge:
         self._accepted_before = False
         self._ending: Ending | None = None
         self._answer: FirstAnswer | None = None
+        self._told: ToldAnswer | None = None
         self._sealed12 = SealedTls12()
         self._sealed13 = SealedTls13()
         self._missing = MissingParts(self._handshake)
@@ -92,7 +94,7 @@ class OutcomeJudge:
     @property
     def outcome(self) -> Outcome:
         """The outcome as far as the events tell."""
-        answer = self._answer
+        answer, told = self._answer, self._told
         ending = self._missing.what_stands(
             self._ending or self._what_is_left(),
             settled=self._ending is not None,
@@ -106,8 +108,10 @@ class OutcomeJudge:
             by=ending.by,
             signal=ending.signal,
             alert=alert,
-            http_status=answer.status if answer else None,
-            http_text=answer.text if answer else "",
+            http_status=told.http_status if told else answer.status if answer else None,
+            http_text=told.http_text if told else answer.text if answer else "",
+            answer=told.of_others if told else None,
+            answer_meaning=told.meaning if told and told.of_others else None,
             handshake_accepted=self._handshake.acceptance is not None,
             after=after,
             sealed=sealed,
@@ -180,6 +184,10 @@ class OutcomeJudge:
             self._handshake.accept(event)
         elif event.fact is Fact.TIMED_OUT:
             self._end(Result.FAILED, event.endpoint.other, Signal.TIME_OUT, event)
+        elif event.answer is not None:
+            self._told, ending = ToldAnswer(event.answer), self._ending
+            if self._told.refuses and ending is not None and ending.result is Result.ACCEPTED:
+                self._ending = ending.refused_by_answer(self._told.signal, event)
 
     def _take_undecoded(self, event: Undecoded) -> None:
         self._last[event.endpoint] = event
@@ -361,14 +369,7 @@ class OutcomeJudge:
         refused = answer.refuses
         answer.feed(event.data)
         if answer.refuses and not refused:
-            self._ending = replace(
-                ending,
-                result=Result.REJECTED,
-                by=Endpoint.SERVER,
-                signal=Signal.HTTP_STATUS,
-                event=event,
-                ground="",
-            )
+            self._ending = ending.refused_by_answer(Signal.HTTP_STATUS, event)
 
     @property
     def _may_be_unjudged(self) -> bool:

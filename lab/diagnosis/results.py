@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import Protocol
 
+from lab.tls.application_protocol import ApplicationAnswer
 from lab.tls.events import AlertSeen, Endpoint, Event
 
 
@@ -26,10 +27,19 @@ class Signal(enum.Enum):
     RST = "RST"
     CLOSE_NOTIFY = "close_notify"
     HTTP_STATUS = "HTTP status"
+    APPLICATION = "the application's answer"
     TIME_OUT = "time-out"
     NOT_TLS = "bytes that are not TLS"
     MALFORMED = "malformed bytes"
     UNREAD_ALERT = "an alert that cannot be read"
+
+
+class AnswerMeaning(enum.Enum):
+    """What an application's answer says of the client, once TLS has let it in."""
+
+    ADMITTED = "let in"
+    REFUSED = "refused"
+    NEITHER = "neither let in nor refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +50,8 @@ class Outcome:
     * ``signal`` is how it did that, ``alert`` the alert and ``http_status`` the status where it
       was one. Where TLS came to its end in order, ``signal`` may be CLOSE_NOTIFY or None.
     * ``http_text`` is what the body of an HTTP refusal says, on one line, escaped; "" if nothing.
+    * ``answer`` is what an application other than HTTP answered, its texts on one line, escaped,
+      ``answer_meaning`` what that says of the client; None where it was not asked, or not heard.
     * ``handshake_accepted`` tells that the server is known to have accepted the client's last
       flight.
     * ``after`` names the last handshake message of the other end that lies before the signal,
@@ -60,6 +72,8 @@ class Outcome:
     alert: AlertSeen | None = None
     http_status: int | None = None
     http_text: str = ""
+    answer: ApplicationAnswer | None = None
+    answer_meaning: AnswerMeaning | None = None
     handshake_accepted: bool = False
     after: str = ""
     sealed: bool = False

@@ -35,7 +35,7 @@ from lab.tracing.results import Trace
 
 _LONG_RUN = 3
 _SUCCESSES = frozenset({Fact.HANDSHAKE_RETURNED, Fact.CERTIFICATE_VERIFIED})
-_NEUTRAL = frozenset({Fact.CONNECTED, Fact.CLOSED})
+_NEUTRAL = frozenset({Fact.CONNECTED, Fact.ANSWERED, Fact.CLOSED})
 
 
 class Line(enum.Enum):
@@ -184,7 +184,8 @@ def _row_of(row: Row, event: Event, trace: Trace) -> Row:
     """Return the row of one event, with all that is said of it."""
     common = {name: getattr(row, name) for name in ("events", "at", "decisive", "starts_flight")}
     if isinstance(event, LocalFact):
-        good = None if event.fact in _NEUTRAL else event.fact in _SUCCESSES
+        neutral = event.fact in _NEUTRAL and not row.decisive
+        good = None if neutral else event.fact in _SUCCESSES
         return LocalRow(**common, label=fact_label(event), reason=reason(event), good=good)
     if isinstance(event, NotCaptured):
         return GapRow(**common, words=on_one_line(event))

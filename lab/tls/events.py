@@ -13,6 +13,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from lab.tls.application_protocol import ApplicationAnswer
 from lab.tls.code_points import (
     AlertDescription,
     AlertLevel,
@@ -292,6 +293,7 @@ class Fact(enum.Enum):
     CERTIFICATE_VERIFIED = "certificate verified"
     CERTIFICATE_REFUSED = "certificate rejected"
     SESSION_RESUMED = "session resumed, certificate known from before"
+    ANSWERED = "application answered"
     READ_FAILED = "read failed"
     WRITE_FAILED = "write failed"
     TIMED_OUT = "timed out"
@@ -305,7 +307,8 @@ class LocalFact(Event):
     ``reason`` is its library's or its own wording ("certificate has expired"), ``code`` that
     library's number (X509_V_ERR_… for a verdict on a certificate), or None. ``certificate`` is
     the DER of the peer's certificate that the fact is about, where it is known. ``version`` is the
-    one that was agreed, where the handshake call returned.
+    one that was agreed, where the handshake call returned. ``answer`` is what the application
+    answered, where it did, and is not read from the data itself as HTTP/1.1 is.
     """
 
     fact: Fact
@@ -313,6 +316,7 @@ class LocalFact(Event):
     code: int | None = None
     certificate: bytes | None = None
     version: ProtocolVersion | None = None
+    answer: ApplicationAnswer | None = None
 
 
 def is_fatal(alert: AlertSeen, *, tls13: bool = False) -> bool:

@@ -19,9 +19,10 @@ from lab.stream.tls_stream import StreamError
 from lab.stream.wire import within
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint
+from lab.tracing.applications.conversation import ExchangeError
+from lab.tracing.applications.http_client import ClientResponse, HttpClient
 from lab.tracing.connection import connected
 from lab.tracing.event_buffer import EventBuffer
-from lab.tracing.http_client import ClientResponse, ExchangeError, HttpClient
 from lab.tracing.target import Target
 
 _PATH = "/todo"

@@ -11,6 +11,7 @@ import re
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -28,12 +29,15 @@ from lab.stream.chain_judge import judge_chain
 from lab.stream.contexts import ClientTls, TlsVersion, client_context
 from lab.stream.tls_stream import StreamError, TlsStream
 from lab.stream.wire import address_text, within
+from lab.tls.application_protocol import Application
 from lab.tls.code_points import ProtocolVersion
-from lab.tls.events import Endpoint, Event, LocalFact, Unfinished, WireEvent
+from lab.tls.events import Endpoint, Event, Fact, LocalFact, Unfinished, WireEvent
 from lab.tls.record_log import ObservedRecord, RecordLog
+from lab.tracing.applications.choice import SPEAKERS, by_name, spoken
+from lab.tracing.applications.conversation import ApplicationRequest, ExchangeError, converse
+from lab.tracing.applications.http_client import HttpClient
 from lab.tracing.connection import ReturningClient, connected
 from lab.tracing.event_buffer import EventBuffer
-from lab.tracing.http_client import ExchangeError, HttpClient
 from lab.tracing.packet_file import PacketFile
 from lab.tracing.results import Trace
 from lab.tracing.route import DIRECT, Route
@@ -47,9 +51,6 @@ VERSIONS = {TlsVersion.TLS12: ProtocolVersion.TLS_1_2, TlsVersion.TLS13: Protoco
 
 # OpenSSL's reasons not to load a certificate that its security level forbids.
 _TOO_WEAK = frozenset({"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"})
-
-# The protocols in which the request can be made; None: no ALPN, which means HTTP/1.1.
-_HTTP_1 = (None, "http/1.1", "http/1.0")
 
 _PATH = re.compile(r"/[!-~]*")
 
@@ -91,6 +92,7 @@ class Plan:
     is the path to GET; ``limit`` bounds each step, in seconds; ``key_log`` is a file to add the
     secrets to, ``packets`` one to write all that passes to; ``client_trust`` is what to judge the
     client's chain by, here. With ``keep_records``, traces have the records with their bytes.
+    ``after`` is what to speak inside TLS; None leaves it to the URL's scheme and ALPN.
     """
 
     target: Target
@@ -105,6 +107,15 @@ class Plan:
     packets: PacketFile | None = None
     client_trust: ClientTrust | None = None
     keep_records: bool = False
+    after: Application | None = None
+
+    @property
+    def application(self) -> Application | None:
+        """What is asked for, or what the scheme or the way to TLS says; None: as ALPN says."""
+        if self.after is not None:
+            return self.after
+        starttls = self.route.starttls
+        return by_name(self.target.scheme or (starttls.value if starttls else ""))
 
     def __post_init__(self) -> None:
         if self.sni is not None and not _is_host_name(self.sni):
@@ -165,24 +176,43 @@ async def record(plan: Plan, client: ReturningClient | None = None) -> EventBuff
             client.offer(stream.ssl_object)
         # Whatever goes wrong is among the events already.
         with contextlib.suppress(StreamError, ExchangeError, TimeoutError):
-            await _request(stream, plan)
+            await _ask(stream, plan, buffer)
         if client is not None:
             client.keep(stream.ssl_object)
     return buffer
 
 
-async def _request(stream: TlsStream, plan: Plan) -> None:
+async def _ask(stream: TlsStream, plan: Plan, buffer: EventBuffer) -> None:
+    """Complete the handshake, and ask the application inside TLS for its answer."""
     await stream.handshake(plan.limit)
-    # This client has no other protocol to send a request in.
-    can_request = stream.ssl_object.selected_alpn_protocol() in _HTTP_1
-    writes_first = plan.write_first and can_request
+    application = spoken(plan.application, stream.ssl_object.selected_alpn_protocol())
+    writes_first = plan.write_first and application is not Application.NONE
     if not writes_first and stream.ssl_object.version() == "TLSv1.3":
         await _first_bytes(stream)
-    if can_request:
-        host, port = in_ascii(plan.sni or plan.target.host), plan.target.port
-        authority = host if plan.target.unix_socket else address_text(host, port)
+    host, port = in_ascii(plan.sni or plan.target.host), plan.target.port
+    authority = host if plan.target.unix_socket else address_text(host, port)
+    if application is Application.HTTP1:
         http = HttpClient(stream, authority)
         await within(plan.limit, http.request("GET", plan.request))
+    elif application is not Application.NONE:
+        request = ApplicationRequest(
+            authority=authority,
+            path=plan.request,
+            user=plan.target.user,
+            greeted=plan.route.starttls is not None,
+        )
+        await within(plan.limit, _converse(stream, application, request, buffer))
+
+
+async def _converse(
+    stream: TlsStream, application: Application, request: ApplicationRequest, buffer: EventBuffer
+) -> None:
+    """Ask in any protocol but HTTP/1.1, whose answer the observer reads, and report the answer."""
+    answer, farewell = await converse(stream, application, SPEAKERS[application](request))
+    at = time.monotonic()  # the clock of the stream's own events
+    buffer(LocalFact(time=at, endpoint=Endpoint.CLIENT, fact=Fact.ANSWERED, answer=answer))
+    if farewell:
+        await stream.write(farewell)
 
 
 def presenting(tls: ClientTls, identity: Identity | None) -> ssl.SSLContext:

@@ -11,7 +11,7 @@ from lab.stream.contexts import ClientAuth, TlsVersion, server_context
 from lab.stream.tls_stream import TlsStream
 from lab.stream.wire import AcceptedWire
 from lab.tls.events import Endpoint
-from lab.tracing.http_client import ExchangeError
+from lab.tracing.applications.conversation import ExchangeError
 from lab.tracing.target import Target
 from lab.tracing.todo_client import (
     Admission,

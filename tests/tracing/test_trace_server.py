@@ -26,6 +26,7 @@ from lab.pki.files.lab_set import load_set
 from lab.pki.identity import Identity, KeyKind, cached
 from lab.pki.lab_ca import new_lab_authority
 from lab.stream.contexts import ClientTls, TlsVersion
+from lab.tls.application_protocol import Application
 from lab.tls.code_points import AlertDescription, ExtensionType
 from lab.tls.events import (
     ApplicationDataSeen,
@@ -211,23 +212,26 @@ async def test_writing_first(certs: Path, tmp_path: Path, write_first: bool) -> 
     assert trace.causes[0].code == "no-client-certificate"
 
 
-async def test_a_protocol_that_we_cannot_speak(certs: Path, tmp_path: Path) -> None:
-    """A server that agrees on h2 is not asked in HTTP/1.1; what it thinks of us stays open."""
-    listening = tmp_path / "nginx"
-    listening.mkdir()
+def nginx_h2(setup: Setup) -> CommandLine:
+    words = nginx(setup)
+    config = setup.folder / "nginx.conf"
+    config.write_text(config.read_text().replace(" ssl;", " ssl http2;"))
+    return words
 
-    def nginx_h2(setup: Setup) -> CommandLine:
-        words = nginx(setup)
-        config = setup.folder / "nginx.conf"
-        config.write_text(config.read_text().replace(" ssl;", " ssl http2;"))
-        return words
 
-    with served_by(nginx_h2, certs, listening) as port:
+async def test_http2_is_spoken_where_alpn_agrees_on_it(certs: Path, tmp_path: Path) -> None:
+    with served_by(nginx_h2, certs, tmp_path) as port:
         asked = plan(certs, port, TlsVersion.TLS13)
-        trace = await traced(replace(asked, tls=replace(asked.tls, alpn=("h2",))))
-    assert trace.outcome.http_status is None
-    assert trace.causes[0].code == "certificate-optional"
-    assert "no HTTP response was read" in " ".join(trace.causes[0].evidence)
+        asked = replace(asked, tls=replace(asked.tls, alpn=("h2",)))
+        trace = await traced(asked)
+        silent = await traced(replace(asked, after=Application.NONE))
+    outcome = trace.outcome
+    assert (outcome.http_status, outcome.signal) == (400, Signal.HTTP_STATUS)
+    assert "No required SSL certificate was sent" in outcome.http_text
+    assert trace.causes[0].code == "http-wants-certificate"
+    assert silent.outcome.accepted and silent.outcome.http_status is None
+    assert silent.causes[0].code == "certificate-optional"
+    assert "no HTTP response was read" in " ".join(silent.causes[0].evidence)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from lab.diagnosis.causes.shown import Basis, LikelyProblem
 from lab.diagnosis.causes.unread import accepted_by_tls, accepted_unread, accepted_unseen
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause, Outcome, TrustVerdict
+from lab.tls.application_protocol import ApplicationAnswer
 from lab.tls.escape import escaped
 from lab.tls.events import Endpoint, Event, Fact, LocalFact
 from lab.x509 import problems
@@ -105,6 +106,8 @@ def accepted(
 def _without_certificate(summary: Evidence, outcome: Outcome) -> Cause:
     unasked = "no HTTP response was read: HTTP may still refuse the client"
     more = [unasked] if outcome.http_status is None else ["the server answered"]
+    if outcome.answer is not None:
+        more = [answered(outcome.answer)]
     more += _ground(outcome)
     return Cause(
         code="certificate-optional",
@@ -115,6 +118,12 @@ def _without_certificate(summary: Evidence, outcome: Outcome) -> Cause:
         fix="if every client must have one, require it (ssl.CERT_REQUIRED, not CERT_OPTIONAL), "
         "or refuse such clients in the application",
     )
+
+
+def answered(answer: ApplicationAnswer) -> str:
+    """Return in a sentence what the application was asked, and what it answered."""
+    asked = f", asked for {answer.asked}" if answer.asked else ""
+    return f"the application{asked}, answered {answer.sentence}"
 
 
 def _asked_late(summary: Evidence) -> Iterator[str]:

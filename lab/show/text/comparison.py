@@ -89,7 +89,7 @@ def _means(outcome: Outcome) -> str:
 
 def _moment(outcome: Outcome) -> str:
     """When it came, for the end that was refused."""
-    if outcome.by is None or outcome.signal is Signal.HTTP_STATUS:
+    if outcome.by is None or outcome.signal in (Signal.HTTP_STATUS, Signal.APPLICATION):
         return ""
     refused = outcome.by.other
     returned = {

@@ -76,7 +76,8 @@ def _words(event: Event) -> tuple[str, str]:
             empty = " (empty)" if is_empty_certificate(event.message) else ""
             return event.message.name + empty, _asked_for(event.message) + _order(event)
         case LocalFact():
-            return event.fact.value, f": {escaped(event.reason)}" if event.reason else ""
+            said = event.answer.sentence if event.answer else event.reason
+            return event.fact.value, f": {escaped(said)}" if said else ""
         case AlertSeen():
             name, number = event.description, event.description.value
             return f"alert {event.level} {name} ({number})", ""
@@ -205,7 +206,12 @@ def start_line(data: bytes) -> str | None:
 
 
 def reason(event: LocalFact) -> str:
-    """Return the message of the endpoint's library with its code; "" if there is none."""
+    """Return the message of the endpoint's library with its code, or what the application answered.
+
+    "" if there is none.
+    """
+    if event.answer is not None:
+        return bounded(event.answer.sentence)
     code = "" if event.code is None else f"code {event.code}"
     if event.reason and code:
         return f"{bounded(event.reason)} ({code})"

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.diagnosis.results import ONE_OF_SEVERAL, THEIR_FILES, Cause, Outcome, Result, Signal
+from lab.show.text.peer_text import shortened
 
+_MOST_ANSWER = 240
 STYLES = {
     Result.ACCEPTED: "bold green",
     Result.REJECTED: "bold red",
@@ -18,6 +20,7 @@ STYLES = {
 _ENDINGS = {
     Signal.ALERT: "sent a fatal alert",
     Signal.HTTP_STATUS: "answered with an HTTP status",
+    Signal.APPLICATION: "answered by the application",
     Signal.FIN: "ended the connection",
     Signal.RST: "reset the connection",
     Signal.CLOSE_NOTIFY: "closed the TLS connection",
@@ -48,6 +51,8 @@ def signal_words(outcome: Outcome) -> str:
         return f"alert {alert.description} ({alert.description.value})"
     if outcome.signal is Signal.HTTP_STATUS:
         return f"HTTP status {outcome.http_status}"
+    if outcome.signal is Signal.APPLICATION and outcome.answer is not None:
+        return shortened(outcome.answer.sentence, _MOST_ANSWER)
     if outcome.signal in (Signal.FIN, Signal.RST):
         return f"TCP {outcome.signal.value}, no alert"
     return outcome.signal.value if outcome.signal else "none"

@@ -172,8 +172,7 @@ def _ending(trace: Trace) -> Iterator[tuple[str, str]]:
         yield "signal", signal_words(outcome)
     elif outcome.http_status is not None:
         yield "HTTP status", str(outcome.http_status)
-    if outcome.http_text:
-        yield "HTTP body", outcome.http_text
+    yield from _answers(outcome)
     if outcome.after_whose:
         yield "after", bounded(outcome.after_whose)
     yield from _knowledge(trace, outcome)
@@ -183,6 +182,17 @@ def _ending(trace: Trace) -> Iterator[tuple[str, str]]:
         yield "echo", f"the {echo.endpoint.value}'s {headline(echo)}, after the end"
     for warning in outcome.warnings:
         yield "warning", f"the {warning.endpoint.value}'s {headline(warning)}, not fatal"
+
+
+def _answers(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    """Yield what the application said: a body of HTTP, or what it was asked and its answer."""
+    if outcome.http_text:
+        yield "HTTP body", outcome.http_text
+    answer, meaning = outcome.answer, outcome.answer_meaning
+    if answer is not None and meaning is not None:
+        if answer.asked:
+            yield "asked", answer.asked
+        yield "answer", f"{shortened(answer.sentence)} ({meaning.value})"
 
 
 def _knowledge(trace: Trace, outcome: Outcome) -> Iterator[tuple[str, str]]:

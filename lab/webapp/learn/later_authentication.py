@@ -13,7 +13,7 @@ import ssl
 from lab.pki.identity import Identity
 from lab.stream.contexts import TlsVersion, server_context
 from lab.stream.tls_stream import TlsStream
-from lab.tracing.http_client import HttpClient
+from lab.tracing.applications.http_client import HttpClient
 from lab.tracing.results import Trace
 from lab.tracing.trace_server import Plan, presenting
 from lab.webapp.learn.loopback_run import RunFiles, own_server, plan_for, run_files, traced

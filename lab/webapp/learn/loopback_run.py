@@ -26,8 +26,8 @@ from lab.stream.tls_stream import Linger, StreamError, TlsStream
 from lab.stream.wire import AcceptedWire, Wire, address_text, dial, within
 from lab.tls.events import Endpoint, Event
 from lab.tls.record_log import RecordLog
+from lab.tracing.applications.conversation import ExchangeError
 from lab.tracing.event_buffer import EventBuffer
-from lab.tracing.http_client import ExchangeError
 from lab.tracing.results import Trace
 from lab.tracing.target import Target
 from lab.tracing.trace_server import Plan, ServerView, trace_of

@@ -21,7 +21,7 @@ from lab.pki.profiles import CLOCK_SKEW
 from lab.serving.temporary_server import TemporaryServer, temporary_server
 from lab.stream.contexts import TlsVersion
 from lab.stream.tls_stream import TlsStream
-from lab.tracing.http_client import HttpClient
+from lab.tracing.applications.http_client import HttpClient
 from lab.tracing.results import Trace
 from lab.tracing.trace_server import Plan, presenting
 from lab.webapp.learn.loopback_run import RunFiles, plan_for, run_files, traced

@@ -86,6 +86,8 @@ def test_a_refusal_in_each_version(refused12: Trace, refused13: Trace) -> None:
         "alert": {"level": "fatal", "number": 40, "name": "handshake_failure"},
         "http_status": None,
         "http_text": None,
+        "answer": None,
+        "answer_meaning": None,
         "handshake_accepted": False,
         "after": "Finished",
         "sealed": False,

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 import h11
 
 from lab.stream.tls_stream import TlsStream
+from lab.tracing.applications.conversation import ExchangeError
 
 # In bytes: a hostile server must not fill our memory.
 MAX_BODY = 1 << 20
-
-
-class ExchangeError(Exception):
-    """The server's answer was no HTTP/1.1 response that we take. Its message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

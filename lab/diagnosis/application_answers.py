@@ -1,0 +1,124 @@
+"""What an application's answer means: the client is let in, is refused, or neither is said.
+
+Rules: an answer refuses only where it is about who the client is. A server that wants a password,
+or that is asked for what it does not have, has let nobody in and has refused nobody.
+
+This module must not know TLS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lab.diagnosis.http_status import is_refusal, text_of
+from lab.diagnosis.results import AnswerMeaning, Signal
+from lab.tls.application_protocol import Application, ApplicationAnswer
+from lab.tls.escape import escaped
+
+_MOST_TEXT = 200
+
+# The code of an answer, or the first word of it, that lets the client in.
+_ADMITTED = {
+    Application.GRPC: {"0"},
+    Application.POSTGRES: {"AuthenticationOk"},
+    Application.MYSQL: {"OK"},
+    Application.LDAP: {"0"},
+    Application.MQTT: {"0"},
+    Application.REDIS: {"PONG"},
+}
+_REFUSED = {
+    Application.GRPC: {"7", "16"},  # PERMISSION_DENIED, UNAUTHENTICATED
+    # Of class 28, Invalid Authorization Specification.
+    Application.POSTGRES: {"28000", "28P01"},
+    # ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_HOST_NOT_PRIVILEGED,
+    # ER_ACCESS_DENIED_NO_PASSWORD_ERROR, and MariaDB's of the same meaning.
+    Application.MYSQL: {"1044", "1045", "1130", "1698"},
+    # inappropriateAuthentication, invalidCredentials, insufficientAccessRights,
+    # unwillingToPerform.
+    Application.LDAP: {"48", "49", "50", "53"},
+    Application.MQTT: {"4", "5", "135"},  # 135: not authorized, in MQTT 5
+    Application.REDIS: {"NOPERM", "DENIED"},
+    Application.IMAP: {"NO", "BYE"},
+    Application.POP3: {"-ERR"},
+}
+_LOGINS = ("AUTH", "RCPT")
+_MAIL = (Application.SMTP, Application.LMTP)
+_MAILBOXES = (Application.IMAP, Application.POP3)
+
+
+def meaning_of(answer: ApplicationAnswer) -> AnswerMeaning:
+    """Return what an answer says of the client."""
+    first = answer.code.partition(" ")[0]
+    application = answer.application
+    if application in _MAIL:
+        return _meaning_in_mail(answer)
+    if application is Application.HTTP2:
+        status = http_status_of(answer)
+        if status is None:
+            return AnswerMeaning.NEITHER
+        return AnswerMeaning.REFUSED if is_refusal(status) else AnswerMeaning.ADMITTED
+    if application in _MAILBOXES and answer.asked in ("CAPABILITY", "CAPA"):
+        return AnswerMeaning.NEITHER
+    if first in _REFUSED.get(application, ()):
+        return AnswerMeaning.REFUSED
+    logged_in = application in _MAILBOXES and (first in ("OK", "+OK", "PREAUTH"))
+    admitted = logged_in or first in _ADMITTED.get(application, ())
+    return AnswerMeaning.ADMITTED if admitted else AnswerMeaning.NEITHER
+
+
+def _meaning_in_mail(answer: ApplicationAnswer) -> AnswerMeaning:
+    """Return what a reply says: a greeting, good or not, is said to everybody, but not 5yz."""
+    if answer.code.startswith("5"):
+        return AnswerMeaning.REFUSED
+    granted = answer.code.startswith("2") and answer.asked.startswith(_LOGINS)
+    return AnswerMeaning.ADMITTED if granted else AnswerMeaning.NEITHER
+
+
+def http_status_of(answer: ApplicationAnswer) -> int | None:
+    """Return the status of an answer in HTTP/2; None where there was none, or in another one."""
+    code = answer.code
+    is_status = answer.application is Application.HTTP2 and code.isascii() and code.isdigit()
+    return int(code) if is_status and len(code) == 3 and int(code) in range(100, 600) else None
+
+
+class ToldAnswer:
+    """An answer that the client has read, for the judge of its connection.
+
+    ``meaning`` is what it says of the client. ``http_status`` and ``http_text`` are those of an
+    answer in HTTP/2; ``of_others`` is the answer in any other protocol.
+    """
+
+    def __init__(self, answer: ApplicationAnswer) -> None:
+        self._shown = _shown(answer)
+        self.meaning = meaning_of(answer)
+        self.http_status = http_status_of(answer)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it refuses the client."""
+        return self.meaning is AnswerMeaning.REFUSED
+
+    @property
+    def signal(self) -> Signal:
+        """The signal that it is where it refuses."""
+        return Signal.APPLICATION if self.http_status is None else Signal.HTTP_STATUS
+
+    @property
+    def http_text(self) -> str:
+        """What the body of a refusal in HTTP/2 says, "" for nothing."""
+        return self._shown.words if self.http_status is not None and self.refuses else ""
+
+    @property
+    def of_others(self) -> ApplicationAnswer | None:
+        """The answer, unless it is an HTTP status; its texts are on one line, escaped."""
+        return self._shown if self.http_status is None else None
+
+
+def _shown(answer: ApplicationAnswer) -> ApplicationAnswer:
+    """Return an answer with its texts on one line, escaped, and of no great length."""
+    if http_status_of(answer) is not None:
+        words = text_of(answer.words)
+    else:
+        words = escaped(" ".join(answer.words.split())[:_MOST_TEXT])
+    code = escaped(answer.code[:_MOST_TEXT])
+    return replace(answer, asked=escaped(answer.asked[:_MOST_TEXT]), code=code, words=words)

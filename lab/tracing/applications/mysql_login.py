@@ -1,0 +1,91 @@
+"""The login of MySQL and MariaDB (MySQL's documentation, "Connection Phase Packets").
+
+Rules: the server's greeting came before TLS. Its challenge is not needed: no password is sent.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Generator
+
+from lab.tls.application_protocol import Application, ApplicationAnswer
+from lab.tracing.applications.conversation import (
+    ApplicationRequest,
+    Conversation,
+    ExchangeError,
+    Talk,
+)
+
+DEFAULT_USER = "root"
+_LONG_PASSWORD, _WITH_DATABASE, _PROTOCOL_41, _TLS = 0x1, 0x8, 0x200, 0x800
+_SECURE_CONNECTION, _PLUGIN_AUTH = 0x8000, 0x80000
+_MOST_PACKET = 1 << 24
+_UTF8 = 45  # utf8mb4_general_ci, which all versions have
+_QUIT = b"\1\0\0\0\1"
+_OK, _MORE, _SWITCH, _ERROR = 0x00, 0x01, 0xFE, 0xFF
+_MOST_STEPS = 8
+
+
+def log_in(request: ApplicationRequest) -> Conversation:
+    """Send the login of a user without a password, and read how the server takes it."""
+    user = request.user or DEFAULT_USER
+    database = request.path.strip("/")
+    talk = Talk()
+    asked = f"login of user {user} without a password"
+    if database:
+        asked += f", database {database}"
+    # The SSLRequest before TLS was number 1 of the packets.
+    talk.say(_packet(2, _login(user, database)))
+    for _ in range(_MOST_STEPS):
+        number, body = yield from _read(talk)
+        if not body:
+            raise ExchangeError("an empty packet")
+        if body[0] == _OK:
+            return _answer(asked, "OK", ""), _QUIT
+        if body[0] == _ERROR:
+            return _answer(asked, *_error(body)), b""
+        if body[0] == _MORE:
+            return _answer(asked, "AuthMoreData", ""), _QUIT
+        if body[0] != _SWITCH:
+            raise ExchangeError(f"a packet that begins with {body[0]:#04x}")
+        # To any method the answer of a user without a password is empty, or a NUL.
+        name = body[1:].split(b"\0")[0]
+        empty = b"\0" if name == b"mysql_clear_password" else b""
+        talk.say(_packet(number + 1, empty))
+    raise ExchangeError(f"no end within {_MOST_STEPS} packets")
+
+
+def _answer(asked: str, code: str, words: str) -> ApplicationAnswer:
+    return ApplicationAnswer(application=Application.MYSQL, asked=asked, code=code, words=words)
+
+
+def _packet(number: int, body: bytes) -> bytes:
+    return len(body).to_bytes(3, "little") + bytes((number & 0xFF,)) + body
+
+
+def _login(user: str, database: str) -> bytes:
+    """Return a HandshakeResponse41 with an empty answer to the server's challenge."""
+    flags = _LONG_PASSWORD | _PROTOCOL_41 | _TLS | _SECURE_CONNECTION | _PLUGIN_AUTH
+    if database:
+        flags |= _WITH_DATABASE
+    head = struct.pack("<IIB23x", flags, _MOST_PACKET, _UTF8)
+    names = user.encode() + b"\0" + b"\0"  # behind the name: no answer, of length 0
+    if database:
+        names += database.encode() + b"\0"
+    return head + names + b"mysql_native_password\0"
+
+
+def _read(talk: Talk) -> Generator[bytes, bytes, tuple[int, bytes]]:
+    head = yield from talk.exactly(4)
+    body = yield from talk.exactly(int.from_bytes(head[:3], "little"))
+    return head[3], body
+
+
+def _error(body: bytes) -> tuple[str, str]:
+    """Return the number and the text of an ERR packet."""
+    if len(body) < 3:
+        raise ExchangeError("an ERR packet of less than three bytes")
+    text = body[3:]
+    if text[:1] == b"#":  # and an SQLSTATE of five letters
+        text = text[6:]
+    return str(int.from_bytes(body[1:3], "little")), text.decode("utf-8", "replace")

@@ -1,0 +1,129 @@
+"""What answers of applications mean for the client, and what the judge makes of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.diagnosis.application_answers import meaning_of
+from lab.diagnosis.outcome import judge
+from lab.diagnosis.results import AnswerMeaning, Result, Signal
+from lab.tls.application_protocol import Application, ApplicationAnswer
+from lab.tls.events import ApplicationDataSeen, Endpoint, Event, Fact, LocalFact
+
+IN, OUT, NEITHER = AnswerMeaning.ADMITTED, AnswerMeaning.REFUSED, AnswerMeaning.NEITHER
+
+
+@pytest.mark.parametrize(
+    ("application", "asked", "code", "meaning"),
+    [
+        (Application.POSTGRES, "StartupMessage", "AuthenticationOk", IN),
+        (Application.POSTGRES, "StartupMessage", "28000", OUT),
+        (Application.POSTGRES, "StartupMessage", "AuthenticationSASL", NEITHER),
+        (Application.POSTGRES, "StartupMessage", "3D000", NEITHER),  # no such database
+        (Application.POSTGRES, "StartupMessage", "57P03", NEITHER),  # starting up
+        (Application.MYSQL, "login", "OK", IN),
+        (Application.MYSQL, "login", "1045", OUT),
+        (Application.MYSQL, "login", "1698", OUT),
+        (Application.MYSQL, "login", "1040", NEITHER),  # too many connections
+        (Application.MYSQL, "login", "AuthMoreData", NEITHER),
+        (Application.SMTP, "a greeting", "554", OUT),
+        (Application.SMTP, "a greeting", "421", NEITHER),
+        (Application.SMTP, "EHLO", "250", NEITHER),  # everybody is greeted
+        (Application.SMTP, "AUTH EXTERNAL", "235", IN),
+        (Application.SMTP, "AUTH EXTERNAL", "535", OUT),
+        (Application.SMTP, "RCPT TO:<a@example.org>", "250", IN),
+        (Application.LMTP, "RCPT TO:<a@example.org>", "550", OUT),
+        (Application.SMTP, "RCPT TO:<a@example.org>", "451", NEITHER),
+        (Application.IMAP, "CAPABILITY", "OK", NEITHER),
+        (Application.IMAP, "CAPABILITY", "LOGINDISABLED", NEITHER),
+        (Application.IMAP, "AUTHENTICATE EXTERNAL", "OK", IN),
+        (Application.IMAP, "AUTHENTICATE EXTERNAL", "NO", OUT),
+        (Application.IMAP, "AUTHENTICATE PLAIN", "+", NEITHER),
+        (Application.IMAP, "a greeting", "PREAUTH", IN),
+        (Application.IMAP, "a greeting", "BYE", OUT),
+        (Application.POP3, "CAPA", "+OK", NEITHER),
+        (Application.POP3, "AUTH EXTERNAL", "+OK", IN),
+        (Application.POP3, "AUTH PLAIN", "-ERR", OUT),
+        (Application.POP3, "AUTH PLAIN", "+", NEITHER),
+        (Application.LDAP, "SASL EXTERNAL bind", "0 success", IN),
+        (Application.LDAP, "SASL EXTERNAL bind", "49 invalidCredentials", OUT),
+        (Application.LDAP, "SASL EXTERNAL bind", "7 authMethodNotSupported", NEITHER),
+        (Application.MQTT, "CONNECT", "0", IN),
+        (Application.MQTT, "CONNECT", "5", OUT),
+        (Application.MQTT, "CONNECT", "1", NEITHER),
+        (Application.REDIS, "PING", "PONG", IN),
+        (Application.REDIS, "PING", "NOAUTH", NEITHER),
+        (Application.REDIS, "PING", "NOPERM", OUT),
+        (Application.REDIS, "PING", "LOADING", NEITHER),
+        (Application.GRPC, "POST /x", "0 OK", IN),
+        (Application.GRPC, "POST /x", "16 UNAUTHENTICATED", OUT),
+        (Application.GRPC, "POST /x", "12 UNIMPLEMENTED", NEITHER),
+        (Application.HTTP2, "GET /", "200", IN),
+        (Application.HTTP2, "GET /", "421", OUT),
+        (Application.HTTP2, "GET /", "RST_STREAM HTTP_1_1_REQUIRED", NEITHER),
+        *((application, "", "", NEITHER) for application in Application),
+    ],
+)
+def test_meanings(application: Application, asked: str, code: str, meaning: AnswerMeaning) -> None:
+    answer = ApplicationAnswer(application=application, asked=asked, code=code, words="x")
+    assert meaning_of(answer) is meaning
+
+
+def connection(answer: ApplicationAnswer) -> list[Event]:
+    """A server that sent data, and what the client read in it."""
+    data = ApplicationDataSeen(
+        time=1, endpoint=Endpoint.SERVER, records=(), encrypted=True, data=b"\0"
+    )
+    fact = LocalFact(time=2, endpoint=Endpoint.CLIENT, fact=Fact.ANSWERED, answer=answer)
+    return [data, fact]
+
+
+def test_a_refusal_is_the_servers_by_the_application() -> None:
+    events = connection(
+        ApplicationAnswer(
+            application=Application.POSTGRES,
+            asked="StartupMessage",
+            code="28000",
+            words="connection requires\na valid \x1b[2J client certificate",
+        )
+    )
+    outcome = judge(events)
+    assert (outcome.result, outcome.by) == (Result.REJECTED, Endpoint.SERVER)
+    assert outcome.signal is Signal.APPLICATION and outcome.decided_by is events[1]
+    assert outcome.answer is not None and outcome.answer_meaning is OUT
+    assert outcome.answer.words == r"connection requires a valid \x1b[2J client certificate"
+
+
+def test_a_password_that_is_wanted_is_no_refusal() -> None:
+    answer = ApplicationAnswer(
+        application=Application.POSTGRES, asked="StartupMessage", code="AuthenticationSASL"
+    )
+    outcome = judge(connection(answer))
+    assert outcome.result is Result.ACCEPTED and outcome.answer == answer
+    assert outcome.answer_meaning is NEITHER and outcome.http_status is None
+
+
+@pytest.mark.parametrize(("code", "result"), [("200", "accepted"), ("403", "rejected")])
+def test_a_status_of_http2_counts_as_one_of_http1(code: str, result: str) -> None:
+    answer = ApplicationAnswer(
+        application=Application.HTTP2, asked="GET /", code=code, words="<h1>No</h1>\n<p>you"
+    )
+    outcome = judge(connection(answer))
+    assert outcome.result.value == result and outcome.http_status == int(code)
+    assert outcome.answer is None and outcome.answer_meaning is None
+    assert outcome.http_text == ("No; you" if code == "403" else "")
+    assert outcome.signal is (Signal.HTTP_STATUS if code == "403" else None)
+
+
+def test_an_answer_changes_nothing_where_tls_had_refused() -> None:
+    alone = connection(
+        ApplicationAnswer(application=Application.REDIS, asked="PING", code="NOPERM")
+    )[1:]
+    assert judge(alone).result is Result.FAILED
+
+
+@pytest.mark.parametrize("code", ["999", "20", "0200", "٢٠٠", ""])
+def test_what_is_no_status(code: str) -> None:
+    answer = ApplicationAnswer(application=Application.HTTP2, asked="GET /", code=code)
+    outcome = judge(connection(answer))
+    assert outcome.http_status is None and outcome.answer is not None
