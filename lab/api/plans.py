@@ -85,9 +85,8 @@ def plan_for(
         target, default_request = parse_target(server), requested_path(server) or "/"
     else:
         target, default_request = parse_target(server.address), application.PATH
-    wanted = _application(after)
-    tls = replace(tls, alpn=offered(wanted, tls.alpn))
-    plan = Plan(target=target, tls=tls, sni=sni, limit=timeout, after=wanted)
+    plan = Plan(target=target, tls=tls, sni=sni, limit=timeout, after=_application(after))
+    plan = replace(plan, tls=replace(tls, alpn=offered(plan.application, tls.alpn)))
     path = default_request if request is None else request
     return replace(plan, request=path, identity=identity.identity if identity else None)
 

@@ -42,9 +42,9 @@ _BY_ALPN = {
     "pop3": Application.POP3,
     "mqtt": Application.MQTT,
 }
-_BY_SCHEME = {
+# Schemes, and the protocols that change to TLS by a command of theirs: ``lab.tracing.schemes``.
+_BY_NAME = {
     "https": None,  # by ALPN
-    "grpc": Application.GRPC,
     "grpcs": Application.GRPC,
     "postgres": Application.POSTGRES,
     "postgresql": Application.POSTGRES,
@@ -52,19 +52,14 @@ _BY_SCHEME = {
     "mariadb": Application.MYSQL,
     "smtp": Application.SMTP,
     "smtps": Application.SMTP,
-    "submission": Application.SMTP,
-    "submissions": Application.SMTP,
     "lmtp": Application.LMTP,
-    "lmtps": Application.LMTP,
     "imap": Application.IMAP,
     "imaps": Application.IMAP,
     "pop3": Application.POP3,
     "pop3s": Application.POP3,
     "ldap": Application.LDAP,
     "ldaps": Application.LDAP,
-    "mqtt": Application.MQTT,
     "mqtts": Application.MQTT,
-    "redis": Application.REDIS,
     "rediss": Application.REDIS,
 }
 
@@ -75,7 +70,7 @@ def by_name(name: str) -> Application | None:
     None: with HTTP, in the version that ALPN agrees on, where ``name`` is "" or "https"; a name
     that is not known here goes on with nothing.
     """
-    return _BY_SCHEME.get(name, Application.NONE) if name else None
+    return _BY_NAME.get(name, Application.NONE) if name else None
 
 
 def spoken(wanted: Application | None, alpn: str | None) -> Application:
