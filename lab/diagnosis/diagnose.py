@@ -173,6 +173,8 @@ def _causes(view: _View) -> Iterator[Cause]:
             yield from accepted.accepted(view.events, summary, outcome, found, view.trust)
     elif outcome.signal is Signal.HTTP_STATUS:
         case, status = view.case(Endpoint.CLIENT), f"HTTP answered {outcome.http_status}"
+        if view.client_has_certificate and summary.request and summary.client_chain == ():
+            yield no_fitting_certificate(summary, view.client_certificate, status, view.now)
         found = [likely for likely in likely_problems(case) if _is_visible(likely, case)]
         flaws = [of_certificate(likely, case.sender, status, ours=view.ours) for likely in found]
         yield from accepted.refused_by_http(summary, outcome, flaws, view.trust)
@@ -236,7 +238,7 @@ def _by_server(view: _View) -> Iterator[Cause]:
         if view.client_has_certificate is not True:
             yield no_certificate(summary, view.alert, ending)
         if view.client_has_certificate is not False:
-            yield no_fitting_certificate(summary, view.client_certificate, ending)
+            yield no_fitting_certificate(summary, view.client_certificate, ending, view.now)
         if view.silent:
             yield _unexplained(view, ending)
     elif view.silent:

@@ -463,7 +463,8 @@ def test_six_of_the_signature_algorithms_that_a_server_accepts_are_given(
     (cause,) = diagnose(events, judge(events), client_has_certificate=True)
     assert str(schemes[5]) in cause.evidence[1]
     assert cause.evidence[1].endswith(", among others") is more
-    assert len(cause.evidence) == 3  # no word of CAs
+    assert cause.evidence[2].startswith("the server names no CA")
+    assert len(cause.evidence) == 4
 
 
 def test_a_server_that_ends_the_handshake_before_a_certificate_was_seen() -> None:

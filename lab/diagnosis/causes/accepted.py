@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from lab.diagnosis.causes.remedies import give_certificate
 from lab.diagnosis.causes.shown import Basis, LikelyProblem
 from lab.diagnosis.causes.unread import accepted_by_tls, accepted_unread, accepted_unseen
+from lab.diagnosis.causes.withheld import kinds_of_clients
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause, Outcome, TrustVerdict
 from lab.tls.application_protocol import ApplicationAnswer
@@ -328,7 +329,12 @@ def _wants_certificate(summary: Evidence, answer: str) -> Cause:
         "server had asked"
         if empty
         else "HTTP refused the request; whether a client certificate is missing cannot be told",
-        evidence=(answer, EMPTY if empty else "no Certificate was seen", *_asked_late(summary)),
+        evidence=(
+            answer,
+            EMPTY if empty else "no Certificate was seen",
+            *(kinds_of_clients(summary) if empty else ()),
+            *_asked_late(summary),
+        ),
         reference="RFC 9110 section 15.5; RFC 9846 section 4.5.1.3",
         fix=f"{give_certificate(summary)}; if it is refused with one as well, the request itself "
         "is the cause",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from lab.diagnosis.causes.accepted import EMPTY
 from lab.diagnosis.causes.remedies import give_certificate
+from lab.diagnosis.causes.withheld import kinds_of_clients, our_reason
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause
 from lab.tls.code_points import AlertDescription as Alert
@@ -36,8 +38,13 @@ def no_certificate(summary: Evidence, alert: Alert | None, ending: str) -> Cause
     )
 
 
-def no_fitting_certificate(summary: Evidence, certificate: bytes | None, ending: str) -> Cause:
-    """The client was asked, and sent none though it may have, or has, one: ``certificate``."""
+def no_fitting_certificate(
+    summary: Evidence, certificate: bytes | None, ending: str, now: datetime | None
+) -> Cause:
+    """The client was asked, and sent none though it may have, or has, one: ``certificate``.
+
+    ``now`` is when it chose, None where that is not known.
+    """
     assert summary.request is not None
     authorities = summary.request.certificate_authorities
     schemes = summary.request.supported_signature_algorithms
@@ -53,18 +60,25 @@ def no_fitting_certificate(summary: Evidence, certificate: bytes | None, ending:
         others = ", among others" if len(schemes) > _MOST_SCHEMES else ""
         listed = ", ".join(map(str, schemes[:_MOST_SCHEMES]))
         evidence.append(f"the server accepts signatures by {listed}{others}")
+    if not names and not summary.client_is_ours:
+        evidence.append(
+            "the server names no CA: the issuer of a certificate is no reason to send none"
+        )
     mismatch = _mismatch(held, schemes) if held else ""
+    reason = our_reason(summary, certificate, now)
+    if reason and not mismatch:
+        mismatch = f"the client withholds its certificate: {escaped(reason)}"
     return Cause(
         code="no-fitting-client-certificate",
         summary=mismatch
         or "the client may have a certificate that does not match the CertificateRequest",
-        evidence=(*evidence, ending),
+        evidence=(*evidence, *kinds_of_clients(summary), ending),
         reference="RFC 9846 section 4.5.1.2; RFC 5246 section 7.4.6",
         fix="present a certificate with a key of a type that the server accepts, or let the "
         "server accept this one (its signature algorithms)"
         if mismatch
-        else "compare the client's issuer and key type with the CertificateRequest; "
-        "browsers, Java and Go send no certificate if theirs does not match",
+        else "compare the client's issuer and key type with the CertificateRequest, which "
+        "python -m lab.explain --request HOST:PORT --cert FILE does for each kind of client",
     )
 
 

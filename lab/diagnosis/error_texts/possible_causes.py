@@ -42,8 +42,8 @@ _WORDS: Mapping[str, _Words] = {
     "no-fitting-client-certificate": _Words(
         "the client has a certificate, and sent none of it, as the server's request names other "
         "CAs or other kinds of keys",
-        f"{_TRACE_CLIENT} lists what CertificateRequest asks for, and shows whether Certificate "
-        "is empty",
+        f"{_TRACE_CLIENT} shows whether Certificate is empty; python -m lab.explain --request "
+        "HOST:PORT --cert FILE compares the two, and tells which kinds of client would send it",
         "use a certificate of a CA that the server names, with a kind of key that it takes; or "
         "have the server name the CA",
     ),

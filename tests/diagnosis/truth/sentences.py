@@ -362,6 +362,14 @@ EVIDENCE: tuple[tuple[str, Rule], ...] = (
         r"the server names CN=.*; its CA may be another one of the same name",
         lambda known: known.setup.names is not Names.NONE,
     ),
+    (
+        r"the server names no CA: the issuer of a certificate is no reason to send none",
+        lambda known: known.setup.names is Names.NONE,
+    ),
+    (
+        r"one whose issuer is not named is withheld by .*",
+        lambda known: known.setup.names is not Names.NONE and known.is_captured,
+    ),
     (r"the server names the CAs CN=.*", lambda known: known.setup.names is not Names.NONE),
     (r"the server sent CertificateRequest", lambda known: known.setup.is_asked),
     (r"the server sent no CertificateRequest", lambda known: not known.setup.is_asked),

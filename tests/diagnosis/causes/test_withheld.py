@@ -1,0 +1,152 @@
+"""What the rules of client selection say of an empty Certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+import pytest
+from cryptography import x509
+
+from lab.diagnosis.causes import withheld
+from lab.diagnosis.certificate_selection.results import (
+    CertificateAtHand,
+    ClientProgram,
+    ClientSelection,
+    Decision,
+)
+from lab.diagnosis.diagnose import diagnose
+from lab.diagnosis.outcome import judge
+from lab.diagnosis.results import Cause
+from lab.tls.code_points import AlertDescription, ClientCertificateType, SignatureScheme
+from lab.tls.events import Event, Fact
+from lab.tls.messages import CertificateRequest
+from lab.x509.certificates import describe
+from tests.support.events import (
+    CLIENT,
+    EMPTY_CERTIFICATE,
+    SERVER,
+    alert,
+    client_chain,
+    client_hello,
+    fact,
+    message_seen,
+    server_hello,
+)
+
+NOW = datetime(2026, 11, 30, tzinfo=timezone.utc)
+NAMED = x509.Name.from_rfc4514_string("CN=Another CA").public_bytes()
+ECDSA, RSA = SignatureScheme.ECDSA_SECP256R1_SHA256, SignatureScheme.RSA_PKCS1_SHA256
+
+
+def request(*schemes: SignatureScheme, names: tuple[bytes, ...] = (NAMED,)) -> CertificateRequest:
+    return CertificateRequest(
+        supported_signature_algorithms=schemes or (ECDSA, RSA), certificate_authorities=names
+    )
+
+
+def events_of(asked: CertificateRequest, *more: Event) -> list[Event]:
+    refusal = alert(SERVER, AlertDescription.CERTIFICATE_REQUIRED)
+    asks = message_seen(SERVER, asked)
+    return [*more, client_hello(), server_hello(), asks, EMPTY_CERTIFICATE, refusal]
+
+
+def cause_of(events: Sequence[Event], certificate: bytes | None = None) -> Cause:
+    has = None if certificate is None else True
+    causes = diagnose(
+        events,
+        judge(events),
+        now=NOW,
+        client_has_certificate=has,
+        client_certificate=certificate,
+    )
+    return next(cause for cause in causes if cause.code == "no-fitting-client-certificate")
+
+
+class Rules:
+    """Rules for a test: what each kind of client decides, whatever it is asked."""
+
+    def __init__(self, **decisions: Decision) -> None:
+        self.decisions = decisions
+        self.asked: list[tuple[CertificateRequest, Sequence[CertificateAtHand]]] = []
+
+    def select(
+        self, request: CertificateRequest, version: object, at_hand: object, *, now: datetime
+    ) -> tuple[ClientSelection, ...]:
+        assert isinstance(at_hand, list)
+        self.asked.append((request, at_hand))
+        return tuple(
+            ClientSelection(
+                client=ClientProgram(code=code, name=code.capitalize(), versions=""),
+                decision=decision,
+                certificate=None,
+                rule="",
+                reason="the request names others",
+                source="",
+                measured=True,
+            )
+            for code, decision in self.decisions.items()
+        )
+
+
+@pytest.fixture
+def rules(monkeypatch: pytest.MonkeyPatch) -> Rules:
+    made = Rules(
+        go=Decision.SENDS_EMPTY,
+        java=Decision.SENDS_EMPTY,
+        grpc=Decision.BREAKS_OFF,
+        openssl=Decision.SENDS,
+        nss=Decision.UNKNOWN,
+    )
+    monkeypatch.setattr(withheld, "select", made.select)
+    withheld._kinds.cache_clear()
+    return made
+
+
+def test_of_a_foreign_client_the_kinds_are_named_that_withhold_here(rules: Rules) -> None:
+    said = cause_of(events_of(request())).evidence
+    assert (
+        "one whose issuer is not named is withheld by Go and Java, and sent all the same by Openssl"
+        in said
+    )
+    ((_, (at_hand,)),) = rules.asked
+    about = describe(at_hand.chain[0])
+    assert (about.problem, about.key_type) == ("", "EC secp256r1")
+    assert about.extended_key_usage == ("clientAuth",)
+    assert about.not_valid_before and about.not_valid_after
+    cause_of(events_of(request()))
+    assert len(rules.asked) == 1  # a capture may have many alike
+
+
+def test_what_is_asked_about_fits_in_all_but_its_issuer(rules: Rules) -> None:
+    cause_of(events_of(request(RSA)))
+    ((_, (at_hand,)),) = rules.asked
+    about = describe(at_hand.chain[0])
+    assert (about.key_type, about.key_bits) == ("RSA", 2048)
+    assert about.signature_algorithm == "sha256WithRSAEncryption"
+    before = len(cause_of(events_of(request(SignatureScheme.ED25519))).evidence)
+    assert before == len(cause_of(events_of(request(RSA))).evidence) - 1
+    only_rsa = CertificateRequest(
+        certificate_types=(ClientCertificateType.RSA_SIGN,),
+        supported_signature_algorithms=(ECDSA,),
+        certificate_authorities=(NAMED,),
+    )
+    cause_of(events_of(only_rsa))
+    assert len(rules.asked) == 1
+
+
+def test_where_no_ca_is_named_no_kind_is(rules: Rules) -> None:
+    said = cause_of(events_of(request(names=()))).evidence
+    assert "the server names no CA: the issuer of a certificate is no reason to send none" in said
+    assert not rules.asked
+
+
+def test_our_client_withholds_by_the_rule_of_openssl(rules: Rules) -> None:
+    connected = fact(CLIENT, Fact.CONNECTED)
+    own = client_chain()
+    sends = cause_of(events_of(request(), connected), own)
+    assert sends.summary.startswith("the client may have a certificate")
+    assert not any("withheld by" in each for each in sends.evidence)
+    rules.decisions[withheld.OURS] = Decision.SENDS_EMPTY
+    withholds = cause_of(events_of(request(), connected), own)
+    assert withholds.summary == "the client withholds its certificate: the request names others"
