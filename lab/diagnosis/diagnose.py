@@ -22,6 +22,7 @@ from lab.diagnosis.causes.in_handshake import (
     no_certificate,
     no_fitting_certificate,
 )
+from lab.diagnosis.causes.large_hello import unread_large_hello
 from lab.diagnosis.causes.no_common_parameters import mismatches
 from lab.diagnosis.causes.other_protocols import closed_after_hello
 from lab.diagnosis.causes.refused_certificate import (
@@ -45,7 +46,7 @@ from lab.diagnosis.outcome_wording import what_was_seen
 from lab.diagnosis.results import ONE_OF_SEVERAL, Cause, Outcome, Result, Signal, TrustVerdict
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.escape import escaped
-from lab.tls.events import Endpoint, Event, Malformed
+from lab.tls.events import Endpoint, Event, Malformed, WireEvent
 from lab.x509.certificates import describe
 
 _MOST = 5
@@ -211,9 +212,25 @@ def _failed(view: _View) -> Iterator[Cause]:
     cause = failure(view.events, summary, outcome, view.port)
     if cause is not None:
         yield cause
+    if cause is not None and outcome.signal is Signal.TIME_OUT and _is_unanswered(view):
+        yield from _large_hello(view, cause.evidence[0])
     unasked = summary.server_hello and not (summary.request or summary.resumed)
     if outcome.handshake_accepted and unasked and not summary.sealed:
         yield accepted.not_mutual(summary)
+
+
+def _is_unanswered(view: _View) -> bool:
+    """Whether the server sent nothing after a ClientHello."""
+    by_server = view.outcome.by is Endpoint.SERVER
+    return by_server and not any(
+        isinstance(event, WireEvent) and event.endpoint is Endpoint.SERVER for event in view.events
+    )
+
+
+def _large_hello(view: _View, ending: str) -> Iterator[Cause]:
+    cause = unread_large_hello(view.events, view.alert, ending)
+    if cause is not None:
+        yield cause
 
 
 def _unknown(outcome: Outcome) -> Cause:
@@ -304,6 +321,8 @@ def _unnegotiated(view: _View, ending: str) -> Iterator[Cause]:
             reference=mismatch.reference,
             fix=mismatch.fix,
         )
+    if not view.silent or not warnings:
+        yield from _large_hello(view, ending)
     if not found and alert is not None:
         yield Cause(
             code="refused-at-hello",

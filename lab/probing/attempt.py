@@ -19,10 +19,17 @@ from lab.diagnosis.evidence import summarize
 from lab.diagnosis.results import Outcome, Result
 from lab.pki.lab_ca import LabAuthority
 from lab.probing.results import Norm, ScenarioFamily
-from lab.probing.scenarios.scenario import BareClient, Client, Scenario, TlsClient
+from lab.probing.scenarios.scenario import (
+    BareClient,
+    Client,
+    HelloClient,
+    Scenario,
+    TlsClient,
+)
 from lab.stream.contexts import TlsVersion, client_context
 from lab.tls.code_points import SignatureScheme
-from lab.tls.messages import CertificateRequest
+from lab.tls.events import Endpoint, MessageSeen
+from lab.tls.messages import CertificateRequest, HelloRetryRequest, ServerHello
 from lab.tls.record_log import RecordLog
 from lab.tracing.client_hello_edit import changed_hello
 from lab.tracing.connection import send_bytes
@@ -79,6 +86,7 @@ async def try_scenario(
             plan.target,
             data,
             buffer,
+            first=client.first if isinstance(client, HelloClient) else 0,
             sni=plan.sni,
             route=plan.route,
             limit=plan.limit,
@@ -167,7 +175,7 @@ def deviations(trial: ScenarioTrace, openssl: tuple[int, int]) -> tuple[str, ...
     expected, outcome = trial.scenario.expectation(trial.version, openssl), trial.outcome
     if expected is None:
         norm = trial.scenario.norm
-        kept = keeps(norm, outcome)
+        kept = keeps(norm, outcome) or (norm is Norm.ACCEPT and hello_answered(trial))
         return () if kept else (f"{outcome.result.value}, where the norm is to {norm.value}",)
     evidence = summarize(trial.trace.events)
     refusal = evidence.refusal_by(expected.by) if expected.by else None
@@ -197,6 +205,18 @@ def deviations(trial: ScenarioTrace, openssl: tuple[int, int]) -> tuple[str, ...
 
 def _text(value: object) -> str:
     return str(getattr(value, "value", value))
+
+
+def hello_answered(trial: ScenarioTrace) -> bool:
+    """Tell whether a client that offers and leaves was answered: the server takes the offer."""
+    if not isinstance(trial.scenario.client, HelloClient):
+        return False
+    return any(
+        isinstance(event, MessageSeen)
+        and event.endpoint is Endpoint.SERVER
+        and isinstance(event.message, ServerHello | HelloRetryRequest)
+        for event in trial.trace.events
+    )
 
 
 def keeps(norm: Norm, outcome: Outcome) -> bool:

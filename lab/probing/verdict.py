@@ -15,7 +15,13 @@ from dataclasses import dataclass, replace
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.http_status import http_status
 from lab.diagnosis.results import Outcome, Result, Signal
-from lab.probing.attempt import ScenarioTrace, deviations, key_not_taken, why_not_presented
+from lab.probing.attempt import (
+    ScenarioTrace,
+    deviations,
+    hello_answered,
+    key_not_taken,
+    why_not_presented,
+)
 from lab.probing.results import Finding, Norm, ScenarioFamily, Verdict
 from lab.probing.scenarios.scenario import BareClient, HelloClient, Scenario, TlsClient
 from lab.stream.contexts import TlsVersion
@@ -123,7 +129,7 @@ def rule_own(trial: ScenarioTrace, openssl: tuple[int, int]) -> Finding:
     """
     deviating, missing = deviations(trial, openssl), why_not_presented(trial)
     verdict = Verdict.UNEXPECTED if deviating else Verdict.NOT_TRIED if missing else Verdict.RIGHT
-    admitted = _agreed(trial) or trial.outcome.result is Result.ACCEPTED
+    admitted = hello_answered(trial) or trial.outcome.result is Result.ACCEPTED
     return _finding(trial, verdict, admitted, deviating or ((missing,) if missing else ()))
 
 
@@ -197,13 +203,18 @@ def _why_shut_out(trial: ScenarioTrace) -> tuple[str, ...]:
     """Return the first cause of the trace; what HTTP's status is about, it cannot tell."""
     if trial.outcome.http_status is not None:
         return ()
+    if isinstance(trial.scenario.client, HelloClient):
+        return (
+            "the ClientHello of the good client was answered; this one is longer, and its bytes "
+            "came in two parts",
+        )
     return tuple(f"the likeliest cause: {cause.summary}" for cause in trial.trace.causes[:1])
 
 
 def _how_it_got_in(trial: ScenarioTrace, known: Circumstances) -> tuple[str, ...]:
     """What the server did about the client's certificate, and what to look at in its settings."""
     evidence = summarize(trial.trace.events)
-    if _agreed(trial):
+    if hello_answered(trial):
         return ("the server agreed to what it was offered",)
     if evidence.server_hello is None:
         return ()
@@ -241,7 +252,10 @@ def admission(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, 
     # A server that speaks TLS with the good client refuses this one by leaving.
     by_server |= outcome.hung_up_on_hello and known.good_got_in
     if isinstance(client, HelloClient):
-        if _agreed(trial):
+        # To stay silent is to refuse, where any server must answer, and does answer another.
+        must_answer = trial.scenario.norm is Norm.ACCEPT and known.good_got_in
+        by_server |= must_answer and outcome.signal is Signal.TIME_OUT
+        if hello_answered(trial):
             return True, ""
         return (False, "") if by_server else (None, "the server did not answer the ClientHello")
     if outcome.http_status is not None:
@@ -309,12 +323,6 @@ def _is_good(trial: ScenarioTrace) -> bool:
     return trial.scenario.norm is Norm.ACCEPT
 
 
-def _agreed(trial: ScenarioTrace) -> bool:
-    """Whether a client that offers and leaves was answered: the server takes what was offered."""
-    offers = isinstance(trial.scenario.client, HelloClient)
-    return offers and summarize(trial.trace.events).server_hello is not None
-
-
 def _why_untold(outcome: Outcome) -> str:
     if outcome.signal is Signal.TIME_OUT:
         return "the server did not complete the handshake in time"
@@ -333,7 +341,7 @@ def ending(trial: ScenarioTrace) -> str:
         return f"{whose}{outcome.alert.description} ({outcome.alert.description.value})"
     if outcome.http_status is not None:
         return f"HTTP {outcome.http_status}"
-    if _agreed(trial):
+    if hello_answered(trial):
         return "ServerHello"
     if outcome.signal is Signal.CLOSE_NOTIFY and outcome.by is Endpoint.CLIENT:
         return "no answer"  # the goodbye was our own

@@ -25,12 +25,14 @@ class HelloChange:
     """What is different. None and empty leave a field as it is.
 
     ``extensions`` pairs types with the bodies that take the place of those in the message, or
-    with None to leave an extension out; one that is not in the message is not added.
+    with None to leave an extension out; one that is not in the message is not added. ``added`` are
+    extensions behind all others, in place of those of their types.
     """
 
     legacy_version: ProtocolVersion | None = None
     cipher_suites: tuple[CipherSuite, ...] = ()
     extensions: tuple[tuple[ExtensionType, bytes | None], ...] = ()
+    added: tuple[tuple[ExtensionType, bytes], ...] = ()
 
 
 def changed_hello(context: ssl.SSLContext, server_name: str, change: HelloChange) -> bytes:
@@ -53,7 +55,9 @@ def _changed(record: bytes, change: HelloChange) -> bytes:
         head = struct.pack("!H", change.legacy_version) + head[2:]
     if change.cipher_suites:
         suites = struct.pack(f"!{len(change.cipher_suites)}H", *change.cipher_suites)
-    replaced = b"".join(_extensions(extensions, dict(change.extensions)))
+    bodies = {**dict(change.extensions), **{kind: None for kind, _ in change.added}}
+    replaced = b"".join(_extensions(extensions, bodies))
+    replaced += b"".join(_extension(kind, body) for kind, body in change.added)
     message = head + _length(session_id, 1) + _length(suites, 2) + _length(methods, 1)
     message += _length(replaced, 2)
     return _framed(record[1:3], message)
@@ -70,7 +74,11 @@ def _extensions(data: bytes, bodies: dict[ExtensionType, bytes | None]) -> Itera
         body, data = _vector(data[2:], 2)
         replacement = bodies.get(kind, body)
         if replacement is not None:
-            yield struct.pack("!H", kind) + _length(replacement, 2)
+            yield _extension(kind, replacement)
+
+
+def _extension(kind: ExtensionType, body: bytes) -> bytes:
+    return struct.pack("!H", kind) + _length(body, 2)
 
 
 def _vector(data: bytes, width: int) -> tuple[bytes, bytes]:

@@ -5,6 +5,7 @@ The events outlive the connection: they are what a probe or a trace is about.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -20,7 +21,8 @@ from lab.stream.key_log_source import KeyLogSource
 from lab.stream.observed_wire import ObservedWire, ObserverFeed
 from lab.stream.tls_stream import Linger, TlsStream
 from lab.stream.wire import DialledWire, address_text, dial, dial_unix, within
-from lab.tls.events import Endpoint, MessageSeen
+from lab.tls.code_points import ContentType
+from lab.tls.events import Endpoint, Fact, MessageSeen
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.packet_file import MOST_OCTETS, ConnectionPackets, PacketFile
 from lab.tracing.preludes.before_tls import speak_before_tls
@@ -32,6 +34,9 @@ from lab.tracing.target import Target
 # not meet a closed socket, which would answer it with RST.
 _LINGER = 0.5
 
+
+# Seconds between two pieces of one message: a server that reads once gets the first alone.
+_APART = 0.1
 
 # What packets in a file have for addresses where the connection has none, as a Unix socket.
 _NO_ADDRESSES = Address("127.0.0.1", 1), Address("127.0.0.1", 443)
@@ -181,12 +186,15 @@ async def send_bytes(
     data: bytes,
     buffer: EventBuffer,
     *,
+    first: int = 0,
     sni: str | None = None,
     route: Route = DIRECT,
     limit: float,
     packets: PacketFile | None = None,
 ) -> None:
     """Connect without TLS, send ``data`` (it may be empty), wait for an answer, and close.
+
+    ``first`` bytes of it go ahead, so that they arrive alone; 0: all is sent at once.
 
     The client leaves at the server's first handshake message, at the end of the server's stream, or
     at its time limit; nothing that comes back is acted upon.
@@ -200,11 +208,17 @@ async def send_bytes(
     feed = ObserverFeed(Endpoint.CLIENT, buffer, live=True, recorder=recorder, record_log=log)
     wire = ObservedWire(dialled, Endpoint.CLIENT, feed)
     try:
-        if data:
-            # Why a write fails is explained by what the server sent; it is read next.
-            with contextlib.suppress(ConnectionError):
-                await wire.send(data)
+        # Why a write fails is explained by what the server sent; it is read next.
+        with contextlib.suppress(ConnectionError):
+            if first:
+                await wire.send(data[:first])
+                await asyncio.sleep(_APART)
+            if data:
+                await wire.send(data[first:])
         await _read(wire, limit, until_answered_in=buffer)
+        is_hello = data[:1] == bytes((ContentType.HANDSHAKE,))
+        if is_hello and wire.peer_end is None and not _is_answered(buffer):
+            wire.fact(Fact.TIMED_OUT, f"no answer within {limit:g} s")
         feed.unfinished()
         wire.finish_sending()
         await _read(wire, _LINGER)

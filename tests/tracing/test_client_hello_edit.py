@@ -83,3 +83,15 @@ def test_an_extension_is_left_out() -> None:
 def test_an_extension_that_is_not_there_is_not_added() -> None:
     absent = (ExtensionType.COOKIE, b"\0\1x")
     assert plain(hello(HelloChange(extensions=(absent,)))) == plain(hello(HelloChange()))
+
+
+def test_an_extension_is_added_behind_the_others_in_place_of_its_own() -> None:
+    groups = (ExtensionType.SUPPORTED_GROUPS, b"\0\2" + NamedGroup.X25519.to_bytes(2, "big"))
+    padding = (ExtensionType.PADDING, bytes(9))
+    message = hello(HelloChange(added=(groups, padding)))
+    kinds = [each.extension_type for each in message.extensions]
+    assert kinds[-2:] == [ExtensionType.SUPPORTED_GROUPS, ExtensionType.PADDING]
+    assert len(kinds) == len(set(kinds))
+    found = message.find(SupportedGroups)
+    assert found is not None
+    assert list(found.named_group_list) == [NamedGroup.X25519]

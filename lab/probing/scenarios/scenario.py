@@ -69,9 +69,13 @@ class TlsClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelloClient:
-    """A client that sends a ClientHello and leaves at the server's first answer."""
+    """A client that sends a ClientHello and leaves at the server's first answer.
+
+    ``first`` bytes of it arrive alone, as in a TCP segment of their own; 0: all come at once.
+    """
 
     changes: Mapping[TlsVersion, HelloChange]
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,63 @@
 
 from __future__ import annotations
 
+import struct
+
+from lab.diagnosis.results import Result, Signal
 from lab.pki import catalogue
+from lab.probing.results import Norm, ScenarioFamily
 from lab.probing.scenarios.leaf import identity
-from lab.probing.scenarios.scenario import refused
+from lab.probing.scenarios.scenario import HelloClient, ended, refused, scenario
+from lab.stream.contexts import TlsVersion
 from lab.tls.code_points import AlertDescription as Alert
+from lab.tls.code_points import ExtensionType, NamedGroup
+from lab.tls.events import Endpoint
+from lab.tracing.client_hello_edit import HelloChange
 from lab.x509 import problems
 from lab.x509.public_cas import NO_MORE_CLIENT_AUTH, OWN_CA_FOR_CLIENTS
 from lab.x509.verify_codes import VerifyCode
+
+_SEGMENT = 1400  # bytes; what a path through a tunnel leaves of Ethernet's 1,460
+_PADDING = 300  # bytes; with it the message is as long as a browser's
+_MODULUS = 3329  # of ML-KEM's coefficients (FIPS 203 section 2.4)
+_GROUPS = (
+    NamedGroup.X25519MLKEM768,
+    NamedGroup.X25519,
+    NamedGroup.SECP256R1,
+    NamedGroup.SECP384R1,
+)
+
+
+def _encapsulation_key() -> bytes:
+    """Return a key of ML-KEM-768 that servers take: 768 coefficients of 12 bits, and a seed."""
+    pairs = ((17 * number % _MODULUS, 31 * number % _MODULUS) for number in range(384))
+    packed = ((low | high << 12).to_bytes(3, "little") for low, high in pairs)
+    return b"".join(packed) + bytes(range(32))
+
+
+def _key_share() -> bytes:
+    """Return the shares of X25519MLKEM768 and X25519. Nobody has their keys: the client leaves."""
+    point = b"\x09" + bytes(31)  # the base point (RFC 7748 section 4.1)
+    shares = b"".join(
+        struct.pack("!HH", group, len(share)) + share
+        for group, share in (
+            (NamedGroup.X25519MLKEM768, _encapsulation_key() + point),
+            (NamedGroup.X25519, point),
+        )
+    )
+    return struct.pack("!H", len(shares)) + shares
+
+
+_POST_QUANTUM = HelloChange(
+    added=(
+        (
+            ExtensionType.SUPPORTED_GROUPS,
+            struct.pack(f"!H{len(_GROUPS)}H", 2 * len(_GROUPS), *_GROUPS),
+        ),
+        (ExtensionType.KEY_SHARE, _key_share()),
+        (ExtensionType.PADDING, bytes(_PADDING)),
+    )
+)
 
 TREND_SCENARIOS = (
     identity(
@@ -22,5 +72,21 @@ TREND_SCENARIOS = (
         "renewed so, GnuTLS's takes it",
         fix=OWN_CA_FOR_CLIENTS,
         control="through-intermediate",
+    ),
+    scenario(
+        "post-quantum-hello",
+        HelloClient(changes=dict.fromkeys(TlsVersion, _POST_QUANTUM), first=_SEGMENT),
+        ended(Result.FAILED, Endpoint.CLIENT, Signal.FIN),
+        family=ScenarioFamily.SETTINGS,
+        codes=("client-left",),
+        sentence="A post-quantum ClientHello comes in two TCP segments",
+        made="OpenSSL's ClientHello, with key shares for X25519MLKEM768 and x25519, about "
+        "1,750 bytes; 1,400 come first, the rest a moment later; the client leaves at the answer",
+        cause="browsers, OpenSSL 3.5 and Go 1.24 send such a ClientHello by default. TLS servers "
+        "answer it, with x25519 where they do not know the other; some servers, firewalls and load "
+        "balancers read one segment, and close or say nothing",
+        fix="update what reads one segment only; until then, let the client offer x25519 alone",
+        norm=Norm.ACCEPT,
+        command="",
     ),
 )

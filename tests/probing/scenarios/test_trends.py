@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from OpenSSL import SSL
 
+from lab.diagnosis.evidence import summarize
 from lab.pki import catalogue, profiles
 from lab.pki.authority import Authority, self_signed
 from lab.pki.files.identity_files import load_authority
 from lab.pki.identity import Identity, certificates_pem
 from lab.pki.lab_ca import LabAuthority
+from lab.probing.attempt import hello_answered, try_scenario
+from lab.probing.probe_server import Extent, probe_target
+from lab.probing.results import Verdict
+from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.stream.contexts import ClientTls, TlsVersion
+from lab.tls.code_points import NamedGroup
+from lab.tls.extensions import KeyShareServerHello
 from lab.tracing.results import Trace
 from lab.tracing.target import Target
 from lab.tracing.trace_server import Plan, record, trace_of
 from tests.support.more_peers import MORE_MAKES
+from tests.support.newer_openssl import context, require_openssl, serving
 from tests.support.peers import MAKES, s_server, served_by
 from tests.support.pki_fixtures import LOCAL_NAMES, leaf_key
 from tests.support.serving import PATIENCE
@@ -107,3 +119,79 @@ async def test_a_diagnosis_names_the_trend_where_the_issuer_does(
     assert cause.code == "client-wrong-extended-key-usage"
     assert cause.evidence[1].startswith("its issuer names itself Let's Encrypt; public CAs stop")
     assert cause.fix.startswith("use a certificate of its own for the client")
+
+
+@contextlib.asynccontextmanager
+async def reading_once(port: int) -> AsyncIterator[int]:
+    """A relay to ``port``, which hands on a ClientHello only if it comes in one piece."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            first = await reader.read(65536)
+            if len(first) >= 5 + int.from_bytes(first[3:5], "big"):
+                server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
+                server_writer.write(first)
+                await asyncio.gather(
+                    handed_on(reader, server_writer), handed_on(server_reader, writer)
+                )
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def handed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+def silent(total: int) -> Callable[[str], None]:
+    return lambda name: None
+
+
+async def test_the_probe_finds_who_reads_one_segment(
+    certs: Path, tmp_path: Path, ca: LabAuthority
+) -> None:
+    extent = Extent(scenarios=[find_scenario("post-quantum-hello")], versions=list(TlsVersion))
+    tls = ClientTls(server_ca=certs / "ca.crt")
+    found = {}
+    with served_by(s_server, certs, tmp_path) as port:
+        async with reading_once(port) as relay:
+            for name, at in (("server", port), ("relay", relay)):
+                plan = Plan(target=Target(host="127.0.0.1", port=at), tls=tls)
+                report = await probe_target(extent, plan, ca, silent, prepared=False)
+                found[name] = report.findings
+    assert {finding.verdict for finding in found["server"]} == {Verdict.RIGHT}
+    assert {finding.verdict for finding in found["relay"]} == {Verdict.SHUT_OUT}
+    for finding in found["relay"]:
+        assert "came in two parts" in finding.notes[0]
+
+
+@pytest.mark.parametrize("make", ["nginx", "gnutls-serv", "node"])
+async def test_a_post_quantum_hello_is_answered(
+    make: str, certs: Path, tmp_path: Path, ca: LabAuthority
+) -> None:
+    scenario = find_scenario("post-quantum-hello")
+    with served_by({**MAKES, **MORE_MAKES}[make], certs, tmp_path) as port:
+        plan = Plan(target=Target(host="127.0.0.1", port=port), tls=ClientTls(verify_server=False))
+        for version in TlsVersion:
+            trial = await try_scenario(scenario, version, plan, ca)
+            assert hello_answered(trial)
+
+
+async def test_a_server_that_knows_the_post_quantum_group_takes_it(ca: LabAuthority) -> None:
+    """OpenSSL 3.5 and later: the key share is one that it can encapsulate to."""
+    require_openssl(3, 5)
+    scenario = find_scenario("post-quantum-hello")
+    with serving(context(SSL.TLS_SERVER_METHOD, ca.server())) as port:
+        plan = Plan(target=Target(host="127.0.0.1", port=port), tls=ClientTls(verify_server=False))
+        trial = await try_scenario(scenario, TlsVersion.TLS13, plan, ca)
+    hello = summarize(trial.trace.events).server_hello
+    assert hello is not None
+    share = hello.find(KeyShareServerHello)
+    assert share is not None
+    assert share.server_share.group is NamedGroup.X25519MLKEM768
