@@ -82,7 +82,7 @@ TREND_SCENARIOS = (
         sentence="A post-quantum ClientHello comes in two TCP segments",
         made="OpenSSL's ClientHello, with key shares for X25519MLKEM768 and x25519, about "
         "1,750 bytes; 1,400 come first, the rest a moment later; the client leaves at the answer",
-        cause="browsers, OpenSSL 3.5 and Go 1.24 send such a ClientHello by default. TLS servers "
+        cause="browsers, OpenSSL 3.5 and Go 1.24 send one like it by default. TLS servers "
         "answer it, with x25519 where they do not know the other; some servers, firewalls and load "
         "balancers read one segment, and close or say nothing",
         fix="update what reads one segment only; until then, let the client offer x25519 alone",
