@@ -126,6 +126,7 @@ ELSEWHERE = {
     "webapp/learn/lost_refusal": "webapp/learn/test_guided_path",
     "webapp/learn/results": "webapp/learn/test_learn_runs",
     "webapp/learn/resumed_session": "webapp/learn/test_guided_path",
+    "webapp/learn/withheld_certificate": "webapp/learn/test_guided_path",
     "webapp/loopback_server": "webapp/test_web_application",
     "webapp/routes": "webapp/test_web_application",
     "webapp/services": "webapp/test_web_application",

@@ -7,6 +7,7 @@ from lab.webapp.learn.lost_refusal import lose_refusal
 from lab.webapp.learn.predictions import AnswerSet
 from lab.webapp.learn.resumed_session import resume_session
 from lab.webapp.learn.stop import CONNECT, SERVER, Stop, TerminalCommand, both, explained
+from lab.webapp.learn.withheld_certificate import withhold_certificate
 
 _ASK = r"printf 'GET /todo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'"
 
@@ -91,6 +92,45 @@ LATER_STOPS = (
                 then="c and Enter, within ten seconds",
             ),
         ),
+    ),
+    Stop(
+        name="withheld",
+        title="The certificate that is not shown",
+        run=withhold_certificate,
+        question=(
+            "This server trusts the CA of the client's certificate, which is good. But in its "
+            "CertificateRequest it names another CA, of another company: somebody gave it the "
+            "wrong file.",
+            "What does the client do, and is it let in?",
+        ),
+        look=(
+            "The names of CAs in CertificateRequest, and the issuer of the client's certificate.",
+            "The client's Certificate message: is it empty?",
+            "The further connections, below: how the server takes a client that withholds.",
+        ),
+        expected=both("in", "none", "yes"),
+        lesson=(
+            "The client sent its certificate, and was let in: it uses OpenSSL, as curl, Python "
+            "and Node do here, which sends what it was given whatever is named. What the server "
+            "verifies by is another setting than what it names.",
+            "Other clients go by the names. Go, Java and browsers send an empty Certificate if no "
+            "CA named issued theirs, and the server's answer is then about a missing certificate, "
+            "though there is one. So it works with one client and fails with another.",
+            "Which kind of client sends which certificate for a server's request is told by "
+            "lab.explain --request, with the rule of each.",
+        ),
+        commands=(
+            TerminalCommand(
+                does="who would send this certificate, by which rule, to a server that names "
+                "CN=localhost, which is no CA at all",
+                command="python -m lab.explain --request 9443 --cert certs/client.crt",
+                beside="openssl s_server -accept 9443 -www -cert certs/server.crt "
+                "-key certs/server.key -verifyCAfile certs/ca.crt -CAfile certs/server.crt "
+                "-Verify 1",
+            ),
+        ),
+        note="The server is openssl s_server, since Python's ssl has no call that names CAs. What "
+        "it does itself is not seen here.",
     ),
     Stop(
         name="resumption",
