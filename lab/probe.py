@@ -65,6 +65,8 @@ NOTES = (
     "  0  as it should be\n"
     "  0  refused by HTTP: the handshake completed, and the answer was 400, 401, 403, 495\n"
     "     or 496, or another 4xx where the good certificate gets 2xx\n"
+    "  0  refused by the application: the handshake completed, and what is spoken inside TLS\n"
+    "     (--after) answered no, or asked for another login, where a good certificate gets in\n"
     "  0  refused without an alert: by the end of the TCP connection; hard to debug\n"
     "  0  inconclusive: no CRL loaded: a revoked certificate got in, and there is no --crl\n"
     "  1  should have been refused; should have been accepted\n"

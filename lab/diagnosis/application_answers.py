@@ -1,7 +1,7 @@
 """What an application's answer means: the client is let in, is refused, or neither is said.
 
 Rules: an answer refuses only where it is about who the client is. A server that wants a password,
-or that is asked for what it does not have, has let nobody in and has refused nobody.
+that is asked for what it does not have, or that is busy, has let nobody in and has refused nobody.
 
 This module must not know TLS.
 """
@@ -41,6 +41,21 @@ _REFUSED = {
     Application.IMAP: {"NO", "BYE"},
     Application.POP3: {"-ERR"},
 }
+# What asks for a password, or for any login but one by certificate.
+_ASKS = {
+    Application.POSTGRES: {
+        "AuthenticationCleartextPassword",
+        "AuthenticationMD5Password",
+        "AuthenticationSASL",
+        "AuthenticationGSS",
+        "AuthenticationSSPI",
+    },
+    Application.MYSQL: {"AuthMoreData"},
+    Application.LDAP: {"7", "8"},  # authMethodNotSupported, strongerAuthRequired
+    Application.REDIS: {"NOAUTH"},
+    Application.IMAP: {"+"},
+    Application.POP3: {"+"},
+}
 _LOGINS = ("AUTH", "RCPT")
 _MAIL = (Application.SMTP, Application.LMTP)
 _MAILBOXES = (Application.IMAP, Application.POP3)
@@ -59,16 +74,18 @@ def meaning_of(answer: ApplicationAnswer) -> AnswerMeaning:
         return AnswerMeaning.REFUSED if is_refusal(status) else AnswerMeaning.ADMITTED
     if application in _MAILBOXES and answer.asked in ("CAPABILITY", "CAPA"):
         return AnswerMeaning.NEITHER
-    if first in _REFUSED.get(application, ()):
-        return AnswerMeaning.REFUSED
+    for table, meaning in ((_REFUSED, AnswerMeaning.REFUSED), (_ASKS, AnswerMeaning.ASKS)):
+        if first in table.get(application, ()):
+            return meaning
     logged_in = application in _MAILBOXES and (first in ("OK", "+OK", "PREAUTH"))
     admitted = logged_in or first in _ADMITTED.get(application, ())
     return AnswerMeaning.ADMITTED if admitted else AnswerMeaning.NEITHER
 
 
 def _meaning_in_mail(answer: ApplicationAnswer) -> AnswerMeaning:
-    """Return what a reply says: a greeting, good or not, is said to everybody, but not 5yz."""
-    if answer.code.startswith("5"):
+    """Return what a reply says: everybody is greeted, so that a greeting lets nobody in."""
+    # 4.7.1, delivery not authorized (RFC 3463): so Postfix refuses who lacks a certificate.
+    if answer.code.startswith("5") or (answer.code == "421" and "4.7.1 " in answer.words):
         return AnswerMeaning.REFUSED
     granted = answer.code.startswith("2") and answer.asked.startswith(_LOGINS)
     return AnswerMeaning.ADMITTED if granted else AnswerMeaning.NEITHER

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from lab.diagnosis.causes import accepted
 from lab.diagnosis.causes.aborted import failure, left
+from lab.diagnosis.causes.application_refusals import left_open, refused_by_application
 from lab.diagnosis.causes.certificate import likely_problems
 from lab.diagnosis.causes.in_handshake import (
     in_mid_handshake,
@@ -166,30 +167,35 @@ def _causes(view: _View) -> Iterator[Cause]:
     summary, outcome = view.summary, view.outcome
     if outcome.result is Result.UNKNOWN:
         yield cannot_be_told(view.events, outcome)
+    elif outcome.result is not Result.REJECTED and _ended_unanswered(view):
+        yield accepted.unanswered(summary, _ending(view))
     elif outcome.result is Result.ACCEPTED:
-        if _ended_unanswered(view):
-            yield accepted.unanswered(summary, _ending(view))
-        else:
-            found = likely_problems(view.case(Endpoint.CLIENT))
-            yield from accepted.accepted(view.events, summary, outcome, found, view.trust)
-    elif outcome.signal is Signal.HTTP_STATUS:
-        case, status = view.case(Endpoint.CLIENT), f"HTTP answered {outcome.http_status}"
-        if view.client_has_certificate and summary.request and summary.client_chain == ():
-            yield no_fitting_certificate(summary, view.client_certificate, status, view.now)
-        found = [likely for likely in likely_problems(case) if _is_visible(likely, case)]
-        flaws = [of_certificate(likely, case.sender, status, ours=view.ours) for likely in found]
-        yield from accepted.refused_by_http(summary, outcome, flaws, view.trust)
+        found = likely_problems(view.case(Endpoint.CLIENT))
+        yield from accepted.accepted(view.events, summary, outcome, found, view.trust)
+        yield from left_open(outcome)
+    elif outcome.signal in (Signal.HTTP_STATUS, Signal.APPLICATION):
+        yield from _by_application(view)
     elif outcome.hung_up_on_hello:
         yield from _unnegotiated(view, what_was_seen(outcome))
     elif outcome.result is Result.FAILED:
-        if _ended_unanswered(view):
-            yield accepted.unanswered(summary, _ending(view))
-        else:
-            yield from _failed(view)
+        yield from _failed(view)
     elif outcome.by is Endpoint.SERVER:
         yield from _by_server(view)
     else:
         yield from _by_client(view)
+
+
+def _by_application(view: _View) -> Iterator[Cause]:
+    summary, outcome, case = view.summary, view.outcome, view.case(Endpoint.CLIENT)
+    answer = "the application refused" if outcome.answer else f"HTTP answered {outcome.http_status}"
+    if view.client_has_certificate and summary.request and summary.client_chain == ():
+        yield no_fitting_certificate(summary, view.client_certificate, answer, view.now)
+    if outcome.signal is Signal.APPLICATION:
+        yield from refused_by_application(summary, outcome, view.trust)
+        return
+    found = [likely for likely in likely_problems(case) if _is_visible(likely, case)]
+    flaws = [of_certificate(likely, case.sender, answer, ours=view.ours) for likely in found]
+    yield from accepted.refused_by_http(summary, outcome, flaws, view.trust)
 
 
 def _ended_unanswered(view: _View) -> bool:
@@ -202,9 +208,8 @@ def _ended_unanswered(view: _View) -> bool:
 
 
 def _ending(view: _View) -> str:
-    signal = view.outcome.signal
-    assert signal is not None
-    return f"then came {signal.value}, without a response"
+    assert view.outcome.signal is not None
+    return f"then came {view.outcome.signal.value}, without a response"
 
 
 def _failed(view: _View) -> Iterator[Cause]:
@@ -234,8 +239,7 @@ def _large_hello(view: _View, ending: str) -> Iterator[Cause]:
 
 
 def _unknown(outcome: Outcome) -> Cause:
-    nothing = "no end of the connection was observed"
-    ending = what_was_seen(outcome) if outcome.by else nothing
+    ending = what_was_seen(outcome) if outcome.by else "no end of the connection was observed"
     return Cause(
         code="unknown",
         summary="inconclusive: what was observed does not show why the connection ended",

@@ -39,6 +39,7 @@ class AnswerMeaning(enum.Enum):
 
     ADMITTED = "let in"
     REFUSED = "refused"
+    ASKS = "asked for another login"
     NEITHER = "neither let in nor refused"
 
 

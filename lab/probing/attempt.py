@@ -133,7 +133,7 @@ def why_not_presented(trial: ScenarioTrace) -> str:
     if evidence.request is None:
         if evidence.sealed:
             return "not all records could be decrypted; no CertificateRequest was seen"
-        if trial.outcome.http_status is not None:
+        if trial.outcome.http_status is not None or trial.outcome.answer is not None:
             return "the server asked for no certificate"
         return "the connection ended before the server asked for a certificate"
     if evidence.client_chain is None:

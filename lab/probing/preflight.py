@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.results import Result, Signal
+from lab.diagnosis.results import Result
 from lab.pki.identity import KeyKind
 from lab.pki.lab_ca import KeyTerms, LabAuthority
+from lab.probing.application_admission import BY_APPLICATION
 from lab.probing.attempt import ScenarioTrace, try_scenario, why_not_presented
+from lab.probing.endings import ending
 from lab.probing.scenarios.catalogue_order import find_scenario
-from lab.probing.verdict import ending
 from lab.stream.contexts import TlsVersion
 from lab.tls.code_points import ClientCertificateType, ExtensionType
 from lab.tls.code_points import SignatureScheme as Scheme
@@ -159,7 +160,7 @@ def _preference(tried: tuple[ScenarioTrace, LabAuthority]) -> tuple[int, bool]:
     elif trial.outcome.result is Result.ACCEPTED:
         progress = _ANSWERED
     else:
-        progress = 2 if trial.outcome.signal is Signal.HTTP_STATUS else 1
+        progress = 2 if trial.outcome.signal in BY_APPLICATION else 1
     return progress, ca.terms.kind is not None
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from lab.pki.lab_ca import LabAuthority
 from lab.probing import runner
 from lab.probing.attempt import ScenarioTrace, try_scenario
+from lab.probing.endings import ending
 from lab.probing.preflight import Preflight, survey
 from lab.probing.results import (
     OWN_ADDRESS,
@@ -33,7 +34,6 @@ from lab.probing.server_behaviour import EARLY_TRIES, NEEDED, Observations, insi
 from lab.probing.verdict import (
     ScenarioAttempts,
     circumstances,
-    ending,
     rule,
     rule_own,
     worst_finding,

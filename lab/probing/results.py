@@ -44,6 +44,7 @@ class Verdict(enum.Enum):
 
     RIGHT = "as it should be"
     BY_HTTP = "refused by HTTP"
+    BY_APPLICATION = "refused by the application"
     SILENT = "refused without an alert"
     UNPREPARED = "inconclusive: no CRL loaded"
     UNTOLD = "inconclusive"
@@ -68,7 +69,7 @@ class Verdict(enum.Enum):
         return list(Verdict).index(self)
 
 
-_REFUSED = frozenset({Verdict.BY_HTTP, Verdict.SILENT})
+_REFUSED = frozenset({Verdict.BY_HTTP, Verdict.BY_APPLICATION, Verdict.SILENT})
 _FINE = frozenset({Verdict.RIGHT, *_REFUSED, Verdict.UNPREPARED})
 _FAULTY = frozenset({Verdict.UNEXPECTED, Verdict.SHUT_OUT, Verdict.LET_IN})
 

@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from lab.probing.attempt import ScenarioTrace
+from lab.probing.endings import ending
 from lab.probing.scenarios.catalogue_order import SCENARIOS, find_scenario
 from lab.probing.scenarios.scenario import BareClient, Scenario
-from lab.probing.verdict import ScenarioAttempts, ending
+from lab.probing.verdict import ScenarioAttempts
 from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
 from lab.tracing.trace_server import NotLoaded

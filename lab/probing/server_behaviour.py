@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.results import Result, Signal
+from lab.diagnosis.results import Outcome, Result
+from lab.probing.application_admission import BY_APPLICATION, name_of
 from lab.probing.attempt import ScenarioTrace
+from lab.probing.endings import ending
 from lab.probing.results import Finding, Norm, ScenarioFamily, ServerBehaviour, Verdict
-from lab.probing.verdict import ending
 from lab.stream.contexts import TlsVersion
 from lab.tls.events import AlertSeen, Endpoint, StreamEnd, StreamEnded
 from lab.tls.messages import CertificateRequest
@@ -66,7 +67,7 @@ def to_race(trials: Mapping[str, ScenarioTrace], findings: Mapping[str, Finding]
     for name in _REFUSALS_TO_RACE:
         trial, finding = trials[name], findings[name]
         tried = finding.verdict is not Verdict.NOT_TRIED and finding.admitted is False
-        if tried and _refused(trial) and trial.outcome.signal is not Signal.HTTP_STATUS:
+        if tried and _refused(trial) and trial.outcome.signal not in BY_APPLICATION:
             return name
     return ""
 
@@ -133,18 +134,27 @@ def _demand(ground: Observations) -> tuple[str, str]:
         if _in(nobody):
             return "not asked for on this name and path: no mutual TLS here", evidence
         return "not asked for before the connection ends", evidence
-    status = nobody.outcome.http_status
+    answered = nobody.outcome.http_status is not None or nobody.outcome.answer is not None
     admitted = ground.admitted("no-certificate")
-    if admitted is None and status is not None and status == good.outcome.http_status:
-        both = f"with and without a certificate the answer is HTTP {status}"
+    if admitted is None and answered and ending(nobody) == ending(good):
+        both = f"with and without a certificate the answer is {ending(nobody)}"
         return f"asked for; inconclusive: {both}", evidence
     if admitted is None:
         demand = f"asked for; whether it is required: inconclusive ({_how(nobody)})"
     elif admitted:
         demand = "asked for and optional: a client without one gets in"
     else:
-        demand = "required" if status is None else f"optional for TLS, required by HTTP ({status})"
+        demand = _required(nobody.outcome)
     return f"{demand}; {_verification(ground)}", evidence
+
+
+def _required(refusal: Outcome) -> str:
+    """Who requires a certificate, by how a client without one was refused."""
+    if refusal.http_status is not None:
+        return f"optional for TLS, required by HTTP ({refusal.http_status})"
+    if refusal.answer is not None:
+        return f"optional for TLS, required by the application ({name_of(refusal.answer)})"
+    return "required"
 
 
 def _verification(ground: Observations) -> str:
@@ -244,7 +254,7 @@ def _chain_answer(ground: Observations, whole: str, cut: str, wrong: str) -> str
 def _good_refused(ground: Observations, wrong: str) -> str:
     """What can be said where the good certificate is refused; "" where it is not."""
     good = ground.trials["good"]
-    if good.outcome.signal is Signal.HTTP_STATUS:
+    if good.outcome.signal in BY_APPLICATION:
         return f"inconclusive: the good certificate gets {ending(good)}"
     if not _presented_and_refused(ground, "good"):
         return ""

@@ -1,20 +1,20 @@
 """Verdicts: what a trial says about the server, whatever the number of its alert.
 
 Rules: a client is in when the server answered it, and out when the server ended the connection or
-refused by HTTP. An HTTP status that every client gets says nothing about any. Where nothing can be
-told, that is the verdict.
+its application refused. An answer that every client gets says nothing about any. Where nothing can
+be told, that is the verdict.
 
 This module must not know how a trial is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.http_status import http_status
 from lab.diagnosis.results import Outcome, Result, Signal
+from lab.probing.application_admission import BY_APPLICATION, reply, told
 from lab.probing.attempt import (
     ScenarioTrace,
     deviations,
@@ -22,12 +22,14 @@ from lab.probing.attempt import (
     key_not_taken,
     why_not_presented,
 )
+from lab.probing.endings import ending, status_in_clear
 from lab.probing.results import Finding, Norm, ScenarioFamily, Verdict
 from lab.probing.scenarios.scenario import BareClient, HelloClient, Scenario, TlsClient
 from lab.stream.contexts import TlsVersion
+from lab.tls.application_protocol import ApplicationAnswer
 from lab.tls.code_points import AlertDescription
 from lab.tls.escape import escaped
-from lab.tls.events import AlertSeen, Endpoint, Event, NotTls, StreamEnd, StreamEnded, is_fatal
+from lab.tls.events import AlertSeen, Endpoint, StreamEnded
 from lab.tracing.trace_server import VERSIONS
 from lab.x509.names import distinguished_name
 
@@ -57,7 +59,8 @@ class Circumstances:
     """What must be known of a server to judge what it did.
 
     ``good_got_in`` tells whether the good client was answered; ``good_refused`` is what ended its
-    handshake, "" where it was completed; ``good_status`` is the HTTP status that it got.
+    handshake, "" where it was completed; ``good_status`` is the HTTP status that it got, and
+    ``good_answer`` what another application answered it.
     ``prepared`` tells that the server has what scenarios may need of it; ``foreign`` says that it
     names CAs, and not the one that issues for the probe, "" where it does not. ``verifies`` tells
     that it refused a certificate of a wrong CA.
@@ -66,6 +69,7 @@ class Circumstances:
     good_got_in: bool = True
     good_refused: str = ""
     good_status: int | None = None
+    good_answer: ApplicationAnswer | None = None
     prepared: bool = False
     foreign: str = ""
     verifies: bool = False
@@ -79,15 +83,16 @@ class Circumstances:
 def circumstances(good: ScenarioTrace, *, prepared: bool, ca: bytes | None = None) -> Circumstances:
     """Return what the good client's trial says of the server; ``ca`` is the issuer's DER name."""
     outcome = good.outcome
-    by_http = outcome.signal is Signal.HTTP_STATUS
+    by_application = outcome.signal in BY_APPLICATION
     # FAILED by the server's end of TCP: the handshake had been completed before.
     failed = outcome.result is Result.FAILED and not outcome.hung_up_on_hello
     dropped = failed and outcome.signal in _SERVERS_SILENCE
-    passed = outcome.result is Result.ACCEPTED or by_http or dropped
+    passed = outcome.result is Result.ACCEPTED or by_application or dropped
     return Circumstances(
         good_got_in=outcome.result is Result.ACCEPTED,
         good_refused="" if passed else ending(good),
         good_status=outcome.http_status,
+        good_answer=outcome.answer,
         prepared=prepared,
         foreign=_foreign(good, ca),
     )
@@ -166,7 +171,7 @@ def _verdict(
     """The verdict on a client that was tried, and what explains it."""
     norm, needs = trial.scenario.norm, trial.scenario.needs
     if admitted is None:
-        if norm is Norm.ACCEPT and trial.outcome.signal is Signal.HTTP_STATUS:
+        if norm is Norm.ACCEPT and trial.outcome.signal in BY_APPLICATION:
             return Verdict.SHUT_OUT, _why_shut_out(trial)
         return Verdict.UNTOLD, ()
     if admitted:
@@ -236,6 +241,8 @@ def _manner(outcome: Outcome) -> Verdict:
     """How a client was refused that should be."""
     if outcome.http_status is not None:
         return Verdict.BY_HTTP
+    if outcome.answer is not None:
+        return Verdict.BY_APPLICATION
     return Verdict.SILENT if outcome.signal in _SERVERS_SILENCE else Verdict.RIGHT
 
 
@@ -246,7 +253,7 @@ def admission(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, 
     """
     client, outcome = trial.scenario.client, trial.outcome
     if isinstance(client, BareClient):
-        status = _status_in_clear(trial.trace.events)
+        status = status_in_clear(trial.trace.events)
         return (True, "it serves plain HTTP") if status and status < 300 else (False, "")
     by_server = outcome.result is Result.REJECTED and outcome.by is Endpoint.SERVER
     # A server that speaks TLS with the good client refuses this one by leaving.
@@ -260,6 +267,9 @@ def admission(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, 
         return (False, "") if by_server else (None, "the server did not answer the ClientHello")
     if outcome.http_status is not None:
         return _answer(trial, known)
+    if outcome.answer is not None:
+        is_good, asked = _is_good(trial), _asked(trial)
+        return told(outcome, known.good_answer, is_good=is_good, asked=asked)
     if outcome.result is Result.ACCEPTED:
         return _unanswered(trial, known)
     if not by_server:
@@ -281,8 +291,9 @@ def admission(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, 
 
 
 def _unanswered(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, str]:
-    """Judge a client that TLS let in, and that HTTP gave no answer, by what the good one got."""
-    if known.good_status is None or not summarize(trial.trace.events).client_wrote_data:
+    """Judge a client that TLS let in, and that got no answer, by what the good one got."""
+    replied = reply(known.good_status, known.good_answer)
+    if not replied or not summarize(trial.trace.events).client_wrote_data:
         return True, ""
     for event in trial.trace.events:
         goodbye = (
@@ -292,7 +303,7 @@ def _unanswered(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None
             if event.endpoint is Endpoint.SERVER:
                 return False, ""
             break
-    return None, f"no answer to its request; the good certificate gets HTTP {known.good_status}"
+    return None, f"no answer to its request; the good certificate gets {replied}"
 
 
 def _answer(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, str]:
@@ -329,47 +340,6 @@ def _why_untold(outcome: Outcome) -> str:
     if outcome.by is Endpoint.CLIENT and outcome.result is Result.REJECTED:
         return f"the client itself refused the server: {outcome.exception}"
     return "the server neither answered nor refused"
-
-
-def ending(trial: ScenarioTrace) -> str:
-    """By what the server ended it, or the status that it answered with."""
-    outcome = trial.outcome
-    if isinstance(trial.scenario.client, BareClient):
-        return _reaction(trial.trace.events)
-    if outcome.alert is not None:
-        whose = "" if outcome.by is Endpoint.SERVER else "the client's "
-        return f"{whose}{outcome.alert.description} ({outcome.alert.description.value})"
-    if outcome.http_status is not None:
-        return f"HTTP {outcome.http_status}"
-    if hello_answered(trial):
-        return "ServerHello"
-    if outcome.signal is Signal.CLOSE_NOTIFY and outcome.by is Endpoint.CLIENT:
-        return "no answer"  # the goodbye was our own
-    if outcome.signal is None:
-        return "no answer" if outcome.result is not Result.ACCEPTED else "handshake completed"
-    return outcome.signal.value
-
-
-def _reaction(events: Sequence[Event]) -> str:
-    """What a server did with a client that speaks no TLS."""
-    status = _status_in_clear(events)
-    if status:
-        return f"HTTP {status} in the clear"
-    for event in events:
-        if isinstance(event, AlertSeen) and event.endpoint is Endpoint.SERVER and is_fatal(event):
-            return f"{event.description} ({event.description.value})"
-        if isinstance(event, StreamEnded):
-            if event.endpoint is Endpoint.CLIENT:
-                return "no reaction"
-            return "RST" if event.end is StreamEnd.RESET else "FIN"
-    return "no reaction"
-
-
-def _status_in_clear(events: Iterable[Event]) -> int | None:
-    for event in events:
-        if isinstance(event, NotTls) and event.endpoint is Endpoint.SERVER:
-            return http_status(event.sample)
-    return None
 
 
 def worst_finding(attempts: ScenarioAttempts, findings: Sequence[Finding]) -> Finding:

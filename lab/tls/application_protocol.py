@@ -49,8 +49,8 @@ class ApplicationAnswer:
 
     ``asked`` is what the client had asked, in the protocol's words ("SASL EXTERNAL bind").
     ``code`` is what the answer says, in the protocol's own terms ("28000", "421", "PONG"), and
-    ``words`` the text that came with it, as the server sent it. Where the answer was not of the
-    protocol, ``asked`` and ``code`` are "", and ``words`` says what it was.
+    ``words`` the text that came with it, as the server sent it. Where no answer of the protocol
+    came in time, ``asked`` and ``code`` are "", and ``words`` says what came instead.
     """
 
     application: Application
@@ -63,5 +63,5 @@ class ApplicationAnswer:
         """The answer in a few words, as the server sent it: "MQTT 5: not authorized"."""
         title = self.application.title
         if not self.code:
-            return f"not understood as {title}: {self.words}"
+            return f"{title}: {self.words}"
         return f"{title} {self.code}: {self.words}" if self.words else f"{title} {self.code}"

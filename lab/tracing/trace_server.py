@@ -34,7 +34,12 @@ from lab.tls.code_points import ProtocolVersion
 from lab.tls.events import Endpoint, Event, Fact, LocalFact, Unfinished, WireEvent
 from lab.tls.record_log import ObservedRecord, RecordLog
 from lab.tracing.applications.choice import SPEAKERS, by_name, spoken
-from lab.tracing.applications.conversation import ApplicationRequest, ExchangeError, converse
+from lab.tracing.applications.conversation import (
+    ApplicationRequest,
+    ExchangeError,
+    converse,
+    no_answer,
+)
 from lab.tracing.applications.http_client import HttpClient
 from lab.tracing.connection import ReturningClient, connected
 from lab.tracing.event_buffer import EventBuffer
@@ -201,14 +206,23 @@ async def _ask(stream: TlsStream, plan: Plan, buffer: EventBuffer) -> None:
             user=plan.target.user,
             greeted=plan.route.starttls is not None,
         )
-        await within(plan.limit, _converse(stream, application, request, buffer))
+        await _converse(stream, application, request, buffer, plan.limit)
 
 
 async def _converse(
-    stream: TlsStream, application: Application, request: ApplicationRequest, buffer: EventBuffer
+    stream: TlsStream,
+    application: Application,
+    request: ApplicationRequest,
+    buffer: EventBuffer,
+    limit: float,
 ) -> None:
     """Ask in any protocol but HTTP/1.1, whose answer the observer reads, and report the answer."""
-    answer, farewell = await converse(stream, application, SPEAKERS[application](request))
+    farewell = b""
+    try:
+        conversation = SPEAKERS[application](request)
+        answer, farewell = await within(limit, converse(stream, application, conversation))
+    except TimeoutError:
+        answer = no_answer(application, f"no answer within {limit:g} s")
     at = time.monotonic()  # the clock of the stream's own events
     buffer(LocalFact(time=at, endpoint=Endpoint.CLIENT, fact=Fact.ANSWERED, answer=answer))
     if farewell:

@@ -10,7 +10,8 @@ from lab.diagnosis.results import AnswerMeaning, Result, Signal
 from lab.tls.application_protocol import Application, ApplicationAnswer
 from lab.tls.events import ApplicationDataSeen, Endpoint, Event, Fact, LocalFact
 
-IN, OUT, NEITHER = AnswerMeaning.ADMITTED, AnswerMeaning.REFUSED, AnswerMeaning.NEITHER
+IN, OUT = AnswerMeaning.ADMITTED, AnswerMeaning.REFUSED
+ASKS, NEITHER = AnswerMeaning.ASKS, AnswerMeaning.NEITHER
 
 
 @pytest.mark.parametrize(
@@ -18,14 +19,14 @@ IN, OUT, NEITHER = AnswerMeaning.ADMITTED, AnswerMeaning.REFUSED, AnswerMeaning.
     [
         (Application.POSTGRES, "StartupMessage", "AuthenticationOk", IN),
         (Application.POSTGRES, "StartupMessage", "28000", OUT),
-        (Application.POSTGRES, "StartupMessage", "AuthenticationSASL", NEITHER),
+        (Application.POSTGRES, "StartupMessage", "AuthenticationSASL", ASKS),
         (Application.POSTGRES, "StartupMessage", "3D000", NEITHER),  # no such database
         (Application.POSTGRES, "StartupMessage", "57P03", NEITHER),  # starting up
         (Application.MYSQL, "login", "OK", IN),
         (Application.MYSQL, "login", "1045", OUT),
         (Application.MYSQL, "login", "1698", OUT),
         (Application.MYSQL, "login", "1040", NEITHER),  # too many connections
-        (Application.MYSQL, "login", "AuthMoreData", NEITHER),
+        (Application.MYSQL, "login", "AuthMoreData", ASKS),
         (Application.SMTP, "a greeting", "554", OUT),
         (Application.SMTP, "a greeting", "421", NEITHER),
         (Application.SMTP, "EHLO", "250", NEITHER),  # everybody is greeted
@@ -38,21 +39,21 @@ IN, OUT, NEITHER = AnswerMeaning.ADMITTED, AnswerMeaning.REFUSED, AnswerMeaning.
         (Application.IMAP, "CAPABILITY", "LOGINDISABLED", NEITHER),
         (Application.IMAP, "AUTHENTICATE EXTERNAL", "OK", IN),
         (Application.IMAP, "AUTHENTICATE EXTERNAL", "NO", OUT),
-        (Application.IMAP, "AUTHENTICATE PLAIN", "+", NEITHER),
+        (Application.IMAP, "AUTHENTICATE PLAIN", "+", ASKS),
         (Application.IMAP, "a greeting", "PREAUTH", IN),
         (Application.IMAP, "a greeting", "BYE", OUT),
         (Application.POP3, "CAPA", "+OK", NEITHER),
         (Application.POP3, "AUTH EXTERNAL", "+OK", IN),
         (Application.POP3, "AUTH PLAIN", "-ERR", OUT),
-        (Application.POP3, "AUTH PLAIN", "+", NEITHER),
+        (Application.POP3, "AUTH PLAIN", "+", ASKS),
         (Application.LDAP, "SASL EXTERNAL bind", "0 success", IN),
         (Application.LDAP, "SASL EXTERNAL bind", "49 invalidCredentials", OUT),
-        (Application.LDAP, "SASL EXTERNAL bind", "7 authMethodNotSupported", NEITHER),
+        (Application.LDAP, "SASL EXTERNAL bind", "7 authMethodNotSupported", ASKS),
         (Application.MQTT, "CONNECT", "0", IN),
         (Application.MQTT, "CONNECT", "5", OUT),
         (Application.MQTT, "CONNECT", "1", NEITHER),
         (Application.REDIS, "PING", "PONG", IN),
-        (Application.REDIS, "PING", "NOAUTH", NEITHER),
+        (Application.REDIS, "PING", "NOAUTH", ASKS),
         (Application.REDIS, "PING", "NOPERM", OUT),
         (Application.REDIS, "PING", "LOADING", NEITHER),
         (Application.GRPC, "POST /x", "0 OK", IN),
@@ -67,6 +68,16 @@ IN, OUT, NEITHER = AnswerMeaning.ADMITTED, AnswerMeaning.REFUSED, AnswerMeaning.
 def test_meanings(application: Application, asked: str, code: str, meaning: AnswerMeaning) -> None:
     answer = ApplicationAnswer(application=application, asked=asked, code=code, words="x")
     assert meaning_of(answer) is meaning
+
+
+def test_postfix_refuses_who_has_no_certificate() -> None:
+    words = "4.7.1 localhost Error: No client certificate presented"
+    answer = ApplicationAnswer(application=Application.SMTP, asked="EHLO", code="421", words=words)
+    assert meaning_of(answer) is OUT
+    busy = ApplicationAnswer(
+        application=Application.SMTP, asked="EHLO", code="421", words="4.7.0 too many connections"
+    )
+    assert meaning_of(busy) is NEITHER
 
 
 def connection(answer: ApplicationAnswer) -> list[Event]:
@@ -100,7 +111,7 @@ def test_a_password_that_is_wanted_is_no_refusal() -> None:
     )
     outcome = judge(connection(answer))
     assert outcome.result is Result.ACCEPTED and outcome.answer == answer
-    assert outcome.answer_meaning is NEITHER and outcome.http_status is None
+    assert outcome.answer_meaning is ASKS and outcome.http_status is None
 
 
 @pytest.mark.parametrize(("code", "result"), [("200", "accepted"), ("403", "rejected")])

@@ -10,7 +10,8 @@ from lab.probing.results import Finding, Report, SilentVersion, Verdict
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.tls.code_points import ProtocolVersion
 
-FINE = {Verdict.RIGHT, Verdict.BY_HTTP, Verdict.SILENT, Verdict.UNPREPARED}
+REFUSED = {Verdict.BY_HTTP, Verdict.BY_APPLICATION, Verdict.SILENT}
+FINE = {Verdict.RIGHT, *REFUSED, Verdict.UNPREPARED}
 FAULTY = {Verdict.UNEXPECTED, Verdict.SHUT_OUT, Verdict.LET_IN}
 
 
@@ -24,6 +25,7 @@ def test_the_words_of_the_verdicts() -> None:
     assert [verdict.value for verdict in Verdict] == [
         "as it should be",
         "refused by HTTP",
+        "refused by the application",
         "refused without an alert",
         "inconclusive: no CRL loaded",
         "inconclusive",
@@ -66,7 +68,7 @@ def test_what_does_not_matter_may_stay_open_and_not_be_wrong(
 
 @pytest.mark.parametrize("verdict", Verdict)
 def test_a_bad_certificate_is_refused_only_if_it_was_presented(verdict: Verdict) -> None:
-    refused = verdict in {Verdict.RIGHT, Verdict.BY_HTTP, Verdict.SILENT}
+    refused = verdict in {Verdict.RIGHT, *REFUSED}
     assert found(verdict, presented=True).bad_refused is refused
     assert not found(verdict, presented=False).bad_refused
     assert not found(verdict, presented=None).bad_refused

@@ -10,6 +10,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from lab.probing.results import Finding, Report, Verdict
+from lab.show.documents.json_values import fields_of
 from lab.tls.escape import escaped
 
 SCHEMA_VERSION = 1
@@ -58,6 +59,7 @@ def _finding(finding: Finding) -> dict[str, object]:
         "signal": outcome.signal.value if outcome and outcome.signal else None,
         "alert": {"number": alert.value, "name": str(alert)} if alert is not None else None,
         "http_status": outcome.http_status if outcome else None,
+        "answer": fields_of(outcome.answer) if outcome and outcome.answer else None,
         "client_handshake_returned": finding.handshake_returned,
         "seconds": round(finding.seconds, 3),
         "tries": finding.tries,

@@ -34,6 +34,7 @@ _MEANINGS = {
     Verdict.SILENT: "refused by the end of the TCP connection, with no alert: in order, and hard "
     "to debug for the client",
     Verdict.BY_HTTP: "the handshake was completed, and HTTP refused the client",
+    Verdict.BY_APPLICATION: "the handshake was completed, and the application refused the client",
     Verdict.RIGHT: "who should get in does, and who should not does not",
 }
 _STEPS = {

@@ -104,6 +104,11 @@ class Talk:
         return found
 
 
+def no_answer(application: Application, why: str) -> ApplicationAnswer:
+    """Return what stands for an answer that was none of the protocol, or that did not come."""
+    return ApplicationAnswer(application=application, asked="", code="", words=why)
+
+
 async def converse(
     stream: TlsStream, application: Application, conversation: Conversation
 ) -> Ended:

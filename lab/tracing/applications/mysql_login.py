@@ -15,12 +15,13 @@ from lab.tracing.applications.conversation import (
     ExchangeError,
     Talk,
 )
+from lab.tracing.preludes.starttls_databases import (
+    MYSQL_CHARSET,
+    MYSQL_FLAGS,
+    MYSQL_LARGEST_PACKET,
+)
 
 DEFAULT_USER = "root"
-_LONG_PASSWORD, _WITH_DATABASE, _PROTOCOL_41, _TLS = 0x1, 0x8, 0x200, 0x800
-_SECURE_CONNECTION, _PLUGIN_AUTH = 0x8000, 0x80000
-_MOST_PACKET = 1 << 24
-_UTF8 = 45  # utf8mb4_general_ci, which all versions have
 _QUIT = b"\1\0\0\0\1"
 _OK, _MORE, _SWITCH, _ERROR = 0x00, 0x01, 0xFE, 0xFF
 _MOST_STEPS = 8
@@ -29,13 +30,10 @@ _MOST_STEPS = 8
 def log_in(request: ApplicationRequest) -> Conversation:
     """Send the login of a user without a password, and read how the server takes it."""
     user = request.user or DEFAULT_USER
-    database = request.path.strip("/")
     talk = Talk()
     asked = f"login of user {user} without a password"
-    if database:
-        asked += f", database {database}"
     # The SSLRequest before TLS was number 1 of the packets.
-    talk.say(_packet(2, _login(user, database)))
+    talk.say(_packet(2, _login(user)))
     for _ in range(_MOST_STEPS):
         number, body = yield from _read(talk)
         if not body:
@@ -63,16 +61,12 @@ def _packet(number: int, body: bytes) -> bytes:
     return len(body).to_bytes(3, "little") + bytes((number & 0xFF,)) + body
 
 
-def _login(user: str, database: str) -> bytes:
+def _login(user: str) -> bytes:
     """Return a HandshakeResponse41 with an empty answer to the server's challenge."""
-    flags = _LONG_PASSWORD | _PROTOCOL_41 | _TLS | _SECURE_CONNECTION | _PLUGIN_AUTH
-    if database:
-        flags |= _WITH_DATABASE
-    head = struct.pack("<IIB23x", flags, _MOST_PACKET, _UTF8)
-    names = user.encode() + b"\0" + b"\0"  # behind the name: no answer, of length 0
-    if database:
-        names += database.encode() + b"\0"
-    return head + names + b"mysql_native_password\0"
+    # The flags of the SSLRequest again: MariaDB reads those of the first packet only.
+    head = struct.pack("<IIB23x", MYSQL_FLAGS, MYSQL_LARGEST_PACKET, MYSQL_CHARSET)
+    # Behind the user's name: an answer of no length, and the method that this would be by.
+    return head + user.encode() + b"\0" + b"\0" + b"mysql_native_password\0"
 
 
 def _read(talk: Talk) -> Generator[bytes, bytes, tuple[int, bytes]]:
