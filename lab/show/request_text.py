@@ -30,8 +30,9 @@ _SIDE_BY_SIDE = 2
 _MOST_SIGNATURES = 6
 _MOST_TYPES = 8
 _NO_KEY = "none that is known here"
-_CLIENT = 24
+_CLIENT = 40
 """The width of the column of clients."""
+_SHORT = {Decision.SENDS_EMPTY: "empty Certificate"}
 _STYLES = {
     Decision.SENDS: "green",
     Decision.SENDS_EMPTY: "yellow",
@@ -103,7 +104,7 @@ def _rows(requests: Sequence[ExplainedRequest]) -> Iterator[tuple[str, list[str]
     if any(each.terms.chain_signatures is not None for each in requests):
         yield "of chains", [_chain_signatures(each) for each in requests]
     if any(each.terms.types for each in requests):
-        yield "types", [listed(each.terms.types, _MOST_TYPES) for each in requests]
+        yield "types", [_types(each) for each in requests]
     if any(each.terms.filters for each in requests):
         yield "filters", [_filters(each.terms.filters) for each in requests]
     if any(each.numbers for each in requests):
@@ -113,6 +114,11 @@ def _rows(requests: Sequence[ExplainedRequest]) -> Iterator[tuple[str, list[str]
         about = f"{_file_name(fit.certificate)}: {_about(fit.certificate)}"
         yield "at hand", [about] * len(requests)
         yield "compared", [_fit(each.fits[number]) for each in requests]
+
+
+def _types(request: ExplainedRequest) -> str:
+    types = request.terms.types
+    return listed(types, _MOST_TYPES) if types else "-"
 
 
 def _chain_signatures(request: ExplainedRequest) -> str:
@@ -202,7 +208,7 @@ def _by_client(
 def _decision(selection: ClientSelection) -> str:
     if selection.decision is Decision.SENDS and selection.certificate is not None:
         return f"sends {_file_name(selection.certificate)}"
-    return selection.decision.value
+    return _SHORT.get(selection.decision, selection.decision.value)
 
 
 def _rules(requests: Sequence[ExplainedRequest], paper: Paper) -> Iterator[Text]:

@@ -116,8 +116,8 @@ compared    its key is of a kind that is asked for; no CA named issued it, or
             one of its chain
 
 ── Who would send one? ─────────────────────────────────────────────────────────
-                        TLS 1.2                     TLS 1.3
-Go                      sends client.crt            sends an empty Certificate
+                                        TLS 1.2             TLS 1.3
+Go                                      sends client.crt    empty Certificate
 
 ── By which rule? ──────────────────────────────────────────────────────────────
 Go
@@ -133,7 +133,7 @@ def test_what_was_cited_is_not_called_measured() -> None:
     cited = selection(Decision.UNKNOWN, measured=False, source="RFC 0")
     shown = drawn(report(request(TLS13, cited)))
     assert "  cited       RFC 0\n" in shown and "measured" not in shown
-    assert "Go                      cannot be told\n" in shown
+    assert "Go                                      cannot be told\n" in shown
 
 
 def test_a_request_that_came_later_has_no_table() -> None:

@@ -7,6 +7,7 @@ evidence, and decides nothing.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -23,8 +24,10 @@ from lab.tls.messages import CertificateRequest
 from lab.x509 import der
 from lab.x509.der import Element
 
-OURS = "openssl"
+OURS = "python"
 """The kind of client that ``ssl`` is."""
+_DETAIL = re.compile(r" \(|, | given | as ")
+"""What begins the details in a client's name."""
 _VALID = timedelta(days=30)
 _NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -69,16 +72,22 @@ def _kinds(request: CertificateRequest, version: ProtocolVersion) -> str:
     at_hand = CertificateAtHand(name="one of another CA", chain=(certificate,))
     found = select(request, version, [at_hand], now=_NOW)
     withhold = _names(found, Decision.SENDS_EMPTY)
+    # A program can have its library send what it would withhold by itself.
+    send = [name for name in _names(found, Decision.SENDS) if name not in withhold]
     if not withhold:
         return ""
-    send = _names(found, Decision.SENDS)
-    others = f", and sent all the same by {send}" if send else ""
-    return f"one whose issuer is not named is withheld by {withhold}{others}"
+    others = f", and sent all the same by {_listed(send)}" if send else ""
+    return f"one whose issuer is not named is as a rule withheld by {_listed(withhold)}{others}"
 
 
-def _names(found: Sequence[ClientSelection], decision: Decision) -> str:
-    names = [each.client.name for each in found if each.decision is decision]
-    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + "".join(names[-1:])
+def _names(found: Sequence[ClientSelection], decision: Decision) -> list[str]:
+    """Return the short names of the kinds of clients that decide so."""
+    names = (each.client.name for each in found if each.decision is decision)
+    return list(dict.fromkeys(_DETAIL.split(name)[0] for name in names))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _of_another_ca(request: CertificateRequest) -> bytes | None:

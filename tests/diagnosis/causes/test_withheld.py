@@ -95,7 +95,7 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> Rules:
         go=Decision.SENDS_EMPTY,
         java=Decision.SENDS_EMPTY,
         grpc=Decision.BREAKS_OFF,
-        openssl=Decision.SENDS,
+        python=Decision.SENDS,
         nss=Decision.UNKNOWN,
     )
     monkeypatch.setattr(withheld, "select", made.select)
@@ -106,9 +106,9 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> Rules:
 def test_of_a_foreign_client_the_kinds_are_named_that_withhold_here(rules: Rules) -> None:
     said = cause_of(events_of(request())).evidence
     assert (
-        "one whose issuer is not named is withheld by Go and Java, and sent all the same by Openssl"
-        in said
-    )
+        "one whose issuer is not named is as a rule withheld by Go and Java, and sent all the same "
+        "by Python"
+    ) in said
     ((_, (at_hand,)),) = rules.asked
     about = describe(at_hand.chain[0])
     assert (about.problem, about.key_type) == ("", "EC secp256r1")
