@@ -98,12 +98,19 @@ def parser(prog: str = "python -m lab.client") -> CommandLine:
     return command_line
 
 
+def _web_server(named: str) -> Target:
+    target = parse_target(named)
+    if target.scheme not in ("", "https"):
+        raise TargetError(f"{named!r} is not an https URL, and this client speaks HTTP")
+    return target
+
+
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.client") -> int:
     """Run the command; return its exit code."""
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     named = options.server
     try:
-        target = default_target(os.environ) if named is None else parse_target(named)
+        target = default_target(os.environ) if named is None else _web_server(named)
         with library_errors():
             context = presenting(_tls(options), _identity(options))
     except (TargetError, LabError) as error:
@@ -113,14 +120,14 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.client
             return complete(_negative(target, context, options.timeout))
         return complete(_todo(target, context, options))
     except StreamError as error:
-        trace = f"python -m lab.trace {target.authority}"
-        return refuse(DOOR, f"{target.authority}: {error}; {trace} shows where and why")
+        trace = f"python -m lab.trace {target.address}"
+        return refuse(DOOR, f"{target.address}: {error}; {trace} shows where and why")
     except NoConnection as error:
         return refuse(DOOR, f"{error}{_NAMED_BY if named is None else ''}")
     except ExchangeError as error:
         return refuse(DOOR, str(error))
     except TimeoutError:
-        return refuse(DOOR, f"{target.authority} did not answer within {options.timeout:g} s")
+        return refuse(DOOR, f"{target.address} did not answer within {options.timeout:g} s")
     except KeyboardInterrupt:
         return 130
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from lab.api import (
     BOTH_VERSIONS,
+    ConnectionFailedError,
     Explanation,
     LabCA,
     LabError,
@@ -34,8 +35,9 @@ from lab.cli.command_line import (
 )
 from lab.cli.identity_options import password_or_ask
 from lab.cli.picture_files import PictureFiles, SameFileError, picture_files
+from lab.cli.route_options import ROUTE_OPTIONS, add_route, named_route, with_proxy_note
 from lab.cli.tls_options import (
-    ADDRESS_HELP,
+    SERVER_HELP,
     add_after,
     add_password_file,
     add_pcapng,
@@ -46,7 +48,7 @@ from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
 from lab.show.documents.probe_documents import junit, probe_document
 from lab.show.text.paper import progress
 from lab.show.text.probe_text import print_explanation, print_list, print_report
-from lab.tracing.target import TargetError, parse_target
+from lab.tracing.target import TargetError, parse_target, without_password
 
 DOOR = "lab.probe"
 _LAB = SetPaths(directory=DEFAULT_DIRECTORY)
@@ -104,7 +106,7 @@ def parser(prog: str = "python -m lab.probe") -> CommandLine:
         notes=NOTES,
         examples=EXAMPLES,
     )
-    command_line.add_argument("target", nargs="?", metavar="HOST:PORT", help=ADDRESS_HELP)
+    command_line.add_argument("target", nargs="?", metavar="HOST:PORT", help=SERVER_HELP)
     _add_server(command_line)
     _add_extent(command_line)
     add = command_line.add_argument
@@ -147,6 +149,7 @@ def _add_server(command_line: CommandLine) -> None:
     add("--ca-key", type=Path, metavar="FILE", help=f"private key of that CA (default: {LAB_KEY})")
     add_password_file(command_line, "--ca-key-password-file", "--ca-key")
     add_server_trust(command_line, "--server-ca", "--ca-cert")
+    add_route(command_line)
     add(
         "--sni",
         type=plain_text,
@@ -212,6 +215,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
             return _run(options, pages, _again(options, prog))
     except ScenarioError as error:
         return refuse(DOOR, f"{error}; --list shows all")
+    except ConnectionFailedError as error:
+        return refuse(DOOR, with_proxy_note(error, options))
     except (TargetError, LabError, SameFileError) as error:
         return refuse(DOOR, str(error))
     except OSError as error:  # of a report
@@ -226,6 +231,7 @@ def _misfit(options: argparse.Namespace) -> str:
         for name in (
             *("ca_cert", "ca_key", "server_ca", "insecure"),
             *("sni", "alpn", "request", "after", "crl"),
+            *ROUTE_OPTIONS,
         ):
             if getattr(options, name):
                 option = "--" + name.replace("_", "-")
@@ -250,9 +256,11 @@ def _again(options: argparse.Namespace, prog: str) -> str:
         "alpn",
         "request",
         "after",
+        *ROUTE_OPTIONS,
     ):
         if (value := getattr(options, name)) is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            shown = without_password(value) if name == "proxy" else str(value)
+            words += [f"--{name.replace('_', '-')}", shown]
     if options.insecure:
         words.append("--insecure")
     words += [f"--tls{version}" for version in options.versions or ()]
@@ -269,6 +277,7 @@ def _run(options: argparse.Namespace, pages: PictureFiles, again: str) -> int:
     if options.crl is not None and ca.ensure_crl_file(options.crl):
         print(f"{DOOR}: wrote {options.crl}: let the server load it", file=sys.stderr)
     server: dict[str, Any] = {
+        "route": named_route(options),
         "ca": ca,
         "trust": options.server_ca,
         "verify": not options.insecure,

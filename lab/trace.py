@@ -23,8 +23,9 @@ from lab.cli.command_line import (
     run,
 )
 from lab.cli.picture_options import add_pictures
+from lab.cli.route_options import ROUTE_OPTIONS, add_route, misplaced_route
 from lab.cli.tls_options import (
-    ADDRESS_HELP,
+    SERVER_HELP,
     add_after,
     add_identity,
     add_pcapng,
@@ -91,6 +92,7 @@ _OF_SERVER = {
     "client_crl": "--client-crl",
     "pcapng": "--pcapng",
     "timeout": "--timeout",
+    **ROUTE_OPTIONS,
 }
 _OF_CAPTURE = {"flow": "--flow", "failed": "--failed", "host": "--host", "port": "--port"}
 
@@ -111,7 +113,7 @@ def parser(prog: str = "python -m lab.trace") -> CommandLine:
         "target",
         nargs="?",
         metavar="HOST:PORT | FILE | -",
-        help=f"{ADDRESS_HELP}; or a capture (pcap, pcapng, with or without .gz), - for one on "
+        help=f"{SERVER_HELP}; or a capture (pcap, pcapng, with or without .gz), - for one on "
         "standard input",
     )
     add_versions(command_line, "both versions, and compare them")
@@ -123,6 +125,7 @@ def parser(prog: str = "python -m lab.trace") -> CommandLine:
     add_server_trust(
         command_line, "--ca", "certs/ca.crt; for a server that is named, the CAs of the system too"
     )
+    add_route(command_line)
     _add_requests(command_line)
     _add_verdict(command_line)
     _add_selection(command_line)
@@ -261,6 +264,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.trace"
     for name, option in (_OF_SERVER if is_capture else _OF_CAPTURE).items():
         if name in given:
             return refuse(DOOR, _misplaced(option, options.target, is_capture=is_capture))
+    if options.target is None and (problem := misplaced_route(options)):
+        return refuse(DOOR, problem)
     if is_capture:
         from lab.cli.capture_trace import trace_capture
 

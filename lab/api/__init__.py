@@ -45,6 +45,7 @@ from lab.api.lab_identities import (
     Trust,
     load_identity,
 )
+from lab.api.plans import route_of
 from lab.api.request_explanations import explain_request, explain_request_async
 from lab.api.server_in_thread import LabServer
 from lab.diagnosis.error_texts.results import ErrorExplanation, ErrorFinding, PossibleCause
@@ -54,6 +55,7 @@ from lab.inspecting.results import Inspection
 from lab.probing.results import Explanation, Finding, Report, ScenarioDescription, Verdict
 from lab.tracing.certificate_requests.results import RequestReport
 from lab.tracing.results import Trace
+from lab.tracing.route import Route
 
 __all__ = [
     "BOTH_VERSIONS",
@@ -79,6 +81,7 @@ __all__ = [
     "Report",
     "RequestReport",
     "Result",
+    "Route",
     "ScenarioDescription",
     "ScenarioError",
     "Signal",
@@ -98,6 +101,7 @@ __all__ = [
     "probe_server_async",
     "read_capture",
     "read_capture_async",
+    "route_of",
     "trace_server",
     "trace_server_async",
 ]

@@ -29,6 +29,7 @@ from lab.api.plans import (
     packet_file,
     plan_for,
     probe_plan,
+    recorded,
     server_view,
     settings_of,
 )
@@ -41,9 +42,9 @@ from lab.pki.files.file_contents import AskPassword, read_contents
 from lab.probing.probe_server import Extent, Progress, explain, probe_own, probe_target
 from lab.probing.results import Explanation, Report, ScenarioDescription
 from lab.probing.runner import selection
-from lab.stream.contexts import ClientTls
 from lab.tracing.results import Trace
 from lab.tracing.resumption import trace_resumptions
+from lab.tracing.route import DIRECT, Route
 from lab.tracing.trace_server import trace_versions
 
 BOTH_VERSIONS = ("1.2", "1.3")
@@ -52,6 +53,7 @@ BOTH_VERSIONS = ("1.2", "1.3")
 async def trace_server_async(
     server: str | LabServer,
     *,
+    route: Route = DIRECT,
     identity: LabIdentity | None = None,
     trust: Trust | None = None,
     system_trust: bool = False,
@@ -74,9 +76,9 @@ async def trace_server_async(
 ) -> tuple[Trace, ...]:
     """Connect once in each TLS version, and explain how the server answered the client.
 
-    * ``server`` is "host:port", "host" (port 8443), "port" (of 127.0.0.1) or a URL; or a
-      ``LabServer``, whose own view is then part of the trace. ``identity`` is what the client
-      presents, None: no certificate.
+    * ``server`` is "host:port", "host" (port 8443), "port" (of 127.0.0.1), a URL, "unix:/path", or
+      a ``LabServer``, whose own view is then part of the trace; ``route`` is the way to it.
+      ``identity`` is what the client presents, None: no certificate.
     * ``trust`` is the CA of the server: a ``LabCA`` or a PEM file; by default the CA that issued
       the certificate of ``server`` or of ``identity``, where it is known, else those of the system.
       ``system_trust`` adds these; without ``verify`` any certificate is accepted.
@@ -94,10 +96,9 @@ async def trace_server_async(
     settings = settings_of(alpn, security_level, post_handshake_auth)
     reached = client_tls(settings, server, identity, trust, verify, system_trust)
     with library_errors(), packet_file(pcapng) as packets, reached as tls:
-        plan = plan_for(server, tls, sni, request, timeout, after, identity)
-        plan = replace(plan, key_log=Path(key_log) if key_log else None, packets=packets)
+        plan = plan_for(server, route, tls, sni, request, timeout, after, identity)
         plan = replace(plan, client_trust=client_trust_of(client_ca, client_crl))
-        plan = replace(plan, write_first=write_first, keep_records=keep_records)
+        plan = recorded(plan, write_first, key_log, packets, keep_records)
         return await _tracing(resume)(plan, versions_of(versions), server_view(server))
 
 
@@ -108,6 +109,7 @@ def _tracing(resume: bool) -> Callable[..., Awaitable[tuple[Trace, ...]]]:
 async def probe_server_async(
     server: str | None = None,
     *,
+    route: Route = DIRECT,
     ca: LabCA | None = None,
     trust: Trust | None = None,
     verify: bool = True,
@@ -128,7 +130,7 @@ async def probe_server_async(
 ) -> Report:
     """Check that a server refuses every client certificate that it should refuse.
 
-    * ``server`` is as for ``trace_server``; None: the lab's own, started for each attempt.
+    * ``server``, ``route``: as for ``trace_server``; None: the lab's own, started for each attempt.
     * ``ca`` is the CA that the server trusts, to issue the clients' certificates; a server that is
       named needs it. ``trust`` is the CA of the server's certificate, by default ``ca``.
     * ``only`` and ``skip`` are names of scenarios, as ``lab.probe --list`` shows them.
@@ -149,9 +151,8 @@ async def probe_server_async(
         if server is None:
             return await probe_own(extent, (ca or LabCA()).authority, progress)
         issuer = issuer_of(ca)
-        settings = ClientTls(alpn=tuple(alpn))
         reached = sni, request, timeout, after
-        with probe_plan(server, settings, issuer, trust, verify, *reached) as plan:
+        with probe_plan(server, route, alpn, issuer, trust, verify, *reached) as plan:
             plan = replace(plan, client_trust=own_trust(issuer, crl_loaded), packets=packets)
             plan = replace(plan, keep_records=keep_records)
             return await probe_target(extent, plan, issuer.authority, progress, prepared=crl_loaded)
@@ -173,6 +174,7 @@ async def explain_scenario_async(
     scenario: str,
     server: str | None = None,
     *,
+    route: Route = DIRECT,
     ca: LabCA | None = None,
     trust: Trust | None = None,
     verify: bool = True,
@@ -196,9 +198,8 @@ async def explain_scenario_async(
         if server is None:
             return await explain(extent, None, (ca or LabCA()).authority)
         issuer = issuer_of(ca)
-        settings = ClientTls(alpn=tuple(alpn))
         reached = sni, request, timeout, after
-        with probe_plan(server, settings, issuer, trust, verify, *reached) as plan:
+        with probe_plan(server, route, alpn, issuer, trust, verify, *reached) as plan:
             trust_of_server = own_trust(issuer, crl_loaded=False)
             plan = replace(plan, client_trust=trust_of_server, packets=packets)
             plan = replace(plan, keep_records=keep_records)

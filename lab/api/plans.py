@@ -17,6 +17,7 @@ from lab.api.lab_identities import (
     LabIdentity,
     Trust,
     authorities_pem,
+    library_errors,
 )
 from lab.api.server_in_thread import LabServer
 from lab.pki.catalogue import fresh_crl
@@ -25,10 +26,37 @@ from lab.pki.files.crl_files import LISTS, lists_in
 from lab.stream.contexts import ClientTls, file_with
 from lab.tls.application_protocol import Application
 from lab.todo import application
+from lab.tracing import route as routes
 from lab.tracing.applications.choice import offered
 from lab.tracing.packet_file import PacketFile
-from lab.tracing.target import parse_target, requested_path
+from lab.tracing.route import Route, way_to
+from lab.tracing.target import requested_path
 from lab.tracing.trace_server import ClientTrust, Plan, ServerView
+
+
+def route_of(
+    *,
+    starttls: str | None = None,
+    proxy: str | None = None,
+    proxy_password: str | None = None,
+    proxy_protocol: str | None = None,
+) -> Route:
+    """Return a way to a server, for ``trace_server`` and ``probe_server``.
+
+    * ``starttls`` is the protocol that changes to TLS by a command, such as "smtp" or "postgres".
+    * ``proxy`` is "http://[user[:password]@]host:port", or the same with socks5;
+      ``proxy_password`` is the password where the URL has none.
+    * ``proxy_protocol`` is "v1" or "v2": a header of the PROXY protocol is sent before TLS.
+
+    Raises ``ArgumentError``.
+    """
+    with library_errors():
+        return routes.route_of(
+            starttls=starttls,
+            proxy=proxy,
+            proxy_password=proxy_password,
+            proxy_protocol=proxy_protocol,
+        )
 
 
 def server_view(server: str | LabServer) -> ServerView | None:
@@ -73,6 +101,7 @@ def client_tls(
 
 def plan_for(
     server: str | LabServer,
+    route: Route,
     tls: ClientTls,
     sni: str | None,
     request: str | None,
@@ -82,13 +111,28 @@ def plan_for(
 ) -> Plan:
     """Return how to connect to ``server``, and what to ask for then."""
     if isinstance(server, str):
-        target, default_request = parse_target(server), requested_path(server) or "/"
+        address, default_request = server, requested_path(server) or "/"
     else:
-        target, default_request = parse_target(server.address), application.PATH
-    plan = Plan(target=target, tls=tls, sni=sni, limit=timeout, after=_application(after))
+        address, default_request = server.address, application.PATH
+    target, route = way_to(address, route)
+    plan = Plan(target=target, route=route, tls=tls, sni=sni, limit=timeout)
+    plan = replace(plan, after=_application(after))
     plan = replace(plan, tls=replace(tls, alpn=offered(plan.application, tls.alpn)))
     path = default_request if request is None else request
     return replace(plan, request=path, identity=identity.identity if identity else None)
+
+
+def recorded(
+    plan: Plan,
+    write_first: bool,
+    key_log: FilePath | None,
+    packets: PacketFile | None,
+    keep_records: bool,
+) -> Plan:
+    """Return the plan with when to write, and what to keep of the connections."""
+    log = Path(key_log) if key_log else None
+    plan = replace(plan, write_first=write_first, key_log=log)
+    return replace(plan, packets=packets, keep_records=keep_records)
 
 
 def _application(name: str | None) -> Application | None:
@@ -151,7 +195,8 @@ def issuer_of(ca: LabCA | None) -> LabCA:
 @contextlib.contextmanager
 def probe_plan(
     server: str,
-    settings: ClientTls,
+    route: Route,
+    alpn: Sequence[str],
     ca: LabCA,
     trust: Trust | None,
     verify: bool,
@@ -161,5 +206,6 @@ def probe_plan(
     after: str | None,
 ) -> Iterator[Plan]:
     """Yield how a probe connects; the CA of ``server`` is in a file inside the block."""
+    settings = ClientTls(alpn=tuple(alpn))
     with client_tls(settings, server, None, ca if trust is None else trust, verify) as tls:
-        yield plan_for(server, tls, sni, request, timeout, after)
+        yield plan_for(server, route, tls, sni, request, timeout, after)

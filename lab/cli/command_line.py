@@ -164,7 +164,7 @@ def names_file(text: str, suffixes: tuple[str, ...]) -> bool:
 
     That is any file that is there, a path that begins as one, or a name with one of ``suffixes``.
     """
-    if text.isdigit() or "://" in text:
+    if text.isdigit() or "://" in text or text.startswith("unix:"):
         return False
     looks_so = text.lower().endswith(suffixes) or text.startswith(_PATHS)
     return looks_so or (os.path.exists(text) and not os.path.isdir(text))

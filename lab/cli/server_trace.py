@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 
 from lab.api import (
     BOTH_VERSIONS,
+    ConnectionFailedError,
     LabCA,
     LabError,
     LabIdentity,
@@ -29,6 +30,7 @@ from lab.api import (
 from lab.cli.command_line import complete, output, refuse, refuse_os_error, say
 from lab.cli.identity_options import identity_of
 from lab.cli.picture_files import SameFileError, picture_files
+from lab.cli.route_options import named_route, with_proxy_note
 from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.show.documents.trace_json import document
@@ -58,6 +60,8 @@ def trace_server_named(door: str, options: argparse.Namespace) -> int:
             subject = _subject(options.target)
             traces = complete(_traces(subject, options, keep_records=pictures.keep_records))
             pictures.write(traces)
+    except ConnectionFailedError as error:
+        return refuse(door, with_proxy_note(error, options))
     except (TargetError, PkiError, LabError, SameFileError) as error:
         return refuse(door, str(error))
     except OSError as error:  # of a picture
@@ -82,7 +86,7 @@ def _subject(named: str | None) -> _Subject:
     lab_ca = DEFAULT_DIRECTORY / "ca.crt"
     trust = lab_ca if lab_ca.exists() else None
     if named is not None:
-        notice = f"Tracing {parse_target(named).authority}."
+        notice = f"Tracing {parse_target(named).address}."
         return _Subject(server=named, trust=trust, client=_lab_client, notice=notice)
     lab = default_target(os.environ)
     if lab.host != LOOPBACK:
@@ -118,6 +122,7 @@ async def _traces(
     async with own:
         return await trace_server_async(
             subject.server,
+            route=named_route(options),
             identity=identity,
             trust=options.ca or subject.trust,
             system_trust=options.target is not None and not options.ca,

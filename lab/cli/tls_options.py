@@ -15,6 +15,11 @@ ADDRESS_HELP = (
     "the server: HOST:PORT, PORT (of 127.0.0.1), HOST (port 8443) or an https URL (port 443 unless "
     "it names one)"
 )
+SERVER_HELP = (
+    f"{ADDRESS_HELP}; a URL whose scheme says what is spoken instead (postgres://HOST, smtp://, "
+    "imaps://, mqtts:// and so on); or unix:/PATH of a socket, where the name to ask for is "
+    "localhost unless --sni gives one"
+)
 
 
 def add_identity(command_line: CommandLine, without: str, help_without: str) -> None:

@@ -84,8 +84,11 @@ DIRECT = Route()
 """TLS at once."""
 
 
-def parse_proxy(text: str) -> Proxy:
-    """Read what a user names a proxy by. Raises RouteError."""
+def parse_proxy(text: str, password_elsewhere: str | None = None) -> Proxy:
+    """Read what a user names a proxy by. Raises RouteError.
+
+    ``password_elsewhere`` is used where the URL has a user name alone.
+    """
     shown = repr(without_password(text))
     try:
         parts = urlsplit(text)
@@ -99,6 +102,8 @@ def parse_proxy(text: str) -> Proxy:
     if not host or not port or not text.isprintable() or parts.path.strip("/"):
         raise RouteError(f"{shown} names no host and port; {_PROXY_FORMS}")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if user and parts.password is None:
+        password = password_elsewhere or ""
     too_long = max(len(user.encode()), len(password.encode())) > _MOST_CREDENTIAL
     if too_long or ":" in user or (password and not user):
         raise RouteError(
@@ -109,14 +114,18 @@ def parse_proxy(text: str) -> Proxy:
 
 
 def route_of(
-    *, starttls: str | None = None, proxy: str | None = None, proxy_protocol: str | None = None
+    *,
+    starttls: str | None = None,
+    proxy: str | None = None,
+    proxy_password: str | None = None,
+    proxy_protocol: str | None = None,
 ) -> Route:
     """Return the route that a user names: a ``StartTls``, a proxy's URL, a ``ProxyProtocol``.
 
-    Raises RouteError.
+    ``proxy_password`` is used where the URL has a user name alone. Raises RouteError.
     """
     return Route(
-        proxy=None if proxy is None else parse_proxy(proxy),
+        proxy=None if proxy is None else parse_proxy(proxy, proxy_password),
         proxy_protocol=None
         if proxy_protocol is None
         else _one_of(ProxyProtocol, proxy_protocol, "version of the PROXY protocol"),

@@ -28,6 +28,7 @@ from lab.api import (
     load_identity,
     probe_server,
     probe_server_async,
+    route_of,
     trace_server,
     trace_server_async,
 )
@@ -303,3 +304,16 @@ def test_the_files_of_an_identity_are_private_and_go() -> None:
         assert files.key.stat().st_mode & 0o777 == 0o600
     assert not files.key.exists()
     assert not files.certificate.exists()
+
+
+def test_a_route_that_there_is_not_is_an_argument_error() -> None:
+    with pytest.raises(ArgumentError, match="'smpt' is no protocol of STARTTLS"):
+        route_of(starttls="smpt")
+
+
+async def test_a_route_leads_to_a_server(certs: Path, dovecot_ports: dict[str, int]) -> None:
+    server, ca = f"localhost:{dovecot_ports['pop3']}", certs / "ca.crt"
+    way = route_of(starttls="pop3")
+    (trace,) = await trace_server_async(server, route=way, trust=ca, versions=["1.3"])
+    assert trace.route == ("STARTTLS (pop3)",)
+    assert trace.negotiated_version is not None

@@ -78,6 +78,7 @@ def _trace(trace: Trace) -> dict[str, object]:
     certificate = trace.client_certificate
     return {
         "target": trace.target,
+        "route": list(trace.route),
         "requested_version": _name(trace.requested_version),
         "negotiated_version": _name(trace.negotiated_version),
         "client_certificate": None if certificate is None else certificate_json(certificate),

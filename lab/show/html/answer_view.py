@@ -15,7 +15,7 @@ from lab.show.text.captures.flow_text import about_flow, flow_name
 from lab.show.text.comparison import difference, trace_names
 from lab.show.text.outcome_text import result_words, signal_words
 from lab.show.text.peer_text import bounded, shortened
-from lab.show.text.trace_text import outcome_pairs, setting
+from lab.show.text.trace_text import outcome_pairs, route_pairs, setting
 from lab.tracing.results import Trace
 
 _MARKS = {Result.ACCEPTED: "✓", Result.REJECTED: "✗", Result.FAILED: "✗", Result.UNKNOWN: "?"}
@@ -96,7 +96,8 @@ def _verdict(trace: Trace) -> OutcomeView:
     pairs = [pair for pair in outcome_pairs(trace) if pair[0] not in _SAID_ABOVE]
     if trace.flow is None:
         version, _, certificate = setting(trace).partition(", ")
-        pairs.insert(0, ("version", str(trace.negotiated_version or "not negotiated")))
+        agreed = ("version", str(trace.negotiated_version or "not negotiated"))
+        pairs = [*route_pairs(trace), agreed, *pairs]
     else:  # of which it may not be known what the client had
         version, certificate = flow_name(trace.flow), ""
         pairs = [*about_flow(trace, trace.flow), *pairs]

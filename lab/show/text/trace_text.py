@@ -76,6 +76,8 @@ def drawing(trace: Trace, paper: Paper) -> Iterator[Text]:
     """Yield the lines of the whole drawing of ``trace``, none wider than the paper."""
     if trace.flow is None:
         yield paper.rule(f"{bounded(trace.target)}: {setting(trace)}")
+        for label, value in route_pairs(trace):
+            yield from paper.entry(label, value, indent=2)
     else:
         yield paper.rule(flow_name(trace.flow))
         for label, value in about_flow(trace, trace.flow):
@@ -99,6 +101,11 @@ def drawing(trace: Trace, paper: Paper) -> Iterator[Text]:
         shown = f"{number}." if len(trace.causes) > 1 else ""
         yield from paper.item(shown, shortened(cause.summary), _notes(cause))
     yield Text()
+
+
+def route_pairs(trace: Trace) -> list[tuple[str, str]]:
+    """Return what a client of ours did before TLS, as a label and a value; nothing, as a rule."""
+    return [("before TLS", bounded(", ".join(trace.route)))] if trace.route else []
 
 
 def setting(trace: Trace) -> str:

@@ -32,14 +32,14 @@ async def traced(form: Form, jobs: Jobs, own: WatchedServer | None) -> BroughtAn
     try:
         if not target:
             raise NotAnswered("name a server: HOST:PORT, HOST, or an https URL")
-        authority = parse_target(target).authority
+        address = parse_target(target).address
         own_ca = _ca_of(own) if own is not None and _is_own(target, own) else None
         traces = await jobs.run(lambda: _traces(form, target, own_ca))
     except (TargetError, LabError, PkiError) as error:
         raise NotAnswered(str(error)) from error
     view = await jobs.in_thread(traces_view, traces)
     return BroughtAnswer(
-        title=f"TLS handshake with {bounded(authority)}",
+        title=f"TLS handshake with {bounded(address)}",
         view=view,
         command=shell_command("trace", _words(form, target, own_ca)),
         warning=DECRYPTED if shows_decrypted(traces) else "",
