@@ -37,6 +37,7 @@ from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
 from lab.diagnosis.causes.unread import (
     cannot_be_told,
     empty_likely,
+    inconclusive,
     left_unread,
     refused_unread,
     refused_unseen,
@@ -149,7 +150,7 @@ def diagnose(
     by_code: dict[str, Cause] = {}
     for cause in _causes(view):
         by_code.setdefault(cause.code, cause)
-    return tuple(by_code.values())[:_MOST] or (_unknown(outcome),)
+    return tuple(by_code.values())[:_MOST] or (inconclusive(outcome),)
 
 
 def _is_before_both(summary: Evidence, now: datetime | None) -> bool:
@@ -188,14 +189,15 @@ def _causes(view: _View) -> Iterator[Cause]:
 def _by_application(view: _View) -> Iterator[Cause]:
     summary, outcome, case = view.summary, view.outcome, view.case(Endpoint.CLIENT)
     answer = "the application refused" if outcome.answer else f"HTTP answered {outcome.http_status}"
-    if view.client_has_certificate and summary.request and summary.client_chain == ():
+    given = bool(view.client_has_certificate and summary.request)
+    if withholds := given and summary.client_chain == ():
         yield no_fitting_certificate(summary, view.client_certificate, answer, view.now)
     if outcome.signal is Signal.APPLICATION:
         yield from refused_by_application(summary, outcome, view.trust)
         return
     found = [likely for likely in likely_problems(case) if _is_visible(likely, case)]
     flaws = [of_certificate(likely, case.sender, answer, ours=view.ours) for likely in found]
-    yield from accepted.refused_by_http(summary, outcome, flaws, view.trust)
+    yield from accepted.refused_by_http(summary, outcome, flaws, view.trust, withholds=withholds)
 
 
 def _ended_unanswered(view: _View) -> bool:
@@ -236,17 +238,6 @@ def _large_hello(view: _View, ending: str) -> Iterator[Cause]:
     cause = unread_large_hello(view.events, view.alert, ending)
     if cause is not None:
         yield cause
-
-
-def _unknown(outcome: Outcome) -> Cause:
-    ending = what_was_seen(outcome) if outcome.by else "no end of the connection was observed"
-    return Cause(
-        code="unknown",
-        summary="inconclusive: what was observed does not show why the connection ended",
-        evidence=(ending,),
-        reference="RFC 9846 section 6",
-        fix="observe the connection from its first byte",
-    )
 
 
 def _by_server(view: _View) -> Iterator[Cause]:

@@ -109,6 +109,28 @@ async def test_a_server_that_takes_rsa_only(
     )
 
 
+@VERSIONS
+async def test_a_server_that_takes_rsa_only_and_refuses_by_http(
+    certs: Path, tmp_path: Path, version: TlsVersion
+) -> None:
+    """Nobody is told to get a certificate who has one that is not sent."""
+
+    def rsa_only(setup: Setup) -> CommandLine:
+        words = nginx(setup)
+        path = setup.folder / "nginx.conf"
+        algorithms = "ssl_conf_command ClientSignatureAlgorithms rsa_pss_rsae_sha256:RSA+SHA256;"
+        text = path.read_text("utf-8").replace("ssl_protocols", f"{algorithms} ssl_protocols")
+        path.write_text(text, "utf-8")
+        return words
+
+    with served_by(rsa_only, certs, tmp_path) as port:
+        trace = await traced(plan(certs, port, version))
+    assert trace.outcome.http_status == 400
+    assert codes(trace)[0] == "no-fitting-client-certificate"
+    assert "http-wants-certificate" not in codes(trace)
+    assert "signatures of RSA only" in trace.causes[0].summary
+
+
 async def test_a_list_of_ca_names_that_does_not_fit(certs: Path, tmp_path: Path) -> None:
     """OpenSSL's server sends internal_error in the place of its CertificateRequest."""
     key = ec.generate_private_key(ec.SECP256R1())

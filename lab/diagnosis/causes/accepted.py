@@ -233,11 +233,17 @@ def _verified(events: Sequence[Event], endpoint: Endpoint) -> bool:
 
 
 def refused_by_http(
-    summary: Evidence, outcome: Outcome, suspected: Sequence[Cause], trust: TrustVerdict | None
+    summary: Evidence,
+    outcome: Outcome,
+    suspected: Sequence[Cause],
+    trust: TrustVerdict | None,
+    *,
+    withholds: bool,
 ) -> Iterator[Cause]:
     """Return the causes where the handshake was accepted and HTTP refused the request.
 
-    ``suspected`` are those that the client's certificate shows.
+    ``suspected`` are those that the client's certificate shows. With ``withholds`` the client is
+    known to have one that it did not send: nobody need tell it to get one.
     """
     said = f": {outcome.http_text}" if outcome.http_text else ""
     answer = f"the handshake completed, and HTTP answered {outcome.http_status}{said}"
@@ -258,7 +264,8 @@ def refused_by_http(
             yield _identity(evidence)
             yield from suspected
     elif summary.request is not None or summary.sealed:
-        yield _wants_certificate(summary, answer)
+        if not withholds:
+            yield _wants_certificate(summary, answer)
     else:
         yield _not_asked(summary, (answer,))
     named = "ssl certificate" in reason  # nginx says what it is about

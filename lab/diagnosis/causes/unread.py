@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lab.diagnosis.causes.remedies import SUPPLY_KEYS, give_certificate
 from lab.diagnosis.evidence import Evidence
-from lab.diagnosis.outcome_wording import alert_in_words
+from lab.diagnosis.outcome_wording import alert_in_words, what_was_seen
 from lab.diagnosis.results import Cause, Outcome
 from lab.tls.events import AlertSeen, Event, Gap, NotCaptured, SealedSeen, is_fatal
 
@@ -140,4 +140,16 @@ def empty_likely(summary: Evidence, ending: str) -> Cause:
         ),
         reference="RFC 9846 section 4.5.1.3",
         fix=give_certificate(summary),
+    )
+
+
+def inconclusive(outcome: Outcome) -> Cause:
+    """Nothing that was observed shows why the connection ended."""
+    ending = what_was_seen(outcome) if outcome.by else "no end of the connection was observed"
+    return Cause(
+        code="unknown",
+        summary="inconclusive: what was observed does not show why the connection ended",
+        evidence=(ending,),
+        reference="RFC 9846 section 6",
+        fix="observe the connection from its first byte",
     )
