@@ -61,6 +61,11 @@ def test_inside_a_loop(ca):
             return await trace_server_async(server, identity=ca.client())
 
     assert all(trace.outcome.accepted for trace in asyncio.run(main()))
+
+
+def test_fixtures_of_the_plugin(mtls_server, mtls_identity):
+    traces = trace_server(mtls_server, identity=mtls_identity())
+    assert all(trace.outcome.accepted for trace in traces)
 """
 
 
@@ -144,7 +149,7 @@ def test_the_example_runs_where_the_wheel_is_installed(
 def test_a_test_suite_that_uses_the_wheel(installed_python: Path, tmp_path: Path) -> None:
     (tmp_path / "test_service.py").write_text(STRANGERS_TESTS, encoding="utf-8")
     output = run(installed_python, "-m", "pytest", "-q", "-W", "error", cwd=tmp_path)
-    assert "6 passed" in output
+    assert "7 passed" in output
 
 
 def test_code_that_uses_the_wheel_is_typed(installed_python: Path, tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ from lab.api.lab_identities import (
 from lab.api.plans import route_of
 from lab.api.request_explanations import explain_request, explain_request_async
 from lab.api.server_in_thread import LabServer
+from lab.api.tap_in_thread import LabTap
 from lab.diagnosis.error_texts.results import ErrorExplanation, ErrorFinding, PossibleCause
 from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.http.limits import Limits
@@ -72,6 +73,7 @@ __all__ = [
     "LabError",
     "LabIdentity",
     "LabServer",
+    "LabTap",
     "Limits",
     "NoTlsError",
     "NotProbableError",

@@ -29,6 +29,7 @@ from lab.probing.scenarios.scenario import TlsClient
 from lab.stream.contexts import IdentityFiles, TlsVersion
 from lab.todo.allow_list import NotAName
 from lab.tracing.connection import NoConnection
+from lab.tracing.tap.tap_listener import CannotTap
 from lab.tracing.target import TargetError
 from lab.tracing.trace_server import NotLoaded, NoTrace, PlanRefused
 
@@ -75,6 +76,7 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], type[LabError]], ...] = (
     ((NoConnection,), ConnectionFailedError),
     ((NoTrace,), NoTlsError),
     ((NotProbable,), NotProbableError),
+    ((CannotTap,), LabError),
 )
 
 
