@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lab.cli.command_line import CommandLine, Example, output, refuse, refuse_os_error, run, say
+from lab.cli.route_options import ROUTE_OPTIONS, add_route
 from lab.cli.tls_options import ADDRESS_HELP, add_password_file, add_timeout, add_versions
 from lab.diagnosis.error_texts.explain_text import TextExplainer, explain_text
 from lab.diagnosis.error_texts.results import ErrorExplanation
@@ -26,6 +27,7 @@ _OF_REQUEST = {
     "versions": "--tls1.2 or --tls1.3",
     "sni": "--sni",
     "keylog": "--keylog",
+    **ROUTE_OPTIONS,
 }
 
 NOTES = (
@@ -136,6 +138,7 @@ def _add_request(command_line: CommandLine) -> None:
         metavar="FILE",
         help="the secrets of a capture (default: the file of the same name beside it)",
     )
+    add_route(command_line)
     add_timeout(command_line, "connect, handshake, answer")
 
 

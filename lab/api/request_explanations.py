@@ -23,6 +23,7 @@ from lab.tracing.certificate_requests.trace_document import (
     NotATraceDocument,
     connections_in_document,
 )
+from lab.tracing.route import DIRECT, Route
 
 _PEEK = 64
 
@@ -30,6 +31,7 @@ _PEEK = 64
 async def explain_request_async(
     source: str | LabServer | os.PathLike[str],
     *,
+    route: Route = DIRECT,
     certificates: Sequence[FilePath] = (),
     keys: Sequence[FilePath] = (),
     password: str | AskPassword | None = None,
@@ -41,8 +43,8 @@ async def explain_request_async(
     """Say what a server asks of clients, and which kinds of client would send which certificate.
 
     * ``source`` is a server as for ``trace_server`` (text, or a ``LabServer``), which is connected
-      to without a certificate, once in each of ``versions``, and without verifying its own; or a
-      path: a capture, or the JSON document that ``lab.trace --json`` writes.
+      to by ``route``, without a certificate, once in each of ``versions``, and without verifying
+      its own; or a path: a capture, or the JSON document that ``lab.trace --json`` writes.
     * ``certificates`` are files, one for each certificate that the client has, with its chain: PEM,
       DER, PKCS#7 or PKCS#12. ``keys`` are not needed; one settles which certificate of a file is
       the client's own. ``password`` opens PKCS#12 files; a function is called with the path.
@@ -57,7 +59,7 @@ async def explain_request_async(
     if isinstance(source, os.PathLike):
         return await asyncio.to_thread(_of_file, Path(source), at_hand, key_log, now)
     traces = await trace_server_async(
-        source, verify=False, versions=versions, sni=sni, timeout=timeout
+        source, route=route, verify=False, versions=versions, sni=sni, timeout=timeout
     )
     connections = [asked_connection(trace, now) for trace in traces]
     return explain_requests(traces[0].target, connections, at_hand, dialled=True)

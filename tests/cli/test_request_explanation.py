@@ -25,6 +25,7 @@ from tests.support.peers import (
 )
 from tests.support.post_handshake_server import post_handshake_server
 from tests.support.schemas import schema_of
+from tests.support.starttls_servers import postgresql
 
 CA = LabCA()
 ANOTHER = CA.authority.other_root(x509.Name.from_rfc4514_string("CN=Another CA,O=x")).identity
@@ -100,6 +101,16 @@ def test_a_server_that_asks_later_or_not_at_all(certs: Path) -> None:
     assert "--sni NAME" in never.out
 
 
+@pytest.mark.slow
+def test_a_server_behind_starttls(certs: Path) -> None:
+    with postgresql(certs) as port:
+        done = run("lab.explain", "--request", f"postgres://127.0.0.1:{port}")
+        same = run("lab.explain", "--request", f"127.0.0.1:{port}", "--starttls", "postgres")
+    assert (done.code, done.err) == (0, "")
+    assert same.out == done.out
+    assert re.search(r"^CA names +CN=mTLS Lab Root CA$", done.out, re.MULTILINE)
+
+
 def test_a_capture_and_a_document(tmp_path: Path, certs: Path) -> None:
     capture, other = tmp_path / "seen.pcapng", tmp_path / "odd.name"
     with LabServer(trust=CA) as server:
@@ -134,7 +145,12 @@ def test_sealed_connections_alone_cannot_be_told(tmp_path: Path) -> None:
         (["--request", "127.0.0.1", "text"], "give a text to explain or --request, not both"),
         (["--cert", "x.crt", "text"], "--cert goes with --request"),
         (["--tls1.2", "text"], "--tls1.2 or --tls1.3 goes with --request"),
+        (["--starttls", "smtp", "text"], "--starttls goes with --request"),
         (["--request", "1", "--key", "x"], "--key goes with --cert"),
+        (["--request", "./x.pcap", "--sni", "x"], "--sni is of a server that is dialled; ./x.pcap"),
+        (["--request", "./x", "--proxy", "http://h:1"], "--proxy is of a server that is dialled"),
+        (["--request", "1", "--keylog", "x"], "--keylog is of a capture; 1 is taken for a server"),
+        (["--request", "1", "--proxy", "ftp://h:1"], "no proxy that can be used"),
         (["--request", "1", "--cert", "missing.crt"], "missing.crt"),
         (["--request", "1", "--cert", "{certs}/client.key"], "contains no certificate"),
     ],
