@@ -17,7 +17,6 @@ from lab.diagnosis.certificate_selection.results import (
     ClientSelection,
     Decision,
 )
-from lab.diagnosis.certificate_selection.select import select
 from lab.diagnosis.evidence import Evidence
 from lab.tls.code_points import ClientCertificateType, ProtocolVersion, SignatureScheme
 from lab.tls.messages import CertificateRequest
@@ -28,6 +27,8 @@ OURS = "python"
 """The kind of client that ``ssl`` is."""
 _DETAIL = re.compile(r" \(|, | given | as ")
 """What begins the details in a client's name."""
+_MOST_OCTETS = 16384
+"""How long the names may be in all: a peer may send others with each connection."""
 _VALID = timedelta(days=30)
 _NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -41,8 +42,7 @@ def our_reason(summary: Evidence, certificate: bytes | None, now: datetime | Non
     if not summary.client_is_ours or None in (request, version, certificate, now):
         return ""
     assert request and version and certificate and now
-    at_hand = CertificateAtHand(name="the client's certificate", chain=(certificate,))
-    for selection in select(request, version, [at_hand], now=now):
+    for selection in _selections(request, version, certificate, now):
         if selection.client.code == OURS and selection.decision is Decision.SENDS_EMPTY:
             return selection.reason
     return ""
@@ -52,16 +52,26 @@ def kinds_of_clients(summary: Evidence) -> tuple[str, ...]:
     """Return which kinds of client send none whose issuer the request does not name.
 
     It is one piece of evidence about a client that is not ours; none where the rules do not tell,
-    as of a request that names no CA,
-    or came after the handshake.
+    as of a request that names no CA
+    or very many, or came after the handshake.
     """
     request, version = summary.request, summary.version
     if summary.client_is_ours or summary.asked_after_handshake or not (request and version):
         return ()
-    if not request.certificate_authorities:
+    if not 0 < sum(map(len, request.certificate_authorities)) <= _MOST_OCTETS:
         return ()
     told = _kinds(replace(request, certificate_request_context=b""), version)
     return (told,) if told else ()
+
+
+def _selections(
+    request: CertificateRequest, version: ProtocolVersion, certificate: bytes, now: datetime
+) -> tuple[ClientSelection, ...]:
+    # Imported here: it takes long to load, and most connections have no empty Certificate.
+    from lab.diagnosis.certificate_selection.select import select
+
+    at_hand = CertificateAtHand(name="the client's certificate", chain=(certificate,))
+    return select(request, version, [at_hand], now=now)
 
 
 @functools.lru_cache(maxsize=16)
@@ -69,8 +79,7 @@ def _kinds(request: CertificateRequest, version: ProtocolVersion) -> str:
     certificate = _of_another_ca(request)
     if certificate is None:
         return ""
-    at_hand = CertificateAtHand(name="one of another CA", chain=(certificate,))
-    found = select(request, version, [at_hand], now=_NOW)
+    found = _selections(request, version, certificate, _NOW)
     withhold = _names(found, Decision.SENDS_EMPTY)
     # A program can have its library send what it would withhold by itself.
     send = [name for name in _names(found, Decision.SENDS) if name not in withhold]

@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 
 from lab.diagnosis.causes import withheld
+from lab.diagnosis.certificate_selection import select as rules_of_clients
 from lab.diagnosis.certificate_selection.results import (
     CertificateAtHand,
     ClientProgram,
@@ -98,7 +99,7 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> Rules:
         python=Decision.SENDS,
         nss=Decision.UNKNOWN,
     )
-    monkeypatch.setattr(withheld, "select", made.select)
+    monkeypatch.setattr(rules_of_clients, "select", made.select)
     withheld._kinds.cache_clear()
     return made
 
@@ -138,6 +139,12 @@ def test_what_is_asked_about_fits_in_all_but_its_issuer(rules: Rules) -> None:
 def test_where_no_ca_is_named_no_kind_is(rules: Rules) -> None:
     said = cause_of(events_of(request(names=()))).evidence
     assert "the server names no CA: the issuer of a certificate is no reason to send none" in said
+    assert not rules.asked
+
+
+def test_a_request_of_very_many_names_is_passed_over(rules: Rules) -> None:
+    """To compare them takes long, and a peer may send others each time."""
+    cause_of(events_of(request(names=(NAMED,) * 2000)))
     assert not rules.asked
 
 
