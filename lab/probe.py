@@ -36,6 +36,7 @@ from lab.cli.command_line import (
 from lab.cli.identity_options import password_or_ask
 from lab.cli.picture_files import PictureFiles, SameFileError, picture_files
 from lab.cli.route_options import ROUTE_OPTIONS, add_route, named_route, with_proxy_note
+from lab.cli.session_options import OF_SESSIONS, add_sessions, sessions_of
 from lab.cli.tls_options import (
     SERVER_HELP,
     add_after,
@@ -45,6 +46,7 @@ from lab.cli.tls_options import (
     add_versions,
 )
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
+from lab.probing.resumption.session_scenarios import SESSION_SCENARIOS
 from lab.show.documents.probe_documents import junit, probe_document
 from lab.show.text.paper import progress
 from lab.show.text.probe_text import print_explanation, print_list, print_report
@@ -54,6 +56,17 @@ DOOR = "lab.probe"
 _LAB = SetPaths(directory=DEFAULT_DIRECTORY)
 LAB_CA, LAB_KEY = _LAB.certificate(Role.CA), _LAB.key(Role.CA)
 STDOUT = Path("-")
+_OF_SERVER = (
+    "ca_cert",
+    "ca_key",
+    "server_ca",
+    "insecure",
+    "sni",
+    "alpn",
+    "request",
+    "after",
+    "crl",
+)
 
 NOTES = (
     "Without HOST:PORT the lab's own server is started in this process, anew for each attempt, and "
@@ -71,6 +84,8 @@ NOTES = (
     "     (--after) answered no, or asked for another login, where a good certificate gets in\n"
     "  0  refused without an alert: by the end of the TCP connection; hard to debug\n"
     "  0  inconclusive: no CRL loaded: a revoked certificate got in, and there is no --crl\n"
+    "  0  let in by an older session: the certificate has expired since, and most servers do\n"
+    "     not look at its dates again\n"
     "  1  should have been refused; should have been accepted\n"
     "  1  not as measured: of the lab's own server only\n"
     "  2  inconclusive: no answer, or a good certificate gets the same answer\n"
@@ -78,6 +93,10 @@ NOTES = (
     "     about a key type that the server does not take, or either outcome is in order",
     "No probe can see whether a server has loaded a CRL. --crl FILE settles it: load FILE into the "
     "server, and what it revokes must be refused. FILE belongs to the CA, not to one run.",
+    "A session that a server resumes stands for the certificate that it began with. With "
+    "--sessions, what a session gets is compared with what the same client gets in a full "
+    "handshake at the same place: only where that is refused, and the session lets the client "
+    "in, the server is wrong.",
     "exit code:\n"
     "  0  all is as it should be, and what must be refused is\n"
     "  1  the server does something wrong\n"
@@ -109,6 +128,7 @@ def parser(prog: str = "python -m lab.probe") -> CommandLine:
     command_line.add_argument("target", nargs="?", metavar="HOST:PORT", help=SERVER_HELP)
     _add_server(command_line)
     _add_extent(command_line)
+    add_sessions(command_line)
     add = command_line.add_argument
     add(
         "--json",
@@ -206,7 +226,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     if options.list:
         with output() as file:
-            print_list(list_scenarios(), file)
+            print_list((*list_scenarios(), *SESSION_SCENARIOS), file)
         return 0
     if problem := _misfit(options):
         return refuse(DOOR, problem)
@@ -228,11 +248,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
 def _misfit(options: argparse.Namespace) -> str:
     """What does not fit together, before anything is tried; "" if all does."""
     if options.target is None:
-        for name in (
-            *("ca_cert", "ca_key", "server_ca", "insecure"),
-            *("sni", "alpn", "request", "after", "crl"),
-            *ROUTE_OPTIONS,
-        ):
+        for name in (*_OF_SERVER, *ROUTE_OPTIONS, *OF_SESSIONS):
             if getattr(options, name):
                 option = "--" + name.replace("_", "-")
                 return f"{option} needs a server to probe: add HOST:PORT"
@@ -257,12 +273,12 @@ def _again(options: argparse.Namespace, prog: str) -> str:
         "request",
         "after",
         *ROUTE_OPTIONS,
+        *OF_SESSIONS,
     ):
         if (value := getattr(options, name)) is not None:
             shown = without_password(value) if name == "proxy" else str(value)
             words += [f"--{name.replace('_', '-')}", shown]
-    if options.insecure:
-        words.append("--insecure")
+    words += [f"--{name}" for name in ("insecure", "sessions") if getattr(options, name)]
     words += [f"--tls{version}" for version in options.versions or ()]
     return " ".join([prog, *map(shlex.quote, words)])
 
@@ -270,7 +286,8 @@ def _again(options: argparse.Namespace, prog: str) -> str:
 def _run(options: argparse.Namespace, pages: PictureFiles, again: str) -> int:
     only = [options.explain] if options.explain else options.only
     skip = [] if options.explain else options.skip
-    list_scenarios(only=only, skip=skip, elsewhere=options.target is not None)
+    elsewhere, sessions = options.target is not None, sessions_of(options)
+    list_scenarios(only=only, skip=skip, elsewhere=elsewhere, sessions=sessions)
     if options.target is not None:
         parse_target(options.target)
     ca = LabCA() if options.target is None else _named_ca(options)
@@ -288,6 +305,7 @@ def _run(options: argparse.Namespace, pages: PictureFiles, again: str) -> int:
         "after": options.after,
         "pcapng": options.pcapng,
         "keep_records": pages.keep_records,
+        "sessions": sessions,
     }
     if options.explain:
         explanation = complete(explain_scenario_async(options.explain, options.target, **server))

@@ -20,6 +20,7 @@ import pytest
 
 from lab.pki.files.identity_files import load_identity
 from lab.probe import main
+from lab.probing.resumption.session_scenarios import SESSION_SCENARIOS
 from lab.probing.scenarios.catalogue_order import SCENARIOS
 from lab.show.documents.probe_documents import SCHEMA_VERSION
 from lab.show.html.probe_page import MOST_OCTETS
@@ -157,8 +158,8 @@ def test_the_list(tmp_path: Path) -> None:
     done = run("lab.probe", "--list", cwd=tmp_path)
     assert done.code == 0
     lines = done.out.splitlines()[1:]
-    assert len(lines) == len(SCENARIOS) >= 45
-    for line, scenario in zip(lines, SCENARIOS, strict=True):
+    assert len(SCENARIOS) >= 45
+    for line, scenario in zip(lines, (*SCENARIOS, *SESSION_SCENARIOS), strict=True):
         assert line.startswith(f"{scenario.name} ")
         assert line.endswith(scenario.sentence)
 
@@ -407,3 +408,52 @@ def test_a_server_that_closes_before_its_request_is_not_said_to_refuse(certs: Pa
     assert done.code != 0
     assert "as it should be" not in done.out
     assert "without an alert" not in done.out
+
+
+def test_sessions_of_the_labs_own_server(tmp_path: Path) -> None:
+    """One that is resumed after its certificate has expired is the only one that needs HTTP."""
+    page = tmp_path / "page.html"
+    names = "session-after-expiry,session-after-revocation,session-to-other-address"
+    words = ("--only", names, "--json", "-", "--html", page, "--junit", tmp_path / "report.xml")
+    done = run("lab.probe", *words, cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    report = json.loads(done.out)
+    jsonschema.validate(report, schema_of("probe"))
+    found = {(each["scenario"], each["version"]): each for each in report["findings"]}
+    assert len(found) == 6
+    for (name, _), finding in found.items():
+        by_http = name == "session-after-expiry"
+        assert finding["verdict"] == ("refused by HTTP" if by_http else "as it should be")
+        assert finding["family"] == "session"
+    assert "session-after-expiry" in page.read_text("utf-8")
+
+
+def test_a_scenario_of_sessions_is_explained(tmp_path: Path) -> None:
+    words = ("lab.probe", "--explain", "session-without-certificate", "--tls1.3")
+    done = run(*words, "--html", tmp_path / "page.html", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    first, _, second = done.out.partition("TLS 1.3 (with a session), no client certificate")
+    assert "CertificateRequest" in first
+    assert "CertificateRequest" not in second
+    assert "CN=mtls-client, which the server has from the session" in second
+    assert "Cause and fix" in second
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--also", "localhost:1"], "--also needs a server to probe: add HOST:PORT"),
+        (["--revoke-by", "true"], "--revoke-by needs a server to probe: add HOST:PORT"),
+        (["--only", "session-from-other-name"], "no name or address that trusts another CA"),
+        (["8443", "--also", "http://x"], "http"),
+    ],
+)
+def test_what_of_sessions_cannot_be_asked_for(
+    words: list[str], said: str, certs: Path, tmp_path: Path
+) -> None:
+    files = ["--ca-cert", str(certs / "ca.crt"), "--ca-key", str(certs / "ca.key")]
+    done = run("lab.probe", *words, *(files if words[0] == "8443" else []), cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+    assert said in done.err

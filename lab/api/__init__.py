@@ -48,6 +48,7 @@ from lab.api.lab_identities import (
 from lab.api.plans import route_of
 from lab.api.request_explanations import explain_request, explain_request_async
 from lab.api.server_in_thread import LabServer
+from lab.api.session_choice import SessionProbing
 from lab.api.tap_in_thread import LabTap
 from lab.diagnosis.error_texts.results import ErrorExplanation, ErrorFinding, PossibleCause
 from lab.diagnosis.results import Cause, Outcome, Result, Signal
@@ -86,6 +87,7 @@ __all__ = [
     "Route",
     "ScenarioDescription",
     "ScenarioError",
+    "SessionProbing",
     "Signal",
     "Trace",
     "Trust",

@@ -34,14 +34,14 @@ from lab.api.plans import (
     settings_of,
 )
 from lab.api.server_in_thread import LabServer, blocking
+from lab.api.session_choice import SessionProbing, chosen_extent
 from lab.diagnosis.error_texts.explain_text import explain_text
 from lab.diagnosis.error_texts.results import ErrorExplanation
 from lab.inspecting.inspect_files import inspect
 from lab.inspecting.results import SPIFFE, USES, Inspection
 from lab.pki.files.file_contents import AskPassword, read_contents
-from lab.probing.probe_server import Extent, Progress, explain, probe_own, probe_target
+from lab.probing.probe_server import Progress, explain, probe_own, probe_target
 from lab.probing.results import Explanation, Report, ScenarioDescription
-from lab.probing.runner import selection
 from lab.tracing.results import Trace
 from lab.tracing.resumption import trace_resumptions
 from lab.tracing.route import DIRECT, Route
@@ -126,6 +126,7 @@ async def probe_server_async(
     timeout: float = 5.0,
     pcapng: FilePath | None = None,
     keep_records: bool = False,
+    sessions: SessionProbing | None = None,
     progress: Progress = lambda _: lambda _: None,
 ) -> Report:
     """Check that a server refuses every client certificate that it should refuse.
@@ -133,21 +134,20 @@ async def probe_server_async(
     * ``server``, ``route``: as for ``trace_server``; None: the lab's own, started for each attempt.
     * ``ca`` is the CA that the server trusts, to issue the clients' certificates; a server that is
       named needs it. ``trust`` is the CA of the server's certificate, by default ``ca``.
-    * ``only`` and ``skip`` are names of scenarios, as ``lab.probe --list`` shows them.
+    * ``only`` and ``skip`` are names (``lab.probe --list``); with ``sessions``, sessions are tried.
     * ``versions``, ``verify``, ``sni`` and what follows it are as for ``trace_server``.
     * ``crl_loaded``: the server has loaded ``ca.crl_pem``, and must refuse what it revokes.
     * The worst of ``repeat`` attempts counts; ``concurrency`` are made at a time.
-    * ``pcapng`` is a file to write all connections to, with their secrets in it; with
-      ``keep_records``, each ``finding.trace`` has its records with their bytes, up to a bound.
+    * ``pcapng``, ``keep_records``: as for ``trace_server``; all records are kept up to a bound.
     * ``progress`` is called with their number; what it returns, with the name of each one done.
 
     Returns a verdict for each scenario and version; ``report.passed``: all is as it should be.
     Raises ``ScenarioError``, ``NotProbableError``, and what ``trace_server`` raises.
     """
     with library_errors(), packet_file(pcapng) as packets:
-        scenarios = selection(only, skip, own=server is None)
-        extent = Extent(scenarios=scenarios, versions=versions_of(versions), packets=packets)
-        extent = replace(extent, repeat=repeat, concurrency=concurrency, keep_records=keep_records)
+        extent = chosen_extent(only, skip, sessions, own=server is None)
+        extent = replace(extent, versions=versions_of(versions), packets=packets, repeat=repeat)
+        extent = replace(extent, concurrency=concurrency, keep_records=keep_records)
         if server is None:
             return await probe_own(extent, (ca or LabCA()).authority, progress)
         issuer = issuer_of(ca)
@@ -159,15 +159,20 @@ async def probe_server_async(
 
 
 def list_scenarios(
-    *, only: Sequence[str] = (), skip: Sequence[str] = (), elsewhere: bool = False
+    *,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    elsewhere: bool = False,
+    sessions: SessionProbing | None = None,
 ) -> tuple[ScenarioDescription, ...]:
-    """Return the scenarios that ``probe_server`` tries with these names, in its order.
+    """Return the scenarios that ``probe_server`` tries with these arguments, in its order.
 
     With ``elsewhere``, those that can be tried against a server that is named. Raises
     ``ScenarioError``: a name is unknown, or no scenario is left.
     """
     with library_errors():
-        return tuple(selection(only, skip, own=not elsewhere))
+        extent = chosen_extent(only, skip, sessions, own=not elsewhere)
+        return (*extent.scenarios, *extent.sessions.scenarios)
 
 
 async def explain_scenario_async(
@@ -186,14 +191,15 @@ async def explain_scenario_async(
     timeout: float = 5.0,
     pcapng: FilePath | None = None,
     keep_records: bool = False,
+    sessions: SessionProbing | None = None,
 ) -> Explanation:
     """Try one scenario, and return its description with the traces of it.
 
     Arguments and errors are those of ``probe_server``.
     """
     with library_errors(), packet_file(pcapng) as packets:
-        chosen = selection([scenario], [], own=server is None)
-        extent = Extent(scenarios=chosen, versions=versions_of(versions), packets=packets)
+        extent = chosen_extent([scenario], [], sessions, own=server is None)
+        extent = replace(extent, versions=versions_of(versions), packets=packets)
         extent = replace(extent, keep_records=keep_records)
         if server is None:
             return await explain(extent, None, (ca or LabCA()).authority)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import json
 import os
 import sys
@@ -34,7 +33,7 @@ from lab.cli.route_options import named_route, with_proxy_note
 from lab.pki.errors import PkiError
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths, load_role
 from lab.show.documents.trace_json import document
-from lab.show.text.comparison import print_comparison
+from lab.show.text.comparison import print_comparisons
 from lab.show.text.trace_text import print_brief, print_trace
 from lab.tracing.target import LOOPBACK, TargetError, default_target, parse_target
 from lab.tracing.trace_server import listens
@@ -75,7 +74,7 @@ def trace_server_named(door: str, options: argparse.Namespace) -> int:
             print_brief(traces, file)
     else:
         say([textwrap.fill(subject.notice, 80), ""])
-        _report(traces, in_pairs=options.resume)
+        _report(traces)
     if options.expect is None or all(trace.meets(options.expect) for trace in traces):
         return 0
     print(f"{door}: not as expected ({options.expect})", file=sys.stderr)
@@ -145,14 +144,9 @@ async def _traces(
         )
 
 
-def _report(traces: Sequence[Trace], *, in_pairs: bool) -> None:
+def _report(traces: Sequence[Trace]) -> None:
     with output() as file:
         for trace in traces:
             print_trace(trace, file)
             print(file=file)
-        if not in_pairs and len(traces) > 1:
-            print_comparison(traces, file)
-            return
-        for first, second in itertools.pairwise(traces):
-            if second.offers_session:
-                print_comparison((first, second), file)
+        print_comparisons(traces, file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lab.diagnosis.http_status import http_status
-from lab.diagnosis.results import Result, Signal
+from lab.diagnosis.results import Outcome, Result, Signal
 from lab.probing.application_admission import name_of
 from lab.probing.attempt import ScenarioTrace, hello_answered
 from lab.probing.scenarios.scenario import BareClient
@@ -17,6 +17,12 @@ def ending(trial: ScenarioTrace) -> str:
     outcome = trial.outcome
     if isinstance(trial.scenario.client, BareClient):
         return _reaction(trial.trace.events)
+    unanswered = outcome.alert is None and outcome.http_status is None and outcome.answer is None
+    return "ServerHello" if unanswered and hello_answered(trial) else ending_of(outcome)
+
+
+def ending_of(outcome: Outcome) -> str:
+    """By what a server ended a connection that spoke TLS, or what it answered."""
     if outcome.alert is not None:
         whose = "" if outcome.by is Endpoint.SERVER else "the client's "
         return f"{whose}{outcome.alert.description} ({outcome.alert.description.value})"
@@ -24,8 +30,6 @@ def ending(trial: ScenarioTrace) -> str:
         return f"HTTP {outcome.http_status}"
     if outcome.answer is not None:
         return name_of(outcome.answer)
-    if hello_answered(trial):
-        return "ServerHello"
     if outcome.signal is Signal.CLOSE_NOTIFY and outcome.by is Endpoint.CLIENT:
         return "no answer"  # the goodbye was our own
     if outcome.signal is None:

@@ -26,6 +26,10 @@ from lab.probing.results import (
     ServerBehaviour,
     SilentVersion,
 )
+from lab.probing.resumption.own_sessions import try_own_session
+from lab.probing.resumption.probe_sessions import TrySession, explain_session, probe_sessions
+from lab.probing.resumption.session_grounds import SessionExtent, session_grounds
+from lab.probing.resumption.session_trial import try_session
 from lab.probing.runner import Try
 from lab.probing.scenario_server import run_scenario
 from lab.probing.scenarios.catalogue_order import find_scenario
@@ -57,7 +61,8 @@ class Extent:
     """What to try, and how: ``repeat`` trials of each, ``concurrency`` at a time.
 
     ``packets`` is a file to write the connections to the lab's own server to, and ``keep_records``
-    has the records of these kept with their bytes; a ``Plan`` has both of another.
+    has the records of these kept with their bytes; a ``Plan`` has both of another. ``sessions``
+    says which sessions to try, and where.
     """
 
     scenarios: Sequence[Scenario]
@@ -66,6 +71,7 @@ class Extent:
     concurrency: int = 4
     packets: PacketFile | None = None
     keep_records: bool = False
+    sessions: SessionExtent = field(default_factory=SessionExtent)
 
 
 async def probe_own(extent: Extent, ca: LabAuthority, progress: Progress) -> Report:
@@ -78,7 +84,11 @@ async def probe_own(extent: Extent, ca: LabAuthority, progress: Progress) -> Rep
     async def rules(version: TlsVersion, attempts: Sequence[ScenarioAttempts]) -> _Rule:
         return partial(rule_own, openssl=ssl.OPENSSL_VERSION_INFO[:2])
 
-    return await _Run(attempt=attempt, extent=extent, ca=ca).report(OWN_SERVER, progress, rules)
+    session = partial(
+        try_own_session, ca=ca, packets=extent.packets, keep_records=extent.keep_records
+    )
+    run = _Run(attempt=attempt, session=session, extent=extent, ca=ca)
+    return await run.report(OWN_SERVER, progress, rules)
 
 
 async def probe_target(
@@ -90,14 +100,16 @@ async def probe_target(
     :func:`~lab.probing.preflight.survey` raises.
     """
     preflight = await survey(plan, extent.versions, ca)
-    run = _Run(
-        attempt=partial(_attempt, plan, preflight),
-        extent=replace(extent, versions=preflight.versions),
-        ca=ca,
-        connections=preflight.connections,
-    )
-    rules = partial(_rule_elsewhere, run, preflight, prepared)
-    report = await run.report(plan.target.address, progress, rules)
+    with session_grounds(extent.sessions, plan, preflight.authorities) as grounds:
+        run = _Run(
+            attempt=partial(_attempt, plan, preflight),
+            session=partial(try_session, grounds=grounds),
+            extent=replace(extent, versions=preflight.versions),
+            ca=ca,
+            connections=preflight.connections,
+        )
+        rules = partial(_rule_elsewhere, run, preflight, prepared)
+        report = await run.report(plan.target.address, progress, rules)
     silent = preflight.silent
     return replace(
         report,
@@ -163,6 +175,7 @@ class _Run:
     """One run over an extent; counts the connections that it makes, and what it keeps of them."""
 
     attempt: Try
+    session: TrySession
     extent: Extent
     ca: LabAuthority
     connections: int = 0
@@ -179,7 +192,8 @@ class _Run:
         chosen, versions = self.extent.scenarios, self.extent.versions
         names = [scenario.name for scenario in chosen]
         more = [find_scenario(name) for name in NEEDED if name not in names]
-        done = progress((len(chosen) + len(more)) * len(versions))
+        sessions = self.extent.sessions.scenarios
+        done = progress((len(chosen) + len(more) + len(sessions)) * len(versions))
         attempts = await self._all(chosen, self.extent.repeat, done)
         others = await self._all(more, 1, done)
         rule_in = {version: await rules(version, [*attempts, *others]) for version in versions}
@@ -187,9 +201,13 @@ class _Run:
             worst_finding(tried, [rule_in[tried.version](trial) for trial in tried.trials])
             for tried in attempts
         )
+        of_sessions = await probe_sessions(
+            sessions, versions, self.session, concurrency=self.extent.concurrency, done=done
+        )
+        self.connections += of_sessions.connections
         return Report(
             target=target,
-            findings=findings,
+            findings=(*findings, *of_sessions.findings),
             insights=tuple(await self._insights([*attempts, *others], rule_in)),
             skipped=(),
             connections=self.connections,
@@ -264,9 +282,11 @@ class _Run:
 async def explain(extent: Extent, plan: Plan | None, ca: LabAuthority) -> Explanation:
     """Describe the first scenario of ``extent``, and trace it in each version.
 
-    Without ``plan`` the server is the lab's own. Raises NoConnection, NotLoaded, and what
-    :func:`~lab.probing.preflight.survey` raises.
+    Without ``plan`` the server is the lab's own. Raises NoConnection, NotLoaded, NothingSelected,
+    and what :func:`~lab.probing.preflight.survey` raises.
     """
+    if not extent.scenarios:
+        return await _explain_session(extent, plan, ca)
     scenario = extent.scenarios[0]
     if plan is None:
         trials = [
@@ -284,3 +304,15 @@ async def explain(extent: Extent, plan: Plan | None, ca: LabAuthority) -> Explan
     return Explanation(
         scenario=replace(scenario, command=command), traces=tuple(trial.trace for trial in trials)
     )
+
+
+async def _explain_session(extent: Extent, plan: Plan | None, ca: LabAuthority) -> Explanation:
+    scenario = extent.sessions.scenarios[0]
+    if plan is None:
+        packets, keep = extent.packets, extent.keep_records
+        own = partial(try_own_session, ca=ca, packets=packets, keep_records=keep)
+        return await explain_session(scenario, extent.versions, own)
+    preflight = await survey(plan, extent.versions, ca)
+    with session_grounds(extent.sessions, plan, preflight.authorities) as grounds:
+        attempt = partial(try_session, grounds=grounds)
+        return await explain_session(scenario, preflight.versions, attempt)

@@ -29,6 +29,7 @@ class ScenarioFamily(enum.Enum):
     SETTINGS = "settings"
     SERVER = "the server's side"
     POLICY = "policy"
+    SESSION = "session"
 
 
 class Norm(enum.Enum):
@@ -47,6 +48,7 @@ class Verdict(enum.Enum):
     BY_APPLICATION = "refused by the application"
     SILENT = "refused without an alert"
     UNPREPARED = "inconclusive: no CRL loaded"
+    OUTLIVED = "let in by an older session"
     UNTOLD = "inconclusive"
     NOT_TRIED = "could not be tried"
     UNEXPECTED = "not as measured"
@@ -70,7 +72,7 @@ class Verdict(enum.Enum):
 
 
 _REFUSED = frozenset({Verdict.BY_HTTP, Verdict.BY_APPLICATION, Verdict.SILENT})
-_FINE = frozenset({Verdict.RIGHT, *_REFUSED, Verdict.UNPREPARED})
+_FINE = frozenset({Verdict.RIGHT, *_REFUSED, Verdict.UNPREPARED, Verdict.OUTLIVED})
 _FAULTY = frozenset({Verdict.UNEXPECTED, Verdict.SHUT_OUT, Verdict.LET_IN})
 
 

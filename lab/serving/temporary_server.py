@@ -12,7 +12,13 @@ from lab.http.limits import Limits
 from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import Identity
 from lab.serving.lab_server import TodoServer
-from lab.stream.contexts import ClientAuth, IdentityFiles, ServerTls, TlsVersion
+from lab.stream.contexts import (
+    ClientAuth,
+    IdentityFiles,
+    ServerTls,
+    TlsVersion,
+    server_contexts,
+)
 from lab.stream.wire import within
 from lab.tls.events import Event, Fact, LocalFact
 from lab.todo.application import Policy
@@ -49,6 +55,12 @@ class TemporaryServer:
 
     port: int = 0
     connections: list[ObservedConnection] = field(default_factory=list)
+    server: TodoServer | None = None
+
+    def renew(self, tls: ServerTls) -> None:
+        """Take other settings for connections from now on, as a reload does. Raises OSError."""
+        assert self.server is not None
+        self.server.renew(server_contexts(tls))
 
     @property
     def events(self) -> list[list[Event]]:
@@ -84,6 +96,7 @@ async def temporary_server(
     """
     running = TemporaryServer()
     server = TodoServer(tls, limits=limits, sink=running.sink, policy=policy)
+    running.server = server
     try:
         _, running.port = await server.open(HOST, 0)
         yield running

@@ -11,7 +11,7 @@ from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.tls.code_points import ProtocolVersion
 
 REFUSED = {Verdict.BY_HTTP, Verdict.BY_APPLICATION, Verdict.SILENT}
-FINE = {Verdict.RIGHT, *REFUSED, Verdict.UNPREPARED}
+FINE = {Verdict.RIGHT, *REFUSED, Verdict.UNPREPARED, Verdict.OUTLIVED}
 FAULTY = {Verdict.UNEXPECTED, Verdict.SHUT_OUT, Verdict.LET_IN}
 
 
@@ -28,6 +28,7 @@ def test_the_words_of_the_verdicts() -> None:
         "refused by the application",
         "refused without an alert",
         "inconclusive: no CRL loaded",
+        "let in by an older session",
         "inconclusive",
         "could not be tried",
         "not as measured",

@@ -19,6 +19,11 @@ _NAMES_SHOWN = 4
 _WIDTH = 1000
 """The width of the bar of verdicts, in units of its own."""
 _INCONCLUSIVE = (Verdict.UNTOLD, Verdict.UNPREPARED)
+_EXCEPTED = {
+    Verdict.OUTLIVED: "sessions that outlive a certificate",
+    Verdict.UNPREPARED: "what is revoked",
+}
+_RESERVES = tuple(_EXCEPTED)
 _MEANINGS = {
     Verdict.LET_IN: "a client got in that must not: the check that would have stopped it is "
     "missing, or does not cover this",
@@ -31,6 +36,8 @@ _MEANINGS = {
     "is no pass",
     Verdict.UNPREPARED: "a revoked certificate got in; no probe can see whether a server has "
     "loaded a CRL, and --crl settles it",
+    Verdict.OUTLIVED: "a client whose certificate has expired was let in by the session that it "
+    "began before, as most servers do; bounding the lifetime of sessions bounds that",
     Verdict.SILENT: "refused by the end of the TCP connection, with no alert: in order, and hard "
     "to debug for the client",
     Verdict.BY_HTTP: "the handshake was completed, and HTTP refused the client",
@@ -132,14 +139,14 @@ _MARKS = {"bad": "✗", "doubt": "?", "good": "✓"}
 def _kind(verdict: Verdict) -> str:
     if verdict.faulty:
         return "bad"
-    return "good" if verdict.fine and verdict is not Verdict.UNPREPARED else "doubt"
+    return "good" if verdict.fine and verdict not in _RESERVES else "doubt"
 
 
 def _sentence(report: Report) -> str:
     if report.passed and report.bad_refused:
         reserves = "; ".join(
             f"{len(found)} {verdict.value}"
-            for verdict in (Verdict.UNPREPARED, Verdict.UNTOLD, Verdict.NOT_TRIED)
+            for verdict in (*_RESERVES, Verdict.UNTOLD, Verdict.NOT_TRIED)
             if (found := _of(report, verdict))
         )
         return f"Passed: all is as it should be{reserves and f' ({reserves})'}."
@@ -196,8 +203,9 @@ def _figures(report: Report) -> Iterator[Figure]:
 def _meaning(report: Report) -> str:
     """Return what the worst of the verdicts mean, one sentence each."""
     if report.passed and report.bad_refused:
-        noted = [verdict for verdict in (Verdict.UNPREPARED,) if _of(report, verdict)]
-        extent = "apart from what is revoked" if noted else "in all that was tried"
+        noted = [verdict for verdict in _RESERVES if _of(report, verdict)]
+        excepted = " and ".join(_EXCEPTED[verdict] for verdict in noted)
+        extent = f"apart from {excepted}" if noted else "in all that was tried"
         sentences = [f"{extent}, who should get in does, and who should not does not"]
     else:
         noted = [

@@ -9,6 +9,7 @@ This module must not know how a single trace is drawn.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TextIO
 
 from rich.text import Text
@@ -33,6 +34,16 @@ _NO_NEWS = frozenset({Fact.CONNECTED, Fact.CLOSED})
 def print_comparison(traces: Sequence[Trace], file: TextIO) -> None:
     """Write what two traces have in common, and in what they differ, to ``file``."""
     print_drawing(lambda paper: comparison(traces, paper), file)
+
+
+def print_comparisons(traces: Sequence[Trace], file: TextIO) -> None:
+    """Compare traces of one connection; where a session was offered, each such with the one before.
+
+    Nothing is written where there is nothing to compare.
+    """
+    offers: list[Sequence[Trace]] = [pair for pair in pairwise(traces) if pair[1].offers_session]
+    for compared in offers or ([traces] if len(traces) > 1 else []):
+        print_comparison(compared, file)
 
 
 def comparison(traces: Sequence[Trace], paper: Paper) -> Iterator[Text]:

@@ -23,7 +23,7 @@ from lab.probing.results import (
     ScenarioFamily,
     Verdict,
 )
-from lab.show.text.comparison import print_comparison
+from lab.show.text.comparison import print_comparisons
 from lab.show.text.paper import LABEL, Paper, print_drawing, print_table
 from lab.show.text.trace_text import print_trace
 from lab.tls.escape import escaped
@@ -76,8 +76,7 @@ def print_explanation(scenario: ScenarioDescription, traces: Sequence[Trace], fi
     print_drawing(lambda paper: _opening(scenario, paper), file)
     for trace in traces:
         print_trace(trace, file)
-    if len(traces) > 1:
-        print_comparison(traces, file)
+    print_comparisons(traces, file)
     print_drawing(lambda paper: _conclusion(scenario, paper), file)
 
 

@@ -1,0 +1,1 @@
+"""Trying what a session does that began elsewhere, or before something changed."""

@@ -1,0 +1,138 @@
+"""Verdicts on sessions, for all that may become of an offer and of the full handshake beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from lab.diagnosis.results import Outcome, Result, Signal
+from lab.pki.lab_ca import new_lab_authority
+from lab.probing.results import Verdict
+from lab.probing.resumption.session_scenarios import SESSION_SCENARIOS
+from lab.probing.resumption.session_trial import SessionTrial, got_in
+from lab.probing.resumption.session_verdict import rule_session
+from lab.stream.contexts import TlsVersion
+from lab.tls.events import Endpoint
+from lab.tracing.results import IdentitySource, Resumption, SessionKind, SessionUse
+from tests.support.pki_fixtures import utc_now
+from tests.support.scenario_traces import (
+    ACCEPTED,
+    rejected_by_alert,
+    rejected_by_server,
+    scenario_trace,
+)
+
+BY_NAME = {scenario.name: scenario for scenario in SESSION_SCENARIOS}
+RESUMED = Resumption(use=SessionUse.RESUMED, kind=SessionKind.TICKET_13)
+FULL = replace(RESUMED, use=SessionUse.NOT_RESUMED)
+UNANSWERED = replace(RESUMED, use=SessionUse.UNKNOWN)
+BY_HTTP = rejected_by_server(Signal.HTTP_STATUS, 403)
+HUNG_UP = Outcome(result=Result.FAILED, by=Endpoint.SERVER, signal=Signal.FIN)
+SILENT = Outcome(result=Result.FAILED, by=Endpoint.SERVER, signal=Signal.TIME_OUT)
+NAME, EXPIRY, BACK = "session-to-other-name", "session-after-expiry", "session-resumed"
+
+
+def trial(
+    name: str,
+    outcome: Outcome = ACCEPTED,
+    resumption: Resumption = RESUMED,
+    *,
+    control: bool | None = False,
+    open_to_all: bool = False,
+) -> SessionTrial:
+    return SessionTrial(
+        scenario=BY_NAME[name],
+        version=TlsVersion.TLS13,
+        issued=True,
+        first=scenario_trace("good", ACCEPTED).trace,
+        second=scenario_trace("good", outcome).trace,
+        resumption=resumption,
+        control=control,
+        control_ending="unknown_ca (48)",
+        open_to_all=open_to_all,
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (ACCEPTED, True),
+        (replace(ACCEPTED, http_status=None), True),
+        (replace(ACCEPTED, http_status=404), True),
+        (replace(ACCEPTED, http_status=421), False),
+        (replace(ACCEPTED, http_status=502), None),
+        (BY_HTTP, False),
+        (rejected_by_alert(48), False),
+        (HUNG_UP, False),
+        (SILENT, None),
+        (Outcome(result=Result.REJECTED, by=Endpoint.CLIENT, signal=Signal.ALERT), None),
+    ],
+)
+def test_who_got_in(outcome: Outcome, expected: bool | None) -> None:
+    assert got_in(outcome) is expected
+
+
+@pytest.mark.parametrize(
+    ("tried", "expected"),
+    [
+        (trial(NAME), Verdict.LET_IN),
+        (trial(NAME, control=True), Verdict.RIGHT),
+        (trial(NAME, control=None), Verdict.UNTOLD),
+        (trial(NAME, open_to_all=True), Verdict.UNTOLD),
+        (trial(NAME, BY_HTTP), Verdict.BY_HTTP),
+        (trial(NAME, rejected_by_alert(49)), Verdict.RIGHT),
+        (trial(NAME, HUNG_UP), Verdict.SILENT),
+        (trial(NAME, SILENT), Verdict.UNTOLD),
+        (trial(NAME, replace(ACCEPTED, http_status=502)), Verdict.UNTOLD),
+        (trial(NAME, rejected_by_alert(48), FULL), Verdict.RIGHT),
+        (trial(NAME, ACCEPTED, FULL), Verdict.RIGHT),
+        (trial(NAME, rejected_by_alert(40), UNANSWERED), Verdict.RIGHT),
+        (trial(NAME, SILENT, UNANSWERED), Verdict.UNTOLD),
+        (trial("session-after-revocation"), Verdict.LET_IN),
+        (trial(EXPIRY), Verdict.OUTLIVED),
+        (trial(EXPIRY, control=True), Verdict.UNTOLD),
+        (trial(EXPIRY, ACCEPTED, FULL), Verdict.UNTOLD),
+        (trial(EXPIRY, BY_HTTP), Verdict.BY_HTTP),
+        (trial(BACK, control=None), Verdict.RIGHT),
+        (trial(BACK, BY_HTTP, control=None), Verdict.RIGHT),
+    ],
+)
+def test_what_it_comes_to(tried: SessionTrial, expected: Verdict) -> None:
+    assert rule_session(tried).verdict is expected
+
+
+def test_without_a_session_there_is_nothing_to_resume() -> None:
+    tried = replace(trial(NAME), issued=False, second=None, resumption=None)
+    finding = rule_session(tried)
+    assert (finding.verdict, finding.ending) == (Verdict.RIGHT, "no session")
+    assert finding.admitted is None
+
+
+@pytest.mark.parametrize("excused", [True, False])
+def test_what_could_not_be_tried(excused: bool) -> None:
+    tried = SessionTrial(
+        scenario=BY_NAME[NAME], version=TlsVersion.TLS12, obstacle="no", excused=excused
+    )
+    finding = rule_session(tried)
+    assert (finding.verdict, finding.notes) == (Verdict.NOT_TRIED, ("no",))
+    assert finding.fine is excused
+    assert finding.trace is None
+
+
+def test_whom_the_server_sees_is_told_where_it_is_known() -> None:
+    """A place that lets everybody in is wrong where it takes one for somebody all the same."""
+    der = new_lab_authority(utc_now()).client().certificate.public_bytes(Encoding.DER)
+    named = replace(RESUMED, identity=der, source=IdentitySource.ANSWER)
+    finding = rule_session(trial(NAME, ACCEPTED, named, open_to_all=True))
+    assert finding.verdict is Verdict.LET_IN
+    assert "the server's answer names CN=mtls-client" in finding.notes
+    known = replace(named, source=IdentitySource.SERVER)
+    (note,) = rule_session(trial(BACK, ACCEPTED, known)).notes
+    assert note.endswith("the server takes the client for CN=mtls-client")
+
+
+def test_the_state_in_which_the_server_was_left_is_told() -> None:
+    tried = replace(trial("session-after-ca-change", BY_HTTP), aftermath="not taken back: why")
+    assert rule_session(tried).notes == ("not taken back: why",)

@@ -1,0 +1,129 @@
+"""Servers whose names or reloads differ in the CA that they trust, of makes that get it wrong."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+from cryptography import x509
+
+from lab.pki.authority import revocation_lists_pem
+from lab.pki.catalogue import fresh_crl
+from lab.pki.identity import certificates_pem
+from lab.pki.lab_ca import LabAuthority, new_lab_authority
+from tests.support.peers import CommandLine, Setup
+from tests.support.serving import program
+
+HERE, TRUSTS_ANOTHER, ASKS_NOBODY = "here.example", "other.example", "open.example"
+
+_PYTHON = """
+import http.server, ssl, sys
+port, pem, ca, other = sys.argv[1:]
+def context(authorities, mode):
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(pem)
+    made.load_verify_locations(authorities)
+    made.verify_mode = mode
+    return made
+here, another = context(ca, ssl.CERT_REQUIRED), context(other, ssl.CERT_REQUIRED)
+def choose(connection, name, before):
+    if name == "other.example":
+        connection.context = another
+here.sni_callback = choose
+class Hello(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        text = repr(self.connection.getpeercert()["subject"]).encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(text)))
+        self.end_headers(); self.wfile.write(text)
+    def log_message(self, *words): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Hello)
+server.socket = here.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+server.serve_forever()
+"""
+
+
+def write_authorities(folder: Path) -> LabAuthority:
+    """Write a CA, another, a server for all names of the first, and lists; return the first CA."""
+    now = datetime.now(timezone.utc)
+    ca, other = new_lab_authority(now), new_lab_authority(now)
+    names = tuple(x509.DNSName(name) for name in (HERE, TRUSTS_ANOTHER, ASKS_NOBODY))
+    server = ca.server(names=names)
+    (folder / "ca.crt").write_bytes(certificates_pem((ca.root,)))
+    (folder / "other.crt").write_bytes(certificates_pem((other.root,)))
+    (folder / "server.pem").write_bytes(server.chain_pem() + server.key_pem())
+    (folder / "crl.pem").write_bytes(revocation_lists_pem(fresh_crl(ca)))
+    return ca
+
+
+def haproxy_by_name(setup: Setup) -> CommandLine:
+    """One bind line with a CA for each name, by a crt-list: they share all sessions."""
+    pem = setup.folder / "server.pem"
+    names = setup.write(
+        "names.txt",
+        f"{pem} [verify required ca-file {setup.folder}/ca.crt] {HERE}\n"
+        f"{pem} [verify required ca-file {setup.folder}/other.crt] {TRUSTS_ANOTHER}\n"
+        f"{pem} [verify none] {ASKS_NOBODY}\n",
+    )
+    config = setup.write(
+        "haproxy.cfg",
+        f"""
+defaults
+    mode http
+    timeout client 10s
+    timeout server 10s
+    timeout connect 10s
+frontend lab
+    bind 127.0.0.1:{setup.port} ssl crt-list {names} ssl-min-ver TLSv1.2
+    http-request return status 200 content-type text/plain lf-string "hello %[ssl_c_s_dn(cn)]"
+""",
+    )
+    return [program("haproxy", "haproxy"), "-db", "-f", config]
+
+
+def python_by_name(setup: Setup) -> CommandLine:
+    """A context for each name, chosen by ``sni_callback``: tickets are opened before it."""
+    files = (setup.folder / name for name in ("server.pem", "ca.crt", "other.crt"))
+    return [sys.executable, "-c", _PYTHON, str(setup.port), *files]
+
+
+def nginx_by_name(setup: Setup, more: str = "", *, one: bool = False) -> CommandLine:
+    """A server block for each name, or one alone; it loads its CA and its lists anew at SIGHUP."""
+    folder = setup.folder
+    paths = "".join(
+        f"{kind}_temp_path {folder};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    asking = f"ssl_verify_client on; ssl_client_certificate {folder}"
+    blocks = {
+        HERE: f"{asking}/ca.crt; ssl_crl {folder}/crl.pem;",
+        TRUSTS_ANOTHER: f"{asking}/other.crt;",
+        ASKS_NOBODY: "",
+    }
+    servers = "".join(
+        f"server {{ listen 127.0.0.1:{setup.port} ssl; server_name {name}; {verify} "
+        'location / { return 200 "hello $ssl_client_s_dn\\n"; } }\n'
+        for name, verify in blocks.items()
+        if name == HERE or not one
+    )
+    config = setup.write(
+        "nginx.conf",
+        f"""
+        daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr;
+        {"user root;" if _is_root() else ""}
+        events {{ worker_connections 64; }}
+        http {{
+            access_log off;
+            {paths}
+            ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.pem;
+            ssl_protocols TLSv1.2 TLSv1.3;
+            {more}
+            {servers}
+        }}
+        """,
+    )
+    return [program("nginx", "nginx-light"), "-p", folder, "-c", config]
+
+
+def _is_root() -> bool:
+    return Path("/proc/self").stat().st_uid == 0
