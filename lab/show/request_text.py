@@ -41,6 +41,7 @@ _STYLES = {
 }
 _FIXES = {
     NoRequest.SEALED: "--keylog FILE opens it, where the secrets of a client or server were kept",
+    NoRequest.NOT_CAPTURED: "begin the capture before the client connects, with whole packets",
     NoRequest.RESUMED: "the request is in the connection whose session it is",
 }
 _ELSEWHERE = (

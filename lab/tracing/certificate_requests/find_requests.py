@@ -8,13 +8,14 @@ from datetime import datetime, timezone
 
 from lab.diagnosis.evidence import Evidence, summarize
 from lab.tls.code_points import HandshakeType
-from lab.tls.events import Endpoint, Event, Malformed, MessageSeen, Undecoded
+from lab.tls.events import Endpoint, Event, Malformed, MessageSeen, NotCaptured, Undecoded
 from lab.tls.messages import (
     Certificate,
     CertificateRequest,
     CompressedCertificate,
     Finished,
     HandshakeMessage,
+    HelloRequest,
     ServerHelloDone,
 )
 from lab.tracing.certificate_requests.results import (
@@ -29,7 +30,8 @@ from lab.tracing.results import Trace
 MOST_OF_CONNECTION = 8
 """How many requests of one connection are kept; a server may ask again and again."""
 
-UNREAD = "what followed cannot be read, and a request may be in it"
+_RENEGOTIATES = "it then asked for a renegotiation, in which it may ask, and none was seen"
+_UNREAD = "what followed cannot be read, and a request may be in it"
 
 SentMessage = tuple[Endpoint, HandshakeMessage]
 
@@ -88,29 +90,42 @@ def _answer(following: Sequence[SentMessage], context: bytes) -> ClientAnswer:
             if sent is None:
                 return ClientAnswer.UNSEEN
         if isinstance(sent, Certificate) and sent.certificate_request_context == context:
+            if sent.raw_public_key is not None:
+                return ClientAnswer.RAW_KEY
             return ClientAnswer.EMPTY if sent.is_empty else ClientAnswer.CERTIFICATE
     return ClientAnswer.UNSEEN
 
 
-def asks_for_none(messages: Sequence[SentMessage], *, tls13: bool) -> bool:
-    """Return whether the server came past the place where it would have asked."""
+def lack_among(
+    messages: Sequence[SentMessage], *, tls13: bool, sealed: bool, missing: bool
+) -> tuple[NoRequest, str] | None:
+    """Return why there is no request, and what else is known of that; None: it ended before.
+
+    ``sealed`` tells that something could not be read, ``missing`` that something was not captured.
+    """
     behind = Finished if tls13 else ServerHelloDone
-    return any(sender is Endpoint.SERVER and isinstance(each, behind) for sender, each in messages)
+    sent = [message for sender, message in messages if sender is Endpoint.SERVER]
+    if any(isinstance(message, behind) for message in sent):  # where it would have asked
+        if any(isinstance(message, HelloRequest) for message in sent):
+            return NoRequest.NOT_ASKED, _RENEGOTIATES
+        return NoRequest.NOT_ASKED, _UNREAD if sealed or missing else ""
+    if missing:
+        return NoRequest.NOT_CAPTURED, ""
+    return (NoRequest.SEALED, "") if sealed else None
 
 
 def _lack(
     trace: Trace, evidence: Evidence, messages: Sequence[SentMessage]
 ) -> tuple[NoRequest, str]:
-    hello, cause = evidence.server_hello, trace.causes[0].summary
+    hello = evidence.server_hello
     if detail := _undecoded(trace.events):
         return NoRequest.NOT_DECODED, detail
     if hello is not None and evidence.resumed:
         return NoRequest.RESUMED, ""
-    if hello is not None and asks_for_none(messages, tls13=hello.is_tls13):
-        return NoRequest.NOT_ASKED, UNREAD if evidence.sealed else ""
-    if evidence.sealed:
-        return NoRequest.SEALED, ""
-    return NoRequest.ENDED_BEFORE, cause
+    missing = any(isinstance(event, NotCaptured) and not event.gap.is_end for event in trace.events)
+    tls13 = hello is not None and hello.is_tls13
+    found = lack_among(messages, tls13=tls13, sealed=evidence.sealed, missing=missing)
+    return found or (NoRequest.ENDED_BEFORE, trace.causes[0].summary)
 
 
 def _undecoded(events: Sequence[Event]) -> str:

@@ -24,6 +24,7 @@ class ClientAnswer(enum.Enum):
 
     CERTIFICATE = "sent a certificate"
     EMPTY = "sent an empty Certificate"
+    RAW_KEY = "sent a raw public key"
     UNSEEN = "cannot be told"
 
 
@@ -32,7 +33,8 @@ class NoRequest(enum.Enum):
 
     NOT_ASKED = "the server asked for no certificate in the handshake"
     RESUMED = "the session was resumed, in which no certificate is asked for in the handshake"
-    SEALED = "its handshake cannot be read, or not all of it"
+    SEALED = "its handshake is encrypted, and no secret opens it"
+    NOT_CAPTURED = "its handshake was not captured, or not all of it"
     NOT_DECODED = "its CertificateRequest is not decoded here"
     ENDED_BEFORE = "it ended before the server could ask"
 

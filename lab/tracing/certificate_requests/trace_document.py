@@ -15,12 +15,13 @@ from typing import TypeVar, overload
 from lab.tls.code_point import CodePoint
 from lab.tls.code_points import (
     ClientCertificateType,
+    ContentType,
     ExtensionType,
     HandshakeType,
     ProtocolVersion,
     SignatureScheme,
 )
-from lab.tls.events import Endpoint
+from lab.tls.events import Endpoint, Gap
 from lab.tls.extensions import (
     CertificateAuthorities,
     Extension,
@@ -34,12 +35,12 @@ from lab.tls.messages import (
     CertificateRequest,
     Finished,
     HandshakeMessage,
+    HelloRequest,
     ServerHelloDone,
 )
 from lab.tracing.certificate_requests.find_requests import (
-    UNREAD,
     SentMessage,
-    asks_for_none,
+    lack_among,
     requests_among,
 )
 from lab.tracing.certificate_requests.results import AskedConnection, NoRequest
@@ -190,6 +191,8 @@ def _message(value: _Value) -> HandshakeMessage | None:
             return Finished(verify_data=b"")
         case "ServerHelloDone":
             return ServerHelloDone()
+        case "HelloRequest":
+            return HelloRequest()
     return None
 
 
@@ -243,28 +246,29 @@ def _lack(
     trace: _Value, events: Sequence[_Value], messages: Sequence[SentMessage], *, tls13: bool
 ) -> tuple[NoRequest, str]:
     """Return why there is no request, as ``asked_connection`` does for a trace."""
-    sealed = any(_hides(event, tls13=tls13) for event in events)
     if any(_is_undecoded_request(event) for event in events):
         return NoRequest.NOT_DECODED, ""
     if _is_resumed([event["message"] for event in events if event["message"].value]):
         return NoRequest.RESUMED, ""
-    if asks_for_none(messages, tls13=tls13):
-        return NoRequest.NOT_ASKED, UNREAD if sealed else ""
-    if sealed:
-        return NoRequest.SEALED, ""
+    sealed = any(_is_sealed(event, tls13=tls13) for event in events)
+    missing = any(_is_missing(event) for event in events)
+    if found := lack_among(messages, tls13=tls13, sealed=sealed, missing=missing):
+        return found
     causes = list(trace["diagnosis"].items())
     return NoRequest.ENDED_BEFORE, causes[0]["summary"].of(str, "") if causes else ""
 
 
-def _hides(event: _Value, *, tls13: bool) -> bool:
-    match event["type"].value:
-        case "sealed_seen":
-            number = event["content_type"]["number"].value
-            handshake = number == 22 and event["inference"].value != "a Finished message"
-            return tls13 or handshake
-        case "not_captured" | "undecoded":
-            return True
-    return False
+def _is_sealed(event: _Value, *, tls13: bool) -> bool:
+    if event["type"].value == "sealed_seen":
+        number = event["content_type"]["number"].value
+        handshake = number == ContentType.HANDSHAKE
+        return tls13 or (handshake and event["inference"].value != "a Finished message")
+    return event["type"].value == "undecoded"
+
+
+def _is_missing(event: _Value) -> bool:
+    ends = [gap.value for gap in Gap if gap.is_end]
+    return event["type"].value == "not_captured" and event["gap"].value not in ends
 
 
 def _is_undecoded_request(event: _Value) -> bool:

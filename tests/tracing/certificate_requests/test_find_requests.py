@@ -13,10 +13,18 @@ from lab.api import LabCA, LabServer, Trace, read_capture, trace_server
 from lab.tls.code_points import HandshakeType, ProtocolVersion
 from lab.tls.events import Endpoint, Malformed, MessageSeen, Undecoded
 from lab.tls.extensions import SelectedPsk
-from lab.tls.messages import Certificate, CertificateRequest, Finished, HandshakeMessage
+from lab.tls.messages import (
+    Certificate,
+    CertificateRequest,
+    Finished,
+    HandshakeMessage,
+    HelloRequest,
+    ServerHelloDone,
+)
 from lab.tracing.certificate_requests.find_requests import (
     MOST_OF_CONNECTION,
     asked_connection,
+    lack_among,
     requests_among,
 )
 from lab.tracing.certificate_requests.results import (
@@ -28,6 +36,7 @@ from lab.tracing.certificate_requests.results import (
 from tests.support.events import client_hello, server_hello
 from tests.support.post_handshake_server import post_handshake_server
 
+CAPTURES = Path(__file__).parents[2] / "vectors" / "captures"
 NOW = datetime(2026, 11, 30, tzinfo=timezone.utc)
 CA = LabCA()
 CLIENT, SERVER = Endpoint.CLIENT, Endpoint.SERVER
@@ -133,6 +142,26 @@ def test_a_request_that_was_not_decoded() -> None:
         (connection,) = found([dataclasses.replace(trace, events=(*others, event))])
         assert connection.lack is NoRequest.NOT_DECODED
         assert connection.detail.startswith("CertificateRequest")
+
+
+def test_what_of_a_capture_is_told_otherwise_than_it_seems() -> None:
+    """A raw public key is no certificate; no key opens a beginning that is missing."""
+    asked, late = (
+        found(list(read_capture(CAPTURES / f"{name}.pcap")))
+        for name in ("tls13_rpk_refused", "tls12_start_missed")
+    )
+    assert [sole(each)[1] for each in asked] == [ClientAnswer.RAW_KEY]
+    assert [each.lack for each in late] == [NoRequest.NOT_CAPTURED]
+
+
+def test_a_renegotiation_that_did_not_come_about_is_told() -> None:
+    """As of clients that refuse it: Apache asks for a certificate only there."""
+    handshake = [(SERVER, ServerHelloDone()), (SERVER, Finished(verify_data=b""))]
+    again = [*handshake, (SERVER, HelloRequest())]
+    for messages, words in ((handshake, ""), (again, "it then asked for a renegotiation")):
+        found = lack_among(messages, tls13=False, sealed=False, missing=False)
+        assert found is not None and found[0] is NoRequest.NOT_ASKED
+        assert found[1].startswith(words) and bool(found[1]) is bool(words)
 
 
 def certificate(context: bytes = b"") -> Certificate:
