@@ -20,7 +20,7 @@ DOORS = {
     "tap": "watch any client and any server, and see why they fail with each other",
     "probe": "check that a server refuses every client that it should refuse",
     "web": "see all of it in the browser: learn, watch connections, bring your own",
-    "explain": "say what an error text of any TLS program means, and what can be behind it",
+    "explain": "say what an error text of a TLS program means, or what a server asks of clients",
 }
 EXAMPLES = ("trace", "client --no-cert --tls1.3", "probe localhost:9443 --ca-cert ca.crt")
 _NAME = "mtls-lab"
