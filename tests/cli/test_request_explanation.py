@@ -15,7 +15,6 @@ from lab.api import LabCA, LabServer, trace_server
 from lab.pki.identity import certificates_pem
 from tests.support.doors import run
 from tests.support.peers import (
-    MAKES,
     CommandLine,
     Setup,
     VerifyMode,
@@ -25,6 +24,7 @@ from tests.support.peers import (
 )
 from tests.support.post_handshake_server import post_handshake_server
 from tests.support.schemas import schema_of
+from tests.support.server_recordings import ALL_MAKES
 from tests.support.starttls_servers import postgresql
 
 CA = LabCA()
@@ -82,9 +82,16 @@ def test_the_document(naming: str, certs: Path) -> None:
     assert document["requests"][0]["selections"]
 
 
-@pytest.mark.parametrize("make", ["nginx", "gnutls-serv"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        "nginx",
+        "gnutls-serv",
+        *(pytest.param(make, marks=pytest.mark.slow) for make in ("haproxy", "node", "java")),
+    ],
+)
 def test_other_makes_name_the_cas_that_they_trust(make: str, certs: Path, tmp_path: Path) -> None:
-    with served_by(MAKES[make], certs, tmp_path, ask=VerifyMode.OPTIONAL) as port:
+    with served_by(ALL_MAKES[make], certs, tmp_path, ask=VerifyMode.OPTIONAL) as port:
         done = run("lab.explain", "--request", f"127.0.0.1:{port}", "--servername", "localhost")
     assert (done.code, done.err) == (0, "")
     assert re.search(r"^CA names +CN=mTLS Lab Root CA$", done.out, re.MULTILINE)
