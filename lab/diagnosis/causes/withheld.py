@@ -85,8 +85,9 @@ def _kinds(request: CertificateRequest, version: ProtocolVersion) -> str:
     send = [name for name in _names(found, Decision.SENDS) if name not in withhold]
     if not withhold:
         return ""
+    which = "a certificate whose issuer is not named"
     others = f", and sent all the same by {_listed(send)}" if send else ""
-    return f"one whose issuer is not named is as a rule withheld by {_listed(withhold)}{others}"
+    return f"{which} is as a rule withheld by {_listed(withhold)}{others}"
 
 
 def _names(found: Sequence[ClientSelection], decision: Decision) -> list[str]:

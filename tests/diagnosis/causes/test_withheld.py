@@ -107,8 +107,8 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> Rules:
 def test_of_a_foreign_client_the_kinds_are_named_that_withhold_here(rules: Rules) -> None:
     said = cause_of(events_of(request())).evidence
     assert (
-        "one whose issuer is not named is as a rule withheld by Go and Java, and sent all the same "
-        "by Python"
+        "a certificate whose issuer is not named is as a rule withheld by Go and Java, and sent "
+        "all the same by Python"
     ) in said
     ((_, (at_hand,)),) = rules.asked
     about = describe(at_hand.chain[0])

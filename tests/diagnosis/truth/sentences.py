@@ -367,7 +367,7 @@ EVIDENCE: tuple[tuple[str, Rule], ...] = (
         lambda known: known.setup.names is Names.NONE,
     ),
     (
-        r"one whose issuer is not named is as a rule withheld by .*",
+        r"a certificate whose issuer is not named is as a rule withheld by .*",
         lambda known: known.setup.names is not Names.NONE and known.is_captured,
     ),
     (r"the server names the CAs CN=.*", lambda known: known.setup.names is not Names.NONE),
