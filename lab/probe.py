@@ -47,6 +47,7 @@ from lab.cli.tls_options import (
 )
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
 from lab.probing.resumption.session_scenarios import SESSION_SCENARIOS
+from lab.probing.scenarios.trends import WAITING_SCENARIOS
 from lab.show.documents.probe_documents import junit, probe_document
 from lab.show.text.paper import progress
 from lab.show.text.probe_text import print_explanation, print_list, print_report
@@ -226,7 +227,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
     if options.list:
         with output() as file:
-            print_list((*list_scenarios(), *SESSION_SCENARIOS), file)
+            print_list((*list_scenarios(), *WAITING_SCENARIOS, *SESSION_SCENARIOS), file)
         return 0
     if problem := _misfit(options):
         return refuse(DOOR, problem)

@@ -33,6 +33,9 @@ Recipe = Callable[[LabAuthority], Identity]
 CrlRecipe = Callable[[LabAuthority], tuple[x509.CertificateRevocationList, ...]]
 """How the revocation lists are made that go with an identity."""
 
+SECONDS_LEFT = timedelta(seconds=3)
+"""How long the certificate is still valid that is to expire while a connection is open."""
+
 REVOKED_SERIAL = int.from_bytes(b"mtls-lab:revoked", "big")
 """The serial number of every revoked identity, so that a CRL can be made before or after it."""
 
@@ -83,6 +86,7 @@ good_ec = client(KeyKind.EC_P256)
 good_ed25519 = client(KeyKind.ED25519)
 through_intermediate = client_under()
 expired = client(**_EXPIRED)
+soon_expired = client(lifetime=profiles.CLOCK_SKEW + SECONDS_LEFT)
 # Some servers (NSS) let a certificate in about a day before it begins.
 not_yet_valid = client(starts=3 * _DAY)
 eku_server_only = client(extended_key_usage=(ExtendedKeyUsageOID.SERVER_AUTH,))

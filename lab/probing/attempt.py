@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 
 from cryptography import x509
 from cryptography.x509.oid import PublicKeyAlgorithmOID
@@ -39,6 +40,7 @@ from lab.tracing.trace_server import Plan, ServerView, record, trace_of
 from lab.x509.certificates import describe
 
 _SCHEMES_SHOWN = 6
+_TICK = timedelta(seconds=1.1)  # after its end, until a clock of whole seconds has it expired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,10 @@ def _fitted(plan: Plan, client: Client, version: TlsVersion, ca: LabAuthority) -
     if not isinstance(client, TlsClient):
         return replace(plan, tls=tls)
     verify = tls.verify_server and client.checks_server
+    if client.outlives:
+        ca = replace(ca, now=datetime.now(timezone.utc))  # seconds count, and the probe runs on
+    identity = client.identity(ca) if client.identity else None
+    ask_at = identity.certificate.not_valid_after_utc + _TICK if identity else None
     return replace(
         plan,
         tls=replace(
@@ -112,7 +118,8 @@ def _fitted(plan: Plan, client: Client, version: TlsVersion, ca: LabAuthority) -
             security_level=client.security_level,
             alpn=client.alpn or tls.alpn,
         ),
-        identity=client.identity(ca) if client.identity else None,
+        identity=identity,
+        ask_at=ask_at if client.outlives else None,
         sni=client.server_name or plan.sni,
     )
 

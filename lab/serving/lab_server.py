@@ -31,7 +31,7 @@ from lab.todo.application import (
     TodoApp,
     anyone,
     certificate_required,
-    unauthenticated,
+    unless_expired,
     unless_unknown,
 )
 from lab.todo.home import HomeApp
@@ -60,11 +60,6 @@ _STORE_PATIENCE = 2.0  # seconds, after which a store that has not answered coun
 _FULL = error_response(
     503, "the server is at its connection limit; try again later", headers=(RETRY_AFTER,), last=True
 )
-_EXPIRED = unauthenticated(
-    "the client certificate has expired since this TLS session was established; "
-    "connect with a valid certificate and without session resumption",
-    last=True,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +84,9 @@ class TodoServer:
     ``clock`` gives Unix time in seconds.
 
     OpenSSL judges a certificate in a full handshake only: one that has expired since comes in by
-    resumption, and in TLS 1.3 gets a new ticket each time. No alert can be sent once the handshake
-    is complete, so such a client gets a 401 that says why, and the end of its connection.
+    resumption, and in TLS 1.3 gets a new ticket each time; another expires while its connection is
+    open. No alert can be sent once the handshake is complete, so each request of such a client gets
+    a 401 that says why, and the end of the connection.
     """
 
     def __init__(
@@ -117,7 +113,6 @@ class TodoServer:
         self._sink = sink
         self._failures_only = failures_only
         self._live = live
-        self._clock = clock
         self._hooks = hooks
         self._watcher = watcher
         self._page = page
@@ -130,7 +125,7 @@ class TodoServer:
         if self._on_demand:
             policy = unless_unknown(policy)
         self._store = store or MemoryStore(max_items=limits.max_items)
-        self._app = TodoApp(store=self._store, policy=policy)
+        self._app = TodoApp(store=self._store, policy=unless_expired(policy, clock))
         self._listener = Listener(
             contexts,
             self._converse,
@@ -214,7 +209,7 @@ class TodoServer:
         client, on_demand = None, None
         try:
             client = _client_of(stream)
-            app = self._app_for(client, surplus=surplus)
+            app = _refusing(_FULL) if surplus else self._app
             if self._on_demand and app is self._app:
                 limits = self._limits
                 on_demand = OnDemand(
@@ -241,13 +236,6 @@ class TodoServer:
             hooks=self._hooks,
             later=on_demand.authentication if on_demand else None,
         )
-
-    def _app_for(self, client: ClientIdentity | None, *, surplus: bool) -> TodoApp:
-        if surplus:
-            return _refusing(_FULL)
-        if client is not None and self._clock() > client.not_after.timestamp():
-            return _refusing(_EXPIRED)
-        return self._app
 
 
 def _refusing(response: Response) -> TodoApp:

@@ -75,9 +75,30 @@ def unless_unknown(policy: Policy) -> Policy:
     return lambda client: None if client is None else policy(client)
 
 
+def unless_expired(policy: Policy, clock: Callable[[], float]) -> Policy:
+    """Return a policy that refuses a certificate that has expired since it was verified.
+
+    ``clock`` gives Unix time in seconds.
+    """
+
+    def judge(client: ClientIdentity | None) -> Response | None:
+        if client is not None and clock() > client.not_after.timestamp():
+            return _EXPIRED
+        return policy(client)
+
+    return judge
+
+
 def unauthenticated(message: str, *, last: bool = False) -> Response:
     """Return a 401; with ``last``, the connection ends behind it."""
     return error_response(401, message, headers=_CHALLENGE, last=last)
+
+
+_EXPIRED = unauthenticated(
+    "the client certificate has expired since this TLS session was established; "
+    "connect with a valid certificate and without session resumption",
+    last=True,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ no TLS, makes no trace. A TLS 1.3 client counts as accepted only once the server
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import socket
@@ -92,11 +93,12 @@ class Plan:
     ``tls`` says whom to trust and which versions to offer; its identity is not used, since
     ``identity`` stands for it (None: nothing to present). ``sni`` is the name to ask for, to find
     in the server's certificate and to send as Host; None: the target's host. ``route`` is what is
-    done before TLS. ``write_first`` sends
-    the request right behind the handshake, without waiting for the server's first word; ``request``
-    is the path to GET; ``limit`` bounds each step, in seconds; ``key_log`` is a file to add the
-    secrets to, ``packets`` one to write all that passes to; ``client_trust`` is what to judge the
-    client's chain by, here. With ``keep_records``, traces have the records with their bytes.
+    done before TLS. ``write_first`` sends the request right behind the handshake, without waiting
+    for the server's first word; ``ask_at`` (aware) is a moment to wait for before it is sent;
+    ``request`` is the path to GET; ``limit`` bounds each step, in seconds; ``key_log`` is a file to
+    add the secrets to, ``packets`` one to write all that passes to; ``client_trust`` is what to
+    judge the client's chain by, here. With ``keep_records``, traces have the records with their
+    bytes.
     ``after`` is what to speak inside TLS; None leaves it to the URL's scheme and ALPN.
     """
 
@@ -107,6 +109,7 @@ class Plan:
     route: Route = DIRECT
     request: str = "/"
     write_first: bool = False
+    ask_at: datetime | None = None
     limit: float = 10.0
     key_log: Path | None = None
     packets: PacketFile | None = None
@@ -194,6 +197,8 @@ async def _ask(stream: TlsStream, plan: Plan, buffer: EventBuffer) -> None:
     writes_first = plan.write_first and application is not Application.NONE
     if not writes_first and stream.ssl_object.version() == "TLSv1.3":
         await _first_bytes(stream)
+    if plan.ask_at is not None:
+        await asyncio.sleep((plan.ask_at - datetime.now(timezone.utc)).total_seconds())
     host, port = in_ascii(plan.sni or plan.target.host), plan.target.port
     authority = host if plan.target.unix_socket else address_text(host, port)
     if application is Application.HTTP1:

@@ -118,6 +118,7 @@ LEAVES: list[tuple[Recipe, View]] = [
         },
     ),
     (catalogue.expired, {"validity": "past"}),
+    (catalogue.soon_expired, {}),
     (catalogue.not_yet_valid, {"validity": "future"}),
     (catalogue.client_self_signed, {"issuer": "CN=mtls-client", "signed by": "itself"}),
     (catalogue.tampered_signature, {"signed by": "nobody"}),

@@ -23,6 +23,8 @@ from tests.support.scenario_traces import ACCEPTED, rejected_by_alert, scenario_
 
 def test_a_selection() -> None:
     assert selection([], [], own=True) == list(SCENARIOS)
+    (waiting,) = selection(["expires-while-connected"], [], own=True)
+    assert waiting not in SCENARIOS
     names = [each.name for each in selection(["expired", "good"], [], own=True)]
     assert names == ["good", "expired"]
     away = selection([], ["silence"], own=False)

@@ -134,3 +134,38 @@ async def test_files_that_change_meanwhile_are_not_used_for_it(lab: Lab) -> None
         lines = await kept.reload_checks(3)
         assert [line for line in lines if "keeping the current certificates" in line]
         (await in_thread(lambda: AcceptedClient(kept.port, client_tls(lab.folder)))).tls.close()
+
+
+@VERSIONS
+async def test_a_certificate_that_expires_while_its_connection_is_open(
+    lab: Lab, version: TlsVersion
+) -> None:
+    """TLS looks at the dates in the handshake only: each request looks again."""
+    end = lab.identity(Role.CLIENT).certificate.not_valid_after_utc.timestamp()
+    now = end
+    server = TodoServer(server_tls(lab.folder), clock=lambda: now)
+    _, port = await server.open("127.0.0.1", 0)
+
+    def asked(tls: ssl.SSLSocket) -> bytes:
+        tls.sendall(GET.replace(b"Connection: close\r\n", b""))
+        return tls.recv(65536)
+
+    def told(tls: ssl.SSLSocket) -> bytes:
+        tls.sendall(GET)
+        answer = b""
+        while part := tls.recv(65536):
+            answer += part
+        return answer
+
+    try:
+        with await in_thread(
+            lambda: blocking(port, client_tls(lab.folder, version=version))
+        ) as tls:
+            await in_thread(tls.do_handshake)
+            assert (await in_thread(lambda: asked(tls))).startswith(b"HTTP/1.1 200 ")
+            now = end + 1
+            answer = await in_thread(lambda: told(tls))
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        assert b"has expired since this TLS session was established" in answer
+    finally:
+        await server.close()

@@ -56,7 +56,8 @@ class TlsClient:
 
     ``server_name`` is what it calls the server, None for the server's own name. Without
     ``checks_server`` it takes any certificate of the server. ``security_level`` is OpenSSL's, as
-    for :class:`~lab.stream.contexts.ClientTls`.
+    for :class:`~lab.stream.contexts.ClientTls`. With ``outlives`` it asks when its certificate,
+    valid in the handshake, has expired.
     """
 
     identity: Recipe | None = None
@@ -65,6 +66,7 @@ class TlsClient:
     checks_server: bool = True
     alpn: tuple[str, ...] = ()
     security_level: int | None = 0
+    outlives: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

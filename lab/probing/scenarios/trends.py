@@ -8,7 +8,14 @@ from lab.diagnosis.results import Result, Signal
 from lab.pki import catalogue
 from lab.probing.results import Norm, ScenarioFamily
 from lab.probing.scenarios.leaf import identity
-from lab.probing.scenarios.scenario import HelloClient, ended, refused, scenario
+from lab.probing.scenarios.scenario import (
+    HelloClient,
+    TlsClient,
+    answered,
+    ended,
+    refused,
+    scenario,
+)
 from lab.stream.contexts import TlsVersion
 from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.code_points import ExtensionType, NamedGroup
@@ -90,3 +97,23 @@ TREND_SCENARIOS = (
         command="",
     ),
 )
+
+WAITING_SCENARIOS = (
+    identity(
+        "expires-while-connected",
+        TlsClient(identity=catalogue.soon_expired, outlives=True),
+        answered(401),
+        codes=("client-certificate-expired",),
+        sentence="The client's certificate expires while its connection is open (by name only)",
+        made="a certificate for three seconds; the client connects, waits until it has expired, "
+        "and asks; tried only where it is named (--only), as it takes four seconds",
+        cause="a connection that is kept open, of gRPC, a pool or a database. TLS looks at the "
+        "dates in the handshake: nginx, HAProxy, Apache, Caddy, Node, GnuTLS and others go "
+        "on serving such a client; the lab's server looks again at each request, and answers 401",
+        fix="bound the lifetime of connections (keepalive_time in nginx, MaxConnectionAge of gRPC "
+        "in Go), or compare the certificate's end with the clock at each request",
+        norm=Norm.EITHER,
+        command="",
+    ),
+)
+"""Scenarios that take seconds, and are tried only where they are named."""

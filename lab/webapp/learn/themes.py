@@ -11,7 +11,7 @@ from lab.probing.scenarios.leaf import LEAF_SCENARIOS
 from lab.probing.scenarios.policy import POLICY_SCENARIOS
 from lab.probing.scenarios.server_certificates import SERVER_SCENARIOS
 from lab.probing.scenarios.settings import SETTING_SCENARIOS
-from lab.probing.scenarios.trends import TREND_SCENARIOS
+from lab.probing.scenarios.trends import TREND_SCENARIOS, WAITING_SCENARIOS
 from lab.probing.scenarios.workloads import WORKLOAD_SCENARIOS
 
 
@@ -27,7 +27,11 @@ class Theme:
 THEMES = (
     Theme(name="leaf", title="The client's certificate", scenarios=LEAF_SCENARIOS),
     Theme(name="chain", title="The chain above it", scenarios=CHAINS),
-    Theme(name="trends", title="What changes in these years", scenarios=TREND_SCENARIOS),
+    Theme(
+        name="trends",
+        title="What changes in these years",
+        scenarios=(*TREND_SCENARIOS, *WAITING_SCENARIOS),
+    ),
     Theme(name="workloads", title="Workloads with SPIFFE IDs", scenarios=WORKLOAD_SCENARIOS),
     Theme(name="revocation", title="Revocation", scenarios=REVOCATION_SCENARIOS),
     Theme(name="settings", title="What the ends agree on", scenarios=SETTING_SCENARIOS),

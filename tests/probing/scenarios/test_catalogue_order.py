@@ -22,9 +22,11 @@ from lab.probing.scenarios.scenario import (
     Scenario,
     TlsClient,
 )
+from lab.probing.scenarios.trends import WAITING_SCENARIOS
 from lab.stream.contexts import TlsVersion
 
-each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+EVERY = (*SCENARIOS, *WAITING_SCENARIOS)
+each_scenario = pytest.mark.parametrize("scenario", EVERY, ids=lambda each: each.name)
 
 # The mistakes that the original lab lists, and what becomes of them in truth.
 ACCEPTED, REFUSED = True, False
@@ -142,7 +144,7 @@ def test_each_mistake_of_the_original_is_shown(mistake: str) -> None:
 
 def test_every_client_recipe_of_the_catalogue_is_used() -> None:
     used = {
-        scenario.client.identity for scenario in SCENARIOS if isinstance(scenario.client, TlsClient)
+        scenario.client.identity for scenario in EVERY if isinstance(scenario.client, TlsClient)
     }
     used |= {scenario.host.identity for scenario in SCENARIOS}
     makers = {catalogue.client, catalogue.client_under, catalogue.server, catalogue.workload}

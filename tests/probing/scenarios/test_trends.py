@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -20,10 +21,13 @@ from lab.pki.authority import Authority, self_signed
 from lab.pki.files.identity_files import load_authority
 from lab.pki.identity import Identity, certificates_pem
 from lab.pki.lab_ca import LabAuthority
-from lab.probing.attempt import hello_answered, try_scenario
+from lab.probing.attempt import deviations, hello_answered, try_scenario
 from lab.probing.probe_server import Extent, probe_target
 from lab.probing.results import Verdict
+from lab.probing.scenario_server import run_scenario
 from lab.probing.scenarios.catalogue_order import find_scenario
+from lab.probing.scenarios.scenario import Scenario
+from lab.probing.scenarios.trends import WAITING_SCENARIOS
 from lab.stream.contexts import ClientTls, TlsVersion
 from lab.tls.code_points import NamedGroup
 from lab.tls.extensions import KeyShareServerHello
@@ -195,3 +199,57 @@ async def test_a_server_that_knows_the_post_quantum_group_takes_it(ca: LabAuthor
     share = hello.find(KeyShareServerHello)
     assert share is not None
     assert share.server_share.group is NamedGroup.X25519MLKEM768
+
+
+# What each answers to a client that asks once its certificate has expired, in both versions.
+KEPT = {
+    "nginx": 200,
+    "haproxy": 200,
+    "gnutls-serv": 200,
+    "apache": 200,
+    "caddy (Go)": 200,
+    "node": 200,
+    "Python ssl": 200,
+}
+
+
+@pytest.mark.slow
+async def test_servers_that_go_on_serving_a_client_that_has_expired(
+    certs: Path, tmp_path: Path, ca: LabAuthority
+) -> None:
+    """No stack here looks at the dates again; the lab's server does, at each request."""
+    (scenario,) = WAITING_SCENARIOS
+    with contextlib.ExitStack() as servers:
+        ports = {}
+        for number, make in enumerate(KEPT):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            try:
+                served = served_by({**MAKES, **MORE_MAKES}[make], certs, folder)
+                ports[make] = servers.enter_context(served)
+            except pytest.skip.Exception:
+                continue
+        assert ports
+
+        async def status(make: str, version: TlsVersion, scenario: Scenario) -> int | None:
+            tls = ClientTls(verify_server=False)
+            target = Target(host="127.0.0.1", port=ports[make])
+            plan = Plan(target=target, tls=tls, sni="localhost", limit=PATIENCE)
+            trial = await try_scenario(scenario, version, plan, ca)
+            return trial.outcome.http_status
+
+        tried = [(make, version) for make in ports for version in TlsVersion]
+        # First a good client, as a first handshake may take longer than the other lives.
+        for one in (find_scenario("ec-p256"), scenario):
+            found = await asyncio.gather(*(status(*which, one) for which in tried))
+            assert dict(zip(tried, found, strict=True)) == {each: KEPT[each[0]] for each in tried}
+
+
+@pytest.mark.slow
+async def test_the_labs_server_looks_again(ca: LabAuthority) -> None:
+    (scenario,) = WAITING_SCENARIOS
+    trials = await asyncio.gather(*(run_scenario(scenario, version, ca) for version in TlsVersion))
+    for trial in trials:
+        assert deviations(trial, ssl.OPENSSL_VERSION_INFO[:2]) == ()
+        codes = {cause.code for cause in trial.trace.causes[:2]}
+        assert codes & scenario.codes
