@@ -89,8 +89,11 @@ SESSION_SCENARIOS = (
         Change.NOTHING,
         sentence="The client comes back with its session",
         made="a connection with a good certificate, then one with the session that it left",
-        cause="nothing is wrong: the server goes by the certificate of the first connection",
-        norm=Norm.EITHER,
+        cause="where it is resumed, the server goes by the certificate of the first connection; a "
+        "full handshake is in order, too. A server that refuses has issued a session that it does "
+        "not take (OpenSSL: a server that verifies clients needs SSL_CTX_set_session_id_context)",
+        fix="let the server take its own sessions, or issue none",
+        norm=Norm.ACCEPT,
     ),
     _scenario(
         "session-with-another-certificate",

@@ -55,9 +55,12 @@ def _verdict(trial: SessionTrial) -> tuple[Verdict, tuple[str, ...]]:
     if trial.second is None or trial.resumption is None:
         return Verdict.RIGHT, ("the server issued no session, so there is nothing to resume",)
     admitted = got_in(trial.second.outcome)
+    if trial.scenario.norm is Norm.ACCEPT and admitted is False:
+        why = "the client was let in before, and is refused when it comes back with its session"
+        return Verdict.SHUT_OUT, (why, trial.scenario.fix)
     if trial.resumption.use is not SessionUse.RESUMED:
         return _without_session(trial, trial.second, admitted)
-    if trial.scenario.norm is Norm.EITHER:
+    if trial.scenario.norm is Norm.EITHER or (trial.scenario.norm is Norm.ACCEPT and admitted):
         return Verdict.RIGHT, (f"{_RESUMED}: {_whom(trial.resumption)}",)
     if admitted is False:
         return _manner(trial.second.outcome), ()

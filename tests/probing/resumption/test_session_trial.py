@@ -171,6 +171,16 @@ async def test_a_client_that_comes_back_is_no_fault(
         assert all(finding.fine and "-by COMMAND" in finding.notes[0] for finding in found[name])
 
 
+async def test_a_server_that_does_not_take_its_own_sessions(
+    certs: Path, ca: LabAuthority, tmp_path: Path
+) -> None:
+    """socat sets no session ID context: OpenSSL then fails with whoever comes back."""
+    with served_by(MORE_MAKES["socat"], certs, tmp_path) as port:
+        found = await tried(port, ca, certs / "ca.crt", ["session-resumed"])
+    assert verdicts(found, "session-resumed") == [Verdict.SHUT_OUT] * 2
+    assert {each.ending for each in found["session-resumed"]} == {"internal_error (80)"}
+
+
 OUTLIVING = {name: MAKES[name] for name in MAKES} | {
     name: MORE_MAKES[name] for name in ("apache", "node")
 }

@@ -96,7 +96,11 @@ def test_who_got_in(outcome: Outcome, expected: bool | None) -> None:
         (trial(EXPIRY, ACCEPTED, FULL), Verdict.UNTOLD),
         (trial(EXPIRY, BY_HTTP), Verdict.BY_HTTP),
         (trial(BACK, control=None), Verdict.RIGHT),
-        (trial(BACK, BY_HTTP, control=None), Verdict.RIGHT),
+        (trial(BACK, BY_HTTP, control=None), Verdict.SHUT_OUT),
+        (trial(BACK, rejected_by_alert(80), UNANSWERED, control=None), Verdict.SHUT_OUT),
+        (trial(BACK, ACCEPTED, FULL, control=None), Verdict.RIGHT),
+        (trial(BACK, SILENT, control=None), Verdict.UNTOLD),
+        (trial("session-without-certificate", BY_HTTP, control=None), Verdict.RIGHT),
     ],
 )
 def test_what_it_comes_to(tried: SessionTrial, expected: Verdict) -> None:
