@@ -25,7 +25,7 @@ from lab.diagnosis.causes.in_handshake import (
 )
 from lab.diagnosis.causes.large_hello import unread_large_hello
 from lab.diagnosis.causes.no_common_parameters import mismatches
-from lab.diagnosis.causes.other_protocols import closed_after_hello
+from lab.diagnosis.causes.other_protocols import behind_prelude, closed_after_hello
 from lab.diagnosis.causes.refused_certificate import (
     about_certificate,
     access_denied,
@@ -125,6 +125,7 @@ def diagnose(
     client_certificate: bytes | None = None,
     trust: TrustVerdict | None = None,
     port: int | None = None,
+    spoken: Sequence[str] = (),
     evidence: Evidence | None = None,
 ) -> tuple[Cause, ...]:
     """The causes of ``outcome``, best first, five at most; one at least.
@@ -133,8 +134,9 @@ def diagnose(
     compared with the present; without it they are left out. ``client_has_certificate`` tells
     whether the client was given one to present, ``client_certificate`` is its DER; None where that
     is not known. ``trust`` is the verdict on the client's chain by the files that the server is
-    said to trust, ``port`` the server's TCP port; None where not known. ``evidence`` is what
-    ``summarize`` makes of the events, where the caller has it.
+    said to trust, ``port`` the server's TCP port; None where not known. ``spoken`` is what the
+    client did before TLS, in words. ``evidence`` is what ``summarize`` makes of the events, where
+    the caller has it.
     """
     summary = evidence or summarize(events)
     view = _View(
@@ -150,7 +152,10 @@ def diagnose(
     by_code: dict[str, Cause] = {}
     for cause in _causes(view):
         by_code.setdefault(cause.code, cause)
-    return tuple(by_code.values())[:_MOST] or (inconclusive(outcome),)
+    causes = tuple(by_code.values()) or (inconclusive(outcome),)
+    if spoken and summary.server_hello is None:
+        causes = behind_prelude(causes, spoken)
+    return causes[:_MOST]
 
 
 def _is_before_both(summary: Evidence, now: datetime | None) -> bool:

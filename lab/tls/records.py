@@ -30,13 +30,19 @@ _HTTP_STARTS = tuple(start[:HEADER] for start in (*_HTTP, b"PATCH ", b"PRI * ", 
 # cannot read. In lower case.
 _HTML_STARTS = tuple(start[:HEADER] for start in (b"<!doctype", b"<html", b"<head"))
 # How servers greet that speak first: RFC 5321 section 4.2 and RFC 959 section 4.2, RFC 1939
-# section 4, RFC 3501 section 7.1, RFC 4253 section 4.2.
+# section 4, RFC 3501 section 7.1, RFC 4253 section 4.2, RFC 5804 section 1.7, RFC 3977 section 5.1.
+# XMPP's server answers anything with a stream of its own (RFC 6120 section 4.9.1.1).
 _GREETINGS = (
     (b"220 ", Protocol.SMTP_OR_FTP),
     (b"220-", Protocol.SMTP_OR_FTP),
     (b"+OK ", Protocol.POP3),
     (b"* OK ", Protocol.IMAP),
     (b"SSH-", Protocol.SSH),
+    (b'"IMPLEMENTATION"', Protocol.SIEVE),
+    (b"200 ", Protocol.NNTP),
+    (b"201 ", Protocol.NNTP),
+    (b"<?xml version='1.0'?><stream:stream", Protocol.XMPP),
+    (b"<stream:stream", Protocol.XMPP),
     # How a proxy announces its client, in version 1 and in version 2 of the PROXY protocol.
     (b"PROXY", Protocol.PROXY),
     (b"\r\n\r\n\0", Protocol.PROXY),

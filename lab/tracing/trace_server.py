@@ -291,7 +291,9 @@ def trace_of(
         client_has_certificate=plan.identity is not None,
         trust=_trust_verdict(plan, merged),
         client_certificate=certificate.public_bytes(Encoding.DER) if certificate else None,
-        port=plan.target.port or None,
+        # What begins in the clear at such a port has begun.
+        port=plan.target.port or None if plan.route.starttls is None else None,
+        spoken=plan.route.words,
     )
     single = plan.tls.minimum if plan.tls.minimum is plan.tls.maximum else None
     return Trace(

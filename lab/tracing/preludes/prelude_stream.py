@@ -28,6 +28,9 @@ _OTHERS = {
     Protocol.IMAP: "that looks like IMAP (--starttls imap)",
     Protocol.MYSQL: "that looks like MySQL (--starttls mysql)",
     Protocol.LDAP: "that looks like LDAP (--starttls ldap)",
+    Protocol.SIEVE: "that looks like ManageSieve (--starttls sieve)",
+    Protocol.NNTP: "that looks like NNTP (--starttls nntp)",
+    Protocol.XMPP: "that looks like XMPP (--starttls xmpp)",
 }
 _TLS_AT_ONCE = "it speaks TLS at once: leave out --starttls, or use the scheme with an s at its end"
 
@@ -61,12 +64,14 @@ class PreludeStream:
         self._wire = wire
         self._recorder = recorder
         self._held = b""
+        self._turn = b""  # the first bytes that came since something was sent
         self._unrecorded = b""  # what has come; what is held is the end of it
         self._octets = 0
 
     async def send(self, data: bytes, secret: bytes = b"") -> None:
         """Send bytes; a capture has asterisks for the ``secret`` in them."""
         self.record()
+        self._turn = b""
         if self._recorder is not None:
             shown = data.replace(secret, b"*" * len(secret)) if secret else data
             self._recorder.sent(Endpoint.CLIENT, shown, time.monotonic())
@@ -135,6 +140,7 @@ class PreludeStream:
         self._octets += len(data)
         self.nothing_seen = False
         self._held += data
+        self._turn += data[: _SHOWN - len(self._turn)]
         self._unrecorded += data
 
     def refused(self, said: bytes, remedy: str) -> PreludeError:
@@ -143,9 +149,8 @@ class PreludeStream:
 
     def unexpected(self, said: bytes, problem: str = "") -> PreludeError:
         """Return the error of a server that answers with something else."""
-        problem = problem or f"no {self.waits_for} came"
-        seen = f": {_shown(said)}" if said else ""
-        return PreludeError(self.step, problem + seen, _remedy(said))
+        before = f"{problem}: " if problem else f"no {self.waits_for}, but "
+        return PreludeError(self.step, before + _shown(said), self._remedy())
 
     def lacks(self, said: bytes, what: str, remedy: str) -> PreludeError:
         """Return the error of a server that does not offer TLS."""
@@ -165,21 +170,20 @@ class PreludeStream:
         return PreludeError(self.step, f"no {self.waits_for} within {limit:g} s", remedy)
 
     def _ended(self, how: str) -> PreludeError:
-        before = f" before {self.waits_for}" if self.waits_for else ""
-        seen = f", behind {_shown(self._held)}" if self._held else ""
-        unseen = f"check the port, and the {self.peer}'s log"
-        remedy = _remedy(self._held) if self._held else unseen
-        problem = f"the {self.peer} {how} the connection{before}{seen}"
-        return PreludeError(self.step, problem, remedy)
+        awaited = f": no {self.waits_for}" if self.waits_for else ""
+        seen = f", but {_shown(self._held)}" if self._held else ""
+        problem = f"the {self.peer} {how} the connection{awaited}{seen}"
+        return PreludeError(self.step, problem, self._remedy())
+
+    def _remedy(self) -> str:
+        if not self._turn:
+            return f"check the port, and the {self.peer}'s log"
+        if looks_like_tls(self._turn):
+            return _TLS_AT_ONCE
+        return _OTHERS.get(sniff(self._turn), "check the port, and which protocol is spoken there")
 
 
 def _shown(said: bytes) -> str:
     text = said.strip(b"\r\n").decode("latin-1")
     more = "..." if len(text) > _SHOWN else ""
     return f'"{escaped(text[:_SHOWN])}{more}"'
-
-
-def _remedy(said: bytes) -> str:
-    if said and looks_like_tls(said):
-        return _TLS_AT_ONCE
-    return _OTHERS.get(sniff(said), "check the port, and which protocol the server speaks")

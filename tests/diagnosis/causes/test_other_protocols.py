@@ -8,6 +8,7 @@ from lab.tls.events import NotTls, Protocol
 from tests.support.events import (
     SERVER,
     client_hello,
+    server_hello,
     stream_ended,
 )
 
@@ -26,9 +27,61 @@ def test_a_server_that_closes_right_after_the_hello(port: int | None, words: str
 
 
 @pytest.mark.parametrize(
+    ("port", "words"),
+    [(5432, "--starttls postgres"), (8443, "--starttls here"), (80, "--starttls here")],
+)
+def test_the_command_is_named_that_speaks_first(port: int, words: str) -> None:
+    events = [client_hello(), stream_ended(SERVER)]
+    (cause,) = diagnose(events, judge(events), port=port)
+    assert words in cause.fix
+
+
+@pytest.mark.parametrize(
+    ("sample", "port", "words"),
+    [
+        (b"220 (vsFTPd 3.0.3)\r\n", None, "--starttls ftp"),
+        (b"220 mail LMTP\r\n", 25, "--starttls lmtp"),
+        (b"220 host ESMTP Postfix\r\n", 21, "--starttls smtp"),
+        (b"220 hello\r\n", 21, "--starttls ftp"),
+        (b"220 hello\r\n", 8443, "--starttls smtp, lmtp or ftp"),
+    ],
+)
+def test_a_greeting_tells_the_protocol_before_the_port(
+    sample: bytes, port: int | None, words: str
+) -> None:
+    greeting = NotTls(time=0.0, endpoint=SERVER, protocol=Protocol.SMTP_OR_FTP, sample=sample)
+    events = [client_hello(), greeting]
+    (cause,) = diagnose(events, judge(events), port=port)
+    assert cause.fix.endswith(words)
+
+
+def test_behind_a_header_of_the_proxy_protocol_that_is_named_first() -> None:
+    events = [client_hello(), stream_ended(SERVER)]
+    first, second = diagnose(events, judge(events), spoken=("PROXY protocol v1",))
+    assert (first.code, second.code) == ("proxy-header", "refused-without-alert")
+    assert first.evidence[0] == "before TLS, the client spoke: PROXY protocol v1"
+
+
+def test_a_server_that_answers_is_not_told_of_the_header() -> None:
+    events = [client_hello(), server_hello(), stream_ended(SERVER)]
+    causes = diagnose(events, judge(events), spoken=("PROXY protocol v1",))
+    assert "proxy-header" not in {cause.code for cause in causes}
+
+
+def test_behind_starttls_no_other_command_is_asked_for() -> None:
+    events = [client_hello(), stream_ended(SERVER)]
+    (cause,) = diagnose(events, judge(events), spoken=("STARTTLS (smtp)",))
+    assert cause.fix == "read the server's log: it had agreed to TLS"
+    assert cause.evidence[-1] == "before TLS, the client spoke: STARTTLS (smtp)"
+
+
+@pytest.mark.parametrize(
     ("protocol", "words"),
     [
         (Protocol.SMTP_OR_FTP, "-starttls smtp"),
+        (Protocol.SIEVE, "--starttls sieve"),
+        (Protocol.NNTP, "--starttls nntp"),
+        (Protocol.XMPP, "--starttls xmpp"),
         (Protocol.MYSQL, "-starttls mysql"),
         (Protocol.LDAP, "-starttls ldap"),
         (Protocol.PROXY, "proxy_protocol"),

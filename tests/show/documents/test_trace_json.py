@@ -67,6 +67,7 @@ def test_a_refusal_in_each_version(refused12: Trace, refused13: Trace) -> None:
     first, second = written(refused12, refused13)["traces"]
     assert list(first) == [
         "target",
+        "route",
         "requested_version",
         "negotiated_version",
         "client_certificate",

@@ -165,7 +165,7 @@ async def test_an_end_in_the_midst_is_told_with_what_was_waited_for(
         with pytest.raises(PreludeError) as caught:
             await speak(wire, Route(starttls=protocol))
         how = "reset" if resets else "closed"
-        assert f"the server {how} the connection before " in caught.value.problem
+        assert f"the server {how} the connection: no " in caught.value.problem
         assert caught.value.step == f"STARTTLS ({protocol.value})"
 
 
@@ -320,7 +320,11 @@ async def test_the_layers_compose_in_their_order() -> None:
         ("http://proxy:1", b"HTTP/1.1 503 Down\r\n\r\n", "does not reach the server"),
         ("http://proxy:1", b"HTTP/1.0 405 What\r\n\r\n", "no proxy for CONNECT"),
         ("http://proxy:1", b"HTTP/1.1 301 Moved\r\n\r\n", "the proxy answers 301 Moved"),
-        ("http://proxy:1", b"HTTP/1.1 200", "the proxy closed the connection before answer to"),
+        (
+            "http://proxy:1",
+            b"HTTP/1.1 200",
+            "the proxy closed the connection: no answer to CONNECT",
+        ),
         ("http://proxy:1", b"SSH-2.0-x\r\n\r\n", "no HTTP"),
         ("http://proxy:1", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 9999, "no HTTP"),
         ("socks5://proxy:1", b"\x05\xff", "it may want a password"),
