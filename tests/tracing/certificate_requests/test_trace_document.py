@@ -23,6 +23,7 @@ from lab.tracing.certificate_requests.trace_document import (
     connections_in_document,
 )
 from tests.support.post_handshake_server import post_handshake_server
+from tests.support.traces import one_of_each_event, trace_of
 
 NOW = datetime(2026, 11, 30, tzinfo=timezone.utc)
 CAPTURES = Path(__file__).parents[2] / "vectors" / "captures"
@@ -68,6 +69,12 @@ def test_so_it_does_of_captures(path: Path) -> None:
             theirs.version,
         )
         assert abs((mine.began - theirs.began).total_seconds()) < 1e-5
+
+
+def test_events_of_every_kind_are_passed_over() -> None:
+    trace = trace_of(one_of_each_event())
+    (mine,), theirs = read(document([trace])), asked_connection(trace, NOW)
+    assert (mine.version, mine.number) == (theirs.version, theirs.number)
 
 
 @pytest.mark.parametrize(
