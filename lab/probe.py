@@ -24,6 +24,7 @@ from lab.api import (
 )
 from lab.cli.command_line import (
     CommandLine,
+    CommandLineBefore,
     Example,
     complete,
     output,
@@ -35,6 +36,12 @@ from lab.cli.command_line import (
 )
 from lab.cli.identity_options import password_or_ask
 from lab.cli.picture_files import PictureFiles, SameFileError, picture_files
+from lab.cli.probing.client_probe import (
+    CLIENT_NOTE,
+    add_client,
+    misfit_of_client,
+    probe_the_client,
+)
 from lab.cli.route_options import ROUTE_OPTIONS, add_route, named_route, with_proxy_note
 from lab.cli.session_options import OF_SESSIONS, add_sessions, sessions_of
 from lab.cli.tls_options import (
@@ -98,6 +105,7 @@ NOTES = (
     "--sessions, what a session gets is compared with what the same client gets in a full "
     "handshake at the same place: only where that is refused, and the session lets the client "
     "in, the server is wrong.",
+    CLIENT_NOTE,
     "exit code:\n"
     "  0  all is as it should be, and what must be refused is\n"
     "  1  the server does something wrong\n"
@@ -105,21 +113,24 @@ NOTES = (
     "     not be made",
 )
 EXAMPLES = (
-    Example(does="the lab's own server", arguments=""),
     Example(
         does="your server, with a CA that it trusts; a report for CI",
         arguments="localhost:9443 --ca-cert ca.crt --ca-key ca.key --junit report.xml",
     ),
     Example(does="one scenario: pictures, cause, fix, command", arguments="--explain expired"),
+    Example(
+        does="your client",
+        arguments="--client -- curl -sS --cacert {ca} --cert {cert} --key {key} {url}",
+    ),
 )
 
 
 def parser(prog: str = "python -m lab.probe") -> CommandLine:
     """Return the command line."""
-    command_line = CommandLine(
+    command_line = CommandLineBefore(
         door=DOOR,
         prog=prog,
-        operands="[HOST:PORT]",
+        operands="[HOST:PORT | --client -- COMMAND ...]",
         description="Check that a server refuses every client that it should refuse: try each "
         "scenario (a certificate or a setting that is wrong in one way) in TLS 1.2 and in "
         "TLS 1.3.",
@@ -130,6 +141,7 @@ def parser(prog: str = "python -m lab.probe") -> CommandLine:
     _add_server(command_line)
     _add_extent(command_line)
     add_sessions(command_line)
+    add_client(command_line)
     add = command_line.add_argument
     add(
         "--json",
@@ -225,13 +237,17 @@ def _count(text: str) -> int:
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe") -> int:
     """Run the command; return its exit code."""
     options = parser(prog).read(sys.argv[1:] if argv is None else argv)
-    if options.list:
+    if problem := misfit_of_client(options):
+        return refuse(DOOR, problem)
+    if options.list and not options.client:
         with output() as file:
             print_list((*list_scenarios(), *WAITING_SCENARIOS, *SESSION_SCENARIOS), file)
         return 0
     if problem := _misfit(options):
         return refuse(DOOR, problem)
     try:
+        if options.client:
+            return probe_the_client(options)
         with picture_files(options) as pages:
             return _run(options, pages, _again(options, prog))
     except ScenarioError as error:
@@ -248,7 +264,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
 
 def _misfit(options: argparse.Namespace) -> str:
     """What does not fit together, before anything is tried; "" if all does."""
-    if options.target is None:
+    if options.target is None and not options.client:
         for name in (*_OF_SERVER, *ROUTE_OPTIONS, *OF_SESSIONS):
             if getattr(options, name):
                 option = "--" + name.replace("_", "-")

@@ -18,6 +18,7 @@ from lab.capture.results import Address
 from lab.cli.command_line import (
     CANNOT,
     CommandLine,
+    CommandLineBefore,
     Ended,
     Example,
     complete,
@@ -93,22 +94,9 @@ EXAMPLES = (
 )
 
 
-class _WithCommand(CommandLine):
-    """A command line behind which there may be a command, after ``--``."""
-
-    def read(self, words: Sequence[str]) -> argparse.Namespace:
-        """Parse ``words``; ``command`` is what is behind ``--``, empty where there is none."""
-        at = words.index("--") if "--" in words else len(words)
-        options = super().read(words[:at])
-        options.command = words[at + 1 :]
-        if at == len(words) - 1:
-            self.error("no command behind --")
-        return options
-
-
 def parser(prog: str = "python -m lab.tap") -> CommandLine:
     """Return the command line."""
-    command_line = _WithCommand(
+    command_line = CommandLineBefore(
         door=DOOR,
         prog=prog,
         operands="LISTEN TARGET [-- COMMAND ...]",

@@ -109,6 +109,19 @@ class CommandLine(argparse.ArgumentParser):
         return ""
 
 
+class CommandLineBefore(CommandLine):
+    """A command line behind which there may be another command, after ``--``."""
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse ``words``; ``command`` is what is behind ``--``, empty where there is none."""
+        at = words.index("--") if "--" in words else len(words)
+        options = super().read(words[:at])
+        options.command = words[at + 1 :]
+        if at == len(words) - 1:
+            self.error("no command behind --")
+        return options
+
+
 def paragraph(text: str) -> str:
     """Return ``text`` filled; where it is a list (lines that begin with two spaces), as it is."""
     return text if "\n" in text else textwrap.fill(text, WIDTH)

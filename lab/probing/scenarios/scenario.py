@@ -50,6 +50,11 @@ def many_roots(ca: LabAuthority) -> tuple[x509.Certificate, ...]:
     return (ca.root, ca.other_root().identity.certificate)
 
 
+def other_root(ca: LabAuthority) -> tuple[x509.Certificate, ...]:
+    """Return another CA alone, which issued for neither end."""
+    return (ca.other_root().identity.certificate,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsClient:
     """A client that shakes hands and asks for the TODO list.

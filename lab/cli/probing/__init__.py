@@ -1,0 +1,1 @@
+"""What ``lab.probe`` can do beside probing one server."""
