@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TextIO
 
@@ -65,8 +66,7 @@ def draw_requests(report: RequestReport, paper: Paper) -> Iterator[Text]:
         yield from _server([each for each in report.requests if each.server == server], paper)
     if report.requests and not report.certificates:
         yield from _advice(report.requests, paper)
-    for unasked in report.unasked:
-        yield from _unasked(unasked, report, paper)
+    yield from _unasked(report, paper)
     if report.left_out:
         yield from paper.paragraph(
             f"{report.left_out:,} further connections differ from these, and are left out."
@@ -269,16 +269,26 @@ def _conditions(request: ExplainedRequest) -> Iterator[tuple[str, str]]:
         yield "extensions", _filters(terms.filters)
 
 
-def _unasked(unasked: UnaskedConnections, report: RequestReport, paper: Paper) -> Iterator[Text]:
-    version = f" ({unasked.version})" if unasked.version else ""
-    yield paper.rule(f"{bounded(unasked.server)}{version}")
-    if unasked.numbers:
-        yield from paper.entry("seen in", _seen(unasked.numbers, unasked.connections))
-    detail = f": {printable(unasked.detail)}" if unasked.detail else ""
-    yield from paper.paragraph(f"{unasked.lack.value}{detail}")
-    fix = _FIXES.get(unasked.lack, "")
-    if unasked.lack is NoRequest.NOT_ASKED and report.dialled:
-        fix = _ELSEWHERE
-    if fix:
-        yield from paper.paragraph(fix)
-    yield Text()
+def _unasked(report: RequestReport, paper: Paper) -> Iterator[Text]:
+    """Yield the connections without a request; versions of a server that are alike as one."""
+    alike: dict[UnaskedConnections, list[str]] = {}
+    for unasked in report.unasked:
+        versions = alike.setdefault(replace(unasked, version=None), [])
+        versions += [str(unasked.version)] if unasked.version else []
+    for unasked, versions in alike.items():
+        which = f" ({' and '.join(versions)})" if versions else ""
+        yield paper.rule(f"{bounded(unasked.server)}{which}")
+        if unasked.numbers:
+            yield from paper.entry("seen in", _seen(unasked.numbers, unasked.connections))
+        detail = f": {printable(unasked.detail)}" if unasked.detail else ""
+        yield from paper.paragraph(_sentence(f"{unasked.lack.value}{detail}"))
+        fix = _FIXES.get(unasked.lack, "")
+        if unasked.lack is NoRequest.NOT_ASKED and report.dialled:
+            fix = _ELSEWHERE
+        if fix:
+            yield from paper.paragraph(_sentence(fix))
+        yield Text()
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

@@ -158,7 +158,7 @@ def test_connections_of_a_capture() -> None:
     shown = flat(report(many, unasked=(lack,), left_out=1234))
     assert "seen in connections 1, 2, 3, 4, 5 and 1,196 more" in shown
     assert "clients sent an empty Certificate: 1,200; cannot be told: 1" in shown
-    assert "it ended before the server could ask: the \\x1b[31mreason" in shown
+    assert "It ended before the server could ask: the \\x1b[31mreason" in shown
     assert "1,234 further connections differ from these" in shown
 
 
