@@ -38,7 +38,7 @@ _REFUSED = {
     Application.LDAP: {"48", "49", "50", "53"},
     Application.MQTT: {"4", "5", "135"},  # 135: not authorized, in MQTT 5
     Application.REDIS: {"NOPERM", "DENIED"},
-    Application.IMAP: {"NO", "BYE"},
+    Application.IMAP: {"NO"},
     Application.POP3: {"-ERR"},
 }
 # What asks for a password, or for any login but one by certificate.
@@ -51,11 +51,17 @@ _ASKS = {
         "AuthenticationSSPI",
     },
     Application.MYSQL: {"AuthMoreData"},
-    Application.LDAP: {"7", "8"},  # authMethodNotSupported, strongerAuthRequired
+    Application.LDAP: {"8"},  # strongerAuthRequired
     Application.REDIS: {"NOAUTH"},
     Application.IMAP: {"+"},
     Application.POP3: {"+"},
 }
+# What a refused login is about, if not the client: RFC 5530 section 3 (IMAP), RFC 2449 section 8.1
+# and RFC 3206 section 4 (POP3).
+_PASSING = (
+    *("[UNAVAILABLE]", "[SERVERBUG]", "[INUSE]", "[LIMIT]", "[CONTACTADMIN]"),
+    *("[SYS/TEMP]", "[SYS/PERM]", "[IN-USE]", "[LOGIN-DELAY]"),
+)
 _LOGINS = ("AUTH", "RCPT")
 _MAIL = (Application.SMTP, Application.LMTP)
 _MAILBOXES = (Application.IMAP, Application.POP3)
@@ -72,7 +78,8 @@ def meaning_of(answer: ApplicationAnswer) -> AnswerMeaning:
         if status is None:
             return AnswerMeaning.NEITHER
         return AnswerMeaning.REFUSED if is_refusal(status) else AnswerMeaning.ADMITTED
-    if application in _MAILBOXES and answer.asked in ("CAPABILITY", "CAPA"):
+    unasked = answer.asked in ("CAPABILITY", "CAPA") or answer.words.startswith(_PASSING)
+    if application in _MAILBOXES and unasked:
         return AnswerMeaning.NEITHER
     for table, meaning in ((_REFUSED, AnswerMeaning.REFUSED), (_ASKS, AnswerMeaning.ASKS)):
         if first in table.get(application, ()):

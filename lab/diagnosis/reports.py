@@ -12,14 +12,16 @@ class Reports:
     """Gathers the local facts of one connection.
 
     ``returned`` tells of each end that is watched whether its handshake call returned, ``refusal``
-    is the first report that an end rejected the other's certificate.
+    is the first report that an end rejected the other's certificate. A failure behind the answer
+    that a client had asked for is none that matters: the server may close at once.
     """
 
-    __slots__ = ("_exceptions", "_failed", "refusal", "returned")
+    __slots__ = ("_answered", "_exceptions", "_failed", "refusal", "returned")
 
     def __init__(self) -> None:
         self.returned: dict[Endpoint, bool] = {}
         self.refusal: LocalFact | None = None
+        self._answered = False
         self._failed: frozenset[Endpoint] = _NOBODY
         self._exceptions: dict[Endpoint, str] = {}
 
@@ -28,7 +30,8 @@ class Reports:
         endpoint, fact = event.endpoint, event.fact
         returned = fact is Fact.HANDSHAKE_RETURNED
         self.returned[endpoint] = self.returned.get(endpoint, False) or returned
-        if fact in _FAILURES:
+        self._answered |= fact is Fact.ANSWERED
+        if fact in _FAILURES and not self._answered:
             self._exceptions.setdefault(endpoint, event.reason)
         if fact is Fact.HANDSHAKE_FAILED:
             self._failed |= {endpoint}

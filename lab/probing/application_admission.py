@@ -56,7 +56,7 @@ def told(
     if good is None or meaning_of(good) is not AnswerMeaning.ADMITTED:
         return None, f"the answer was {name_of(answer)}"
     if meaning is AnswerMeaning.ASKS:
-        return False, ""
+        return False, "asked for another login: who has one gets in without such a certificate"
     return None, f"{name_of(answer)}, where the good certificate gets {name_of(good)}"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.results import Outcome, Result
+from lab.diagnosis.results import AnswerMeaning, Outcome, Result
 from lab.probing.application_admission import BY_APPLICATION, name_of
 from lab.probing.attempt import ScenarioTrace
 from lab.probing.endings import ending
@@ -152,6 +152,8 @@ def _required(refusal: Outcome) -> str:
     """Who requires a certificate, by how a client without one was refused."""
     if refusal.http_status is not None:
         return f"optional for TLS, required by HTTP ({refusal.http_status})"
+    if refusal.answer is not None and refusal.answer_meaning is AnswerMeaning.ASKS:
+        return f"optional: who has none is asked for another login ({name_of(refusal.answer)})"
     if refusal.answer is not None:
         return f"optional for TLS, required by the application ({name_of(refusal.answer)})"
     return "required"

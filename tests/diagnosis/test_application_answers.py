@@ -41,14 +41,15 @@ ASKS, NEITHER = AnswerMeaning.ASKS, AnswerMeaning.NEITHER
         (Application.IMAP, "AUTHENTICATE EXTERNAL", "NO", OUT),
         (Application.IMAP, "AUTHENTICATE PLAIN", "+", ASKS),
         (Application.IMAP, "a greeting", "PREAUTH", IN),
-        (Application.IMAP, "a greeting", "BYE", OUT),
+        (Application.IMAP, "a greeting", "BYE", NEITHER),
         (Application.POP3, "CAPA", "+OK", NEITHER),
         (Application.POP3, "AUTH EXTERNAL", "+OK", IN),
         (Application.POP3, "AUTH PLAIN", "-ERR", OUT),
         (Application.POP3, "AUTH PLAIN", "+", ASKS),
         (Application.LDAP, "SASL EXTERNAL bind", "0 success", IN),
         (Application.LDAP, "SASL EXTERNAL bind", "49 invalidCredentials", OUT),
-        (Application.LDAP, "SASL EXTERNAL bind", "7 authMethodNotSupported", ASKS),
+        (Application.LDAP, "SASL EXTERNAL bind", "8 strongerAuthRequired", ASKS),
+        (Application.LDAP, "SASL EXTERNAL bind", "7 authMethodNotSupported", NEITHER),
         (Application.MQTT, "CONNECT", "0", IN),
         (Application.MQTT, "CONNECT", "5", OUT),
         (Application.MQTT, "CONNECT", "1", NEITHER),
@@ -74,10 +75,13 @@ def test_postfix_refuses_who_has_no_certificate() -> None:
     words = "4.7.1 localhost Error: No client certificate presented"
     answer = ApplicationAnswer(application=Application.SMTP, asked="EHLO", code="421", words=words)
     assert meaning_of(answer) is OUT
-    busy = ApplicationAnswer(
-        application=Application.SMTP, asked="EHLO", code="421", words="4.7.0 too many connections"
-    )
-    assert meaning_of(busy) is NEITHER
+    for application, code, words in (
+        (Application.SMTP, "421", "4.7.0 too many connections"),
+        (Application.IMAP, "NO", "[UNAVAILABLE] Internal error"),
+        (Application.POP3, "-ERR", "[SYS/TEMP] Internal error"),
+    ):
+        busy = ApplicationAnswer(application=application, asked="x", code=code, words=words)
+        assert meaning_of(busy) is NEITHER
 
 
 def connection(answer: ApplicationAnswer) -> list[Event]:

@@ -296,7 +296,8 @@ proxymap unix - - n - - proxymap
 def dovecot(certs: Path, *, ask: VerifyMode = VerifyMode.REQUIRED) -> Iterator[dict[str, int]]:
     """The ports of a Dovecot server: imap, pop3, lmtp and sieve, in the clear, and imaps.
 
-    REQUIRED: the handshake completes without a certificate, and no login does.
+    REQUIRED: the handshake completes without a certificate, and no login does. The CN of a
+    certificate that it has verified is a login (EXTERNAL).
     """
     server = program("dovecot", "dovecot-imapd")
     for package, file in (
@@ -311,6 +312,9 @@ def dovecot(certs: Path, *, ask: VerifyMode = VerifyMode.REQUIRED) -> Iterator[d
     with _place(certs, "") as place:
         ports = {name: free_port() for name in ("imap", "imaps", "pop3", "lmtp", "sieve")}
         verify = ask is not VerifyMode.NONE
+        home = place.make_folder("home")
+        if user == "root":
+            shutil.chown(home, internal)
         config = place.write(
             "dovecot.conf",
             f"""
@@ -329,14 +333,17 @@ ssl_ca = <{place.file("ca.crt")}
 ssl_require_crl = no
 ssl_verify_client_cert = {"yes" if verify else "no"}
 auth_ssl_require_client_cert = {"yes" if ask is VerifyMode.REQUIRED else "no"}
+auth_ssl_username_from_cert = {"yes" if verify else "no"}
+ssl_cert_username_field = commonName
 auth_mechanisms = plain external
+auth_failure_delay = 0
 passdb {{
   driver = static
-  args = password=secret
+  args = nopassword=y
 }}
 userdb {{
   driver = static
-  args = uid={internal} gid={internal} home={place.file("home")}
+  args = uid={internal} gid={internal} home={home}
 }}
 mail_location = maildir:~/mail
 service imap-login {{
@@ -372,6 +379,9 @@ service lmtp {{
 }}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =

@@ -171,12 +171,18 @@ _REFUSALS = (
     ),
 )
 
+_BY_CERTIFICATE = (
+    "where it takes certificates as logins (SASL EXTERNAL; in Dovecot auth_mechanisms, "
+    "auth_ssl_username_from_cert and a user without a password), the client needs none"
+)
 _OTHER_LOGINS = {
+    Application.IMAP: _BY_CERTIFICATE,
+    Application.POP3: _BY_CERTIFICATE,
     Application.POSTGRES: "the method cert in pg_hba.conf takes the certificate as the login; "
     "clientcert=verify-full demands one beside the password",
     Application.MYSQL: "name a user without a password (mysql://USER@HOST here)",
-    Application.LDAP: "slapd takes a certificate as a login (SASL EXTERNAL) where it has asked for "
-    "it and verified it (TLSVerifyClient)",
+    Application.LDAP: "OpenLDAP takes a certificate as a login (SASL EXTERNAL) where it has asked "
+    "for it and verified it (TLSVerifyClient)",
     Application.REDIS: "the certificate is no login to Redis, unless it is told to take the user "
     "from it (tls-auth-clients-user in later versions): the user default has a password",
 }

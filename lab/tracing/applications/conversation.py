@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
-from lab.stream.tls_stream import TlsStream
+from lab.stream.tls_stream import StreamError, TlsStream
 from lab.tls.application_protocol import Application, ApplicationAnswer
 
 MOST_BYTES = 1 << 18
@@ -45,7 +45,8 @@ Ended = tuple[ApplicationAnswer, bytes]
 Conversation = Generator[bytes, bytes, Ended]
 """Yields what to send (b"": nothing), takes what came then, never b"", and returns the answer.
 
-It raises ExchangeError where what came is not of its protocol.
+It raises ExchangeError where what came is not of its protocol. Where the connection ends first,
+that is thrown into it, and it may still return an answer that it had before.
 """
 
 Speaker = Callable[[ApplicationRequest], Conversation]
@@ -119,21 +120,35 @@ async def converse(
     """
     total, data = 0, next(conversation)
     while True:
-        if data:
-            await stream.write(data)
-        came = await stream.read()
-        if not came:
-            raise ExchangeError("the server closed the connection without an answer")
+        try:
+            if data:
+                await stream.write(data)
+            came = await stream.read()
+            if not came:
+                raise ExchangeError("the server closed the connection without an answer")
+        except (StreamError, ExchangeError):
+            if (ended := _cut_short(conversation)) is not None:
+                return ended
+            raise
         total += len(came)
         try:
             if total > MOST_BYTES:
                 raise ExchangeError(f"more than {MOST_BYTES} bytes")
             data = conversation.send(came)
         except ExchangeError as error:
-            unknown = ApplicationAnswer(
-                application=application, asked="", code="", words=str(error)
-            )
-            return unknown, b""
-        except StopIteration as ended:
-            result: Ended = ended.value
+            return no_answer(application, f"the answer is of another protocol: {error}"), b""
+        except StopIteration as finished:
+            result: Ended = finished.value
             return result
+
+
+def _cut_short(conversation: Conversation) -> Ended | None:
+    """Tell a conversation that nothing more comes; return the answer that it has by then."""
+    try:
+        conversation.throw(ExchangeError("the connection ended"))
+    except StopIteration as finished:
+        ended: Ended = finished.value
+        return ended[0], b""
+    except ExchangeError:
+        pass
+    return None

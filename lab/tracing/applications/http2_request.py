@@ -127,7 +127,12 @@ def _exchange(
         connection.send_data(1, body, end_stream=True)
     response = _Response()
     while not response.over:
-        came = yield connection.data_to_send()
+        try:
+            came = yield connection.data_to_send()
+        except ExchangeError:
+            if not response.status:
+                raise
+            return response, b""
         try:
             for event in connection.receive_data(came):
                 response.take(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator
 
 from lab.tls.application_protocol import Application, ApplicationAnswer
@@ -18,6 +19,7 @@ _EXTENDED_REQUEST, _EXTENDED_RESPONSE, _REQUEST_NAME = 0x77, 0x78, 0x80
 _RESPONSE_VALUE = 0x8B
 _ENUMERATED = 0x0A
 _WHO_AM_I = b"1.3.6.1.4.1.4203.1.11.3"
+_SUCCESS, _NO_SUCH_METHOD = 0, 7
 _UNBIND = b"\x30\x05\x02\x01\x7f\x42\x00"
 _MOST_LENGTH = 1 << 16
 # RFC 4511 section 4.1.9, as far as a bind is answered so.
@@ -46,11 +48,9 @@ def bind(request: ApplicationRequest) -> Conversation:
     body = _value(_INTEGER, b"\3") + _value(_OCTETS, b"") + sasl
     talk.say(_message(1, _value(_BIND_REQUEST, body)))
     code, words, _ = yield from _result(talk, _BIND_RESPONSE)
-    if code == 0:
-        name = _value(_REQUEST_NAME, _WHO_AM_I)
-        talk.say(_message(2, _value(_EXTENDED_REQUEST, name)))
-        told, _, identity = yield from _result(talk, _EXTENDED_RESPONSE)
-        words = identity if told == 0 else ""
+    if code in (_SUCCESS, _NO_SUCH_METHOD):
+        with contextlib.suppress(ExchangeError):  # who may not ask this is still bound, or not
+            code, words = yield from _who_is_bound(talk, code, words)
     answer = ApplicationAnswer(
         application=Application.LDAP,
         asked="SASL EXTERNAL bind",
@@ -58,6 +58,18 @@ def bind(request: ApplicationRequest) -> Conversation:
         words=words,
     )
     return answer, _UNBIND
+
+
+def _who_is_bound(talk: Talk, code: int, words: str) -> Generator[bytes, bytes, tuple[int, str]]:
+    """Ask whom the server takes the client for; return the result of the bind with that."""
+    name = _value(_REQUEST_NAME, _WHO_AM_I)
+    talk.say(_message(2, _value(_EXTENDED_REQUEST, name)))
+    told, message, identity = yield from _result(talk, _EXTENDED_RESPONSE)
+    if code == _SUCCESS:
+        return code, identity if told == _SUCCESS else ""
+    if told == _SUCCESS:  # who has no login by certificate may go on without one
+        return code, f"{words.rstrip(': ')}; without a login it is served as {identity or 'nobody'}"
+    return told, message
 
 
 def _value(tag: int, content: bytes) -> bytes:

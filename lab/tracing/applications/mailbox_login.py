@@ -3,8 +3,8 @@
 IMAP: RFC 9051. POP3: RFC 1939, 2449 and 5034. SASL EXTERNAL: RFC 4422 appendix A.
 
 Rules: where the server takes the client's certificate as a login (EXTERNAL), that is asked for.
-Else a login is begun and broken off before a password is due: some servers refuse whoever has no
-certificate at that point.
+Where that lets nobody in, a login by password is begun, and broken off before the password is due:
+some servers refuse whoever has no certificate at that point.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from lab.tracing.applications.conversation import (
 )
 
 _WANTS_MORE = "+"
+_EXTERNAL = "EXTERNAL"
+_METHODS = (_EXTERNAL, "PLAIN")
 
 
 def imap_login(request: ApplicationRequest) -> Conversation:
@@ -34,24 +36,45 @@ def imap_login(request: ApplicationRequest) -> Conversation:
         if word.upper() != "OK":
             return _imap("a greeting", word.upper(), rest), b""
     lines = yield from _imap_command(talk, "a1", "CAPABILITY")
-    offered = {
-        word
-        for line in lines
-        if line.upper().startswith("* CAPABILITY")
-        for word in line.upper().split()
-    }
-    method = "EXTERNAL" if "AUTH=EXTERNAL" in offered else "PLAIN"
-    if f"AUTH={method}" not in offered:
-        said = next((word for word in ("LOGINDISABLED",) if word in offered), "")
-        return _imap("CAPABILITY", said or "OK", lines[-1].partition(" ")[2]), b"a9 LOGOUT\r\n"
-    asked = f"AUTHENTICATE {method}"
-    lines = yield from _imap_command(talk, "a2", asked)
-    if lines[-1].startswith(_WANTS_MORE) and method == "EXTERNAL":
-        lines = yield from _imap_command(talk, "a2", _identity(request), bare=True)
+    upper = [line.upper() for line in lines]
+    offered = {word for line in upper if line.startswith("* CAPABILITY") for word in line.split()}
+    answer = _imap("CAPABILITY", *_tagged(lines[-1]))
+    if "LOGINDISABLED" in offered:
+        answer = _imap("CAPABILITY", "LOGINDISABLED", "")
+    for method in _METHODS:
+        if f"AUTH={method}" not in offered or _is_over(answer):
+            continue
+        try:
+            answer = yield from _imap_method(talk, method, request)
+        except ExchangeError:  # a server may close behind a login that it has refused
+            return answer, b""
+        if answer.code == _WANTS_MORE:
+            return answer, b"*\r\na9 LOGOUT\r\n"
+    return answer, b"a9 LOGOUT\r\n"
+
+
+def _imap_method(
+    talk: Talk, method: str, request: ApplicationRequest
+) -> Generator[bytes, bytes, ApplicationAnswer]:
+    """Begin to log in by one method."""
+    asked, tag = f"AUTHENTICATE {method}", f"a-{method.lower()}"
+    lines = yield from _imap_command(talk, tag, asked)
+    if lines[-1].startswith(_WANTS_MORE) and method == _EXTERNAL:
+        lines = yield from _imap_command(talk, tag, _identity(request), bare=True)
     if lines[-1].startswith(_WANTS_MORE):
-        return _imap(asked, _WANTS_MORE, ""), b"*\r\na9 LOGOUT\r\n"
-    word, _, rest = lines[-1].removeprefix("a2 ").partition(" ")
-    return _imap(asked, word.upper(), rest), b"a9 LOGOUT\r\n"
+        return _imap(asked, _WANTS_MORE, "")
+    return _imap(asked, *_tagged(lines[-1]))
+
+
+def _is_over(answer: ApplicationAnswer) -> bool:
+    """Whether the client is in already."""
+    return answer.code in ("OK", "+OK") and answer.asked not in ("CAPABILITY", "CAPA")
+
+
+def _tagged(line: str) -> tuple[str, str]:
+    """Return the word behind the tag, and the text behind that."""
+    word, _, rest = line.partition(" ")[2].partition(" ")
+    return word.upper(), rest
 
 
 def _imap(asked: str, code: str, words: str) -> ApplicationAnswer:
@@ -77,23 +100,37 @@ def pop3_login(request: ApplicationRequest) -> Conversation:
             return _pop3("a greeting", line), b""
     talk.say(b"CAPA\r\n")
     line = yield from talk.line()
-    if not line.startswith("+OK"):
-        return _pop3("CAPA", line), b"QUIT\r\n"
-    lines = yield from talk.lines(lambda line: line == ".")
-    methods = [line.upper().split()[1:] for line in lines if line.upper().startswith("SASL ")]
-    offered = methods[0] if methods else []
-    method = next((name for name in ("EXTERNAL", "PLAIN") if name in offered), "")
-    if not method:
-        return _pop3("CAPA", line), b"QUIT\r\n"
+    answer, offered = _pop3("CAPA", line), ""
+    if line.startswith("+OK"):
+        lines = yield from talk.lines(lambda line: line == ".")
+        offered = next((line.upper() for line in lines if line.upper().startswith("SASL ")), "")
+    for method in _METHODS:
+        if method not in offered.split() or _is_over(answer):
+            continue
+        try:
+            answer = yield from _pop3_method(talk, method, request)
+        except ExchangeError:  # a server may close behind a login that it has refused
+            return answer, b""
+        if answer.code == _WANTS_MORE:
+            return answer, b"*\r\nQUIT\r\n"
+    return answer, b"QUIT\r\n"
+
+
+def _pop3_method(
+    talk: Talk, method: str, request: ApplicationRequest
+) -> Generator[bytes, bytes, ApplicationAnswer]:
+    """Begin to log in by one method."""
     asked = f"AUTH {method}"
     talk.say(f"{asked}\r\n".encode())
     line = yield from talk.line()
-    if line.startswith(_WANTS_MORE + " ") and method == "EXTERNAL":
+    if _asks_for_more(line) and method == _EXTERNAL:
         talk.say(f"{_identity(request)}\r\n".encode())
         line = yield from talk.line()
-    if line.startswith(_WANTS_MORE) and not line.startswith("+OK"):
-        return _pop3(asked, _WANTS_MORE), b"*\r\nQUIT\r\n"
-    return _pop3(asked, line), b"QUIT\r\n"
+    return _pop3(asked, _WANTS_MORE if _asks_for_more(line) else line)
+
+
+def _asks_for_more(line: str) -> bool:
+    return line.startswith(_WANTS_MORE) and not line.startswith("+OK")
 
 
 def _pop3(asked: str, line: str) -> ApplicationAnswer:

@@ -39,7 +39,12 @@ def start_up(request: ApplicationRequest) -> Conversation:
     asked = f"StartupMessage for user {user}, database {database}"
     code, words = "", ""
     while True:
-        kind, body = yield from _message(talk)
+        try:
+            kind, body = yield from _message(talk)
+        except ExchangeError:
+            if not code:
+                raise
+            return _answer(asked, code, words), b""  # it had let the client in by then
         if kind == _ERROR:
             fields = _fields(body)
             if not fields.get("C"):

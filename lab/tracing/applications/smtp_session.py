@@ -19,6 +19,7 @@ from lab.tracing.applications.conversation import (
 )
 
 _QUIT = b"QUIT\r\n"
+_CLOSING = "421"  # the server closes the connection behind it (RFC 5321 section 3.8)
 _Reply = tuple[str, str]
 
 
@@ -38,7 +39,7 @@ def _speak(application: Application, hello: str, request: ApplicationRequest) ->
     def answer(asked: str, reply: _Reply) -> tuple[ApplicationAnswer, bytes]:
         code, words = reply
         found = ApplicationAnswer(application=application, asked=asked, code=code, words=words)
-        return found, _QUIT
+        return found, b"" if code == _CLOSING else _QUIT
 
     if not request.greeted:
         greeting = yield from _reply(talk)
