@@ -24,6 +24,12 @@ from tests.support.serving import PATIENCE, program
 
 CLIENT = "mtls-client"
 """The CN of the lab's client, and the name of the user who may log in with its certificate."""
+POSTGRES_RULES = {
+    "password": "scram-sha-256",
+    "both": "scram-sha-256 clientcert=verify-ca",
+    "nobody": "reject",
+}
+"""Databases that PostgreSQL has a rule for, and the rule."""
 NO_CERTIFICATE_USER = "anybody"
 """A user of MariaDB who needs no certificate."""
 
@@ -137,14 +143,17 @@ def _run(place: _Place, *words: str | Path) -> None:
 def postgresql(certs: Path, *, ask: VerifyMode = VerifyMode.REQUIRED) -> Iterator[int]:
     """The port of a PostgreSQL server, with the database ``postgres`` and the user ``CLIENT``.
 
-    It wants a certificate with that CN; OPTIONAL verifies what is sent, NONE asks for none.
+    It wants a certificate with that CN; OPTIONAL verifies what is sent, NONE asks for none. For
+    the databases of ``POSTGRES_RULES``, which do not exist, it has other rules.
     """
     initdb = _postgresql_program("initdb")
     with _place(certs, "postgres") as place:
         data, port = place.file("data"), free_port()
         _run(place, initdb, "-D", data, "-U", CLIENT, "-A", "trust", "-N", "--no-instructions")
         method = "cert" if ask is VerifyMode.REQUIRED else "trust"
-        (data / "pg_hba.conf").write_text(f"hostssl all all 127.0.0.1/32 {method}\n", "utf-8")
+        rules = [*POSTGRES_RULES.items(), ("all", method)]
+        lines = [f"hostssl {name} all 127.0.0.1/32 {rule}\n" for name, rule in rules]
+        (data / "pg_hba.conf").write_text("".join(lines), "utf-8")
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(port),
@@ -161,7 +170,14 @@ def postgresql(certs: Path, *, ask: VerifyMode = VerifyMode.REQUIRED) -> Iterato
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         words = place.command(initdb.with_name("postgres"), "-D", data, *options)
         with _running(place, words, [port], stop=signal.SIGQUIT):
+            _wait_until_started(initdb.with_name("pg_isready"), port)
             yield port
+
+
+def _wait_until_started(pg_isready: Path, port: int) -> None:
+    """Wait until the server takes clients: it listens before that, and says that it starts up."""
+    ask = [str(pg_isready), "--quiet", "--host=127.0.0.1", f"--port={port}", "--timeout=1"]
+    assert any(subprocess.run(ask, timeout=60).returncode == 0 for _ in range(int(PATIENCE / 0.02)))
 
 
 def _postgresql_program(name: str) -> Path:
@@ -337,6 +353,7 @@ auth_ssl_username_from_cert = {"yes" if verify else "no"}
 ssl_cert_username_field = commonName
 auth_mechanisms = plain external
 auth_failure_delay = 0
+first_valid_uid = 1
 passdb {{
   driver = static
   args = nopassword=y

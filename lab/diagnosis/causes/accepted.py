@@ -289,6 +289,12 @@ def _host(summary: Evidence, outcome: Outcome, evidence: tuple[str, ...]) -> Cau
     sent = f"the host name {escaped(summary.server_name)}" if summary.server_name else "no name"
     known = outcome.http_status == _MISDIRECTED
     here = "--sni NAME here, " if summary.client_is_ours else ""
+    coalescing = (
+        "; clients of HTTP/2 that use a connection of another host again (coalescing) must open a "
+        "new one, as hosts may ask for different certificates"
+        if known and summary.protocol == "h2"
+        else ""
+    )
     return Cause(
         code="http-wrong-host",
         summary="HTTP refused the request for its host name: this server does not serve it, or "
@@ -298,7 +304,7 @@ def _host(summary: Evidence, outcome: Outcome, evidence: tuple[str, ...]) -> Cau
         evidence=(*evidence, f"the client sent {sent} in its ClientHello (SNI)"),
         reference="RFC 9110 section 15.5.20; RFC 6066 section 3",
         fix=f"connect by the host name that the server is configured for ({here}"
-        "curl --connect-to or --resolve, server_hostname= in Python)",
+        f"curl --connect-to or --resolve, server_hostname= in Python){coalescing}",
     )
 
 

@@ -148,8 +148,9 @@ _REFUSALS = (
         summary="the MQTT server refused the client: it may want a user and a password, or not "
         "take the certificate as a login",
         reference="MQTT 3.1.1 section 3.2.2.3",
-        fix="in mosquitto, use_identity_as_username takes the user from the certificate; without "
-        "it, or a password, allow_anonymous decides",
+        fix="in mosquitto, use_identity_as_username takes the user from the certificate, which it "
+        "asks for with require_certificate only; without these, or a password, allow_anonymous "
+        "decides",
     ),
     _Refusal(
         applications=(Application.REDIS,),
