@@ -102,7 +102,8 @@ def _run_here(words: Sequence[str], cwd: Path | None, env: dict[str, str]) -> Co
         warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
         try:
             os.chdir(cwd or before)
-            runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+            with _plain_imports():
+                runpy.run_module(words[0], run_name="__main__", alter_sys=True)
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -113,6 +114,20 @@ def _run_here(words: Sequence[str], cwd: Path | None, env: dict[str, str]) -> Co
             sys.stdout.flush()
             sys.stderr.flush()
     return CompletedRun(code, out.getvalue().decode(), err.getvalue().decode())
+
+
+@contextlib.contextmanager
+def _plain_imports() -> Iterator[None]:
+    """Import without pytest's rewriting: runpy needs the code of a module, which its hook lacks.
+
+    The hook takes up the package as soon as its pytest plugin is installed.
+    """
+    finders = sys.meta_path[:]
+    sys.meta_path[:] = [each for each in finders if not hasattr(each, "mark_rewrite")]
+    try:
+        yield
+    finally:
+        sys.meta_path[:] = finders
 
 
 @contextlib.contextmanager
