@@ -34,7 +34,7 @@ NO_CERTIFICATE_USER = "anybody"
 """A user of MariaDB who needs no certificate."""
 
 
-class _Place:
+class ServerPlace:
     """A folder that ``user`` can reach and write to, with the certificates in it."""
 
     def __init__(self, folder: Path, user: str) -> None:
@@ -71,12 +71,12 @@ class _Place:
 
 
 @contextlib.contextmanager
-def _place(certs: Path, user: str) -> Iterator[_Place]:
+def server_place(certs: Path, user: str) -> Iterator[ServerPlace]:
     # Not below pytest's folder, which other users cannot enter; and short, for Unix sockets.
     with tempfile.TemporaryDirectory(prefix="lab", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
-        place = _Place(folder, user)
+        place = ServerPlace(folder, user)
         place.own(folder)
         for file in ("ca.crt", "server.crt", "server.key"):
             shutil.copy(certs / file, folder)
@@ -86,15 +86,18 @@ def _place(certs: Path, user: str) -> Iterator[_Place]:
 
 
 @contextlib.contextmanager
-def _running(
-    place: _Place,
+def running_server(
+    place: ServerPlace,
     words: Sequence[str | Path],
-    ports: Sequence[int],
+    ports: Sequence[int | Path],
     *,
     stop: signal.Signals = signal.SIGTERM,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """Run a server in the foreground while the block runs, once it listens at ``ports``."""
+    """Run a server in the foreground while the block runs, once it listens at ``ports``.
+
+    A path is that of a Unix socket.
+    """
     log = place.folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -119,12 +122,16 @@ def _running(
                 os.killpg(process.pid, signal.SIGKILL)  # what it has left of its own session
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(port: int | Path, process: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(int(PATIENCE / 0.02)):
         assert process.poll() is None, log.read_text("utf-8", "replace")
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
-        except ConnectionRefusedError:
+            if isinstance(port, int):
+                socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+            else:
+                with socket.socket(socket.AF_UNIX) as end:
+                    end.connect(str(port))
+        except (ConnectionRefusedError, FileNotFoundError):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.02)
         else:
@@ -132,7 +139,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(log.read_text("utf-8", "replace"))
 
 
-def _run(place: _Place, *words: str | Path) -> None:
+def _run(place: ServerPlace, *words: str | Path) -> None:
     done = subprocess.run(
         place.command(*words), cwd=place.folder, capture_output=True, text=True, timeout=60
     )
@@ -147,7 +154,7 @@ def postgresql(certs: Path, *, ask: VerifyMode = VerifyMode.REQUIRED) -> Iterato
     the databases of ``POSTGRES_RULES``, which do not exist, it has other rules.
     """
     initdb = _postgresql_program("initdb")
-    with _place(certs, "postgres") as place:
+    with server_place(certs, "postgres") as place:
         data, port = place.file("data"), free_port()
         _run(place, initdb, "-D", data, "-U", CLIENT, "-A", "trust", "-N", "--no-instructions")
         method = "cert" if ask is VerifyMode.REQUIRED else "trust"
@@ -169,7 +176,7 @@ def postgresql(certs: Path, *, ask: VerifyMode = VerifyMode.REQUIRED) -> Iterato
             settings["ssl_ca_file"] = str(place.file("ca.crt"))
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         words = place.command(initdb.with_name("postgres"), "-D", data, *options)
-        with _running(place, words, [port], stop=signal.SIGQUIT):
+        with running_server(place, words, [port], stop=signal.SIGQUIT):
             _wait_until_started(initdb.with_name("pg_isready"), port)
             yield port
 
@@ -194,7 +201,7 @@ def mariadb(certs: Path, *, ask: VerifyMode = VerifyMode.REQUIRED) -> Iterator[i
     ``NO_CERTIFICATE_USER`` need not; neither has a password. With NONE it asks for none.
     """
     server = program("mariadbd", "mariadb-server")
-    with _place(certs, "mysql") as place:
+    with server_place(certs, "mysql") as place:
         data, port = place.make_folder("data"), free_port()
         small = ("--innodb-log-file-size=4M", "--innodb-buffer-pool-size=8M")
         _run(
@@ -217,7 +224,7 @@ def mariadb(certs: Path, *, ask: VerifyMode = VerifyMode.REQUIRED) -> Iterator[i
             *(f"--ssl-cert={place.file('server.crt')}", f"--ssl-key={place.file('server.key')}"),
             *ca,
         )
-        with _running(place, words, [port], stop=signal.SIGKILL):
+        with running_server(place, words, [port], stop=signal.SIGKILL):
             yield port
 
 
@@ -226,7 +233,7 @@ def slapd(certs: Path, *, ask: VerifyMode = VerifyMode.REQUIRED) -> Iterator[int
     """The port of an OpenLDAP server in the clear, with StartTLS; it has an empty tree."""
     server = program("slapd", "slapd")
     verify = {VerifyMode.REQUIRED: "demand", VerifyMode.OPTIONAL: "try", VerifyMode.NONE: "never"}
-    with _place(certs, "openldap") as place:
+    with server_place(certs, "openldap") as place:
         port = free_port()
         config = place.write(
             "slapd.conf",
@@ -245,7 +252,7 @@ directory {place.make_folder("tree")}
 """,
         )
         words = place.command(server, "-f", config, "-h", f"ldap://127.0.0.1:{port}", "-d", "0")
-        with _running(place, words, [port]):
+        with running_server(place, words, [port]):
             yield port
 
 
@@ -260,7 +267,7 @@ def postfix(certs: Path, *, ask: VerifyMode = VerifyMode.REQUIRED) -> Iterator[i
         VerifyMode.OPTIONAL: "smtpd_tls_ask_ccert = yes",
         VerifyMode.NONE: "",
     }[ask]
-    with _place(certs, "") as place:
+    with server_place(certs, "") as place:
         port = free_port()
         place.make_folder("queue")
         shutil.chown(place.make_folder("data"), "postfix")
@@ -304,7 +311,7 @@ proxymap unix - - n - - proxymap
 """,
         )
         words = [command, "-c", str(place.folder), "start-fg"]
-        with _running(place, words, [port]):
+        with running_server(place, words, [port]):
             yield port
 
 
@@ -325,7 +332,7 @@ def dovecot(certs: Path, *, ask: VerifyMode = VerifyMode.REQUIRED) -> Iterator[d
             pytest.skip(f"{file} is not installed (Debian: apt install {package})")
     user = pwd.getpwuid(os.geteuid()).pw_name
     login, internal = ("dovenull", "dovecot") if user == "root" else (user, user)
-    with _place(certs, "") as place:
+    with server_place(certs, "") as place:
         ports = {name: free_port() for name in ("imap", "imaps", "pop3", "lmtp", "sieve")}
         verify = ask is not VerifyMode.NONE
         home = place.make_folder("home")
@@ -405,5 +412,5 @@ service stats {{
 }}
 """,
         )
-        with _running(place, [server, "-F", "-c", config], list(ports.values())):
+        with running_server(place, [server, "-F", "-c", config], list(ports.values())):
             yield ports
