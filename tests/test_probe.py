@@ -414,10 +414,10 @@ def test_a_server_that_closes_before_its_request_is_not_said_to_refuse(certs: Pa
 
 
 def test_sessions_of_the_labs_own_server(tmp_path: Path) -> None:
-    """One that is resumed after its certificate has expired is the only one that needs HTTP."""
-    page = tmp_path / "page.html"
-    names = "session-after-expiry,session-after-revocation,session-to-other-address"
-    words = ("--only", names, "--json", "-", "--html", page, "--junit", tmp_path / "report.xml")
+    """All faces of a report have them."""
+    page, junit_file = tmp_path / "page.html", tmp_path / "report.xml"
+    names = "session-after-revocation,session-to-other-name,session-to-other-address"
+    words = ("--only", names, "--json", "-", "--html", page, "--junit", junit_file)
     done = run("lab.probe", *words, cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
     report = json.loads(done.out)
@@ -425,10 +425,12 @@ def test_sessions_of_the_labs_own_server(tmp_path: Path) -> None:
     found = {(each["scenario"], each["version"]): each for each in report["findings"]}
     assert len(found) == 6
     for (name, _), finding in found.items():
-        by_http = name == "session-after-expiry"
-        assert finding["verdict"] == ("refused by HTTP" if by_http else "as it should be")
         assert finding["family"] == "session"
-    assert "session-after-expiry" in page.read_text("utf-8")
+        assert finding["verdict"] == "as it should be"
+        assert finding["admitted"] is (name != "session-after-revocation")
+        assert name in page.read_text("utf-8")
+    cases = ET.parse(junit_file).getroot().findall("testcase")
+    assert {case.get("classname") for case in cases} == {"mtls.session"}
 
 
 def test_a_scenario_of_sessions_is_explained(tmp_path: Path) -> None:

@@ -31,11 +31,15 @@ _OTHER_NAME = "other.example"
 async def try_own_session(
     scenario: SessionScenario,
     version: TlsVersion,
+    tickets: bool,
     ca: LabAuthority,
     packets: PacketFile | None = None,
     keep_records: bool = False,
 ) -> SessionTrial:
-    """Try a scenario against the lab's own server. Arguments are as for ``run_scenario``."""
+    """Try a scenario against the lab's own server.
+
+    Arguments are as for ``try_session`` and ``run_scenario``.
+    """
     with tempfile.TemporaryDirectory(prefix="mtls-lab-") as scratch:
         folder = Path(scratch)
         tls = write_server_tls(folder, ca.server(), client_ca=certificates_pem((ca.root,)))
@@ -60,13 +64,14 @@ async def try_own_session(
                 },
                 authority=ca,
                 acts=_Reloads(here, tls, ca, folder).acts,
+                at_once=True,
                 views={
                     Place.HERE: here.events_of,
                     Place.OTHER_NAME: here.events_of,
                     Place.OTHER_ADDRESS: there.events_of,
                 },
             )
-            return await try_session(scenario, version, {version: ground})
+            return await try_session(scenario, version, tickets, {version: ground})
 
 
 class _Reloads:

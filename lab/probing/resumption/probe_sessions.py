@@ -1,6 +1,8 @@
 """Probe the sessions of a server: try each scenario in each version, some at a time.
 
-Rules: what changes a server for all its clients comes last, one after the other.
+Rules: what changes a server for all its clients comes last, one after the other. In TLS 1.2 a
+client may offer a ticket or a session ID, and a server may keep one of them and not the other: both
+are tried, and the worse verdict counts.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
 from lab.tracing.trace_server import NotLoaded
 
-TrySession = Callable[[SessionScenario, TlsVersion], Awaitable[SessionTrial]]
-"""Tries a scenario once. Raises NoConnection, and NotLoaded."""
+TrySession = Callable[[SessionScenario, TlsVersion, bool], Awaitable[SessionTrial]]
+"""Tries a scenario once, with tickets or without. Raises NoConnection, and NotLoaded."""
 
 _FOR_ALL = (Change.REVOKED, Change.OTHER_CA)
+_WAYS = {TlsVersion.TLS12: (True, False), TlsVersion.TLS13: (True,)}
+"""Whether the client takes tickets: in TLS 1.3 there is nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +48,15 @@ async def probe_sessions(
     gate = asyncio.Semaphore(concurrency)
     places = [(scenario, version) for scenario in scenarios for version in versions]
 
-    async def one(scenario: SessionScenario, version: TlsVersion) -> SessionTrial:
+    async def one(scenario: SessionScenario, version: TlsVersion) -> list[SessionTrial]:
+        tries = [_tried(scenario, version, tickets, attempt) for tickets in _WAYS[version]]
         async with gate:
-            try:
-                return await attempt(scenario, version)
-            except (NoConnection, NotLoaded) as error:
-                return SessionTrial(scenario=scenario, version=version, obstacle=str(error))
-            finally:
-                done(scenario.name)
+            if scenario.change in _FOR_ALL:
+                trials = [await trying for trying in tries]
+            else:
+                trials = await asyncio.gather(*tries)
+        done(scenario.name)
+        return trials
 
     early = [place for place in places if place[0].change not in _FOR_ALL]
     trials = dict(zip(early, await asyncio.gather(*(one(*place) for place in early)), strict=True))
@@ -59,9 +64,24 @@ async def probe_sessions(
         if place not in trials:
             trials[place] = await one(*place)
     return SessionFindings(
-        findings=tuple(rule_session(trials[place]) for place in places),
-        connections=sum(trial.connections for trial in trials.values()),
+        findings=tuple(_worst(trials[place]) for place in places),
+        connections=sum(trial.connections for tried in trials.values() for trial in tried),
     )
+
+
+async def _tried(
+    scenario: SessionScenario, version: TlsVersion, tickets: bool, attempt: TrySession
+) -> SessionTrial:
+    try:
+        return await attempt(scenario, version, tickets)
+    except (NoConnection, NotLoaded) as error:
+        return SessionTrial(
+            scenario=scenario, version=version, tickets=tickets, obstacle=str(error)
+        )
+
+
+def _worst(trials: Sequence[SessionTrial]) -> Finding:
+    return max(map(rule_session, trials), key=lambda finding: finding.verdict.weight)
 
 
 async def explain_session(
@@ -71,7 +91,7 @@ async def explain_session(
 
     Raises NothingSelected where it could not be tried, and what ``attempt`` raises.
     """
-    trials = [await attempt(scenario, version) for version in versions]
+    trials = [await attempt(scenario, version, True) for version in versions]
     traces = tuple(trace for trial in trials for trace in trial.traces)
     if not traces:
         raise NothingSelected(f"{scenario.name} could not be tried: {trials[0].obstacle}")

@@ -7,6 +7,7 @@ what the same client gets in a full handshake at the same place and time, withou
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,9 @@ _TICK = 1.1
 _TAKES_EFFECT = 10.0
 """Seconds within which a server that was changed must refuse what it is to refuse."""
 _LOOK_AGAIN = 0.2
+_IN_A_ROW = 3
+_SETTLED = 1.0
+"""Seconds after which an offer that was taken is made once more."""
 _MISDIRECTED = 421  # RFC 9110 section 15.5.20
 
 Act = Callable[[Identity], Awaitable[str]]
@@ -49,18 +53,20 @@ class Ground:
 
     ``authority`` issues the clients. ``acts`` has what makes a server change, by the change, and
     ``undo`` what takes that back; ``views`` the server's own events, where it runs in this process.
+    ``at_once`` tells that no process of before goes on serving for a while.
     """
 
     places: dict[Place, Plan]
     authority: LabAuthority
     acts: Mapping[Change, Act] = field(default_factory=dict)
     undo: Mapping[Change, Undo] = field(default_factory=dict)
-    views: dict[Place, ServerView] = field(default_factory=dict)
+    views: Mapping[Place, ServerView] = field(default_factory=dict)
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTrial:
-    """A scenario tried once.
+    """A scenario tried once; ``tickets`` tells whether the client takes them.
 
     * ``obstacle`` says why it could not be tried, "" if it was; ``excused`` that this is
       fault, as there is no client to try it with.
@@ -74,6 +80,7 @@ class SessionTrial:
 
     scenario: SessionScenario
     version: TlsVersion
+    tickets: bool = True
     obstacle: str = ""
     excused: bool = False
     issued: bool = False
@@ -107,17 +114,25 @@ def got_in(outcome: Outcome) -> bool | None:
 
 
 async def try_session(
-    scenario: SessionScenario, version: TlsVersion, grounds: Mapping[TlsVersion, Ground]
+    scenario: SessionScenario,
+    version: TlsVersion,
+    tickets: bool,
+    grounds: Mapping[TlsVersion, Ground],
 ) -> SessionTrial:
-    """Try a scenario on the ground of its version. Raises NoConnection, and NotLoaded."""
-    return await _Attempt(scenario, version, grounds[version]).made()
+    """Try a scenario on the ground of its version; without ``tickets``, by a session ID.
+
+    Raises NoConnection, and NotLoaded.
+    """
+    return await _Attempt(scenario, version, tickets, grounds[version]).made()
 
 
 class _Attempt:
-    def __init__(self, scenario: SessionScenario, version: TlsVersion, ground: Ground) -> None:
+    def __init__(
+        self, scenario: SessionScenario, version: TlsVersion, tickets: bool, ground: Ground
+    ) -> None:
         self._scenario = scenario
         self._ground = ground
-        self._trial = SessionTrial(scenario=scenario, version=version)
+        self._trial = SessionTrial(scenario=scenario, version=version, tickets=tickets)
         self._connections = 0
 
     async def made(self) -> SessionTrial:
@@ -173,11 +188,15 @@ class _Attempt:
             self._trial = replace(self._trial, aftermath=f"the change was not taken back: {failed}")
 
     async def _until(self, wanted: bool, identity: Identity) -> str:
-        """Wait until a full handshake lets ``identity`` in, or not; return how it ends else."""
-        end = time.monotonic() + _TAKES_EFFECT
+        """Wait until full handshakes let ``identity`` in, or not; return how they end else.
+
+        Processes of before may accept connections for a while, beside those of after.
+        """
+        end, in_a_row = time.monotonic() + _TAKES_EFFECT, 0
         while True:
             full = await self._anew(self._scenario.offered, identity)
-            if got_in(full.outcome) is wanted:
+            in_a_row = in_a_row + 1 if got_in(full.outcome) is wanted else 0
+            if in_a_row == (1 if self._ground.at_once else _IN_A_ROW):
                 return ""
             if time.monotonic() > end:
                 return ending_of(full.outcome)
@@ -189,6 +208,12 @@ class _Attempt:
         tls = replace(plan.tls, minimum=version, maximum=version, security_level=0)
         return replace(plan, tls=tls, identity=identity)
 
+    def _client(self, plan: Plan) -> ReturningClient:
+        context = presenting(plan.tls, plan.identity)
+        if not self._trial.tickets:
+            context.options |= ssl.OP_NO_TICKET
+        return ReturningClient(context=context)
+
     async def _traced(self, place: Place, plan: Plan, client: ReturningClient) -> Trace:
         self._connections += 1
         return await traced_again(plan, client, self._ground.views.get(place))
@@ -196,13 +221,13 @@ class _Attempt:
     async def _anew(self, place: Place, identity: Identity | None) -> Trace:
         """Connect without a session."""
         plan = self._plan(place, identity)
-        return await self._traced(place, plan, _client(plan))
+        return await self._traced(place, plan, self._client(plan))
 
     async def _begun(self, identity: Identity | None) -> ReturningClient | None:
         """Begin a session; None where there is no use in going on, and the trial says why."""
         place = self._scenario.begins
         plan = self._plan(place, identity)
-        client = _client(plan)
+        client = self._client(plan)
         first = await self._traced(place, plan, client)
         self._trial = replace(self._trial, first=first, issued=client.session is not None)
         if not got_in(first.outcome):
@@ -228,8 +253,13 @@ class _Attempt:
         await self._compare(identity)
         plan = self._plan(scenario.offered, at_hand)
         if at_hand is not identity:
-            client.presents = presenting(plan.tls, at_hand)
+            client.presents = self._client(plan).context
         second = await self._traced(scenario.offered, plan, client)
+        changed = scenario.change in self._ground.acts and not self._ground.at_once
+        if changed and client.resumed and client.session is not None:
+            # A process of before may have taken it: what comes later counts.
+            await asyncio.sleep(_SETTLED)
+            second = await self._traced(scenario.offered, plan, client)
         resumption = resumption_of(first, second, client.resumed)
         second = replace(second, resumption=resumption)
         self._trial = replace(self._trial, second=second, resumption=resumption)
@@ -305,10 +335,6 @@ _ACTS = {
     Change.REVOKED: "--revoke-by COMMAND does it, and without HOST:PORT the lab's own server",
     Change.OTHER_CA: "--change-ca-by COMMAND does it, and without HOST:PORT the lab's own server",
 }
-
-
-def _client(plan: Plan) -> ReturningClient:
-    return ReturningClient(context=presenting(plan.tls, plan.identity))
 
 
 def _remedy(outcome: Outcome) -> str:

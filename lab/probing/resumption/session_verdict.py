@@ -20,12 +20,15 @@ from lab.x509.certificates import describe
 
 _SILENCE = (Signal.FIN, Signal.RST, Signal.CLOSE_NOTIFY)
 _FULL = "not resumed: the server made a full handshake"
+_BY_ID = "seen with a client that takes no tickets, and so offers a session ID"
 _RESUMED = "resumed, and no certificate was asked for"
 
 
 def rule_session(trial: SessionTrial) -> Finding:
     """Return the verdict on what a server did with a session."""
     verdict, notes = _verdict(trial)
+    if verdict is not Verdict.RIGHT and not trial.tickets:
+        notes = (*notes, _BY_ID)
     scenario, seen = trial.scenario, trial.second or trial.first
     outcome = seen.outcome if seen is not None else None
     return Finding(
