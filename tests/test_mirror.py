@@ -25,6 +25,16 @@ ELSEWHERE = {
     "diagnosis/causes/refused_certificate": "diagnosis/test_diagnose",
     "diagnosis/causes/remedies": "diagnosis/causes/test_accepted",
     "diagnosis/causes/shown": "diagnosis/causes/test_certificate",
+    "diagnosis/certificate_selection/candidates": "diagnosis/certificate_selection/test_select",
+    "diagnosis/certificate_selection/cited_clients": "diagnosis/certificate_selection/test_select",
+    "diagnosis/certificate_selection/gnutls_clients": "diagnosis/certificate_selection/test_select",
+    "diagnosis/certificate_selection/go_clients": "diagnosis/certificate_selection/test_select",
+    "diagnosis/certificate_selection/java_clients": "diagnosis/certificate_selection/test_select",
+    "diagnosis/certificate_selection/nss_clients": "diagnosis/certificate_selection/test_select",
+    "diagnosis/certificate_selection/openssl_clients": (
+        "diagnosis/certificate_selection/test_select"
+    ),
+    "diagnosis/certificate_selection/other_clients": "diagnosis/certificate_selection/test_select",
     "diagnosis/certificate_selection/results": "diagnosis/certificate_selection/test_select",
     "diagnosis/handshake_progress": "diagnosis/test_outcome",
     "diagnosis/outcome_wording": "diagnosis/test_outcome",

@@ -1,0 +1,309 @@
+"""A certificate at hand as a client's selection sees it, and what of a request it fits.
+
+Rules: what no run covers, such as a key of a rare type, is told as such and never guessed at.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lab.diagnosis.certificate_selection.results import CertificateAtHand, Decision
+from lab.tls.code_points import ClientCertificateType, ExtensionType, ProtocolVersion
+from lab.tls.code_points import SignatureScheme as Scheme
+from lab.tls.extensions import SignatureAlgorithms
+from lab.tls.messages import CertificateRequest
+from lab.x509 import der
+from lab.x509.certificates import CertificateDescription, describe
+from lab.x509.names import rfc4514, same_name
+
+_CURVES = {
+    "EC secp256r1": Scheme.ECDSA_SECP256R1_SHA256,
+    "EC secp384r1": Scheme.ECDSA_SECP384R1_SHA384,
+    "EC secp521r1": Scheme.ECDSA_SECP521R1_SHA512,
+}
+_PSS = {Scheme.RSA_PSS_RSAE_SHA256, Scheme.RSA_PSS_RSAE_SHA384, Scheme.RSA_PSS_RSAE_SHA512}
+_PKCS1 = {Scheme.RSA_PKCS1_SHA256, Scheme.RSA_PKCS1_SHA384, Scheme.RSA_PKCS1_SHA512}
+SHA1 = frozenset({Scheme.RSA_PKCS1_SHA1, Scheme.ECDSA_SHA1})
+"""The schemes of SHA-1, which some clients still sign by."""
+SHA224 = frozenset({Scheme.RSA_PKCS1_SHA224, Scheme.ECDSA_SHA224})
+"""The schemes of SHA-224."""
+PSS_PSS = frozenset(
+    {Scheme.RSA_PSS_PSS_SHA256, Scheme.RSA_PSS_PSS_SHA384, Scheme.RSA_PSS_PSS_SHA512}
+)
+"""The schemes of keys of the kind RSASSA-PSS."""
+_OLD = {
+    "RSA": {Scheme.RSA_PKCS1_SHA1, Scheme.RSA_PKCS1_SHA224},
+    "EC": {Scheme.ECDSA_SHA1, Scheme.ECDSA_SHA224},
+}
+# The schemes of a certificate's signature, whatever the curve of the key that made it.
+_SIGNATURES = {
+    "sha256WithRSAEncryption": {Scheme.RSA_PKCS1_SHA256},
+    "sha384WithRSAEncryption": {Scheme.RSA_PKCS1_SHA384},
+    "sha512WithRSAEncryption": {Scheme.RSA_PKCS1_SHA512},
+    "ecdsa-with-SHA256": {Scheme.ECDSA_SECP256R1_SHA256},
+    "ecdsa-with-SHA384": {Scheme.ECDSA_SECP384R1_SHA384},
+    "ecdsa-with-SHA512": {Scheme.ECDSA_SECP521R1_SHA512},
+    "ED25519": {Scheme.ED25519},
+}
+_PSS_SIGNATURES = {
+    "sha256": {Scheme.RSA_PSS_RSAE_SHA256, Scheme.RSA_PSS_PSS_SHA256},
+    "sha384": {Scheme.RSA_PSS_RSAE_SHA384, Scheme.RSA_PSS_PSS_SHA384},
+    "sha512": {Scheme.RSA_PSS_RSAE_SHA512, Scheme.RSA_PSS_PSS_SHA512},
+}
+_MEASURED = frozenset(
+    {Scheme.ED25519, Scheme.RSA_PSS_PSS_SHA256, *_CURVES.values(), *_PSS, *_PKCS1, *SHA1, *SHA224}
+)
+_LEAST_BITS = 2048  # OpenSSL loads no shorter RSA key as Debian has set it up
+_WEAK = ("", "md5", "sha1")
+# String types that names were measured with: UTF8String and PrintableString (X.680 section 41).
+_STRINGS = {0x0C, 0x13}
+
+
+class Family(enum.Enum):
+    """The kind of a key, as far as it decides on certificate types."""
+
+    RSA = "RSA"
+    EC = "EC"
+    ED25519 = "Ed25519"
+
+
+class NameMatch(enum.Enum):
+    """How a client compares the issuers of its chain with the names that the server sends."""
+
+    BYTES = "byte for byte"
+    TEXT = "by their text, whatever the string type"
+    NORMALISED = "by their text, without regard to string type, case and repeated spaces"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionVerdict:
+    """What a client does: which certificate it sends, None if none or not known, and why."""
+
+    decision: Decision
+    reason: str
+    certificate: CertificateAtHand | None = None
+
+
+def sends(candidate: Candidate, reason: str) -> SelectionVerdict:
+    """Return that a client sends a certificate."""
+    return SelectionVerdict(decision=Decision.SENDS, reason=reason, certificate=candidate.given)
+
+
+def sends_empty(reason: str) -> SelectionVerdict:
+    """Return that a client sends an empty Certificate."""
+    return SelectionVerdict(decision=Decision.SENDS_EMPTY, reason=reason)
+
+
+def breaks_off(reason: str) -> SelectionVerdict:
+    """Return that a client breaks off."""
+    return SelectionVerdict(decision=Decision.BREAKS_OFF, reason=reason)
+
+
+def unknown(reason: str) -> SelectionVerdict:
+    """Return that it cannot be told."""
+    return SelectionVerdict(decision=Decision.UNKNOWN, reason=reason)
+
+
+NO_SCHEME = "the key can make none of the signatures that the server takes"
+NO_TYPE = "the key's type is not among the certificate types of the request"
+NO_NAME = "no certificate of the chain was issued by a CA that the server names"
+NAME_UNKNOWN = "the server's name of the issuer is written in a string type that no run covers"
+FITS = "the request asks for nothing that the certificate does not have"
+GIVEN = "its key can make a signature that the server takes, and names of CAs are not looked at"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A certificate at hand with what selections look at."""
+
+    given: CertificateAtHand
+    family: Family
+    chain: tuple[CertificateDescription, ...]
+
+    @property
+    def leaf(self) -> CertificateDescription:
+        """The client's own certificate."""
+        return self.chain[0]
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether keyUsage, where there is one, has digitalSignature."""
+        usage = self.leaf.key_usage
+        return usage is None or "digitalSignature" in usage
+
+    def is_valid_at(self, now: datetime) -> bool:
+        """Whether ``now`` lies in the certificate's period of validity."""
+        begin, end = self.leaf.not_valid_before, self.leaf.not_valid_after
+        return begin is not None and end is not None and begin <= now <= end
+
+    def has_purpose(self, *others: str) -> bool:
+        """Whether extendedKeyUsage is absent, or has clientAuth or one of ``others``."""
+        usages = self.leaf.extended_key_usage
+        return usages is None or bool({"clientAuth", *others} & set(usages))
+
+    def is_signed_by(self, schemes: Sequence[Scheme], *, whole_chain: bool) -> bool | None:
+        """Whether the certificate, or each below a root, is signed in one of ``schemes``.
+
+        None where the scheme of a signature has no name here.
+        """
+        below = [one for one in self.chain if one.subject_der != one.issuer_der]
+        found = [_signature_schemes(one) for one in (below if whole_chain else self.chain[:1])]
+        if not all(found):
+            return None
+        return all(not one.isdisjoint(schemes) for one in found)
+
+
+def _signature_schemes(one: CertificateDescription) -> set[Scheme]:
+    if one.signature_algorithm == "rsassaPss":
+        return _PSS_SIGNATURES.get(one.signature_digest, set())
+    return _SIGNATURES.get(one.signature_algorithm, set())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionQuestion:
+    """A request in a version of TLS, at a moment."""
+
+    request: CertificateRequest
+    version: ProtocolVersion
+    now: datetime
+
+    @property
+    def is_tls13(self) -> bool:
+        """Whether the version is TLS 1.3."""
+        return self.version is ProtocolVersion.TLS_1_3
+
+    @property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """The signature algorithms, in the server's order."""
+        return tuple(self.request.supported_signature_algorithms)
+
+    @property
+    def cert_schemes(self) -> tuple[Scheme, ...]:
+        """Those of signature_algorithms_cert, empty where there is none."""
+        return next(
+            (
+                tuple(extension.supported_signature_algorithms)
+                for extension in self.request.extensions
+                if isinstance(extension, SignatureAlgorithms)
+                and extension.extension_type == ExtensionType.SIGNATURE_ALGORITHMS_CERT
+            ),
+            (),
+        )
+
+    @property
+    def names(self) -> tuple[bytes, ...]:
+        """The names of CAs, in DER."""
+        return self.request.certificate_authorities
+
+    def takes_type(self, candidate: Candidate) -> bool:
+        """Whether the certificate types of TLS 1.2 have that of a key (RFC 8422 section 5.5)."""
+        if self.is_tls13:
+            return True
+        wanted = ClientCertificateType.ECDSA_SIGN
+        if candidate.family is Family.RSA:
+            wanted = ClientCertificateType.RSA_SIGN
+        return wanted in self.request.certificate_types
+
+    def signing(
+        self,
+        candidate: Candidate,
+        *,
+        any_curve: bool = True,
+        old: frozenset[Scheme] = frozenset(),
+    ) -> tuple[Scheme, ...]:
+        """Return the schemes in which a key can sign the handshake, in the server's order.
+
+        ``any_curve`` tells that TLS 1.2 binds no curve to a scheme, ``old`` are those of SHA-1 and
+        SHA-224 that the client still signs by in TLS 1.2.
+        """
+        possible = self._possible(candidate, any_curve, old)
+        return tuple(scheme for scheme in self.schemes if scheme in possible)
+
+    def _possible(
+        self, candidate: Candidate, any_curve: bool, old: frozenset[Scheme]
+    ) -> set[Scheme]:
+        family = candidate.family
+        if family is Family.ED25519:
+            return {Scheme.ED25519}
+        possible = set() if self.is_tls13 else _OLD[family.value] & old
+        if family is Family.RSA:
+            return possible | _PSS | (set() if self.is_tls13 else _PKCS1)
+        if any_curve and not self.is_tls13:
+            return possible | set(_CURVES.values())
+        return possible | {_CURVES[candidate.leaf.key_type]}
+
+    def names_issuer(self, candidate: Candidate, match: NameMatch) -> bool | None:
+        """Return whether the server names an issuer in the chain, or no CA at all.
+
+        None: the names differ in a way that was not measured.
+        """
+        if not self.names:
+            return True
+        issuers = [one.issuer_der for one in candidate.chain]
+        found = [_same(name, issuer, match) for name in self.names for issuer in issuers]
+        return True if True in found else None if None in found else False
+
+
+def _same(name: bytes, issuer: bytes, match: NameMatch) -> bool | None:
+    if name == issuer:
+        return True
+    if match is NameMatch.BYTES or not same_name(name, issuer):
+        return False
+    if not _strings(name) | _strings(issuer) <= _STRINGS:
+        return None
+    return match is NameMatch.NORMALISED or rfc4514(name) == rfc4514(issuer)
+
+
+def _strings(name: bytes) -> set[int]:
+    """Return the types of the values in a name that can be read."""
+    return {
+        der.elements(attribute.content)[1].tag
+        for relative in der.parts(name)
+        for attribute in der.elements(relative.content)
+    }
+
+
+def covered(given: CertificateAtHand) -> Candidate | str:
+    """Return a certificate as selections see it, or why no run covers it."""
+    if not given.chain:
+        return "no certificate can be read"
+    chain = tuple(map(describe, given.chain))
+    leaf = chain[0]
+    if any(one.problem for one in chain):
+        return "a certificate of the chain cannot be read here"
+    family = _family(leaf)
+    if family is None:
+        return f"no run covers a key of the type {leaf.key_type} {leaf.key_bits or ''}".rstrip()
+    weak = next((one for one in chain if one.signature_digest in _WEAK and not _is_ed(one)), None)
+    if weak is not None:
+        return f"no run covers a certificate signed by {weak.signature_algorithm}"
+    return Candidate(given=given, family=family, chain=chain)
+
+
+def _is_ed(one: CertificateDescription) -> bool:
+    return one.signature_algorithm == "ED25519"
+
+
+def _family(leaf: CertificateDescription) -> Family | None:
+    if leaf.key_type == "RSA" and (leaf.key_bits or 0) >= _LEAST_BITS:
+        return Family.RSA
+    if leaf.key_type in _CURVES:
+        return Family.EC
+    return Family.ED25519 if leaf.key_type == "Ed25519" else None
+
+
+def uncovered_request(question: SelectionQuestion) -> str:
+    """Return why no run covers a request, "" where runs do."""
+    request = question.request
+    if question.version not in (ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3):
+        return f"no run covers {question.version}"
+    if any(one.extension_type == ExtensionType.OID_FILTERS for one in request.extensions):
+        return "no run covers oid_filters"
+    if _MEASURED.isdisjoint(question.schemes):
+        return "no run covers a request with these signature algorithms only"
+    if not question.is_tls13 and not request.certificate_types:
+        return "no run covers a request without certificate types"
+    return ""
