@@ -139,13 +139,41 @@ THEIR_FILES = "whether the server uses these files is not visible on the wire"
 """Evidence of a cause that OpenSSL found here, by the files that the server is said to trust."""
 
 
+class LaterAnswer(enum.Enum):
+    """Whether a client answers a server that asks for its certificate after the handshake."""
+
+    YES = "yes"
+    IF_TOLD = "only where it is told to"
+    NO = "no"
+    UNKNOWN = "not known here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterClient:
+    """A kind of clients, and how it takes a request for its certificate after the handshake.
+
+    ``post_handshake`` is about TLS 1.3 (RFC 9846 section 4.7.2), ``renegotiation`` about a server
+    that renegotiates in TLS 1.2; ``setting`` is what tells it to where that is needed. ``measured``
+    names what it was seen with, "" where it is only cited; ``source`` who else says it, "" for
+    nobody.
+    """
+
+    name: str
+    post_handshake: LaterAnswer
+    renegotiation: LaterAnswer
+    setting: str = ""
+    measured: str = ""
+    source: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """One cause that fits.
 
     ``code`` is a stable name for machines, ``summary`` the cause in a sentence without its full
     stop, ``evidence`` what was seen that speaks for it, ``reference`` the section that the case is
-    about, ``fix`` what to do, "" where nothing is wrong.
+    about, ``fix`` what to do, "" where nothing is wrong. ``clients`` are kinds of clients that it
+    concerns, and how they take it.
     """
 
     code: str
@@ -153,6 +181,7 @@ class Cause:
     evidence: tuple[str, ...]
     reference: str
     fix: str
+    clients: tuple[LaterClient, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

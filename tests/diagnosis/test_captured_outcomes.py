@@ -28,7 +28,7 @@ READABLE = {
     "tls13_client_fin_before_server_data": (ACCEPTED, None, None, ["not-mutual"]),
     "tls13_dsb": (ACCEPTED, None, None, ["mutual-tls"]),
     "tls13_lost_segment": (ACCEPTED, None, None, ["accepted-unseen"]),
-    "tls13_pha": (ACCEPTED, None, None, ["mutual-tls"]),
+    "tls13_pha": (ACCEPTED, None, None, ["mutual-tls", "asked-after-handshake"]),
     "tls13_rpk_refused": (REJECTED, SERVER, 46, ["client-raw-public-key-refused"]),
     "tls13_truncated_midway": (UNKNOWN, None, None, ["cannot-be-told"]),
     "tls13_wrongca_closed_without_alert": (

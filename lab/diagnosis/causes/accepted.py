@@ -11,6 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from lab.diagnosis.causes.asked_later import (
+    asked_late,
+    asks_in_tls13_only,
+    cannot_be_asked_later,
+    which_clients_can,
+)
 from lab.diagnosis.causes.remedies import give_certificate
 from lab.diagnosis.causes.shown import Basis, LikelyProblem
 from lab.diagnosis.causes.unread import accepted_by_tls, accepted_unread, accepted_unseen
@@ -18,6 +24,7 @@ from lab.diagnosis.causes.withheld import kinds_of_clients
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause, Outcome, TrustVerdict
 from lab.tls.application_protocol import ApplicationAnswer
+from lab.tls.code_points import ProtocolVersion
 from lab.tls.escape import escaped
 from lab.tls.events import Endpoint, Event, Fact, LocalFact
 from lab.x509 import problems
@@ -78,7 +85,7 @@ def accepted(
     trust: TrustVerdict | None,
 ) -> Iterator[Cause]:
     """The handshake was completed, and nothing refused the client after it."""
-    if summary.resumed:
+    if summary.resumed and not summary.asked_after_handshake:
         yield Cause(
             code="resumed",
             summary="an earlier session was resumed; the client's identity is the one from then",
@@ -102,6 +109,7 @@ def accepted(
         yield _with_certificate(events, summary, outcome)
         if not (_verified(events, Endpoint.SERVER) or outcome.ground):
             yield from _despite(suspected, trust)
+    yield from which_clients_can(summary)
 
 
 def _without_certificate(summary: Evidence, outcome: Outcome) -> Cause:
@@ -114,7 +122,7 @@ def _without_certificate(summary: Evidence, outcome: Outcome) -> Cause:
         code="certificate-optional",
         summary="the server requests a client certificate, and its handshake accepts a client "
         "without one",
-        evidence=("the server sent CertificateRequest", EMPTY, *more, *_asked_late(summary)),
+        evidence=("the server sent CertificateRequest", EMPTY, *more, *asked_late(summary)),
         reference="RFC 9846 section 4.5.1.3; RFC 5246 section 7.4.6",
         fix="if every client must have one, require it (ssl.CERT_REQUIRED, not CERT_OPTIONAL), "
         "or refuse such clients in the application",
@@ -125,14 +133,6 @@ def answered(answer: ApplicationAnswer) -> str:
     """Return in a sentence what the application was asked, and what it answered."""
     asked = f", asked for {answer.asked}" if answer.asked else ""
     return f"the application{asked}, answered {answer.sentence}"
-
-
-def _asked_late(summary: Evidence) -> Iterator[str]:
-    if summary.asked_after_handshake:
-        yield (
-            "the server asked after the handshake, for this request; clients that do not take "
-            "part in that are refused"
-        )
 
 
 def _with_certificate(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cause:
@@ -169,7 +169,7 @@ def _with_certificate(events: Sequence[Event], summary: Evidence, outcome: Outco
             "the server accepted the client's Certificate and CertificateVerify",
             says,
             checked,
-            *_asked_late(summary),
+            *asked_late(summary),
         ),
         reference="RFC 9846 section 4.5; RFC 5246 section 7.4.8",
         fix="",
@@ -249,8 +249,8 @@ def refused_by_http(
     answer = f"the handshake completed, and HTTP answered {outcome.http_status}{said}"
     reason = outcome.http_text.lower()
     host = _host(summary, outcome, (answer,))
-    if "post-handshake" in reason and not summary.offers_later_authentication:  # Apache
-        yield _cannot_be_asked_later(answer)
+    later = _asks_later(summary, answer, reason)
+    yield from later
     if outcome.http_status == _MISDIRECTED:
         yield host
     if "certificate error" in reason:  # nginx: a certificate that does not verify
@@ -266,23 +266,20 @@ def refused_by_http(
     elif summary.request is not None or summary.sealed:
         if not withholds:
             yield _wants_certificate(summary, answer)
-    else:
+    elif not later:
         yield _not_asked(summary, (answer,))
-    named = "ssl certificate" in reason  # nginx says what it is about
+    named = later or "ssl certificate" in reason  # it says what it is about, as nginx does
     if outcome.http_status != _MISDIRECTED and not summary.server_name and not named:
         yield host
 
 
-def _cannot_be_asked_later(answer: str) -> Cause:
-    return Cause(
-        code="no-post-handshake-authentication",
-        summary="the server asks for a certificate after the request, and the client did not offer "
-        "post-handshake authentication",
-        evidence=(answer, "the ClientHello has no post_handshake_auth"),
-        reference="RFC 9846 sections 4.3.6 and 4.7.2",
-        fix="let the client offer it (SSLContext.post_handshake_auth in Python; browsers, Java and "
-        "Go cannot), use TLS 1.2 for it, or ask for the certificate for the whole host",
-    )
+def _asks_later(summary: Evidence, answer: str, reason: str) -> list[Cause]:
+    """Return what an answer says of a certificate that the server could not ask for."""
+    if "post-handshake" in reason and not summary.offers_later_authentication:  # as Apache says
+        return [cannot_be_asked_later(answer)]
+    if "authentication in tls 1.3" in reason and summary.version == ProtocolVersion.TLS_1_2:
+        return [asks_in_tls13_only(answer)]  # as the lab's server says
+    return []
 
 
 def _host(summary: Evidence, outcome: Outcome, evidence: tuple[str, ...]) -> Cause:
@@ -346,7 +343,7 @@ def _wants_certificate(summary: Evidence, answer: str) -> Cause:
             answer,
             EMPTY if empty else "no Certificate was seen",
             *(kinds_of_clients(summary) if empty else ()),
-            *_asked_late(summary),
+            *asked_late(summary),
         ),
         reference="RFC 9110 section 15.5; RFC 9846 section 4.5.1.3",
         fix=f"{give_certificate(summary)}; if it is refused with one as well, the request itself "

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from lab.diagnosis.causes.later_clients import CANNOT_BE_ASKED_LATER
 from lab.diagnosis.error_texts.results import PossibleCause
 from lab.diagnosis.error_texts.scenarios_of_causes import SCENARIOS
 from lab.x509 import file_problems, problems
@@ -113,7 +114,7 @@ _WORDS: Mapping[str, _Words] = {
         f"{_TRACE_CLIENT} --tls1.3, with and without --no-post-handshake-auth, gives different "
         "ends",
         "ask for the certificate in the handshake, or enable post-handshake authentication in the "
-        "client",
+        f"client; these cannot: {CANNOT_BE_ASKED_LATER}",
     ),
     "refused-without-alert": _Words(
         "the other end closed the connection without an alert; the text names no cause",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lab.diagnosis.results import Result
+from lab.show.later_client_words import later_answers, later_source
 from lab.show.text.captures.flow_text import about_flow, flow_name
 from lab.show.text.comparison import difference, trace_names
 from lab.show.text.outcome_text import result_words, signal_words
@@ -39,7 +40,8 @@ class OutcomeView:
 class CauseView:
     """A cause of one trace or of several.
 
-    ``evidence`` are sentences, each with the names of the traces that it is of, "" for all.
+    ``evidence`` are sentences, each with the names of the traces that it is of, "" for all;
+    ``clients`` are kinds of clients, how they answer in TLS 1.3 and 1.2, and how that is known.
     """
 
     code: str
@@ -48,6 +50,7 @@ class CauseView:
     reference: str
     first_of: list[str] = field(default_factory=list)
     evidence: list[tuple[str, str]] = field(default_factory=list)
+    clients: tuple[tuple[str, str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,10 @@ def _causes(traces: Sequence[Trace], names: Sequence[str]) -> list[CauseView]:
                     summary=shortened(cause.summary),
                     fix=cause.fix,
                     reference=cause.reference,
+                    clients=tuple(
+                        (client.name, *later_answers(client), later_source(client))
+                        for client in cause.clients
+                    ),
                 ),
             )
             if number == 0:

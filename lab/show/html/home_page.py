@@ -54,6 +54,7 @@ def home_page(view: HomeView) -> HtmlPage:
         problem=shortened(printable(view.problem[:_READ])),
         identity=_identity(view.client) if view.client else (),
         handshake=_handshake(view.handshake),
+        asks_later=view.client is None and view.handshake.check in _LATER,
         needs_certificate=view.client is None and view.handshake.check in _WITHOUT,
         items=[_item(item) for item in reversed((view.items or ())[-MOST_ITEMS:])],
         style=style,

@@ -16,6 +16,7 @@ from typing import TextIO
 from rich.text import Text
 
 from lab.diagnosis.results import Cause, Outcome, Result
+from lab.show.later_client_words import HEADING, later_client_words
 from lab.show.sequence import Arrow, GapRow, Line, LocalRow, Row, rows
 from lab.show.text.canvas import CLEAR, SEALED, TCP, Canvas
 from lab.show.text.captures.flow_text import about_flow, flow_name
@@ -218,3 +219,7 @@ def _notes(cause: Cause) -> Iterator[tuple[str, str, str]]:
     yield "see", cause.reference, ""
     if cause.fix:
         yield "fix", cause.fix, "green"
+    if cause.clients:
+        yield "clients", HEADING, "dim"
+    for client in cause.clients:
+        yield "clients", later_client_words(client), ""

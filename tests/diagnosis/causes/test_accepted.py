@@ -241,6 +241,22 @@ def test_a_resumed_session_brings_the_identity_from_then() -> None:
     assert outcome_and_causes([*events, SEALED])[1][0].code == "resumed"
 
 
+def test_a_session_that_is_resumed_and_then_asked_for_a_certificate() -> None:
+    """The identity is that of the certificate, not of the session."""
+    events = [
+        client_hello(),
+        server_hello(ProtocolVersion.TLS_1_3, SelectedPsk(selected_identity=0)),
+        finished(SERVER),
+        finished(CLIENT),
+        TICKET,
+        REQUEST,
+        certificate_message(CLIENT, client_chain()),
+        DATA,
+    ]
+    _, causes = outcome_and_causes(events)
+    assert [cause.code for cause in causes] == ["mutual-tls", "asked-after-handshake"]
+
+
 def test_a_server_that_asks_for_nothing() -> None:
     _, causes = outcome_and_causes(
         [client_hello(), server_hello(), finished(SERVER), finished(CLIENT), DATA]

@@ -151,6 +151,7 @@ CAUSES: dict[str, Rule] = {
     "http-wrong-host": lambda known: known.setup.application.reason is Reason.HOST,
     "client-ca-expired": _has("CA expired"),
     "no-post-handshake-authentication": lambda known: known.setup.application.reason is Reason.LATE,
+    "asked-after-handshake": lambda known: known.setup.asks is Asks.AFTER_REQUEST,
     "taken-against-files": lambda known: _is_refused_here(known) and not known.refused_by_tls,
     "server-clock": lambda known: known.setup.clock is not Clock.RIGHT,
     "broken-off-afterwards": lambda known: known.setup.application.ending is not Ending.ANSWER,
@@ -288,6 +289,10 @@ EVIDENCE: tuple[tuple[str, Rule], ...] = (
     (
         r"the server answered",
         lambda known: known.setup.application.ending is Ending.ANSWER and not known.refused_by_tls,
+    ),
+    (
+        r"the first CertificateRequest came behind the server's Finished",
+        lambda known: known.setup.asks is Asks.AFTER_REQUEST and known.setup.is_asked,
     ),
     (
         r"the server asked after the handshake, for this request; .*",

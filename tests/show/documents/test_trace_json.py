@@ -103,7 +103,7 @@ def test_a_refusal_in_each_version(refused12: Trace, refused13: Trace) -> None:
     assert second["outcome"]["alert"]["number"] == 116
     assert second["outcome"]["client_handshake_returned"] is True
     cause = second["diagnosis"][0]
-    assert list(cause) == ["code", "summary", "evidence", "reference", "fix"]
+    assert list(cause) == ["code", "summary", "evidence", "reference", "fix", "clients"]
     assert cause["code"] == "no-client-certificate"
 
 

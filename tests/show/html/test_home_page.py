@@ -112,6 +112,8 @@ def test_it_says_who_the_server_takes_the_client_for() -> None:
         (CertificateCheck.NOT_PRESENTED, False, True, "requested in this handshake, and none"),
         (CertificateCheck.NOT_IN_SESSION, True, True, "an earlier session was resumed"),
         (CertificateCheck.NOT_REQUESTED, False, False, "not requested by this server"),
+        (CertificateCheck.NOT_YET_REQUESTED, False, False, "this server asks for one at /todo"),
+        (CertificateCheck.DECLINED_LATER, False, False, "and none was presented"),
     ],
 )
 def test_the_way_in_is_shown_to_those_who_need_it(
@@ -140,6 +142,17 @@ def test_each_error_has_a_heading_its_status_and_its_message(status: int) -> Non
     assert f"HTTP {status} what is wrong" in page.text
     assert "You are" not in page.text
     assert "To the page with the list" in page.text
+
+
+def test_who_is_asked_later_is_told_where_and_sees_no_list() -> None:
+    made = handshake(CertificateCheck.NOT_YET_REQUESTED)
+    page = Page(view(client=None, made=made, items=None))
+    assert "You are anonymous: this server requests a client certificate at /todo" in page.text
+    assert "post-handshake authentication" in page.text
+    assert "form" not in page.tags and "To the page with the list" not in page.text
+    known = Page(view(made=handshake(CertificateCheck.VERIFIED_LATER)))
+    assert "requested after the handshake, presented, and verified" in known.text
+    assert "Revocation" in known.text and "form" in known.tags
 
 
 def test_without_a_name_and_without_a_certificate() -> None:
