@@ -61,6 +61,13 @@ NOTES = (
     "changed, or at SIGHUP. New connections get the new ones; a file that is broken changes "
     "nothing, and the log says why. After a reload no TLS session of before is resumed that a full "
     "handshake would refuse.",
+    "Certificates on demand (--client-auth on-demand): the handshake asks for none, and / is for "
+    "everybody, without the list. /todo, and the form of /, need a certificate: in TLS 1.3 the "
+    "server asks for it then, once on a connection (post-handshake authentication, RFC 9846 "
+    "section 4.7.2), if the client has offered that; what it sends meanwhile is kept, up to "
+    "--max-header and --max-body. Who has not offered it, sends none or speaks TLS 1.2 gets 403 "
+    "with the reason: Python's ssl module cannot renegotiate as a server, as Apache does. "
+    "python -m lab.trace says which clients can be asked later.",
     "CertificateRequest names no CAs, as Python's ssl module cannot set them (3.10 to 3.13): a "
     "client that chooses among several certificates is not told which CAs are trusted.",
     "Items: in a file (SQLite) what was answered with 201 is there after a crash. Where the disk "

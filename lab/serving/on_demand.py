@@ -18,17 +18,17 @@ from lab.todo.results import CertificateCheck
 from lab.x509.client_identity import ClientIdentity, UnreadableCertificate
 
 _SHOWN = 300  # characters of what is wrong with a certificate
-_NEEDED = f"{PATH} needs a client certificate, which this server requests after the handshake"
+_NEEDED = f"{PATH} needs a client certificate, requested after the handshake"
 _TLS12 = error_response(
     403,
-    f"{_NEEDED}, by post-handshake authentication in TLS 1.3; this connection is TLS 1.2, where a "
+    f"{_NEEDED} by post-handshake authentication in TLS 1.3; this connection is TLS 1.2, where a "
     "server has to renegotiate for it, as Apache does for a <Location> with SSLVerifyClient, and "
     "Python's ssl module cannot do that as a server; connect with TLS 1.3 and offer "
     "post-handshake authentication",
 )
 _NOT_OFFERED = error_response(
     403,
-    f"{_NEEDED}, by post-handshake authentication, and this client cannot be asked then: its "
+    f"{_NEEDED} by post-handshake authentication, and this client cannot be asked then: its "
     "ClientHello has no post_handshake_auth extension (RFC 9846 section 4.3.6); Python offers it "
     "with SSLContext.post_handshake_auth, openssl s_client with -enable_pha, curl where it is "
     "built with OpenSSL",
