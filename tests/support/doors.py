@@ -102,7 +102,7 @@ def _run_here(words: Sequence[str], cwd: Path | None, env: dict[str, str]) -> Co
         warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
         try:
             os.chdir(cwd or before)
-            with _plain_imports():
+            with _plain_imports(words[0]):
                 runpy.run_module(words[0], run_name="__main__", alter_sys=True)
             code = 0
         except SystemExit as ended:
@@ -117,17 +117,21 @@ def _run_here(words: Sequence[str], cwd: Path | None, env: dict[str, str]) -> Co
 
 
 @contextlib.contextmanager
-def _plain_imports() -> Iterator[None]:
+def _plain_imports(door: str) -> Iterator[None]:
     """Import without pytest's rewriting: runpy needs the code of a module, which its hook lacks.
 
-    The hook takes up the package as soon as its pytest plugin is installed.
+    The hook takes up the package as soon as its pytest plugin is installed; runpy would ask it for
+    a ``door`` that a test has imported.
     """
+    imported = sys.modules.pop(door, None)
     finders = sys.meta_path[:]
     sys.meta_path[:] = [each for each in finders if not hasattr(each, "mark_rewrite")]
     try:
         yield
     finally:
         sys.meta_path[:] = finders
+        if imported is not None:
+            sys.modules[door] = imported
 
 
 @contextlib.contextmanager
