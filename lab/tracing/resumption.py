@@ -34,6 +34,7 @@ from lab.x509.client_identity import ClientIdentity, UnreadableCertificate
 _ANSWER = 1 << 16
 """How many bytes of an answer are searched for a name."""
 _SHORTEST_NAME = 3
+_KNOWN_BY = (Fact.SESSION_RESUMED, Fact.CERTIFICATE_VERIFIED)
 
 
 async def trace_resumptions(
@@ -115,9 +116,10 @@ def _lifetime(events: Sequence[Event]) -> int | None:
 def _identity(first: Trace, second: Trace) -> tuple[bytes | None, IdentitySource]:
     """Return for whom the server takes the client that resumed, and by what that is known."""
     if second.both_ends:
-        for event in second.events:
+        # After the handshake it may have asked for another certificate.
+        for event in reversed(second.events):
             of_server = event.endpoint is Endpoint.SERVER
-            if isinstance(event, LocalFact) and of_server and event.fact is Fact.SESSION_RESUMED:
+            if isinstance(event, LocalFact) and of_server and event.fact in _KNOWN_BY:
                 return event.certificate, IdentitySource.SERVER
         return None, IdentitySource.SERVER
     chain = summarize(first.events).client_chain

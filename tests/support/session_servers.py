@@ -87,6 +87,41 @@ def python_by_name(setup: Setup) -> CommandLine:
     return [sys.executable, "-c", _PYTHON, str(setup.port), *files]
 
 
+def apache_by_name(setup: Setup) -> CommandLine:
+    """A virtual host for each name."""
+    folder, modules = setup.folder, "/usr/lib/apache2/modules"
+    (folder / "index.html").write_text("hello\n", "utf-8")
+    loaded = "".join(
+        f"LoadModule {name}_module {modules}/mod_{name}.so\n"
+        for name in ("mpm_event", "authz_core", "dir", "ssl", "socache_shmcb")
+    )
+    require = f"SSLVerifyClient require\nSSLCACertificateFile {folder}"
+    blocks = {HERE: f"{require}/ca.crt", TRUSTS_ANOTHER: f"{require}/other.crt", ASKS_NOBODY: ""}
+    hosts = "".join(
+        f"<VirtualHost *:{setup.port}>\nServerName {name}\nSSLEngine on\n"
+        f"SSLCertificateFile {folder}/server.pem\n{verify}\n</VirtualHost>\n"
+        for name, verify in blocks.items()
+    )
+    config = setup.write(
+        "apache.conf",
+        f"""
+{loaded}
+ServerName {HERE}
+Listen 127.0.0.1:{setup.port}
+PidFile {folder}/apache.pid
+DefaultRuntimeDir {folder}
+Mutex file:{folder}
+ErrorLog {folder}/error.log
+DocumentRoot {folder}
+DirectoryIndex index.html
+SSLProtocol -all +TLSv1.2 +TLSv1.3
+SSLSessionCache shmcb:{folder}/sessions(512000)
+{hosts}
+""",
+    )
+    return [program("apache2", "apache2"), "-DFOREGROUND", "-f", config]
+
+
 def nginx_by_name(setup: Setup, more: str = "", *, one: bool = False) -> CommandLine:
     """A server block for each name, or one alone; it loads its CA and its lists anew at SIGHUP."""
     folder = setup.folder

@@ -21,7 +21,6 @@ from lab.x509.certificates import describe
 _SILENCE = (Signal.FIN, Signal.RST, Signal.CLOSE_NOTIFY)
 _FULL = "not resumed: the server made a full handshake"
 _BY_ID = "seen with a client that takes no tickets, and so offers a session ID"
-_RESUMED = "resumed, and no certificate was asked for"
 
 
 def rule_session(trial: SessionTrial) -> Finding:
@@ -64,7 +63,7 @@ def _verdict(trial: SessionTrial) -> tuple[Verdict, tuple[str, ...]]:
     if trial.resumption.use is not SessionUse.RESUMED:
         return _without_session(trial, trial.second, admitted)
     if trial.scenario.norm is Norm.EITHER or (trial.scenario.norm is Norm.ACCEPT and admitted):
-        return Verdict.RIGHT, (f"{_RESUMED}: {_whom(trial.resumption)}",)
+        return Verdict.RIGHT, (f"{_resumed(trial.resumption)}: {_whom(trial.resumption)}",)
     if admitted is False:
         return _manner(trial.second.outcome), ()
     if admitted is None:
@@ -92,26 +91,35 @@ _CLOCK = (
 )
 
 
+def _resumed(resumption: Resumption) -> str:
+    return {
+        True: "resumed, and a certificate was asked for after the handshake",
+        False: "resumed, and no certificate was asked for",
+        None: "resumed",
+    }[resumption.certificate_requested]
+
+
 def _let_in(trial: SessionTrial, resumption: Resumption) -> tuple[Verdict, tuple[str, ...]]:
     """Judge a server that resumed a session and let its client in."""
+    resumed = _resumed(resumption)
     full = f"by a full handshake ({trial.control_ending})"
     if trial.control is None:
-        return Verdict.UNTOLD, (f"{_RESUMED}; whether the client gets in {full} cannot be told",)
+        return Verdict.UNTOLD, (f"{resumed}; whether the client gets in {full} cannot be told",)
     if trial.control:
         if trial.scenario.change is Change.EXPIRED:
-            return Verdict.UNTOLD, (_RESUMED, _CLOCK)
-        return Verdict.RIGHT, (f"{_RESUMED}; this client gets in {full}, too",)
+            return Verdict.UNTOLD, (resumed, _CLOCK)
+        return Verdict.RIGHT, (f"{resumed}; this client gets in {full}, too",)
     if trial.scenario.change is Change.EXPIRED:
         return Verdict.OUTLIVED, (
-            f"{_RESUMED}; the same client is refused {full}. {_BOUND}",
+            f"{resumed}; the same client is refused {full}. {_BOUND}",
             trial.scenario.fix,
         )
     if trial.open_to_all and resumption.source is IdentitySource.UNKNOWN:
         return Verdict.UNTOLD, (
-            f"{_RESUMED}; the same client is refused {full}, but one without a certificate gets in "
+            f"{resumed}; the same client is refused {full}, but one without a certificate gets in "
             "there: whether the server takes this one for more than that cannot be told",
         )
-    notes = [f"{_RESUMED}; the same client is refused {full}"]
+    notes = [f"{resumed}; the same client is refused {full}"]
     if resumption.identity is not None:
         notes.append(_whom(resumption))
     return Verdict.LET_IN, (*notes, trial.scenario.fix)

@@ -11,7 +11,7 @@ from lab.show.text.peer_text import subject
 from lab.tracing.results import IdentitySource, Resumption, SessionUse
 
 _REQUESTED = {
-    True: "asked for again",
+    True: "asked for",
     False: "not asked for",
     None: "whether it was asked for is not known",
 }
@@ -49,8 +49,10 @@ def _seen(resumption: Resumption) -> str:
             "client's certificate"
         )
     if resumption.identity is None:
-        return "none: the server's session has no certificate of a client (its own facts)"
+        return "none: the server knows no certificate of the client (its own facts)"
     name = subject(resumption.identity)
+    if resumption.source is IdentitySource.SERVER and resumption.certificate_requested:
+        return f"{name}, by the certificate that the server asked for (its own facts)"
     if resumption.source is IdentitySource.SERVER:
         return f"{name}, which the server has from the session (its own facts)"
     return f"{name}, whom the server's answer names"

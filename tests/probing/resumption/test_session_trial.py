@@ -26,6 +26,7 @@ from tests.support.session_servers import (
     ASKS_NOBODY,
     HERE,
     TRUSTS_ANOTHER,
+    apache_by_name,
     haproxy_by_name,
     nginx_by_name,
     python_by_name,
@@ -103,16 +104,18 @@ async def test_a_session_of_a_name_that_asks_nobody(tmp_path: Path) -> None:
     assert refusals == {"handshake_failure (40))", "certificate_required (116))"}
 
 
-async def test_names_that_refuse_each_others_sessions(tmp_path: Path) -> None:
-    """This nginx has the mending of CVE-2025-23419."""
-    with by_name(nginx_by_name, tmp_path) as (port, ca):
-        for other in (TRUSTS_ANOTHER, ASKS_NOBODY):
+@pytest.mark.parametrize("make", [nginx_by_name, apache_by_name], ids=["nginx", "apache"])
+async def test_names_that_refuse_each_others_sessions(make: Maker, tmp_path: Path) -> None:
+    """These have the mending of CVE-2025-23419 and of CVE-2025-23048."""
+    with by_name(make, tmp_path) as (port, ca):
+        for other, refused in ((TRUSTS_ANOTHER, NAMES[0]), (ASKS_NOBODY, NAMES[1])):
             extent = SessionExtent(also_sni=other)
             found = await tried(port, ca, tmp_path / "ca.crt", NAMES, sni=HERE, extent=extent)
-            refused = found[NAMES[other == ASKS_NOBODY]]
-            assert [finding.verdict for finding in refused] == [Verdict.BY_HTTP, Verdict.RIGHT]
-            assert [finding.ending for finding in refused] == ["HTTP 421", "access_denied (49)"]
-            assert not any(each.verdict.faulty for group in found.values() for each in group)
+            assert all(each.fine for group in found.values() for each in group)
+            assert [each.admitted for each in found[refused]] == [False] * 2
+            endings = [each.ending for each in found[refused]]
+            if make is nginx_by_name:
+                assert endings == ["HTTP 421", "access_denied (49)"]
 
 
 def reloading(folder: Path, variable: str, name: str) -> str:

@@ -25,7 +25,9 @@ from tests.support.scenario_traces import (
 )
 
 BY_NAME = {scenario.name: scenario for scenario in SESSION_SCENARIOS}
-RESUMED = Resumption(use=SessionUse.RESUMED, kind=SessionKind.TICKET_13)
+RESUMED = Resumption(
+    use=SessionUse.RESUMED, kind=SessionKind.TICKET_13, certificate_requested=False
+)
 FULL = replace(RESUMED, use=SessionUse.NOT_RESUMED)
 UNANSWERED = replace(RESUMED, use=SessionUse.UNKNOWN)
 BY_HTTP = rejected_by_server(Signal.HTTP_STATUS, 403)
@@ -135,6 +137,22 @@ def test_whom_the_server_sees_is_told_where_it_is_known() -> None:
     known = replace(named, source=IdentitySource.SERVER)
     (note,) = rule_session(trial(BACK, ACCEPTED, known)).notes
     assert note.endswith("the server takes the client for CN=mtls-client")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (False, "resumed, and no certificate was asked for"),
+        (True, "resumed, and a certificate was asked for after the handshake"),
+        (None, "resumed"),
+    ],
+)
+def test_whether_a_certificate_was_asked_for_is_told_where_it_is_known(
+    asked: bool | None, words: str
+) -> None:
+    seen = replace(RESUMED, certificate_requested=asked)
+    (note,) = rule_session(trial(NAME, ACCEPTED, seen, control=True)).notes
+    assert note == f"{words}; this client gets in by a full handshake (unknown_ca (48)), too"
 
 
 def test_the_state_in_which_the_server_was_left_is_told() -> None:

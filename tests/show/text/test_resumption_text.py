@@ -32,29 +32,32 @@ def test_a_full_handshake_names_nobody() -> None:
     assert words == {
         "session": "TLS 1.2 ticket of the first connection, good for 300 s by the server's word: "
         "not resumed, the server made a full handshake",
-        "certificate": "asked for again",
+        "certificate": "asked for",
     }
 
 
 def test_whom_the_server_sees() -> None:
     certificate = new_lab_authority(utc_now()).client().certificate.public_bytes(Encoding.DER)
     seen = {
-        (source, identity): said(
+        (source, identity, asked): said(
             Resumption(
                 use=SessionUse.RESUMED,
                 kind=SessionKind.ID,
-                certificate_requested=False,
+                certificate_requested=asked,
                 identity=certificate if identity else None,
                 source=source,
             )
         )["identity"]
         for source in IdentitySource
         for identity in (True, False)
+        for asked in (True, False)
     }
-    assert seen[IdentitySource.SERVER, True].endswith("has from the session (its own facts)")
-    assert seen[IdentitySource.SERVER, False].startswith("none: ")
-    assert seen[IdentitySource.ANSWER, True].endswith(", whom the server's answer names")
-    assert "cannot be told" in seen[IdentitySource.UNKNOWN, False]
+    told, guessed = IdentitySource.SERVER, IdentitySource.ANSWER
+    assert seen[told, True, False].endswith("has from the session (its own facts)")
+    assert seen[told, True, True].endswith("the server asked for (its own facts)")
+    assert seen[told, False, False].startswith("none: ")
+    assert seen[guessed, True, False].endswith(", whom the server's answer names")
+    assert "cannot be told" in seen[IdentitySource.UNKNOWN, False, False]
 
 
 def test_a_connection_that_ended_too_early_tells_nothing() -> None:
