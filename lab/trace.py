@@ -41,8 +41,8 @@ NOTES = (
     "The server's messages are decrypted with the client's own secrets. After them: how the "
     "connection ended (who ended it, by what, after which message, whether the handshake call had "
     "returned), then the causes that fit, best first, each with its evidence and its fix. A cause "
-    "is never concluded from an alert's number alone. Where HTTP refuses the client, or the server "
-    "asks for no certificate, that is said.",
+    "is never concluded from an alert's number alone. Where the application inside TLS refuses the "
+    "client, or the server asks for no certificate, that is said.",
     "Without HOST:PORT: the server that MTLS_SERVER_HOST and MTLS_SERVER_PORT name (default: "
     "127.0.0.1 and 8443; 0.0.0.0 and :: are reached by the address of loopback). Where nothing "
     "listens at that port of 127.0.0.1, the lab's own server is started in this process, with the "
@@ -147,7 +147,7 @@ def _add_requests(command_line: CommandLine) -> None:
         "--request",
         metavar="PATH",
         help="what to GET after the handshake (default: the path of the URL, else /; of the lab's "
-        "own server: /todo)",
+        "own server: /todo); to PostgreSQL /DATABASE, to SMTP and LMTP /RECIPIENT",
     )
     add_after(command_line)
     add(
@@ -193,8 +193,8 @@ def _add_verdict(command_line: CommandLine) -> None:
         type=_expectation,
         metavar="accepted|refused|refused:NAME",
         help="exit with 0 if the server did so in each version, or in each connection that is "
-        "shown of a capture, else with 1; NAME is that of the alert, an HTTP status, or the code "
-        "of the first cause",
+        "shown of a capture, else with 1; NAME is that of the alert, an HTTP status, what another "
+        "application answered (28000), or the code of the first cause",
     )
 
 

@@ -26,6 +26,7 @@ from lab.probing.scenarios.trends import WAITING_SCENARIOS
 from lab.show.documents.probe_documents import SCHEMA_VERSION
 from lab.show.html.probe_page import MOST_OCTETS
 from lab.stream.contexts import TlsVersion
+from tests.support.application_servers import redis
 from tests.support.doors import (
     PATIENCE,
     CompletedRun,
@@ -462,3 +463,21 @@ def test_what_of_sessions_cannot_be_asked_for(
     assert (done.code, done.out) == (2, "")
     assert len(done.err.splitlines()) == 1
     assert said in done.err
+
+
+def test_an_application_that_lets_in_who_has_no_certificate(certs: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    with served_by(redis, certs, tmp_path, ask=VerifyMode.OPTIONAL) as port:
+        address = f"rediss://localhost:{port}"
+        files = ("--ca-cert", certs / "ca.crt", "--ca-key", certs / "ca.key")
+        words = ("--only", "good,no-certificate,wrong-ca", "--tls1.3", "--after", "redis")
+        done = run("lab.probe", address, *files, *words, "--json", "-", "--html", page)
+    report = json.loads(done.out)
+    jsonschema.validate(report, schema_of("probe"))
+    assert done.code == 1, done.err
+    found = {finding["scenario"]: finding for finding in report["findings"]}
+    assert found["no-certificate"]["verdict"] == "should have been refused"
+    assert found["good"]["ending"] == "Redis PONG"
+    assert found["good"]["answer"]["code"] == "PONG" and found["wrong-ca"]["answer"] is None
+    text = page.read_text("utf-8")
+    assert "Redis PONG" in text and "--after redis" in text

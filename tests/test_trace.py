@@ -15,6 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.support.application_servers import redis
 from tests.support.doors import CompletedRun, run, served
 from tests.support.peers import (
     MAKES,
@@ -350,3 +351,43 @@ def test_a_session_is_resumed(certs: Path) -> None:
     assert second["resumption"]["use"] == "resumed"
     assert "TLS 1.2 (with a session): accepted" in brief.out
     assert brief.out.count("session: TLS 1.") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "expect", "code"),
+    [
+        ([], "accepted", 0),
+        ([], "refused", 1),
+        (["--after", "none"], "accepted", 0),
+        (["--after", "mqtt"], "accepted", 0),
+        (["--after", "postgres"], "refused:28000", 1),
+    ],
+)
+def test_what_is_spoken_inside_tls(
+    words: list[str], expect: str, code: int, certs: Path, tmp_path: Path
+) -> None:
+    """By the scheme, or as asked; what the server does not understand is no refusal."""
+    with served_by(redis, certs, tmp_path, ask=VerifyMode.OPTIONAL) as port:
+        address = (f"rediss://localhost:{port}", "--ca", certs / "ca.crt", "--timeout", "1")
+        done = run("lab.trace", *address, "--tls1.2", "--expect", expect, "--json", *words)
+    assert done.code == code, done.err
+    parsed = json.loads(done.out)
+    jsonschema.validate(parsed, SCHEMA)
+    outcome = parsed["traces"][0]["outcome"]
+    if not words:
+        assert outcome["answer_meaning"] == "let in" and outcome["answer"] == {
+            "application": "redis",
+            "asked": "PING",
+            "code": "PONG",
+            "words": None,
+        }
+    elif words[-1] == "none":
+        assert outcome["answer"] is None
+    else:
+        assert outcome["answer_meaning"] in ("neither let in nor refused", None)
+
+
+def test_a_protocol_that_is_not_spoken_here() -> None:
+    done = run("lab.trace", "127.0.0.1:1", "--after", "gopher")
+    assert done.code == 2
+    assert "argument --after: invalid choice: 'gopher'" in done.err

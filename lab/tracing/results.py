@@ -104,14 +104,16 @@ class Trace:
     def meets(self, expected: str) -> bool:
         """Tell whether it is as expected: "accepted", "refused" or "refused:NAME", by the server.
 
-        NAME is that of the alert, an HTTP status, or the code of the first cause.
+        NAME is that of the alert, an HTTP status, what another application answered ("28000"), or
+        the code of the first cause.
         """
         outcome, (word, _, name) = self.outcome, expected.partition(":")
         if word == "accepted":
             return outcome.accepted
         refused = outcome.rejected and outcome.by is Endpoint.SERVER
         alert = str(outcome.alert.description) if outcome.alert else ""
-        names = (alert, str(outcome.http_status or ""), self.causes[0].code)
+        answered = outcome.answer.code if outcome.answer else ""
+        names = (alert, str(outcome.http_status or ""), answered, self.causes[0].code)
         return refused and (not name or name in names)
 
 

@@ -27,8 +27,8 @@ ASKS, NEITHER = AnswerMeaning.ASKS, AnswerMeaning.NEITHER
         (Application.MYSQL, "login", "1698", OUT),
         (Application.MYSQL, "login", "1040", NEITHER),  # too many connections
         (Application.MYSQL, "login", "AuthMoreData", ASKS),
-        (Application.SMTP, "a greeting", "554", OUT),
-        (Application.SMTP, "a greeting", "421", NEITHER),
+        (Application.SMTP, "the connection", "554", OUT),
+        (Application.SMTP, "the connection", "421", NEITHER),
         (Application.SMTP, "EHLO", "250", NEITHER),  # everybody is greeted
         (Application.SMTP, "AUTH EXTERNAL", "235", IN),
         (Application.SMTP, "AUTH EXTERNAL", "535", OUT),
@@ -40,8 +40,8 @@ ASKS, NEITHER = AnswerMeaning.ASKS, AnswerMeaning.NEITHER
         (Application.IMAP, "AUTHENTICATE EXTERNAL", "OK", IN),
         (Application.IMAP, "AUTHENTICATE EXTERNAL", "NO", OUT),
         (Application.IMAP, "AUTHENTICATE PLAIN", "+", ASKS),
-        (Application.IMAP, "a greeting", "PREAUTH", IN),
-        (Application.IMAP, "a greeting", "BYE", NEITHER),
+        (Application.IMAP, "the connection", "PREAUTH", IN),
+        (Application.IMAP, "the connection", "BYE", NEITHER),
         (Application.POP3, "CAPA", "+OK", NEITHER),
         (Application.POP3, "AUTH EXTERNAL", "+OK", IN),
         (Application.POP3, "AUTH PLAIN", "-ERR", OUT),

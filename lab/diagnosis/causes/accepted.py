@@ -131,8 +131,8 @@ def _without_certificate(summary: Evidence, outcome: Outcome) -> Cause:
 
 def answered(answer: ApplicationAnswer) -> str:
     """Return in a sentence what the application was asked, and what it answered."""
-    asked = f", asked for {answer.asked}" if answer.asked else ""
-    return f"the application{asked}, answered {answer.sentence}"
+    to = f"to {answer.asked}, " if answer.asked else ""
+    return f"{to}the application answered {answer.sentence}"
 
 
 def _with_certificate(events: Sequence[Event], summary: Evidence, outcome: Outcome) -> Cause:

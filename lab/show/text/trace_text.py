@@ -15,7 +15,7 @@ from typing import TextIO
 
 from rich.text import Text
 
-from lab.diagnosis.results import Cause, Outcome, Result
+from lab.diagnosis.results import Cause, Outcome, Result, Signal
 from lab.show.later_client_words import HEADING, later_client_words
 from lab.show.sequence import Arrow, GapRow, Line, LocalRow, Row, rows
 from lab.show.text.canvas import CLEAR, SEALED, TCP, Canvas
@@ -200,7 +200,8 @@ def _answers(outcome: Outcome) -> Iterator[tuple[str, str]]:
     if answer is not None and meaning is not None:
         if answer.asked:
             yield "asked", answer.asked
-        yield "answer", f"{shortened(answer.sentence)} ({meaning.value})"
+        if outcome.signal is not Signal.APPLICATION:  # else it stands as the signal
+            yield "answer", f"{shortened(answer.sentence)} ({meaning.value})"
 
 
 def _knowledge(trace: Trace, outcome: Outcome) -> Iterator[tuple[str, str]]:

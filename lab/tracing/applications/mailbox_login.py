@@ -34,7 +34,7 @@ def imap_login(request: ApplicationRequest) -> Conversation:
         if not line.startswith("* ") or word.upper() not in ("OK", "PREAUTH", "BYE"):
             raise ExchangeError(f"a greeting {line[:40]!r}")
         if word.upper() != "OK":
-            return _imap("a greeting", word.upper(), rest), b""
+            return _imap("the connection", word.upper(), rest), b""
     lines = yield from _imap_command(talk, "a1", "CAPABILITY")
     upper = [line.upper() for line in lines]
     offered = {word for line in upper if line.startswith("* CAPABILITY") for word in line.split()}
@@ -97,7 +97,7 @@ def pop3_login(request: ApplicationRequest) -> Conversation:
     if not request.greeted:
         line = yield from talk.line()
         if not line.startswith("+OK"):
-            return _pop3("a greeting", line), b""
+            return _pop3("the connection", line), b""
     talk.say(b"CAPA\r\n")
     line = yield from talk.line()
     answer, offered = _pop3("CAPA", line), ""

@@ -44,7 +44,7 @@ def _speak(application: Application, hello: str, request: ApplicationRequest) ->
     if not request.greeted:
         greeting = yield from _reply(talk)
         if greeting[0] != "220":
-            return answer("a greeting", greeting)
+            return answer("the connection", greeting)
     lines = yield from _command(talk, f"{hello} mtls-lab.invalid")
     if not lines[0].startswith("250"):
         return answer(hello, _read(lines))

@@ -48,8 +48,8 @@ CAPABILITIES = b"* CAPABILITY IMAP4rev1 AUTH=EXTERNAL AUTH=PLAIN\r\na1 OK done\r
 @pytest.mark.parametrize(
     ("came", "code", "asked"),
     [
-        ([b"* BYE too many\r\n"], "BYE", "a greeting"),
-        ([b"* PREAUTH hello\r\n"], "PREAUTH", "a greeting"),
+        ([b"* BYE too many\r\n"], "BYE", "the connection"),
+        ([b"* PREAUTH hello\r\n"], "PREAUTH", "the connection"),
         ([b"* OK hi\r\n", b"* CAPABILITY X\r\na1 OK done\r\n"], "OK", "CAPABILITY"),
         ([b"* OK hi\r\n", b"a1 BAD what?\r\n"], "BAD", "CAPABILITY"),
         (
