@@ -13,6 +13,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import h2.config
+import h2.connection
+import h2.events
+
 from tests.diagnosis.truth.files import Files
 from tests.diagnosis.truth.responses import response
 from tests.diagnosis.truth.setup import (
@@ -27,8 +31,6 @@ from tests.diagnosis.truth.setup import (
 )
 
 PATIENCE = 20.0
-# An empty SETTINGS frame (RFC 9113 section 6.5), the first that an HTTP/2 server sends.
-_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _VERIFY_MODES = {
     Asks.NEVER: ssl.CERT_NONE,
     Asks.OTHER_HOST: ssl.CERT_NONE,
@@ -110,8 +112,7 @@ class _Server:
         """Do the handshake, read a request, and end as the setup says."""
         self._step(self._tls.do_handshake)
         if self._setup.agreed_alpn == "h2":
-            self._step(lambda: self._tls.write(_SETTINGS))
-            self._drain()
+            self._answer_in_http2()
             return
         application = self._setup.application
         if not application.early:
@@ -130,6 +131,23 @@ class _Server:
                 self._tls.unwrap()
             self._flush()
         self._leave(reset=application.ending is Ending.RST)
+
+    def _answer_in_http2(self) -> None:
+        """Answer the first request, which is the only one, and leave the client to close."""
+        http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        http.initiate_connection()
+        answered = False
+        while not answered:
+            self._step(lambda: self._tls.write(http.data_to_send()))
+            data = self._step(lambda: self._tls.read(65536))
+            if not data:
+                return
+            for event in http.receive_data(data):
+                if isinstance(event, h2.events.StreamEnded):
+                    http.send_headers(event.stream_id or 1, [(":status", "200")], end_stream=True)
+                    answered = True
+        self._step(lambda: self._tls.write(http.data_to_send()))
+        self._drain()
 
     def refuse(self) -> None:
         """End a handshake that TLS has refused."""
