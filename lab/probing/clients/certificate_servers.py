@@ -5,7 +5,13 @@ from __future__ import annotations
 from lab.pki import catalogue, server_catalogue
 from lab.pki.catalogue import Recipe
 from lab.probing.clients.results import GOOD, ServerFamily
-from lab.probing.clients.tested_server import BY_ADDRESS, BY_NAME, OpenSslServer, ServerUnderTest
+from lab.probing.clients.tested_server import (
+    BY_ADDRESS,
+    BY_NAME,
+    OpenSslServer,
+    ServerUnderTest,
+    Told,
+)
 from lab.probing.results import Norm
 
 _VERIFY = "leave the verification of the server's certificate on, and hand it the CA's certificate"
@@ -39,6 +45,8 @@ def _server(
         fix=fix,
         server=OpenSslServer(identity=identity, weak=weak),
         host=host,
+        # A client may not offer to take what is weak, and then there is no certificate to send.
+        told=Told.BY_OFFER if weak else Told.BY_REQUEST,
     )
 
 

@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.probing.clients.client_connection import ClientConnection, Progress
-from lab.probing.clients.results import ClientConduct, ClientVerdict
+from lab.probing.clients.results import ClientConduct, ClientVerdict, ServerFamily
 from lab.probing.clients.tested_command import CommandRun
 from lab.probing.clients.tested_server import (
     BY_ADDRESS,
     ClearServer,
-    HandmadeServer,
     ServerUnderTest,
     Told,
 )
@@ -301,7 +300,7 @@ def _circumstances(trial: ServerTrial) -> tuple[str, ...]:
     if trial.surplus:
         most = len(trial.connections)
         notes.append(f"it made {trial.surplus} connections more than the {most} that were answered")
-    if isinstance(trial.server.server, HandmadeServer):
+    if trial.server.family is ServerFamily.REQUEST and trial.server.norm is Norm.EITHER:
         notes.extend(_about_request(trial))
     return tuple(notes)
 
@@ -309,7 +308,10 @@ def _circumstances(trial: ServerTrial) -> tuple[str, ...]:
 def _about_request(trial: ServerTrial) -> list[str]:
     """What the client made of the request for its certificate, where that is the point."""
     for connection in trial.connections:
-        if connection.presented is not None and trial.server.norm is Norm.EITHER:
-            shown = "its certificate" if connection.presented else "an empty Certificate"
-            return [f"it sent {shown}"]
+        if connection.presented is not None:
+            return [
+                f"it sent {'its certificate' if connection.presented else 'an empty Certificate'}"
+            ]
+        if connection.answered and not connection.evidence.offers_later_authentication:
+            return ["it does not offer to be asked then"]
     return []

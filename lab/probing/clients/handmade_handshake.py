@@ -41,6 +41,8 @@ from lab.tls.reader import MAX_MESSAGE, BeyondLimit, WireError
 
 _HASH = "sha256"
 _HEADER = 4
+_MOST_MESSAGES = 8
+"""How many messages a client may send up to its Finished: three are due."""
 _ECDSA_P256 = 0x0403
 _GROUPS = (NamedGroup.X25519, NamedGroup.SECP256R1)
 _TITLE = b" " * 64 + b"TLS 1.3, server CertificateVerify\0"
@@ -197,8 +199,8 @@ class HandmadeHandshake:
         return _message(HandshakeType.CERTIFICATE_VERIFY, _u16(_ECDSA_P256) + vector(signature, 2))
 
     async def _client_finished(self, secret: bytes) -> None:
-        """Read the client's flight to its Finished."""
-        while True:
+        """Read the client's flight to its Finished. Raises ClientLeft."""
+        for _ in range(_MOST_MESSAGES):
             raw = await self._next_message()
             expected = _verify_data(secret, self._schedule.digest)
             self._schedule.transcript += raw
@@ -208,6 +210,7 @@ class HandmadeHandshake:
                     await self.alert(AlertDescription.DECRYPT_ERROR)
                     raise ClientLeft
                 return
+        raise ClientLeft
 
     async def _next_message(self) -> bytes:
         """Return the next handshake message, with its header. Raises ClientLeft."""

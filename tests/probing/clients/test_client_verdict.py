@@ -96,6 +96,8 @@ def concluded(
         ("tls1.0-only", 0, [TURNED_AWAY], REFUSED, CONCEALED),
         ("no-encryption", None, [TURNED_AWAY], UNTOLD, CANNOT),
         ("no-encryption", 0, [ASKS], ACCEPTED, LET_IN),
+        ("sha1-signature", 1, [TURNED_AWAY], REFUSED, RIGHT),
+        ("sha1-signature", 0, [ASKS], ACCEPTED, LET_IN),
         ("plain-http", 35, [TURNED_AWAY], REFUSED, RIGHT),
         ("plain-http", 0, [TURNED_AWAY, CLEAR], ACCEPTED, LET_IN),
         # Going on is enough where the handshake itself is wrong.

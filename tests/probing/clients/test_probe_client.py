@@ -82,6 +82,11 @@ def agrees_with_measured(name: str, report: ClientReport) -> None:
     either = {name for name, each in tried.items() if each.server.norm is Norm.EITHER}
     assert accepted(report) & either == measured.accepts & either
     assert report.passed is (not faults)
+    later = tried.get("asked-later")
+    if later is not None and later.verdict is ClientVerdict.RIGHT:
+        asked = "asked-later" in measured.accepts
+        said = "it sent its certificate" if asked else "it does not offer to be asked then"
+        assert later.notes == (said,)
     withheld = tried.get("ca-names-exclude-client")
     assert withheld is None or withheld.presented is measured.sends_to_other_cas
 
