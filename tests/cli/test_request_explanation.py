@@ -61,8 +61,17 @@ def test_what_is_asked_for_and_who_would_send_it(naming: str, certs: Path) -> No
         "at hand client.crt: CN=mtls-client, EC secp256r1, issued by CN=mTLS Lab Root CA" in words
     )
     assert "its key is of a kind that is asked for; no CA named issued it" in words
-    assert re.search(r"^OpenSSL programs +\S", done.out, re.MULTILINE)
-    assert "By which rule?" in done.out
+    for client, answer in (
+        (r"Python \(ssl\)", "sends client.crt"),
+        (r"Go \(Config\.Certificates\)", "empty Certificate"),
+        (r"GnuTLS \(the library\)", "empty Certificate"),
+        (r"gnutls-cli", "sends client.crt"),
+        ("Firefox", "cannot be told"),
+    ):
+        assert re.search(rf"^{client} +{answer} +{answer}$", done.out, re.MULTILINE), client
+    rules = done.out.partition("By which rule?")[2]
+    assert re.search(r"^  measured    runs of Go ", rules, re.MULTILINE)
+    assert re.search(r"^  cited       ", rules, re.MULTILINE)
 
 
 def test_without_a_certificate_it_says_what_one_must_be_like(naming: str) -> None:

@@ -56,6 +56,14 @@ async def test_it_asks_for_signature_algorithms(tmp_path: Path) -> None:
 
 
 @needs_openssl
+async def test_a_curve_that_the_server_does_not_take(tmp_path: Path) -> None:
+    """In TLS 1.3 the key of secp256r1 cannot sign so; in TLS 1.2 the curve does not matter."""
+    older, newer = await traces_of(tmp_path, None, "-client_sigalgs", "ECDSA+SHA384")
+    assert older.outcome.accepted
+    assert newer.causes[0].summary.startswith("the client withholds its certificate: the key can")
+
+
+@needs_openssl
 async def test_what_it_says_against_an_option_is_told(tmp_path: Path) -> None:
     with pytest.raises(NoOpenSslServer, match="-no_such_option"):
         await traces_of(tmp_path, None, "-no_such_option")

@@ -19,6 +19,7 @@ from lab.diagnosis.certificate_selection.results import (
 )
 from lab.diagnosis.evidence import Evidence
 from lab.tls.code_points import ClientCertificateType, ProtocolVersion, SignatureScheme
+from lab.tls.extensions import CertificateAuthorities, Extension
 from lab.tls.messages import CertificateRequest
 from lab.x509 import der
 from lab.x509.der import Element
@@ -79,7 +80,15 @@ def _kinds(request: CertificateRequest, version: ProtocolVersion) -> str:
     certificate = _of_another_ca(request)
     if certificate is None:
         return ""
+    unnamed = replace(request, certificate_authorities=(), extensions=_without_names(request))
+    # Whoever sends it where no CA is named, and none where some are, goes by the names.
+    sending = [
+        each.client
+        for each in _selections(unnamed, version, certificate, _NOW)
+        if each.decision is Decision.SENDS
+    ]
     found = _selections(request, version, certificate, _NOW)
+    found = tuple(each for each in found if each.client in sending)
     withhold = _names(found, Decision.SENDS_EMPTY)
     # A program can have its library send what it would withhold by itself.
     send = [name for name in _names(found, Decision.SENDS) if name not in withhold]
@@ -88,6 +97,11 @@ def _kinds(request: CertificateRequest, version: ProtocolVersion) -> str:
     which = "a certificate whose issuer is not named"
     others = f", and sent all the same by {_listed(send)}" if send else ""
     return f"{which} is as a rule withheld by {_listed(withhold)}{others}"
+
+
+def _without_names(request: CertificateRequest) -> tuple[Extension, ...]:
+    kept = (each for each in request.extensions if not isinstance(each, CertificateAuthorities))
+    return tuple(kept)
 
 
 def _names(found: Sequence[ClientSelection], decision: Decision) -> list[str]:

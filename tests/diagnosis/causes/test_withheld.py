@@ -65,21 +65,23 @@ def cause_of(events: Sequence[Event], certificate: bytes | None = None) -> Cause
 
 
 class Rules:
-    """Rules for a test: what each kind of client decides, whatever it is asked."""
+    """Rules for a test: what each kind of client decides where CAs are named, and where not."""
 
     def __init__(self, **decisions: Decision) -> None:
         self.decisions = decisions
+        self.unnamed = Decision.SENDS
         self.asked: list[tuple[CertificateRequest, Sequence[CertificateAtHand]]] = []
 
     def select(
         self, request: CertificateRequest, version: object, at_hand: object, *, now: datetime
     ) -> tuple[ClientSelection, ...]:
         assert isinstance(at_hand, list)
-        self.asked.append((request, at_hand))
+        if request.certificate_authorities:
+            self.asked.append((request, at_hand))
         return tuple(
             ClientSelection(
                 client=ClientProgram(code=code, name=code.capitalize(), versions=""),
-                decision=decision,
+                decision=decision if request.certificate_authorities else self.unnamed,
                 certificate=None,
                 rule="",
                 reason="the request names others",
@@ -136,6 +138,11 @@ def test_what_is_asked_about_fits_in_all_but_its_issuer(rules: Rules) -> None:
     assert len(rules.asked) == 1
 
 
+def test_who_sends_none_for_another_reason_is_not_named(rules: Rules) -> None:
+    rules.unnamed = Decision.SENDS_EMPTY
+    assert not any("withheld" in each for each in cause_of(events_of(request())).evidence)
+
+
 def test_where_no_ca_is_named_no_kind_is(rules: Rules) -> None:
     said = cause_of(events_of(request(names=()))).evidence
     assert "the server names no CA: the issuer of a certificate is no reason to send none" in said
@@ -157,3 +164,29 @@ def test_our_client_withholds_by_the_rule_of_openssl(rules: Rules) -> None:
     rules.decisions[withheld.OURS] = Decision.SENDS_EMPTY
     withholds = cause_of(events_of(request(), connected), own)
     assert withholds.summary == "the client withholds its certificate: the request names others"
+
+
+def test_what_the_rules_that_were_measured_say() -> None:
+    """Go, Java and GnuTLS go by the names; programs with OpenSSL send what they are given."""
+    withheld._kinds.cache_clear()
+    rsa = (SignatureScheme.RSA_PSS_RSAE_SHA256, RSA)
+    for asked in (request(), request(*rsa)):
+        (said,) = (each for each in cause_of(events_of(asked)).evidence if "withheld" in each)
+        withhold, _, send = said.partition(", and sent all the same by ")
+        assert withhold == (
+            "a certificate whose issuer is not named is as a rule withheld by Go, Java, GnuTLS, "
+            "NSS and Chromium on Linux"
+        )
+        assert send.startswith("OpenSSL programs, Python, Node, rustls")
+    # In TLS 1.3 no key signs by it: that the issuer is not named is no reason.
+    assert not any("withheld" in each for each in cause_of(events_of(request(RSA))).evidence)
+
+
+def test_our_client_is_told_the_curve_that_does_not_fit() -> None:
+    """In TLS 1.3 a signature algorithm is for one curve: the key's type alone says nothing."""
+    asked = request(SignatureScheme.ECDSA_SECP384R1_SHA384)
+    cause = cause_of(events_of(asked, fact(CLIENT, Fact.CONNECTED)), client_chain())
+    assert cause.summary == (
+        "the client withholds its certificate: the key can make none of the signatures that the "
+        "server takes"
+    )
