@@ -31,6 +31,7 @@ from lab.cli.command_line import (
 )
 from lab.cli.picture_files import PictureFiles, SameFileError, picture_files
 from lab.cli.picture_options import add_page
+from lab.cli.route_options import add_proxies, named_route
 from lab.cli.tls_options import add_pcapng
 from lab.http.limits import Limits
 from lab.show.documents.trace_json import document
@@ -133,6 +134,7 @@ def parser(prog: str = "python -m lab.tap") -> CommandLine:
     )
     add_pcapng(command_line, "all connections")
     add_page(command_line, "the connections, when the tap ends,")
+    add_proxies(command_line)
     add(
         "--connect-as",
         type=_host_name,
@@ -291,7 +293,8 @@ def _tap(options: argparse.Namespace) -> int:
             stack.callback(follower.close)
         settings = TapSettings(
             listen=options.listen,
-            target=parse_target(options.target),
+            target=_target(options.target),
+            route=named_route(options),
             key_log=follower,
             packets=packets,
             proxy_name=options.connect_as or "",
@@ -307,6 +310,13 @@ def _tap(options: argparse.Namespace) -> int:
         finally:
             printing.write_pictures(settings.target)
     return codes[0] if codes else 0
+
+
+def _target(text: str) -> Target:
+    target = parse_target(text)
+    if target.unix_socket:
+        raise TargetError(f"{text!r} is a Unix socket, and a tap relays TCP: name HOST:PORT")
+    return target
 
 
 def _is_stdout(path: Path | None) -> bool:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from lab.cli.command_line import CommandLine
 
 if TYPE_CHECKING:
-    from lab.api import LabError, Route
+    from lab.api import LabError
+    from lab.tracing.route import Route
 
 PROXY_VARIABLE = "MTLS_LAB_PROXY_PASSWORD"
 ROUTE_OPTIONS = {
@@ -79,8 +80,8 @@ def misplaced_route(options: argparse.Namespace) -> str:
 
 
 def named_route(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Route:
-    """Return the way that the options name. Raises ``ArgumentError``."""
-    from lab.api import route_of
+    """Return the way that the options name. Raises TargetError."""
+    from lab.tracing.route import route_of
 
     return route_of(
         starttls=getattr(options, "starttls", None),

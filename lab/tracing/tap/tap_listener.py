@@ -19,16 +19,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lab.capture.results import Address
-from lab.stream.wire import open_connection, within
 from lab.tls.escape import printable
 from lab.tls.sessions import Sessions
 from lab.tracing.connection import reason_of
 from lab.tracing.packet_file import PacketFile
+from lab.tracing.preludes.prelude_stream import PreludeError
 from lab.tracing.results import Trace
+from lab.tracing.route import DIRECT, Route
 from lab.tracing.tap.tap_connection import Allowance, TapConnection
 from lab.tracing.tap.tap_key_log import KeyLogFollower
 from lab.tracing.tap.tap_proxy import ProxyRefusal, answer_connect
 from lab.tracing.tap.tap_relay import Relay, prepare, reset
+from lab.tracing.tap.tap_upstream import DIAL_LIMIT, open_upstream
 from lab.tracing.target import Target
 
 if sys.platform != "win32":
@@ -41,7 +43,6 @@ MOST_CONNECTIONS = 400
 _RESERVED = 64  # descriptors for all but relayed connections: files, the resolver, a command
 
 _QUEUE = 1024  # who may wait to be accepted; beyond it, Linux drops connections silently
-_DIAL_LIMIT = 10.0
 _PAUSE = 0.5  # after the system had no descriptor or memory left
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _MOST_WAITING = 1000
@@ -58,6 +59,7 @@ class CannotTap(Exception):
 class TapSettings:
     """Where to listen (port 0: any free one), what to connect to, and within which limits.
 
+    ``route`` leads there: a proxy, a header of the PROXY protocol; TLS begins as the clients like.
     With ``proxy_name`` it is also an HTTP proxy for that host name: who asks for it by CONNECT is
     connected to the target. ``packets`` takes all that passes. ``on_connection`` is called on the
     event loop when a connection has both its ends; with ``keep_records`` traces have the records.
@@ -65,6 +67,7 @@ class TapSettings:
 
     listen: Target
     target: Target
+    route: Route = DIRECT
     key_log: KeyLogFollower | None = None
     packets: PacketFile | None = None
     proxy_name: str = ""
@@ -158,7 +161,7 @@ class Tap:
 
     async def _is_own_target(self) -> bool:
         target = self._settings.target
-        if target.port != self._port:
+        if target.port != self._port or self._settings.route.proxy is not None:
             return False
         try:
             found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port)
@@ -241,26 +244,27 @@ class Tap:
         self, client: socket.socket, address: Address, number: int
     ) -> TapConnection | None:
         """Relay to the target; return what was connection, None where there was nothing."""
-        target, first = self._settings.target, b""
+        first = b""
         try:
             prepare(client)
             if self._settings.proxy_name:
                 first = await answer_connect(client, self._settings.proxy_name)
-            opening = open_connection(target.host, target.port)
-            server, server_address = await within(_DIAL_LIMIT, opening)
+            opening = open_upstream(self._settings.target, self._settings.route, client, address)
+            server, server_address, said = await opening
         except ProxyRefusal as refusal:
             client.close()
             self._report(f"{address.authority}: {refusal}")
         except TimeoutError:
-            self._reset(client, address, f"no answer within {_DIAL_LIMIT:g} s")
+            self._reset(client, address, f"no answer within {DIAL_LIMIT:g} s")
+        except PreludeError as error:
+            self._reset(client, address, str(error))
         except OSError as error:
             self._reset(client, address, reason_of(error))
         except asyncio.CancelledError:
             self._reset(client, address, "the tap was stopped")
         else:
-            return await self._relay(
-                client, address, server, Address(*server_address), number, first
-            )
+            ends = address, server_address
+            return await self._relay(Relay(client, server, first, said), ends, number)
         return None
 
     def _reset(self, client: socket.socket, address: Address, reason: str) -> None:
@@ -269,16 +273,9 @@ class Tap:
         self._report(f"{address.authority}: reset, no connection to {target}: {reason}")
 
     async def _relay(
-        self,
-        client: socket.socket,
-        client_address: Address,
-        server: socket.socket,
-        server_address: Address,
-        number: int,
-        first: bytes,
+        self, relay: Relay, ends: tuple[Address, Address], number: int
     ) -> TapConnection:
         key_log, packets = self._settings.key_log, self._settings.packets
-        ends = client_address, server_address
         connection = TapConnection(
             number,
             *ends,
@@ -292,7 +289,7 @@ class Tap:
         if self._settings.on_connection is not None:
             self._settings.on_connection(connection)
         try:
-            await Relay(client, server, connection, first).run()
+            await relay.run(connection)
         except asyncio.CancelledError:
             connection.cut()
         return connection

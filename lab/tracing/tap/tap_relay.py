@@ -53,15 +53,15 @@ class PassingBytes(Protocol):
 class Relay:
     """Relays between ``client`` and ``server``, connected sockets that it closes at the end.
 
-    ``first`` are bytes of the client that have been read from its socket already.
+    ``first`` are bytes of the client that have been read from its socket already, ``said`` those of
+    the server.
     """
 
     def __init__(
-        self, client: socket.socket, server: socket.socket, sink: PassingBytes, first: bytes = b""
+        self, client: socket.socket, server: socket.socket, first: bytes = b"", said: bytes = b""
     ) -> None:
         self._sockets = {Endpoint.CLIENT: client, Endpoint.SERVER: server}
-        self._sink = sink
-        self._first = first
+        self._ahead = {Endpoint.CLIENT: first, Endpoint.SERVER: said}
         self._loop = asyncio.get_running_loop()
         self._directions: dict[Endpoint, asyncio.Task[None]] = {}
         self._open = set(Endpoint)  # whose direction has not ended
@@ -70,8 +70,12 @@ class Relay:
         for end in self._sockets.values():
             prepare(end)
 
-    async def run(self) -> None:
-        """Relay until both directions have ended. Cancelled, it resets both ends."""
+    async def run(self, sink: PassingBytes) -> None:
+        """Relay until both directions have ended, and show it to ``sink``.
+
+        Cancelled, it resets both ends.
+        """
+        self._sink = sink
         for sender in Endpoint:
             self._directions[sender] = self._loop.create_task(self._carry(sender))
         directions = self._directions.values()
@@ -126,9 +130,9 @@ class Relay:
                 await self._was_reset(sender)
 
     async def _receive(self, sender: Endpoint) -> bytes:
-        if sender is Endpoint.CLIENT and self._first:
-            data, self._first = self._first, b""
-            return data
+        if ahead := self._ahead[sender]:
+            self._ahead[sender] = b""
+            return ahead
         return await self._loop.sock_recv(self._sockets[sender], CHUNK)
 
     def _pass_on(self, receiver: Endpoint, data: bytes) -> bytes:

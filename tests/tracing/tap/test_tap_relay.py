@@ -49,12 +49,12 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 @contextlib.asynccontextmanager
 async def relayed(
-    first: bytes = b"",
+    first: bytes = b"", said: bytes = b""
 ) -> AsyncIterator[tuple[socket.socket, socket.socket, Seen, asyncio.Task[None]]]:
     """A client's and a server's socket with a relay between them."""
     (client, near), (far, server) = pair(), pair()
     seen = Seen()
-    task = asyncio.create_task(Relay(near, far, seen, first).run())
+    task = asyncio.create_task(Relay(near, far, first, said).run(seen))
     try:
         yield client, server, seen, task
         await asyncio.wait((task,), timeout=PATIENCE)
@@ -182,13 +182,14 @@ async def test_an_end_that_does_not_read_slows_the_other_and_holds_little() -> N
 
 
 async def test_what_was_read_before_is_passed_on_first() -> None:
-    async with relayed(b"first") as (client, server, seen, _):
+    async with relayed(b"first", b"greeting") as (client, server, seen, _):
         await send(client, b"second")
         assert await read(server, 11) == b"firstsecond"
+        assert await read(client, 8) == b"greeting"
         client.close()
         assert await read(server) == b""
         server.close()
-    assert seen.data[CLIENT] == b"firstsecond"
+    assert seen.data == {CLIENT: b"firstsecond", SERVER: b"greeting"}
 
 
 async def test_a_relay_that_is_cut_resets_both_ends() -> None:
