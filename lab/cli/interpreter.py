@@ -18,6 +18,7 @@ REQUIREMENTS = {
     "aiosqlite": "aiosqlite",
     "cryptography": "cryptography",
     "h11": "h11",
+    "h2": "h2",
     "jinja2": "jinja2",
     "prometheus_client": "prometheus-client",
     "rich": "rich",

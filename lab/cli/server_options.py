@@ -246,9 +246,12 @@ def _add_process(command_line: CommandLine) -> None:
         type=_store,
         default="memory",
         metavar="|".join(STORE_URLS),
-        help="where items are kept: in memory, gone when the server stops, or in an SQLite file, "
-        "created if there is none; do not move, delete or replace it or its -wal file while a "
-        "server runs (default: %(default)s)",
+        help="where items are kept: in memory, gone when the server stops; in an SQLite file, "
+        "created if there is none (do not move, delete or replace it or its -wal file while a "
+        "server runs); or in a PostgreSQL database, which servers on several machines may share: a "
+        "URL of libpq, with sslmode=verify-full, sslrootcert, sslcert and sslkey for mutual TLS, "
+        "the password in PGPASSWORD or ~/.pgpass; pip install 'mtls-lab[postgres]' (default: "
+        "%(default)s)",
     )
     add(
         "--loop",
@@ -261,7 +264,7 @@ def _add_process(command_line: CommandLine) -> None:
         "--reuse-port",
         action="store_true",
         help="let other processes of this user listen on the same port (SO_REUSEPORT): the system "
-        "spreads connections among them; needs --store sqlite:PATH",
+        "spreads connections among them; needs --store sqlite:PATH or postgresql://...",
     )
     add(
         "--monitor-port",

@@ -115,7 +115,8 @@ def _check_sharing(store: str) -> None:
         raise CannotServe("--reuse-port needs SO_REUSEPORT, which this system lacks; leave it out")
     if store == MEMORY:
         raise CannotServe(
-            "--reuse-port needs items that all processes can reach; add --store sqlite:PATH"
+            "--reuse-port needs items that all processes can reach; add --store sqlite:PATH, or "
+            "postgresql://..."
         )
 
 
@@ -202,6 +203,8 @@ async def _server(
     except StoreUnavailable as error:
         raise CannotServe(str(error)) from error
     stack.push_async_callback(store.close)
+    if store.notice:
+        _say(store.notice)
     return TodoServer(
         loaded.tls,
         contexts=loaded.contexts,

@@ -16,10 +16,11 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import aiosqlite
 
+from lab.todo.batching import Batching
 from lab.todo.results import TodoItem
 from lab.todo.store import SEEDS, StoreFull, StoreUnavailable
 
@@ -59,9 +60,6 @@ _MEANINGS = (
     ("unable to open", "cannot be opened; this user must be able to write the file and its folder"),
 )
 
-Q = TypeVar("Q")
-A = TypeVar("A")
-
 
 class SqliteStore:
     """A TodoStore in a file; made by ``open``.
@@ -69,6 +67,8 @@ class SqliteStore:
     After StoreUnavailable from ``add``, the item is not there. One exception: if the disk failed
     in the moment of the commit, it may turn up later.
     """
+
+    notice = ""
 
     def __init__(self, path: Path, *, max_items: int = sys.maxsize) -> None:
         self._path = path
@@ -225,52 +225,6 @@ def _create(path: Path) -> None:
         raise StoreUnavailable(
             f"{path} cannot be created: {reason}; choose another file with --store"
         ) from None
-
-
-class Batching(Generic[Q, A]):
-    """Answer questions by ``work``, which takes those of one batch, and answers in their order.
-
-    What ``work`` raises is raised to all of its batch; the next batch is not affected.
-    """
-
-    def __init__(self, work: Callable[[Sequence[Q]], Awaitable[Sequence[A]]]) -> None:
-        self._work = work
-        self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
-        self._task: asyncio.Task[None] | None = None
-
-    async def ask(self, question: Q) -> A:
-        """Return the answer from a batch that begins after this call."""
-        future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._waiting.append((question, future))
-        if self._task is None:
-            # A task of its own, which no caller's cancellation reaches.
-            self._task = asyncio.create_task(self._run())
-        return await future
-
-    async def finish(self) -> None:
-        """Wait until every question is answered. Nobody may ask meanwhile."""
-        if self._task is not None:
-            await self._task
-
-    async def _run(self) -> None:
-        while self._waiting:
-            waiting, self._waiting = self._waiting, []
-            batch = [(question, future) for question, future in waiting if not future.done()]
-            if batch:
-                await self._run_batch(batch)
-        self._task = None
-
-    async def _run_batch(self, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
-        try:
-            answers = await self._work([question for question, _ in batch])
-        except Exception as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-        else:
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
 
 
 Prepare = Callable[["SqliteConnection"], Awaitable[None]]

@@ -33,7 +33,12 @@ class StoreFull(Exception):
 
 
 class TodoStore(Protocol):
-    """Where items are kept. Each method but ``close`` may raise StoreUnavailable."""
+    """Where items are kept. Each method but ``close`` may raise StoreUnavailable.
+
+    ``notice`` is a line for the log on where that is, "" for none.
+    """
+
+    notice: str
 
     async def add(self, *, task: str, done: bool) -> TodoItem:
         """Keep a new item under the next free id, and return it. Raises StoreFull."""
@@ -54,6 +59,8 @@ class TodoStore(Protocol):
 
 class MemoryStore:
     """Items in memory, gone with the process. One lock guards every access."""
+
+    notice = ""
 
     def __init__(self, items: Iterable[TodoItem] = SEEDS, *, max_items: int = sys.maxsize) -> None:
         self._lock = asyncio.Lock()

@@ -124,7 +124,10 @@ BAD = [
     ("server --port 65536", "argument --port: '65536' is no port: a number from 0 to 65535"),
     ("server --max-connections two", "argument --max-connections: 'two' is no whole number from 1"),
     ("server --log-handshakes some", "argument --log-handshakes: invalid choice: 'some'"),
-    ("server --store redis", "argument --store: 'redis' is not a store; use memory or sqlite:PATH"),
+    (
+        "server --store redis",
+        "argument --store: 'redis' is not a store; use memory, sqlite:PATH, postgresql://...",
+    ),
     ("server --client-auth maybe", "argument --client-auth: invalid choice: 'maybe'"),
     ("server --certs cetrs", "cetrs: no such folder (did you mean certs?)"),
     ("server 8443", "unexpected argument: 8443"),

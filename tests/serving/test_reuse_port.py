@@ -99,7 +99,7 @@ def test_each_process_with_items_of_its_own_would_be_no_service(certs: Path) -> 
     assert done.code == 2
     assert done.err == (
         "lab.server: --reuse-port needs items that all processes can reach; "
-        "add --store sqlite:PATH\n"
+        "add --store sqlite:PATH, or postgresql://...\n"
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.todo.sqlite_store import Batching
+from lab.todo.batching import Batching
 
 
 class Work:

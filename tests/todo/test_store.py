@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lab.todo.application import TodoApp, anyone
 from lab.todo.results import TodoItem
-from lab.todo.sqlite_store import SqliteStore
 from lab.todo.store import SEEDS, MemoryStore, StoreFull, TodoStore
+from lab.todo.store_urls import open_store
 from tests.support.http_rig import GET, post, served
+from tests.support.postgres_server import postgres_server
 
 
 async def test_the_five_seeds_come_first_and_the_next_id_is_six() -> None:
@@ -67,11 +70,52 @@ async def test_a_thousand_concurrent_posts_get_ids_without_gap_or_repetition() -
     assert [(todo["id"], todo["task"]) for todo in todos[5:]] == sorted(kept)
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-async def test_a_full_store_keeps_no_more(kind: str, tmp_path: Path) -> None:
-    store: TodoStore = MemoryStore(max_items=7)
-    if kind == "sqlite":
-        store = await SqliteStore.open(tmp_path / "todo.db", max_items=7)
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def opened(
+    request: pytest.FixtureRequest, tmp_path: Path, certs: Path
+) -> Iterator[Callable[[int], Awaitable[TodoStore]]]:
+    """A function that opens a new store of each kind for so many items."""
+    with contextlib.ExitStack() as stack:
+        url = {"memory": "memory", "sqlite": f"sqlite:{tmp_path / 'todo.db'}"}.get(request.param)
+        if url is None:
+            url = stack.enter_context(postgres_server(certs)).url()
+        yield lambda most: open_store(url, max_items=most)
+
+
+async def test_every_store_gives_ids_and_lists_alike(
+    opened: Callable[[int], Awaitable[TodoStore]],
+) -> None:
+    store = await opened(300)
+    assert await store.list() == SEEDS
+    before = await store.list()
+    assert await store.list() is before
+    tasks = [
+        "Añadir endpoint POST",
+        "a\0b",
+        "\\u0000 'quoted' \"x\"",
+        "漢\n\t\x1b",
+        " ",
+        "x" * 5000,
+    ]
+    added = [await store.add(task=task, done=bool(n % 2)) for n, task in enumerate(tasks)]
+    assert [(item.id, item.task, item.done) for item in added] == [
+        (number + 6, task, bool(number % 2)) for number, task in enumerate(tasks)
+    ]
+    more = await asyncio.gather(
+        *(store.add(task=str(number), done=False) for number in range(200)), store.check()
+    )
+    assert sorted(item.id for item in more if item is not None) == list(range(12, 212))
+    assert len(before) == 5
+    listed = await store.list()
+    assert listed[:11] == (*SEEDS, *added)
+    assert set(listed[11:]) == {item for item in more if item is not None}
+    assert [item.id for item in listed] == list(range(1, 212))
+    await store.close()
+    await store.close()
+
+
+async def test_a_full_store_keeps_no_more(opened: Callable[[int], Awaitable[TodoStore]]) -> None:
+    store = await opened(7)
     adding = (store.add(task=str(number), done=False) for number in range(5))
     results = await asyncio.gather(*adding, store.check(), return_exceptions=True)
     assert [type(result) for result in results] == [TodoItem] * 2 + [StoreFull] * 3 + [type(None)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,23 @@ def test_what_names_a_store(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "sqlite", "sqlite:", "memory:", "SQLITE:x", "/srv/todo.db"])
 def test_what_names_none(url: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a store; use memory or sqlite:PATH"):
+    with pytest.raises(ValueError, match="is not a store; use memory, sqlite:PATH, postgresql:"):
         checked_store_url(url)
+
+
+def test_a_url_of_postgresql_that_is_none() -> None:
+    assert checked_store_url("postgresql://me@a,b:1/todo?sslmode=require")
+    with pytest.raises(ValueError, match=r"not a URL of PostgreSQL: .*nosuch"):
+        checked_store_url("postgresql://a/b?nosuch=1")
+
+
+def test_without_the_library_of_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "lab.todo.postgres_store", raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(
+        ValueError, match=r"psycopg is missing; .*pip install 'mtls-lab\[postgres\]'"
+    ):
+        checked_store_url("postgresql://a/b")
 
 
 async def test_the_store_that_was_chosen_is_opened(tmp_path: Path) -> None:

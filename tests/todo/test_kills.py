@@ -1,4 +1,4 @@
-"""A server that is killed in mid-load, again and again, loses nothing that it has answered."""
+"""Killed in mid-load, again and again, a server or its database loses nothing that was answered."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 
 from lab.todo.store import SEEDS
 from tests.support.doors import PATIENCE, ServerProcess, served
+from tests.support.postgres_server import PostgresServer, postgres_server
 from tests.support.serving import client_tls
 
 CLIENTS = 6
@@ -67,6 +68,9 @@ def post_until_cut_off(port: int, context: ssl.SSLContext, load: Load, name: str
                 status, body = response.status, response.read()
             except (OSError, http.client.HTTPException):
                 return
+            if status == 503:  # the database is away; what was not kept may be sent again
+                assert response.getheader("Retry-After") is not None
+                return
             assert status == 201, body
             todo = json.loads(body)["todo"]
             assert todo["task"] == task
@@ -81,7 +85,7 @@ def found(port: int, context: ssl.SSLContext) -> list[tuple[int, str]]:
         return [(item["id"], item["task"]) for item in json.loads(response.read())["todos"]]
 
 
-def check(path: Path, items: list[tuple[int, str]], load: Load, kills: int) -> None:
+def check(items: list[tuple[int, str]], load: Load, kills: int) -> None:
     """All that was promised is there, under its id; and nothing that was not sent, or twice."""
     assert [id_ for id_, _ in items] == list(range(1, len(items) + 1))
     assert items[:5] == [(item.id, item.task) for item in SEEDS]
@@ -90,14 +94,19 @@ def check(path: Path, items: list[tuple[int, str]], load: Load, kills: int) -> N
     assert len(set(kept.values())) == len(kept)
     assert set(kept.values()) <= load.sent
     assert len(kept) - len(load.promised) <= kills * CLIENTS  # those in flight may be there
-    with contextlib.closing(sqlite3.connect(path)) as file:
-        assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def loaded_and_killed(
-    server: ServerProcess, context: ssl.SSLContext, load: Load, kill: int
+    server: ServerProcess,
+    context: ssl.SSLContext,
+    load: Load,
+    kill: int,
+    database: PostgresServer | None = None,
 ) -> None:
-    """Let clients post until some were answered, and kill the server while they go on."""
+    """Let clients post until some were answered, and kill the server, or its database, meanwhile.
+
+    The database is started again.
+    """
     before = len(load.promised)
     wanted = 20 + 37 * kill % 100  # the moments differ, and none is early
     load.want(wanted)
@@ -110,10 +119,16 @@ def loaded_and_killed(
             assert load.enough.wait(PATIENCE), server.lines
             assert not any(client.done() for client in clients)
         finally:
-            server.process.kill()
+            if database is None:
+                server.process.kill()
+            else:
+                database.stop(signal.SIGKILL)
         for client in clients:
             client.result(PATIENCE)
-    assert server.process.wait(PATIENCE) == -signal.SIGKILL
+    if database is None:
+        assert server.process.wait(PATIENCE) == -signal.SIGKILL
+    else:
+        database.start()
     assert len(load.promised) - before >= wanted
 
 
@@ -127,7 +142,34 @@ def test_what_was_answered_201_is_there_after_each_kill(
     words = ("--certs", certs, "--port", "0", "--store", f"sqlite:{path}", "--max-items", "100000")
     for kill in range(kills + 1):
         with served(*words) as server:
-            check(path, found(server.port, context), load, kill)
+            check(found(server.port, context), load, kill)
+            with contextlib.closing(sqlite3.connect(path)) as file:
+                assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             if kill < kills:
                 loaded_and_killed(server, context, load, kill)
+    assert len(load.promised) >= 20 * kills
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", ["server", "database"])
+def test_what_was_answered_201_is_in_the_database_after_each_kill(certs: Path, killed: str) -> None:
+    """Of the server, and of PostgreSQL under it: the server then goes on by itself."""
+    kills, load, context = 20, Load(), client_tls(certs)
+    with contextlib.ExitStack() as stack:
+        database = stack.enter_context(postgres_server(certs))
+        words = ("--certs", certs, "--port", "0", "--max-items", "100000")
+        words = (*words, "--store", database.url())
+        if killed == "database":
+            server = stack.enter_context(served(*words))
+        for kill in range(kills + 1):
+            with contextlib.ExitStack() as once:
+                if killed == "server":
+                    server = once.enter_context(served(*words))
+                check(found(server.port, context), load, kill)
+                if kill == kills:
+                    break
+                if killed == "server":
+                    loaded_and_killed(server, context, load, kill)
+                else:
+                    loaded_and_killed(server, context, load, kill, database)
     assert len(load.promised) >= 20 * kills
