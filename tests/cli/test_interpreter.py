@@ -25,7 +25,7 @@ OLD = [
     if (path := shutil.which(name)) and not subprocess.run([path, "-c", ""]).returncode
 ]
 NO_OLD_PYTHON = pytest.param("", marks=pytest.mark.skip(reason="needs Python 3.6 to 3.9"))
-ALL = "aiosqlite, cryptography, h11, jinja2, prometheus_client, rich"
+ALL = "aiosqlite, cryptography, h11, h2, jinja2, prometheus_client, rich"
 
 
 def bare(*words: str, cwd: Path, python: str = sys.executable) -> CompletedRun:

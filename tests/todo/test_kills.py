@@ -157,14 +157,13 @@ def test_what_was_answered_201_is_in_the_database_after_each_kill(certs: Path, k
     kills, load, context = 20, Load(), client_tls(certs)
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(postgres_server(certs))
-        words = ("--certs", certs, "--port", "0", "--max-items", "100000")
-        words = (*words, "--store", database.url())
+        ours = ("--certs", certs, "--port", "0", "--store", database.url(), "--max-items", "100000")
         if killed == "database":
-            server = stack.enter_context(served(*words))
+            server = stack.enter_context(served(*ours))
         for kill in range(kills + 1):
             with contextlib.ExitStack() as once:
                 if killed == "server":
-                    server = once.enter_context(served(*words))
+                    server = once.enter_context(served(*ours))
                 check(found(server.port, context), load, kill)
                 if kill == kills:
                     break
