@@ -84,7 +84,7 @@ def test_beside_an_environment(clone: Path, tmp_path_factory: pytest.TempPathFac
 def test_a_package_without_the_project_around_it(clone: Path) -> None:
     shutil.rmtree(clone / "scripts")
     done = bare("-m", "lab", cwd=clone)
-    packages = "aiosqlite cryptography h11 jinja2 prometheus-client rich"
+    packages = "aiosqlite cryptography h11 h2 jinja2 prometheus-client rich"
     assert done.err.endswith(f"; run {sys.executable} -m pip install {packages}\n")
 
 
