@@ -68,7 +68,7 @@ _RULES = (
     _rule(
         "openssl",
         "OpenSSL programs given one certificate (curl, openssl s_client)",
-        "OpenSSL 3.0.22, curl 7.88.1",
+        "OpenSSL 3.0.22 and 4.0.3, curl 7.88.1",
         openssl_clients.one_certificate,
         "They send what they are given, whatever CAs are named, if its key can make a signature "
         "that the server takes and it is signed as signature_algorithms_cert asks, otherwise an "

@@ -17,6 +17,7 @@ from typing import IO, Protocol
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
+from OpenSSL import SSL
 
 from lab.pki.identity import Identity, certificates_pem
 from tests.diagnosis.certificate_selection.identities import Identities
@@ -179,6 +180,31 @@ class PythonClient:
                 tls.recv(1)
         except OSError as error:
             return str(error)
+        return "ok"
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class PyOpenSslClient:
+    """The OpenSSL that ``cryptography`` brings, through pyOpenSSL, with one certificate."""
+
+    def connect(self, port: int, ca: Path, at_hand: Sequence[Files]) -> str:
+        """See ``MeasuredClient``."""
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.load_verify_locations(str(ca))
+        for files in at_hand:
+            context.use_certificate_chain_file(str(files.certificate))
+            context.use_privatekey_file(str(files.key))
+        with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as connection:
+            connection.settimeout(None)  # the server ends every connection
+            tls = SSL.Connection(context, connection)
+            tls.set_connect_state()
+            try:
+                tls.do_handshake()
+                tls.recv(1)
+            except SSL.Error as error:
+                return str(error)
         return "ok"
 
     def close(self) -> None:

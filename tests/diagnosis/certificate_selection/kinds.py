@@ -21,6 +21,7 @@ from tests.diagnosis.certificate_selection.clients import (
     LineProgram,
     MeasuredClient,
     NssClient,
+    PyOpenSslClient,
     PythonClient,
     curl,
     found,
@@ -68,6 +69,9 @@ class Kind:
 _NSS_LACKS = frozenset({"ed25519"})
 _DENO = ["run", "-A", "--no-prompt", str(SOURCES / "connect_rustls.mjs")]
 _GRPC = ["-u", str(SOURCES / "connect_grpc.py")]
+_PYOPENSSL_VERSION = (
+    "from OpenSSL import SSL; print(SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode())"
+)
 _GRPC_VERSION = "import grpc; print(grpc.__version__)"
 
 KINDS = (
@@ -79,6 +83,13 @@ KINDS = (
         most=1,
     ),
     Kind(code="curl", start=lambda _: Command(curl), version=["curl", "-V"], needs="curl", most=1),
+    Kind(
+        code="pyopenssl",
+        start=lambda _: PyOpenSslClient(),
+        version=["python", "-c", _PYOPENSSL_VERSION],
+        needs="pyopenssl (PyPI)",
+        most=1,
+    ),
     Kind(
         code="python",
         start=lambda _: PythonClient(),
