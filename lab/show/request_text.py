@@ -14,6 +14,8 @@ from lab.diagnosis.certificate_selection.results import (
     ClientSelection,
     Decision,
 )
+from lab.diagnosis.results import LaterClient
+from lab.show.later_client_words import HEADING, later_client_words
 from lab.show.text.paper import Paper, print_drawing
 from lab.show.text.peer_text import bounded, key_words, listed, subject
 from lab.tls.escape import printable
@@ -49,8 +51,8 @@ _ELSEWHERE = (
     "a server may ask for another host name (--sni NAME) or another path (https://HOST:PORT/PATH)"
 )
 _LATER = (
-    "Who would send which certificate was measured for requests in the handshake. One that comes "
-    "later is answered only by clients that can be asked then: lab.trace shows one that can."
+    "A request that comes after the handshake is answered only by clients that can be asked then. "
+    "Which certificate they send is not told: that was measured for requests in the handshake."
 )
 
 
@@ -64,6 +66,8 @@ def draw_requests(report: RequestReport, paper: Paper) -> Iterator[Text]:
     servers = dict.fromkeys(request.server for request in report.requests)
     for server in servers:
         yield from _server([each for each in report.requests if each.server == server], paper)
+    if report.later_clients:
+        yield from _later(report.later_clients, paper)
     if report.requests and not report.certificates:
         yield from _advice(report.requests, paper)
     yield from _unasked(report, paper)
@@ -83,9 +87,6 @@ def _server(requests: Sequence[ExplainedRequest], paper: Paper) -> Iterator[Text
     selecting = [each for each in requests if each.selections]
     for begin in range(0, len(selecting), _SIDE_BY_SIDE):
         yield from _table(selecting[begin : begin + _SIDE_BY_SIDE], paper)
-    if any(each.time is not RequestTime.IN_HANDSHAKE for each in requests):
-        yield from paper.paragraph(_LATER)
-        yield Text()
     if selecting:
         yield from _rules(selecting, paper)
 
@@ -229,6 +230,15 @@ def _rules(requests: Sequence[ExplainedRequest], paper: Paper) -> Iterator[Text]
             (each.source, each.measured) for each in selections if each.source
         ):
             yield from paper.entry("measured" if measured else "cited", source, indent=2)
+    yield Text()
+
+
+def _later(clients: Sequence[LaterClient], paper: Paper) -> Iterator[Text]:
+    yield paper.rule("Who can be asked later?")
+    yield from paper.paragraph(_LATER)
+    yield from paper.entry("", _sentence(HEADING), column=0, style="dim")
+    for client in clients:
+        yield from paper.entry("", later_client_words(client), column=2)
     yield Text()
 
 

@@ -14,6 +14,7 @@ from jsonschema import validate
 from lab.api import LabCA, LabServer, trace_server
 from lab.pki.identity import certificates_pem
 from tests.support.doors import run
+from tests.support.late_apache import PRIVATE, late_apache
 from tests.support.peers import (
     CommandLine,
     Setup,
@@ -125,6 +126,16 @@ def test_a_server_behind_starttls(certs: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert same.out == done.out
     assert re.search(r"^CA names +CN=mTLS Lab Root CA$", done.out, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_apache_that_asks_for_one_of_its_paths(certs: Path, tmp_path: Path) -> None:
+    with late_apache(certs, tmp_path) as port:
+        done = run("lab.explain", "--request", f"https://127.0.0.1:{port}{PRIVATE}")
+    assert (done.code, done.err) == (0, "")
+    heads = r"^ +TLS 1\.2, in a renegotiation +TLS 1\.3, after the handshake$"
+    assert re.search(heads, done.out, re.MULTILINE)
+    assert re.search(r"^  Node: no / yes ", done.out, re.MULTILINE)
 
 
 def test_a_capture_and_a_document(tmp_path: Path, certs: Path) -> None:

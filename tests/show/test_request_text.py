@@ -16,6 +16,7 @@ from lab.diagnosis.certificate_selection.results import (
     ClientSelection,
     Decision,
 )
+from lab.diagnosis.results import LaterAnswer, LaterClient
 from lab.show.request_text import draw_requests, print_requests
 from lab.show.text.paper import NARROWEST, WIDEST, Paper
 from lab.tls.code_points import ProtocolVersion
@@ -138,10 +139,19 @@ def test_what_was_cited_is_not_called_measured() -> None:
 
 def test_a_request_that_came_later_has_no_table() -> None:
     later = request(TLS13, time=RequestTime.AFTER_HANDSHAKE)
-    shown = flat(report(later))
+    client = LaterClient(
+        name="Go",
+        post_handshake=LaterAnswer.NO,
+        renegotiation=LaterAnswer.IF_TOLD,
+        setting="a setting",
+        measured="Go 1.27",
+    )
+    shown = flat(report(later, later_clients=(client,)))
     assert "TLS 1.3, after the handshake" in shown
     assert "was measured for requests in the handshake" in shown
+    assert "Go: no / with a setting (Go 1.27)" in shown
     assert "Who would send one?" not in shown
+    assert "Who can be asked later?" not in flat(report(request(TLS13)))
 
 
 def test_connections_of_a_capture() -> None:

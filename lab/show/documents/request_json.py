@@ -29,6 +29,7 @@ def request_document(report: RequestReport) -> dict[str, object]:
         "requests": [_request(request) for request in report.requests],
         "unasked": [_unasked(connections) for connections in report.unasked],
         "left_out": report.left_out,
+        "later_clients": [fields_of(client) for client in report.later_clients],
     }
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from lab.diagnosis.causes.later_clients import LATER_CLIENTS
 from lab.diagnosis.certificate_selection.results import CertificateAtHand
 from lab.diagnosis.certificate_selection.select import select
 from lab.tls.code_points import ProtocolVersion
@@ -71,6 +72,7 @@ def explain_requests(
     left_out = 0
     for connection in connections:
         left_out += not _sort(connection, asked, unasked)
+    comes_later = any(time is not RequestTime.IN_HANDSHAKE for _, _, time, _ in asked)
     return RequestReport(
         source=source,
         dialled=dialled,
@@ -88,6 +90,7 @@ def explain_requests(
             for (server, version, lack, detail), group in unasked.items()
         ),
         left_out=left_out,
+        later_clients=LATER_CLIENTS if comes_later else (),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lab.diagnosis.certificate_selection.results import CertificateAtHand, ClientSelection
+from lab.diagnosis.results import LaterClient
 from lab.tls.code_points import ProtocolVersion
 from lab.tls.messages import CertificateRequest
 
@@ -147,7 +148,8 @@ class RequestReport:
 
     ``source`` is its name. ``dialled`` tells that it is a server that was connected to, as a client
     without a certificate. ``left_out`` is how many connections have requests, or reasons for none,
-    that are more than are kept.
+    that are more than are kept. ``later_clients`` tell who can be asked then, where a request did
+    not come in the handshake.
     """
 
     source: str
@@ -156,6 +158,7 @@ class RequestReport:
     requests: tuple[ExplainedRequest, ...]
     unasked: tuple[UnaskedConnections, ...]
     left_out: int = 0
+    later_clients: tuple[LaterClient, ...] = ()
 
     @property
     def tells(self) -> bool:

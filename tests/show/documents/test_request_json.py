@@ -39,14 +39,17 @@ def test_it_is_valid_and_has_every_field() -> None:
         began=NOW,
         requests=(seen,),
     )
+    late = dataclasses.replace(seen, time=RequestTime.AFTER_HANDSHAKE)
+    later = dataclasses.replace(asked, requests=(late,))
     sealed = dataclasses.replace(asked, requests=(), lack=NoRequest.SEALED, version=None)
-    report = explain_requests("x.pcap", [asked, sealed], [AT_HAND])
+    report = explain_requests("x.pcap", [asked, later, sealed], [AT_HAND])
     document = json.loads(json.dumps(request_document(report)))
     validate(document, schema_of("request"))
     assert sorted(document) == sorted(
         ["schema_version", *(field.name for field in dataclasses.fields(RequestReport))]
     )
-    (request,) = document["requests"]
+    request, _ = document["requests"]
+    assert document["later_clients"]
     assert request["terms"]["names"] == ["", "ff", ""]
     assert request["answers"] == [{"answer": "sent an empty Certificate", "count": 1}]
     assert request["fits"][0] == {"certificate": AT_HAND.name, "named": "", "key_fits": None}

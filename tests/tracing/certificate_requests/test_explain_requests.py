@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.api import LabCA
+from lab.diagnosis.causes.later_clients import LATER_CLIENTS
 from lab.diagnosis.certificate_selection.results import CertificateAtHand
 from lab.diagnosis.certificate_selection.select import select
 from lab.tls.code_points import ClientCertificateType, ProtocolVersion, SignatureScheme
@@ -125,8 +126,11 @@ def test_a_draft_is_judged_as_tls13() -> None:
 
 def test_no_rule_is_told_of_a_request_that_came_later() -> None:
     later = connection(1, seen(when=RequestTime.AFTER_HANDSHAKE), version=TLS13)
-    (request,) = explain_requests("x", [later], [AT_HAND]).requests
+    report = explain_requests("x", [later], [AT_HAND])
+    (request,) = report.requests
     assert request.selections == () and request.fits
+    assert report.later_clients == LATER_CLIENTS
+    assert explain_requests("x", [connection(1, seen())], []).later_clients == ()
 
 
 def test_requests_that_all_differ_fill_no_memory() -> None:
