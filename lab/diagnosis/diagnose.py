@@ -197,12 +197,11 @@ def _by_application(view: _View) -> Iterator[Cause]:
     given = bool(view.client_has_certificate and summary.request)
     if withholds := given and summary.client_chain == ():
         yield no_fitting_certificate(summary, view.client_certificate, answer, view.now)
-    if outcome.signal is Signal.APPLICATION:
-        yield from refused_by_application(summary, outcome, view.trust)
-        return
     found = [likely for likely in likely_problems(case) if _is_visible(likely, case)]
     flaws = [of_certificate(likely, case.sender, answer, ours=view.ours) for likely in found]
-    yield from accepted.refused_by_http(summary, outcome, flaws, view.trust, withholds=withholds)
+    by_http = outcome.signal is Signal.HTTP_STATUS
+    refused = accepted.refused_by_http if by_http else refused_by_application
+    yield from refused(summary, outcome, flaws, view.trust, withholds=withholds)
 
 
 def _ended_unanswered(view: _View) -> bool:

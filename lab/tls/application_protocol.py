@@ -64,4 +64,6 @@ class ApplicationAnswer:
         title = self.application.title
         if not self.code:
             return f"{title}: {self.words}"
-        return f"{title} {self.code}: {self.words}" if self.words else f"{title} {self.code}"
+        # In HTTP/2 the words are a body, which may be a page.
+        is_short = self.words and self.application is not Application.HTTP2
+        return f"{title} {self.code}: {self.words}" if is_short else f"{title} {self.code}"

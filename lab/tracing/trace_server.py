@@ -59,6 +59,7 @@ VERSIONS = {TlsVersion.TLS12: ProtocolVersion.TLS_1_2, TlsVersion.TLS13: Protoco
 _TOO_WEAK = frozenset({"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"})
 
 _PATH = re.compile(r"/[!-~]*")
+_MOST_USER = 1000  # letters; MQTT's lengths have 16 bits
 
 
 ServerView = Callable[[str], Awaitable[Sequence[Event]]]
@@ -131,6 +132,8 @@ class Plan:
         for protocol in self.tls.alpn:
             if not protocol.isascii() or not 1 <= len(protocol) <= 255:
                 raise PlanRefused(f"{protocol[:80]!r} is no ALPN protocol: 1 to 255 ASCII letters")
+        if len(self.target.user) > _MOST_USER:
+            raise PlanRefused(f"{self.target.user[:80]!r}... is too long for the name of a user")
         if not _PATH.fullmatch(self.request):
             raise PlanRefused(
                 f"{self.request[:80]!r} is no path: it begins with / and has no spaces, "

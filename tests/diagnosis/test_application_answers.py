@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.diagnosis.application_answers import meaning_of
+from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import AnswerMeaning, Result, Signal
 from lab.tls.application_protocol import Application, ApplicationAnswer
@@ -142,3 +143,63 @@ def test_what_is_no_status(code: str) -> None:
     answer = ApplicationAnswer(application=Application.HTTP2, asked="GET /", code=code)
     outcome = judge(connection(answer))
     assert outcome.http_status is None and outcome.answer is not None
+
+
+@pytest.mark.parametrize(
+    ("application", "code", "words", "cause"),
+    [
+        (
+            Application.POSTGRES,
+            "28000",
+            "connection requires a valid client certificate",
+            "postgres-wants-certificate",
+        ),
+        (
+            Application.POSTGRES,
+            "28000",
+            'certificate authentication failed for user "a"',
+            "postgres-certificate-name",
+        ),
+        (Application.POSTGRES, "28000", "no pg_hba.conf entry for host", "postgres-no-hba-entry"),
+        (Application.POSTGRES, "28000", 'role "a" does not exist', "postgres-no-role"),
+        (Application.POSTGRES, "28000", "Rolle existiert nicht", "application-refuses"),
+        (Application.MYSQL, "1045", "Access denied for user", "mysql-access-denied"),
+        (Application.MYSQL, "1698", "Access denied for user", "application-refuses"),
+        (Application.SMTP, "554", "5.7.1 Relay access denied", "mail-relay-denied"),
+        (Application.SMTP, "550", "5.1.1 no such user", "application-refuses"),
+        (Application.IMAP, "NO", "[AUTHENTICATIONFAILED] no", "mailbox-login-refused"),
+        (Application.LDAP, "49 invalidCredentials", "", "ldap-bind-refused"),
+        (Application.MQTT, "5", "not authorized", "mqtt-refuses-client"),
+        (Application.REDIS, "NOPERM", "no", "redis-refuses-client"),
+        (Application.GRPC, "7 PERMISSION_DENIED", "no", "grpc-refuses-client"),
+    ],
+)
+def test_causes_of_refusals(application: Application, code: str, words: str, cause: str) -> None:
+    events = connection(
+        ApplicationAnswer(application=application, asked="RCPT TO:<a>", code=code, words=words)
+    )
+    found = diagnose(events, judge(events))
+    assert [each.code for each in found] == [cause]
+    assert f"to RCPT TO:<a>, the application answered {application.title} {code}" in " ".join(
+        found[0].evidence
+    )
+
+
+@pytest.mark.parametrize(
+    ("application", "code", "cause"),
+    [
+        (Application.REDIS, "NOAUTH", "application-asks-for-login"),
+        (Application.REDIS, "LOADING", "application-answer-open"),
+        (Application.REDIS, "", "application-answer-open"),
+        (Application.HTTP2, "RST_STREAM HTTP_1_1_REQUIRED", "http2-not-taken"),
+        (Application.HTTP2, "GOAWAY NO_ERROR", "application-answer-open"),
+        (Application.REDIS, "PONG", None),
+        (Application.HTTP2, "404", None),
+    ],
+)
+def test_what_is_left_open(application: Application, code: str, cause: str | None) -> None:
+    events = connection(ApplicationAnswer(application=application, asked="x", code=code))
+    outcome = judge(events)
+    assert outcome.result is Result.ACCEPTED
+    found = [each.code for each in diagnose(events, outcome)]
+    assert found == ["not-mutual", *([cause] if cause else [])]

@@ -238,6 +238,7 @@ async def test_http2_is_spoken_where_alpn_agrees_on_it(certs: Path, tmp_path: Pa
     "change",
     [
         *({"sni": name} for name in ("", ".foo", "a" * 300, "a b", "a\r\nX: y")),
+        {"target": Target(host="localhost", port=1, user="a" * 1001)},
         *({"request": path} for path in ("", "a", "/a b", "/ü", "/a\r\nX: y")),
     ],
 )

@@ -9,14 +9,14 @@ This module must not claim that a certificate is missing where the server asked 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.diagnosis.causes.accepted import EMPTY, NO_REQUEST, answered, judged_here
 from lab.diagnosis.causes.remedies import give_certificate
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import AnswerMeaning, Cause, Outcome, TrustVerdict
-from lab.tls.application_protocol import Application
+from lab.tls.application_protocol import Application, ApplicationAnswer
 
 _POSTGRES = "PostgreSQL's documentation, pg_hba.conf and certificate authentication"
 _MYSQL = "MySQL's documentation, CREATE USER, SSL/TLS options"
@@ -190,23 +190,36 @@ _OTHER_LOGINS = {
 
 
 def refused_by_application(
-    summary: Evidence, outcome: Outcome, trust: TrustVerdict | None
+    summary: Evidence,
+    outcome: Outcome,
+    suspected: Sequence[Cause],
+    trust: TrustVerdict | None,
+    *,
+    withholds: bool,
 ) -> Iterator[Cause]:
-    """Yield what fits where the handshake was accepted, and the application refused the client."""
+    """Yield what fits where the handshake was accepted, and the application refused the client.
+
+    ``suspected`` are the causes that the client's certificate shows; ``withholds`` tells that it
+    has one and did not send it, which is another cause's.
+    """
     answer = outcome.answer
     assert answer is not None
     said = f"{answer.code} {answer.words}"
     evidence = (_COMPLETED, answered(answer), *_certificate(summary))
-    judged = (judged_here(trust),) if trust is not None else ()
+    if trust is not None:
+        evidence = (*evidence, judged_here(trust))
     for known in _REFUSALS:
         if answer.application in known.applications and re.search(known.says, said):
-            fix = f"{give_certificate(summary)}; {known.fix}" if known.wants else known.fix
             if known.wants and summary.client_chain:
-                break  # it has one, which the server may not have verified
+                yield from suspected
+                yield _distrusted(answer, evidence)
+                return
+            lacks = known.wants and not withholds
+            fix = f"{give_certificate(summary)}; {known.fix}" if lacks else known.fix
             yield Cause(
                 code=known.code,
                 summary=known.summary,
-                evidence=(*evidence, *judged),
+                evidence=evidence,
                 reference=known.reference,
                 fix=fix,
             )
@@ -215,9 +228,22 @@ def refused_by_application(
         code="application-refuses",
         summary=f"{answer.application.title} refused the client, not the handshake; whether for "
         "its certificate cannot be told from here",
-        evidence=(*evidence, *judged),
+        evidence=evidence,
         reference="RFC 9846 section 6",
         fix="read the server's log: its rules may not allow this user or this certificate",
+    )
+
+
+def _distrusted(answer: ApplicationAnswer, evidence: tuple[str, ...]) -> Cause:
+    return Cause(
+        code="application-distrusts-certificate",
+        summary=f"{answer.application.title} says that the client's certificate is not valid, or "
+        "not trusted: the handshake took it, and left the verdict to the application",
+        evidence=evidence,
+        reference="RFC 5280 section 6.1",
+        fix="compare the CA of the certificate with those that the server trusts for clients "
+        "(smtpd_tls_CAfile in Postfix, ssl_ca in Dovecot), its dates and its purpose; the "
+        "server's log has the reason",
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.api import LabCA
 from lab.diagnosis.results import AnswerMeaning
 from lab.tls.application_protocol import Application
 from lab.tracing.applications.choice import SPEAKERS
@@ -28,6 +29,19 @@ def test_a_certificate_is_the_login(
     assert refused.outcome.answer is not None and NO_CERTIFICATE in refused.outcome.answer.words
     assert refused.causes[0].code == "mailbox-wants-certificate"
     assert said(accepted) == ("+OK" if scheme == "pop3" else "OK", AnswerMeaning.ADMITTED)
+
+
+@pytest.mark.slow
+def test_a_certificate_that_has_expired_is_no_login(
+    dovecot_ports: dict[str, int], certs: Path
+) -> None:
+    expired = LabCA.load(certs / "ca.crt", certs / "ca.key").client(scenario="expired")
+    trace = traced(f"imap://127.0.0.1:{dovecot_ports['imap']}", certs, identity=expired)
+    assert said(trace)[1] is AnswerMeaning.REFUSED
+    assert [cause.code for cause in trace.causes] == [
+        "client-certificate-expired",
+        "application-distrusts-certificate",
+    ]
 
 
 @pytest.mark.slow
