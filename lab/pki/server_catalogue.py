@@ -28,9 +28,16 @@ _SERVER_KEY = 1001
 _DAY = timedelta(days=1)
 
 
-def server_with(kind: KeyKind) -> Recipe:
-    """A good server with a key of this kind."""
-    return lambda ca: ca.authority.issue(ca.server_profile(), cached(kind, _SERVER_KEY), now=ca.now)
+def server_with_rsa(kind: KeyKind) -> Recipe:
+    """A good server with an RSA key of this kind.
+
+    It may encipher keys, too, as TLS 1.2 has them enciphered by RSA (RFC 5246, 7.4.2): NSS's
+    certificateUsageSSLServer takes no RSA key that may not, whatever the cipher suite.
+    """
+    usage = frozenset({KeyUsageBit.DIGITAL_SIGNATURE, KeyUsageBit.KEY_ENCIPHERMENT})
+    return lambda ca: ca.authority.issue(
+        ca.server_profile(key_usage=usage), cached(kind, _SERVER_KEY), now=ca.now
+    )
 
 
 def _extension(
@@ -39,8 +46,8 @@ def _extension(
     return x509.Extension(oid, critical, x509.UnrecognizedExtension(oid, value))
 
 
-rsa = server_with(KeyKind.RSA_2048)
-rsa_1024 = server_with(KeyKind.RSA_1024)
+rsa = server_with_rsa(KeyKind.RSA_2048)
+rsa_1024 = server_with_rsa(KeyKind.RSA_1024)
 over_one_record = server(
     extensions=(_extension(BULK_EXTENSION, b"\x04" * OVER_ONE_RECORD, critical=False),)
 )
