@@ -134,7 +134,7 @@ def parser(prog: str = "python -m lab.tap") -> CommandLine:
     )
     add_pcapng(command_line, "all connections")
     add_page(command_line, "the connections, when the tap ends,")
-    add_proxies(command_line)
+    add_proxies(command_line, "which names the client to the server")
     add(
         "--connect-as",
         type=_host_name,

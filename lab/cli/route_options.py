@@ -49,11 +49,11 @@ def add_route(command_line: CommandLine) -> None:
         help=f"begin in the clear, and change to TLS by the protocol's command: one of "
         f"{', '.join(_PROTOCOLS)}; a URL with such a scheme (smtp://HOST) says it by itself",
     )
-    add_proxies(command_line)
+    add_proxies(command_line, "as a load balancer does, with the addresses of this connection")
 
 
-def add_proxies(command_line: CommandLine) -> None:
-    """Add ``--proxy`` and ``--proxy-protocol``."""
+def add_proxies(command_line: CommandLine, header: str) -> None:
+    """Add ``--proxy`` and ``--proxy-protocol``; ``header`` says what that names."""
     command_line.add_argument(
         "--proxy",
         metavar="URL",
@@ -66,8 +66,7 @@ def add_proxies(command_line: CommandLine) -> None:
         "--proxy-protocol",
         choices=("v1", "v2"),
         metavar="v1|v2",
-        help="send a header of the PROXY protocol before TLS, as a load balancer does, with the "
-        "addresses of this connection",
+        help=f"send a header of the PROXY protocol before TLS, {header}",
     )
 
 

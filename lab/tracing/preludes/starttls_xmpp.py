@@ -8,51 +8,55 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import quoteattr
 
-from lab.tracing.preludes.prelude_stream import MOST_OCTETS, PreludeStream
+from lab.tls.escape import escaped
+from lab.tracing.preludes.prelude_stream import PreludeStream
 
+_MOST_OCTETS = 1 << 14
+_MOST_TAG = 1 << 10
 _OPENING = (
     "<?xml version='1.0'?><stream:stream to={} version='1.0' xml:lang='en' "
     "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
 )
 _STARTTLS = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
-_ERROR = rb"<(?:\w+:)?error\b.*?</(?:\w+:)?error>"
-_FEATURES = re.compile(
-    rb"<(?:\w+:)?features\b[^>]*/>|<(?:\w+:)?features\b.*?</(?:\w+:)?features>|" + _ERROR, re.DOTALL
+# With any prefix of a namespace, and each in time that grows with the bytes alone.
+_FEATURES_END = re.compile(
+    rb"<(?:\w{1,20}:)?features\b[^<>]*/>|</(?:\w{1,20}:)?(?:features|error)>", re.ASCII
 )
-_OFFER = re.compile(rb"<(?:\w+:)?starttls\b")
-_ANSWER = re.compile(
-    rb"<(?:\w+:)?(?:proceed|failure)\b[^>]*/>|<(?:\w+:)?(proceed|failure)\b.*?</(?:\w+:)?\1>|"
-    + _ERROR,
-    re.DOTALL,
+_ANSWER_END = re.compile(
+    rb"<(?:\w{1,20}:)?(?:proceed|failure)\b[^<>]*/>"
+    rb"|</(?:\w{1,20}:)?(?:proceed|failure|error)>",
+    re.ASCII,
 )
-_PROCEED = re.compile(rb"<(?:\w+:)?proceed\b")
+_FEATURES = re.compile(rb"<(?:\w{1,20}:)?features\b")
+_OFFER = re.compile(rb"<(?:\w{1,20}:)?starttls\b")
+_PROCEED = re.compile(rb"<(?:\w{1,20}:)?proceed\b")
 
 
 async def upgrade_xmpp(stream: PreludeStream, name: str) -> None:
     """Open a stream to the domain ``name``, and ask for TLS."""
     await stream.send(_OPENING.format(quoteattr(name)).encode())
-    offer = await _element(stream, _FEATURES, "list of its features")
-    if _OFFER.search(offer) is None:
-        if b"features" in offer[:40]:
-            remedy = "turn TLS on in the server, or use the port of TLS at once (xmpps)"
-            raise stream.lacks(offer, "announces no <starttls/>", remedy)
-        remedy = f"name a domain that the server serves (--sni): it was asked for {name}"
+    offer = await _up_to(stream, _FEATURES_END, "list of its features")
+    if _FEATURES.search(offer) is None:
+        remedy = f"name a domain that the server serves (--sni): it was asked for {escaped(name)}"
         raise stream.refused(offer, remedy)
+    if _OFFER.search(offer) is None:
+        remedy = "turn TLS on in the server, or use the port of TLS at once (xmpps)"
+        raise stream.lacks(offer, "announces no <starttls/>", remedy)
     await stream.send(_STARTTLS)
-    answer = await _element(stream, _ANSWER, "answer to <starttls/> (<proceed/>)")
-    if _PROCEED.match(answer) is None:
+    answer = await _up_to(stream, _ANSWER_END, "answer to <starttls/> (<proceed/>)")
+    if _PROCEED.search(answer) is None:
         raise stream.refused(answer, "read the server's log: its TLS is not usable now")
 
 
-async def _element(stream: PreludeStream, pattern: re.Pattern[bytes], what: str) -> bytes:
-    """Return the first element that is looked for; what comes behind it is left."""
+async def _up_to(stream: PreludeStream, end: re.Pattern[bytes], what: str) -> bytes:
+    """Return what comes up to the end of an element; what comes behind it is left."""
     seen = b""
-    while len(seen) <= MOST_OCTETS:
+    while len(seen) <= _MOST_OCTETS:
+        begin = max(0, len(seen) - _MOST_TAG)  # an end may have come in part
         seen += await stream.some(what)
-        if (found := pattern.search(seen)) is not None:
+        if (found := end.search(seen, begin)) is not None:
             stream.unread(seen[found.end() :])
-            return found[0]
-        stripped = seen.lstrip()
-        if stripped and not stripped.startswith(b"<"):
+            return seen[: found.end()]
+        if seen.lstrip()[:1] not in (b"", b"<"):
             break
     raise stream.unexpected(seen)

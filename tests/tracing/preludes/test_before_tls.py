@@ -252,6 +252,26 @@ async def test_no_bytes_of_a_server_lead_to_another_error(
         assert str(error).isprintable()
 
 
+@pytest.mark.parametrize("proxy", ["http://al:pw@p:1", "socks5://al:pw@p:1"])
+@given(
+    start=st.sampled_from([b"", b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\n", b"\5\2\1\0\5"]),
+    noise=st.binary(max_size=80),
+)
+async def test_no_bytes_of_a_proxy_lead_to_another_error(
+    proxy: str, start: bytes, noise: bytes
+) -> None:
+    try:
+        await speak(ScriptedWire([start + noise]), route(proxy=proxy))
+    except PreludeError as error:
+        assert str(error).isprintable()
+
+
+async def test_an_element_of_xmpp_may_have_any_prefix_and_come_in_pieces() -> None:
+    offer = b"<s:features><x:starttls xmlns:x='urn'></x:starttls></s:features>"
+    wire = ScriptedWire([*bytewise(XMPP + offer), b"<a:proceed xmlns:a='urn'></a:proceed>"])
+    await speak(wire, Route(starttls=StartTls.XMPP))
+
+
 @each_protocol
 async def test_a_flood_is_cut_off(protocol: StartTls) -> None:
     for piece in (b"x" * 4096, b"220-x\r\n" * 100, b"* x\r\n" * 100, b"<x>" * 100, b"\0" * 4096):

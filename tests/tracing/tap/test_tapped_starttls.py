@@ -71,7 +71,7 @@ async def test_slapd(certs: Path, slapd_port: int) -> None:
 async def test_curl_and_dovecot(certs: Path, dovecot_ports: dict[str, int]) -> None:
     files = ("--cert", certs / "client.crt", "--key", certs / "client.key")
     ca = ("--cacert", certs / "ca.crt", "--tls-max", "1.2")
-    command = [program("curl", "curl"), "--silent", "--ssl-reqd", *files, *ca]
+    command: list[str | Path] = [program("curl", "curl"), "--silent", "--ssl-reqd", *files, *ca]
     url = "imap://anybody:secret@localhost:{port}/"
     check(await tapped(dovecot_ports["imap"], [*command, url]), "imap")
 
