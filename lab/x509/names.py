@@ -120,20 +120,25 @@ def same_name(one: bytes, other: bytes) -> bool:
     if one == other:
         return True
     try:
-        return _compared(one) == _compared(other)
+        return normalised(one) == normalised(other)
     except ValueError:
         return False
 
 
-def _compared(name: bytes) -> list[list[tuple[str, object]]]:
+NormalisedName = tuple[tuple[tuple[str, object], ...], ...]
+"""What ``same_name`` compares."""
+
+
+def normalised(name: bytes) -> NormalisedName:
+    """Return what OpenSSL compares of a name in DER; it can be hashed. Raises ValueError."""
     return _canonical_cached(name) if len(name) <= _CACHED_BYTES else _canonical(name)
 
 
-def _canonical(name: bytes) -> list[list[tuple[str, object]]]:
-    return [
-        sorted(((kind, _canonical_value(value)) for kind, value in attributes), key=repr)
+def _canonical(name: bytes) -> NormalisedName:
+    return tuple(
+        tuple(sorted(((kind, _canonical_value(value)) for kind, value in attributes), key=repr))
         for attributes in _relative_names(name)
-    ]
+    )
 
 
 _canonical_cached = functools.lru_cache(maxsize=1024)(_canonical)

@@ -5,8 +5,10 @@ Rules: what no run covers, such as a key of a rare type, is told as such and nev
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +19,7 @@ from lab.tls.extensions import SignatureAlgorithms
 from lab.tls.messages import CertificateRequest
 from lab.x509 import der
 from lab.x509.certificates import CertificateDescription, describe
-from lab.x509.names import rfc4514, same_name
+from lab.x509.names import NormalisedName, normalised, rfc4514
 
 _CURVES = {
     "EC secp256r1": Scheme.ECDSA_SECP256R1_SHA256,
@@ -243,15 +245,32 @@ class SelectionQuestion:
         if not self.names:
             return True
         issuers = [one.issuer_der for one in candidate.chain]
-        found = [_same(name, issuer, match) for name in self.names for issuer in issuers]
+        if not set(issuers).isdisjoint(self.names):
+            return True
+        if match is NameMatch.BYTES:
+            return False
+        found = [_alike(name, issuer, match) for issuer in issuers for name in self._like(issuer)]
         return True if True in found else None if None in found else False
 
+    def _like(self, issuer: bytes) -> Sequence[bytes]:
+        """Return the names that differ from an issuer in string types, case or spaces only."""
+        try:
+            return _by_normal_form(self.names).get(normalised(issuer), ())
+        except ValueError:
+            return ()
 
-def _same(name: bytes, issuer: bytes, match: NameMatch) -> bool | None:
-    if name == issuer:
-        return True
-    if match is NameMatch.BYTES or not same_name(name, issuer):
-        return False
+
+@functools.lru_cache(maxsize=2)  # a server may name thousands, and many clients are asked about
+def _by_normal_form(names: tuple[bytes, ...]) -> Mapping[NormalisedName, Sequence[bytes]]:
+    found: dict[NormalisedName, list[bytes]] = {}
+    for name in names:
+        with contextlib.suppress(ValueError):  # one that cannot be read is like no other
+            found.setdefault(normalised(name), []).append(name)
+    return found
+
+
+def _alike(name: bytes, issuer: bytes, match: NameMatch) -> bool | None:
+    """Return whether a client takes names for the same that differ in such a way."""
     if not _strings(name) | _strings(issuer) <= _STRINGS:
         return None
     return match is NameMatch.NORMALISED or rfc4514(name) == rfc4514(issuer)

@@ -141,7 +141,9 @@ _RULES = (
         "GnuTLS 3.7.9",
         gnutls_clients.library,
         "It sends the first with an issuer among the named CAs, in the order of the names and "
-        "compared byte for byte; where none is named it sends its certificate if it has only one",
+        "compared byte for byte; where none is named it sends its certificate if it has only one; "
+        "otherwise an empty Certificate, but where only the key does not fit it breaks off in "
+        "TLS 1.2",
     ),
     _rule(
         "gnutls-cli",
@@ -185,7 +187,8 @@ _RULES = (
         nss_clients.chromium,
         "It proposes those that are for clients and in date, whose chain has an issuer among the "
         "named CAs, compared byte for byte, and sends an empty Certificate where there is none; "
-        "it breaks off where the key of the chosen one does not fit",
+        "it breaks off where the key of the chosen one does not fit. With it go the certificates "
+        "above it up to the named CA, none where no CA is named",
     ),
 )
 
