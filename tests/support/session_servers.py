@@ -41,6 +41,16 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Hello)
 server.socket = here.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 server.serve_forever()
 """
+_NODE = """
+const https = require("https"), fs = require("fs");
+const [port, folder] = process.argv.slice(2), read = name => fs.readFileSync(folder + "/" + name);
+const pem = read("server.pem"), own = {cert: pem, key: pem};
+https.createServer(
+  {...own, ca: read("ca.crt"), requestCert: true, rejectUnauthorized: true},
+  (request, response) => response.end("hello " + request.socket.getPeerCertificate().subject.CN)
+).listen(port, "127.0.0.1")
+  .addContext("other.example", {...own, ca: read("other.crt")});
+"""
 
 
 def write_authorities(folder: Path) -> LabAuthority:
@@ -85,6 +95,12 @@ def python_by_name(setup: Setup) -> CommandLine:
     """A context for each name, chosen by ``sni_callback``: tickets are opened before it."""
     files = (setup.folder / name for name in ("server.pem", "ca.crt", "other.crt"))
     return [sys.executable, "-c", _PYTHON, str(setup.port), *files]
+
+
+def node_by_name(setup: Setup) -> CommandLine:
+    """A context for each name, added by ``addContext``."""
+    script = setup.write("server.js", _NODE)
+    return [program("node", "nodejs"), script, str(setup.port), setup.folder]
 
 
 def apache_by_name(setup: Setup) -> CommandLine:

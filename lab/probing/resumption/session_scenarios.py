@@ -48,6 +48,11 @@ _SAME_KEYS = (
     "0); updates of nginx (CVE-2025-23419), Apache (CVE-2025-23048) and Go (CVE-2025-68121) refuse "
     "such sessions by themselves"
 )
+_SHARED_NAMES = (
+    "the names share ticket keys or a session cache, and trust different CAs. When tried, sessions "
+    "passed so between names of HAProxy 2.6 (crt-list), Node.js 20 (addContext) and Python's ssl "
+    "(sni_callback)"
+)
 _RELOAD = (
     "let a reload make new ticket keys and forget cached sessions (in nginx: neither "
     "ssl_session_ticket_key nor a shared ssl_session_cache)"
@@ -152,7 +157,7 @@ SESSION_SCENARIOS = (
         sentence="A session of this name is offered under the other name",
         made="the session begins under the name that is probed (SNI), and is offered under that of "
         "--also-sni",
-        cause="the names share ticket keys or a session cache, and trust different CAs",
+        cause=_SHARED_NAMES,
         fix=_SAME_KEYS,
         offered=Place.OTHER_NAME,
     ),
@@ -162,7 +167,7 @@ SESSION_SCENARIOS = (
         sentence="A session of the other name is offered under this name",
         made="a client that is refused under the name that is probed gets a session under that of "
         "--also-sni",
-        cause="the names share ticket keys or a session cache, and trust different CAs",
+        cause=_SHARED_NAMES,
         fix=_SAME_KEYS,
         begins=Place.OTHER_NAME,
     ),
