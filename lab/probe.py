@@ -54,7 +54,7 @@ from lab.cli.tls_options import (
 )
 from lab.pki.files.lab_set import DEFAULT_DIRECTORY, Role, SetPaths
 from lab.probing.resumption.session_scenarios import SESSION_SCENARIOS
-from lab.probing.scenarios.trends import WAITING_SCENARIOS
+from lab.probing.scenarios.trends import NAMED_SCENARIOS
 from lab.show.documents.probe_documents import junit, probe_document
 from lab.show.text.paper import progress
 from lab.show.text.probe_text import print_explanation, print_list, print_report
@@ -241,7 +241,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.probe"
         return refuse(DOOR, problem)
     if options.list and not options.client:
         with output() as file:
-            print_list((*list_scenarios(), *WAITING_SCENARIOS, *SESSION_SCENARIOS), file)
+            print_list((*list_scenarios(), *NAMED_SCENARIOS, *SESSION_SCENARIOS), file)
         return 0
     if problem := _misfit(options):
         return refuse(DOOR, problem)

@@ -22,7 +22,7 @@ from lab.pki.files.identity_files import load_identity
 from lab.probe import main
 from lab.probing.resumption.session_scenarios import SESSION_SCENARIOS
 from lab.probing.scenarios.catalogue_order import SCENARIOS
-from lab.probing.scenarios.trends import WAITING_SCENARIOS
+from lab.probing.scenarios.trends import NAMED_SCENARIOS
 from lab.show.documents.probe_documents import SCHEMA_VERSION
 from lab.show.html.probe_page import MOST_OCTETS
 from lab.stream.contexts import TlsVersion
@@ -162,7 +162,7 @@ def test_the_list(tmp_path: Path) -> None:
     lines = done.out.splitlines()[1:]
     assert len(SCENARIOS) >= 45
     for line, scenario in zip(
-        lines, (*SCENARIOS, *WAITING_SCENARIOS, *SESSION_SCENARIOS), strict=True
+        lines, (*SCENARIOS, *NAMED_SCENARIOS, *SESSION_SCENARIOS), strict=True
     ):
         assert line.startswith(f"{scenario.name} ")
         assert line.endswith(scenario.sentence)

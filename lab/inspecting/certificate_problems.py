@@ -7,6 +7,7 @@ it is asked (:mod:`lab.inspecting.openssl_verdicts`), and its verdict grades the
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -191,6 +192,10 @@ def _key(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
             f"the key ({kind}) cannot be read here; OpenSSL takes one that it cannot read as weak"
         )
         yield SeenProblem(problem=problems.WEAK, evidence=(line,), tentative=True)
+    elif about.key_type.startswith("ML-DSA") and ssl.OPENSSL_VERSION_INFO < (3, 5):
+        line = f"{ssl.OPENSSL_VERSION} does not know {about.key_type}, and takes the key as weak"
+        fix = "use OpenSSL 3.5 or later on both ends, or give the certificate an EC P-256 key"
+        yield SeenProblem(problem=problems.WEAK, evidence=(line,), tentative=True, fix=fix)
 
 
 def _signature_algorithms(key_type: str) -> str:

@@ -117,7 +117,7 @@ def _grade(cause: SeenProblem, asked: Sequence[RoleVerdict]) -> tuple[Grade, lis
     if cause.unless_said is not None:
         return cause.unless_said, []
     if cause.advice:
-        return Grade.VERSION, []
+        return (Grade.HIDDEN if plain else Grade.VERSION), []
     if not asked:
         return Grade.NOT_ASKED, []
     if plain and problem not in _STRICT_ONLY:

@@ -13,11 +13,13 @@ from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lab.pki import malformed_certificates, profiles
 from lab.pki.authority import revocation_list, self_signed
+from lab.pki.errors import PlanError
 from lab.pki.identity import Identity, KeyKind
 from lab.pki.lab_ca import (
     CLIENT_SPIFFE_ID,
@@ -236,6 +238,22 @@ def version_1(ca: LabAuthority) -> Identity:
 def rsa_pss(ca: LabAuthority) -> Identity:
     """An RSA key that may sign by RSASSA-PSS only."""
     return ca.client(kind=KeyKind.RSA_PSS_2048)
+
+
+@functools.cache
+def _ml_dsa_key() -> Any:  # no PrivateKey: cryptography writes none into PKCS#12
+    try:
+        return mldsa.MLDSA65PrivateKey.generate()
+    except UnsupportedAlgorithm:
+        raise PlanError(
+            "the package cryptography makes no ML-DSA keys here",
+            remedy="Install it from PyPI, where it brings an OpenSSL of its own",
+        ) from None
+
+
+def ml_dsa(ca: LabAuthority) -> Identity:
+    """A post-quantum key, ML-DSA-65 (FIPS 204). Raises PlanError where none can be made."""
+    return ca.client(key=_ml_dsa_key())
 
 
 @functools.cache

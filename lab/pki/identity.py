@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from lab.x509 import der
@@ -49,6 +49,11 @@ class Identity:
             else serialization.NoEncryption(),
         )
 
+    @property
+    def fits_pkcs12(self) -> bool:
+        """Whether ``cryptography`` can write the key into PKCS#12."""
+        return isinstance(self.key, PrivateKey)
+
     def pkcs12(
         self, password: bytes, *, friendly_name: str, authorities: Iterable[x509.Certificate] = ()
     ) -> bytes:
@@ -80,6 +85,11 @@ class PssIdentity(Identity):
     ``cryptography`` reads such a key as a plain RSA key and would write it as one, and OpenSSL
     then finds that key and certificate do not fit.
     """
+
+    @property
+    def fits_pkcs12(self) -> bool:
+        """No: it would be a plain RSA key there."""
+        return False
 
     def key_pem(self, password: bytes | None = None) -> bytes:
         """Return the key as PEM PKCS#8. Raises ValueError for a password: it stays plain."""
@@ -119,7 +129,10 @@ PrivateKey = (
     | ed25519.Ed25519PrivateKey
     | ed448.Ed448PrivateKey
 )
-"""A private key that can sign a TLS handshake."""
+"""A private key that can sign a TLS handshake, and that fits into PKCS#12."""
+
+PostQuantumKey = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
+"""One that ``cryptography`` does not write into PKCS#12; else it is like the others."""
 
 PublicKey = (
     rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey

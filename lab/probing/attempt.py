@@ -18,6 +18,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from lab.diagnosis.evidence import summarize
 from lab.diagnosis.results import Outcome, Result
+from lab.pki.errors import PlanError
 from lab.pki.lab_ca import LabAuthority
 from lab.probing.results import Norm, ScenarioFamily
 from lab.probing.scenarios.scenario import (
@@ -36,7 +37,7 @@ from lab.tracing.client_hello_edit import changed_hello
 from lab.tracing.connection import send_bytes
 from lab.tracing.event_buffer import EventBuffer
 from lab.tracing.results import Trace
-from lab.tracing.trace_server import Plan, ServerView, record, trace_of
+from lab.tracing.trace_server import NotLoaded, Plan, ServerView, record, trace_of
 from lab.x509.certificates import describe
 
 _SCHEMES_SHOWN = 6
@@ -107,7 +108,10 @@ def _fitted(plan: Plan, client: Client, version: TlsVersion, ca: LabAuthority) -
     verify = tls.verify_server and client.checks_server
     if client.outlives:
         ca = replace(ca, now=datetime.now(timezone.utc))  # seconds count, and the probe runs on
-    identity = client.identity(ca) if client.identity else None
+    try:
+        identity = client.identity(ca) if client.identity else None
+    except PlanError as error:
+        raise NotLoaded(str(error)) from error
     ask_at = identity.certificate.not_valid_after_utc + _TICK if identity else None
     return replace(
         plan,

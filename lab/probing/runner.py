@@ -16,7 +16,7 @@ from lab.probing.attempt import ScenarioTrace
 from lab.probing.endings import ending
 from lab.probing.scenarios.catalogue_order import SCENARIOS, find_scenario
 from lab.probing.scenarios.scenario import BareClient, Scenario
-from lab.probing.scenarios.trends import WAITING_SCENARIOS
+from lab.probing.scenarios.trends import NAMED_SCENARIOS
 from lab.probing.verdict import ScenarioAttempts
 from lab.stream.contexts import TlsVersion
 from lab.tracing.connection import NoConnection
@@ -38,7 +38,7 @@ def selection(only: Sequence[str], skip: Sequence[str], *, own: bool) -> list[Sc
     """Return the scenarios to run, in the catalogue's order.
 
     ``only`` and ``skip`` are names, empty for no choice; with ``own`` the server is the lab's.
-    Those that wait for seconds are left out unless ``only`` has them. Raises UnknownScenario, and
+    Those to be named are left out unless ``only`` has them. Raises UnknownScenario, and
     NothingSelected.
     """
     wanted, unwanted = ([find_scenario(name) for name in names] for names in (only, skip))
@@ -49,7 +49,7 @@ def selection(only: Sequence[str], skip: Sequence[str], *, own: bool) -> list[Sc
             )
     chosen = [
         scenario
-        for scenario in (*SCENARIOS, *(WAITING_SCENARIOS if wanted else ()))
+        for scenario in (*SCENARIOS, *(NAMED_SCENARIOS if wanted else ()))
         if (not wanted or scenario in wanted)
         and scenario not in unwanted
         and (own or scenario.anywhere)

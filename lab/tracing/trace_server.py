@@ -48,6 +48,7 @@ from lab.tracing.packet_file import PacketFile
 from lab.tracing.results import Trace
 from lab.tracing.route import DIRECT, Route
 from lab.tracing.target import Target, in_ascii
+from lab.x509.certificates import described
 
 # How long a client that does not write first waits for the server to send something, in seconds.
 # Most servers send a ticket or their alert at once; some send nothing until they get a request.
@@ -57,6 +58,9 @@ VERSIONS = {TlsVersion.TLS12: ProtocolVersion.TLS_1_2, TlsVersion.TLS13: Protoco
 
 # OpenSSL's reasons not to load a certificate that its security level forbids.
 _TOO_WEAK = frozenset({"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"})
+
+# The first OpenSSL with ML-DSA (FIPS 204).
+_ML_DSA_SINCE = (3, 5)
 
 _PATH = re.compile(r"/[!-~]*")
 _MOST_USER = 1000  # letters; MQTT's lengths have 16 bits
@@ -250,12 +254,22 @@ def presenting(tls: ClientTls, identity: Identity | None) -> ssl.SSLContext:
             context.load_cert_chain(path)
         except ssl.SSLError as error:
             reason = (error.reason or str(error)).lower().replace("_", " ")
-            way_on = "; lab.trace --security-level 0 presents it all the same"
+            way_on = _way_on(identity, error.reason)
             raise NotLoaded(
                 f"OpenSSL does not load the client's certificate here ({reason}), so the server "
-                f"was not asked{way_on if error.reason in _TOO_WEAK else ''}"
+                f"was not asked{way_on}"
             ) from error
     return context
+
+
+def _way_on(identity: Identity, reason: str | None) -> str:
+    """Return what would help where OpenSSL does not load an identity, "" where nothing is known."""
+    kind = described(identity.certificate).key_type
+    if kind.startswith("ML-DSA") and ssl.OPENSSL_VERSION_INFO < _ML_DSA_SINCE:
+        return f"; {kind} needs OpenSSL 3.5, and this Python has {ssl.OPENSSL_VERSION}"
+    if reason in _TOO_WEAK:
+        return "; lab.trace --security-level 0 presents it all the same"
+    return ""
 
 
 async def _first_bytes(stream: TlsStream) -> None:

@@ -106,6 +106,7 @@ LEAVES: list[tuple[Recipe, View]] = [
     (catalogue.rsa_pss, {"key": "RSA-PSS 2048", "PSS key": True}),
     (catalogue.rsa_1024, {"key": "RSA 1024"}),
     (catalogue.secp256k1, {"key": "EC secp256k1"}),
+    (catalogue.ml_dsa, {"key": "ML-DSA-65"}),
     (catalogue.sha1_signature, {**UNDER_INTERMEDIATE, "signature": "ecdsa-with-SHA1"}),
     (
         catalogue.version_1,
@@ -377,6 +378,7 @@ OWN_KEYS = {
     catalogue.rsa_pss: "RSA-PSS 2048",
     catalogue.rsa_1024: "RSA 1024",
     catalogue.secp256k1: "EC secp256k1",
+    catalogue.ml_dsa: "ML-DSA-65",
 }
 KINDS = {
     KeyKind.RSA_2048: "RSA 2048",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from OpenSSL import SSL
 
+from lab.pki.files.secret_files import temporary_pem
 from lab.pki.identity import Identity
 
 
@@ -24,8 +25,9 @@ def require_openssl(major: int, minor: int) -> None:
 def context(method: int, identity: Identity) -> SSL.Context:
     """Return a context that presents an identity."""
     made = SSL.Context(method)
-    made.use_certificate(identity.certificate)
-    made.use_privatekey(identity.key)
+    with temporary_pem(identity) as path:
+        made.use_certificate_chain_file(str(path))
+        made.use_privatekey_file(str(path))
     return made
 
 

@@ -22,6 +22,7 @@ _MOST_NAMES = 20
 _MOST_SCHEMES = 6
 # What begins the name of the signature schemes of a key, by what begins the key's type.
 _FAMILIES = {"RSA": "rsa_", "EC ": "ecdsa_", "Ed25519": "ed25519", "Ed448": "ed448"}
+_FAMILIES |= {f"ML-DSA-{size}": f"mldsa{size}" for size in (44, 65, 87)}
 
 
 def no_certificate(summary: Evidence, alert: Alert | None, ending: str) -> Cause:

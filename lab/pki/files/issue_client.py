@@ -24,7 +24,7 @@ from lab.pki.files.identity_files import load_identity
 from lab.pki.files.lab_set import Role
 from lab.pki.files.replace_files import replacing
 from lab.pki.files.secret_files import write_private, write_public
-from lab.pki.identity import Identity, KeyKind, PssIdentity, generate
+from lab.pki.identity import Identity, KeyKind, generate
 from lab.pki.lab_ca import LabAuthority
 from lab.pki.profiles import DEFAULT_PFX_PASSWORD, check_client_name, check_pfx_password
 from lab.x509.certificates import described
@@ -191,7 +191,7 @@ def write_client(
         staged = ClientPaths(stem=folder / paths.stem.name)
         write_public(staged.certificate, identity.chain_pem())
         write_private(staged.key, identity.key_pem())
-        if not isinstance(identity, PssIdentity):
+        if identity.fits_pkcs12:
             write_private(staged.pfx, _packed(identity, ca.root, pfx_password))
         if lists:
             write_public(staged.lists, revocation_lists_pem(lists))

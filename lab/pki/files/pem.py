@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -30,7 +31,7 @@ from lab.pki.errors import (
 from lab.pki.files.derivation_rounds import check_rounds
 from lab.pki.files.file_formats import CERTIFICATE_LABELS, KEY_LABELS, Block, first_element, kind_of
 from lab.pki.files.recognise_file import recognise
-from lab.pki.identity import Identity, PrivateKey, PssIdentity, public_bytes
+from lab.pki.identity import Identity, PostQuantumKey, PrivateKey, PssIdentity, public_bytes
 from lab.x509.certificates import described, moment
 from lab.x509.public_keys import key_itself
 
@@ -210,10 +211,12 @@ def ask(password: Password) -> bytes | None:
 
 def signing_key(key: object, path: Path) -> PrivateKey:
     """Return ``key`` if it is of a type that can sign a TLS handshake."""
+    if isinstance(key, PostQuantumKey):
+        return cast(PrivateKey, key)
     if not isinstance(key, PrivateKey):
         raise WrongFormatError(
             "the private key is of a type that cannot sign a TLS handshake",
-            remedy="Use an RSA, EC or EdDSA key",
+            remedy="Use an RSA, EC, EdDSA or ML-DSA key",
             path=path,
         )
     return key

@@ -10,7 +10,7 @@ from lab.probing.scenarios.policy import POLICY_SCENARIOS
 from lab.probing.scenarios.scenario import Scenario
 from lab.probing.scenarios.server_certificates import SERVER_SCENARIOS
 from lab.probing.scenarios.settings import SETTING_SCENARIOS
-from lab.probing.scenarios.trends import TREND_SCENARIOS, WAITING_SCENARIOS
+from lab.probing.scenarios.trends import NAMED_SCENARIOS, TREND_SCENARIOS
 from lab.probing.scenarios.workloads import WORKLOAD_SCENARIOS
 
 SCENARIOS = (
@@ -23,7 +23,7 @@ SCENARIOS = (
     *POLICY_SCENARIOS,
 )
 
-_BY_NAME = {scenario.name: scenario for scenario in (*SCENARIOS, *WAITING_SCENARIOS)}
+_BY_NAME = {scenario.name: scenario for scenario in (*SCENARIOS, *NAMED_SCENARIOS)}
 
 
 class UnknownScenario(LookupError):

@@ -11,7 +11,9 @@ from lab.probing.scenarios.leaf import identity
 from lab.probing.scenarios.scenario import (
     HelloClient,
     TlsClient,
+    accepted,
     answered,
+    by_version,
     ended,
     refused,
     scenario,
@@ -98,7 +100,7 @@ TREND_SCENARIOS = (
     ),
 )
 
-WAITING_SCENARIOS = (
+NAMED_SCENARIOS = (
     identity(
         "expires-while-connected",
         TlsClient(identity=catalogue.soon_expired, outlives=True),
@@ -115,5 +117,25 @@ WAITING_SCENARIOS = (
         norm=Norm.EITHER,
         command="",
     ),
+    identity(
+        "ml-dsa",
+        catalogue.ml_dsa,
+        by_version(
+            refused(Alert.HANDSHAKE_FAILURE, reason="peer did not return a certificate"),
+            accepted(),
+        ),
+        problems.KEY_TYPE,
+        codes=("no-fitting-client-certificate", "mutual-tls"),
+        sentence="The client's key is post-quantum, ML-DSA-65 (by name only)",
+        made="as good, with a key of ML-DSA-65; the CA's key is as ever; tried only where it is "
+        "named, as this Python's OpenSSL has to be 3.5 or later",
+        cause="signatures that a quantum computer cannot forge (FIPS 204). OpenSSL has them since "
+        "3.5, for TLS 1.3 only (mldsa44, mldsa65, mldsa87); to a server that does not offer them, "
+        "and in TLS 1.2, the client sends an empty Certificate",
+        fix="where it is refused, give the client another certificate, with a key on P-256",
+        norm=Norm.EITHER,
+        about_algorithm=True,
+        command="",
+    ),
 )
-"""Scenarios that take seconds, and are tried only where they are named."""
+"""Scenarios that are tried only where they are named."""

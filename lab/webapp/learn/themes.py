@@ -11,7 +11,7 @@ from lab.probing.scenarios.leaf import LEAF_SCENARIOS
 from lab.probing.scenarios.policy import POLICY_SCENARIOS
 from lab.probing.scenarios.server_certificates import SERVER_SCENARIOS
 from lab.probing.scenarios.settings import SETTING_SCENARIOS
-from lab.probing.scenarios.trends import TREND_SCENARIOS, WAITING_SCENARIOS
+from lab.probing.scenarios.trends import NAMED_SCENARIOS, TREND_SCENARIOS
 from lab.probing.scenarios.workloads import WORKLOAD_SCENARIOS
 
 
@@ -30,7 +30,7 @@ THEMES = (
     Theme(
         name="trends",
         title="What changes in these years",
-        scenarios=(*TREND_SCENARIOS, *WAITING_SCENARIOS),
+        scenarios=(*TREND_SCENARIOS, *NAMED_SCENARIOS),
     ),
     Theme(name="workloads", title="Workloads with SPIFFE IDs", scenarios=WORKLOAD_SCENARIOS),
     Theme(name="revocation", title="Revocation", scenarios=REVOCATION_SCENARIOS),

@@ -22,10 +22,10 @@ from lab.probing.scenarios.scenario import (
     Scenario,
     TlsClient,
 )
-from lab.probing.scenarios.trends import WAITING_SCENARIOS
+from lab.probing.scenarios.trends import NAMED_SCENARIOS
 from lab.stream.contexts import TlsVersion
 
-EVERY = (*SCENARIOS, *WAITING_SCENARIOS)
+EVERY = (*SCENARIOS, *NAMED_SCENARIOS)
 each_scenario = pytest.mark.parametrize("scenario", EVERY, ids=lambda each: each.name)
 
 # The mistakes that the original lab lists, and what becomes of them in truth.

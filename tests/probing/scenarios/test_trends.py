@@ -27,13 +27,12 @@ from lab.probing.results import Verdict
 from lab.probing.scenario_server import run_scenario
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.scenarios.scenario import Scenario
-from lab.probing.scenarios.trends import WAITING_SCENARIOS
 from lab.stream.contexts import ClientTls, TlsVersion
 from lab.tls.code_points import NamedGroup
 from lab.tls.extensions import KeyShareServerHello
 from lab.tracing.results import Trace
 from lab.tracing.target import Target
-from lab.tracing.trace_server import Plan, record, trace_of
+from lab.tracing.trace_server import NotLoaded, Plan, record, trace_of
 from tests.support.more_peers import MORE_MAKES
 from tests.support.newer_openssl import context, require_openssl, serving
 from tests.support.peers import MAKES, s_server, served_by
@@ -218,7 +217,7 @@ async def test_servers_that_go_on_serving_a_client_that_has_expired(
     certs: Path, tmp_path: Path, ca: LabAuthority
 ) -> None:
     """No stack here looks at the dates again; the lab's server does, at each request."""
-    (scenario,) = WAITING_SCENARIOS
+    scenario = find_scenario("expires-while-connected")
     with contextlib.ExitStack() as servers:
         ports = {}
         for number, make in enumerate(KEPT):
@@ -247,9 +246,24 @@ async def test_servers_that_go_on_serving_a_client_that_has_expired(
 
 @pytest.mark.slow
 async def test_the_labs_server_looks_again(ca: LabAuthority) -> None:
-    (scenario,) = WAITING_SCENARIOS
+    scenario = find_scenario("expires-while-connected")
     trials = await asyncio.gather(*(run_scenario(scenario, version, ca) for version in TlsVersion))
     for trial in trials:
         assert deviations(trial, ssl.OPENSSL_VERSION_INFO[:2]) == ()
         codes = {cause.code for cause in trial.trace.causes[:2]}
         assert codes & scenario.codes
+
+
+async def test_a_post_quantum_certificate(ca: LabAuthority) -> None:
+    """Where this Python's OpenSSL has ML-DSA; where it has not, that is what is said."""
+    scenario = find_scenario("ml-dsa")
+    for version in TlsVersion:
+        try:
+            trial = await run_scenario(scenario, version, ca)
+        except NotLoaded as error:
+            assert ssl.OPENSSL_VERSION_INFO < (3, 5)
+            assert f"ML-DSA-65 needs OpenSSL 3.5, and this Python has {ssl.OPENSSL_VERSION}" in str(
+                error
+            )
+        else:
+            assert deviations(trial, ssl.OPENSSL_VERSION_INFO[:2]) == ()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from lab.api import list_scenarios
-from lab.probing.scenarios.trends import WAITING_SCENARIOS
+from lab.probing.scenarios.trends import NAMED_SCENARIOS
 from lab.webapp.learn.themes import THEMES, matching, themed
 
 
 def test_each_scenario_is_in_one_theme() -> None:
     themed_names = [scenario.name for theme in THEMES for scenario in theme.scenarios]
-    every = (*list_scenarios(), *WAITING_SCENARIOS)
+    every = (*list_scenarios(), *NAMED_SCENARIOS)
     assert sorted(themed_names) == sorted(scenario.name for scenario in every)
     assert len({theme.name for theme in THEMES}) == len(THEMES)
 
