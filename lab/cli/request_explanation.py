@@ -19,6 +19,7 @@ from lab.cli.route_options import ROUTE_OPTIONS, named_route, with_proxy_note
 from lab.pki.errors import PkiError
 from lab.show.documents.request_json import request_document
 from lab.show.request_text import print_requests
+from lab.tracing.target import TargetError
 
 _SUFFIXES = (*CAPTURE_SUFFIXES, ".json")
 _OF_SERVER = {"versions": "--tls1.2 or --tls1.3", "sni": "--sni", **ROUTE_OPTIONS}
@@ -45,7 +46,7 @@ def explain_request_named(door: str, options: argparse.Namespace) -> int:
         )
     except ConnectionFailedError as error:
         return refuse(door, with_proxy_note(error, options))
-    except (LabError, PkiError) as error:
+    except (LabError, PkiError, TargetError) as error:
         return refuse(door, str(error))
     except KeyboardInterrupt:
         return 130

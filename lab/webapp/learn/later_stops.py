@@ -113,9 +113,10 @@ LATER_STOPS = (
             "The client sent its certificate, and was let in: it uses OpenSSL, as curl, Python "
             "and Node do here, which sends what it was given whatever is named. What the server "
             "verifies by is another setting than what it names.",
-            "Other clients go by the names. Go, Java and browsers send an empty Certificate if no "
-            "CA named issued theirs, and the server's answer is then about a missing certificate, "
-            "though there is one. So it works with one client and fails with another.",
+            "Other clients go by the names. Go, Java and browsers as a rule send an empty "
+            "Certificate if no CA named issued theirs, and the server's answer is then about a "
+            "missing certificate, though there is one. So it works with one client and fails with "
+            "another.",
             "Which kind of client sends which certificate for a server's request is told by "
             "lab.explain --request, with the rule of each.",
         ),
