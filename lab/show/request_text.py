@@ -101,7 +101,7 @@ def _rows(requests: Sequence[ExplainedRequest]) -> Iterator[tuple[str, list[str]
     """Yield what is asked for: a label, and a value for each request."""
     yield "", [_name(request) for request in requests]
     yield "CA names", [_names(request) for request in requests]
-    yield "keys", [", ".join(each.terms.keys) or _NO_KEY for each in requests]
+    yield "keys", [_keys(each) for each in requests]
     yield "signatures", [listed(each.terms.signatures, _MOST_SIGNATURES) for each in requests]
     if any(each.terms.chain_signatures is not None for each in requests):
         yield "of chains", [_chain_signatures(each) for each in requests]
@@ -116,6 +116,12 @@ def _rows(requests: Sequence[ExplainedRequest]) -> Iterator[tuple[str, list[str]
         about = f"{_file_name(fit.certificate)}: {_about(fit.certificate)}"
         yield "at hand", [about] * len(requests)
         yield "compared", [_fit(each.fits[number]) for each in requests]
+
+
+def _keys(request: ExplainedRequest) -> str:
+    keys, unknown = request.terms.keys, request.terms.unknown_schemes
+    more = f"; {unknown} signature algorithms are not known here" if unknown else ""
+    return f"{', '.join(keys) or _NO_KEY}{more}"
 
 
 def _types(request: ExplainedRequest) -> str:
@@ -252,8 +258,9 @@ def _advice(requests: Sequence[ExplainedRequest], paper: Paper) -> Iterator[Text
         for label, condition in lines:
             yield from paper.entry(label, condition)
     yield from paper.paragraph(
-        "The request does not tell which certificates the server takes in the end: it also looks "
-        "at dates, purpose (extendedKeyUsage with clientAuth, or none) and at what its CAs signed."
+        "The request does not tell which certificates the server takes in the end: as a rule it "
+        "also looks at who signed, at dates, and at the purpose (extendedKeyUsage with clientAuth, "
+        "or none)."
     )
     yield from paper.paragraph(
         "--cert FILE tells which kinds of client would send that certificate here."
@@ -263,7 +270,7 @@ def _advice(requests: Sequence[ExplainedRequest], paper: Paper) -> Iterator[Text
 
 def _conditions(request: ExplainedRequest) -> Iterator[tuple[str, str]]:
     terms = request.terms
-    yield "key", f"one of: {', '.join(terms.keys) or _NO_KEY}"
+    yield "key", f"one of: {_keys(request)}"
     if terms.names:
         yield (
             "issuer",

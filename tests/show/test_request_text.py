@@ -174,9 +174,11 @@ def test_connections_of_a_capture() -> None:
 
 def test_no_certificate_at_hand() -> None:
     bare = dataclasses.replace(TERMS, names=(), keys=(), filters=2, chain_signatures=("ed25519",))
+    bare = dataclasses.replace(bare, unknown_schemes=3)
     shown = flat(report(request(TLS12), request(TLS13, terms=bare), certificates=()))
     assert "TLS 1.2 key one of: RSA, EC secp256r1" in shown
-    assert "TLS 1.3 key one of: none that is known here issuer any" in shown
+    assert "TLS 1.3 key one of: none that is known here; 3 signature algorithms are not" in shown
+    assert "known here issuer any, as far as the request says" in shown
     assert "signed by ed25519 extensions 2 extensions" in shown
     same = flat(report(request(TLS12), request(TLS13), certificates=()))
     assert same.count("issuer one of the CAs named") == 1
