@@ -238,16 +238,16 @@ def _stopped(trial: ServerTrial, begun: Sequence[int]) -> _Told:
 
 
 def _is_open(trial: ServerTrial, refusing: ClientConnection | None = None) -> bool:
-    """Whether the command had not come to its end: its time was up, or it left processes behind.
+    """Whether the command did not come to an end of its own.
 
-    What those would have done is not known, save where the client had sent an alert, and the
-    command had ended with another code than 0.
+    Its time was up, a signal ended it, or it left processes behind. What it, or they, would have
+    done is not known, save where the client had sent an alert, and the command did not end with 0.
     """
     code = trial.run.exit_code
     if code is None:
         return True
     told = code != 0 and refusing is not None and refusing.alert is not None
-    return trial.run.left_processes and not told
+    return (trial.run.left_processes or code < 0) and not told
 
 
 def _ended_by(connection: ClientConnection) -> str:
@@ -295,6 +295,8 @@ def _circumstances(trial: ServerTrial) -> tuple[str, ...]:
     notes = []
     if trial.run.exit_code is None:
         notes.append(f"the command did not end within {trial.run.seconds:.1f} s, and was ended")
+    elif trial.run.exit_code < 0:
+        notes.append(f"the command was {exit_words(trial.run.exit_code)}")
     if trial.run.left_processes:
         notes.append("the command ended and left processes behind, which were ended")
     if trial.surplus:

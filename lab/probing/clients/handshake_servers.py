@@ -77,7 +77,7 @@ HANDSHAKE_SERVERS = (
     ServerUnderTest(
         name="anonymous",
         family=ServerFamily.HANDSHAKE,
-        sentence="The server takes ciphers without authentication only, and has no certificate",
+        sentence="The server takes ciphers without authentication only, and shows no certificate",
         made="TLS 1.2, AECDH-AES256-SHA and the like only: no cipher in common, as a rule",
         norm=Norm.REFUSE,
         reason="RFC 5246 appendix A.5: must not be used unless the application asks for it",

@@ -149,6 +149,16 @@ def test_processes_left_behind_leave_open_what_was_not_said() -> None:
     assert concluded("wrong-name", 1, GOES_THROUGH, left=True).verdict is CANNOT
 
 
+def test_a_crash_is_no_refusal() -> None:
+    crashed = concluded("expired", -11, LEAVES)
+    assert (crashed.verdict, crashed.notes) == (CANNOT, ("the command was ended by SIGSEGV",))
+    assert concluded("expired", -11, STOPS).verdict is RIGHT
+    assert concluded("wrong-name", -11, GOES_THROUGH).verdict is CANNOT
+    assert concluded("client-refused", -11, ASKS).verdict is CANNOT
+    assert concluded("no-encryption", -11, TURNED_AWAY).verdict is CANNOT
+    assert concluded("expired", -11, ASKS).verdict is LET_IN
+
+
 def test_what_does_not_apply_may_stay_open() -> None:
     assert not concluded("certificate-on-return", 0, ASKS).applies
     assert not concluded("answer-cut-off", 0, GOES_THROUGH).applies

@@ -161,6 +161,15 @@ def test_a_callback_that_passes_over_expiry_is_found_out(tmp_path: Path) -> None
     assert [mistake.code for mistake in report.mistakes] == ["dates-not-checked"]
 
 
+def test_a_client_that_offers_what_is_old_and_weak_is_found_out() -> None:
+    weak = ["--insecure", "--tlsv1.0", "--ciphers", "ALL:eNULL:aNULL:@SECLEVEL=0"]
+    servers = ("tls1.0-only", "tls1.1-only", "no-encryption", "anonymous")
+    report = probe(["curl", "--silent", *weak, "{url}"], servers)
+    assert verdicts(report, ClientVerdict.LET_IN) == set(servers)
+    assert [mistake.code for mistake in report.mistakes] == ["old-versions", "weak-ciphers"]
+    assert str(by_name(report)["tls1.0-only"].version) == "TLS 1.0"
+
+
 def test_a_client_that_trusts_the_system_refuses_the_good_server_and_no_other_is_tried() -> None:
     report = probe(["curl", "--silent", "{url}"], FEW)
     assert [finding.server.name for finding in report.findings] == [GOOD]
