@@ -34,12 +34,18 @@ _ASKS_LAST = frozenset({Application.POSTGRES})
 
 
 def told(
-    outcome: Outcome, good: ApplicationAnswer | None, *, is_good: bool, asked: bool
+    outcome: Outcome,
+    good: ApplicationAnswer | None,
+    *,
+    is_good: bool,
+    asked: bool,
+    verified: bool = False,
 ) -> tuple[bool | None, str]:
     """Return whether the client is in, None where that cannot be told, and what is to be noted.
 
     ``good`` is what the good client was answered, ``is_good`` tells that this client should get in,
-    ``asked`` that the server asked it for a certificate, or may have.
+    ``asked`` that the server asked it for a certificate, or may have, and ``verified`` that it
+    showed one to a server that has refused one of a wrong CA.
     """
     answer, meaning = outcome.answer, outcome.answer_meaning
     assert answer is not None
@@ -49,6 +55,8 @@ def told(
     same = good is not None and good.code == answer.code
     if same and meaning is AnswerMeaning.ASKS and answer.application in _ASKS_LAST:
         return True, "the server asks for a password, and had to refuse this client before that"
+    if same and verified and not refused and answer.code:
+        return True, ""  # it has come as far as the good client, past what stops others
     if same:
         return None, _same(answer, is_good=is_good)
     if refused:

@@ -268,8 +268,14 @@ def admission(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, 
     if outcome.http_status is not None:
         return _answer(trial, known)
     if outcome.answer is not None:
-        is_good, asked = _is_good(trial), _asked(trial)
-        return told(outcome, known.good_answer, is_good=is_good, asked=asked)
+        shown = bool(summarize(trial.trace.events).client_chain)
+        return told(
+            outcome,
+            known.good_answer,
+            is_good=_is_good(trial),
+            asked=_asked(trial),
+            verified=known.verifies and shown,
+        )
     if outcome.result is Result.ACCEPTED:
         return _unanswered(trial, known)
     if not by_server:

@@ -68,6 +68,17 @@ def test_who_postgresql_asks_for_a_password_has_passed_its_rules_for_certificate
     assert told(outcome(password), password, is_good=False, asked=True)[0] is True
 
 
+def test_who_gets_as_far_as_the_good_client_past_what_stops_a_wrong_ca_is_in() -> None:
+    greeted, refused = answer("250", Application.SMTP), answer("535", Application.SMTP)
+
+    def admitted(found: ApplicationAnswer, *, verified: bool) -> bool | None:
+        return told(outcome(found), found, is_good=False, asked=True, verified=verified)[0]
+
+    assert admitted(greeted, verified=True) is True
+    assert admitted(greeted, verified=False) is None
+    assert admitted(refused, verified=True) is None
+
+
 def test_what_every_client_gets_is_told_with_a_better_way_to_ask() -> None:
     denied = answer("1045", Application.MYSQL)
     found, note = told(outcome(denied), denied, is_good=False, asked=True)
