@@ -77,8 +77,9 @@ TREND_SCENARIOS = (
         problems.WRONG_PURPOSE,
         sentence="A public CA has renewed the client's certificate, without clientAuth",
         made="a host name and serverAuth alone, under an intermediate with serverAuth alone",
-        cause=f"{NO_MORE_CLIENT_AUTH}. Servers with OpenSSL, Go, Java and NSS refuse what is "
-        "renewed so, GnuTLS's takes it",
+        cause=f"{NO_MORE_CLIENT_AUTH}. Programs with OpenSSL, GnuTLS, rustls or BoringSSL, Node, "
+        "Go and Java send what is renewed so, NSS and Chromium an empty Certificate; servers with "
+        "OpenSSL, Go, Java and NSS refuse it, GnuTLS's takes it",
         fix=OWN_CA_FOR_CLIENTS,
         control="through-intermediate",
     ),

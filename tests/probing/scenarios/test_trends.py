@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 
+from lab.diagnosis.certificate_selection.results import CertificateAtHand, Decision
+from lab.diagnosis.certificate_selection.select import select
 from lab.diagnosis.evidence import summarize
 from lab.pki import catalogue, profiles
 from lab.pki.authority import Authority, self_signed
@@ -28,7 +31,7 @@ from lab.probing.scenario_server import run_scenario
 from lab.probing.scenarios.catalogue_order import find_scenario
 from lab.probing.scenarios.scenario import Scenario
 from lab.stream.contexts import ClientTls, TlsVersion
-from lab.tls.code_points import NamedGroup
+from lab.tls.code_points import NamedGroup, ProtocolVersion
 from lab.tls.extensions import KeyShareServerHello
 from lab.tracing.results import Trace
 from lab.tracing.target import Target
@@ -267,3 +270,23 @@ async def test_a_post_quantum_certificate(ca: LabAuthority) -> None:
             )
         else:
             assert deviations(trial, ssl.OPENSSL_VERSION_INFO[:2]) == ()
+
+
+async def test_who_sends_a_certificate_renewed_without_client_auth(
+    certs: Path, tmp_path: Path, ca: LabAuthority
+) -> None:
+    """By the rules that were measured: what the scenario says of clients."""
+    identity = catalogue.renewed_by_public_ca(ca)
+    with served_by(s_server, certs, tmp_path) as port:
+        trace = await traced(certs, port, TlsVersion.TLS13, identity)
+    request = summarize(trace.events).request
+    assert request is not None
+    chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in identity.chain)
+    held = [CertificateAtHand(name="renewed", chain=chain)]
+    now = datetime.now(timezone.utc)
+    found = select(request, ProtocolVersion.TLS_1_3, held, now=now)
+    decided = {each.client.name: each.decision for each in found if each.measured}
+    empty = {name for name in decided if name.startswith(("NSS", "Chromium"))}
+    assert empty
+    assert {name for name, what in decided.items() if what is Decision.SENDS_EMPTY} == empty
+    assert set(decided.values()) == {Decision.SENDS_EMPTY, Decision.SENDS}
