@@ -91,6 +91,12 @@ LATER_STOPS = (
                 "-key certs/server.key -CAfile certs/ca.crt -tls1_3",
                 then="c and Enter, within ten seconds",
             ),
+            TerminalCommand(
+                does="the lab's own server, which asks at /todo; which other clients can be asked",
+                command="python -m lab.trace --tls1.3 --cert certs/client.crt "
+                "--key certs/client.key --request /todo",
+                beside=f"{SERVER} --client-auth on-demand",
+            ),
         ),
     ),
     Stop(

@@ -44,6 +44,10 @@ SHOWN: dict[tuple[str, int], tuple[str, ...]] = {
     ("lost-refusal", 0): ("certificate_required (116)", "its handshake call had returned"),
     ("lost-refusal", 1): ("Verify return code: 0 (ok)",),
     ("later", 0): ("CertificateRequest", "the server asked after the handshake"),
+    ("later", 1): (
+        "by post-handshake authentication: this client can be asked then",
+        "Chromium: no",
+    ),
     ("withheld", 0): ("asks for a client certificate", "CN=localhost", "no CA named issued it"),
     ("resumption", 0): ("New, TLSv1.3", "Reused, TLSv1.3"),
     ("authorization", 0): ("HTTP status 403",),
