@@ -305,6 +305,40 @@ async def test_a_client_that_does_not_answer_is_not_waited_for_without_end(
     assert "--handshake-timeout 0.3 | answered with HTTP 408" in caplog.text
 
 
+async def test_a_client_that_answers_in_part_is_not_waited_for_either(certs: Path) -> None:
+    """OpenSSL writes nothing in the middle of the answer, so this one gets no response."""
+
+    def talk(port: int) -> bytes:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = client_tls(certs).wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as plain:
+            done = False
+            while not done:
+                try:
+                    tls.do_handshake()
+                    done = True
+                except ssl.SSLWantReadError:
+                    plain.sendall(outgoing.read())
+                    incoming.write(plain.recv(65536))
+            tls.write(GET)
+            plain.sendall(outgoing.read())
+            while not outgoing.pending:  # a ticket comes first
+                incoming.write(plain.recv(65536))
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    tls.read(65536)
+            plain.sendall(outgoing.read()[:-1])
+            parts = []
+            while part := plain.recv(65536):
+                parts.append(part)
+            return b"".join(parts)
+
+    async with serving(certs, limits=Limits(handshake_timeout=0.3, write_timeout=0.3)) as server:
+        await in_thread(lambda: talk(server.port))
+        events = list(await server.events_of(server.connections[0].peer))
+    assert not verified(events)
+    assert "server CertificateRequest" in names(events)
+
+
 async def test_a_client_that_leaves_when_it_is_asked(
     certs: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
