@@ -18,8 +18,8 @@ def add_sessions(command_line: CommandLine) -> None:
         "--sessions",
         action="store_true",
         help="try, too, whether a session lets somebody past the check: one that is offered after "
-        "its certificate has expired, and the like (about 4 seconds more); the options below do "
-        "that as well",
+        "its certificate has expired, and the like (about 4 seconds more, each once); the options "
+        "below do that as well",
     )
     add(
         "--also",

@@ -124,11 +124,12 @@ SESSION_SCENARIOS = (
         Change.EXPIRED,
         sentence="The client's certificate has expired since the session began",
         made="a certificate of a few seconds; the session is offered when they are over",
-        cause="most TLS libraries look at a certificate's dates in a full handshake only; RFC 9846 "
-        "section 4.7.1 recommends to bound what a session outlives, and in TLS 1.3 each resumption "
-        "may bring a new ticket",
-        fix="bound the lifetime of sessions, issue no tickets, or look at the certificate's end in "
-        "the application ($ssl_client_v_remain in nginx, ssl_c_notafter in HAProxy)",
+        cause="most TLS libraries look at a certificate's dates in a full handshake only. RFC 9846 "
+        "section 4.7.1 recommends to bound how long a session outlives it. A lifetime of sessions "
+        "may do that in TLS 1.2 only: of nginx 1.22, each resumption in TLS 1.3 brought a new "
+        "ticket with a lifetime of its own",
+        fix="issue no sessions (in nginx: ssl_session_tickets off and ssl_session_cache off), or "
+        "look at the certificate's end in the application",
     ),
     _scenario(
         "session-after-revocation",

@@ -23,7 +23,7 @@ from lab.probing.endings import ending_of
 from lab.probing.resumption.session_scenarios import Change, Place, SessionScenario
 from lab.stream.contexts import TlsVersion
 from lab.tls.events import Endpoint
-from lab.tracing.connection import ReturningClient
+from lab.tracing.connection import NoConnection, ReturningClient
 from lab.tracing.results import Resumption, Trace
 from lab.tracing.resumption import resumption_of, traced_again
 from lab.tracing.trace_server import Plan, ServerView, presenting
@@ -194,12 +194,16 @@ class _Attempt:
         """
         end, in_a_row = time.monotonic() + _TAKES_EFFECT, 0
         while True:
-            full = await self._anew(self._scenario.offered, identity)
-            in_a_row = in_a_row + 1 if got_in(full.outcome) is wanted else 0
+            try:
+                full = await self._anew(self._scenario.offered, identity)
+                found, ending = got_in(full.outcome), ending_of(full.outcome)
+            except NoConnection as error:  # it may be restarted just now
+                found, ending = None, str(error)
+            in_a_row = in_a_row + 1 if found is wanted else 0
             if in_a_row == (1 if self._ground.at_once else _IN_A_ROW):
                 return ""
             if time.monotonic() > end:
-                return ending_of(full.outcome)
+                return ending
             await asyncio.sleep(_LOOK_AGAIN)
 
     def _plan(self, place: Place, identity: Identity | None) -> Plan:

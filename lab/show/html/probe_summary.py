@@ -37,7 +37,7 @@ _MEANINGS = {
     Verdict.UNPREPARED: "a revoked certificate got in; no probe can see whether a server has "
     "loaded a CRL, and --crl settles it",
     Verdict.OUTLIVED: "a client whose certificate has expired was let in by the session that it "
-    "began before, as most servers do; bounding the lifetime of sessions bounds that",
+    "began before, as most servers do; one that issues no sessions does not",
     Verdict.SILENT: "refused by the end of the TCP connection, with no alert: in order, and hard "
     "to debug for the client",
     Verdict.BY_HTTP: "the handshake was completed, and HTTP refused the client",
