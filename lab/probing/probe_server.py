@@ -300,7 +300,8 @@ async def explain(extent: Extent, plan: Plan | None, ca: LabAuthority) -> Explan
         trials = [
             await _attempt(plan, preflight, scenario, version) for version in preflight.versions
         ]
-    command = scenario.shell_command(plan.target.address if plan else OWN_ADDRESS)
+    way = (plan.target.address, plan.route.words) if plan else (OWN_ADDRESS,)
+    command = scenario.shell_command(*way)
     return Explanation(
         scenario=replace(scenario, command=command), traces=tuple(trial.trace for trial in trials)
     )

@@ -9,6 +9,8 @@ This module must not know how a verdict is come to, nor how it is shown.
 from __future__ import annotations
 
 import enum
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lab.diagnosis.results import Outcome
@@ -20,6 +22,13 @@ OWN_SERVER = "the lab's own server"
 
 OWN_ADDRESS = "localhost:8443"
 """Where the lab's own server listens, as a rule."""
+
+_S_CLIENT = "openssl s_client -connect"
+_UNIX = "unix:"
+# What openssl s_client speaks before TLS; RDP it does not.
+_STARTTLS = re.compile(
+    r"STARTTLS \((postgres|mysql|smtp|lmtp|imap|pop3|ftp|ldap|xmpp|nntp|sieve)\)"
+)
 
 
 class ScenarioFamily(enum.Enum):
@@ -103,9 +112,29 @@ class ScenarioDescription:
     needs: str = ""
     about_algorithm: bool = False
 
-    def shell_command(self, address: str) -> str:
-        """Return ``command`` for a server at ``address`` ("host:port"), with the usual files."""
-        return self.command.format(cert="client.pem", ca="ca.crt", crl="crl.pem", address=address)
+    def shell_command(self, address: str, route: Sequence[str] = ()) -> str:
+        """Return ``command`` for a server at ``address``, with the usual files.
+
+        ``route`` is what is spoken before TLS; "" where the program cannot speak that.
+        """
+        files = {"cert": "client.pem", "ca": "ca.crt", "crl": "crl.pem"}
+        command = self.command.format(address=address, **files)
+        if "{address}" not in self.command or not (route or address.startswith(_UNIX)):
+            return command
+        return _led(command, address, route)
+
+
+def _led(command: str, address: str, route: Sequence[str]) -> str:
+    """Return a command that goes to a server by a route, "" where it cannot."""
+    start = f"{_S_CLIENT} {address}"
+    rest = command.removeprefix(start)
+    starttls = _STARTTLS.fullmatch(route[0]) if route else None
+    if rest == command or "-starttls" in rest or len(route) > 1 or (route and starttls is None):
+        return ""
+    if address.startswith(_UNIX):
+        start = f"openssl s_client -unix {address.removeprefix(_UNIX)}"
+    upgrade = f" -starttls {starttls[1]}" if starttls else ""
+    return f"{start}{upgrade}{rest}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,3 +103,32 @@ def test_what_a_report_comes_to() -> None:
     assert not report(untold, let_in).bad_refused
     silent = SilentVersion(version=ProtocolVersion.TLS_1_2, ending="FIN")
     assert not replace(report(right), silent=(silent,)).passed
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "route", "command"),
+    [
+        ("no-certificate", "h:1", (), "openssl s_client -connect h:1 -CAfile ca.crt"),
+        (
+            "no-certificate",
+            "h:1",
+            ("STARTTLS (ldap)",),
+            "openssl s_client -connect h:1 -starttls ldap -CAfile ca.crt",
+        ),
+        ("no-certificate", "unix:/x", (), "openssl s_client -unix /x -CAfile ca.crt"),
+        ("no-certificate", "h:1", ("STARTTLS (rdp)",), ""),
+        ("no-certificate", "h:1", ("PROXY protocol v1",), ""),
+        ("no-certificate", "h:1", ("SOCKS 5 by p:1", "STARTTLS (ldap)"), ""),
+        ("plain-http", "h:1", ("STARTTLS (ldap)",), ""),
+        ("silence", "h:1", ("STARTTLS (ldap)",), ""),
+    ],
+)
+def test_a_command_goes_the_way_of_the_probe_or_there_is_none(
+    name: str, address: str, route: tuple[str, ...], command: str
+) -> None:
+    assert find_scenario(name).shell_command(address, route) == command
+
+
+def test_a_command_that_reaches_no_server_needs_no_way() -> None:
+    command = find_scenario("expired").shell_command("h:1", ("STARTTLS (ldap)",))
+    assert command.startswith("openssl verify ")

@@ -112,6 +112,7 @@ def scenario_rows(report: Report) -> tuple[ScenarioRows, ...]:
 def panel(found: ScenarioRows, address: str, command: str) -> ScenarioPanel:
     """Return what opens behind a scenario; ``command`` repeats the probe, ``address`` is its."""
     scenario = found.scenario
+    route = found.traces[0].route if found.traces else ()
     return ScenarioPanel(
         rows=found.rows,
         norm=norm_words(scenario),
@@ -121,7 +122,7 @@ def panel(found: ScenarioRows, address: str, command: str) -> ScenarioPanel:
         cause=scenario.cause,
         fix=scenario.fix,
         explain=printable(f"{command} --explain {scenario.name}"),
-        command=printable(scenario.shell_command(address)),
+        command=printable(scenario.shell_command(address, route)),
         sequences=tuple(map(_brief, found.traces)),
     )
 
