@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 
 from lab.diagnosis.causes import withheld
+from lab.diagnosis.causes.accepted import EMPTY
 from lab.diagnosis.certificate_selection import select as rules_of_clients
 from lab.diagnosis.certificate_selection.results import (
     CertificateAtHand,
@@ -19,10 +23,15 @@ from lab.diagnosis.certificate_selection.results import (
 from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Cause
+from lab.pki.identity import certificates_pem
+from lab.serving.openssl_server import openssl_server
 from lab.tls.code_points import AlertDescription, ClientCertificateType, SignatureScheme
 from lab.tls.events import Event, Fact
 from lab.tls.messages import CertificateRequest
+from lab.tls.observer import Observer
 from lab.x509.certificates import describe
+from tests.diagnosis.certificate_selection.clients import NssClient, written
+from tests.diagnosis.certificate_selection.identities import Identities
 from tests.support.events import (
     CLIENT,
     EMPTY_CERTIFICATE,
@@ -34,6 +43,8 @@ from tests.support.events import (
     message_seen,
     server_hello,
 )
+from tests.support.openssl import Relay, needs_openssl
+from tests.support.serving import in_thread
 
 NOW = datetime(2026, 11, 30, tzinfo=timezone.utc)
 NAMED = x509.Name.from_rfc4514_string("CN=Another CA").public_bytes()
@@ -190,3 +201,32 @@ def test_our_client_is_told_the_curve_that_does_not_fit() -> None:
         "the client withholds its certificate: the key can make none of the signatures that the "
         "server takes"
     )
+
+
+@pytest.mark.slow
+@needs_openssl
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("tstclnt", "certutil", "pk12util"))),
+    reason="NSS's tools are not installed: install libnss3-tools",
+)
+async def test_a_real_client_that_withholds_is_among_those_that_are_named(tmp_path: Path) -> None:
+    """NSS has a good certificate, of a CA that is trusted and not named."""
+    identities = Identities(datetime.now(timezone.utc))
+    disk = written(tmp_path, identities)
+    client = NssClient(tmp_path, named=False)
+    own = identities.clients["ec"]
+    async with openssl_server(
+        tmp_path,
+        identities.server,
+        client_ca=certificates_pem(own.chain[-1:]),
+        named=certificates_pem([identities.server_ca]),
+        options=("-tls1_2", "-partial_chain"),
+    ) as port:
+        relay = Relay(port)
+        await in_thread(lambda: client.connect(relay.port, disk.ca, [disk.files["ec"]]))
+        relay.join()
+    observer = Observer()
+    events = [*relay.recording.replay(observer), *observer.finish()]
+    said = cause_of(events).evidence
+    assert EMPTY in said
+    assert any(re.search(r"withheld by .*\bNSS\b.*, and sent", each) for each in said)
