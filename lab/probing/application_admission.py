@@ -3,7 +3,7 @@
 Rules: an answer that the good client gets as well says nothing of a certificate. Where the server
 asks one client for another login and takes the good one's certificate as one, the first is out.
 
-This module must not know HTTP, whose statuses are judged in ``verdict.py``.
+This module must not know the statuses of HTTP, which are judged in ``verdict.py``.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ def told(
     """
     answer, meaning = outcome.answer, outcome.answer_meaning
     assert answer is not None
+    if answer.application is Application.HTTP2:  # no status: whoever asks is served by nobody
+        return None, f"{name_of(answer)}: ask in HTTP/1.1 (--alpn http/1.1)"
     refused = meaning is AnswerMeaning.REFUSED
     if meaning is AnswerMeaning.ADMITTED or (not refused and (is_good or not asked)):
         return True, ""

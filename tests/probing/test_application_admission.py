@@ -79,6 +79,13 @@ def test_who_gets_as_far_as_the_good_client_past_what_stops_a_wrong_ca_is_in() -
     assert admitted(refused, verified=True) is None
 
 
+@pytest.mark.parametrize("is_good", [True, False])
+def test_who_is_sent_to_http11_is_served_by_nobody(is_good: bool) -> None:
+    away = answer("RST_STREAM HTTP_1_1_REQUIRED", Application.HTTP2)
+    found, note = told(outcome(away), away, is_good=is_good, asked=False)
+    assert found is None and "--alpn http/1.1" in note
+
+
 def test_what_every_client_gets_is_told_with_a_better_way_to_ask() -> None:
     denied = answer("1045", Application.MYSQL)
     found, note = told(outcome(denied), denied, is_good=False, asked=True)

@@ -16,6 +16,7 @@ from lab.tracing.applications.choice import SPEAKERS
 from lab.tracing.applications.conversation import ApplicationRequest
 from tests.support.application_servers import grpc_health, grpc_of_identities, nginx_h2
 from tests.support.application_traces import both, client, said, traced
+from tests.support.late_apache import PRIVATE, late_apache
 from tests.support.more_peers import caddy
 from tests.support.peers import VerifyMode, served_by
 
@@ -45,6 +46,17 @@ def test_caddy(certs: Path, tmp_path: Path) -> None:
         refused, accepted = both(f"https://127.0.0.1:{port}", certs, alpn=["h2"])
     assert refused.outcome.alert is not None
     assert accepted.outcome.http_status == 200
+
+
+def test_apache_that_would_ask_for_a_certificate_after_the_request(
+    certs: Path, tmp_path: Path
+) -> None:
+    with late_apache(certs, tmp_path) as port:
+        trace = traced(
+            f"https://127.0.0.1:{port}{PRIVATE}", certs, identity=client(certs), after="http2"
+        )
+    assert said(trace) == ("RST_STREAM HTTP_1_1_REQUIRED", AnswerMeaning.NEITHER)
+    assert [cause.code for cause in trace.causes] == ["not-mutual", "http2-not-taken"]
 
 
 @pytest.mark.slow
