@@ -20,7 +20,7 @@ from playwright.sync_api import BrowserContext, Error, sync_playwright
 from tests.diagnosis.certificate_selection.clients import Files, nss_database
 from tests.support.browser import FLAGS
 
-_PATIENCE = 8000.0  # milliseconds
+_PATIENCE = 20_000.0  # milliseconds
 
 
 class BrowserClient:

@@ -180,11 +180,13 @@ def answer_of(seen: list[Seen], identities: Identities) -> str:
     """Return what a client did, as the table has it: ``sends ec 2``, ``empty``, ``alert 40``.
 
     Behind ``sends`` are the certificate and how many it came with, itself among them. Browsers
-    connect again once they have chosen: the last connection counts.
+    leave without a word while they choose, and connect again: what says more counts.
     """
-    if not seen or seen[-1].answer is None:
+    silent = Seen(answer=Answer.BROKE_OFF)
+    told = [one for one in seen if one.answer is not None]
+    if not told:
         return "leaves before"
-    last = seen[-1]
+    last = ([one for one in told if one != silent] or told)[-1]
     if last.answer is Answer.SENT:
         return f"sends {identities.name_of(last.chain)} {len(last.chain)}"
     if last.answer is Answer.EMPTY:

@@ -52,11 +52,11 @@ class Table:
     def write(self, order: Sequence[Case]) -> None:
         """Write it, one row a line; only the cases in ``order``, in that order."""
         rows = [
-            json.dumps({**_row(case), "answers": self.answers[case]})
+            json.dumps({**_row(case), "answers": dict(sorted(self.answers[case].items()))})
             for case in dict.fromkeys(order)
             if case in self.answers
         ]
-        programs = json.dumps(self.programs, indent=1)
+        programs = json.dumps(dict(sorted(self.programs.items())), indent=1)
         text = f'{{"programs": {programs},\n"rows": [\n' + ",\n".join(rows) + "\n]}\n"
         PATH.write_text(text, encoding="utf-8")
 
