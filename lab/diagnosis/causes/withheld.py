@@ -40,9 +40,10 @@ def our_reason(summary: Evidence, certificate: bytes | None, now: datetime | Non
     A sentence without its full stop; "" where the client is another, or the rules do not say so.
     """
     request, version = summary.request, summary.version
-    if not summary.client_is_ours or None in (request, version, certificate, now):
+    if not summary.client_is_ours or summary.asked_after_handshake:
         return ""
-    assert request and version and certificate and now
+    if not (request and version and certificate and now):
+        return ""
     for selection in _selections(request, version, certificate, now):
         if selection.client.code == OURS and selection.decision is Decision.SENDS_EMPTY:
             return selection.reason
@@ -50,11 +51,10 @@ def our_reason(summary: Evidence, certificate: bytes | None, now: datetime | Non
 
 
 def kinds_of_clients(summary: Evidence) -> tuple[str, ...]:
-    """Return which kinds of client send none whose issuer the request does not name.
+    """Return which kinds of client send no certificate whose issuer the request does not name.
 
-    It is one piece of evidence about a client that is not ours; none where the rules do not tell,
-    as of a request that names no CA
-    or very many, or came after the handshake.
+    It is one piece of evidence about a client that is not ours; none where the rules do not tell:
+    of a request that names no CA, or very many, or that came after the handshake.
     """
     request, version = summary.request, summary.version
     if summary.client_is_ours or summary.asked_after_handshake or not (request and version):

@@ -36,7 +36,7 @@ MOST_NUMBERS = 5
 
 @dataclass(slots=True, kw_only=True)
 class _Connections:
-    """Connections that are alike: the ``first`` ones' numbers, how many, what their clients did."""
+    """Connections that are alike: when the first began, the numbers of some, what clients did."""
 
     began: datetime
     numbers: list[int] = field(default_factory=list)

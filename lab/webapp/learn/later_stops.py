@@ -116,9 +116,9 @@ LATER_STOPS = (
         ),
         expected=both("in", "none", "yes"),
         lesson=(
-            "The client sent its certificate, and was let in: it uses OpenSSL, as curl, Python "
-            "and Node do here, which sends what it was given whatever is named. What the server "
-            "verifies by is another setting than what it names.",
+            "The client sent its certificate, and was let in: it uses OpenSSL, as Python and Node "
+            "do, which sends what it was given whatever is named. What the server verifies by is "
+            "another setting than what it names.",
             "Other clients go by the names. Go, Java and browsers as a rule send an empty "
             "Certificate if no CA named issued theirs, and the server's answer is then about a "
             "missing certificate, though there is one. So it works with one client and fails with "
