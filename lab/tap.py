@@ -293,7 +293,7 @@ def _tap(options: argparse.Namespace) -> int:
             stack.callback(follower.close)
         settings = TapSettings(
             listen=options.listen,
-            target=_target(options.target),
+            target=parse_target(options.target),
             route=named_route(options),
             key_log=follower,
             packets=packets,
@@ -310,13 +310,6 @@ def _tap(options: argparse.Namespace) -> int:
         finally:
             printing.write_pictures(settings.target)
     return codes[0] if codes else 0
-
-
-def _target(text: str) -> Target:
-    target = parse_target(text)
-    if target.unix_socket:
-        raise TargetError(f"{text!r} is a Unix socket, and a tap relays TCP: name HOST:PORT")
-    return target
 
 
 def _is_stdout(path: Path | None) -> bool:

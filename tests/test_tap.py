@@ -198,7 +198,7 @@ def test_a_disk_that_is_full_is_told_and_the_tap_goes_on(certs: Path, server: in
         (["65536", ":1"], "argument LISTEN: '65536' is no PORT"),
         (["::1:80", ":1"], "argument LISTEN: '::1:80': write an IPv6 address as [ADDRESS]:PORT"),
         (["0", "http://a/"], "'http://a/' has a scheme that does not lead to TLS"),
-        (["0", "unix:/x"], "'unix:/x' is a Unix socket, and a tap relays TCP: name HOST:PORT"),
+        (["0", "unix:/x"], "unix:/x is a Unix socket, and a tap relays TCP: name HOST:PORT"),
         (["0", ":1", "--proxy", "p:1"], "'p:1' is no proxy that can be used here"),
         (["0"], "the following arguments are required: TARGET"),
         (["0", ":1", "--"], "no command behind --"),

@@ -109,6 +109,9 @@ class Tap:
 
     async def open(self) -> Address:
         """Listen; return the first address bound. Raises CannotTap."""
+        if self._settings.target.unix_socket:
+            named = self._settings.target.address
+            raise CannotTap(f"{named} is a Unix socket, and a tap relays TCP: name HOST:PORT")
         self._most = self._within_descriptors()
         host, port = self._settings.listen.host, self._settings.listen.port
         loop = asyncio.get_running_loop()

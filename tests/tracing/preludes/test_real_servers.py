@@ -204,7 +204,9 @@ async def test_a_socks_proxy_refuses(
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-async def test_nginx_takes_the_header_of_the_proxy_protocol(version: str, certs: Path) -> None:
+async def test_nginx_takes_the_header_of_the_proxy_protocol(
+    version: str, certs: Path, tmp_path: Path
+) -> None:
     own = load_identity(certs / "client.crt", certs / "client.key")
     with servers.nginx_with_header(certs) as (port, unix_socket):
         for server in (f"127.0.0.1:{port}", f"unix:{unix_socket}"):
@@ -213,9 +215,13 @@ async def test_nginx_takes_the_header_of_the_proxy_protocol(version: str, certs:
                 route=route_of(proxy_protocol=version),
                 identity=own,
                 trust=certs / "ca.crt",
+                pcapng=tmp_path / "seen.pcapng",
             )
             assert [trace.outcome.http_status for trace in found] == [200, 200]
             assert {trace.target for trace in found} == {server}
+            captured = list(read_capture(tmp_path / "seen.pcapng"))
+            assert [trace.outcome.http_status for trace in captured] == [200, 200]
+            assert {trace.flow.prelude for trace in captured if trace.flow} == {"PROXY protocol"}
         (first, _) = await traces(certs, f"127.0.0.1:{port}")
         assert first.causes[0].code in ("refused-without-alert", "closed-at-once")
         assert "--proxy-protocol" in first.causes[0].fix
