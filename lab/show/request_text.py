@@ -27,7 +27,7 @@ from lab.tracing.certificate_requests.results import (
     RequestTime,
     UnaskedConnections,
 )
-from lab.x509.certificates import describe
+from lab.x509.certificates import describe, moment
 
 _SIDE_BY_SIDE = 2
 _MOST_SIGNATURES = 6
@@ -174,9 +174,10 @@ def _about(certificate: CertificateAtHand) -> str:
     chain = {0: "alone", 1: "with 1 certificate above it"}.get(
         above, f"with {above} certificates above it"
     )
+    until = f", valid until {moment(about.not_valid_after)}" if about.not_valid_after else ""
     return (
         f"{subject(certificate.chain[0])}, {key_words(about.public_key)}, issued by "
-        f"{bounded(about.issuer) or 'nobody named'}, {chain}"
+        f"{bounded(about.issuer) or 'nobody named'}{until}, {chain}"
     )
 
 
