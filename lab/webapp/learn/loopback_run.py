@@ -141,13 +141,11 @@ async def traced(
     server: ServerView,
     *,
     wire_for: Callable[[Wire], Wire] = lambda wire: wire,
-    session: ssl.SSLSession | None = None,
 ) -> Trace:
     """Connect, leave all else to ``talk``, close, and return the trace with both ends' facts.
 
     ``context`` is used in place of that of the plan; ``wire_for`` may put a wire of its own around
-    the connection; ``session`` is one of this context to resume. Raises OSError, and TimeoutError
-    where the server accepts no connection.
+    the connection. Raises OSError, and TimeoutError where the server accepts no connection.
     """
     buffer = EventBuffer(RecordLog())
     with KeyLogSource(context) as source:
@@ -156,8 +154,6 @@ async def traced(
         stream = TlsStream(
             wire_for(wire), context, Endpoint.CLIENT, server_hostname=plan.sni, feed=feed
         )
-        if session is not None:
-            stream.ssl_object.session = session
         peer = address_text(*wire.local)
         try:
             # Whatever goes wrong is among the events already.

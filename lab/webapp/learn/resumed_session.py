@@ -11,7 +11,6 @@ they are over.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -20,35 +19,23 @@ from lab.pki.identity import Identity
 from lab.pki.profiles import CLOCK_SKEW
 from lab.serving.temporary_server import TemporaryServer, temporary_server
 from lab.stream.contexts import TlsVersion
-from lab.stream.tls_stream import TlsStream
-from lab.tracing.applications.http_client import HttpClient
+from lab.tracing.connection import ReturningClient
 from lab.tracing.results import Trace
+from lab.tracing.resumption import traced_again
 from lab.tracing.trace_server import Plan, presenting
-from lab.webapp.learn.loopback_run import RunFiles, plan_for, run_files, traced
+from lab.webapp.learn.loopback_run import RunFiles, plan_for, run_files
 from lab.webapp.learn.results import Comparison, LearnRun, RunFailed
 
 _LIFETIME = timedelta(seconds=3)  # certificates know whole seconds: two at the least are left
 _TICK = 0.1  # by which the clock that OpenSSL reads may lag behind
 
 
-@dataclass(slots=True, kw_only=True)
-class _ReturningClient:
-    """A client that comes back: its context, and the session of its last connection."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Returning:
+    """A client that comes back, and how it connects."""
 
     plan: Plan
-    context: ssl.SSLContext
-    session: ssl.SSLSession | None = None
-
-    async def connect(self, server: TemporaryServer) -> Trace:
-        """Connect with the session, if there is one; keep the new one."""
-        return await traced(
-            self.plan, self.context, self._get, server.events_of, session=self.session
-        )
-
-    async def _get(self, stream: TlsStream) -> None:
-        # In TLS 1.3 the ticket comes behind the handshake, so it is here once there is an answer.
-        await HttpClient(stream, self.plan.target.authority).request("GET", self.plan.request)
-        self.session = stream.ssl_object.session
+    client: ReturningClient
 
 
 async def resume_session() -> LearnRun:
@@ -59,12 +46,12 @@ async def resume_session() -> LearnRun:
     with run_files() as files:
         async with temporary_server(files.server) as server:
             client = _short_lived(files)
-            first = [_returning_client(server, version, files, client) for version in TlsVersion]
+            first = [_returning(server, version, files, client) for version in TlsVersion]
             await _connect_all(first, server)
             early = await _connect_all(first, server)
             await _expired(client)
             late = await _connect_all(first, server)
-            anew = [_returning_client(server, version, files, client) for version in TlsVersion]
+            anew = [_returning(server, version, files, client) for version in TlsVersion]
             without = await _connect_all(anew, server)
     return LearnRun(
         traces=late,
@@ -88,17 +75,17 @@ def _short_lived(files: RunFiles) -> Identity:
     return authority.client(starts=-CLOCK_SKEW, lifetime=CLOCK_SKEW + _LIFETIME)
 
 
-def _returning_client(
-    server: TemporaryServer, version: TlsVersion, files: RunFiles, client: Identity
-) -> _ReturningClient:
-    plan = plan_for(server.port, version, files, client)
-    return _ReturningClient(plan=plan, context=presenting(plan.tls, client))
+def _returning(
+    server: TemporaryServer, version: TlsVersion, files: RunFiles, identity: Identity
+) -> _Returning:
+    plan = plan_for(server.port, version, files, identity)
+    context = presenting(plan.tls, identity)
+    return _Returning(plan=plan, client=ReturningClient(context=context))
 
 
-async def _connect_all(
-    clients: list[_ReturningClient], server: TemporaryServer
-) -> tuple[Trace, ...]:
-    return tuple([await client.connect(server) for client in clients])
+async def _connect_all(clients: list[_Returning], server: TemporaryServer) -> tuple[Trace, ...]:
+    """Connect with the sessions that there are; keep the new ones."""
+    return tuple([await traced_again(each.plan, each.client, server.events_of) for each in clients])
 
 
 async def _expired(client: Identity) -> None:
