@@ -41,6 +41,12 @@ from tests.support.peers import (
     served_by,
 )
 from tests.support.schemas import schema_of
+from tests.support.session_servers import (
+    HERE,
+    TRUSTS_ANOTHER,
+    haproxy_by_name,
+    write_authorities,
+)
 
 
 @pytest.fixture(scope="module")
@@ -481,3 +487,38 @@ def test_an_application_that_lets_in_who_has_no_certificate(certs: Path, tmp_pat
     assert found["good"]["answer"]["code"] == "PONG" and found["wrong-ca"]["answer"] is None
     text = page.read_text("utf-8")
     assert "Redis PONG" in text and "--after redis" in text
+
+
+@pytest.fixture(scope="module")
+def by_name(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A server whose names trust different CAs and share sessions."""
+    folder = tmp_path_factory.mktemp("names")
+    write_authorities(folder)
+    with served_by(haproxy_by_name, folder, folder) as port:
+        yield f"127.0.0.1:{port}", folder
+
+
+def of_names(by_name: tuple[str, Path], *words: str) -> CompletedRun:
+    target, folder = by_name
+    files = ("--ca-cert", folder / "ca.crt", "--ca-key", folder / "ca.key")
+    return run("lab.probe", target, *files, "--sni", HERE, *words)
+
+
+def test_names_that_share_sessions_are_a_fault(by_name: tuple[str, Path]) -> None:
+    names = "session-resumed,session-to-other-name"
+    done = of_names(by_name, "--also-sni", TRUSTS_ANOTHER, "--only", names)
+    assert (done.code, done.err) == (1, "")
+    said = " ".join(done.out.split())
+    assert "Let in, and should have been refused: session-to-other-name" in said
+    assert "the server's answer names CN=mtls-client" in said
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_a_command_that_does_not_change_the_server(by_name: tuple[str, Path]) -> None:
+    words = ("--only", "session-after-revocation", "--tls1.3", "--revoke-by")
+    failing = of_names(by_name, *words, "echo no such file; exit 3")
+    assert failing.code == 2
+    assert "ended with exit code 3: no such" in " ".join(failing.out.split())
+    idle = of_names(by_name, "--only", "session-after-revocation", "--tls1.3")
+    assert idle.code == 0
+    assert "--revoke-by COMMAND does it" in " ".join(idle.out.split())

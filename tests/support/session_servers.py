@@ -54,12 +54,13 @@ https.createServer(
 
 
 def write_authorities(folder: Path) -> LabAuthority:
-    """Write a CA, another, a server for all names of the first, and lists; return the first CA."""
+    """Write a CA with its key, another, a server for all names, and lists; return the first CA."""
     now = datetime.now(timezone.utc)
     ca, other = new_lab_authority(now), new_lab_authority(now)
     names = tuple(x509.DNSName(name) for name in (HERE, TRUSTS_ANOTHER, ASKS_NOBODY))
     server = ca.server(names=names)
     (folder / "ca.crt").write_bytes(certificates_pem((ca.root,)))
+    (folder / "ca.key").write_bytes(ca.authority.identity.key_pem())
     (folder / "other.crt").write_bytes(certificates_pem((other.root,)))
     (folder / "server.pem").write_bytes(server.chain_pem() + server.key_pem())
     (folder / "crl.pem").write_bytes(revocation_lists_pem(fresh_crl(ca)))
