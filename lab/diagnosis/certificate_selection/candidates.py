@@ -10,7 +10,7 @@ import enum
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lab.diagnosis.certificate_selection.results import CertificateAtHand, Decision
 from lab.tls.code_points import ClientCertificateType, ExtensionType, ProtocolVersion
@@ -136,10 +136,10 @@ class Candidate:
         usage = self.leaf.key_usage
         return usage is None or "digitalSignature" in usage
 
-    def is_valid_at(self, now: datetime) -> bool:
-        """Whether ``now`` lies in the certificate's period of validity."""
+    def is_valid_at(self, now: datetime, *, early: timedelta = timedelta()) -> bool:
+        """Whether ``now`` lies in the period of validity, or no more than ``early`` before it."""
         begin, end = self.leaf.not_valid_before, self.leaf.not_valid_after
-        return begin is not None and end is not None and begin <= now <= end
+        return begin is not None and end is not None and begin - now <= early and now <= end
 
     def has_purpose(self, *others: str) -> bool:
         """Whether extendedKeyUsage is absent, or has clientAuth or one of ``others``."""

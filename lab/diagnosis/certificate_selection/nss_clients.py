@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from lab.diagnosis.certificate_selection.candidates import (
     FITS,
@@ -31,6 +32,7 @@ _NOT_FOR_CLIENTS = (
     "the certificate is not for TLS clients: it has an extendedKeyUsage without clientAuth, or a "
     "keyUsage without digitalSignature"
 )
+_EARLY = timedelta(days=1)  # NSS takes a certificate for valid so long before it begins
 _NO_NAME_HERE = f"{NO_NAME}, unless the client's database has more of the chain than is at hand"
 _OUT_OF_DATE = "the certificate has expired, or is not valid yet"
 _NOTHING_IN_COMMON = "NSS has none of the server's signature algorithms"
@@ -60,7 +62,7 @@ def any_certificate(
 ) -> SelectionVerdict:
     """Return what NSS sends where it may take any certificate of the database."""
     return _nothing_in_common(question, candidates) or _among(
-        question, candidates, NameMatch.TEXT, _sent_by_nss
+        question, candidates, NameMatch.TEXT, _EARLY, _sent_by_nss
     )
 
 
@@ -82,7 +84,7 @@ def chromium(question: SelectionQuestion, candidates: Sequence[Candidate]) -> Se
     """Return what Chromium sends where its user, or a policy, takes any that it proposes."""
     if any(one.family is Family.ED25519 for one in candidates):
         return unknown(_NO_ED25519)
-    return _among(question, candidates, NameMatch.BYTES, _sent_by_chromium)
+    return _among(question, candidates, NameMatch.BYTES, timedelta(), _sent_by_chromium)
 
 
 def _nothing_in_common(
@@ -102,6 +104,7 @@ def _among(
     question: SelectionQuestion,
     candidates: Sequence[Candidate],
     match: NameMatch,
+    early: timedelta,
     sent: Callable[[SelectionQuestion, Candidate], SelectionVerdict],
 ) -> SelectionVerdict:
     """Return what comes of the certificates that are for clients, in date, and of a named CA."""
@@ -110,7 +113,7 @@ def _among(
         named = question.names_issuer(one, match)
         if not _is_for_clients(one):
             reasons.append(_NOT_FOR_CLIENTS)
-        elif not one.is_valid_at(question.now):
+        elif not one.is_valid_at(question.now, early=early):
             reasons.append(_OUT_OF_DATE)
         elif named is None:
             return unknown(NAME_UNKNOWN)

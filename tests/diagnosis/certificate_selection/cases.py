@@ -116,7 +116,7 @@ _RSA_NAMES: tuple[tuple[str, ...], ...] = ((), ("rsa-issuer",), ("rsa-root",), (
 _WITH_NAMES: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     ("ec", _NAMES),
     ("ec-alone", _NAMES),
-    *((name, _EC_NAMES) for name in _CONTENTS),
+    *((name, _EC_NAMES) for name in (*_CONTENTS, "soon", "just-expired")),
     *((name, _RSA_NAMES) for name in ("rsa", "rsa-alone", "rsa-no-signing", "server-only-rsa")),
 )
 _SEVERAL: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (

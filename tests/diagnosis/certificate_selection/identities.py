@@ -126,6 +126,10 @@ class Identities:
             ),
             "expired": self._client("expired", "ec", ec, starts=-9 * day, lifetime=7 * day),
             "not-yet": self._client("not-yet", "ec", ec, starts=30 * day),
+            "soon": self._client("soon", "ec", ec, starts=day / 24),
+            "just-expired": self._client(
+                "just-expired", "ec", ec, starts=-8 * day, lifetime=8 * day - day / 24
+            ),
             "server-only-rsa": self._client(
                 "server-only-rsa", "rsa", rsa, extended_key_usage=(_Usage.SERVER_AUTH,)
             ),
