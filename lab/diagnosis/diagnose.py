@@ -154,7 +154,7 @@ def diagnose(
         by_code.setdefault(cause.code, cause)
     causes = tuple(by_code.values()) or (inconclusive(outcome),)
     if spoken and summary.server_hello is None:
-        causes = behind_prelude(causes, spoken)
+        causes = behind_prelude(causes, spoken, view.alert)
     return causes[:_MOST]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lab.diagnosis.results import Cause
+from lab.tls.code_points import AlertDescription
 from lab.tls.escape import escaped
 from lab.tls.events import Endpoint, Event, NotTls, Protocol
 
@@ -51,6 +52,14 @@ _FIXES = {
 }
 _HEADER = "PROXY protocol"
 _STEP = "STARTTLS"
+# What servers answer to bytes that are no record: GnuTLS the first; most close without an alert.
+_NO_RECORD = frozenset(
+    {
+        AlertDescription.UNEXPECTED_MESSAGE,
+        AlertDescription.DECODE_ERROR,
+        AlertDescription.RECORD_OVERFLOW,
+    }
+)
 _WITHOUT_TLS = frozenset({"no-tls", "refused-without-alert", "closed-at-once", "silence"})
 
 
@@ -121,10 +130,13 @@ def _try_starttls(port: int | None) -> str:
     return "STARTTLS: SMTP, IMAP, LDAP, PostgreSQL, MySQL; --starttls here"
 
 
-def behind_prelude(causes: Sequence[Cause], spoken: Sequence[str]) -> tuple[Cause, ...]:
-    """Return the causes of a server that answered no ClientHello, for a client that had spoken.
+def behind_prelude(
+    causes: Sequence[Cause], spoken: Sequence[str], alert: AlertDescription | None
+) -> tuple[Cause, ...]:
+    """Return the causes of a server that sent no ServerHello, for a client that had spoken.
 
-    ``spoken`` is what it had said before TLS, such as "PROXY protocol v1".
+    ``spoken`` is what it had said before TLS, such as "PROXY protocol v1"; ``alert`` is what the
+    server answered, if anything.
     """
     first = causes[0]
     line = f"before TLS, the client spoke: {', '.join(spoken)}"
@@ -132,14 +144,16 @@ def behind_prelude(causes: Sequence[Cause], spoken: Sequence[str]) -> tuple[Caus
     if header:
         unexpected = Cause(
             code="proxy-header",
-            summary=f"the server sent no TLS behind the header of the {header}: it may not expect "
-            "one, or not that version",
+            summary=f"the server answers no ClientHello behind the header of the {header}: it may "
+            "not expect one, or not that version",
             evidence=(line, *first.evidence[:1]),
             reference='HAProxy, "The PROXY protocol", section 2',
             fix="leave the header out (--proxy-protocol), or let the server expect it: "
             "proxy_protocol in listen of nginx, accept-proxy in HAProxy",
         )
-        return (unexpected, *causes)
+        if alert is None or alert in _NO_RECORD:
+            return (unexpected, *causes)
+        return (*causes, unexpected)
     agreed = any(step.startswith(_STEP) for step in spoken)
     return tuple(
         replace(

@@ -64,11 +64,12 @@ def _refused(
             names = ", ".join(_text(value) for value in wanted[:4])
             remedy = f"it takes {names}, and this client has Basic only: use another proxy"
         elif proxy.user:
-            remedy = f"it does not take the password of {escaped(proxy.user)}: check both"
+            who = escaped(proxy.user)
+            remedy = f"it does not take the password of {who}: check both, and what {who} may reach"
         else:
             remedy = "it wants a name and a password: --proxy http://USER:PASSWORD@HOST:PORT"
     elif head.status_code >= 500:
-        remedy = "the proxy does not reach the server: check the server's name and port from there"
+        remedy = "as a rule it does not reach the server: check the name and the port from there"
     elif head.status_code in (405, 501):
         remedy = "this is no proxy for CONNECT: check its address"
     else:

@@ -31,7 +31,10 @@ async def upgrade_postgres(stream: PreludeStream) -> None:
     if answer == b"S":
         return
     if answer == b"N":
-        raise stream.lacks(b"N", "speaks no TLS", "set ssl = on in postgresql.conf, and reload it")
+        remedy = (
+            "set ssl = on in postgresql.conf, and reload it; over a Unix socket it never has TLS"
+        )
+        raise stream.lacks(b"N", "speaks no TLS here", remedy)
     if answer == b"E":
         raise stream.refused(await _postgres_error(stream), "read the server's log")
     raise stream.unexpected(answer + stream.take_held())

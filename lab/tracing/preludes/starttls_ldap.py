@@ -12,6 +12,8 @@ _OPERATION = bytes((0x77, len(_OID) + 2, 0x80, len(_OID))) + _OID
 _REQUEST = bytes((0x30, len(_OPERATION) + 3, 0x02, 0x01, 0x01)) + _OPERATION
 _SEQUENCE, _EXTENDED_RESPONSE = 0x30, 0x78
 _MOST = 1 << 13
+_PROTOCOL_ERROR = 2
+_LOG = "read the server's log: its TLS is not usable now"
 # RFC 4511 appendix A.1: what a server may answer to this operation.
 _RESULTS = {
     1: "operationsError",
@@ -56,8 +58,8 @@ async def upgrade_ldap(stream: PreludeStream) -> None:
     if number:
         name = _RESULTS.get(number, "a result")
         said = f"{name} ({number}) ".encode() + words.content
-        remedy = "give slapd olcTLSCertificateFile and its key (TLSCertificateFile), or use ldaps"
-        raise stream.refused(said, remedy)
+        unknown = "give slapd olcTLSCertificateFile and its key (TLSCertificateFile), or use ldaps"
+        raise stream.refused(said, unknown if number == _PROTOCOL_ERROR else _LOG)
 
 
 def _elements(data: bytes) -> list[_Element]:

@@ -72,7 +72,7 @@ async def upgrade_pop3(stream: PreludeStream) -> None:
     await stream.send(b"STLS\r\n")  # a server without CAPA may know it
     ready = await stream.line("answer to STLS (+OK)")
     if ready.startswith(b"-ERR"):
-        raise stream.refused(ready, _TURN_ON)
+        raise stream.refused(ready, _LOG)
     if not ready.startswith(b"+OK"):
         raise stream.unexpected(ready)
 

@@ -15,6 +15,9 @@ _REPLY = re.compile(rb"([1-5][0-9][0-9])([ -])?")
 _MOST_LINES = 200
 _TURN_ON = "turn TLS on in the server (it needs a certificate and its key), or use another port"
 
+_LOG = "read the server's log: its TLS is not usable now"
+_UNKNOWN = (500, 502, 504)  # the command, or TLS as what it asks for, is not known
+
 
 class _Reply(NamedTuple):
     code: int
@@ -56,7 +59,7 @@ async def upgrade_smtp(stream: PreludeStream, own_name: str, *, hello: bytes = b
     await stream.send(b"STARTTLS\r\n")
     ready = await _reply(stream, "answer to STARTTLS (220)")
     if ready.code != 220:
-        raise stream.refused(ready.said, "read the server's log: its TLS is not usable now")
+        raise stream.refused(ready.said, _LOG)
 
 
 async def upgrade_lmtp(stream: PreludeStream, own_name: str) -> None:
@@ -74,7 +77,7 @@ async def upgrade_ftp(stream: PreludeStream) -> None:
     await stream.send(b"AUTH TLS\r\n")
     ready = await _reply(stream, "answer to AUTH TLS (234)")
     if ready.code != 234:
-        raise stream.refused(ready.said, _TURN_ON)
+        raise stream.refused(ready.said, _TURN_ON if ready.code in _UNKNOWN else _LOG)
 
 
 async def upgrade_nntp(stream: PreludeStream) -> None:
@@ -95,4 +98,4 @@ async def upgrade_nntp(stream: PreludeStream) -> None:
     await stream.send(b"STARTTLS\r\n")  # a server of RFC 977 may know it without a list
     ready = await _reply(stream, "answer to STARTTLS (382)")
     if ready.code != 382:
-        raise stream.refused(ready.said, _TURN_ON)
+        raise stream.refused(ready.said, _TURN_ON if ready.code in _UNKNOWN else _LOG)

@@ -4,9 +4,11 @@ import pytest
 
 from lab.diagnosis.diagnose import diagnose
 from lab.diagnosis.outcome import judge
+from lab.tls.code_points import AlertDescription
 from lab.tls.events import NotTls, Protocol
 from tests.support.events import (
     SERVER,
+    alert,
     client_hello,
     server_hello,
     stream_ended,
@@ -60,6 +62,18 @@ def test_behind_a_header_of_the_proxy_protocol_that_is_named_first() -> None:
     first, second = diagnose(events, judge(events), spoken=("PROXY protocol v1",))
     assert (first.code, second.code) == ("proxy-header", "refused-without-alert")
     assert first.evidence[0] == "before TLS, the client spoke: PROXY protocol v1"
+
+
+@pytest.mark.parametrize(
+    ("description", "place"),
+    [(AlertDescription.UNEXPECTED_MESSAGE, 0), (AlertDescription.PROTOCOL_VERSION, -1)],
+)
+def test_an_alert_that_may_be_about_the_header_or_not(
+    description: AlertDescription, place: int
+) -> None:
+    events = [client_hello(), alert(SERVER, description)]
+    causes = diagnose(events, judge(events), spoken=("PROXY protocol v1",))
+    assert len(causes) > 1 and causes[place].code == "proxy-header"
 
 
 def test_a_server_that_answers_is_not_told_of_the_header() -> None:

@@ -337,7 +337,7 @@ async def test_the_layers_compose_in_their_order() -> None:
         ),
         ("http://proxy:1", b"HTTP/1.1 403 N\xf6\r\n\r\n", "answers 403 Nö to CONNECT"),
         ("http://proxy:1", b"HTTP/1.1 403 Forbidden\r\n\r\n", "let the proxy allow CONNECT"),
-        ("http://proxy:1", b"HTTP/1.1 503 Down\r\n\r\n", "does not reach the server"),
+        ("http://proxy:1", b"HTTP/1.1 503 Down\r\n\r\n", "it does not reach the server"),
         ("http://proxy:1", b"HTTP/1.0 405 What\r\n\r\n", "no proxy for CONNECT"),
         ("http://proxy:1", b"HTTP/1.1 301 Moved\r\n\r\n", "the proxy answers 301 Moved"),
         (

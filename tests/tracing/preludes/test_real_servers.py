@@ -177,8 +177,8 @@ async def test_connect_by_squid(squid: str) -> None:
     [
         ("", "localhost:443", "the proxy answers 407 Proxy Authentication Required"),
         ("al:wrong@", "localhost:443", "it does not take the password of al"),
-        (PROXY_USER, "localhost:1", "the proxy does not reach the server"),
-        (PROXY_USER, "nowhere.invalid:443", "the proxy does not reach the server"),
+        (PROXY_USER, "localhost:1", "it does not reach the server"),
+        (PROXY_USER, "nowhere.invalid:443", "it does not reach the server"),
     ],
 )
 async def test_squid_refuses(user: str, server: str, says: str, certs: Path, squid: str) -> None:
