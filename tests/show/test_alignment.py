@@ -133,7 +133,9 @@ def test_each_row_is_there_once_and_nothing_crosses(
     for row in found:
         assert bool(row.note) == (row.left is None or row.right is None)
         if row.left and row.right:
-            assert label(row.left) == label(row.right)
+            # Of long runs, one may have more than the other: "ClientHello, 4 more".
+            names = [label(side).partition(",")[0] for side in (row.left, row.right)]
+            assert names[0] == names[1]
             assert row.left.endpoint is row.right.endpoint
 
 
