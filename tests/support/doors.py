@@ -123,7 +123,9 @@ def _plain_imports(door: str) -> Iterator[None]:
     The hook takes up the package as soon as its pytest plugin is installed; runpy would ask it for
     a ``door`` that a test has imported.
     """
-    imported = sys.modules.pop(door, None)
+    is_package = hasattr(sys.modules.get(door), "__path__")
+    name = f"{door}.__main__" if is_package else door
+    imported = sys.modules.pop(name, None)
     finders = sys.meta_path[:]
     sys.meta_path[:] = [each for each in finders if not hasattr(each, "mark_rewrite")]
     try:
@@ -131,7 +133,7 @@ def _plain_imports(door: str) -> Iterator[None]:
     finally:
         sys.meta_path[:] = finders
         if imported is not None:
-            sys.modules[door] = imported
+            sys.modules[name] = imported
 
 
 @contextlib.contextmanager
