@@ -17,7 +17,7 @@ _TIMES = {
     "handshake_timeout": (
         "from the TCP connection to the end of the handshake, and for the certificate that "
         "--client-auth on-demand asks for",
-        "a close",
+        "a close, in the second case behind 408",
     ),
     "header_timeout": ("for the head of a request", "408 and a close"),
     "body_timeout": ("for the body of a request", "408 and a close"),
@@ -65,8 +65,9 @@ NOTES = (
     "everybody, without the list. /todo, and the form of /, need a certificate: in TLS 1.3 the "
     "server asks for it then, once on a connection (post-handshake authentication, RFC 9846 "
     "section 4.7.2), if the client has offered that; what it sends meanwhile is kept, up to "
-    "--max-header and --max-body. Who has not offered it, sends none or speaks TLS 1.2 gets 403 "
-    "with the reason: Python's ssl module cannot renegotiate as a server, as Apache does. "
+    "--max-header and --max-body. Who has not offered it, or sends none, gets 403 with the "
+    "reason; and so does TLS 1.2, where Python's ssl module cannot renegotiate as a server, as "
+    "Apache does. "
     "python -m lab.trace says which clients can be asked later.",
     "CertificateRequest names no CAs, as Python's ssl module cannot set them (3.10 to 3.13): a "
     "client that chooses among several certificates is not told which CAs are trusted.",
