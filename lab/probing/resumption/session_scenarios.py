@@ -140,7 +140,7 @@ SESSION_SCENARIOS = (
         cause="tickets are opened by keys that outlived the loading of the list, or the session "
         "cache did",
         fix=_RELOAD,
-        needs="to load a revocation list between the two connections",
+        needs="loaded a revocation list between the two connections",
     ),
     _scenario(
         "session-after-ca-change",
@@ -150,7 +150,7 @@ SESSION_SCENARIOS = (
         "session is offered",
         cause="tickets are opened by keys that outlived the change of CA, or the session cache did",
         fix=_RELOAD,
-        needs="to take another CA between the two connections",
+        needs="taken another CA between the two connections",
     ),
     _scenario(
         "session-to-other-name",

@@ -143,7 +143,8 @@ class _Attempt:
                 return self._hindered(f"it needs {_OPTIONS[place]}")
         if scenario.needs and scenario.change not in self._ground.acts:
             self._trial = replace(self._trial, excused=True)
-            return self._hindered(f"it needs the server {scenario.needs}: {_ACTS[scenario.change]}")
+            how = _ACTS[scenario.change]
+            return self._hindered(f"it needs a server that has {scenario.needs}: {how}")
         if scenario.begins is not Place.HERE:
             return await self._from_elsewhere()
         if scenario.change is Change.EXPIRED:
