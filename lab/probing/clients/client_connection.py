@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from lab.diagnosis.evidence import Evidence, summarize
 from lab.diagnosis.outcome import judge
 from lab.diagnosis.results import Outcome
+from lab.probing.clients.served_answers import HEAD
 from lab.tls.events import (
     AlertSeen,
     ApplicationDataSeen,
@@ -50,8 +51,8 @@ class ClientConnection:
     """One connection. ``alert`` is the client's first fatal one, ``server_alert`` the server's.
 
     ``ended`` is how the client ended TCP, None where it did not; ``answered`` tells that the server
-    sent application data; ``presented`` is whether the client showed a certificate, None where it
-    was not asked, or did not come to it.
+    sent application data, ``bodiless`` that the client asked for a head alone. ``presented`` is
+    whether the client showed a certificate, None where it was not asked, or did not come to it.
     """
 
     progress: Progress
@@ -61,6 +62,7 @@ class ClientConnection:
     server_alert: AlertSeen | None
     ended: StreamEnd | None
     answered: bool
+    bodiless: bool
     presented: bool | None
     server_failure: str
 
@@ -82,6 +84,7 @@ def connection_of(events: Sequence[Event]) -> ClientConnection:
             isinstance(event, ApplicationDataSeen) and event.endpoint is Endpoint.SERVER
             for event in events
         ),
+        bodiless=_first_data(events).startswith(HEAD),
         presented=bool(chain) if asked and chain is not None else None,
         server_failure=evidence.server_failure,
     )
@@ -97,17 +100,21 @@ def _progress(events: Sequence[Event], alerts: dict[Endpoint, AlertSeen | None])
     if not any(isinstance(e, WireEvent) and e.endpoint is Endpoint.CLIENT for e in events):
         return Progress.NOTHING
     if _went_through(events):
-        asked = any(
-            isinstance(event, ApplicationDataSeen)
-            and event.endpoint is Endpoint.CLIENT
-            and event.data
-            for event in events
-        )
+        asked = bool(_first_data(events))
         return Progress.ASKED if asked else Progress.WENT_THROUGH
     first = next((end for end in _ends(events, alerts)), None)
     if first is None:
         return Progress.OPEN
     return Progress.STOPPED if first is Endpoint.CLIENT else Progress.TURNED_AWAY
+
+
+def _first_data(events: Sequence[Event]) -> bytes:
+    """The first application data that the client sent and that is not empty, b"" for none."""
+    for event in events:
+        is_of_client = event.endpoint is Endpoint.CLIENT
+        if is_of_client and isinstance(event, ApplicationDataSeen) and event.data:
+            return event.data
+    return b""
 
 
 def _went_through(events: Sequence[Event]) -> bool:

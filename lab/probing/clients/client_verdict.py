@@ -18,7 +18,9 @@ from lab.probing.clients.results import ClientConduct, ClientVerdict, ServerFami
 from lab.probing.clients.tested_command import CommandRun
 from lab.probing.clients.tested_server import (
     BY_ADDRESS,
+    Behind,
     ClearServer,
+    OpenSslServer,
     ServerUnderTest,
     Told,
 )
@@ -90,7 +92,10 @@ def _is_beside_the_point(trial: ServerTrial) -> bool:
     if trial.server.told is Told.BY_RETURN:
         return len(_begun(trial)) == 1
     if trial.server.told is Told.BY_ANSWER:
-        return any(each.progress is Progress.WENT_THROUGH for each in trial.connections)
+        return any(
+            each.progress is Progress.WENT_THROUGH or _lacks_body(trial, each)
+            for each in trial.connections
+        )
     return bool(_version_not_offered(trial))
 
 
@@ -181,11 +186,20 @@ def _by_exit_code(trial: ServerTrial, at: int) -> _Told:
         return _untold(_ended_by(connection), at, "it did not come to the point of this server")
     if trial.server.told is Told.BY_ANSWER and not connection.answered:
         return _untold("no request", at, "it sent no request, so there was no answer")
+    if _lacks_body(trial, connection):
+        return _untold("no body", at, "it asked for a head alone, and no body was cut off")
     if code is None or _is_open(trial):
         return _untold(exit_words(code), at)
     alert = connection.server_alert if trial.server.told is Told.BY_EXIT_CODE else None
     by = f"the server's {_name(alert.description)}" if alert else "its exit code"
     return (_ACCEPTED if code == 0 else _REFUSED), by, at, ()
+
+
+def _lacks_body(trial: ServerTrial, connection: ClientConnection) -> bool:
+    """Whether nothing could be cut off of the answer."""
+    server = trial.server.server
+    cuts_off = isinstance(server, OpenSslServer) and server.behind is Behind.CUT_OFF
+    return cuts_off and connection.bodiless
 
 
 def _went_on(trial: ServerTrial, at: int) -> _Told:

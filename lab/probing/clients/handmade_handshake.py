@@ -31,7 +31,7 @@ from lab.tls.code_points import (
     ProtocolVersion,
 )
 from lab.tls.events import Fact
-from lab.tls.extensions import KeyShareClientHello
+from lab.tls.extensions import ApplicationLayerProtocols, KeyShareClientHello
 from lab.tls.key_derivation import hmac
 from lab.tls.key_log import SecretLabel
 from lab.tls.message_parsing import parse_message
@@ -40,6 +40,7 @@ from lab.tls.parsing_context import ParsingContext
 from lab.tls.reader import MAX_MESSAGE, BeyondLimit, WireError
 
 _HASH = "sha256"
+_HTTP = b"http/1.1"
 _HEADER = 4
 _MOST_MESSAGES = 8
 """How many messages a client may send up to its Finished: three are due."""
@@ -107,11 +108,13 @@ class HandmadeHandshake:
         self._records = records
         self._schedule = _Schedule()
         self._unread = b""
+        self._protocol = b""
 
     async def run(self) -> None:
         """Shake hands. Raises ClientLeft, and NotAgreed where the client cannot be served."""
         hello, raw = await self._client_hello()
         share = _key_share(hello)
+        self._protocol = self._server.alpn or _usual_protocol(hello)
         self._schedule.transcript += raw
         shared, own = _agree(*share)
         server_hello = self._server_hello(hello, share[0], own)
@@ -173,8 +176,8 @@ class HandmadeHandshake:
 
     def _encrypted_extensions(self) -> bytes:
         extensions = b""
-        if self._server.alpn:
-            names = vector(vector(self._server.alpn, 1), 2)
+        if self._protocol:
+            names = vector(vector(self._protocol, 1), 2)
             extensions = _extension(ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION, names)
         return _message(HandshakeType.ENCRYPTED_EXTENSIONS, vector(extensions, 2))
 
@@ -239,6 +242,12 @@ def _verify_data(secret: bytes, digest: bytes) -> bytes:
 
 def _der(certificate: X509Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def _usual_protocol(hello: ClientHello) -> bytes:
+    """Return what any server of the lab's chooses, b"" where the client does not offer it."""
+    offered = hello.find(ApplicationLayerProtocols)
+    return _HTTP if offered and _HTTP in offered.protocol_name_list else b""
 
 
 def _key_share(hello: ClientHello) -> tuple[NamedGroup, bytes]:

@@ -19,15 +19,25 @@ from lab.stream.tls_stream import StreamError, TlsStream
 from lab.tls.events import Endpoint, Event, MessageSeen
 from lab.tls.messages import Finished
 
+HEAD = b"HEAD "
+"""How a request begins whose answer has no body."""
 BODY = b"hello from the lab\n"
 LIMITS = Limits(max_body=1 << 24)
-ANSWER = (
+_ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n"
-    b"Connection: close\r\n\r\n" + BODY
+    b"Connection: close\r\n\r\n"
 )
-CUT_OFF = 1000
+_CUT_OFF = 1000
 _HEAD_END = b"\r\n\r\n"
 _MOST_HEAD = 65536
+
+
+def answer_to(request: bytes, length: int = len(BODY)) -> bytes:
+    """Return the answer to a request that begins so; it announces a body of ``length`` bytes.
+
+    The answer to HEAD has none, whatever it announces (RFC 9110 section 9.3.2).
+    """
+    return _ANSWER % length + (b"" if request.startswith(HEAD) else BODY)
 
 
 class LabAnswers:
@@ -59,9 +69,9 @@ async def converse(
         await _ask_later(stream, seen)
         return True
     if behind in (Behind.NO_GOODBYE, Behind.CUT_OFF):
-        if await read_head(stream):
-            length = len(BODY) if behind is Behind.NO_GOODBYE else CUT_OFF
-            await stream.write(ANSWER % length)
+        if head := await _read_head(stream):
+            length = len(BODY) if behind is Behind.NO_GOODBYE else _CUT_OFF
+            await stream.write(answer_to(head, length))
         return False
     await serve_http(
         stream,
@@ -74,20 +84,21 @@ async def converse(
     return True
 
 
-async def read_head(stream: TlsStream) -> bool:
-    """Read a request's head; return whether the client sent anything. Raises StreamError."""
+async def _read_head(stream: TlsStream) -> bytes:
+    """Return a request's head, or what came of it. Raises StreamError."""
     head = b""
     while _HEAD_END not in head and len(head) < _MOST_HEAD:
         part = await stream.read()
         if not part:
             break
         head += part
-    return bool(head)
+    return head
 
 
 async def _ask_later(stream: TlsStream, seen: Callable[[], Sequence[Event]]) -> None:
     """Answer one request, once the client has shown a certificate, or said that it has none."""
-    if not await read_head(stream):
+    head = await _read_head(stream)
+    if not head:
         return
     tls = stream.ssl_object
     try:
@@ -100,7 +111,7 @@ async def _ask_later(stream: TlsStream, seen: Callable[[], Sequence[Event]]) -> 
     with contextlib.suppress(StreamError):
         while _finished_messages(seen()) < 2:
             await stream.hear()
-        await stream.write(ANSWER % len(BODY))
+        await stream.write(answer_to(head))
 
 
 def _finished_messages(events: Sequence[Event]) -> int:

@@ -17,7 +17,7 @@ from lab.pki.lab_ca import LabAuthority
 from lab.probing.clients.handmade_handshake import HandmadeHandshake, NotAgreed
 from lab.probing.clients.handmade_records import ClientLeft, HandmadeRecords
 from lab.probing.clients.openssl_context import context_of, held_to
-from lab.probing.clients.served_answers import ANSWER, BODY, converse
+from lab.probing.clients.served_answers import answer_to, converse
 from lab.probing.clients.spoiling_wire import SpoilingWire
 from lab.probing.clients.tested_server import ClearServer, HandmadeServer, OpenSslServer
 from lab.stream.contexts import TlsVersion
@@ -211,7 +211,7 @@ async def _answer(records: HandmadeRecords) -> None:
             return
         if kind is ContentType.APPLICATION_DATA:
             head += data
-    await records.send(ContentType.APPLICATION_DATA, ANSWER % len(BODY))
+    await records.send(ContentType.APPLICATION_DATA, answer_to(head))
     await records.send(ContentType.ALERT, bytes([1, AlertDescription.CLOSE_NOTIFY.value]))
     with contextlib.suppress(TimeoutError):
         await within(_LINGER.seconds, _drained(records))

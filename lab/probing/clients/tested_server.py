@@ -81,8 +81,8 @@ AuthorityNames = Callable[[LabAuthority], tuple[bytes, ...]]
 class HandmadeServer:
     """A server of TLS 1.3 that is written here, for what no library can be told to send.
 
-    ``alpn`` is the protocol that it chooses whatever was offered, b"" for none; ``schemes`` are
-    the signature algorithms that it takes from the client, by their numbers.
+    ``alpn`` is the protocol that it chooses whatever was offered, b"" for HTTP/1.1 where it was;
+    ``schemes`` are the signature algorithms that it takes from the client, by their numbers.
     """
 
     spoilt: Spoilt = Spoilt.NOTHING

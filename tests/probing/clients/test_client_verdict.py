@@ -39,6 +39,7 @@ def connection(progress: Progress, **more: Any) -> ClientConnection:
         "server_alert": None,
         "ended": StreamEnd.FIN,
         "answered": progress is Progress.ASKED,
+        "bodiless": False,
         "presented": None,
         "server_failure": "",
     }
@@ -162,6 +163,8 @@ def test_a_crash_is_no_refusal() -> None:
 def test_what_does_not_apply_may_stay_open() -> None:
     assert not concluded("certificate-on-return", 0, ASKS).applies
     assert not concluded("answer-cut-off", 0, GOES_THROUGH).applies
+    assert not concluded("answer-cut-off", 0, connection(Progress.ASKED, bodiless=True)).applies
+    assert concluded("no-close-notify", 0, connection(Progress.ASKED, bodiless=True)).applies
     assert concluded("expired", None, STOPS).applies
     assert concluded("expired", 6).applies
 

@@ -134,6 +134,9 @@ async def test_a_protocol_that_was_offered_is_taken() -> None:
     answer, connection, _ = await met(HandmadeServer(alpn=b"lab"), tls)
     assert isinstance(answer, bytes)
     assert connection.evidence.protocol == "lab"
+    tls.set_alpn_protocols(["h2", "http/1.1"])
+    _, connection, _ = await met(HandmadeServer(), tls)
+    assert connection.evidence.protocol == "http/1.1"
 
 
 def client_hello() -> bytes:

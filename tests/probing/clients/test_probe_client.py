@@ -161,6 +161,14 @@ def test_a_callback_that_passes_over_expiry_is_found_out(tmp_path: Path) -> None
     assert [mistake.code for mistake in report.mistakes] == ["dates-not-checked"]
 
 
+def test_a_client_that_asks_for_the_head_alone_is_answered_rightly() -> None:
+    servers = ("asked-later", "no-close-notify", "answer-cut-off", "thousand-ca-names")
+    report = probe(["curl", "--silent", "--head", "--cacert", "{ca}", "{url}"], servers)
+    assert report.passed, report.findings
+    cut = by_name(report)["answer-cut-off"]
+    assert cut.notes == ("it asked for a head alone, and no body was cut off",)
+
+
 def test_a_client_that_offers_what_is_old_and_weak_is_found_out() -> None:
     weak = ["--insecure", "--tlsv1.0", "--ciphers", "ALL:eNULL:aNULL:@SECLEVEL=0"]
     servers = ("tls1.0-only", "tls1.1-only", "no-encryption", "anonymous")
