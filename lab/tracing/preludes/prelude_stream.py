@@ -165,7 +165,8 @@ class PreludeStream:
         if self.nothing_seen and self.peer == "server":
             remedy = (
                 "check the port, and whether it speaks this protocol: a server that speaks TLS at "
-                "once (leave out --starttls then) waits for the client"
+                "once (leave out --starttls then, or write smtps:// for smtp:// and so on) waits "
+                "for the client"
             )
         return PreludeError(self.step, f"no {self.waits_for} within {limit:g} s", remedy)
 
