@@ -230,6 +230,12 @@ class Report:
         return OWN_ADDRESS if self.target == OWN_SERVER else self.target
 
     @property
+    def route(self) -> tuple[str, ...]:
+        """What each of its clients did before TLS, in order."""
+        traces = (finding.trace for finding in self.findings)
+        return next((trace.route for trace in traces if trace is not None), ())
+
+    @property
     def passed(self) -> bool:
         """Whether all that was to be tried was, and is as it should be."""
         return not self.silent and all(finding.fine for finding in self.findings)

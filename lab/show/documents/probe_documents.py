@@ -22,6 +22,7 @@ def probe_document(report: Report) -> dict[str, object]:
     return {
         "schema_version": SCHEMA_VERSION,
         "target": report.target,
+        "route": list(report.route),
         "passed": report.passed,
         "connections": report.connections,
         "seconds": round(report.seconds, 3),

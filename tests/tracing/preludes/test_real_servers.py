@@ -23,6 +23,7 @@ from lab.api import (
     route_of,
     trace_server_async,
 )
+from lab.show.documents.probe_documents import probe_document
 from lab.tls.events import Fact, LocalFact
 from tests.support import more_starttls_servers as servers
 from tests.support.peers import MAKES, served_by
@@ -264,3 +265,5 @@ async def test_a_probe_goes_the_same_way(certs: Path, socks: str, slapd_port: in
     verdicts = {finding.scenario.name: finding.verdict for finding in report.findings}
     assert len(verdicts) == 4 and all(verdict.fine for verdict in verdicts.values()), verdicts
     assert verdicts["good"] is Verdict.RIGHT
+    assert report.route == (f"SOCKS 5 by {socks}", "STARTTLS (ldap)")
+    assert probe_document(report)["route"] == list(report.route)
