@@ -17,7 +17,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from lab.capture.results import Address, Flow
-from lab.diagnosis.diagnose import diagnose
 from lab.pki import catalogue
 from lab.pki.files.secret_files import write_private, write_public
 from lab.pki.identity import certificates_pem
@@ -201,7 +200,10 @@ def _finding(
 def _trace(
     server: ServerUnderTest, connection: ClientConnection, listener: RunningListener, at: int
 ) -> Trace:
-    """Return what passed on one connection, with the times of the day."""
+    """Return what passed on one connection, with the times of the day.
+
+    It has no causes: what is wrong is known, and is not to be found out.
+    """
     events = tuple(listener.buffers[at].events)
     epoch = time.time() - time.monotonic()
     first, last = events[0].time, events[-1].time
@@ -215,13 +217,7 @@ def _trace(
         events=events,
         both_ends=False,
         outcome=connection.outcome,
-        causes=diagnose(
-            events,
-            connection.outcome,
-            now=datetime.now(timezone.utc),
-            port=listener.port,
-            evidence=connection.evidence,
-        ),
+        causes=(),
         flow=Flow(
             number=at + 1,
             client=listener.peers[at],

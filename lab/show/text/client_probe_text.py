@@ -25,8 +25,9 @@ from lab.probing.clients.results import (
     ServerDescription,
 )
 from lab.probing.results import Norm
+from lab.show.text.captures.flow_text import about_flow, flow_name
 from lab.show.text.paper import LABEL, Paper, print_drawing, print_table
-from lab.show.text.trace_text import print_trace
+from lab.show.text.trace_text import sequence
 from lab.tls.escape import escaped
 
 _HEADERS = ("server", "should be", "what it is")
@@ -68,8 +69,6 @@ def print_server(
     """Write what a server is, and what a client made of it where it was tried, to ``file``."""
     print_drawing(lambda paper: _description(server, paper), file)
     for finding in findings:
-        if finding.trace is not None:
-            print_trace(finding.trace, file)
         print_drawing(partial(_finding, finding), file)
 
 
@@ -87,6 +86,14 @@ def _description(server: ServerDescription, paper: Paper) -> Iterator[Text]:
 
 
 def _finding(finding: ClientFinding, paper: Paper) -> Iterator[Text]:
+    if finding.trace is not None and finding.trace.flow is not None:
+        yield paper.rule(flow_name(finding.trace.flow))
+        for label, value in about_flow(finding.trace, finding.trace.flow):
+            yield from paper.entry(label, value, indent=2)
+        yield Text()
+        # Without a diagnosis: what is wrong here is known, and need not be guessed from an alert.
+        yield from sequence(finding.trace, paper)
+        yield Text()
     yield paper.rule("The client")
     style = "" if finding.fine else "red"
     yield from paper.entry("verdict", finding.verdict.value, style=style)
