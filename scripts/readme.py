@@ -37,9 +37,11 @@ MAIN_LINES = {
     "lab.client": r"Connecting|HTTP|Authenticated",
     "lab.trace seen": r"^(Connection|cause)",
     "lab.tap": r"^✗ rejected|^  signal|^1\. ",
+    "lab.explain --request": r"^ {30,}TLS 1\.2|^(Python|Chromium).*(sends|empty)",
     "lab.explain": r"^1 |^   a ",
     "lab.trace 127": r"^✗ rejected|^  signal  |^   (?!see)\w|was valid",
     "curl --silent --cacert": r"client",
+    "lab.probe --client": r"^✗ |^\d+\. ",
     "lab.probe 127": r"^(no-cert|expired)|^  (TLS|1\.[23])  |: all is as",
 }
 # For each log: the lines of it that are shown, as a pattern.

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import lab.api
+import lab.pytest_plugin
 from tests.support.doors import (
     PATIENCE,
     ROOT,
@@ -217,7 +218,7 @@ def test_the_example_of_lab_api_runs() -> None:
 def test_lab_api_has_what_the_text_names() -> None:
     names = set(re.findall(r"`(\w+)[`(]", SECTIONS["`lab.api`: tests of your own"]))
     assert len(names) > 6
-    assert names <= set(lab.api.__all__)
+    assert names <= {*lab.api.__all__, *vars(lab.pytest_plugin)}
 
 
 @pytest.fixture
