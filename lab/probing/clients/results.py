@@ -87,7 +87,8 @@ class ClientFinding:
     * ``presented`` tells whether it showed a certificate, None where the server did not come to ask
       for one.
     * ``outcome`` is how the connection ended that the verdict rests on, ``trace`` what passed on
-      it; None where there was none. ``output`` is the end of what the command printed.
+      it, without causes; None where there was none. ``output`` is the end of what the command
+      printed.
     * ``refused_first`` tells that it refused the server, and accepted it when it connected again;
       ``in_clear`` that it sent its request without TLS.
     * ``matters`` tells whether the probe is incomplete without a verdict on this one.
