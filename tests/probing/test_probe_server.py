@@ -25,6 +25,7 @@ from lab.stream.contexts import ClientAuth, ClientTls, TlsVersion, server_contex
 from lab.tls.code_points import ProtocolVersion
 from lab.tracing.target import Target
 from lab.tracing.trace_server import Plan
+from tests.support.http2_answers import Http2Answers
 from tests.support.serving import PATIENCE, running, server_tls
 
 TLS13 = [TlsVersion.TLS13]
@@ -150,7 +151,7 @@ async def test_a_scenario_is_explained_at_home_and_elsewhere(certs: Path, ca: La
 
 @contextlib.contextmanager
 def h2_server(certs: Path) -> Iterator[int]:
-    """A server that speaks HTTP/2 alone: it sends SETTINGS, or closes where h2 is not agreed on."""
+    """A server that speaks HTTP/2 alone, and closes where h2 is not agreed on."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certs / "server.crt", certs / "server.key")
     context.load_verify_locations(certs / "ca.crt")
@@ -161,9 +162,10 @@ def h2_server(certs: Path) -> Iterator[int]:
         connection.settimeout(PATIENCE)
         with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
             if tls.selected_alpn_protocol() == "h2":
-                tls.sendall(b"\0\0\0\x04\0\0\0\0\0")
-                while tls.recv(65536):
-                    pass
+                answers = Http2Answers()
+                tls.sendall(answers.first)
+                while data := tls.recv(65536):
+                    tls.sendall(answers.receive(data))
 
     def accept() -> None:
         with contextlib.suppress(OSError):

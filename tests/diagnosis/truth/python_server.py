@@ -13,10 +13,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import h2.config
-import h2.connection
-import h2.events
-
 from tests.diagnosis.truth.files import Files
 from tests.diagnosis.truth.responses import response
 from tests.diagnosis.truth.setup import (
@@ -29,6 +25,7 @@ from tests.diagnosis.truth.setup import (
     Refusal,
     Setup,
 )
+from tests.support.http2_answers import Http2Answers
 
 PATIENCE = 20.0
 _VERIFY_MODES = {
@@ -134,20 +131,18 @@ class _Server:
 
     def _answer_in_http2(self) -> None:
         """Answer the first request, which is the only one, and leave the client to close."""
-        http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
-        http.initiate_connection()
-        answered = False
-        while not answered:
-            self._step(lambda: self._tls.write(http.data_to_send()))
+        answers = Http2Answers()
+        self._step(lambda: self._tls.write(answers.first))
+        while not answers.answered:
             data = self._step(lambda: self._tls.read(65536))
             if not data:
                 return
-            for event in http.receive_data(data):
-                if isinstance(event, h2.events.StreamEnded):
-                    http.send_headers(event.stream_id or 1, [(":status", "200")], end_stream=True)
-                    answered = True
-        self._step(lambda: self._tls.write(http.data_to_send()))
+            if reply := answers.receive(data):
+                self._send(reply)
         self._drain()
+
+    def _send(self, data: bytes) -> None:
+        self._step(lambda: self._tls.write(data))
 
     def refuse(self) -> None:
         """End a handshake that TLS has refused."""
