@@ -44,12 +44,11 @@ def test_a_server_that_refuses_starttls_is_one_line(door: str, certs: Path) -> N
     ) in one_line(done, door)
 
 
-@each_door
-def test_a_proxy_that_wants_another_password_is_one_line_without_it(door: str, certs: Path) -> None:
+def test_a_proxy_that_wants_another_password_is_one_line_without_it(certs: Path) -> None:
     with answering(REFUSED, greets=False) as port:
         proxy = f"http://al:s3cret@127.0.0.1:{port}"
-        done = run_door(door, certs, "host.invalid:443", "--proxy", proxy)
-    line = one_line(done, door)
+        done = run_door("probe", certs, "host.invalid:443", "--proxy", proxy)
+    line = one_line(done, "probe")
     assert f"proxy 127.0.0.1:{port}: the proxy answers 407" in line and "s3cret" not in line
 
 
@@ -68,26 +67,25 @@ def test_a_proxy_of_the_environment_is_said_to_be_unused(door: str, certs: Path)
     assert "s3cret" not in line
 
 
-@each_door
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("door", "words", "says"),
     [
-        (["smpt://h"], "has a scheme that does not lead to TLS (did you mean smtp://?)"),
-        (["postgres://al:s3cret@h"], "carries a password, which is not used here"),
-        (["h:1", "--starttls", "smpt"], "argument --starttls: invalid choice: 'smpt'"),
-        (["imaps://h", "--starttls", "imap"], "do not go together"),
-        (["h:1", "--proxy", "ftp://al:s3cret@p:1"], "is no proxy that can be used here"),
-        (["unix:/x", "--proxy", "http://p:1"], "a Unix socket is of this machine"),
-        (["unix:/no/such"], "cannot connect to unix:/no/such: No such file or directory"),
-        (["--proxy", "http://p:1"], "--proxy needs a server"),
-        (["--starttls", "smtp"], "--starttls needs a server"),
-        (["--proxy-protocol", "v1"], "--proxy-protocol needs a server"),
+        ("trace", ["smpt://h"], "has a scheme that does not lead to TLS (did you mean smtp://?)"),
+        ("probe", ["postgres://al:s3cret@h"], "carries a password, which is not used here"),
+        ("trace", ["h:1", "--starttls", "smpt"], "argument --starttls: invalid choice: 'smpt'"),
+        ("probe", ["imaps://h", "--starttls", "imap"], "do not go together"),
+        ("trace", ["h:1", "--proxy", "ftp://al:s3cret@p:1"], "is no proxy that can be used here"),
+        ("probe", ["unix:/x", "--proxy", "http://p:1"], "a Unix socket is of this machine"),
+        ("trace", ["unix:/no/such"], "cannot connect to unix:/no/such: No such file or directory"),
+        ("probe", ["--proxy", "http://p:1"], "--proxy needs a server"),
+        ("trace", ["--starttls", "smtp"], "--starttls needs a server"),
+        ("trace", ["--proxy-protocol", "v1"], "--proxy-protocol needs a server"),
     ],
 )
 def test_what_makes_no_way_is_one_line(door: str, words: list[str], says: str, certs: Path) -> None:
-    line = one_line(
-        run_door(door, certs, *words) if words[0][0] != "-" else run(f"lab.{door}", *words), door
-    )
+    named = not words[0].startswith("--")
+    done = run_door(door, certs, *words) if named else run(f"lab.{door}", *words)
+    line = one_line(done, door)
     assert says in line and "s3cret" not in line
 
 

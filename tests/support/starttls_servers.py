@@ -412,5 +412,7 @@ service stats {{
 }}
 """,
         )
-        with running_server(place, [server, "-F", "-c", config], list(ports.values())):
+        words = [server, "-F", "-c", config]
+        # Asked to end, it waits for what its clients have left open.
+        with running_server(place, words, list(ports.values()), stop=signal.SIGKILL):
             yield ports
