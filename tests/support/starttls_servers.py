@@ -412,7 +412,7 @@ service stats {{
 }}
 """,
         )
-        words = [server, "-F", "-c", config]
+        words: list[str | Path] = [server, "-F", "-c", config]
         # Asked to end, it waits for what its clients have left open.
         with running_server(place, words, list(ports.values()), stop=signal.SIGKILL):
             yield ports
