@@ -110,6 +110,15 @@ def test_a_refusal_is_the_servers_by_the_application() -> None:
     assert outcome.answer.words == r"connection requires a valid \x1b[2J client certificate"
 
 
+def test_what_a_server_sends_acts_on_no_terminal() -> None:
+    answer = ApplicationAnswer(
+        application=Application.REDIS, asked="PING", code="\x1b[2J", words="\u202e" + "a" * 9999
+    )
+    shown = judge(connection(answer)).answer
+    assert shown is not None and shown.code == r"\x1b[2J"
+    assert shown.sentence.isprintable() and len(shown.sentence) < 300
+
+
 def test_a_password_that_is_wanted_is_no_refusal() -> None:
     answer = ApplicationAnswer(
         application=Application.POSTGRES, asked="StartupMessage", code="AuthenticationSASL"
