@@ -310,8 +310,10 @@ anvil unix - - n - 1 anvil
 proxymap unix - - n - - proxymap
 """,
         )
-        words = [command, "-c", str(place.folder), "start-fg"]
-        with running_server(place, words, [port]):
+        _run(place, command, "-c", place.folder, "check")  # it makes the folders of the queue
+        # "postfix start-fg" would leave it in a session of its own, out of reach.
+        master = Path("/usr/lib/postfix/sbin/master")
+        with running_server(place, [master, "-c", place.folder, "-d"], [port]):
             yield port
 
 
