@@ -19,7 +19,7 @@ import h11
 from lab.http import log_entries
 from lab.http.framing import Unparsed, body_pieces, too_large
 from lab.http.interfaces import App, ByteStream
-from lab.http.late_authentication import LateAuthentication
+from lab.http.late_authentication import HalfAnswered, LateAuthentication
 from lab.http.limits import (
     Interruption,
     Limit,
@@ -85,7 +85,7 @@ async def serve_http(
     try:
         while await connection.exchange():
             pass
-    except (_Abandoned, WaitInterrupted, OSError) as error:
+    except (_Abandoned, HalfAnswered, WaitInterrupted, OSError) as error:
         connection.ended_by(error)
     finally:
         timer.stop()
@@ -207,6 +207,9 @@ class _HttpConnection:
         reason = str(error)
         if isinstance(error, ConnectionResetError):
             reason = "the connection was lost"
+        elif isinstance(error, HalfAnswered):
+            reason = "only a part of the client's certificate message came in time"
+            self._limit_reached(Limit.HANDSHAKE_TIMEOUT, f"closed: {reason}")
         elif isinstance(error, WaitInterrupted):
             reason = "the client did not read the response in time"
             self._limit_reached(Limit.WRITE_TIMEOUT, "closed: response not read in time")

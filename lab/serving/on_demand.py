@@ -56,7 +56,9 @@ class OnDemand:
     @property
     def authentication(self) -> LateAuthentication:
         """How HTTP has the client asked."""
-        return LateAuthentication(concerns=_needs_certificate, ask=self._ask)
+        return LateAuthentication(
+            concerns=_needs_certificate, ask=self._ask, is_mid_answer=self._is_mid_answer
+        )
 
     @property
     def check(self) -> CertificateCheck | None:
@@ -66,6 +68,9 @@ class OnDemand:
         if self._stream.peer_certificate is None:
             return CertificateCheck.DECLINED_LATER
         return CertificateCheck.VERIFIED_LATER
+
+    def _is_mid_answer(self) -> bool:
+        return isinstance(self._stream, OnDemandStream) and self._stream.is_mid_answer
 
     async def _ask(self) -> ClientIdentity | Response:
         stream, asking = self._stream, self._contexts().asking

@@ -23,6 +23,7 @@ from lab.tls.observer import Observer
 from lab.tls.reader import SERVER_BUDGET
 
 _RECORD = 16384  # bytes of plaintext in one, at most
+_KEY_UPDATE = 32  # bytes of the encrypted content of its record, at most
 
 
 class TooMuchBefore(Exception):
@@ -81,32 +82,33 @@ class OnDemandStream(TlsStream):
         """Ask for the client's certificate, wait for the answer, and return whether there was one.
 
         What the client sends before it, up to ``most`` bytes, is kept for ``read``; behind that,
-        TooMuchBefore is raised. The certificate is judged by what ``context`` trusts, which may be
-        newer than that of the handshake. Raises as ``read`` does, too. Only for a client that
-        ``can_be_asked``.
+        TooMuchBefore is raised. A close_notify is an answer without one. The certificate is judged
+        by what ``context`` trusts, which may be newer than that of the handshake. Raises as
+        ``read`` does, too. Only for a client that ``can_be_asked``.
         """
         self._tls.context = context
-        # OpenSSL has no word for an answer without a certificate, but gives a new ticket after
-        # either answer, and with it another session ID.
-        session = self._session
         self._tls.verify_client_post_handshake()
         self._tls.do_handshake()
         await self._settle()
-        while self._session == session:
+        kept = bytearray()
+        is_answered = False
+        while not is_answered:
             try:
                 data = self._tls.read(_RECORD)
             except ssl.SSLWantReadError:
-                if self._session == session:
+                is_answered = self._has_ticket_to_send()
+                if not is_answered:
                     await self._settle()
                     await self._receive()
             except ssl.SSLError as error:
                 await self._give_up(error)
             else:
-                self._ahead += data
-                if len(self._ahead) > most:
+                self._close_notify_received = not data
+                is_answered = self._has_ticket_to_send() or not data
+                kept += data
+                if len(kept) > most:
                     raise TooMuchBefore
-                if not data:
-                    await self._receive()
+        self._ahead += kept
         self._show_received()
         certificate = self.peer_certificate
         if certificate is not None and (feed := self._wire.feed) is not None:
@@ -115,9 +117,31 @@ class OnDemandStream(TlsStream):
         return certificate is not None
 
     @property
-    def _session(self) -> bytes:
-        session = self._tls.session
-        return session.id if session is not None else b""
+    def is_mid_answer(self) -> bool:
+        """Whether only a part of the client's answer has come: OpenSSL writes nothing then."""
+        try:
+            self._tls.getpeercert()
+        except ValueError:  # a handshake is under way
+            return True
+        return False
+
+    def _has_ticket_to_send(self) -> bool:
+        """Whether OpenSSL has just written a session ticket.
+
+        It has no word for an answer without a certificate, but gives a ticket after either answer.
+        All else that it writes meanwhile, its own KeyUpdates, has short records. The session's ID
+        changes with the ticket too, but ``SSLObject.session`` loses a kilobyte of memory each time
+        that it is read (Python 3.10 to 3.13).
+        """
+        data = self._outgoing.read()
+        self._outgoing.write(data)
+        at = 0
+        while at < len(data):
+            length = int.from_bytes(data[at + 3 : at + 5], "big")
+            if length > _KEY_UPDATE:
+                return True
+            at += 5 + length
+        return False
 
 
 def _can_be_asked(hello: ClientHello) -> bool:

@@ -305,8 +305,11 @@ async def test_a_client_that_does_not_answer_is_not_waited_for_without_end(
     assert "--handshake-timeout 0.3 | answered with HTTP 408" in caplog.text
 
 
-async def test_a_client_that_answers_in_part_is_not_waited_for_either(certs: Path) -> None:
-    """OpenSSL writes nothing in the middle of the answer, so this one gets no response."""
+async def test_a_client_that_answers_in_part_is_not_waited_for_either(
+    certs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OpenSSL writes nothing in the middle of the answer: this one gets no response, nor is said to
+    have had one."""
 
     def talk(port: int) -> bytes:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -332,11 +335,17 @@ async def test_a_client_that_answers_in_part_is_not_waited_for_either(certs: Pat
                 parts.append(part)
             return b"".join(parts)
 
-    async with serving(certs, limits=Limits(handshake_timeout=0.3, write_timeout=0.3)) as server:
+    caplog.set_level(logging.INFO, log_entries.LOGGER.name)
+    async with serving(certs, limits=Limits(handshake_timeout=0.3)) as server:
         await in_thread(lambda: talk(server.port))
         events = list(await server.events_of(server.connections[0].peer))
     assert not verified(events)
     assert "server CertificateRequest" in names(events)
+    assert (
+        "--handshake-timeout 0.3 | closed: only a part of the client's certificate" in caplog.text
+    )
+    assert "408" not in caplog.text
+    assert "--write-timeout" not in caplog.text
 
 
 async def test_a_client_that_leaves_when_it_is_asked(
