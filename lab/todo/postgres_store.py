@@ -2,35 +2,42 @@
 
 ``add`` returns after the item is committed. Items added while a commit is made share the next one.
 Whoever adds locks the one row of ``mtls_lab_store`` to its commit, so ids are given without gaps
-and in the order of commits, and a listing reads only what came after the last one. Reading and
-writing have a connection each, in psycopg's pools, which replace one that was lost.
+and in the order of commits; a listing reads what came after the last one, and all again where the
+rows of before are no longer the same. Reading and writing have a connection each, in psycopg's
+pools, which replace one that was lost. A connection that does not answer in time is cut.
+
+A pooler may stand between, also one that gives each transaction another connection: nothing is
+prepared, and all settings are those of a transaction.
 
 Every error of PostgreSQL becomes StoreUnavailable, with the database, what is wrong and what to do.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
+import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, conninfo, errors
+from psycopg import AsyncConnection, IsolationLevel, conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from lab.tls.escape import printable
 from lab.todo.batching import Batching
+from lab.todo.postgres_messages import REMEDY_OF_SILENCE, TABLES_CHANGED, database_name, meaning
 from lab.todo.results import TodoItem
 from lab.todo.store import SEEDS, StoreFull, StoreUnavailable
 
 VERSION = 1  # of the schema
 _LOCK = 0x6D544C53  # "mTLS": the advisory lock under which the tables are made
 _PATIENCE = 2.0  # seconds to wait for a connection, with tries again meanwhile
-_STATEMENT_LIMIT = 5000  # milliseconds, also for a lock that another server holds
-_MOST_SHOWN = 600  # characters of a message of PostgreSQL
+_STATEMENT_LIMIT = "5s"  # for each statement, also for a lock that another server holds
+_LIMIT = 10.0  # seconds for all of a transaction, also where PostgreSQL itself is silent
 
 # PostgreSQL's text has no NUL, which a task may have; its json keeps the escape.
 _TABLES = """
@@ -46,29 +53,27 @@ CREATE TABLE mtls_lab_todo (
 )
 """
 _INSERT = "INSERT INTO mtls_lab_todo (id, task, done) VALUES (%s, %s, %s)"
-
-# What is in PostgreSQL's message, or its SQLSTATE, and what to do.
-_REMEDIES = (
-    ("password", "check the user and the password (PGPASSWORD, ~/.pgpass)"),
-    ("authentication failed", "check the user, its certificate (sslcert, sslkey), and pg_hba.conf"),
-    ("28000", "check the user, its certificate (sslcert, sslkey), and pg_hba.conf"),
-    ("pg_hba.conf", "check the user, its certificate (sslcert, sslkey), and pg_hba.conf"),
-    ("certificate", "check sslrootcert, sslcert and sslkey, and the name of the host"),
-    ("too many clients", "raise its max_connections, or run fewer servers"),
-    ("connection slots", "raise its max_connections, or run fewer servers"),
-    ("53100", "free some space on its disk"),
-    ("No space left", "free some space on its disk"),
-    ("25006", "name the primary among the hosts (target_session_attrs=read-write)"),
-    ("session is read-only", "name the primary among the hosts (target_session_attrs=read-write)"),
-    ("42501", "grant this user the right to create and use tables there"),
-    ("42P07", "choose a database without tables of that name"),
-    ("does not exist", "create it, or name another one in --store"),
-)
-_REMEDY = "check that it runs, and the address in --store"
+# The greater of both: a backup of one table only may have been put in place.
+_LAST = """
+SELECT greatest(last_id, (SELECT max(id) FROM mtls_lab_todo)), version
+FROM mtls_lab_store WHERE only_row FOR UPDATE
+"""
+# xmin is the transaction that wrote a row: another one where the row was changed or put back.
+_READ = """
+SELECT id, task::text, done, xmin::text::bigint FROM mtls_lab_todo WHERE id > %s ORDER BY id
+"""
+_FINGERPRINT = """
+SELECT count(*), coalesce(sum(xmin::text::bigint), 0)::bigint FROM mtls_lab_todo WHERE id <= %s
+"""
+_SETTINGS = """
+SELECT set_config('statement_timeout', %s, true), set_config('synchronous_commit',
+  CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+  ELSE current_setting('synchronous_commit') END, true)
+"""
 
 # Errors of connecting are told by StoreUnavailable; the pool would log each try, too.
-logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
-logging.getLogger("psycopg.pool").propagate = False
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+logging.getLogger("psycopg").propagate = False
 
 
 class PostgresStore:
@@ -86,7 +91,7 @@ class PostgresStore:
         self._adding = Batching(self._add)
         self._listing = Batching(self._list)
         self._items: tuple[TodoItem, ...] = ()
-        self._read_by: object = None
+        self._fingerprint = (0, 0)  # of these items
         self.notice = ""
 
     @classmethod
@@ -101,6 +106,7 @@ class PostgresStore:
             async with store._writer.use() as connection:
                 await _prepare(connection, store._name)
                 store.notice = f"Keeping items in {store._name}{await _how(connection)}"
+            await store.list()  # its connection is there, too
         except BaseException:
             await store.close()
             raise
@@ -135,9 +141,7 @@ class PostgresStore:
         """
         answers: list[TodoItem | None] = []
         async with self._writer.use() as connection:
-            ((last,),) = await _rows(
-                connection, "SELECT last_id FROM mtls_lab_store WHERE only_row FOR UPDATE"
-            )
+            last, _ = await _locked(connection, self._name)
             ((count,),) = await _rows(connection, "SELECT count(*) FROM mtls_lab_todo")
             added = 0
             for task in asked:
@@ -153,31 +157,16 @@ class PostgresStore:
     async def _list(self, askers: Sequence[None]) -> Sequence[tuple[TodoItem, ...]]:
         """Read what was added since the last batch. Ids are given in the order of commits."""
         async with self._reader.use() as connection:
-            if connection is not self._read_by:  # another server, perhaps, with fewer items
-                self._items, self._read_by = (), connection
-            last = self._items[-1].id if self._items else 0
-            rows = await _rows(
-                connection,
-                "SELECT id, task::text, done FROM mtls_lab_todo WHERE id > %s ORDER BY id",
-                (last,),
-            )
-        if rows:
-            added = (TodoItem(id=id_, task=json.loads(task), done=done) for id_, task, done in rows)
-            self._items = (*self._items, *added)
+            items, (count, written) = self._items, self._fingerprint
+            last = items[-1].id if items else 0
+            if await _rows(connection, _FINGERPRINT, (last,)) != [(count, written)]:
+                items, last, count, written = (), 0, 0, 0
+            rows = await _rows(connection, _READ, (last,))
+        added = [TodoItem(id=id_, task=json.loads(task), done=done) for id_, task, done, _ in rows]
+        if added or len(items) != len(self._items):
+            self._items = (*items, *added)
+        self._fingerprint = count + len(added), written + sum(row[3] for row in rows)
         return [self._items] * len(askers)
-
-
-def database_name(url: str) -> str:
-    """Return words for the database at ``url``, without passwords. Raises ValueError."""
-    try:
-        found = conninfo.conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        raise ValueError(printable(str(error).strip())) from None
-    hosts = str(found.get("host") or found.get("hostaddr") or "localhost").split(",")
-    ports = str(found.get("port") or "5432").split(",")
-    ports = ports * len(hosts) if len(ports) == 1 else ports
-    where = ",".join(f"{host}:{port or 5432}" for host, port in zip(hosts, ports, strict=False))
-    return printable(f"PostgreSQL {where}/{found.get('dbname') or ''}")
 
 
 class _Pool:
@@ -216,8 +205,9 @@ class _Pool:
             max_size=1,
             open=False,
             timeout=_PATIENCE,
+            kwargs={"prepare_threshold": None},
             configure=_configure,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             reconnect_timeout=_PATIENCE,
         )
 
@@ -230,12 +220,18 @@ class _Pool:
         try:
             await self._pool.open()
             async with self._pool.connection() as connection:
-                yield connection
+                with _within_limit(connection):
+                    async with connection.transaction():
+                        await connection.execute(_SETTINGS, (_STATEMENT_LIMIT,))
+                        yield connection
+        except TimeoutError as error:
+            message = f"{self._name}: no answer within {_LIMIT:g} s; {REMEDY_OF_SILENCE}"
+            raise StoreUnavailable(message) from error
         except PoolTimeout as error:
             reason = self._failure or "it did not answer in time"
-            raise StoreUnavailable(_meaning(self._name, reason)) from error
+            raise StoreUnavailable(meaning(self._name, reason)) from error
         except psycopg.Error as error:
-            raise StoreUnavailable(_meaning(self._name, str(error), error.sqlstate)) from error
+            raise StoreUnavailable(meaning(self._name, str(error), error.sqlstate)) from error
 
     async def close(self) -> None:
         """Close the connection."""
@@ -243,13 +239,43 @@ class _Pool:
 
 
 async def _configure(connection: AsyncConnection[Any]) -> None:
-    """Have commits on the disk, and bound what a statement may take."""
-    await connection.execute(
-        "SELECT set_config('synchronous_commit', 'on', false)"
-        " WHERE current_setting('synchronous_commit') = 'off'"
-    )
-    await connection.execute(f"SET statement_timeout = {_STATEMENT_LIMIT}")
-    await connection.commit()
+    """See what others committed: a row that is locked is read again when its lock is free."""
+    await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
+
+
+async def _check(connection: AsyncConnection[Any]) -> None:
+    try:
+        with _within_limit(connection):
+            await AsyncConnectionPool.check_connection(connection)
+    except TimeoutError as error:
+        raise psycopg.OperationalError("no answer") from error
+
+
+@contextlib.contextmanager
+def _within_limit(connection: AsyncConnection[Any]) -> Iterator[None]:
+    """Cut the connection where the block takes too long; libpq would wait without end.
+
+    Cancelling does not help: psycopg then asks the same silent server to cancel. Raises
+    TimeoutError.
+    """
+    late = asyncio.Event()
+
+    def cut() -> None:
+        late.set()
+        with contextlib.suppress(psycopg.Error, OSError):
+            descriptor = connection.pgconn.socket
+            with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as copy:
+                copy.shutdown(socket.SHUT_RDWR)
+
+    timer = asyncio.get_running_loop().call_later(_LIMIT, cut)
+    try:
+        yield
+    except psycopg.Error as error:
+        if late.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
 
 
 async def _prepare(connection: AsyncConnection[Any], name: str) -> None:
@@ -268,26 +294,38 @@ async def _prepare(connection: AsyncConnection[Any], name: str) -> None:
         await connection.execute(
             "INSERT INTO mtls_lab_store (version, last_id) VALUES (%s, %s)", (VERSION, len(SEEDS))
         )
-        return
-    # Written in any case: a server that only reads would be found out when the first item comes.
-    ((version,),) = await _rows(
-        connection, "UPDATE mtls_lab_store SET version = version RETURNING version"
-    )
+    last, version = await _locked(connection, name)
     if version != VERSION:
         raise StoreUnavailable(
             f"{name} has schema version {version}, and this program supports {VERSION}; "
             "use the version of the program that created it"
         )
+    # What cannot be written would be found out when the first item comes.
+    async with connection.transaction(force_rollback=True):
+        await connection.execute(_INSERT, (last + 1, '"x"', False))
+        await connection.execute("UPDATE mtls_lab_store SET last_id = %s", (last + 1,))
+
+
+async def _locked(connection: AsyncConnection[Any], name: str) -> tuple[int, int]:
+    """Return the last id and the version, once no other transaction may give ids."""
+    rows = await _rows(connection, _LAST)
+    if not rows:
+        raise StoreUnavailable(f"{name}: mtls_lab_store has no row; {TABLES_CHANGED}")
+    last, version = rows[0]
+    return last, version
 
 
 async def _how(connection: AsyncConnection[Any]) -> str:
     """Return how the database sees this client: its TLS version and the certificate's subject."""
-    rows = await _rows(
-        connection, "SELECT version, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-    )
-    version, subject = rows[0] if rows else (None, None)
-    if version is None:
+    if not connection.pgconn.ssl_in_use:
         return ", without TLS"
+    ((pid, version, subject),) = await _rows(
+        connection,
+        "SELECT pg_backend_pid(), version, client_dn FROM pg_backend_pid() AS own"
+        " LEFT JOIN pg_stat_ssl ON pid = own",
+    )
+    if pid != connection.info.backend_pid or version is None:
+        return ", by TLS to a pooler"  # whose own connection PostgreSQL sees
     known = f"as {printable(subject)}" if subject else "without a client certificate"
     return f", {version} {known}"
 
@@ -300,14 +338,3 @@ async def _rows(
 
 def _row(item: TodoItem) -> tuple[int, str, bool]:
     return item.id, json.dumps(item.task, ensure_ascii=False), item.done
-
-
-def _meaning(name: str, message: str, state: str | None = None) -> str:
-    """Return one line: what is wrong with the database, and what to do."""
-    _, _, of_several_hosts = message.partition("All failures were:")
-    words = printable(" ".join((of_several_hosts or message).split()))[:_MOST_SHOWN]
-    known = f"{state} {message}"
-    remedy = next((remedy for part, remedy in _REMEDIES if part in known), _REMEDY)
-    if isinstance(state, str) and state == errors.QueryCanceled.sqlstate:
-        remedy = "another transaction may hold a lock on its tables; end that one"
-    return f"{name}: {words}; {remedy}"

@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -149,7 +150,9 @@ def postgres_server(certs: Path) -> Iterator[PostgresServer]:
             as_owner(str(found[-1]), *words, "--locale=C.UTF-8"), check=True, capture_output=True
         )
         (folder / "data" / "pg_hba.conf").write_text(
-            f"hostssl all {OWNER} 127.0.0.1/32 cert\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
+            f"local all {OWNER} trust\n"
+            f"hostssl all {OWNER} 127.0.0.1/32 cert\n"
+            "hostssl all all 127.0.0.1/32 scram-sha-256\n"
         )
         server = PostgresServer(folder, found[-1].parent, certs)
         server.start()
@@ -157,3 +160,31 @@ def postgres_server(certs: Path) -> Iterator[PostgresServer]:
             yield server
         finally:
             server.stop()
+
+
+@contextlib.contextmanager
+def pgbouncer(server: PostgresServer) -> Iterator[int]:
+    """The port of a pooler in front of the server, with few connections for many transactions."""
+    command = program("pgbouncer", "pgbouncer")
+    port = free_port()
+    settings = server.folder / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\n* = host={server.folder} port={server.port} user={OWNER}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        "auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n"
+    )
+    process = subprocess.Popen(
+        as_owner(command, str(settings)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(int(PATIENCE / 0.02)):
+            assert process.poll() is None
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+                break
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,12 +11,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from lab.todo.postgres_store import PostgresStore, database_name
+from lab.todo import postgres_store
+from lab.todo.postgres_store import PostgresStore
 from lab.todo.results import TodoItem
 from lab.todo.store import SEEDS, StoreUnavailable
 from lab.todo.store_urls import open_store
 from tests.support.peers import free_port
-from tests.support.postgres_server import PostgresServer, postgres_server
+from tests.support.postgres_server import PostgresServer, pgbouncer, postgres_server
 
 pytestmark = pytest.mark.slow  # a PostgreSQL server
 
@@ -104,6 +106,91 @@ async def test_a_connection_that_is_cut_is_replaced(
     assert (await store.add(task="x", done=False)).id == 6
 
 
+async def test_a_connection_that_falls_silent_is_cut_and_replaced(
+    server: PostgresServer, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_store, "_LIMIT", 0.3)
+    await store.list()
+    own = "SELECT pid FROM pg_stat_activity WHERE application_name = 'mtls-lab'"
+    stopped = [int(str(pid)) for (pid,) in server.sql(own)]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert await store.list() == SEEDS
+        assert (await store.add(task="x", done=False)).id == 6
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_commit_that_never_returns_is_an_error(
+    server: PostgresServer, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_store, "_LIMIT", 0.3)
+    server.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    server.sql("SELECT pg_reload_conf()")
+    try:
+        with pytest.raises(StoreUnavailable, match=r"no answer within .*standbys"):
+            await store.add(task="x", done=False)
+    finally:
+        server.sql("ALTER SYSTEM RESET ALL")
+        server.sql("SELECT pg_reload_conf()")
+
+
+async def test_what_was_changed_by_hand_is_seen(
+    server: PostgresServer, store: PostgresStore, url: str
+) -> None:
+    name = url.partition(f":{server.port}/")[2].partition("?")[0]
+    await store.list()
+    server.sql("DELETE FROM mtls_lab_todo WHERE id = 2", name)
+    assert [item.id for item in await store.list()] == [1, 3, 4, 5]
+    server.sql("UPDATE mtls_lab_todo SET done = true", name)
+    assert all(item.done for item in await store.list())
+    server.sql("UPDATE mtls_lab_store SET last_id = 2", name)  # an old backup of this table only
+    assert (await store.add(task="x", done=False)).id == 6
+    server.sql("TRUNCATE mtls_lab_todo", name)
+    assert await store.list() == ()
+    assert (await store.add(task="y", done=False)).id == 7
+    assert [item.id for item in await store.list()] == [7]
+    server.sql("DELETE FROM mtls_lab_store", name)
+    for asking in (store.add(task="z", done=False), store.check()):
+        with pytest.raises(StoreUnavailable, match="has no row; its tables were"):
+            await asking
+    server.sql("DROP TABLE mtls_lab_todo", name)
+    with pytest.raises(StoreUnavailable, match=r"does not exist.*its tables were removed"):
+        await store.list()
+
+
+async def test_a_database_whose_transactions_are_serializable(
+    server: PostgresServer, url: str
+) -> None:
+    name = url.partition(f":{server.port}/")[2].partition("?")[0]
+    server.sql(f'ALTER DATABASE "{name}" SET default_transaction_isolation = serializable')
+    stores = [await PostgresStore.open(url) for _ in range(3)]
+    for _ in range(20):
+        await asyncio.gather(*(store.add(task="x", done=False) for store in stores))
+    for store in stores:
+        assert len(await store.list()) == 65
+        await store.close()
+
+
+async def test_a_pooler_that_gives_each_transaction_another_connection(
+    server: PostgresServer, url: str
+) -> None:
+    name = url.partition(f":{server.port}/")[2].partition("?")[0]
+    with pgbouncer(server) as port:
+        stores = [
+            await PostgresStore.open(f"postgresql://x@127.0.0.1:{port}/{name}?sslmode=disable")
+            for _ in range(3)
+        ]
+        assert stores[0].notice.endswith(", without TLS")  # though the pooler's is by TLS
+        for _ in range(20):
+            await asyncio.gather(*(store.add(task="x", done=False) for store in stores))
+        for store in stores:
+            assert len(await store.list()) == 65
+            await store.close()
+
+
 async def test_of_several_hosts_the_one_that_can_be_written_is_taken(
     server: PostgresServer, url: str
 ) -> None:
@@ -187,6 +274,33 @@ class TestWhatIsRefused:
         with pytest.raises(StoreUnavailable, match="already exists; choose a database without"):
             await PostgresStore.open(url)
 
+    async def test_tables_without_their_content(self, server: PostgresServer, url: str) -> None:
+        await (await PostgresStore.open(url)).close()
+        name = url.partition(f":{server.port}/")[2].partition("?")[0]
+        server.sql("DELETE FROM mtls_lab_store", name)
+        with pytest.raises(StoreUnavailable, match="mtls_lab_store has no row; its tables were"):
+            await PostgresStore.open(url)
+        server.sql("DROP TABLE mtls_lab_todo", name)
+        with pytest.raises(StoreUnavailable, match=r"does not exist.*its tables were removed"):
+            await PostgresStore.open(url)
+
+    async def test_a_user_who_may_not_add_items(self, server: PostgresServer, url: str) -> None:
+        await (await PostgresStore.open(url)).close()
+        name = url.partition(f":{server.port}/")[2].partition("?")[0]
+        server.sql("CREATE ROLE sql_user LOGIN PASSWORD 'right' CONNECTION LIMIT 1")
+        try:
+            server.sql("GRANT SELECT, UPDATE ON mtls_lab_store TO sql_user", name)
+            server.sql("GRANT SELECT ON mtls_lab_todo TO sql_user", name)
+            asking = server.url(name, user="sql_user", password="right")
+            with pytest.raises(StoreUnavailable, match=r"permission denied.*; grant this user"):
+                await PostgresStore.open(asking)
+            server.sql("GRANT INSERT ON mtls_lab_todo TO sql_user", name)
+            with pytest.raises(StoreUnavailable, match=r"too many connections.*takes two"):
+                await PostgresStore.open(asking)
+        finally:
+            server.sql("DROP OWNED BY sql_user", name)
+            server.sql("DROP ROLE sql_user")
+
     async def test_another_encoding(self, server: PostgresServer) -> None:
         options = "ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"
         with (
@@ -203,10 +317,3 @@ class TestWhatIsRefused:
                 await PostgresStore.open(url)
         finally:
             server.sql("DROP ROLE sql_user")
-
-
-def test_the_name_of_a_database_has_no_password() -> None:
-    named = database_name("postgresql://me:secret@a:1,b/todo?sslmode=require&password=other")
-    assert named == "PostgreSQL a:1,b:5432/todo"
-    with pytest.raises(ValueError, match="invalid"):
-        database_name("postgresql://a/b?nosuch=1")
