@@ -74,7 +74,10 @@ class ReturningClient:
     def keep(self, tls: ssl.SSLObject) -> None:
         """Keep what the server issued. In TLS 1.3 that comes behind the handshake."""
         self.resumed = bool(tls.session_reused)
-        session = tls.session
+        try:
+            session = tls.session
+        except ValueError:  # what OpenSSL has of a handshake that failed is no session yet
+            session = None
         issued = session is not None and (
             session.has_ticket or (tls.version() == "TLSv1.2" and bool(session.id))
         )

@@ -34,6 +34,7 @@ from lab.x509.client_identity import ClientIdentity, UnreadableCertificate
 _ANSWER = 1 << 16
 """How many bytes of an answer are searched for a name."""
 _SHORTEST_NAME = 3
+_ENDS = (Endpoint.CLIENT, Endpoint.SERVER)
 _KNOWN_BY = (Fact.SESSION_RESUMED, Fact.CERTIFICATE_VERIFIED)
 
 
@@ -123,25 +124,32 @@ def _identity(first: Trace, second: Trace) -> tuple[bytes | None, IdentitySource
                 return event.certificate, IdentitySource.SERVER
         return None, IdentitySource.SERVER
     chain = summarize(first.events).client_chain
-    if chain and names_client(_answer(second.events), chain[0]):
+    asked, answer = (_application_data(second.events, by) for by in _ENDS)
+    if chain and names_client(answer, chain[0], asked):
         return chain[0], IdentitySource.ANSWER
     return None, IdentitySource.UNKNOWN
 
 
-def _answer(events: Sequence[Event]) -> bytes:
+def _application_data(events: Sequence[Event], by: Endpoint) -> bytes:
     parts = bytearray()
     for event in events:
-        if isinstance(event, ApplicationDataSeen) and event.endpoint is Endpoint.SERVER:
+        if isinstance(event, ApplicationDataSeen) and event.endpoint is by:
             parts += event.data[: _ANSWER - len(parts)]
     return bytes(parts)
 
 
-def names_client(answer: bytes, certificate: bytes) -> bool:
-    """Tell whether a name of the certificate stands in the answer as a word of its own."""
+def names_client(answer: bytes, certificate: bytes, asked: bytes = b"") -> bool:
+    """Tell whether a name of the certificate stands in the answer as a word of its own.
+
+    One that stands in what was ``asked``, too, such as the server's, may be an echo.
+    """
     return any(
-        re.search(rb"(?<![\w.-])" + re.escape(name) + rb"(?![\w.-])", answer)
-        for name in _names(certificate)
+        _has_word(answer, name) and not _has_word(asked, name) for name in _names(certificate)
     )
+
+
+def _has_word(text: bytes, word: bytes) -> bool:
+    return re.search(rb"(?<![\w.-])" + re.escape(word) + rb"(?![\w.-])", text) is not None
 
 
 def _names(certificate: bytes) -> Iterator[bytes]:

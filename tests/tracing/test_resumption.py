@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,10 +15,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.pki.files.lab_set import load_set
-from lab.pki.identity import Identity
+from lab.pki.identity import Identity, certificates_pem
+from lab.pki.lab_ca import new_lab_authority
 from lab.serving.temporary_server import temporary_server
 from lab.stream.contexts import ClientTls, TlsVersion
 from lab.tls.code_points import ProtocolVersion
+from lab.tls.events import Endpoint
 from lab.tracing.results import IdentitySource, Resumption, SessionKind, SessionUse, Trace
 from lab.tracing.resumption import names_client, trace_resumptions
 from lab.tracing.target import Target
@@ -139,6 +142,25 @@ async def test_a_client_that_is_refused_has_nothing_to_resume(certs: Path) -> No
         traces = await trace_resumptions(plan(certs, server.port), BOTH, server.events_of)
     assert [trace.outcome.rejected for trace in traces] == [True, True]
     assert resumptions(traces) == [Resumption(use=SessionUse.NOT_ISSUED)] * 2
+
+
+async def test_a_client_that_refuses_the_server_has_no_session(certs: Path, tmp_path: Path) -> None:
+    """In TLS 1.2 OpenSSL then has the beginning of one, which Python cannot read."""
+    other = new_lab_authority(datetime.now(timezone.utc)).root
+    (tmp_path / "ca.crt").write_bytes(certificates_pem((other,)))
+    async with temporary_server(server_tls(certs)) as server:
+        doubting = replace(plan(certs, server.port), tls=ClientTls(server_ca=tmp_path / "ca.crt"))
+        traces = await trace_resumptions(doubting, BOTH)
+    assert [trace.outcome.by for trace in traces] == [Endpoint.CLIENT] * 2
+    assert resumptions(traces) == [Resumption(use=SessionUse.NOT_ISSUED)] * 2
+
+
+@pytest.mark.parametrize("asked", [b"Host: mtls-client", b"GET /of/mtls-client HTTP/1.1"])
+def test_a_name_that_the_request_has_may_be_an_echo(certs: Path, asked: bytes) -> None:
+    certificate = client(certs).certificate.public_bytes(Encoding.DER)
+    answer = b"<address>Apache Server at mtls-client Port 443</address>"
+    assert names_client(answer, certificate, b"Host: localhost")
+    assert not names_client(answer, certificate, asked)
 
 
 @pytest.mark.parametrize(
