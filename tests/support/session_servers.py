@@ -67,15 +67,26 @@ def write_authorities(folder: Path) -> LabAuthority:
     return ca
 
 
-def haproxy_by_name(setup: Setup) -> CommandLine:
+def haproxy_by_name(setup: Setup, *, verify: str = "required") -> CommandLine:
     """One bind line with a CA for each name, by a crt-list: they share all sessions."""
     pem = setup.folder / "server.pem"
     names = setup.write(
         "names.txt",
-        f"{pem} [verify required ca-file {setup.folder}/ca.crt] {HERE}\n"
+        f"{pem} [verify {verify} ca-file {setup.folder}/ca.crt] {HERE}\n"
         f"{pem} [verify required ca-file {setup.folder}/other.crt] {TRUSTS_ANOTHER}\n"
         f"{pem} [verify none] {ASKS_NOBODY}\n",
     )
+    return _haproxy(setup, f"crt-list {names}")
+
+
+def haproxy_alone(setup: Setup, *, files: Path, ca: str, shares: bool) -> CommandLine:
+    """A server for all names; with others of its kind it ``shares`` ticket keys, or nothing."""
+    shared = f"tls-ticket-keys {files}/tickets.key" if shares else ""
+    verify = f"verify required ca-file {files}/{ca}"
+    return _haproxy(setup, f"crt {files}/server.pem {verify} {shared}")
+
+
+def _haproxy(setup: Setup, bind: str) -> CommandLine:
     config = setup.write(
         "haproxy.cfg",
         f"""
@@ -85,7 +96,7 @@ defaults
     timeout server 10s
     timeout connect 10s
 frontend lab
-    bind 127.0.0.1:{setup.port} ssl crt-list {names} ssl-min-ver TLSv1.2
+    bind 127.0.0.1:{setup.port} ssl {bind} ssl-min-ver TLSv1.2
     http-request return status 200 content-type text/plain lf-string "hello %[ssl_c_s_dn(cn)]"
 """,
     )

@@ -1,7 +1,9 @@
 """Try a scenario of sessions: begin a session, change something, offer it, and see what happens.
 
 Rules: what is found out by one connection is not concluded from another. Beside the offer stands
-what the same client gets in a full handshake at the same place and time, without a session.
+what the same client gets in a full handshake at the same place and time, without a session. Several
+servers may answer at one address: an offer that leads nowhere is made again, and before anything is
+held against a server, full handshakes must have ended alike, before and after it.
 """
 
 from __future__ import annotations
@@ -14,15 +16,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from lab.diagnosis.evidence import summarize
-from lab.diagnosis.results import Outcome, Result, Signal
+from lab.diagnosis.results import Outcome, Signal
 from lab.pki import catalogue
 from lab.pki.identity import Identity
 from lab.pki.lab_ca import LabAuthority
 from lab.pki.profiles import CLOCK_SKEW
 from lab.probing.endings import ending_of
+from lab.probing.results import Norm
+from lab.probing.resumption.session_admission import got_in, lets_in
 from lab.probing.resumption.session_scenarios import Change, Place, SessionScenario
 from lab.stream.contexts import TlsVersion
-from lab.tls.events import Endpoint
 from lab.tracing.connection import NoConnection, ReturningClient
 from lab.tracing.results import Resumption, Trace
 from lab.tracing.resumption import resumption_of, traced_again
@@ -38,7 +41,10 @@ _LOOK_AGAIN = 0.2
 _IN_A_ROW = 3
 _SETTLED = 1.0
 """Seconds after which an offer that was taken is made once more."""
-_MISDIRECTED = 421  # RFC 9110 section 15.5.20
+_OFFERS = 3
+"""How often a session is offered that nobody resumes, or that lets nobody in."""
+_LOOKS = 3
+"""How many more full handshakes must end as the first did."""
 
 Act = Callable[[Identity], Awaitable[str]]
 """Has the server changed so that it refuses an identity; returns why that failed, or ""."""
@@ -68,13 +74,13 @@ class Ground:
 class SessionTrial:
     """A scenario tried once; ``tickets`` tells whether the client takes them.
 
-    * ``obstacle`` says why it could not be tried, "" if it was; ``excused`` that this is
+    * ``obstacle`` says why it could not be tried, "" if it was; ``excused`` that this is nobody's
       fault, as there is no client to try it with.
     * ``issued`` tells whether the server issued a session in ``first``.
     * ``second`` is the connection in which it was offered, ``resumption`` what became of it.
-    * ``control`` tells whether the same client got in by a full handshake there, None where that
-      is not known, and ``control_ending`` by what that ended; ``open_to_all`` that one without a
-      certificate got in.
+    * ``control`` tells whether the same client got in by full handshakes there, None where that
+      is not known, or ``mixed``: not the same each time; and ``control_ending`` by what they ended;
+      ``open_to_all`` that one without a certificate got in.
     * ``aftermath`` says in what state the server was left, "" if it is as before.
     """
 
@@ -89,6 +95,7 @@ class SessionTrial:
     resumption: Resumption | None = None
     control: bool | None = None
     control_ending: str = ""
+    mixed: bool = False
     open_to_all: bool = False
     aftermath: str = ""
     connections: int = 0
@@ -97,20 +104,6 @@ class SessionTrial:
     def traces(self) -> tuple[Trace, ...]:
         """The connection in which the session began, and the one in which it was offered."""
         return tuple(trace for trace in (self.first, self.second) if trace is not None)
-
-
-def got_in(outcome: Outcome) -> bool | None:
-    """Tell whether a server let a client in; None where that cannot be told."""
-    status = outcome.http_status
-    if outcome.result is Result.ACCEPTED:
-        if status == _MISDIRECTED:
-            return False
-        return None if status is not None and status >= 500 else True
-    if outcome.by is not Endpoint.SERVER:
-        return None
-    if outcome.result is Result.REJECTED:
-        return False
-    return False if outcome.signal in (Signal.FIN, Signal.RST, Signal.CLOSE_NOTIFY) else None
 
 
 async def try_session(
@@ -239,12 +232,16 @@ class _Attempt:
             why = f"the first connection was not let in ({ending_of(first.outcome)})"
             self._trial = replace(self._trial, obstacle=f"{why}{_remedy(first.outcome)}")
             return None
-        asked = summarize(first.events).request is not None
-        if not asked and identity is not None and place is Place.HERE:
+        if not self._asked() and identity is not None and place is Place.HERE:
             why = "the server asked for no certificate, so there is no check to get past"
             self._trial = replace(self._trial, obstacle=why)
             return None
         return client if client.session is not None else None
+
+    def _asked(self) -> bool:
+        """Tell whether the client was asked for its certificate where the session began."""
+        first = self._trial.first
+        return first is not None and summarize(first.events).request is not None
 
     async def _offered(self, client: ReturningClient, identity: Identity | None) -> SessionTrial:
         """Offer the session of ``client``, which began it as ``identity``."""
@@ -259,16 +256,57 @@ class _Attempt:
         plan = self._plan(scenario.offered, at_hand)
         if at_hand is not identity:
             client.presents = self._client(plan).context
-        second = await self._traced(scenario.offered, plan, client)
+        session, second = client.session, await self._again(client, plan)
         changed = scenario.change in self._ground.acts and not self._ground.at_once
         if changed and client.resumed and client.session is not None:
             # A process of before may have taken it: what comes later counts.
             await asyncio.sleep(_SETTLED)
-            second = await self._traced(scenario.offered, plan, client)
-        resumption = resumption_of(first, second, client.resumed)
-        second = replace(second, resumption=resumption)
-        self._trial = replace(self._trial, second=second, resumption=resumption)
+            session, second = client.session, await self._again(client, plan)
+        for _ in range(_OFFERS - 1 if self._trial.control is False else 0):
+            if lets_in(second) or got_in(second.outcome) is None:
+                break
+            client.session = session
+            other = await self._again(client, plan)
+            second = other if lets_in(other) else second
+        self._trial = replace(self._trial, second=second, resumption=second.resumption)
+        await self._confirm(second, at_hand)
         return self._done()
+
+    async def _again(self, client: ReturningClient, plan: Plan) -> Trace:
+        """Offer the session of ``client``."""
+        first = self._trial.first
+        assert first is not None
+        second = await self._traced(self._scenario.offered, plan, client)
+        return replace(second, resumption=resumption_of(first, second, client.resumed))
+
+    async def _confirm(self, second: Trace, identity: Identity | None) -> None:
+        """Make sure that full handshakes end as ``control`` says, before it is held against any.
+
+        For a client that should be let in, ``control`` is not known before.
+        """
+        wanted = self._trial.control
+        if self._scenario.norm is Norm.ACCEPT and got_in(second.outcome) is False:
+            wanted = True
+        elif not (wanted is False and lets_in(second)):
+            return
+        found: bool | None = wanted
+        endings = [self._trial.control_ending] if self._trial.control_ending else []
+        for _ in range(_LOOKS):
+            try:
+                outcome = (await self._anew(self._scenario.offered, identity)).outcome
+                found, ending = got_in(outcome), ending_of(outcome)
+            except NoConnection:
+                found, ending = None, "no connection"
+            if ending not in endings:
+                endings.append(ending)
+            if found is not wanted:
+                break
+        self._trial = replace(
+            self._trial,
+            control=wanted if found is wanted else None,
+            control_ending=", then ".join(endings),
+            mixed=found is (not wanted),
+        )
 
     async def _compare(self, identity: Identity | None) -> None:
         """Note what the client gets in a full handshake where the session will be offered."""
@@ -308,9 +346,13 @@ class _Attempt:
         for identity in (None, self._good(), catalogue.wrong_ca(self._ground.authority)):
             full = await self._anew(scenario.offered, identity)
             if got_in(full.outcome) is not False:
+                if identity is None and got_in(full.outcome):
+                    self._trial = replace(self._trial, open_to_all=True)
                 continue
             client = await self._begun(identity)
-            if self._trial.obstacle:
+            # A certificate that nobody asked for is in no session: that one is worth no more than
+            # having none, which gets in here or has been tried.
+            if self._trial.obstacle or (identity is not None and not self._asked()):
                 self._trial = replace(self._trial, obstacle="", first=None)
                 continue
             self._trial = replace(

@@ -11,8 +11,9 @@ from __future__ import annotations
 from lab.diagnosis.results import Outcome, Signal
 from lab.probing.endings import ending_of
 from lab.probing.results import Finding, Norm, Verdict
+from lab.probing.resumption.session_admission import got_in
 from lab.probing.resumption.session_scenarios import Change
-from lab.probing.resumption.session_trial import SessionTrial, got_in
+from lab.probing.resumption.session_trial import SessionTrial
 from lab.tls.escape import escaped
 from lab.tracing.results import IdentitySource, Resumption, SessionUse, Trace
 from lab.tracing.trace_server import VERSIONS
@@ -57,12 +58,11 @@ def _verdict(trial: SessionTrial) -> tuple[Verdict, tuple[str, ...]]:
     if trial.second is None or trial.resumption is None:
         return Verdict.RIGHT, ("the server issued no session, so there is nothing to resume",)
     admitted = got_in(trial.second.outcome)
-    if trial.scenario.norm is Norm.ACCEPT and admitted is False:
-        why = "the client was let in before, and is refused when it comes back with its session"
-        return Verdict.SHUT_OUT, (why, trial.scenario.fix)
+    if trial.scenario.norm is Norm.ACCEPT and not admitted:
+        return _not_back(trial, admitted)
     if trial.resumption.use is not SessionUse.RESUMED:
         return _without_session(trial, trial.second, admitted)
-    if trial.scenario.norm is Norm.EITHER or (trial.scenario.norm is Norm.ACCEPT and admitted):
+    if trial.scenario.norm is not Norm.REFUSE:
         return Verdict.RIGHT, (f"{_resumed(trial.resumption)}: {_whom(trial.resumption)}",)
     if admitted is False:
         return _manner(trial.second.outcome), ()
@@ -70,6 +70,18 @@ def _verdict(trial: SessionTrial) -> tuple[Verdict, tuple[str, ...]]:
         why = f"resumed; whether the client was let in cannot be told ({_ending(trial)})"
         return Verdict.UNTOLD, (why,)
     return _let_in(trial, trial.resumption)
+
+
+def _not_back(trial: SessionTrial, admitted: bool | None) -> tuple[Verdict, tuple[str, ...]]:
+    """Judge a server that did not let a client in again which is still good."""
+    if admitted is None:
+        why = f"whether the client was let in with its session cannot be told ({_ending(trial)})"
+        return Verdict.UNTOLD, (why,)
+    why = "the client was let in before, and is refused when it comes back with its session"
+    if not trial.control:
+        full = f"by full handshakes, too, it is not let in each time ({trial.control_ending})"
+        return Verdict.UNTOLD, (f"{why}; but {full}",)
+    return Verdict.SHUT_OUT, (why, trial.scenario.fix)
 
 
 def _without_session(
@@ -85,6 +97,10 @@ def _without_session(
     return Verdict.UNTOLD, (f"the server did not answer the offer ({_ending(trial)})",)
 
 
+_SEVERAL = (
+    "full handshakes of this one client do not end alike: where several servers answer at one "
+    "address, probe each of them"
+)
 _CLOCK = (
     "the certificate that has just expired was let in by a full handshake: the server's clock may "
     "be behind; the scenario expired tells whether it looks at dates"
@@ -104,10 +120,14 @@ def _let_in(trial: SessionTrial, resumption: Resumption) -> tuple[Verdict, tuple
     resumed = _resumed(resumption)
     full = f"by a full handshake ({trial.control_ending})"
     if trial.control is None:
-        return Verdict.UNTOLD, (f"{resumed}; whether the client gets in {full} cannot be told",)
+        why = f"{resumed}; whether the client gets in {full} cannot be told"
+        return Verdict.UNTOLD, (why, *([_SEVERAL] if trial.mixed else []))
     if trial.control:
         if trial.scenario.change is Change.EXPIRED:
             return Verdict.UNTOLD, (resumed, _CLOCK)
+        if trial.control_ending != _ending(trial):
+            why = f"{resumed} ({_ending(trial)}); {full} this client is answered something else"
+            return Verdict.UNTOLD, (f"{why}: whether it gets more by its session cannot be told",)
         return Verdict.RIGHT, (f"{resumed}; this client gets in {full}, too",)
     if trial.scenario.change is Change.EXPIRED:
         return Verdict.OUTLIVED, (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from lab.probing.resumption.session_trial import try_session
 from lab.stream.contexts import ClientTls, TlsVersion
 from lab.tracing.target import Target
 from lab.tracing.trace_server import Plan
+from tests.support.choosing_relay import choosing_relay
 from tests.support.more_peers import MORE_MAKES
 from tests.support.peers import MAKES, Maker, Setup, VerifyMode, served_by
 from tests.support.session_servers import (
@@ -27,6 +28,7 @@ from tests.support.session_servers import (
     HERE,
     TRUSTS_ANOTHER,
     apache_by_name,
+    haproxy_alone,
     haproxy_by_name,
     nginx_by_name,
     node_by_name,
@@ -49,15 +51,16 @@ async def tried(
     sni: str | None = None,
     extent: SessionExtent | None = None,
     concurrency: int = 1,
+    versions: Sequence[TlsVersion] = BOTH,
 ) -> dict[str, list[Finding]]:
     plan = Plan(
         target=Target(host="127.0.0.1", port=port), tls=ClientTls(server_ca=server_ca), sni=sni
     )
     extent = (extent or SessionExtent()).choosing(names, (), own=False)
-    with session_grounds(extent, plan, dict.fromkeys(BOTH, ca)) as grounds:
+    with session_grounds(extent, plan, dict.fromkeys(versions, ca)) as grounds:
         attempt = partial(try_session, grounds=grounds)
         found = await probe_sessions(
-            extent.scenarios, BOTH, attempt, concurrency=concurrency, done=lambda _: None
+            extent.scenarios, versions, attempt, concurrency=concurrency, done=lambda _: None
         )
     by_name: dict[str, list[Finding]] = {}
     for finding in found.findings:
@@ -107,6 +110,67 @@ async def test_a_session_of_a_name_that_asks_nobody(tmp_path: Path) -> None:
     assert verdicts(found, "session-from-other-name") == [Verdict.LET_IN] * 2
     refusals = {finding.notes[0].partition("(")[2] for finding in found["session-from-other-name"]}
     assert refusals == {"handshake_failure (40))", "certificate_required (116))"}
+
+
+async def test_a_session_of_nobody_where_nobody_is_let_in_as_well(tmp_path: Path) -> None:
+    """It is worth no more than to have no certificate, though a wrong one is refused."""
+    extent = SessionExtent(also_sni=ASKS_NOBODY)
+
+    def make(setup: Setup) -> Sequence[str | Path]:
+        return haproxy_by_name(setup, verify="optional")
+
+    with by_name(make, tmp_path) as (port, ca):
+        found = await tried(port, ca, tmp_path / "ca.crt", NAMES[1:], sni=HERE, extent=extent)
+    assert verdicts(found, NAMES[1]) == [Verdict.NOT_TRIED] * 2
+    assert all(finding.fine for finding in found[NAMES[1]])
+
+
+async def offered_at_two(folder: Path, choose: Callable[[int, list[int]], int]) -> list[Finding]:
+    """Offer sessions at an address of two servers that share ticket keys, with us and each other.
+
+    ``choose`` takes the number of a connection, and the ports of one that trusts the same CA, one
+    that trusts another, and one that does so, too, and shares nothing.
+    """
+    ca = write_authorities(folder)
+    (folder / "tickets.key").write_text(f"{'A' * 64}\n" * 3, "utf-8")
+    with contextlib.ExitStack() as stack:
+        ports = []
+        for name, trusted, shares in (
+            ("here", "ca", True),
+            ("same", "ca", True),
+            ("other", "other", True),
+            ("alone", "other", False),
+        ):
+            (place := folder / name).mkdir()
+            make = partial(haproxy_alone, files=folder, ca=f"{trusted}.crt", shares=shares)
+            ports.append(stack.enter_context(served_by(make, place, place)))
+        port, *others = ports
+        front = stack.enter_context(choosing_relay(lambda number, _: choose(number, others)))
+        extent = SessionExtent(also=Target(host="127.0.0.1", port=front))
+        names = ["session-to-other-address"]
+        only = (TlsVersion.TLS13,)
+        found = await tried(
+            port, ca, folder / "ca.crt", names, sni=HERE, extent=extent, versions=only
+        )
+    return found[names[0]]
+
+
+async def test_one_refusal_of_several_servers_is_held_against_none(tmp_path: Path) -> None:
+    """A full handshake is refused by one, and the session is taken by one that takes all."""
+    (finding,) = await offered_at_two(
+        tmp_path, lambda number, ports: ports[1] if number < 2 else ports[0]
+    )
+    assert finding.verdict is Verdict.UNTOLD
+    assert "(unknown_ca (48), then HTTP 200) cannot be told" in finding.notes[0]
+    assert "do not end alike" in finding.notes[1]
+
+
+async def test_a_session_that_one_server_does_not_know_is_offered_again(tmp_path: Path) -> None:
+    """Behind one address, the second server takes it, and should not."""
+    (finding,) = await offered_at_two(
+        tmp_path, lambda number, ports: ports[1] if number == 3 else ports[2]
+    )
+    assert finding.verdict is Verdict.LET_IN
 
 
 @pytest.mark.parametrize("make", [nginx_by_name, apache_by_name], ids=["nginx", "apache"])

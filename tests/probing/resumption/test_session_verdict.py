@@ -11,7 +11,7 @@ from lab.diagnosis.results import Outcome, Result, Signal
 from lab.pki.lab_ca import new_lab_authority
 from lab.probing.results import Verdict
 from lab.probing.resumption.session_scenarios import SESSION_SCENARIOS
-from lab.probing.resumption.session_trial import SessionTrial, got_in
+from lab.probing.resumption.session_trial import SessionTrial
 from lab.probing.resumption.session_verdict import rule_session
 from lab.stream.contexts import TlsVersion
 from lab.tls.events import Endpoint
@@ -42,6 +42,7 @@ def trial(
     resumption: Resumption = RESUMED,
     *,
     control: bool | None = False,
+    control_ending: str = "",
     open_to_all: bool = False,
 ) -> SessionTrial:
     return SessionTrial(
@@ -52,28 +53,9 @@ def trial(
         second=scenario_trace("good", outcome).trace,
         resumption=resumption,
         control=control,
-        control_ending="unknown_ca (48)",
+        control_ending=control_ending or ("HTTP 200" if control else "unknown_ca (48)"),
         open_to_all=open_to_all,
     )
-
-
-@pytest.mark.parametrize(
-    ("outcome", "expected"),
-    [
-        (ACCEPTED, True),
-        (replace(ACCEPTED, http_status=None), True),
-        (replace(ACCEPTED, http_status=404), True),
-        (replace(ACCEPTED, http_status=421), False),
-        (replace(ACCEPTED, http_status=502), None),
-        (BY_HTTP, False),
-        (rejected_by_alert(48), False),
-        (HUNG_UP, False),
-        (SILENT, None),
-        (Outcome(result=Result.REJECTED, by=Endpoint.CLIENT, signal=Signal.ALERT), None),
-    ],
-)
-def test_who_got_in(outcome: Outcome, expected: bool | None) -> None:
-    assert got_in(outcome) is expected
 
 
 @pytest.mark.parametrize(
@@ -81,6 +63,7 @@ def test_who_got_in(outcome: Outcome, expected: bool | None) -> None:
     [
         (trial(NAME), Verdict.LET_IN),
         (trial(NAME, control=True), Verdict.RIGHT),
+        (trial(NAME, control=True, control_ending="HTTP 302"), Verdict.UNTOLD),
         (trial(NAME, control=None), Verdict.UNTOLD),
         (trial(NAME, open_to_all=True), Verdict.UNTOLD),
         (trial(NAME, BY_HTTP), Verdict.BY_HTTP),
@@ -98,10 +81,13 @@ def test_who_got_in(outcome: Outcome, expected: bool | None) -> None:
         (trial(EXPIRY, ACCEPTED, FULL), Verdict.UNTOLD),
         (trial(EXPIRY, BY_HTTP), Verdict.BY_HTTP),
         (trial(BACK, control=None), Verdict.RIGHT),
-        (trial(BACK, BY_HTTP, control=None), Verdict.SHUT_OUT),
-        (trial(BACK, rejected_by_alert(80), UNANSWERED, control=None), Verdict.SHUT_OUT),
+        (trial(BACK, BY_HTTP, control=True), Verdict.SHUT_OUT),
+        (trial(BACK, BY_HTTP, control=None), Verdict.UNTOLD),
+        (trial(BACK, rejected_by_alert(80), UNANSWERED, control=True), Verdict.SHUT_OUT),
+        (trial(BACK, rejected_by_alert(48), FULL, control=None), Verdict.UNTOLD),
         (trial(BACK, ACCEPTED, FULL, control=None), Verdict.RIGHT),
         (trial(BACK, SILENT, control=None), Verdict.UNTOLD),
+        (trial(BACK, SILENT, FULL, control=None), Verdict.UNTOLD),
         (trial("session-without-certificate", BY_HTTP, control=None), Verdict.RIGHT),
     ],
 )
@@ -152,7 +138,14 @@ def test_whether_a_certificate_was_asked_for_is_told_where_it_is_known(
 ) -> None:
     seen = replace(RESUMED, certificate_requested=asked)
     (note,) = rule_session(trial(NAME, ACCEPTED, seen, control=True)).notes
-    assert note == f"{words}; this client gets in by a full handshake (unknown_ca (48)), too"
+    assert note == f"{words}; this client gets in by a full handshake (HTTP 200), too"
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_where_full_handshakes_do_not_end_alike_that_is_said(mixed: bool) -> None:
+    finding = rule_session(replace(trial(NAME, control=None), mixed=mixed))
+    assert finding.verdict is Verdict.UNTOLD
+    assert any("do not end alike" in note for note in finding.notes) is mixed
 
 
 def test_the_state_in_which_the_server_was_left_is_told() -> None:
