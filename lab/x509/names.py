@@ -54,13 +54,16 @@ def rfc4514(name: bytes) -> str:
     """Return a name in the form of RFC 4514, such as ``CN=mtls-client``. Raises ValueError."""
     relative = [
         "+".join(f"{_SHORT_NAMES.get(kind, kind)}={_escaped(value)}" for kind, value in attributes)
-        for attributes in _relative_names(name)
+        for attributes in attributes_of(name)
     ]
     return ",".join(reversed(relative))
 
 
-def _relative_names(name: bytes) -> Iterator[list[tuple[str, Element]]]:
-    """Yield the attributes of each relative distinguished name, as type and value."""
+def attributes_of(name: bytes) -> Iterator[list[tuple[str, Element]]]:
+    """Yield the attributes of each relative distinguished name of a name, as type and value.
+
+    Raises ValueError.
+    """
     for relative in der.parts(name):
         if relative.tag != der.SET:
             raise ValueError(f"tag {relative.tag:#04x} where a SET was expected")
@@ -69,6 +72,11 @@ def _relative_names(name: bytes) -> Iterator[list[tuple[str, Element]]]:
             kind, value = der.elements(attribute.content)
             attributes.append((der.dotted(kind.content), value))
         yield attributes
+
+
+def has_short_names(name: bytes) -> bool:
+    """Return whether RFC 4514 has a short name for each attribute. Raises ValueError."""
+    return all(kind in _SHORT_NAMES for attributes in attributes_of(name) for kind, _ in attributes)
 
 
 def _text(value: Element) -> str | None:
@@ -105,7 +113,7 @@ def email_addresses(name: bytes) -> list[str]:
 def _values(name: bytes, wanted: str) -> list[str]:
     return [
         text
-        for attributes in _relative_names(name)
+        for attributes in attributes_of(name)
         for kind, value in attributes
         if kind == wanted and (text := _text(value)) is not None
     ]
@@ -137,7 +145,7 @@ def normalised(name: bytes) -> NormalisedName:
 def _canonical(name: bytes) -> NormalisedName:
     return tuple(
         tuple(sorted(((kind, _canonical_value(value)) for kind, value in attributes), key=repr))
-        for attributes in _relative_names(name)
+        for attributes in attributes_of(name)
     )
 
 

@@ -5,21 +5,22 @@ Rules: what no run covers, such as a key of a rare type, is told as such and nev
 
 from __future__ import annotations
 
-import contextlib
 import enum
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lab.diagnosis.certificate_selection.name_matching import (
+    NameMatch,
+    all_are_covered,
+    names_one,
+)
 from lab.diagnosis.certificate_selection.results import CertificateAtHand, Decision
 from lab.tls.code_points import ClientCertificateType, ExtensionType, ProtocolVersion
 from lab.tls.code_points import SignatureScheme as Scheme
 from lab.tls.extensions import SignatureAlgorithms
 from lab.tls.messages import CertificateRequest
-from lab.x509 import der
 from lab.x509.certificates import CertificateDescription, describe
-from lab.x509.names import NormalisedName, normalised, rfc4514
 
 _CURVES = {
     "EC secp256r1": Scheme.ECDSA_SECP256R1_SHA256,
@@ -60,8 +61,6 @@ _MEASURED = frozenset(
 )
 _LEAST_BITS = 2048  # OpenSSL loads no shorter RSA key as Debian has set it up
 _WEAK = ("", "md5", "sha1")
-# String types that names were measured with: UTF8String and PrintableString (X.680 section 41).
-_STRINGS = {0x0C, 0x13}
 
 
 class Family(enum.Enum):
@@ -70,14 +69,6 @@ class Family(enum.Enum):
     RSA = "RSA"
     EC = "EC"
     ED25519 = "Ed25519"
-
-
-class NameMatch(enum.Enum):
-    """How a client compares the issuers of its chain with the names that the server sends."""
-
-    BYTES = "byte for byte"
-    TEXT = "by their text, whatever the string type"
-    NORMALISED = "by their text, without regard to string type, case and repeated spaces"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +103,10 @@ def unknown(reason: str) -> SelectionVerdict:
 NO_SCHEME = "the key can make none of the signatures that the server takes"
 NO_TYPE = "the key's type is not among the certificate types of the request"
 NO_NAME = "no certificate of the chain was issued by a CA that the server names"
-NAME_UNKNOWN = "the server's name of the issuer is written in a string type that no run covers"
+NAME_UNKNOWN = (
+    "no run covers how the server's name of the issuer is written, or in which order the "
+    "certificates at hand are"
+)
 FITS = "the request asks for nothing that the certificate does not have"
 GIVEN = "its key can make a signature that the server takes, and names of CAs are not looked at"
 
@@ -136,6 +130,16 @@ class Candidate:
         usage = self.leaf.key_usage
         return usage is None or "digitalSignature" in usage
 
+    @property
+    def is_in_order(self) -> bool:
+        """Whether each certificate is of the one CA at hand that issued the one before."""
+        above = self.chain[1:]
+        subjects = {one.subject_der for one in above}
+        return len(subjects) == len(above) and all(
+            one.is_ca and one.subject_der == below.issuer_der
+            for below, one in zip(self.chain, above, strict=False)
+        )
+
     def is_valid_at(self, now: datetime, *, early: timedelta = timedelta()) -> bool:
         """Whether ``now`` lies in the period of validity, or no more than ``early`` before it."""
         begin, end = self.leaf.not_valid_before, self.leaf.not_valid_after
@@ -147,12 +151,11 @@ class Candidate:
         return usages is None or bool({"clientAuth", *others} & set(usages))
 
     def is_signed_by(self, schemes: Sequence[Scheme], *, whole_chain: bool) -> bool | None:
-        """Whether the certificate, or each below a root, is signed in one of ``schemes``.
+        """Whether the certificate, or each of the chain, is signed in one of ``schemes``.
 
         None where the scheme of a signature has no name here.
         """
-        below = [one for one in self.chain if one.subject_der != one.issuer_der]
-        found = [_signature_schemes(one) for one in (below if whole_chain else self.chain[:1])]
+        found = [_signature_schemes(one) for one in self.chain[: None if whole_chain else 1]]
         if not all(found):
             return None
         return all(not one.isdisjoint(schemes) for one in found)
@@ -237,52 +240,22 @@ class SelectionQuestion:
             return possible | set(_CURVES.values())
         return possible | {_CURVES[candidate.leaf.key_type]}
 
-    def names_issuer(self, candidate: Candidate, match: NameMatch) -> bool | None:
+    def names_issuer(
+        self, candidate: Candidate, match: NameMatch, *, any_order: bool = False
+    ) -> bool | None:
         """Return whether the server names an issuer in the chain, or no CA at all.
 
-        None: the names differ in a way that was not measured.
+        ``any_order`` tells that the client looks at all certificates of a file, whichever issued
+        which. None: no run covers how the names differ, or a chain that is in no order.
         """
         if not self.names:
             return True
-        issuers = [one.issuer_der for one in candidate.chain]
-        if not set(issuers).isdisjoint(self.names):
-            return True
-        if match is NameMatch.BYTES:
-            return False
-        found = [_alike(name, issuer, match) for issuer in issuers for name in self._like(issuer)]
-        return True if True in found else None if None in found else False
-
-    def _like(self, issuer: bytes) -> Sequence[bytes]:
-        """Return the names that differ from an issuer in string types, case or spaces only."""
-        try:
-            return _by_normal_form(self.names).get(normalised(issuer), ())
-        except ValueError:
-            return ()
-
-
-@functools.lru_cache(maxsize=2)  # a server may name thousands, and many clients are asked about
-def _by_normal_form(names: tuple[bytes, ...]) -> Mapping[NormalisedName, Sequence[bytes]]:
-    found: dict[NormalisedName, list[bytes]] = {}
-    for name in names:
-        with contextlib.suppress(ValueError):  # one that cannot be read is like no other
-            found.setdefault(normalised(name), []).append(name)
-    return found
-
-
-def _alike(name: bytes, issuer: bytes, match: NameMatch) -> bool | None:
-    """Return whether a client takes names for the same that differ in such a way."""
-    if not _strings(name) | _strings(issuer) <= _STRINGS:
-        return None
-    return match is NameMatch.NORMALISED or rfc4514(name) == rfc4514(issuer)
-
-
-def _strings(name: bytes) -> set[int]:
-    """Return the types of the values in a name that can be read."""
-    return {
-        der.elements(attribute.content)[1].tag
-        for relative in der.parts(name)
-        for attribute in der.elements(relative.content)
-    }
+        found = [names_one(self.names, one.issuer_der, match) for one in candidate.chain]
+        if found[0] is True or not any(one is not False for one in found):
+            return found[0]
+        if not (any_order or candidate.is_in_order):
+            return None
+        return True if True in found else None
 
 
 def covered(given: CertificateAtHand) -> Candidate | str:
@@ -296,10 +269,20 @@ def covered(given: CertificateAtHand) -> Candidate | str:
     family = _family(leaf)
     if family is None:
         return f"no run covers a key of the type {leaf.key_type} {leaf.key_bits or ''}".rstrip()
+    if any(map(_is_short, chain)):  # OpenSSL loads no such chain, Node's does
+        return "no run covers a CA with a key of less than 2048 bits"
+    if any(one.serial < 0 for one in chain):  # Go loads none, the others do
+        return "no run covers a certificate with a negative serial number"
     weak = next((one for one in chain if one.signature_digest in _WEAK and not _is_ed(one)), None)
     if weak is not None:
         return f"no run covers a certificate signed by {weak.signature_algorithm}"
     return Candidate(given=given, family=family, chain=chain)
+
+
+def _is_short(one: CertificateDescription) -> bool:
+    """Return whether a key is none of those of elliptic curves, and short."""
+    bits = one.key_bits
+    return bits is not None and not one.key_type.startswith("EC") and bits < _LEAST_BITS
 
 
 def _is_ed(one: CertificateDescription) -> bool:
@@ -321,6 +304,8 @@ def uncovered_request(question: SelectionQuestion) -> str:
         return f"no run covers {question.version}"
     if any(one.extension_type == ExtensionType.OID_FILTERS for one in request.extensions):
         return "no run covers oid_filters"
+    if not all_are_covered(question.names):
+        return "no run covers a name of a CA that is empty or not well-formed; some break off"
     if _MEASURED.isdisjoint(question.schemes):
         return "no run covers a request with these signature algorithms only"
     if not question.is_tls13 and not request.certificate_types:

@@ -13,13 +13,13 @@ from lab.diagnosis.certificate_selection.candidates import (
     NAME_UNKNOWN,
     NO_NAME,
     Candidate,
-    NameMatch,
     SelectionQuestion,
     SelectionVerdict,
     sends,
     sends_empty,
     unknown,
 )
+from lab.diagnosis.certificate_selection.name_matching import NameMatch
 from lab.diagnosis.certificate_selection.results import Decision
 
 _STORES = (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lab.diagnosis.certificate_selection.candidates import (
     FITS,
     GIVEN,
+    NAME_UNKNOWN,
     NO_NAME,
     NO_SCHEME,
     NO_TYPE,
@@ -18,7 +19,9 @@ from lab.diagnosis.certificate_selection.candidates import (
     breaks_off,
     sends,
     sends_empty,
+    unknown,
 )
+from lab.diagnosis.certificate_selection.name_matching import NameMatch
 from lab.tls.code_points import ClientCertificateType
 
 _KNOWN_TYPES = {
@@ -53,6 +56,8 @@ def library(question: SelectionQuestion, candidates: Sequence[Candidate]) -> Sel
 
 def _named(question: SelectionQuestion, candidates: Sequence[Candidate]) -> SelectionVerdict:
     """Return what comes of the first certificate of the first name that has one which fits."""
+    if any(question.names_issuer(one, NameMatch.BYTES) is None for one in candidates):
+        return unknown(NAME_UNKNOWN)
     reason = NO_NAME
     for name in question.names:
         for one in candidates:

@@ -11,13 +11,13 @@ from lab.diagnosis.certificate_selection.candidates import (
     NO_SCHEME,
     NO_TYPE,
     Candidate,
-    NameMatch,
     SelectionQuestion,
     SelectionVerdict,
     breaks_off,
     sends,
     sends_empty,
 )
+from lab.diagnosis.certificate_selection.name_matching import NameMatch
 
 
 def from_certificates(
@@ -30,7 +30,7 @@ def from_certificates(
             reasons.append(NO_TYPE)
         elif not question.signing(candidate):
             reasons.append(NO_SCHEME)
-        elif not question.names_issuer(candidate, NameMatch.BYTES):
+        elif not question.names_issuer(candidate, NameMatch.BYTES, any_order=True):
             reasons.append(NO_NAME)
         else:
             return sends(candidate, FITS)

@@ -19,7 +19,6 @@ from lab.diagnosis.certificate_selection.candidates import (
     SHA224,
     Candidate,
     Family,
-    NameMatch,
     SelectionQuestion,
     SelectionVerdict,
     breaks_off,
@@ -27,11 +26,12 @@ from lab.diagnosis.certificate_selection.candidates import (
     sends_empty,
     unknown,
 )
+from lab.diagnosis.certificate_selection.name_matching import NameMatch
 from lab.diagnosis.certificate_selection.results import Decision
 from lab.tls.code_points import SignatureScheme as Scheme
 
 _FAMILIES = {
-    **dict.fromkeys((Scheme.ED25519,), Family.ED25519),
+    **dict.fromkeys((Scheme.ED25519, Scheme.ED448), Family.ED25519),
     **dict.fromkeys(
         (
             Scheme.ECDSA_SECP256R1_SHA256,
@@ -64,7 +64,7 @@ _NO_SIGNATURE = (
     "takes"
 )
 _BADLY_SIGNED = "a certificate of the chain is signed in a way that the server does not list"
-_RARE_SIGNATURE = "no run covers the signature of a certificate in the chain"
+_RARE_SIGNATURE = "no run covers a signature in the chain, or in which order it is"
 _SEVERAL = "several fit: which is sent depends on their aliases in the key store"
 
 
@@ -91,7 +91,7 @@ def pkix(question: SelectionQuestion, candidates: Sequence[Candidate]) -> Select
     if not fitting:
         return misfit
     listed = question.cert_schemes or question.schemes
-    signed = [one.is_signed_by(listed, whole_chain=True) for one in fitting]
+    signed = [_is_signed(one, listed) for one in fitting]
     if None in signed:
         return unknown(_RARE_SIGNATURE)
     fitting = [one for one, well in zip(fitting, signed, strict=True) if well]
@@ -106,6 +106,12 @@ def pkix(question: SelectionQuestion, candidates: Sequence[Candidate]) -> Select
 
     best = min(map(rank, fitting))
     return _chosen(question, [one for one in fitting if rank(one) == best])
+
+
+def _is_signed(one: Candidate, schemes: Sequence[Scheme]) -> bool | None:
+    """Return whether the chain is signed so; a key store leaves out what is not of the chain."""
+    signed = one.is_signed_by(schemes, whole_chain=True)
+    return signed if signed or one.is_in_order else None
 
 
 def _by_name(

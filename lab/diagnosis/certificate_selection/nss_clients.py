@@ -17,7 +17,6 @@ from lab.diagnosis.certificate_selection.candidates import (
     SHA224,
     Candidate,
     Family,
-    NameMatch,
     SelectionQuestion,
     SelectionVerdict,
     breaks_off,
@@ -25,6 +24,7 @@ from lab.diagnosis.certificate_selection.candidates import (
     sends_empty,
     unknown,
 )
+from lab.diagnosis.certificate_selection.name_matching import NameMatch
 from lab.diagnosis.certificate_selection.results import Decision
 from lab.tls.code_points import SignatureScheme as Scheme
 
@@ -38,6 +38,7 @@ _OUT_OF_DATE = "the certificate has expired, or is not valid yet"
 _NOTHING_IN_COMMON = "NSS has none of the server's signature algorithms"
 _SEVERAL = "several fit: which is sent depends on the database, or on the user"
 _PROPOSED = "it fits the request; the user, or a policy, still chooses it"
+_RARE_KIND = "no run covers a certificate of a CA as a client's, or one with a Netscape type"
 _NO_ED25519 = "no run covers Ed25519: this version of NSS cannot load such a key"
 _IN_TLS13 = {
     Scheme.ECDSA_SECP256R1_SHA256,
@@ -82,18 +83,25 @@ def named_certificate(
 
 def chromium(question: SelectionQuestion, candidates: Sequence[Candidate]) -> SelectionVerdict:
     """Return what Chromium sends where its user, or a policy, takes any that it proposes."""
-    if any(one.family is Family.ED25519 for one in candidates):
-        return unknown(_NO_ED25519)
+    if rare := _uncovered(candidates):
+        return unknown(rare)
     return _among(question, candidates, NameMatch.BYTES, timedelta(), _sent_by_chromium)
 
 
 def _nothing_in_common(
     question: SelectionQuestion, candidates: Sequence[Candidate]
 ) -> SelectionVerdict | None:
-    if any(one.family is Family.ED25519 for one in candidates):
-        return unknown(_NO_ED25519)
+    if rare := _uncovered(candidates):
+        return unknown(rare)
     known = _IN_TLS13 if question.is_tls13 else _IN_TLS13 | _ONLY_IN_TLS12
     return breaks_off(_NOTHING_IN_COMMON) if known.isdisjoint(question.schemes) else None
+
+
+def _uncovered(candidates: Sequence[Candidate]) -> str:
+    if any(one.family is Family.ED25519 for one in candidates):
+        return _NO_ED25519
+    rare = any(one.leaf.is_ca or one.leaf.netscape_types for one in candidates)
+    return _RARE_KIND if rare else ""
 
 
 def _is_for_clients(candidate: Candidate) -> bool:

@@ -16,11 +16,17 @@ from lab.diagnosis.certificate_selection.candidates import (
     breaks_off,
     sends,
     sends_empty,
+    unknown,
 )
 from lab.tls.code_points import SignatureScheme as Scheme
 
 _NOTHING_IN_COMMON = "none of the server's signature algorithms is one that rustls has in TLS 1.3"
 _NOT_LOADED = "keyUsage has no digitalSignature: BoringSSL refuses to load it with its EC key"
+_VERSION_1 = "rustls refuses to load a certificate that is not of version 3"
+_CRITICAL = "rustls refuses to load a certificate with a critical extension that it does not know"
+_KNOWN_EXTENSIONS = {
+    *("basicConstraints", "keyUsage", "extendedKeyUsage", "subjectAltName", "nameConstraints")
+}
 # The octets of algorithms that rustls takes for ones of TLS 1.3, whether it can make them or not.
 _ECDSA_OF_TLS13 = {
     Scheme.ECDSA_SECP256R1_SHA256,
@@ -33,6 +39,10 @@ _OTHERS_OF_TLS13 = range(Scheme.RSA_PSS_RSAE_SHA256, Scheme.RSA_PSS_PSS_SHA512 +
 def rustls(question: SelectionQuestion, candidates: Sequence[Candidate]) -> SelectionVerdict:
     """Return what rustls sends of one certificate, which was given without a resolver."""
     (candidate,) = candidates
+    if candidate.leaf.version != 3:
+        return breaks_off(_VERSION_1)
+    if not _KNOWN_EXTENSIONS.issuperset(candidate.leaf.critical_extensions):
+        return unknown(_CRITICAL)
     common = [one for one in question.schemes if one in _ECDSA_OF_TLS13 or one in _OTHERS_OF_TLS13]
     if question.is_tls13 and not common:
         return breaks_off(_NOTHING_IN_COMMON)

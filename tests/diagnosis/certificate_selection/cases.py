@@ -15,6 +15,7 @@ SCHEMES = {
     "p384": 0x0503,
     "p521": 0x0603,
     "ed25519": 0x0807,
+    "ed448": 0x0808,
     "pss": 0x0804,
     "pss384": 0x0805,
     "pss512": 0x0806,
@@ -150,6 +151,17 @@ _SEVERAL: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] =
     (("ed25519", "ec", "rsa"), (), ALL_SCHEMES),
     (("rsa", "ec", "ed25519"), (), ALL_SCHEMES),
 )
+# What some clients drop of a file, read otherwise, or break off at.
+_ODD: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
+    *(("cross-signed", (name,), ALL_SCHEMES, ()) for name in ("ec-root", "other-root")),
+    *(("ec", (name,), ALL_SCHEMES, ()) for name in ("empty", "cut-short")),
+    ("ec", ("ec-issuer", "cut-short"), ALL_SCHEMES, ()),
+    ("netscape-server", (), ALL_SCHEMES, ()),
+    ("ed25519", (), ("ed448", "p256"), ()),
+    ("self-signed", (), ALL_SCHEMES, ("p384", "pss")),
+    ("under-root", (), ALL_SCHEMES, ("p256", "pss")),
+    ("under-root", (), ("p256", "pss"), ()),
+)
 _COMBINED = 60  # for each version; every second one with two certificates
 _TYPE_LISTS = (("rsa",), ("ecdsa",), ("dss",), ("rsa-dh",), ("rsa", "ecdsa"), ("ecdsa", "rsa"))
 
@@ -161,6 +173,7 @@ def cases() -> Iterator[Case]:
         for at_hand, authorities, schemes in _SEVERAL:
             yield Case(version=version, at_hand=at_hand, authorities=authorities, schemes=schemes)
         yield from _combined(version)
+        yield from _odd(version)
     for kind in _KINDS:
         for types in _TYPE_LISTS:
             yield Case(version="1.2", at_hand=(kind,), types=types)
@@ -185,6 +198,18 @@ def _combined(version: str) -> Iterator[Case]:
             types=tuple(chance.sample(ALL_TYPES, 2)) if version == "1.2" else ALL_TYPES,
         )
         yield case
+
+
+def _odd(version: str) -> Iterator[Case]:
+    for name, authorities, schemes, cert_schemes in _ODD:
+        if version == "1.3" or not cert_schemes:
+            yield Case(
+                version=version,
+                at_hand=(name,),
+                authorities=authorities,
+                schemes=schemes,
+                cert_schemes=cert_schemes,
+            )
 
 
 def _of_one(version: str) -> Iterator[Case]:

@@ -29,6 +29,11 @@ from lab.x509.certificates import der_of
 
 _LONG = 3650
 _Usage = ExtendedKeyUsageOID
+# Netscape's certificate type, a BIT STRING: for TLS servers.
+_NETSCAPE_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
+_SERVER_ONLY = x509.Extension(
+    _NETSCAPE_TYPE, False, x509.UnrecognizedExtension(_NETSCAPE_TYPE, bytes.fromhex("03020640"))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +139,14 @@ class Identities:
                 "server-only-rsa", "rsa", rsa, extended_key_usage=(_Usage.SERVER_AUTH,)
             ),
             "other": self._by_other(),
+            "cross-signed": self._cross_signed(),
+            "self-signed": self_signed(
+                client("self-signed", days=_LONG), self._key(ec), now=self._now
+            ),
+            "under-root": self._under_root(),
+            "netscape-server": self._client(
+                "netscape-server", "ec", ec, extended_key_usage=(), extensions=(_SERVER_ONLY,)
+            ),
         }
         for name in ("ec", "rsa"):
             found[f"{name}-alone"] = Identity(chain=(found[name].certificate,), key=found[name].key)
@@ -159,6 +172,21 @@ class Identities:
         profile = client("other", days=_LONG)
         return self._other.issue(profile, self._key(KeyKind.EC_P256), now=self._now)
 
+    def _cross_signed(self) -> Identity:
+        """Return a certificate with two of its authority, by two roots; the other's is last."""
+        issuing = self._kinds["ec"].issuing.identity
+        profile = replace(intermediate_ca("EC issuing"), subject=_organisation("EC issuing"))
+        crossed = self._other.issue(profile, issuing.key, now=self._now).certificate
+        made = self._client("cross-signed", "ec", KeyKind.EC_P256)
+        return Identity(chain=(*made.chain, crossed), key=made.key)
+
+    def _under_root(self) -> Identity:
+        """Return a certificate signed by RSASSA-PSS, with the root, which is not."""
+        root = self._kinds["rsa"].root
+        profile = replace(client("under-root", days=_LONG), signature_pss=True)
+        made = root.issue(profile, self._key(KeyKind.RSA_2048), now=self._now)
+        return Identity(chain=(made.certificate, root.identity.certificate), key=made.key)
+
     def _names(self) -> dict[str, bytes]:
         found = {}
         for kind, authorities in self._kinds.items():
@@ -168,6 +196,8 @@ class Identities:
             found[f"{kind}-root"] = authorities.root.identity.certificate.subject.public_bytes()
         issuing = "EC issuing"
         found["other-root"] = self._other.identity.certificate.subject.public_bytes()
+        found["empty"] = b"\x30\x00"
+        found["cut-short"] = found["ec-issuer"][:-3]
         found["nobody"] = _organisation("Nobody's root").public_bytes()
         found["ec-issuer-printable"] = _organisation(issuing, printable=True).public_bytes()
         found["ec-issuer-printable-upper"] = _organisation(

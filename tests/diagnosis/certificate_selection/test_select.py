@@ -6,6 +6,7 @@ import functools
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -19,12 +20,13 @@ from lab.diagnosis.certificate_selection.results import (
     Decision,
 )
 from lab.diagnosis.certificate_selection.select import select
-from lab.pki.authority import self_signed
+from lab.pki.authority import Authority, self_signed
 from lab.pki.identity import KeyKind, cached
-from lab.pki.profiles import client
+from lab.pki.profiles import Profile, client, root_ca
 from lab.tls.code_points import ClientCertificateType, ProtocolVersion, SignatureScheme
 from lab.tls.messages import CertificateRequest
-from lab.x509.certificates import der_of
+from lab.x509 import der
+from lab.x509.certificates import der_of, describe
 from tests.diagnosis.certificate_selection.cases import VERSIONS, Case, cases
 from tests.diagnosis.certificate_selection.clients import Disk, written
 from tests.diagnosis.certificate_selection.identities import Identities
@@ -206,6 +208,59 @@ def of_key(kind: KeyKind) -> tuple[CertificateAtHand, ...]:
 @pytest.mark.parametrize("kind", [KeyKind.ED448, KeyKind.RSA_1024])
 def test_a_key_that_no_run_covers_is_left_open(kind: KeyKind) -> None:
     assert decisions(asked(of_key(kind))) == {Decision.UNKNOWN}
+
+
+def changed(
+    kind: KeyKind = KeyKind.EC_P256, issuer: KeyKind | None = None, **changes: object
+) -> tuple[CertificateAtHand, ...]:
+    """Return a changed certificate, with its CA where ``issuer`` says of which key."""
+    profile: Profile = replace(client(), **changes)  # type: ignore[arg-type]
+    if issuer is None:
+        chain = self_signed(profile, cached(kind), now=NOW).chain
+    else:
+        ca = self_signed(root_ca(), cached(issuer, 1), now=NOW)
+        chain = (
+            *Authority(identity=ca).issue(profile, cached(kind), now=NOW).chain[:1],
+            ca.certificate,
+        )
+    return (CertificateAtHand(name="one", chain=tuple(map(der_of, chain))),)
+
+
+def test_a_chain_that_some_do_not_load_is_left_open() -> None:
+    # OpenSSL says "ca key too small", Go "x509: negative serial number".
+    assert decisions(asked(changed(issuer=KeyKind.RSA_1024))) == {Decision.UNKNOWN}
+    assert decisions(asked(changed(issuer=KeyKind.RSA_2048))) > {Decision.SENDS}
+    (negative,) = changed(serial=0x55)
+    serial = b"\xa0\x03\x02\x01\x02\x02\x01"
+    one = negative.chain[0].replace(serial + b"\x55", serial + b"\xd5")
+    at_hand = (CertificateAtHand(name="one", chain=(one,)),)
+    assert decisions(asked(at_hand)) == {Decision.UNKNOWN}
+
+
+def test_what_rustls_does_not_load_is_not_said_to_be_sent() -> None:
+    kind = x509.ObjectIdentifier("1.2.3.4.5")
+    extension: x509.Extension[x509.ExtensionType] = x509.Extension(
+        kind, True, x509.UnrecognizedExtension(kind, b"\x05\x00")
+    )
+    found = asked(changed(extensions=(extension,)))
+    assert found["rustls"].decision is Decision.UNKNOWN
+    assert found["openssl"].decision is found["go"].decision is Decision.SENDS
+    (version3,) = changed()
+    # Without the version it is one of version 1, which has no extensions.
+    described = describe(version3.chain[0])
+    fields = der.parts(described.signed)
+    version1 = der.sequence(*fields[1:7])
+    whole = der.sequence(version1, *der.parts(version3.chain[0])[1:]).encode()
+    at_hand = (CertificateAtHand(name="one", chain=(whole,)),)
+    assert asked(at_hand)["rustls"].decision is Decision.BREAKS_OFF
+    assert asked(at_hand)["openssl"].decision is Decision.SENDS
+
+
+def test_a_ca_as_a_client_is_left_open_with_nss() -> None:
+    # NSS sends it or not by what else it says.
+    found = asked(changed(basic_constraints=x509.BasicConstraints(ca=True, path_length=None)))
+    assert {found[code].decision for code in ("nss", "nss-named", "chromium")} == {Decision.UNKNOWN}
+    assert found["java-pkix"].decision is Decision.SENDS
 
 
 def test_a_request_that_no_run_covers_is_left_open() -> None:
