@@ -56,7 +56,16 @@ def _at_hand(contents: Contents, keys: set[bytes]) -> CertificateAtHand:
         )
     others = tuple(each for each in certificates if each != own)
     if contents.form in _UNORDERED:
-        others = path_of(own, others).above
+        above = path_of(own, others).above
+        # Of a CA that two have signed, programs take the one or the other.
+        crossed = (each for each in issuers_of(own, others) if each not in above)
+        others = (*above, *crossed)
+    elif own != certificates[0]:  # "key values mismatch", as OpenSSL says
+        raise WrongFormatError(
+            "does not begin with the client's own certificate, and programs take the first for it",
+            remedy="Put that one first, and those that issued it behind it",
+            path=path,
+        )
     return CertificateAtHand(name=str(path), chain=(own, *others))
 
 

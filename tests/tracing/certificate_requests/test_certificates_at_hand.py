@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import serialize_certifi
 from lab.api import LabCA
 from lab.pki.errors import PkiError
 from lab.pki.identity import Identity, certificates_pem
+from lab.pki.profiles import intermediate_ca
 from lab.tracing.certificate_requests.certificates_at_hand import certificates_at_hand
 
 AUTHORITY = LabCA().authority
@@ -19,6 +23,7 @@ CLIENT = AUTHORITY.client(issuer=UNDER)
 CHAIN = (CLIENT.certificate, UNDER.identity.certificate)
 ALL = (*CHAIN, AUTHORITY.root)
 PASSWORD = b"secret"
+NOW = datetime.now(timezone.utc)
 
 
 def der(certificates: tuple[object, ...]) -> tuple[bytes, ...]:
@@ -47,9 +52,20 @@ def test_pem_in_its_order_without_a_key(tmp_path: Path) -> None:
 
 def test_a_key_settles_it(tmp_path: Path) -> None:
     """In the file, or in one of its own; the rest stays in its order, which is what is sent."""
+    path, other = tmp_path / "client.pem", AUTHORITY.client().certificate
+    mixed = (CLIENT.certificate, other, *CHAIN[1:])
+    assert at_hand(path, certificates_pem(mixed) + CLIENT.key_pem()) == der(mixed)
+    assert at_hand(path, certificates_pem(mixed), key_file(tmp_path, CLIENT)) == der(mixed)
+
+
+def test_pem_that_programs_do_not_load_is_refused(tmp_path: Path) -> None:
     path, reverse = tmp_path / "client.pem", certificates_pem(CHAIN[::-1])
-    assert at_hand(path, reverse + CLIENT.key_pem()) == der(CHAIN)
-    assert at_hand(path, reverse, key_file(tmp_path, CLIENT)) == der(CHAIN)
+    path.write_bytes(reverse)
+    with pytest.raises(ssl.SSLError, match="key values mismatch"):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(path, key_file(tmp_path, CLIENT))
+    for data, keys in ((reverse + CLIENT.key_pem(), []), (reverse, [tmp_path / "client.key"])):
+        with pytest.raises(PkiError, match="does not begin with the client's own certificate"):
+            at_hand(path, data, *keys)
 
 
 def test_files_without_an_order(tmp_path: Path) -> None:
@@ -57,6 +73,16 @@ def test_files_without_an_order(tmp_path: Path) -> None:
     assert at_hand(tmp_path / "client.p7b", seven) == der(ALL)
     twelve = CLIENT.pkcs12(PASSWORD, friendly_name="x", authorities=[ALL[2], ALL[1]])
     assert at_hand(tmp_path / "client.p12", twelve) == der(ALL)
+
+
+def test_both_certificates_of_a_ca_that_two_have_signed_are_at_hand(tmp_path: Path) -> None:
+    """Java takes the first of them, NSS the last."""
+    own = UNDER.identity
+    profile = replace(intermediate_ca("x"), subject=own.certificate.subject)
+    crossed = LabCA().authority.authority.issue(profile, own.key, now=NOW).certificate
+    twelve = CLIENT.pkcs12(PASSWORD, friendly_name="x", authorities=[crossed, *ALL[1:]])
+    found = at_hand(tmp_path / "client.p12", twelve)
+    assert set(found) == {*der(ALL), *der((crossed,))}
 
 
 def test_several_are_in_the_order_that_they_are_given_in(tmp_path: Path) -> None:
