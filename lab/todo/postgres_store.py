@@ -120,7 +120,7 @@ class PostgresStore:
         return item
 
     async def check(self) -> None:
-        """Commit a change, and no item."""
+        """Commit a change, and no item; one is kept and taken back before."""
         await self._adding.ask(None)
 
     async def list(self) -> tuple[TodoItem, ...]:
@@ -152,6 +152,8 @@ class PostgresStore:
                 )
             await connection.cursor().executemany(_INSERT, [_row(one) for one in answers if one])
             await connection.execute("UPDATE mtls_lab_store SET last_id = %s", (last + added,))
+            if None in asked:
+                await _try(connection, last + added + 1)
         return answers
 
     async def _list(self, askers: Sequence[None]) -> Sequence[tuple[TodoItem, ...]]:
@@ -300,10 +302,7 @@ async def _prepare(connection: AsyncConnection[Any], name: str) -> None:
             f"{name} has schema version {version}, and this program supports {VERSION}; "
             "use the version of the program that created it"
         )
-    # What cannot be written would be found out when the first item comes.
-    async with connection.transaction(force_rollback=True):
-        await connection.execute(_INSERT, (last + 1, '"x"', False))
-        await connection.execute("UPDATE mtls_lab_store SET last_id = %s", (last + 1,))
+    await _try(connection, last + 1)
 
 
 async def _locked(connection: AsyncConnection[Any], name: str) -> tuple[int, int]:
@@ -313,6 +312,13 @@ async def _locked(connection: AsyncConnection[Any], name: str) -> tuple[int, int
         raise StoreUnavailable(f"{name}: mtls_lab_store has no row; {TABLES_CHANGED}")
     last, version = rows[0]
     return last, version
+
+
+async def _try(connection: AsyncConnection[Any], id_: int) -> None:
+    """Keep an item and take it back: else a disk or a right that lacks is found by the next one."""
+    async with connection.transaction(force_rollback=True):
+        await connection.execute(_INSERT, (id_, '"x"', False))
+        await connection.execute("UPDATE mtls_lab_store SET last_id = %s", (id_,))
 
 
 async def _how(connection: AsyncConnection[Any]) -> str:

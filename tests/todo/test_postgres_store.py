@@ -161,6 +161,19 @@ async def test_what_was_changed_by_hand_is_seen(
         await store.list()
 
 
+async def test_a_check_finds_that_items_cannot_be_added(
+    server: PostgresServer, store: PostgresStore, url: str
+) -> None:
+    """As with a disk that is full, on which a row may still be written over."""
+    name = url.partition(f":{server.port}/")[2].partition("?")[0]
+    server.sql("ALTER TABLE mtls_lab_todo ADD CONSTRAINT no_room CHECK (id < 6)", name)
+    with pytest.raises(StoreUnavailable, match=r"no_room.*; its log may say more"):
+        await store.check()
+    server.sql("ALTER TABLE mtls_lab_todo DROP CONSTRAINT no_room", name)
+    await store.check()
+    assert await store.list() == SEEDS
+
+
 async def test_a_database_whose_transactions_are_serializable(
     server: PostgresServer, url: str
 ) -> None:
