@@ -74,6 +74,7 @@ def test_an_empty_certificate_shows_by_its_length() -> None:
     events = [*HELLOS, sealed(SERVER, 900), sealed(CLIENT, EMPTY), sealed(CLIENT, 36)]
     _, causes = outcome_and_causes([*events, sealed(SERVER, ALERT), stream_ended(SERVER)])
     assert [cause.code for cause in causes] == ["no-client-certificate", "refused-by-unread-alert"]
+    assert "may withhold it" in causes[0].fix
     _, causes = outcome_and_causes([*events, stream_ended(SERVER)])
     assert [cause.code for cause in causes] == ["no-client-certificate", "refused-without-alert"]
     # Only the first record of the flight is one.
