@@ -44,6 +44,10 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m lab.server
         return refuse(DOOR, "--host is empty; name an address, 0.0.0.0 for all of IPv4")
     if options.min_tls > options.max_tls:
         return refuse(DOOR, f"--min-tls {options.min_tls} is above --max-tls {options.max_tls}")
+    if options.client_auth == "on-demand" and options.max_tls == "1.2":
+        return refuse(
+            DOOR, "--client-auth on-demand asks in TLS 1.3 only, which --max-tls 1.2 rules out"
+        )
     try:
         run_loop = runner(options.loop)
         with server_log(options.log_format, verbose=options.verbose):

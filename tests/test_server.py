@@ -230,6 +230,7 @@ def test_an_expired_certificate_is_named(tmp_path: Path) -> None:
         ["--client-auth", "maybe"],
         ["--min-tls", "1.1"],
         ["--min-tls", "1.3", "--max-tls", "1.2"],
+        ["--client-auth", "on-demand", "--max-tls", "1.2"],
         ["--host", "256.0.0.1"],
         ["--host", "a..b"],
         ["--host", ""],

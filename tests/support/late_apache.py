@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.support.peers import CommandLine, Setup, VerifyMode, served_by
@@ -13,7 +14,7 @@ PRIVATE = "/private/"
 _MODULES = "/usr/lib/apache2/modules"
 
 
-def _command(setup: Setup) -> CommandLine:
+def _command(setup: Setup, settings: str) -> CommandLine:
     private = setup.folder / "private"
     private.mkdir()
     for folder in (setup.folder, private):
@@ -40,6 +41,7 @@ SSLProtocol -all +TLSv1.2 +TLSv1.3
 SSLCertificateFile {setup.file("server.crt")}
 SSLCertificateKeyFile {setup.file("server.key")}
 SSLCACertificateFile {setup.file("ca.crt")}
+{settings}
 <Location {PRIVATE}>
     SSLVerifyClient require
     SSLVerifyDepth 5
@@ -50,7 +52,12 @@ SSLCACertificateFile {setup.file("ca.crt")}
 
 
 @contextlib.contextmanager
-def late_apache(certs: Path, folder: Path) -> Iterator[int]:
-    """Run it with the files in ``certs``; its port. It asks at ``PRIVATE``, for a certificate."""
-    with served_by(_command, certs, folder, ask=VerifyMode.NONE) as port:
+def late_apache(certs: Path, folder: Path, settings: str = "") -> Iterator[int]:
+    """Run it with the files in ``certs``; its port. It asks at ``PRIVATE``, for a certificate.
+
+    ``settings`` are more of its own, for the whole host.
+    """
+    with served_by(
+        partial(_command, settings=settings), certs, folder, ask=VerifyMode.NONE
+    ) as port:
         yield port

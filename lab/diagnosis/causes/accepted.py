@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.diagnosis.causes.asked_later import (
     asked_late,
-    asks_in_tls13_only,
-    cannot_be_asked_later,
+    could_not_be_asked,
     which_clients_can,
 )
 from lab.diagnosis.causes.remedies import give_certificate
@@ -24,7 +23,6 @@ from lab.diagnosis.causes.withheld import kinds_of_clients
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause, Outcome, TrustVerdict
 from lab.tls.application_protocol import ApplicationAnswer
-from lab.tls.code_points import ProtocolVersion
 from lab.tls.escape import escaped
 from lab.tls.events import Endpoint, Event, Fact, LocalFact
 from lab.x509 import problems
@@ -249,8 +247,9 @@ def refused_by_http(
     answer = f"the handshake completed, and HTTP answered {outcome.http_status}{said}"
     reason = outcome.http_text.lower()
     host = _host(summary, outcome, (answer,))
-    later = _asks_later(summary, answer, reason)
-    yield from later
+    if later := could_not_be_asked(summary, answer, reason):
+        yield later
+        return
     if outcome.http_status == _MISDIRECTED:
         yield host
     if "certificate error" in reason:  # nginx: a certificate that does not verify
@@ -266,20 +265,11 @@ def refused_by_http(
     elif summary.request is not None or summary.sealed:
         if not withholds:
             yield _wants_certificate(summary, answer)
-    elif not later:
+    else:
         yield _not_asked(summary, (answer,))
-    named = later or "ssl certificate" in reason  # it says what it is about, as nginx does
+    named = "ssl certificate" in reason  # it says what it is about, as nginx does
     if outcome.http_status != _MISDIRECTED and not summary.server_name and not named:
         yield host
-
-
-def _asks_later(summary: Evidence, answer: str, reason: str) -> list[Cause]:
-    """Return what an answer says of a certificate that the server could not ask for."""
-    if "post-handshake" in reason and not summary.offers_later_authentication:  # as Apache says
-        return [cannot_be_asked_later(answer)]
-    if "authentication in tls 1.3" in reason and summary.version == ProtocolVersion.TLS_1_2:
-        return [asks_in_tls13_only(answer)]  # as the lab's server says
-    return []
 
 
 def _host(summary: Evidence, outcome: Outcome, evidence: tuple[str, ...]) -> Cause:

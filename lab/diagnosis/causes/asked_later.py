@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from lab.diagnosis.causes.later_clients import CANNOT_BE_ASKED_LATER, LATER_CLIENTS
 from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause
+from lab.tls.code_points import ProtocolVersion
 
 _IN_HANDSHAKE = (
     "ask for the certificate in the handshake, at a host name or port of its own for what needs one"
@@ -46,7 +47,45 @@ def which_clients_can(summary: Evidence) -> Iterator[Cause]:
     )
 
 
-def cannot_be_asked_later(answer: str) -> Cause:
+def could_not_be_asked(summary: Evidence, answer: str, reason: str) -> Cause | None:
+    """Return what an answer says of a certificate that the server could not ask for.
+
+    ``answer`` is a sentence about it, ``reason`` its text in small letters.
+    """
+    if "post-handshake" in reason and summary.version == ProtocolVersion.TLS_1_3:  # as Apache says
+        if summary.request is not None or summary.offers_later_authentication:
+            return _failed_to_ask(summary, answer)
+        return _cannot_be_asked(answer)
+    if "authentication in tls 1.3" in reason and summary.version == ProtocolVersion.TLS_1_2:
+        return _asks_in_tls13_only(answer)  # as the lab's server says
+    return None
+
+
+def _failed_to_ask(summary: Evidence, answer: str) -> Cause:
+    evidence = [answer]
+    if summary.client_hello is not None:
+        has = "has" if summary.offers_later_authentication else "has no"
+        evidence.append(f"the ClientHello {has} post_handshake_auth")
+    fix = "read the log of the server"
+    if summary.request is not None and not summary.asked_after_handshake:
+        evidence.append("the server had asked in the handshake already")
+        fix += (
+            '; with "invalid config" in it, Apache did not ask a second time on this connection, '
+            "as it would in TLS 1.2, and refuses clients with a good certificate too: set "
+            "SSLVerifyClient require for the whole host, or none there and require in the "
+            "<Location>"
+        )
+    return Cause(
+        code="later-request-failed",
+        summary="the server wanted to ask for a certificate after the request and could not, as "
+        "its answer says",
+        evidence=tuple(evidence),
+        reference="RFC 9846 sections 4.3.6 and 4.7.2",
+        fix=fix,
+    )
+
+
+def _cannot_be_asked(answer: str) -> Cause:
     """Return that the client cannot be asked after the handshake, of a server that wants to."""
     return Cause(
         code="no-post-handshake-authentication",
@@ -61,7 +100,7 @@ def cannot_be_asked_later(answer: str) -> Cause:
     )
 
 
-def asks_in_tls13_only(answer: str) -> Cause:
+def _asks_in_tls13_only(answer: str) -> Cause:
     """Return that the server asks after the handshake, and cannot do that in TLS 1.2."""
     return Cause(
         code="later-certificate-needs-tls13",

@@ -116,6 +116,15 @@ _WORDS: Mapping[str, _Words] = {
         "ask for the certificate in the handshake, or enable post-handshake authentication in the "
         f"client; these cannot: {CANNOT_BE_ASKED_LATER}",
     ),
+    "later-request-failed": _Words(
+        "the server had asked for a certificate in the handshake, and cannot ask again for this "
+        "path: Apache in TLS 1.3 with SSLVerifyClient optional for the host and require in a "
+        "<Location>",
+        f"{_TRACE_CLIENT} --tls1.3 --request PATH shows CertificateRequest in the handshake, and "
+        "403 behind the request",
+        "set SSLVerifyClient require for the whole host, or none there and require in the "
+        "<Location>",
+    ),
     "refused-without-alert": _Words(
         "the other end closed the connection without an alert; the text names no cause",
         f"{_TRACE_CLIENT} shows after which message it closed, and what that leaves",

@@ -112,6 +112,28 @@ async def test_who_cannot_be_asked_is_told_why(certs: Path, apache: int) -> None
             assert "wget" not in fix
 
 
+@pytest.mark.parametrize("presents", [True, False])
+async def test_apache_does_not_ask_twice_in_tls13(
+    certs: Path, tmp_path: Path, presents: bool
+) -> None:
+    """It refuses good certificates too, and whoever has none need not be told to get one."""
+    with late_apache(certs, tmp_path, "SSLVerifyClient optional") as port:
+        for offers in (True, False):
+            trace = await traced(
+                certs, port, PRIVATE, TlsVersion.TLS13, presents=presents, offers=offers
+            )
+            assert trace.outcome.http_status == 403
+            assert codes(trace) == ["later-request-failed"]
+            assert "the server had asked in the handshake already" in trace.causes[0].evidence
+            has = "has" if offers else "has no"
+            assert f"the ClientHello {has} post_handshake_auth" in trace.causes[0].evidence
+        renegotiated = await traced(certs, port, PRIVATE, TlsVersion.TLS12)
+        assert renegotiated.outcome.http_status == 200
+        log = (tmp_path / "error.log").read_text("utf-8")
+    assert "cannot perform post-handshake authentication" in log
+    assert "invalid config" in log
+
+
 async def test_the_labs_server_asks_in_tls13_only(certs: Path) -> None:
     async with lab(certs) as port:
         late = await traced(certs, port, "/todo", TlsVersion.TLS13)

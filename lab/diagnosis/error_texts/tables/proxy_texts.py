@@ -153,6 +153,7 @@ _APACHE = (
             phase=AFTER,
             causes=(
                 "no-post-handshake-authentication",
+                "later-request-failed",
                 "renegotiation-refused",
                 "no-client-certificate",
             ),
