@@ -17,6 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from lab.api import LabCA, LabIdentity, LabServer, LabTap, Report, Trust
+    from lab.probing.results import Finding
 
 _MOST_DRAWN = 3
 
@@ -60,6 +61,7 @@ def assert_refuses_bad_clients(
     address: str,
     ca: LabCA,
     *,
+    starttls: str | None = None,
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     trust: Trust | None = None,
@@ -71,15 +73,21 @@ def assert_refuses_bad_clients(
 ) -> None:
     """Fail unless the server at ``address`` refuses each client that it should refuse.
 
-    The arguments are those of ``lab.api.probe_server``; the server must trust ``ca``. The failure
-    shows the table of ``lab.probe``, and the handshakes of what is wrong. Where the probe is
-    inconclusive it fails, too: nothing was shown then. Raises what ``probe_server`` raises.
+    The arguments are those of ``lab.api.probe_server``, and ``starttls`` that of ``route_of``; the
+    server must trust ``ca``. The failure shows the table of ``lab.probe``, and the handshakes of
+    what is wrong. Where the probe is inconclusive, a scenario of ``only`` could not be judged or no
+    bad certificate was refused, it fails, too: nothing was shown then. It blocks: where the server
+    runs on the event loop of the test, call it by ``asyncio.to_thread``. Raises what
+    ``probe_server`` and ``route_of`` raise.
     """
     __tracebackhide__ = True
-    from lab.api import probe_server
+    from lab.api import ArgumentError, probe_server, route_of
 
+    if not address:  # of which probe_server makes the lab's own server
+        raise ArgumentError(f"address is {address!r}; give the server's host:port")
     report = probe_server(
         address,
+        route=route_of(starttls=starttls),
         ca=ca,
         only=only,
         skip=skip,
@@ -90,8 +98,15 @@ def assert_refuses_bad_clients(
         versions=versions,
         crl_loaded=crl_loaded,
     )
-    if not report.passed:
+    unjudged = set(only) - {one.scenario.name for one in report.findings if _is_judged(one)}
+    if not report.passed or unjudged or not (only or report.bad_refused):
         raise AssertionError(_failure(report))
+
+
+def _is_judged(finding: Finding) -> bool:
+    from lab.probing.results import Verdict
+
+    return finding.verdict not in (Verdict.NOT_TRIED, Verdict.UNPREPARED, Verdict.UNTOLD)
 
 
 def _failure(report: Report) -> str:
@@ -103,7 +118,8 @@ def _failure(report: Report) -> str:
     kind = "does something wrong" if report.faulty else "could not be judged"
     print(f"{report.target} {kind}\n", file=text)
     print_report(report, text)
-    wrong = [finding for finding in report.findings if not finding.fine]
+    wrong = [one for one in report.findings if not (one.fine and _is_judged(one))]
+    wrong.sort(key=lambda finding: not finding.verdict.faulty)
     for finding in [one for one in wrong if one.trace is not None][:_MOST_DRAWN]:
         print(f"\n{finding.scenario.name}: {finding.verdict.value}\n", file=text)
         assert finding.trace is not None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+from tests.support.starttls_servers import postgresql
 
 pytest_plugins = ("pytester",)
 
@@ -61,6 +65,54 @@ def test_the_server(mtls_server):
 """
 
 
+NOTHING_SHOWN = """
+import pytest
+
+from lab.api import ArgumentError
+from lab.pytest_plugin import assert_refuses_bad_clients
+
+
+@pytest.mark.parametrize("address", [None, ""])
+def test_no_server(mtls_ca, address):
+    with pytest.raises(ArgumentError, match="give the server's host:port"):
+        assert_refuses_bad_clients(address, mtls_ca, only=["good"])
+
+
+@pytest.mark.parametrize("name", ["revoked", "expired,revoked"])
+def test_what_could_not_be_judged(mtls_server, mtls_ca, name):
+    with pytest.raises(AssertionError, match="could not be judged"):
+        assert_refuses_bad_clients(
+            mtls_server.address, mtls_ca, only=name.split(","), versions=["1.3"]
+        )
+
+
+def test_no_bad_client(mtls_server, mtls_ca):
+    from lab.api import list_scenarios
+
+    names = {one.name for one in list_scenarios(elsewhere=True)} - {"good"}
+    with pytest.raises(AssertionError, match="could not be judged"):
+        assert_refuses_bad_clients(mtls_server.address, mtls_ca, skip=sorted(names))
+"""
+
+STARTTLS = """
+import os
+
+import pytest
+
+from lab.api import ArgumentError, LabCA
+from lab.pytest_plugin import assert_refuses_bad_clients
+
+
+def test_the_server():
+    ca = LabCA.load(os.environ["CA_FOLDER"] + "/ca.crt", os.environ["CA_FOLDER"] + "/ca.key")
+    address = "127.0.0.1:" + os.environ["PORT"]
+    only = ["expired", "self-signed"]
+    assert_refuses_bad_clients(address, ca, starttls="postgres", only=only, versions=["1.3"])
+    with pytest.raises(ArgumentError, match="postgres"):
+        assert_refuses_bad_clients(address, ca, starttls="postgers", only=only)
+"""
+
+
 @pytest.fixture
 def pytester(pytester: pytest.Pytester) -> pytest.Pytester:
     """Runs in a folder of its own, without this project's settings."""
@@ -91,6 +143,34 @@ def test_a_failure_shows_the_table_and_the_handshake(pytester: pytest.Pytester) 
     assert "should have been refused" in shown
     assert "ClientHello" in shown
     assert "in _failure" not in shown
+
+
+def test_a_failure_has_no_terminal_controls(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in CI, where FORCE_COLOR is set and the report is a file."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    pytester.makepyfile(BAD)
+    pytester.runpytest_subprocess("--color=no", "--junitxml=report.xml").assert_outcomes(failed=1)
+    written = (pytester.path / "report.xml").read_text("utf-8")
+    assert "should have been refused" in written
+    assert "#x1B" not in written
+
+
+def test_what_shows_nothing_is_a_failure(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(NOTHING_SHOWN)
+    pytester.runpytest_subprocess().assert_outcomes(passed=5)
+
+
+@pytest.mark.slow
+def test_a_server_whose_tls_begins_by_a_command(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, certs: Path
+) -> None:
+    with postgresql(certs) as port:
+        monkeypatch.setenv("PORT", str(port))
+        monkeypatch.setenv("CA_FOLDER", str(certs))
+        pytester.makepyfile(STARTTLS)
+        pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 def test_what_cannot_be_told_is_a_failure(pytester: pytest.Pytester) -> None:

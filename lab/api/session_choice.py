@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lab.api.lab_identities import ArgumentError
 from lab.probing.probe_server import Extent
 from lab.probing.resumption.session_grounds import SessionExtent
 from lab.probing.resumption.session_scenarios import SESSION_NAMES
@@ -46,9 +47,12 @@ def chosen_extent(
 ) -> Extent:
     """Return what to try. Sessions are tried where asked for, as a whole or by name.
 
-    ``own`` tells that it is the lab's server. Raises UnknownScenario, NothingSelected and
-    TargetError.
+    ``own`` tells that it is the lab's server. Raises ArgumentError, UnknownScenario,
+    NothingSelected and TargetError.
     """
+    for argument, names in (("only", only), ("skip", skip)):
+        if isinstance(names, str):
+            raise ArgumentError(f"{argument} is {names!r}; give a sequence of names")
     others = [name for name in only if name not in SESSION_NAMES]
     scenarios: list[Scenario] = []
     if others or not only:

@@ -43,3 +43,10 @@ def test_the_list_and_its_errors() -> None:
         list_scenarios(only=["session-from-other-address"])
     with pytest.raises(ArgumentError):
         list_scenarios(sessions=SessionProbing(also="no such://address"), elsewhere=True)
+
+
+def test_names_are_a_sequence_and_no_text() -> None:
+    with pytest.raises(ArgumentError, match="only is 'expired'; give a sequence of names"):
+        list_scenarios(only="expired")
+    with pytest.raises(ArgumentError, match="skip is 'good'"):
+        list_scenarios(skip="good")

@@ -10,6 +10,7 @@ This module must not know what is drawn.
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -138,12 +139,18 @@ class Paper:
         return self.entry("", text, column=0, style=style)
 
 
+def _console(file: TextIO) -> Console:
+    """Return rich's console, which takes every file for a terminal where FORCE_COLOR is set."""
+    in_memory = isinstance(file, io.StringIO) and not file.isatty()
+    return Console(file=file, highlight=False, force_terminal=False if in_memory else None)
+
+
 def print_drawing(draw: Callable[[Paper], Iterable[Text]], file: TextIO) -> None:
     """Write the lines of ``draw`` to ``file``, with styles if that is a terminal.
 
     Without a terminal the width is ``WIDTH``. NO_COLOR switches colours off.
     """
-    console = Console(file=file, highlight=False)
+    console = _console(file)
     width = min(max(console.width, NARROWEST), WIDEST) if console.is_terminal else WIDTH
     for line in draw(Paper(width=width, encoding=file.encoding or "utf-8")):
         console.print(line, soft_wrap=True)
@@ -159,7 +166,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], file: Tex
     paper = Paper(encoding=file.encoding or "utf-8")
     # Text and not str: square brackets in a cell are not mark-up.
     lines = [[Text(paper.writable(escaped(cell))) for cell in row] for row in (headers, *rows)]
-    console = Console(file=file)
+    console = _console(file)
     if console.is_terminal:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for header in lines[0]:
