@@ -139,8 +139,8 @@ def empty_likely(summary: Evidence, ending: str) -> Cause:
             ending,
         ),
         reference="RFC 9846 section 4.5.1.3",
-        fix=f"{give_certificate(summary)}; where it has one it may withhold it: python -m lab.explain "
-        "--request HOST:PORT --cert FILE tells which kinds of client do",
+        fix=f"{give_certificate(summary)}; where it has one it may withhold it: python -m "
+        "lab.explain --request HOST:PORT --cert FILE tells which kinds of client do",
     )
 
 

@@ -56,9 +56,10 @@ _PSS_SIGNATURES = {
     "sha384": {Scheme.RSA_PSS_RSAE_SHA384, Scheme.RSA_PSS_PSS_SHA384},
     "sha512": {Scheme.RSA_PSS_RSAE_SHA512, Scheme.RSA_PSS_PSS_SHA512},
 }
-_MEASURED = frozenset(
+MEASURED = frozenset(
     {Scheme.ED25519, Scheme.RSA_PSS_PSS_SHA256, *_CURVES.values(), *_PSS, *_PKCS1, *SHA1, *SHA224}
 )
+"""The schemes that runs cover, in requests for keys of the kinds that they cover."""
 _LEAST_BITS = 2048  # OpenSSL loads no shorter RSA key as Debian has set it up
 _WEAK = ("", "md5", "sha1")
 
@@ -306,7 +307,7 @@ def uncovered_request(question: SelectionQuestion) -> str:
         return "no run covers oid_filters"
     if not all_are_covered(question.names):
         return "no run covers a name of a CA that is empty or not well-formed; some break off"
-    if _MEASURED.isdisjoint(question.schemes):
+    if MEASURED.isdisjoint(question.schemes):
         return "no run covers a request with these signature algorithms only"
     if not question.is_tls13 and not request.certificate_types:
         return "no run covers a request without certificate types"

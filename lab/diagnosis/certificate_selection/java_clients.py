@@ -144,7 +144,8 @@ def _families(question: SelectionQuestion) -> list[Family]:
         if scheme in _FAMILIES and not (question.is_tls13 and scheme in _NOT_IN_TLS13)
     }
     asked = question.cert_schemes or question.schemes
-    order = [_FAMILIES[scheme] for scheme in asked if scheme in _FAMILIES]
+    known = _FAMILIES.keys() - SHA224 if question.is_tls13 else _FAMILIES.keys()
+    order = [_FAMILIES[scheme] for scheme in asked if scheme in known]
     return [family for family in dict.fromkeys(order) if family in signing]
 
 

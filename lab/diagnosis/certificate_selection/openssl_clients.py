@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from lab.diagnosis.certificate_selection.candidates import (
     GIVEN,
+    MEASURED,
     NO_SCHEME,
     SHA224,
     Candidate,
@@ -82,6 +83,8 @@ def _misfit(question: SelectionQuestion, candidate: Candidate) -> SelectionVerdi
     if not question.cert_schemes:
         return None
     signed = candidate.is_signed_by(question.cert_schemes, whole_chain=False)
-    if signed is None:
-        return unknown(_RARE_SIGNATURE)
-    return None if signed else sends_empty(_NOT_SIGNED_SO)
+    if signed:
+        return None
+    # Later versions take a scheme of a Brainpool curve for one that any curve can have made.
+    rare = signed is None or not MEASURED.issuperset(question.cert_schemes)
+    return unknown(_RARE_SIGNATURE) if rare else sends_empty(_NOT_SIGNED_SO)
