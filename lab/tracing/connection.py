@@ -65,23 +65,27 @@ class ReturningClient:
 
     def offer(self, tls: ssl.SSLObject) -> None:
         """Offer the session, if there is one, in a handshake that has not begun."""
-        if self.session is None:
+        offered, self.session, self.resumed = self.session, None, False
+        if offered is None:
             return
         own, tls.context = tls.context, self.context
-        tls.session = self.session
+        tls.session = offered
         tls.context = own
 
     def keep(self, tls: ssl.SSLObject) -> None:
-        """Keep what the server issued. In TLS 1.3 that comes behind the handshake."""
-        self.resumed = bool(tls.session_reused)
+        """Keep what the server has issued so far: after the handshake, and at the end.
+
+        In TLS 1.3 that comes behind the handshake; in TLS 1.2 a renegotiation may replace it.
+        """
+        self.resumed = self.resumed or bool(tls.session_reused)
         try:
             session = tls.session
         except ValueError:  # what OpenSSL has of a handshake that failed is no session yet
             session = None
-        issued = session is not None and (
+        if session is not None and (
             session.has_ticket or (tls.version() == "TLSv1.2" and bool(session.id))
-        )
-        self.session = session if issued else None
+        ):
+            self.session = session
 
 
 @contextlib.asynccontextmanager

@@ -83,13 +83,14 @@ def resumption_of(first: Trace, second: Trace, resumed: bool) -> Resumption:
     requested: bool | None = evidence.request is not None
     if evidence.request is None and (use is SessionUse.UNKNOWN or evidence.sealed):
         requested = None
+    kind = _kind(second)
     identity, source = None, IdentitySource.UNKNOWN
     if use is SessionUse.RESUMED:
         identity, source = _identity(first, second)
     return Resumption(
         use=use,
-        kind=_kind(second),
-        lifetime=_lifetime(first.events),
+        kind=kind,
+        lifetime=None if kind is SessionKind.ID else _lifetime(first.events),
         certificate_requested=requested,
         identity=identity,
         source=source,

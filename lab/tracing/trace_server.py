@@ -191,15 +191,19 @@ async def record(plan: Plan, client: ReturningClient | None = None) -> EventBuff
             client.offer(stream.ssl_object)
         # Whatever goes wrong is among the events already.
         with contextlib.suppress(StreamError, ExchangeError, TimeoutError):
-            await _ask(stream, plan, buffer)
+            await _ask(stream, plan, buffer, client)
         if client is not None:
             client.keep(stream.ssl_object)
     return buffer
 
 
-async def _ask(stream: TlsStream, plan: Plan, buffer: EventBuffer) -> None:
+async def _ask(
+    stream: TlsStream, plan: Plan, buffer: EventBuffer, client: ReturningClient | None
+) -> None:
     """Complete the handshake, and ask the application inside TLS for its answer."""
     await stream.handshake(plan.limit)
+    if client is not None:
+        client.keep(stream.ssl_object)
     application = spoken(plan.application, stream.ssl_object.selected_alpn_protocol())
     writes_first = plan.write_first and application is not Application.NONE
     if not writes_first and stream.ssl_object.version() == "TLSv1.3":

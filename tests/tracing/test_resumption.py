@@ -25,6 +25,7 @@ from lab.tracing.results import IdentitySource, Resumption, SessionKind, Session
 from lab.tracing.resumption import names_client, trace_resumptions
 from lab.tracing.target import Target
 from lab.tracing.trace_server import Plan
+from tests.support.late_apache import PRIVATE, late_apache
 from tests.support.peers import MAKES, served_by
 from tests.support.serving import PATIENCE, server_tls
 
@@ -153,6 +154,20 @@ async def test_a_client_that_refuses_the_server_has_no_session(certs: Path, tmp_
         traces = await trace_resumptions(doubting, BOTH)
     assert [trace.outcome.by for trace in traces] == [Endpoint.CLIENT] * 2
     assert resumptions(traces) == [Resumption(use=SessionUse.NOT_ISSUED)] * 2
+
+
+async def test_a_server_that_asks_by_renegotiation_or_after_the_handshake(
+    certs: Path, tmp_path: Path
+) -> None:
+    """What is resumed is the session of the handshake; what comes later is another matter."""
+    with late_apache(certs, tmp_path) as port:
+        asking = replace(plan(certs, port, client(certs)), request=PRIVATE)
+        traces = await trace_resumptions(asking, BOTH)
+    assert all(trace.outcome.accepted for trace in traces)
+    found = resumptions(traces)
+    assert [each.kind for each in found] == [SessionKind.TICKET_12, SessionKind.TICKET_13]
+    assert [each.use for each in found] == [SessionUse.RESUMED] * 2
+    assert [each.certificate_requested for each in found] == [True, True]
 
 
 @pytest.mark.parametrize("asked", [b"Host: mtls-client", b"GET /of/mtls-client HTTP/1.1"])

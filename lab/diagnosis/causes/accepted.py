@@ -29,6 +29,7 @@ from lab.x509 import problems
 
 EMPTY = "the client's Certificate message is empty"
 NO_REQUEST = "the server sent no CertificateRequest"
+_RESUMED = "the server accepted the session that the client offered"
 
 # Flaws that no verifying end of any make takes; the others are a matter of its rules.
 _HARD = (
@@ -87,7 +88,7 @@ def accepted(
         yield Cause(
             code="resumed",
             summary="an earlier session was resumed; the client's identity is the one from then",
-            evidence=("the server accepted the session that the client offered",),
+            evidence=(_RESUMED,),
             reference="RFC 9846 section 2.2; RFC 5246 section 7.3",
             fix="",
         )
@@ -265,6 +266,8 @@ def refused_by_http(
     elif summary.request is not None or summary.sealed:
         if not withholds:
             yield _wants_certificate(summary, answer)
+    elif summary.resumed:
+        yield _identity((answer, f"{_RESUMED}: no certificate is asked for then"))
     else:
         yield _not_asked(summary, (answer,))
     named = "ssl certificate" in reason  # it says what it is about, as nginx does

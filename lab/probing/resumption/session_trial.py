@@ -384,7 +384,11 @@ _ACTS = {
 }
 
 
+_OF_CERTIFICATE = (400, 495, 496)
+"""What nginx answers to a client whose certificate it does not take, whatever the path."""
+
+
 def _remedy(outcome: Outcome) -> str:
-    if outcome.signal is Signal.HTTP_STATUS:
+    if outcome.signal is Signal.HTTP_STATUS and outcome.http_status not in _OF_CERTIFICATE:
         return ": name a path that a good client may read (--request)"
     return ""

@@ -153,7 +153,7 @@ _BOUND = (
 
 def _whom(resumption: Resumption) -> str:
     if resumption.source is IdentitySource.UNKNOWN:
-        return "whom the server takes the client for, its answer does not tell"
+        return "whom the server takes the client for cannot be told by what it answered"
     if resumption.identity is None:
         return "the server's session has no certificate of a client"
     name = escaped(describe(resumption.identity).subject)

@@ -44,10 +44,7 @@ def _became(use: SessionUse) -> str:
 
 def _seen(resumption: Resumption) -> str:
     if resumption.source is IdentitySource.UNKNOWN:
-        return (
-            "whom the server takes the client for cannot be told: its answer has no name of the "
-            "client's certificate"
-        )
+        return "whom the server takes the client for cannot be told by what it answered"
     if resumption.identity is None:
         return "none: the server knows no certificate of the client (its own facts)"
     name = subject(resumption.identity)

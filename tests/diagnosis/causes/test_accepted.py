@@ -242,6 +242,19 @@ def test_a_resumed_session_brings_the_identity_from_then() -> None:
     assert outcome_and_causes([*events, SEALED])[1][0].code == "resumed"
 
 
+def test_a_refusal_by_http_is_not_for_want_of_a_certificate_that_no_resumption_asks_for() -> None:
+    events = [
+        client_hello(),
+        server_hello(ProtocolVersion.TLS_1_3, SelectedPsk(selected_identity=0)),
+        finished(SERVER),
+        finished(CLIENT),
+        application_data(SERVER, b"HTTP/1.1 403 Forbidden\r\n\r\n"),
+    ]
+    _, causes = outcome_and_causes(events)
+    assert causes[0].code == "http-refuses-identity"
+    assert "no certificate is asked for then" in causes[0].evidence[1]
+
+
 def test_a_session_that_is_resumed_and_then_asked_for_a_certificate() -> None:
     """The identity is that of the certificate, not of the session."""
     events = [

@@ -187,6 +187,15 @@ async def test_names_that_refuse_each_others_sessions(make: Maker, tmp_path: Pat
                 assert endings == ["HTTP 421", "access_denied (49)"]
 
 
+async def test_no_other_path_is_named_where_the_certificate_is_refused(tmp_path: Path) -> None:
+    """nginx refuses it by HTTP, with 400, whatever the path."""
+    with by_name(nginx_by_name, tmp_path) as (port, ca):
+        trust = tmp_path / "ca.crt"
+        found = await tried(port, ca, trust, ["session-resumed"], sni=TRUSTS_ANOTHER)
+    for finding in found["session-resumed"]:
+        assert finding.notes[0] == "the first connection was not let in (HTTP 400)"
+
+
 def reloading(folder: Path, variable: str, name: str) -> str:
     return f'cp "${variable}" {folder}/{name} && kill -HUP $(cat {folder}/nginx.pid)'
 
