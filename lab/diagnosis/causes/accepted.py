@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from lab.diagnosis.causes.asked_later import (
     asked_late,
     could_not_be_asked,
+    too_long_to_ask,
     which_clients_can,
 )
 from lab.diagnosis.causes.remedies import give_certificate
@@ -53,12 +54,15 @@ def _ground(outcome: Outcome) -> tuple[str, ...]:
     return (outcome.ground,) if outcome.ground else ()
 
 
-def not_mutual(summary: Evidence) -> Cause:
-    """The server asked for no certificate, of this client on this connection."""
+def not_mutual(summary: Evidence, status: int | None = None) -> Cause:
+    """The server asked for no certificate, of this client on this connection.
+
+    ``status`` is that of HTTP's answer.
+    """
     return Cause(
         code="not-mutual",
         summary="the server asked for no client certificate on this connection",
-        evidence=(NO_REQUEST, *_where_else(summary)),
+        evidence=(NO_REQUEST, *_where_else(summary), *too_long_to_ask(status)),
         reference="RFC 9846 section 4.4.2; RFC 5246 section 7.4.4",
         fix=f"to authenticate clients by certificate, {_REQUIRE_ONE}; a proxy in front that ends "
         "TLS must do it itself",
@@ -95,7 +99,7 @@ def accepted(
     elif summary.request is None and summary.sealed and not summary.client_chain:
         yield accepted_unseen(events, outcome, "the server requested a certificate")
     elif summary.request is None and not summary.client_chain:
-        yield not_mutual(summary)
+        yield not_mutual(summary, outcome.http_status)
     elif summary.unread_certificate:
         yield accepted_unread(outcome, summary.unread_certificate)
     elif summary.client_chain is None and summary.sealed:

@@ -14,6 +14,7 @@ from lab.diagnosis.evidence import Evidence
 from lab.diagnosis.results import Cause
 from lab.tls.code_points import ProtocolVersion
 
+_CONTENT_TOO_LARGE = 413  # RFC 9110 section 15.5.14
 _IN_HANDSHAKE = (
     "ask for the certificate in the handshake, at a host name or port of its own for what needs one"
 )
@@ -25,6 +26,17 @@ def asked_late(summary: Evidence) -> Iterator[str]:
         yield (
             "the server asked after the handshake, for this request; a client that cannot be asked "
             "then can show no certificate"
+        )
+
+
+def too_long_to_ask(status: int | None) -> Iterator[str]:
+    """Yield why a server that asks after the handshake may not have got to it, by HTTP's answer."""
+    if status == _CONTENT_TOO_LARGE:
+        yield (
+            "HTTP answered 413: a server that asks after the request keeps the request's body "
+            "until the certificate has come, and refuses one that is too long for that "
+            "(SSLRenegBufferSize in Apache, 131072 bytes by default); whether this one would have "
+            "asked cannot be told"
         )
 
 

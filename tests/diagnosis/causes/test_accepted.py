@@ -139,6 +139,14 @@ def test_apache_says_that_it_cannot_ask_after_the_handshake() -> None:
     assert (cause.code, cause.fix) == ("later-request-failed", "read the log of the server")
 
 
+def test_a_body_that_is_too_long_for_a_server_that_would_ask() -> None:
+    page = b"HTTP/1.1 413 Request Entity Too Large\r\n\r\n"
+    answer = [server_hello(), finished(SERVER), finished(CLIENT), application_data(SERVER, page)]
+    _, causes = outcome_and_causes([client_hello(), *answer])
+    assert causes[0].code == "not-mutual"
+    assert "SSLRenegBufferSize" in causes[0].evidence[-1]
+
+
 def test_a_server_that_asks_after_the_handshake() -> None:
     """As Apache does for some paths."""
     late = [client_hello(), server_hello(), finished(SERVER), finished(CLIENT), TICKET, REQUEST]

@@ -19,7 +19,7 @@ from lab.tracing.results import Trace
 from lab.tracing.target import Target
 from lab.tracing.trace_server import Plan, record, trace_of
 from tests.support.late_apache import PRIVATE, late_apache
-from tests.support.serving import PATIENCE, running
+from tests.support.serving import PATIENCE, blocking, client_tls, running
 
 BY_PHA = ["CertificateRequest", "Certificate", "CertificateVerify", "Finished"]
 BY_RENEGOTIATION = [
@@ -132,6 +132,20 @@ async def test_apache_does_not_ask_twice_in_tls13(
         log = (tmp_path / "error.log").read_text("utf-8")
     assert "cannot perform post-handshake authentication" in log
     assert "invalid config" in log
+
+
+@VERSIONS
+def test_apache_refuses_a_long_body_before_it_asks(
+    certs: Path, tmp_path: Path, version: TlsVersion
+) -> None:
+    settings = f"<Location {PRIVATE}>\nSSLRenegBufferSize 1000\n</Location>"
+    with late_apache(certs, tmp_path, settings) as port:
+        for length, status in ((900, b"200"), (1100, b"413")):
+            with blocking(port, client_tls(certs, version=version)) as tls:
+                tls.do_handshake()
+                head = f"POST {PRIVATE} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}"
+                tls.sendall(head.encode() + b"\r\n\r\n" + bytes(length))
+                assert tls.recv(100).split()[1] == status
 
 
 async def test_the_labs_server_asks_in_tls13_only(certs: Path) -> None:
