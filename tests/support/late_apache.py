@@ -19,6 +19,7 @@ def _command(setup: Setup, settings: str) -> CommandLine:
     private.mkdir()
     for folder in (setup.folder, private):
         (folder / "index.html").write_text("hello\n", "utf-8")
+    (setup.folder / "favicon.ico").touch()  # which browsers ask for
     loaded = "".join(
         f"LoadModule {name}_module {_MODULES}/mod_{name}.so\n"
         for name in ("mpm_event", "authz_core", "dir", "ssl", "http2")
