@@ -56,8 +56,18 @@ unknown_critical_extension = server(
 )
 not_yet_valid = server(starts=3 * _DAY)
 key_usage_without_signature = server(key_usage=frozenset({KeyUsageBit.CONTENT_COMMITMENT}))
-name_begins_alike = server(names=(x509.DNSName(f"localhost.{FOREIGN_DOMAIN}"),))
-nul_in_name = server(names=(x509.DNSName(f"localhost\0.{FOREIGN_DOMAIN}"),))
+
+
+def _for_others(*names: str) -> Recipe:
+    """A server for other hosts, the first of which is in the CN as well."""
+    entries = tuple(map(x509.DNSName, names))
+    return server(names=entries, subject=profiles.common_name(names[0].replace("\0", "")))
+
+
+wrong_name = _for_others(FOREIGN_DOMAIN)
+name_begins_alike = _for_others(f"localhost.{FOREIGN_DOMAIN}")
+name_ends_alike = _for_others("elsewherelocalhost", "elsewhere.localhost")
+nul_in_name = _for_others(f"localhost\0.{FOREIGN_DOMAIN}")
 wildcard_alone = server(names=(x509.DNSName("*"),))
 address_as_dns_name = server(names=(x509.DNSName("127.0.0.1"),))
 

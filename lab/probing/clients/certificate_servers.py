@@ -221,9 +221,9 @@ NAME_SERVERS = (
     _server(
         "wrong-name",
         ServerFamily.NAME,
-        catalogue.server_wrong_name,
+        server_catalogue.wrong_name,
         "The certificate is for another host",
-        made="subjectAltName has elsewhere.example; the client wants localhost",
+        made="subjectAltName and CN have elsewhere.example; the client wants localhost",
         reason="RFC 9525 section 6: the name that the client asked for must be in it",
         risk="whoever has a certificate of the CA, for whatever host, can be this server",
         fix=_NAME,
@@ -236,6 +236,28 @@ NAME_SERVERS = (
         made="subjectAltName has localhost.elsewhere.example; the client wants localhost",
         reason="RFC 9525 section 6.3: whole labels are compared, and all of them",
         risk="who owns a domain of any name can be this server",
+        fix=_NAME + "; do not compare names by hand",
+    ),
+    _server(
+        "name-ends-alike",
+        ServerFamily.NAME,
+        server_catalogue.name_ends_alike,
+        "The certificate is for hosts whose names end with the right one",
+        made="subjectAltName has elsewherelocalhost and elsewhere.localhost; the client wants "
+        "localhost",
+        reason="RFC 9525 section 6.3: whole labels are compared, and all of them",
+        risk="who is given a name that ends so, such as one of a customer's, can be this server",
+        fix=_NAME + "; do not compare names by hand",
+    ),
+    _server(
+        "cn-beside-other-name",
+        ServerFamily.NAME,
+        catalogue.server_wrong_name,
+        "The host is in the CN, and subjectAltName has another host alone",
+        made="CN localhost, subjectAltName elsewhere.example; the client wants localhost",
+        reason="RFC 9525 section 2 leaves the CN out; RFC 6125 section 6.4.4, which it replaces, "
+        "did where subjectAltName has a name",
+        risk="where a CA does not vouch for the CN, anybody can be this server",
         fix=_NAME + "; do not compare names by hand",
     ),
     _server(

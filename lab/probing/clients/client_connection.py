@@ -26,12 +26,15 @@ from lab.tls.events import (
     MessageSeen,
     NotTls,
     Protocol,
+    SealedSeen,
     StreamEnd,
     StreamEnded,
     WireEvent,
     is_fatal,
 )
 from lab.tls.messages import CertificateRequest, ClientKeyExchange, Finished
+
+_LONGEST_ALERT = 19  # bytes: two, the content type, and the tag (RFC 9846 section 5.2)
 
 
 class Progress(enum.Enum):
@@ -53,6 +56,8 @@ class ClientConnection:
     ``ended`` is how the client ended TCP, None where it did not; ``answered`` tells that the server
     sent application data, ``bodiless`` that the client asked for a head alone. ``presented`` is
     whether the client showed a certificate, None where it was not asked, or did not come to it.
+    ``sent_unread`` tells that it sent what was not read, since the server had ended TLS before, and
+    that is longer than an alert.
     """
 
     progress: Progress
@@ -64,6 +69,7 @@ class ClientConnection:
     answered: bool
     bodiless: bool
     presented: bool | None
+    sent_unread: bool
     server_failure: str
 
 
@@ -86,6 +92,12 @@ def connection_of(events: Sequence[Event]) -> ClientConnection:
         ),
         bodiless=_first_data(events).startswith(HEAD),
         presented=bool(chain) if asked and chain is not None else None,
+        sent_unread=any(
+            isinstance(event, SealedSeen)
+            and event.endpoint is Endpoint.CLIENT
+            and event.length > _LONGEST_ALERT
+            for event in events
+        ),
         server_failure=evidence.server_failure,
     )
 

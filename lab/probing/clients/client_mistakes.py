@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.probing.clients.results import (
+    ClientConduct,
     ClientFinding,
     ClientMistake,
     ClientVerdict,
@@ -20,16 +21,24 @@ from lab.probing.clients.results import (
 from lab.probing.results import Norm
 
 _JUDGED = (ServerFamily.CERTIFICATE, ServerFamily.NAME, ServerFamily.CHAIN)
-_UNISSUED = ("untrusted-ca", "self-signed", "ca-of-the-same-name", "intermediate-not-sent")
-_LEAST = 4  # servers that are accepted before it is said that nothing is verified at all
+_UNISSUED = (
+    "untrusted-ca",
+    "self-signed",
+    "ca-of-the-same-name",
+    "tampered-signature",
+    "intermediate-not-sent",
+)
+# What is accepted, at the least, before it is said that nothing is verified at all.
+_ALL_KINDS = {"untrusted-ca", "wrong-name", "expired"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
     """A kind of mistake: which of these servers, accepted, show it.
 
-    ``unless`` names a server which, accepted, shows a greater kind, and ``given`` one without which
-    it is another kind; "" for none.
+    ``unless`` names a server which, accepted, shows a greater kind, ``given`` one without which it
+    is another kind, ``refused`` one that must have been refused, and ``open`` one of which neither
+    is known; "" for none.
     """
 
     code: str
@@ -38,6 +47,8 @@ class _Kind:
     fix: str
     unless: str = ""
     given: str = ""
+    refused: str = ""
+    open: str = ""
 
 
 _CLEAR = _Kind(
@@ -51,6 +62,12 @@ _AGAIN = _Kind(
     summary="it refuses the server, and then connects again and verifies less",
     servers=(),
     fix="let the client fail where verification fails; do not try again without it",
+)
+_LATE = _Kind(
+    code="checked-too-late",
+    summary="it fails, but sends its request before: what it checks, it checks too late",
+    servers=(),
+    fix="verify the certificate and the host name before anything is sent, best by the TLS library",
 )
 _NOTHING = _Kind(
     code="nothing-verified",
@@ -71,13 +88,21 @@ _NO_ISSUER = _Kind(
     servers=_UNISSUED,
     fix="leave verification on, and hand the client the CA's certificate, and no other's",
 )
+_ALIKE = ("name-begins-alike", "name-ends-alike", "nul-in-name", "cn-beside-other-name")
 _BEHIND_THE_ISSUER = (
     _Kind(
         code="name-not-checked",
         summary="it does not check that the certificate is for the host that it connects to",
-        servers=("wrong-name", "name-begins-alike", "nul-in-name", "cn-only-by-address"),
+        servers=("wrong-name", *_ALIKE, "cn-only-by-address"),
         given="wrong-name",
         fix="leave the check of the host name on, which is a setting of its own in many libraries",
+    ),
+    _Kind(
+        code="other-name-accepted",
+        summary="it takes a certificate that is not for the host that it connects to",
+        servers=_ALIKE,
+        open="wrong-name",
+        fix="leave the check of the host name on; try wrong-name, too, to see if there is any",
     ),
     _Kind(
         code="address-not-checked",
@@ -88,14 +113,21 @@ _BEHIND_THE_ISSUER = (
     ),
     _Kind(
         code="name-checked-in-part",
-        summary="it compares the beginning of the name only",
-        servers=("name-begins-alike", "nul-in-name"),
-        unless="wrong-name",
+        summary="it compares parts of the name only",
+        servers=("name-begins-alike", "name-ends-alike", "nul-in-name"),
+        refused="wrong-name",
         fix="let the TLS library compare names; do not do it by hand",
     ),
     _Kind(
+        code="cn-counts-beside-names",
+        summary="it takes the CN for the host's name though there are names in subjectAltName",
+        servers=("cn-beside-other-name",),
+        refused="wrong-name",
+        fix="let the TLS library compare names; leave the CN out (RFC 9525 section 2)",
+    ),
+    _Kind(
         code="dates-not-checked",
-        summary="it does not heed the dates of certificates",
+        summary="it takes certificates outside of the time in which they are valid",
         servers=("expired", "not-yet-valid", "intermediate-expired"),
         fix="let no callback pass over expiry; set the clock of the machine",
     ),
@@ -113,7 +145,6 @@ _BEHIND_THE_ISSUER = (
             "path-length-exceeded",
             "name-constraints-violated",
             "unknown-critical-extension",
-            "tampered-signature",
         ),
         unless="untrusted-ca",
         fix="let the TLS library validate the path (RFC 5280 section 6); do not do it by hand",
@@ -167,16 +198,28 @@ def mistakes_of(findings: Sequence[ClientFinding]) -> tuple[ClientMistake, ...]:
     # A client that connects twice to the good server, too, gives nothing up.
     always = any(each.refused_first for each in findings if each.server.norm is Norm.ACCEPT)
     again = [each for each in accepted if each.refused_first and not (each.in_clear or always)]
-    first = [each for each in accepted if each not in clear and each not in again]
+    late = [each for each in accepted if _is_late(each) and each not in (*clear, *again)]
+    first = [each for each in accepted if each not in (*clear, *again, *late)]
     concealed = [each for each in findings if each.verdict is ClientVerdict.CONCEALED]
     mistakes = [
-        _mistake(kind, shown) for kind, shown in ((_CLEAR, clear), (_AGAIN, again)) if shown
+        _mistake(kind, shown)
+        for kind, shown in ((_CLEAR, clear), (_AGAIN, again), (_LATE, late))
+        if shown
     ]
     mistakes += _about_certificates(first, findings)
-    mistakes += _all_shown(_ELSEWHERE, accepted=first, known=accepted)
+    mistakes += _all_shown(_ELSEWHERE, accepted=first, known=accepted, tried=findings)
     if concealed:
         mistakes.append(_mistake(_CONCEALED, concealed, "refused with exit code 0"))
     return tuple(mistakes)
+
+
+def _is_late(finding: ClientFinding) -> bool:
+    """Whether the client failed behind a request that it had sent: the good server's run did not.
+
+    A time-out, or a signal, is no check.
+    """
+    code = finding.exit_code
+    return finding.server.family in _JUDGED and code is not None and code > 0
 
 
 def _about_certificates(
@@ -188,19 +231,34 @@ def _about_certificates(
         if finding.server.family in _JUDGED and finding.server.norm is Norm.REFUSE
     ]
     taken = [finding for finding in bad if finding in accepted]
-    if len(taken) == len(bad) >= _LEAST:
+    if len(taken) == len(bad) and {finding.server.name for finding in taken} >= _ALL_KINDS:
         return [_mistake(_NOTHING, taken)]
-    return _all_shown((_NO_ISSUER, *_BEHIND_THE_ISSUER), accepted=accepted, known=accepted)
+    kinds = (_NO_ISSUER, *_BEHIND_THE_ISSUER)
+    return _all_shown(kinds, accepted=accepted, known=accepted, tried=findings)
 
 
 def _all_shown(
-    kinds: Sequence[_Kind], *, accepted: Sequence[ClientFinding], known: Sequence[ClientFinding]
+    kinds: Sequence[_Kind],
+    *,
+    accepted: Sequence[ClientFinding],
+    known: Sequence[ClientFinding],
+    tried: Sequence[ClientFinding],
 ) -> list[ClientMistake]:
-    """Return those of ``kinds`` that ``accepted`` shows; ``known`` may show a greater one."""
+    """Return those of ``kinds`` that ``accepted`` shows, of all that were ``tried``.
+
+    ``known`` may show a greater one.
+    """
     mistakes, names = [], {finding.server.name for finding in known}
+    refused = {each.server.name for each in tried if each.conduct is ClientConduct.REFUSED}
     for kind in kinds:
         shown = [finding for finding in accepted if finding.server.name in kind.servers]
-        if shown and kind.unless not in names and (not kind.given or kind.given in names):
+        applies = (
+            kind.unless not in names
+            and (not kind.given or kind.given in names)
+            and (not kind.refused or kind.refused in refused)
+            and (not kind.open or kind.open not in refused | names)
+        )
+        if shown and applies:
             mistakes.append(_mistake(kind, shown))
     return mistakes
 

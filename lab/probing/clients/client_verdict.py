@@ -43,7 +43,8 @@ class ServerTrial:
     """One run of the command against one server.
 
     ``not_agreed`` is what the client would have to offer for a server that is written here, "" if
-    it does; ``surplus`` counts connections beyond those that were answered.
+    it does; ``surplus`` counts connections beyond those that were answered. ``returned`` are the
+    places of the connections on which the server showed what it shows on return.
     """
 
     server: ServerUnderTest
@@ -51,6 +52,7 @@ class ServerTrial:
     connections: tuple[ClientConnection, ...]
     not_agreed: str = ""
     surplus: int = 0
+    returned: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +92,12 @@ def _is_beside_the_point(trial: ServerTrial) -> bool:
     It may not come again, send no request, or not offer the only version that the server has.
     """
     if trial.server.told is Told.BY_RETURN:
-        return len(_begun(trial)) == 1
+        return bool(_begun(trial)) and not _met_on_return(trial)
     if trial.server.told is Told.BY_ANSWER:
-        return any(
-            each.progress is Progress.WENT_THROUGH or _lacks_body(trial, each)
-            for each in trial.connections
-        )
+        decisive = trial.connections[_decisive(trial, _begun(trial))]
+        return decisive.progress is Progress.WENT_THROUGH or _lacks_body(trial, decisive)
+    if trial.server.told is Told.BY_EXIT_CODE and (begun := _begun(trial)):
+        return _was_content(trial, _decisive(trial, begun)) or bool(_version_not_offered(trial))
     return bool(_version_not_offered(trial))
 
 
@@ -116,6 +118,25 @@ def _begun(trial: ServerTrial) -> list[int]:
         for at, connection in enumerate(trial.connections)
         if connection.progress is not Progress.NOTHING
     ]
+
+
+def _met_on_return(trial: ServerTrial) -> list[int]:
+    """The places of the connections on which the client sent anything, and was shown the other."""
+    return [at for at in _begun(trial) if at in trial.returned]
+
+
+def _decisive(trial: ServerTrial, begun: Sequence[int]) -> int:
+    """The place of the connection that came to the server's point, and if none did, of the last.
+
+    A client may open more than it uses.
+    """
+    came = [
+        at
+        for at in begun
+        if trial.connections[at].progress is Progress.ASKED
+        or (trial.server.told is Told.BY_EXIT_CODE and trial.connections[at].server_alert)
+    ]
+    return (came or list(begun))[-1]
 
 
 def _has_refused(trial: ServerTrial, before: int) -> bool:
@@ -155,11 +176,11 @@ def _conduct(trial: ServerTrial) -> _Told:
     if in_clear := [at for at in begun if trial.connections[at].progress is Progress.IN_CLEAR]:
         return _went_on(trial, in_clear[0])
     if trial.server.told is Told.BY_RETURN:
-        begun = begun[1:]
+        first, begun = begun[0], _met_on_return(trial)
         if not begun:
-            return _untold("it did not come again", 0, "it made one connection only")
+            return _untold("it did not come again", first, "it met the first certificate only")
     elif trial.server.told in (Told.BY_EXIT_CODE, Told.BY_ANSWER):
-        return _by_exit_code(trial, begun[-1])
+        return _by_exit_code(trial, _decisive(trial, begun))
     for progress in (Progress.ASKED, Progress.WENT_THROUGH):
         for at in begun:
             if trial.connections[at].progress is progress:
@@ -188,11 +209,24 @@ def _by_exit_code(trial: ServerTrial, at: int) -> _Told:
         return _untold("no request", at, "it sent no request, so there was no answer")
     if _lacks_body(trial, connection):
         return _untold("no body", at, "it asked for a head alone, and no body was cut off")
+    if _was_content(trial, at):
+        return _untold("no request", at, "it sent no request that could be refused")
     if code is None or _is_open(trial):
         return _untold(exit_words(code), at)
     alert = connection.server_alert if trial.server.told is Told.BY_EXIT_CODE else None
     by = f"the server's {_name(alert.description)}" if alert else "its exit code"
     return (_ACCEPTED if code == 0 else _REFUSED), by, at, ()
+
+
+def _was_content(trial: ServerTrial, at: int) -> bool:
+    """Whether a handshake of TLS 1.3 was all that the client wanted, as its exit code says.
+
+    It is complete for the client before the server judges it (RFC 9846 section 2).
+    """
+    connection = trial.connections[at]
+    hello = connection.evidence.server_hello
+    is_through = connection.progress is Progress.WENT_THROUGH and not connection.sent_unread
+    return is_through and trial.run.exit_code == 0 and hello is not None and hello.is_tls13
 
 
 def _lacks_body(trial: ServerTrial, connection: ClientConnection) -> bool:
@@ -207,7 +241,9 @@ def _went_on(trial: ServerTrial, at: int) -> _Told:
     connection, code = trial.connections[at], trial.run.exit_code
     notes: tuple[str, ...] = ()
     if _has_refused(trial, at):
-        notes = ("it refused the server first, and then connected again and accepted it",)
+        alerts = [each.alert for each in trial.connections[:at] if _is_refusal(each)]
+        left = "refused the server" if any(alerts) else "went through the handshake and left"
+        notes = (f"it {left} first, and then connected again and accepted the server",)
     if connection.progress is Progress.IN_CLEAR:
         return _ACCEPTED, "request in the clear", at, notes
     if trial.server.told is Told.BY_KEY_EXCHANGE:

@@ -212,7 +212,7 @@ LATER_SERVERS = (
         name="certificate-on-return",
         family=ServerFamily.AFTER,
         sentence="The server gives a ticket, and has a certificate of an unknown CA the next time",
-        made="the first answer is 303 with Location and Connection: close; the second connection "
+        made="the first answer is 303 with Location and Connection: close; who connects then "
         "meets another key for tickets and a certificate of another root",
         norm=Norm.REFUSE,
         reason="RFC 9846 section 4.5.1.3: each certificate that is sent is judged",

@@ -171,6 +171,7 @@ def _finding(
         connections=connections,
         not_agreed=listener.not_agreed,
         surplus=listener.surplus,
+        returned=tuple(listener.returned),
     )
     conclusion = conclude(trial)
     at = conclusion.at

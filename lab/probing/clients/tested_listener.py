@@ -40,8 +40,8 @@ _CLEAR = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Lengt
     b"Connection: close\r\n\r\nnot here\n"
 )
 
-_Serve = Callable[[Wire, EventBuffer, bool], Awaitable[None]]
-"""Serves one connection; the last argument tells that it is the first one."""
+_Serve = Callable[[Wire, EventBuffer, int], Awaitable[None]]
+"""Serves one connection; the last argument is its place among all."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +50,7 @@ class RunningListener:
 
     ``peers`` are the clients' addresses, ``surplus`` counts connections that were reset,
     ``not_agreed`` is what a client did not offer that a server written here needs, "" for nothing.
+    ``returned`` are the places of the connections that met the identity for a client's return.
     """
 
     port: int = 0
@@ -57,6 +58,7 @@ class RunningListener:
     peers: list[Address] = field(default_factory=list)
     surplus: int = 0
     not_agreed: str = ""
+    returned: list[int] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def closed(self, limit: float) -> None:
@@ -78,7 +80,7 @@ async def listening(
     running = RunningListener()
     with contextlib.ExitStack() as stack:
         if isinstance(server, OpenSslServer):
-            serve = _openssl(held_to(server, version), ca, stack)
+            serve = _openssl(held_to(server, version), ca, running, stack)
         elif isinstance(server, HandmadeServer):
             serve = _handmade(server, ca, running)
         else:
@@ -93,7 +95,7 @@ async def listening(
             running.buffers.append(buffer)
             running.peers.append(Address(*writer.get_extra_info("peername")[:2]))
             wire = AcceptedWire(reader, writer)
-            work = _attended(serve(wire, buffer, len(running.buffers) == 1), writer)
+            work = _attended(serve(wire, buffer, len(running.buffers) - 1), writer)
             running.tasks.append(asyncio.get_running_loop().create_task(work))
 
         sockets = _sockets()
@@ -140,14 +142,23 @@ async def _attended(work: Awaitable[None], writer: asyncio.StreamWriter) -> None
         writer.transport.abort()
 
 
-def _openssl(server: OpenSslServer, ca: LabAuthority, stack: contextlib.ExitStack) -> _Serve:
+def _openssl(
+    server: OpenSslServer, ca: LabAuthority, running: RunningListener, stack: contextlib.ExitStack
+) -> _Serve:
     contexts = [context_of(server, server.identity(ca), ca)]
     if server.returning is not None:
         contexts.append(context_of(server, server.returning(ca), ca))
     sources = [stack.enter_context(KeyLogSource(context)) for context in contexts]
 
-    async def serve(wire: Wire, buffer: EventBuffer, first: bool) -> None:
+    has_been_here = False
+
+    async def serve(wire: Wire, buffer: EventBuffer, place: int) -> None:
+        nonlocal has_been_here
+        # A client may open connections that it does not use, or several at a time.
+        first = not has_been_here
         at = 0 if first else -1
+        if not first and server.returning is not None:
+            running.returned.append(place)
         source = sources[at]
         feed = ObserverFeed(Endpoint.SERVER, buffer, key_log=source, budget=SERVER_BUDGET)
         sent_to = SpoilingWire(wire) if server.spoils_signature else wire
@@ -156,6 +167,7 @@ def _openssl(server: OpenSslServer, ca: LabAuthority, stack: contextlib.ExitStac
         try:
             with contextlib.suppress(StreamError):
                 await stream.handshake(_HANDSHAKE)
+                has_been_here = True
                 goodbye = await converse(
                     stream, server.behind, first=first, seen=lambda: buffer.events
                 )
@@ -184,7 +196,7 @@ async def _read_away(stream: TlsStream) -> None:
 
 
 def _handmade(server: HandmadeServer, ca: LabAuthority, running: RunningListener) -> _Serve:
-    async def serve(wire: Wire, buffer: EventBuffer, first: bool) -> None:
+    async def serve(wire: Wire, buffer: EventBuffer, place: int) -> None:
         records = HandmadeRecords(wire, buffer)
         try:
             with contextlib.suppress(ClientLeft):
@@ -222,7 +234,7 @@ async def _drained(records: HandmadeRecords) -> None:
         await records.receive()
 
 
-async def _clear(wire: Wire, buffer: EventBuffer, first: bool) -> None:
+async def _clear(wire: Wire, buffer: EventBuffer, place: int) -> None:
     """Answer whatever comes in plain HTTP."""
     feed = ObserverFeed(Endpoint.SERVER, buffer, budget=SERVER_BUDGET)
     feed.fact(Fact.CONNECTED)

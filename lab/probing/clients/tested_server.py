@@ -48,9 +48,9 @@ class OpenSslServer:
     """A server by OpenSSL, which asks for a client certificate and can do without.
 
     ``weak`` lets OpenSSL use keys, signatures and versions that it would refuse; ``ciphers`` are
-    the only ones that it takes, "" for the usual. ``returning`` is the identity from the client's
-    second connection on, under another ticket key. ``spoils_signature`` has one bit of the
-    signature over its key exchange flipped on the way, in TLS 1.2.
+    the only ones that it takes, "" for the usual. ``returning`` is the identity for who
+    connects when a handshake is complete, under another ticket key. ``spoils_signature`` has one
+    bit of the signature over its key exchange flipped on the way, in TLS 1.2.
     """
 
     identity: Recipe = catalogue.good_server

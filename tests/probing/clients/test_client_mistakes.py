@@ -61,6 +61,8 @@ def test_every_bad_server_shows_a_mistake() -> None:
         (["untrusted-ca", "wrong-name"], ["issuer-not-verified", "name-not-checked"]),
         (["wrong-name", "name-begins-alike", "cn-only-by-address"], ["name-not-checked"]),
         (["name-begins-alike", "nul-in-name"], ["name-checked-in-part"]),
+        (["name-ends-alike"], ["name-checked-in-part"]),
+        (["cn-beside-other-name"], ["cn-counts-beside-names"]),
         (["cn-only-by-address"], ["address-not-checked"]),
         (["expired", "intermediate-expired"], ["dates-not-checked"]),
         (["tls1.0-only", "tls1.1-only", "expired"], ["dates-not-checked", "old-versions"]),
@@ -71,9 +73,40 @@ def test_the_greatest_kind_that_fits(accepted: list[str], expected: list[str]) -
     assert codes(findings(*accepted)) == expected
 
 
-def test_of_few_servers_it_is_not_said_that_nothing_is_verified() -> None:
-    some = [each for each in findings(*JUDGED) if each.server.name in ("good", "untrusted-ca")]
-    assert codes(some) == ["issuer-not-verified"]
+@pytest.mark.parametrize(
+    ("tried", "expected"),
+    [
+        (["untrusted-ca"], ["issuer-not-verified"]),
+        (["tampered-signature"], ["issuer-not-verified"]),
+        (["name-begins-alike"], ["other-name-accepted"]),
+        (["cn-beside-other-name", "nul-in-name"], ["other-name-accepted"]),
+        (
+            ["wrong-name", "name-begins-alike", "nul-in-name", "cn-only-by-address"],
+            ["name-not-checked"],
+        ),
+        (
+            ["expired", "not-yet-valid", "intermediate-expired", "wrong-name"],
+            ["name-not-checked", "dates-not-checked"],
+        ),
+        (["expired", "untrusted-ca", "wrong-name"], ["nothing-verified"]),
+    ],
+)
+def test_what_was_not_tried_speaks_for_nothing(tried: list[str], expected: list[str]) -> None:
+    some = [each for each in findings(*JUDGED) if each.server.name in ("good", *tried)]
+    assert codes(some) == expected
+
+
+def test_a_client_that_checks_behind_its_request() -> None:
+    late = [
+        replace(each, exit_code=3 if each.verdict is ClientVerdict.LET_IN else 0)
+        for each in findings("wrong-name", "name-begins-alike")
+    ]
+    assert codes(late) == ["checked-too-late"]
+    ended = [
+        replace(each, exit_code=-9 if each.verdict is ClientVerdict.LET_IN else 0)
+        for each in findings("wrong-name", "name-begins-alike")
+    ]
+    assert codes(ended) == ["name-not-checked"]
 
 
 def test_a_client_that_tries_again_without_verification() -> None:

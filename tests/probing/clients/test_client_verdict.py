@@ -15,6 +15,7 @@ from lab.probing.clients.server_selection import find_server
 from lab.probing.clients.tested_command import CommandRun
 from lab.tls.code_points import AlertDescription, AlertLevel
 from lab.tls.events import AlertSeen, Endpoint, StreamEnd
+from tests.support.events import TLS13
 
 ACCEPTED, REFUSED, UNTOLD = ClientConduct
 RIGHT, CANNOT, CONCEALED, SHUT_OUT, LET_IN = ClientVerdict
@@ -41,6 +42,7 @@ def connection(progress: Progress, **more: Any) -> ClientConnection:
         "answered": progress is Progress.ASKED,
         "bodiless": False,
         "presented": None,
+        "sent_unread": False,
         "server_failure": "",
     }
     return ClientConnection(progress=progress, **(given | more))
@@ -59,8 +61,9 @@ def concluded(
     name: str, code: int | None, *connections: ClientConnection, left: bool = False, **more: Any
 ) -> Conclusion:
     run = CommandRun(exit_code=code, left_processes=left, output="", seconds=1.0)
+    trial: dict[str, Any] = {"returned": tuple(range(1, len(connections)))} | more
     server = find_server(name)
-    return conclude(ServerTrial(server=server, run=run, connections=connections, **more))
+    return conclude(ServerTrial(server=server, run=run, connections=connections, **trial))
 
 
 @pytest.mark.parametrize(
@@ -111,6 +114,10 @@ def concluded(
         ("answer-cut-off", 18, [ASKS], REFUSED, RIGHT),
         ("answer-cut-off", 0, [ASKS], ACCEPTED, LET_IN),
         ("answer-cut-off", 0, [GOES_THROUGH], UNTOLD, CANNOT),
+        # A connection that it opened and did not use settles nothing.
+        ("answer-cut-off", 0, [ASKS, GOES_THROUGH], ACCEPTED, LET_IN),
+        ("answer-cut-off", 18, [ASKS, STOPS], REFUSED, RIGHT),
+        ("client-refused", 0, [ASKS, GOES_THROUGH], ACCEPTED, LET_IN),
         # The second connection is the point.
         ("certificate-on-return", 0, [ASKS], UNTOLD, CANNOT),
         ("certificate-on-return", 60, [ASKS, STOPS], REFUSED, RIGHT),
@@ -195,3 +202,29 @@ def test_by_what_it_is_known() -> None:
 )
 def test_exit_codes_are_named(code: int | None, words: str) -> None:
     assert exit_words(code) == words
+
+
+def test_who_meets_the_first_certificate_twice_has_not_come_again() -> None:
+    conclusion = concluded("certificate-on-return", 0, SILENT, ASKS, ASKS, returned=())
+    assert (conclusion.conduct, conclusion.at) == (UNTOLD, 1)
+    assert not conclusion.applies
+    conclusion = concluded("certificate-on-return", 60, SILENT, ASKS, STOPS, returned=(2,))
+    assert (conclusion.conduct, conclusion.at) == (REFUSED, 2)
+
+
+def test_a_handshake_that_was_all_does_not_conceal_a_refusal() -> None:
+    """In TLS 1.3 a client that asks for nothing may be gone before it is refused."""
+    content = connection(Progress.WENT_THROUGH, evidence=summarize(TLS13))
+    conclusion = concluded("client-refused", 0, content)
+    assert (conclusion.conduct, conclusion.by, conclusion.applies) == (UNTOLD, "no request", False)
+    assert concluded("client-refused", 0, GOES_THROUGH).verdict is LET_IN
+    assert concluded("client-refused", 56, content).verdict is RIGHT
+    asked = connection(Progress.WENT_THROUGH, evidence=summarize(TLS13), sent_unread=True)
+    assert concluded("client-refused", 0, asked).verdict is LET_IN
+
+
+def test_a_connection_that_was_not_used_is_no_refusal() -> None:
+    (note,) = concluded("cn-only", 0, GOES_THROUGH, ASKS).notes
+    assert note.startswith("it went through the handshake and left first")
+    (note,) = concluded("cn-only", 0, STOPS, ASKS).notes
+    assert note.startswith("it refused the server first")

@@ -31,6 +31,8 @@ PATIENCE = 60.0
 PART = (
     "expired",
     "wrong-name",
+    "name-ends-alike",
+    "cn-beside-other-name",
     "cn-only",
     "rsa-1024",
     "ca-names-exclude-client",
@@ -46,6 +48,8 @@ FEW = (
     "self-signed",
     "wrong-name",
     "name-begins-alike",
+    "name-ends-alike",
+    "cn-beside-other-name",
     "intermediate-not-a-ca",
 )
 
@@ -126,10 +130,15 @@ def test_java_on_a_few(tmp_path: Path) -> None:
 
 MISTAKES = {
     "verifies nothing": ("nothing-verified", set(FEW)),
-    "does not check the name": ("name-not-checked", {"wrong-name", "name-begins-alike"}),
+    "does not check the name": (
+        "name-not-checked",
+        {"wrong-name", "name-begins-alike", "name-ends-alike", "cn-beside-other-name"},
+    ),
     "connects again without verification": ("verification-given-up", set(FEW)),
     "goes on in the clear": ("goes-on-in-the-clear", set(FEW)),
     "compares the beginning of the name": ("name-checked-in-part", {"name-begins-alike"}),
+    "compares the end of the name": ("name-checked-in-part", {"name-ends-alike"}),
+    "takes the CN for a name, too": ("cn-counts-beside-names", {"cn-beside-other-name"}),
 }
 
 

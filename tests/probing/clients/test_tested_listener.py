@@ -160,6 +160,18 @@ async def test_the_second_connection_meets_another_certificate(ca: LabAuthority)
         with pytest.raises(ssl.SSLCertVerificationError):
             await asyncio.to_thread(talk, listener.port, tls)
     assert first.startswith(b"HTTP/1.1 303 ") and b"Location: /again\r\n" in first
+    assert listener.returned == [1]
+
+
+async def test_a_connection_that_is_not_used_is_none_to_return_from(ca: LabAuthority) -> None:
+    tls = context(ca)
+    async with met("certificate-on-return", ca) as listener:
+        with socket.create_connection(("127.0.0.1", listener.port), PATIENCE):
+            first = await asyncio.to_thread(talk, listener.port, tls)
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await asyncio.to_thread(talk, listener.port, tls)
+    assert first.startswith(b"HTTP/1.1 303 ")
+    assert listener.returned == [2]
 
 
 @pytest.mark.parametrize(
