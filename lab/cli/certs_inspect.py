@@ -122,7 +122,7 @@ def main(argv: Sequence[str], *, prog: str = "python -m lab.certs inspect") -> i
 def _exit_code(inspection: Inspection, *, asks_for_expiry: bool) -> int:
     found = [problem for _, problem in inspection.problems()]
     grades = {problem.grade for problem in found}
-    if grades - {Grade.NOT_READ, Grade.ACCEPTED, Grade.VERSION, Grade.CONVERT}:
+    if grades - {Grade.NOT_READ, Grade.ACCEPTED, Grade.AHEAD, Grade.VERSION, Grade.CONVERT}:
         return 1
     if Grade.NOT_READ in grades:
         return 4

@@ -235,7 +235,8 @@ def _purpose(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
             problem=problems.PURPOSE_MISSING, evidence=(line,), wording=wording, advice=True
         )
         return
-    public = public_ca(checked.description.issuer) if TlsRole.CLIENT in checked.roles else ""
+    of_servers = TlsRole.CLIENT in checked.roles and TlsRole.SERVER.purpose in purposes
+    public = public_ca(checked.description.issuer) if of_servers else ""
     trend = f"the issuer names itself {public}; {NO_MORE_CLIENT_AUTH}"
     listed = f"extendedKeyUsage: {', '.join(purposes[:5]) or 'empty'}"
     if not all(role.purpose in purposes for role in checked.roles):
@@ -246,7 +247,12 @@ def _purpose(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
             fix=OWN_CA_FOR_CLIENTS if public else "",
         )
     elif public and checked.role is TlsRole.CLIENT:
-        yield SeenProblem(problem=problems.CLIENT_AUTH_ENDS, evidence=(listed, trend), advice=True)
+        yield SeenProblem(
+            problem=problems.CLIENT_AUTH_ENDS,
+            evidence=(listed, trend),
+            advice=True,
+            unless_said=Grade.AHEAD,
+        )
 
 
 def _netscape(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:

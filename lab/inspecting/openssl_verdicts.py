@@ -111,7 +111,7 @@ def _grade(cause: SeenProblem, asked: Sequence[RoleVerdict]) -> tuple[Grade, lis
     if problem is file_problems.LEAF_NOT_FIRST:
         return Grade.UNUSABLE, []
     if cause.advice and problem is not problems.KEY_TYPE:
-        return Grade.ACCEPTED, []
+        return cause.unless_said or Grade.ACCEPTED, []
     if problem not in _STRICT_ONLY and (found := _explained(problem, plain)):
         return Grade.REFUSED, found
     if cause.unless_said is not None:

@@ -29,6 +29,7 @@ class Grade(enum.Enum):
         "OpenSSL judges what is presented in a handshake, and was not asked about this by itself"
     )
     ACCEPTED = "OpenSSL accepts it; other implementations may not"
+    AHEAD = "OpenSSL accepts it; this is about the certificate that will replace it"
     CONVERT = "it has to be converted for whatever loads PEM"
     NOT_READ = "this was not looked at, so nothing is known about it"
 

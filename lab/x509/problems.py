@@ -150,7 +150,7 @@ WRONG_PURPOSE = Problem(
 )
 CLIENT_AUTH_ENDS = Problem(
     code="public-ca-ends-client-auth",
-    summary="the next certificate from the CA of {certificate} will not have clientAuth",
+    summary="the next certificate from the CA of {certificate} may have no clientAuth",
     reference=WRONG_PURPOSE.reference,
     fix=OWN_CA_FOR_CLIENTS,
 )

@@ -514,7 +514,13 @@ def test_a_certificate_of_a_public_ca_is_none_for_clients() -> None:
     )
     files_now = files_of(public.issue(both, leaf_key(1), now=NOW), public.identity.certificate)
     (ahead,) = problems_of(inspected(files_now, NOW, TlsRole.CLIENT))
-    assert (ahead.code, ahead.grade) == ("public-ca-ends-client-auth", ACCEPTED)
+    assert (ahead.code, ahead.grade) == ("public-ca-ends-client-auth", Grade.AHEAD)
+    mail = replace(both, extended_key_usage=(ExtendedKeyUsageOID.EMAIL_PROTECTION,))
+    of_mail = files_of(public.issue(mail, leaf_key(1), now=NOW), public.identity.certificate)
+    (problem,) = problems_of(inspected(of_mail, NOW, TlsRole.CLIENT))
+    assert problem.code == "wrong-extended-key-usage"  # none for TLS: the trend is not its cause
+    assert len(problem.evidence) == 1
+    assert "private CA" not in problem.fix
     assert codes_of(inspected(files_now, NOW)) == set()
     assert codes_of(inspected(files, NOW, TlsRole.SERVER)) == set()
 

@@ -120,7 +120,7 @@ def _shown_purpose(
         observation = f"{name} has the extendedKeyUsage {', '.join(allowed)}, without {purpose}"
         if _ANY_PURPOSE in allowed:
             observation += f"; not every implementation accepts {_ANY_PURPOSE} instead"
-        public = public_ca(certificate.issuer)
+        public = public_ca(certificate.issuer) if "serverAuth" in allowed else ""
         if sender is Endpoint.CLIENT and depth == 0 and public:
             trend = f"its issuer names itself {public}; {NO_MORE_CLIENT_AUTH}"
             shown = _show(problems.WRONG_PURPOSE, observation, trend)

@@ -22,7 +22,7 @@ _MOST_ENTRIES = 100
 """How many entries are shown of one file."""
 _MOST_FILES = 50
 _MOST_TEXT = 500
-_ADVICE = frozenset({Grade.ACCEPTED, Grade.VERSION, Grade.CONVERT, Grade.NOT_READ})
+_ADVICE = frozenset({Grade.ACCEPTED, Grade.AHEAD, Grade.VERSION, Grade.CONVERT, Grade.NOT_READ})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

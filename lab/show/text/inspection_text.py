@@ -37,6 +37,7 @@ _STYLES = {
     Grade.NOT_ASKED: "yellow",
     Grade.VERSION: "yellow",
     Grade.ACCEPTED: "yellow",
+    Grade.AHEAD: "yellow",
     Grade.CONVERT: "yellow",
     Grade.NOT_READ: "yellow",
 }
