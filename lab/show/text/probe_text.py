@@ -18,6 +18,7 @@ from rich.text import Text
 
 from lab.probing.results import (
     Finding,
+    Norm,
     Report,
     ScenarioDescription,
     ScenarioFamily,
@@ -103,6 +104,8 @@ def _conclusion(scenario: ScenarioDescription, paper: Paper) -> Iterator[Text]:
 def norm_words(scenario: ScenarioDescription) -> tuple[str, str]:
     """Return whom the norm of a scenario binds, and what that end should do."""
     end = "a client" if scenario.family is ScenarioFamily.SERVER else "a server"
+    if scenario.family is ScenarioFamily.SESSION and scenario.norm is Norm.REFUSE:
+        return end, "should refuse it, where it refuses the same client without a session"
     return end, _NORM_SENTENCES[scenario.norm.value]
 
 

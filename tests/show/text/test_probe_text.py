@@ -8,14 +8,23 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from lab.probing.results import (
     Report,
     SilentVersion,
     Verdict,
 )
+from lab.probing.resumption.session_scenarios import SESSION_SCENARIOS
 from lab.show.documents.probe_documents import junit, probe_document
 from lab.show.text.paper import progress
-from lab.show.text.probe_text import conclusion, print_explanation, print_list, print_report
+from lab.show.text.probe_text import (
+    conclusion,
+    norm_words,
+    print_explanation,
+    print_list,
+    print_report,
+)
 from lab.tls.code_points import ProtocolVersion
 from tests.support.reports import HOSTILE, found, report, scenario_description
 
@@ -144,6 +153,12 @@ def test_the_list() -> None:
     file = io.StringIO()
     print_list([scenario_description("a")], file)
     assert file.getvalue().splitlines()[1].split()[:4] == ["a", "refused", "any", "server"]
+
+
+@pytest.mark.parametrize("name", ["session-to-other-name", "session-after-expiry"])
+def test_a_session_need_not_be_refused_where_its_client_is_not(name: str) -> None:
+    (scenario,) = (each for each in SESSION_SCENARIOS if each.name == name)
+    assert norm_words(scenario)[1].startswith("should refuse it, where it refuses the same client")
 
 
 def test_an_explanation_keeps_the_command_on_one_line() -> None:
