@@ -108,6 +108,7 @@ NAME_UNKNOWN = (
     "no run covers how the server's name of the issuer is written, or in which order the "
     "certificates at hand are"
 )
+RARE_SCHEMES = "no run covers some of the signature algorithms, and none of the others will do"
 FITS = "the request asks for nothing that the certificate does not have"
 GIVEN = "its key can make a signature that the server takes, and names of CAs are not looked at"
 
@@ -185,6 +186,11 @@ class SelectionQuestion:
     def schemes(self) -> tuple[Scheme, ...]:
         """The signature algorithms, in the server's order."""
         return tuple(self.request.supported_signature_algorithms)
+
+    @property
+    def has_rare_schemes(self) -> bool:
+        """Whether there are signature algorithms that no run covers beside those that some do."""
+        return not MEASURED.issuperset(self.schemes)
 
     @property
     def cert_schemes(self) -> tuple[Scheme, ...]:

@@ -23,6 +23,7 @@ from lab.diagnosis.certificate_selection.candidates import (
 )
 from lab.diagnosis.certificate_selection.name_matching import NameMatch
 from lab.tls.code_points import ClientCertificateType
+from lab.tls.code_points import SignatureScheme as Scheme
 
 _KNOWN_TYPES = {
     ClientCertificateType.RSA_SIGN,
@@ -33,6 +34,26 @@ _NO_KNOWN_TYPE = "GnuTLS knows none of the certificate types of the request"
 _MAY_NOT_SIGN = "keyUsage has no digitalSignature"
 _NO_TLS13 = "keyUsage has no digitalSignature, and with such a certificate TLS 1.3 is not offered"
 _ED25519_IN_TLS12 = "GnuTLS finds no Ed25519 key by the names of CAs in TLS 1.2"
+_NO_KIND = (
+    "in TLS 1.3 GnuTLS finds keys by the names of CAs only if their kind is among the algorithms, "
+    "as which those of RSASSA-PSS do not count for an RSA key"
+)
+# The schemes that let GnuTLS look for a kind of key in TLS 1.3.
+_KINDS = {
+    Family.RSA: {
+        Scheme.RSA_PKCS1_SHA256,
+        Scheme.RSA_PKCS1_SHA384,
+        Scheme.RSA_PKCS1_SHA512,
+        Scheme.RSA_PKCS1_SHA1,
+    },
+    Family.EC: {
+        Scheme.ECDSA_SECP256R1_SHA256,
+        Scheme.ECDSA_SECP384R1_SHA384,
+        Scheme.ECDSA_SECP521R1_SHA512,
+        Scheme.ECDSA_SHA1,
+    },
+    Family.ED25519: {Scheme.ED25519},
+}
 _SEVERAL = "the server names no CA, and the client has several certificates"
 
 
@@ -55,7 +76,7 @@ def library(question: SelectionQuestion, candidates: Sequence[Candidate]) -> Sel
 
 
 def _named(question: SelectionQuestion, candidates: Sequence[Candidate]) -> SelectionVerdict:
-    """Return what comes of the first certificate of the first name that has one which fits."""
+    """Return what comes of the first certificate of the first name that has one to look at."""
     if any(question.names_issuer(one, NameMatch.BYTES) is None for one in candidates):
         return unknown(NAME_UNKNOWN)
     reason = NO_NAME
@@ -67,9 +88,7 @@ def _named(question: SelectionQuestion, candidates: Sequence[Candidate]) -> Sele
                 continue
             if question.signing(one, old=SHA1):
                 return sends(one, FITS)
-            if not question.is_tls13:
-                return breaks_off(NO_SCHEME)
-            reason = NO_SCHEME
+            return sends_empty(NO_SCHEME) if question.is_tls13 else breaks_off(NO_SCHEME)
     return sends_empty(reason)
 
 
@@ -77,7 +96,9 @@ def _left_out(question: SelectionQuestion, one: Candidate) -> str:
     """Return why a certificate of a named CA is not looked at, "" where it is."""
     if not one.may_sign:
         return _MAY_NOT_SIGN
-    if one.family is Family.ED25519 and not question.is_tls13:
+    if question.is_tls13:
+        return "" if _KINDS[one.family].intersection(question.schemes) else _NO_KIND
+    if one.family is Family.ED25519:
         return _ED25519_IN_TLS12
     return "" if question.takes_type(one) else NO_TYPE
 

@@ -15,6 +15,7 @@ from lab.diagnosis.certificate_selection.candidates import (
     NO_SCHEME,
     NO_TYPE,
     PSS_PSS,
+    RARE_SCHEMES,
     SHA1,
     SHA224,
     Candidate,
@@ -71,7 +72,7 @@ _SEVERAL = "several fit: which is sent depends on their aliases in the key store
 def simple(question: SelectionQuestion, candidates: Sequence[Candidate]) -> SelectionVerdict:
     """Return what the key manager SunX509 chooses, which looks at key types and names only."""
     if question.is_tls13 and _KNOWN_IN_TLS13.isdisjoint(question.schemes):
-        return breaks_off(_NOTHING_IN_COMMON)
+        return _nothing_in_common(question)
     fitting, misfit = _by_name(question, candidates)
     if not fitting:
         return misfit
@@ -86,7 +87,7 @@ def pkix(question: SelectionQuestion, candidates: Sequence[Candidate]) -> Select
     A certificate that is not for clients, or out of date, is sent where there is no better one.
     """
     if question.is_tls13 and _KNOWN_IN_TLS13.isdisjoint(question.schemes):
-        return breaks_off(_NOTHING_IN_COMMON)
+        return _nothing_in_common(question)
     fitting, misfit = _by_name(question, candidates)
     if not fitting:
         return misfit
@@ -106,6 +107,10 @@ def pkix(question: SelectionQuestion, candidates: Sequence[Candidate]) -> Select
 
     best = min(map(rank, fitting))
     return _chosen(question, [one for one in fitting if rank(one) == best])
+
+
+def _nothing_in_common(question: SelectionQuestion) -> SelectionVerdict:
+    return unknown(RARE_SCHEMES) if question.has_rare_schemes else breaks_off(_NOTHING_IN_COMMON)
 
 
 def _is_signed(one: Candidate, schemes: Sequence[Scheme]) -> bool | None:

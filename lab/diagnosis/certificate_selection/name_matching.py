@@ -106,12 +106,13 @@ def _is_set(relative: Element) -> bool:
 
 def _is_attribute(attribute: Element) -> bool:
     kind, value = der.elements(attribute.content)
-    if attribute.tag != der.SEQUENCE or kind.tag != der.OBJECT_IDENTIFIER:
+    encoding = _ENCODINGS.get(value.tag)
+    if attribute.tag != der.SEQUENCE or kind.tag != der.OBJECT_IDENTIFIER or encoding is None:
         return False
     if _PADDED_NUMBER.search(kind.content):
         return False
     der.dotted(kind.content)
-    value.content.decode(_ENCODINGS.get(value.tag, "undefined"))
+    value.content.decode(encoding)
     return _is_shortest(attribute.content)
 
 

@@ -13,8 +13,8 @@ from lab.diagnosis.certificate_selection.candidates import (
     NO_SCHEME,
     NO_TYPE,
     PSS_PSS,
+    RARE_SCHEMES,
     SHA1,
-    SHA224,
     Candidate,
     Family,
     SelectionQuestion,
@@ -76,7 +76,7 @@ def named_certificate(
         return stopped
     if not _is_for_clients(candidate):
         return sends_empty(_NOT_FOR_CLIENTS)
-    if question.signing(candidate, old=SHA1 | SHA224):
+    if question.signing(candidate, old=SHA1):
         return sends(candidate, GIVEN)
     return sends_empty(NO_SCHEME)
 
@@ -94,7 +94,9 @@ def _nothing_in_common(
     if rare := _uncovered(candidates):
         return unknown(rare)
     known = _IN_TLS13 if question.is_tls13 else _IN_TLS13 | _ONLY_IN_TLS12
-    return breaks_off(_NOTHING_IN_COMMON) if known.isdisjoint(question.schemes) else None
+    if not known.isdisjoint(question.schemes):
+        return None
+    return unknown(RARE_SCHEMES) if question.has_rare_schemes else breaks_off(_NOTHING_IN_COMMON)
 
 
 def _uncovered(candidates: Sequence[Candidate]) -> str:
@@ -140,7 +142,7 @@ def _among(
 
 
 def _sent_by_nss(question: SelectionQuestion, candidate: Candidate) -> SelectionVerdict:
-    if question.signing(candidate, old=SHA1 | SHA224):
+    if question.signing(candidate, old=SHA1):
         return sends(candidate, FITS)
     return sends_empty(NO_SCHEME)
 

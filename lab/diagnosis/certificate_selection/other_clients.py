@@ -8,6 +8,7 @@ from lab.diagnosis.certificate_selection.candidates import (
     GIVEN,
     NO_SCHEME,
     NO_TYPE,
+    RARE_SCHEMES,
     SHA1,
     Candidate,
     Family,
@@ -45,7 +46,8 @@ def rustls(question: SelectionQuestion, candidates: Sequence[Candidate]) -> Sele
         return unknown(_CRITICAL)
     common = [one for one in question.schemes if one in _ECDSA_OF_TLS13 or one in _OTHERS_OF_TLS13]
     if question.is_tls13 and not common:
-        return breaks_off(_NOTHING_IN_COMMON)
+        rare = question.has_rare_schemes
+        return unknown(RARE_SCHEMES) if rare else breaks_off(_NOTHING_IN_COMMON)
     if question.signing(candidate, any_curve=False):
         return sends(candidate, GIVEN)
     return sends_empty(NO_SCHEME)

@@ -141,7 +141,8 @@ _RULES = (
         "GnuTLS 3.7.9",
         gnutls_clients.library,
         "It sends the first with an issuer among the named CAs, in the order of the names and "
-        "compared byte for byte; where none is named it sends its certificate if it has only one; "
+        "compared byte for byte, and in TLS 1.3 of a kind of key that the algorithms have, RSA "
+        "only by rsa_pkcs1_*; where no CA is named it sends its certificate if it has only one; "
         "otherwise an empty Certificate, but where only the key does not fit it breaks off in "
         "TLS 1.2",
     ),

@@ -166,6 +166,15 @@ _ODD: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] 
     ("under-root", (), ("p256", "pss"), ()),
 )
 _COMBINED = 60  # for each version; every second one with two certificates
+_SEVERAL_OF_ONE_CA: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
+    (("rsa",), ("rsa-issuer",), ("pss", "p256")),
+    (("rsa",), ("rsa-issuer",), ("pss", "pkcs1-sha224")),
+    (("rsa",), ("rsa-issuer",), ("pss", "pkcs1-sha1")),
+    (("ec", "p384"), ("ec-issuer",), ("p384", "pss")),
+    (("p384", "ec"), ("ec-issuer",), ("p384", "pss")),
+    (("ec", "rsa-by-ec"), ("ec-issuer",), ("ecdsa-sha1", "pkcs1", "pss")),
+    (("ec", "rsa-by-ec"), ("ec-issuer",), ("ecdsa-sha224", "pkcs1", "pss")),
+)
 _TYPE_LISTS = (("rsa",), ("ecdsa",), ("dss",), ("rsa-dh",), ("rsa", "ecdsa"), ("ecdsa", "rsa"))
 
 
@@ -173,7 +182,7 @@ def cases() -> Iterator[Case]:
     """Yield all cases."""
     for version in VERSIONS:
         yield from _of_one(version)
-        for at_hand, authorities, schemes in _SEVERAL:
+        for at_hand, authorities, schemes in (*_SEVERAL, *_SEVERAL_OF_ONE_CA):
             yield Case(version=version, at_hand=at_hand, authorities=authorities, schemes=schemes)
         yield from _combined(version)
         yield from _odd(version)

@@ -48,6 +48,7 @@ def test_names_in_the_usual_strings_are_covered(kind: str) -> None:
         pytest.param(of_value("1e03006100"), id="half a character"),
         pytest.param(of_value("1e02d800"), id="half a surrogate pair"),
         pytest.param(of_value("020105"), id="a number as the value"),
+        pytest.param(of_value("0500"), id="nothing as the value"),
         pytest.param(of_value("0c810161"), id="a length in the long form"),
         pytest.param(of_value("0c0161", "0603558083"), id="an identifier without an end"),
         pytest.param(of_value("0c0161", "060455800403"), id="a padded identifier"),
