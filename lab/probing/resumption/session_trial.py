@@ -80,7 +80,7 @@ class SessionTrial:
     * ``second`` is the connection in which it was offered, ``resumption`` what became of it.
     * ``control`` tells whether the same client got in by full handshakes there, None where that
       is not known, or ``mixed``: not the same each time; and ``control_ending`` by what they ended;
-      ``open_to_all`` that one without a certificate got in.
+      ``without`` by what one ended without a certificate that got in, "" if none did.
     * ``aftermath`` says in what state the server was left, "" if it is as before.
     """
 
@@ -96,7 +96,7 @@ class SessionTrial:
     control: bool | None = None
     control_ending: str = ""
     mixed: bool = False
-    open_to_all: bool = False
+    without: str = ""
     aftermath: str = ""
     connections: int = 0
 
@@ -314,13 +314,16 @@ class _Attempt:
             return
         place = self._scenario.offered
         full = await self._anew(place, identity)
-        control, without = got_in(full.outcome), False
-        if control is False and identity is not None:
-            without = got_in((await self._anew(place, None)).outcome) is True
-        ending = ending_of(full.outcome)
         self._trial = replace(
-            self._trial, control=control, control_ending=ending, open_to_all=without
+            self._trial, control=got_in(full.outcome), control_ending=ending_of(full.outcome)
         )
+        if self._trial.control is False and identity is not None:
+            self._note_without(await self._anew(place, None))
+
+    def _note_without(self, trace: Trace) -> None:
+        """Note what a client without a certificate gets where the session will be offered."""
+        if got_in(trace.outcome):
+            self._trial = replace(self._trial, without=ending_of(trace.outcome))
 
     async def _expiring(self) -> SessionTrial:
         """Issue for a few seconds; for more where that is over too soon, by the server's clock."""
@@ -346,8 +349,8 @@ class _Attempt:
         for identity in (None, self._good(), catalogue.wrong_ca(self._ground.authority)):
             full = await self._anew(scenario.offered, identity)
             if got_in(full.outcome) is not False:
-                if identity is None and got_in(full.outcome):
-                    self._trial = replace(self._trial, open_to_all=True)
+                if identity is None:
+                    self._note_without(full)
                 continue
             client = await self._begun(identity)
             # A certificate that nobody asked for is in no session: that one is worth no more than

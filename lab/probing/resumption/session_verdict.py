@@ -134,7 +134,7 @@ def _let_in(trial: SessionTrial, resumption: Resumption) -> tuple[Verdict, tuple
             f"{resumed}; the same client is refused {full}. {_BOUND}",
             trial.scenario.fix,
         )
-    if trial.open_to_all and resumption.source is IdentitySource.UNKNOWN:
+    if trial.without == _ending(trial) and resumption.source is IdentitySource.UNKNOWN:
         return Verdict.UNTOLD, (
             f"{resumed}; the same client is refused {full}, but one without a certificate gets in "
             "there: whether the server takes this one for more than that cannot be told",

@@ -43,7 +43,7 @@ def trial(
     *,
     control: bool | None = False,
     control_ending: str = "",
-    open_to_all: bool = False,
+    without: str = "",
 ) -> SessionTrial:
     return SessionTrial(
         scenario=BY_NAME[name],
@@ -54,7 +54,7 @@ def trial(
         resumption=resumption,
         control=control,
         control_ending=control_ending or ("HTTP 200" if control else "unknown_ca (48)"),
-        open_to_all=open_to_all,
+        without=without,
     )
 
 
@@ -65,7 +65,8 @@ def trial(
         (trial(NAME, control=True), Verdict.RIGHT),
         (trial(NAME, control=True, control_ending="HTTP 302"), Verdict.UNTOLD),
         (trial(NAME, control=None), Verdict.UNTOLD),
-        (trial(NAME, open_to_all=True), Verdict.UNTOLD),
+        (trial(NAME, without="HTTP 200"), Verdict.UNTOLD),
+        (trial(NAME, without="HTTP 302"), Verdict.LET_IN),
         (trial(NAME, BY_HTTP), Verdict.BY_HTTP),
         (trial(NAME, rejected_by_alert(49)), Verdict.RIGHT),
         (trial(NAME, HUNG_UP), Verdict.SILENT),
@@ -117,7 +118,7 @@ def test_whom_the_server_sees_is_told_where_it_is_known() -> None:
     """A place that lets everybody in is wrong where it takes one for somebody all the same."""
     der = new_lab_authority(utc_now()).client().certificate.public_bytes(Encoding.DER)
     named = replace(RESUMED, identity=der, source=IdentitySource.ANSWER)
-    finding = rule_session(trial(NAME, ACCEPTED, named, open_to_all=True))
+    finding = rule_session(trial(NAME, ACCEPTED, named, without="HTTP 200"))
     assert finding.verdict is Verdict.LET_IN
     assert "the server's answer names CN=mtls-client" in finding.notes
     known = replace(named, source=IdentitySource.SERVER)
