@@ -35,8 +35,10 @@ from lab.x509.names import distinguished_name
 
 _SERVERS_SILENCE = frozenset({Signal.FIN, Signal.RST, Signal.CLOSE_NOTIFY})
 _NAMES_SHOWN = 3
-
-
+_IDLE = (
+    "the server closed the connection without a word; it may do so to every one on which nothing "
+    "is asked for some seconds (keepalive_timeout in nginx)"
+)
 _CHAIN = "through-intermediate"
 _LIMITS = (
     "good got in: the server may limit the depth of chains (ssl_verify_depth in nginx), or have no "
@@ -276,8 +278,9 @@ def admission(trial: ScenarioTrace, known: Circumstances) -> tuple[bool | None, 
             asked=_asked(trial),
             verified=known.verifies and shown,
         )
-    if outcome.result is Result.ACCEPTED:
-        return _unanswered(trial, known)
+    idle = client.outlives and outcome.signal in _SERVERS_SILENCE
+    if idle or outcome.result is Result.ACCEPTED:
+        return (None, _IDLE) if idle else _unanswered(trial, known)
     if not by_server:
         dropped = outcome.by is Endpoint.SERVER and outcome.signal in _SERVERS_SILENCE
         if dropped and known.good_got_in:

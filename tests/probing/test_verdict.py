@@ -552,3 +552,15 @@ def test_a_server_that_leaves_at_the_hello_refuses_if_it_talks_to_the_good_clien
         trial = scenario_trace(name, HUNG_UP)
         assert rule(trial, NOTHING).admitted is False
         assert rule(trial, Circumstances(good_got_in=False)).admitted is None
+
+
+@pytest.mark.parametrize("signal", SILENCE)
+@pytest.mark.parametrize("result", [Result.FAILED, Result.REJECTED, Result.ACCEPTED])
+def test_to_close_an_idle_connection_is_not_to_refuse_its_certificate(
+    signal: Signal, result: Result
+) -> None:
+    closed = Outcome(result=result, by=Endpoint.SERVER, signal=signal, after="Finished")
+    finding = rule(scenario_trace("expires-while-connected", closed), NOTHING)
+    assert (finding.verdict, finding.admitted) == (Verdict.UNTOLD, None)
+    assert finding.fine
+    assert "nothing is asked for some seconds" in " ".join(finding.notes)
