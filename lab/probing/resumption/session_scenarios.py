@@ -50,8 +50,8 @@ _SAME_KEYS = (
 )
 _SHARED_NAMES = (
     "the names share ticket keys or a session cache, and trust different CAs. When tried, sessions "
-    "passed so between names of HAProxy 2.6 (crt-list), Node.js 20 (addContext) and Python's ssl "
-    "(sni_callback)"
+    "passed so between names of HAProxy 2.6 (crt-list), Node.js 20 (addContext), Python's ssl "
+    "(sni_callback) and Go 1.24.11 (GetConfigForClient; not of 1.27.3)"
 )
 _RELOAD = (
     "let a reload make new ticket keys and forget cached sessions (in nginx: neither "
