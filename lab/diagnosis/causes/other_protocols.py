@@ -52,6 +52,8 @@ _FIXES = {
 }
 _HEADER = "PROXY protocol"
 _STEP = "STARTTLS"
+_PROXIES = ("CONNECT by", "SOCKS 5 by")
+_MAY_BE_THE_PROXY = "some proxies say that they have connected before they have"
 # What servers answer to bytes that are no record: GnuTLS the first; most close without an alert.
 _NO_RECORD = frozenset(
     {
@@ -155,11 +157,15 @@ def behind_prelude(
             return (unexpected, *causes)
         return (*causes, unexpected)
     agreed = any(step.startswith(_STEP) for step in spoken)
+    by_proxy = not agreed and any(step.startswith(_PROXIES) for step in spoken)
+    evidence = (line, _MAY_BE_THE_PROXY) if by_proxy else (line,)
+    fix = "read the server's log: it had agreed to TLS" if agreed else ""
     return tuple(
         replace(
             cause,
-            evidence=(*cause.evidence, line),
-            fix="read the server's log: it had agreed to TLS" if agreed else cause.fix,
+            summary=f"{cause.summary}; it may have been the proxy" if by_proxy else cause.summary,
+            evidence=(*cause.evidence, *evidence),
+            fix=fix or (f"read the proxy's log; {cause.fix}" if by_proxy else cause.fix),
         )
         if cause.code in _WITHOUT_TLS
         else cause

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import h11
 
 from lab.tls.escape import escaped
-from lab.tracing.preludes.prelude_stream import PreludeError, PreludeStream
+from lab.tls.records import looks_like_tls
+from lab.tracing.preludes.prelude_stream import (
+    PROXY_WANTS_TLS,
+    PreludeError,
+    PreludeStream,
+)
 from lab.tracing.route import Proxy
 
 _MOST_HEAD = 1 << 14
 _SHOWN = 80
+# One field may list several challenges (RFC 9110 section 11.6.1), each after a comma.
+_BASIC = re.compile(rb"(?:^|,)[ \t]*basic(?:[ \t,]|$)", re.IGNORECASE)
 
 
 async def connect_by_http(stream: PreludeStream, proxy: Proxy, authority: str) -> None:
@@ -43,11 +51,12 @@ async def _head(stream: PreludeStream, http: h11.Connection) -> h11.Response:
             while isinstance(event, h11.InformationalResponse):
                 event = http.next_event()
         except h11.RemoteProtocolError:
-            raise PreludeError(
-                stream.step,
-                f"no HTTP: {_text(said)}",
-                "check that this is an HTTP proxy; socks5:// is for one of SOCKS",
-            ) from None
+            remedy = (
+                PROXY_WANTS_TLS
+                if looks_like_tls(said)
+                else "check that this is an HTTP proxy; socks5:// is for one of SOCKS"
+            )
+            raise PreludeError(stream.step, f"no HTTP: {_text(said)}", remedy) from None
         if isinstance(event, h11.Response):
             return event
 
@@ -59,8 +68,7 @@ def _refused(
     problem = f"the proxy answers {status} to CONNECT {authority}"
     if head.status_code == 407:
         wanted = [value for name, value in head.headers if name == b"proxy-authenticate"]
-        schemes = [value.split(b" ")[0].lower() for value in wanted]
-        if schemes and b"basic" not in schemes:
+        if wanted and not any(_BASIC.search(value) for value in wanted):
             names = ", ".join(_text(value) for value in wanted[:4])
             remedy = f"it takes {names}, and this client has Basic only: use another proxy"
         elif proxy.user:
@@ -68,10 +76,12 @@ def _refused(
             remedy = f"it does not take the password of {who}: check both, and what {who} may reach"
         else:
             remedy = "it wants a name and a password: --proxy http://USER:PASSWORD@HOST:PORT"
-    elif head.status_code >= 500:
+    elif head.status_code == 511 or 300 <= head.status_code < 400:
+        remedy = "the network may want a login first (a captive portal): open a page in a browser"
+    elif head.status_code >= 500 and head.status_code not in (501, 505):
         remedy = "as a rule it does not reach the server: check the name and the port from there"
-    elif head.status_code in (405, 501):
-        remedy = "this is no proxy for CONNECT: check its address"
+    elif head.status_code in (400, 404, 405, 501, 505):
+        remedy = "it may be no proxy for CONNECT, but a web server: check its address"
     else:
         remedy = "let the proxy allow CONNECT to this host and port, or use another"
     return PreludeError(stream.step, problem, remedy)

@@ -33,6 +33,11 @@ _OTHERS = {
     Protocol.XMPP: "that looks like XMPP (--starttls xmpp)",
 }
 _TLS_AT_ONCE = "it speaks TLS at once: leave out --starttls, or use the scheme with an s at its end"
+PROXY_WANTS_TLS = (
+    "the proxy speaks TLS itself at this port, which this client does not do with proxies: use a "
+    "port where it takes clients in the clear"
+)
+"""What to do about a proxy that answers with TLS."""
 
 
 class PreludeError(Exception):
@@ -179,6 +184,9 @@ class PreludeStream:
     def _remedy(self) -> str:
         if not self._turn:
             return f"check the port, and the {self.peer}'s log"
+        if self.peer == "proxy":
+            wants_tls = looks_like_tls(self._turn)
+            return PROXY_WANTS_TLS if wants_tls else "check the port, and the proxy's log"
         if looks_like_tls(self._turn):
             return _TLS_AT_ONCE
         return _OTHERS.get(sniff(self._turn), "check the port, and which protocol is spoken there")

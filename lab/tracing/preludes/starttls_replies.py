@@ -52,6 +52,9 @@ async def upgrade_smtp(stream: PreludeStream, own_name: str, *, hello: bytes = b
         raise stream.refused(greeting.said, "read the server's log: it takes no client now")
     await stream.send(hello + b" " + own_name.encode("ascii") + b"\r\n")
     offer = await _reply(stream, f"answer to {hello.decode()} (250)")
+    if offer.code in _UNKNOWN:
+        remedy = f"it does not know {hello.decode()}, without which there is no STARTTLS"
+        raise stream.refused(offer.said, remedy)
     if offer.code != 250:
         raise stream.refused(offer.said, "read the server's log: it does not take this client")
     if not any(line[4:].strip().upper() == b"STARTTLS" for line in offer.lines):

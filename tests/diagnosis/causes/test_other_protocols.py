@@ -82,6 +82,20 @@ def test_a_server_that_answers_is_not_told_of_the_header() -> None:
     assert "proxy-header" not in {cause.code for cause in causes}
 
 
+@pytest.mark.parametrize("way", ["CONNECT by proxy:1", "SOCKS 5 by proxy:1"])
+def test_behind_a_proxy_it_may_have_been_the_proxy(way: str) -> None:
+    html = NotTls(time=0.0, endpoint=SERVER, protocol=Protocol.HTTP, sample=b"<html>")
+    for last in (stream_ended(SERVER), html):
+        events = [client_hello(), last]
+        (cause,) = diagnose(events, judge(events), spoken=(way,))
+        assert cause.summary.endswith("it may have been the proxy")
+        assert cause.fix.startswith("read the proxy's log; ")
+        assert f"before TLS, the client spoke: {way}" in cause.evidence
+    answered = [client_hello(), server_hello(), stream_ended(SERVER)]
+    causes = diagnose(answered, judge(answered), spoken=(way,))
+    assert not any("proxy" in cause.summary for cause in causes)
+
+
 def test_behind_starttls_no_other_command_is_asked_for() -> None:
     events = [client_hello(), stream_ended(SERVER)]
     (cause,) = diagnose(events, judge(events), spoken=("STARTTLS (smtp)",))
