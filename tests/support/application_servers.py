@@ -95,6 +95,15 @@ def nginx_h2(setup: Setup) -> CommandLine:
     return words
 
 
+def nginx_h2_once(setup: Setup) -> CommandLine:
+    """nginx with HTTP/2, which takes one request of a connection, and says so before its answer."""
+    words = nginx_h2(setup)
+    config = setup.folder / "nginx.conf"
+    text = config.read_text("utf-8")
+    config.write_text(text.replace("location /", "keepalive_requests 1;\nlocation /", 1), "utf-8")
+    return words
+
+
 def grpc_health(setup: Setup) -> CommandLine:
     """gRPC's own server with its health service."""
     return _grpc(setup, "no")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Generator, Sequence
 
 import h2.config
@@ -14,6 +15,8 @@ from lab.tls.application_protocol import Application, ApplicationAnswer
 from lab.tracing.applications.conversation import ApplicationRequest, Conversation, ExchangeError
 
 _MOST_BODY = 8192
+_FRAME_HEADER, _GOAWAY = 9, 7
+_MOST_FRAME = 1 << 14  # SETTINGS_MAX_FRAME_SIZE, as it is unless we say otherwise
 _Headers = Sequence[tuple[str, str]]
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 # A message of no bytes (HealthCheckRequest without a service), neither compressed nor long.
@@ -125,7 +128,7 @@ def _exchange(
     connection.send_headers(1, [method, *host, *others], end_stream=not body)
     if body:
         connection.send_data(1, body, end_stream=True)
-    response = _Response()
+    response, frames = _Response(), _Frames()
     while not response.over:
         try:
             came = yield connection.data_to_send()
@@ -134,13 +137,50 @@ def _exchange(
                 raise
             return response, b""
         try:
-            for event in connection.receive_data(came):
+            for event in connection.receive_data(frames.taken(came)):
                 response.take(event)
         except (h2.exceptions.ProtocolError, UnicodeError) as error:
             raise ExchangeError(f"no HTTP/2: {error}") from error
     if not response.broken.startswith("GOAWAY"):
         connection.close_connection()
     return response, connection.data_to_send()
+
+
+class _Frames:
+    """Takes GOAWAY out where the server answers the request all the same (RFC 9113 section 6.8).
+
+    nginx announces so before its answer that the connection will end; the library takes no frame
+    behind a GOAWAY.
+    """
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def taken(self, came: bytes) -> bytes:
+        """Return the frames that are whole by now; what cannot be one, as it is."""
+        self._held += came
+        kept = []
+        while len(self._held) >= _FRAME_HEADER:
+            length = int.from_bytes(self._held[:3], "big")
+            if length > _MOST_FRAME:
+                kept.append(self._held)
+                self._held = b""
+                break
+            end = _FRAME_HEADER + length
+            if len(self._held) < end:
+                break
+            frame, self._held = self._held[:end], self._held[end:]
+            if not _still_answers(frame):
+                kept.append(frame)
+        return b"".join(kept)
+
+
+def _still_answers(frame: bytes) -> bool:
+    """Tell whether a frame is a GOAWAY without an error that leaves our stream, number 1, alone."""
+    if frame[3] != _GOAWAY or len(frame) < _FRAME_HEADER + 8:
+        return False
+    last, error = struct.unpack_from("!II", frame, _FRAME_HEADER)
+    return bool(error == 0 and last & 0x7FFFFFFF)
 
 
 def _text(value: bytes | str) -> str:

@@ -14,11 +14,17 @@ from lab.diagnosis.results import AnswerMeaning
 from lab.tls.application_protocol import Application, ApplicationAnswer
 from lab.tracing.applications.choice import SPEAKERS
 from lab.tracing.applications.conversation import ApplicationRequest
-from tests.support.application_servers import grpc_health, grpc_of_identities, nginx_h2
+from tests.support.application_servers import (
+    grpc_health,
+    grpc_of_identities,
+    nginx_h2,
+    nginx_h2_once,
+)
 from tests.support.application_traces import both, client, said, traced
 from tests.support.late_apache import PRIVATE, late_apache
 from tests.support.more_peers import caddy
 from tests.support.peers import VerifyMode, served_by
+from tests.tracing.applications.test_conversation import held
 
 
 def test_nginx(certs: Path, tmp_path: Path) -> None:
@@ -120,3 +126,31 @@ def answered(application: Application, answer: str) -> ApplicationAnswer:
 )
 def test_what_is_told(application: Application, answer: str, code: str) -> None:
     assert answered(application, answer).code == code
+
+
+SETTINGS, STATUS_200 = b"\0\0\0\x04\0\0\0\0\0", b"\0\0\x01\x01\x05\0\0\0\x01\x88"
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_goaway_before_the_answer_takes_nothing_from_it(size: int) -> None:
+    goaway = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0"
+    data = SETTINGS + goaway + STATUS_200
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    answer = held(SPEAKERS[Application.HTTP2](ApplicationRequest(authority="x")), pieces)
+    assert answer is not None and answer.code == "200"
+
+
+def test_a_goaway_that_answers_nothing_is_the_answer() -> None:
+    goaway = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    answer = held(
+        SPEAKERS[Application.HTTP2](ApplicationRequest(authority="x")), [SETTINGS + goaway]
+    )
+    assert answer is not None and answer.code == "GOAWAY NO_ERROR"
+
+
+def test_nginx_announces_the_end_of_a_connection_before_its_answer(
+    certs: Path, tmp_path: Path
+) -> None:
+    with served_by(nginx_h2_once, certs, tmp_path) as port:
+        trace = traced(f"https://127.0.0.1:{port}", certs, identity=client(certs), after="http2")
+    assert trace.outcome.http_status == 200
