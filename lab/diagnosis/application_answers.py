@@ -8,6 +8,7 @@ This module must not know TLS.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from lab.diagnosis.http_status import is_refusal, text_of
@@ -63,6 +64,11 @@ _PASSING = (
     *("[SYS/TEMP]", "[SYS/PERM]", "[IN-USE]", "[LOGIN-DELAY]"),
 )
 _LOGINS = ("AUTH", "RCPT")
+# A command or parameter that is not known, or comes at the wrong time: RFC 5321 section 4.2.3.
+_NOT_UNDERSTOOD = frozenset({"500", "501", "502", "503", "504", "555"})
+# RFC 3463 section 3: addressing, mailbox, mail system, network, protocol, content.
+_ENHANCED = re.compile(r"5\.([0-9]{1,3})\.[0-9]{1,3}\b")
+_OTHER_SUBJECTS = frozenset("123456")
 _MAIL = (Application.SMTP, Application.LMTP)
 _MAILBOXES = (Application.IMAP, Application.POP3)
 
@@ -79,6 +85,8 @@ def meaning_of(answer: ApplicationAnswer) -> AnswerMeaning:
             return AnswerMeaning.NEITHER
         return AnswerMeaning.REFUSED if is_refusal(status) else AnswerMeaning.ADMITTED
     unasked = answer.asked in ("CAPABILITY", "CAPA") or answer.words.startswith(_PASSING)
+    # A greeting of POP3 that says no is for everybody, as BYE of IMAP is.
+    unasked = unasked or (first == "-ERR" and answer.asked == "the connection")
     if application in _MAILBOXES and unasked:
         return AnswerMeaning.NEITHER
     for table, meaning in ((_REFUSED, AnswerMeaning.REFUSED), (_ASKS, AnswerMeaning.ASKS)):
@@ -91,11 +99,24 @@ def meaning_of(answer: ApplicationAnswer) -> AnswerMeaning:
 
 def _meaning_in_mail(answer: ApplicationAnswer) -> AnswerMeaning:
     """Return what a reply says: everybody is greeted, so that a greeting lets nobody in."""
-    # 4.7.1, delivery not authorized (RFC 3463): so Postfix refuses who lacks a certificate.
-    if answer.code.startswith("5") or (answer.code == "421" and "4.7.1 " in answer.words):
+    code, words = answer.code, answer.words
+    if code == "530" and "STARTTLS" not in words.upper():  # RFC 4954 section 6
+        return AnswerMeaning.ASKS
+    # 4.7.1, delivery not authorized (RFC 3463): so Postfix refuses who lacks a certificate, and,
+    # unless it is told otherwise, who may not relay; greylisting says it too.
+    for_now = code == "421" or (code.startswith("4") and "access denied" in words.lower())
+    if for_now and "4.7.1 " in words:
         return AnswerMeaning.REFUSED
+    if code.startswith("5"):
+        return AnswerMeaning.NEITHER if _of_no_client(code, words) else AnswerMeaning.REFUSED
     granted = answer.code.startswith("2") and answer.asked.startswith(_LOGINS)
     return AnswerMeaning.ADMITTED if granted else AnswerMeaning.NEITHER
+
+
+def _of_no_client(code: str, words: str) -> bool:
+    """Tell whether a refusal in mail is about an address, a mailbox or a command."""
+    found = _ENHANCED.match(words)
+    return code in _NOT_UNDERSTOOD or (found is not None and found[1] in _OTHER_SUBJECTS)
 
 
 def http_status_of(answer: ApplicationAnswer) -> int | None:

@@ -177,8 +177,10 @@ def _causes(view: _View) -> Iterator[Cause]:
         yield accepted.unanswered(summary, _ending(view))
     elif outcome.result is Result.ACCEPTED:
         found = likely_problems(view.case(Endpoint.CLIENT))
-        yield from accepted.accepted(view.events, summary, outcome, found, view.trust)
-        yield from left_open(outcome)
+        told = tuple(accepted.accepted(view.events, summary, outcome, found, view.trust))
+        undecided = tuple(left_open(outcome))
+        # "Nothing to fix" does not come first where the application has not let the client in.
+        yield from (*undecided, *told) if told and not told[0].fix else (*told, *undecided)
     elif outcome.signal in (Signal.HTTP_STATUS, Signal.APPLICATION):
         yield from _by_application(view)
     elif outcome.hung_up_on_hello:

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -143,6 +144,9 @@ class Plan:
                 f"{self.request[:80]!r} is no path: it begins with / and has no spaces, "
                 "other letters percent-encoded"
             )
+        by_http = self.application in (None, Application.HTTP1, Application.HTTP2)
+        if not by_http and not unquote(self.request).isprintable():
+            raise PlanRefused(f"{self.request[:80]!r} names what has control characters")
 
 
 def _is_host_name(text: str) -> bool:

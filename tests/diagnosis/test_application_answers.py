@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
 
 from lab.diagnosis.application_answers import meaning_of
@@ -13,6 +15,15 @@ from lab.tls.events import ApplicationDataSeen, Endpoint, Event, Fact, LocalFact
 
 IN, OUT = AnswerMeaning.ADMITTED, AnswerMeaning.REFUSED
 ASKS, NEITHER = AnswerMeaning.ASKS, AnswerMeaning.NEITHER
+# What a refusal is the answer to, where its cause depends on that.
+ASKED = defaultdict(
+    lambda: "RCPT TO:<a>",
+    {
+        Application.IMAP: "AUTHENTICATE EXTERNAL",
+        Application.POP3: "AUTH EXTERNAL",
+        Application.LDAP: "SASL EXTERNAL bind",
+    },
+)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +81,70 @@ ASKS, NEITHER = AnswerMeaning.ASKS, AnswerMeaning.NEITHER
 def test_meanings(application: Application, asked: str, code: str, meaning: AnswerMeaning) -> None:
     answer = ApplicationAnswer(application=application, asked=asked, code=code, words="x")
     assert meaning_of(answer) is meaning
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "words", "meaning"),
+    [
+        ("RCPT TO:<a@b>", "550", "5.1.1 <a@b>: User unknown", NEITHER),
+        ("RCPT TO:<a@b>", "552", "5.2.2 mailbox full", NEITHER),
+        ("RCPT TO:<a b>", "501", "bad address syntax", NEITHER),
+        ("EHLO", "502", "what?", NEITHER),
+        ("AUTH EXTERNAL", "504", "5.5.4 not known", NEITHER),
+        ("MAIL FROM:<>", "530", "5.7.0 Authentication required", ASKS),
+        ("RCPT TO:<a@b>", "554", "5.7.1 <a@b>: Relay access denied", OUT),
+        ("RCPT TO:<a@b>", "454", "4.7.1 <a@b>: Relay access denied", OUT),
+        ("RCPT TO:<a@b>", "450", "4.7.1 <a@b>: Recipient rejected: greylisted", NEITHER),
+        ("RCPT TO:<a@b>", "550", "5.7.1 not you", OUT),
+        ("RCPT TO:<a@b>", "550", "not you", OUT),
+    ],
+)
+def test_mail_refuses_a_client_and_not_an_address(
+    asked: str, code: str, words: str, meaning: AnswerMeaning
+) -> None:
+    for application in (Application.SMTP, Application.LMTP):
+        answer = ApplicationAnswer(application=application, asked=asked, code=code, words=words)
+        assert meaning_of(answer) is meaning
+
+
+def test_a_greeting_that_says_no_is_for_everybody() -> None:
+    answer = ApplicationAnswer(
+        application=Application.POP3, asked="the connection", code="-ERR", words="too many"
+    )
+    assert meaning_of(answer) is NEITHER
+
+
+@pytest.mark.parametrize(
+    ("application", "asked", "code"),
+    [
+        (Application.POP3, "AUTH PLAIN", "-ERR"),
+        (Application.IMAP, "AUTHENTICATE PLAIN", "NO"),
+        (Application.LDAP, "Who am I, without a login", "50 insufficientAccessRights"),
+    ],
+)
+def test_no_login_by_certificate_is_refused_that_was_not_asked_for(
+    application: Application, asked: str, code: str
+) -> None:
+    events = connection(ApplicationAnswer(application=application, asked=asked, code=code))
+    assert [each.code for each in diagnose(events, judge(events))] == ["application-refuses"]
+
+
+@pytest.mark.parametrize(
+    ("application", "code", "summary", "fix"),
+    [
+        (Application.GRPC, "12 UNIMPLEMENTED", "has no health check", "add the health service"),
+        (Application.REDIS, "", "no answer of Redis came", "--after"),
+        (Application.POSTGRES, "3D000", "says neither", "postgres://USER@HOST/DATABASE"),
+        (Application.REDIS, "LOADING", "says neither", "read the server's log"),
+    ],
+)
+def test_what_is_left_open_says_what_can_be_asked_instead(
+    application: Application, code: str, summary: str, fix: str
+) -> None:
+    events = connection(ApplicationAnswer(application=application, asked="x", code=code))
+    cause = diagnose(events, judge(events))[-1]
+    assert summary in cause.summary and fix in cause.fix
+    assert "--request" not in cause.fix
 
 
 def test_postfix_refuses_who_has_no_certificate() -> None:
@@ -175,7 +250,9 @@ def test_what_is_no_status(code: str) -> None:
         (Application.MYSQL, "1045", "Access denied for user", "mysql-access-denied"),
         (Application.MYSQL, "1698", "Access denied for user", "application-refuses"),
         (Application.SMTP, "554", "5.7.1 Relay access denied", "mail-relay-denied"),
-        (Application.SMTP, "550", "5.1.1 no such user", "application-refuses"),
+        (Application.SMTP, "550", "no", "application-refuses"),
+        (Application.SMTP, "454", "4.7.1 <a>: Relay access denied", "mail-relay-denied"),
+        (Application.POP3, "-ERR", "no", "mailbox-login-refused"),
         (Application.IMAP, "NO", "[AUTHENTICATIONFAILED] no", "mailbox-login-refused"),
         (Application.LDAP, "49 invalidCredentials", "", "ldap-bind-refused"),
         (Application.MQTT, "5", "not authorized", "mqtt-refuses-client"),
@@ -185,13 +262,12 @@ def test_what_is_no_status(code: str) -> None:
 )
 def test_causes_of_refusals(application: Application, code: str, words: str, cause: str) -> None:
     events = connection(
-        ApplicationAnswer(application=application, asked="RCPT TO:<a>", code=code, words=words)
+        ApplicationAnswer(application=application, asked=ASKED[application], code=code, words=words)
     )
     found = diagnose(events, judge(events))
     assert [each.code for each in found] == [cause]
-    assert f"to RCPT TO:<a>, the application answered {application.title} {code}" in " ".join(
-        found[0].evidence
-    )
+    sentence = f"to {ASKED[application]}, the application answered {application.title} {code}"
+    assert sentence in " ".join(found[0].evidence)
 
 
 @pytest.mark.parametrize(

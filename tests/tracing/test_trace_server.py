@@ -240,6 +240,8 @@ async def test_http2_is_spoken_where_alpn_agrees_on_it(certs: Path, tmp_path: Pa
         *({"sni": name} for name in ("", ".foo", "a" * 300, "a b", "a\r\nX: y")),
         {"target": Target(host="localhost", port=1, user="a" * 1001)},
         *({"request": path} for path in ("", "a", "/a b", "/ü", "/a\r\nX: y")),
+        {"request": "/a%0d%0aRSET", "after": Application.SMTP},
+        {"request": "/a%00", "after": Application.POSTGRES},
     ],
 )
 def test_what_no_client_can_send(certs: Path, change: dict[str, str]) -> None:

@@ -29,7 +29,8 @@ _HTTP_1_1_REQUIRED = "HTTP_1_1_REQUIRED"
 class _Refusal:
     """A refusal that is known by its words: ``says`` is looked for in code and text.
 
-    ``wants`` tells that it is for want of a certificate, which must then be given to the client.
+    ``wants`` tells that it is for want of a certificate, which must then be given to the client,
+    and ``to`` what the client must have asked for.
     """
 
     applications: tuple[Application, ...]
@@ -39,6 +40,7 @@ class _Refusal:
     reference: str
     fix: str
     wants: bool = False
+    to: str = ""
 
 
 _MAILBOXES = (Application.IMAP, Application.POP3)
@@ -125,6 +127,7 @@ _REFUSALS = (
     _Refusal(
         applications=_MAILBOXES,
         says=r".",
+        to="EXTERNAL",
         code="mailbox-login-refused",
         summary="the server refused to take the client's certificate as a login (SASL EXTERNAL): "
         "it may not know the user, or not take the name from the certificate",
@@ -135,6 +138,7 @@ _REFUSALS = (
     _Refusal(
         applications=(Application.LDAP,),
         says=r".",
+        to="EXTERNAL",
         code="ldap-bind-refused",
         summary="the server refused the bind by the client's certificate (SASL EXTERNAL)",
         reference="RFC 4513 section 5.2.3",
@@ -188,6 +192,20 @@ _OTHER_LOGINS = {
     "from it (tls-auth-clients-user in later versions): the user default has a password",
 }
 
+_UNIMPLEMENTED = "12"
+# What a user can ask with, so that the certificate decides.
+_BY_REQUEST = {
+    Application.HTTP2: "the path of the URL, --request",
+    Application.POSTGRES: "the user and the database: postgres://USER@HOST/DATABASE",
+    Application.MYSQL: "the user: mysql://USER@HOST",
+    Application.SMTP: "a recipient: --request /USER@DOMAIN",
+    Application.LMTP: "a recipient: --request /USER@DOMAIN",
+    Application.IMAP: "the user: imaps://USER@HOST",
+    Application.POP3: "the user: pop3s://USER@HOST",
+    Application.LDAP: "the user: ldaps://USER@HOST",
+    Application.MQTT: "the user: mqtts://USER@HOST",
+}
+
 
 def refused_by_application(
     summary: Evidence,
@@ -209,7 +227,8 @@ def refused_by_application(
     if trust is not None:
         evidence = (*evidence, judged_here(trust))
     for known in _REFUSALS:
-        if answer.application in known.applications and re.search(known.says, said):
+        by_it = answer.application in known.applications and known.to in answer.asked
+        if by_it and re.search(known.says, said):
             if known.wants and summary.client_chain:
                 yield from suspected
                 yield _distrusted(answer, evidence)
@@ -283,12 +302,33 @@ def left_open(outcome: Outcome) -> Iterator[Cause]:
             "certificate of the whole host",
         )
     else:
+        summary, fix = _open(answer)
         yield Cause(
             code="application-answer-open",
-            summary=f"TLS let the client in; what {title} answered says neither that the client is "
-            "let in nor that it is refused",
+            summary=f"TLS let the client in; {summary}",
             evidence=evidence,
             reference="RFC 9846 section 6",
-            fix="ask for what only such a client may have (user and path of the URL, --request), "
-            "or read the server's log",
+            fix=fix,
         )
+
+
+def _open(answer: ApplicationAnswer) -> tuple[str, str]:
+    """Return what an answer that decides nothing means, and what to do."""
+    title, log = answer.application.title, "read the server's log"
+    if not answer.code:
+        return (
+            f"{title} was spoken inside, and no answer of {title} came: whether the client is let "
+            "in cannot be told",
+            f"name what the server speaks (--after), or {log}",
+        )
+    if answer.application is Application.GRPC and answer.code.startswith(_UNIMPLEMENTED):
+        return (
+            "the gRPC server has no health check (grpc.health.v1), the only call that is made "
+            "here: whether others are refused cannot be told",
+            f"add the health service to the server, or make a call of its own, and {log}",
+        )
+    way = _BY_REQUEST.get(answer.application, "")
+    return (
+        f"what {title} answered says neither that the client is let in nor that it is refused",
+        f"ask for what only such a client may have ({way}), or {log}" if way else log,
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from lab.stream.tls_stream import StreamError, TlsStream
 from lab.tls.application_protocol import Application, ApplicationAnswer
@@ -37,6 +38,17 @@ class ApplicationRequest:
     path: str = "/"
     user: str = ""
     greeted: bool = False
+
+    @property
+    def named(self) -> str:
+        """What the path names, a database or a recipient, as text; "" for nothing.
+
+        Raises ExchangeError where a control character is in it, which could begin another command.
+        """
+        text = unquote(self.path.partition("?")[0]).strip("/")
+        if not text.isprintable():
+            raise ExchangeError(f"a name with control characters: {text!r}")
+        return text
 
 
 Ended = tuple[ApplicationAnswer, bytes]

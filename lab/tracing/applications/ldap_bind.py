@@ -48,28 +48,32 @@ def bind(request: ApplicationRequest) -> Conversation:
     body = _value(_INTEGER, b"\3") + _value(_OCTETS, b"") + sasl
     talk.say(_message(1, _value(_BIND_REQUEST, body)))
     code, words, _ = yield from _result(talk, _BIND_RESPONSE)
+    asked = "SASL EXTERNAL bind"
     if code in (_SUCCESS, _NO_SUCH_METHOD):
         with contextlib.suppress(ExchangeError):  # who may not ask this is still bound, or not
-            code, words = yield from _who_is_bound(talk, code, words)
+            asked, code, words = yield from _who_is_bound(talk, asked, code, words)
     answer = ApplicationAnswer(
         application=Application.LDAP,
-        asked="SASL EXTERNAL bind",
+        asked=asked,
         code=f"{code} {RESULT_CODES.get(code, '')}".strip(),
         words=words,
     )
     return answer, _UNBIND
 
 
-def _who_is_bound(talk: Talk, code: int, words: str) -> Generator[bytes, bytes, tuple[int, str]]:
-    """Ask whom the server takes the client for; return the result of the bind with that."""
+def _who_is_bound(
+    talk: Talk, asked: str, code: int, words: str
+) -> Generator[bytes, bytes, tuple[str, int, str]]:
+    """Ask whom the server takes the client for; return what was asked, and its result with that."""
     name = _value(_REQUEST_NAME, _WHO_AM_I)
     talk.say(_message(2, _value(_EXTENDED_REQUEST, name)))
     told, message, identity = yield from _result(talk, _EXTENDED_RESPONSE)
     if code == _SUCCESS:
-        return code, identity if told == _SUCCESS else ""
+        return asked, code, identity if told == _SUCCESS else ""
     if told == _SUCCESS:  # who has no login by certificate may go on without one
-        return code, f"{words.rstrip(': ')}; without a login it is served as {identity or 'nobody'}"
-    return told, message
+        served = f"without a login it is served as {identity or 'nobody'}"
+        return asked, code, f"{words.rstrip(': ')}; {served}"
+    return "Who am I, without a login", told, message
 
 
 def _value(tag: int, content: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """The login of MySQL and MariaDB (MySQL's documentation, "Connection Phase Packets").
 
-Rules: the server's greeting came before TLS. Its challenge is not needed: no password is sent.
+Rules: the server's greeting comes before TLS, or inside where something else ends TLS in front of
+it. Its challenge is not needed: no password is sent.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from lab.tracing.preludes.starttls_databases import (
     MYSQL_CHARSET,
     MYSQL_FLAGS,
     MYSQL_LARGEST_PACKET,
+    MYSQL_SSL,
 )
 
 DEFAULT_USER = "root"
 _QUIT = b"\1\0\0\0\1"
+_GREETING = 0x0A
 _OK, _MORE, _SWITCH, _ERROR = 0x00, 0x01, 0xFE, 0xFF
 _MOST_STEPS = 8
 
@@ -32,8 +35,15 @@ def log_in(request: ApplicationRequest) -> Conversation:
     user = request.user or DEFAULT_USER
     talk = Talk()
     asked = f"login of user {user} without a password"
-    # The SSLRequest before TLS was number 1 of the packets.
-    talk.say(_packet(2, _login(user)))
+    if request.greeted:  # and the SSLRequest before TLS was number 1 of the packets
+        talk.say(_packet(2, _login(user, MYSQL_FLAGS)))
+    else:
+        _, greeting = yield from _read(talk)
+        if greeting[:1] == bytes((_ERROR,)):
+            return _answer("the connection", *_error(greeting)), b""
+        if greeting[:1] != bytes((_GREETING,)):
+            raise ExchangeError(f"a packet that begins with {greeting[:1]!r}")
+        talk.say(_packet(1, _login(user, MYSQL_FLAGS & ~MYSQL_SSL)))
     for _ in range(_MOST_STEPS):
         number, body = yield from _read(talk)
         if not body:
@@ -61,10 +71,10 @@ def _packet(number: int, body: bytes) -> bytes:
     return len(body).to_bytes(3, "little") + bytes((number & 0xFF,)) + body
 
 
-def _login(user: str) -> bytes:
+def _login(user: str, flags: int) -> bytes:
     """Return a HandshakeResponse41 with an empty answer to the server's challenge."""
     # The flags of the SSLRequest again: MariaDB reads those of the first packet only.
-    head = struct.pack("<IIB23x", MYSQL_FLAGS, MYSQL_LARGEST_PACKET, MYSQL_CHARSET)
+    head = struct.pack("<IIB23x", flags, MYSQL_LARGEST_PACKET, MYSQL_CHARSET)
     # Behind the user's name: an answer of no length, and the method that this would be by.
     return head + user.encode() + b"\0" + b"\0" + b"mysql_native_password\0"
 

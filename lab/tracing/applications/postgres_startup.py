@@ -33,7 +33,7 @@ _OTHERS = (b"S", b"K", b"N", b"v")  # settings, a key to cancel by, notices, the
 def start_up(request: ApplicationRequest) -> Conversation:
     """Send a StartupMessage, and read how the server takes this user."""
     user = request.user or DEFAULT_USER
-    database = request.path.strip("/") or user
+    database = request.named or user
     talk = Talk()
     talk.say(_startup_message(user, database))
     asked = f"StartupMessage for user {user}, database {database}"

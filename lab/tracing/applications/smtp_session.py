@@ -7,6 +7,7 @@ or a recipient that the request names.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Generator
 
 from lab.tls.application_protocol import Application, ApplicationAnswer
@@ -48,10 +49,12 @@ def _speak(application: Application, hello: str, request: ApplicationRequest) ->
     lines = yield from _command(talk, f"{hello} mtls-lab.invalid")
     if not lines[0].startswith("250"):
         return answer(hello, _read(lines))
-    if recipient := request.path.strip("/"):
+    if recipient := request.named:
         return answer(*(yield from _offer_mail(talk, recipient)))
     if "EXTERNAL" in _login_methods(lines):
-        lines = yield from _command(talk, "AUTH EXTERNAL =")
+        # Nobody named: whom the certificate names (RFC 4954 section 4).
+        named = base64.b64encode(request.user.encode()).decode("ascii") or "="
+        lines = yield from _command(talk, f"AUTH EXTERNAL {named}")
         if lines[0].startswith("334"):
             lines = yield from _command(talk, "")
         return answer("AUTH EXTERNAL", _read(lines))

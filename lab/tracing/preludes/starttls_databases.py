@@ -19,7 +19,8 @@ MYSQL_FLAGS = 0x00000001 | 0x00000200 | 0x00000800 | 0x00008000 | 0x00080000
 """What this client can: LONG_PASSWORD, PROTOCOL_41, SSL, SECURE_CONNECTION, PLUGIN_AUTH."""
 MYSQL_LARGEST_PACKET = 1 << 24
 MYSQL_CHARSET = 45  # utf8mb4_general_ci
-_CLIENT_SSL = 0x0800
+MYSQL_SSL = 0x0800
+"""The flag of an end that can speak TLS."""
 _MOST_GREETING = 1024
 _SALT, _FILLER = 8, 1
 
@@ -66,7 +67,7 @@ async def upgrade_mysql(stream: PreludeStream) -> PreludeResult:
     low = rest[4 + _SALT + _FILLER :][:2]  # behind the connection's number and the first salt
     if not separator or len(low) < 2:
         raise stream.unexpected(packet)
-    if not int.from_bytes(low, "little") & _CLIENT_SSL:
+    if not int.from_bytes(low, "little") & MYSQL_SSL:
         remedy = "set ssl_cert and ssl_key in its configuration, and start it again"
         raise stream.lacks(version, "speaks no TLS (it lacks the flag CLIENT_SSL)", remedy)
     request = struct.pack("<IIB23x", MYSQL_FLAGS, MYSQL_LARGEST_PACKET, MYSQL_CHARSET)

@@ -86,6 +86,19 @@ def test_whatever_comes_is_an_answer_or_an_error_of_ours(
         assert answer.code and answer.asked
 
 
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [("/", ""), ("/my%20db?sslmode=require", "my db"), ("/a%40b.example", "a@b.example")],
+)
+def test_a_path_names_a_database_or_a_recipient(path: str, named: str) -> None:
+    assert ApplicationRequest(authority="x", path=path).named == named
+
+
+def test_a_name_begins_no_other_command() -> None:
+    with pytest.raises(ExchangeError, match="control characters"):
+        _ = ApplicationRequest(authority="x", path="/a%0d%0aRSET").named
+
+
 # HTTP/2 is left to its library, which forgets what came before an error in the same bytes.
 OWN = [each for each in SPEAKERS if each not in (Application.HTTP2, Application.GRPC)]
 

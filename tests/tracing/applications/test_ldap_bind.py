@@ -57,3 +57,13 @@ def test_a_bind_stands_where_the_server_does_not_tell_whose_it_is() -> None:
 def test_what_is_no_bind_response(data: bytes) -> None:
     with pytest.raises(ExchangeError):
         held(SPEAKERS[Application.LDAP](ApplicationRequest(authority="x")), [data])
+
+
+def test_who_may_not_be_nobody_is_told_as_what_it_is() -> None:
+    no_method = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x07\x04\x00\x04\x00"
+    refused = b"\x30\x0c\x02\x01\x02\x78\x07\x0a\x01\x32\x04\x00\x04\x00"
+    answer = held(
+        SPEAKERS[Application.LDAP](ApplicationRequest(authority="x")), [no_method, refused]
+    )
+    assert answer is not None and answer.code == "50 insufficientAccessRights"
+    assert "EXTERNAL" not in answer.asked

@@ -29,4 +29,4 @@ def test_a_password_is_wanted(certs: Path, tmp_path: Path) -> None:
         trace = traced(f"rediss://127.0.0.1:{port}", certs, identity=client(certs))
     assert said(trace) == ("NOAUTH", AnswerMeaning.ASKS)
     assert trace.outcome.accepted
-    assert [cause.code for cause in trace.causes] == ["mutual-tls", "application-asks-for-login"]
+    assert [cause.code for cause in trace.causes] == ["application-asks-for-login", "mutual-tls"]

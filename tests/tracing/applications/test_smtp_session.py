@@ -55,3 +55,11 @@ def test_no_greeting_is_waited_for_behind_starttls() -> None:
     request = ApplicationRequest(authority="localhost:25", greeted=True)
     conversation = SPEAKERS[Application.SMTP](request)
     assert next(conversation).startswith(b"EHLO ")
+
+
+@pytest.mark.parametrize(("user", "sent"), [("", b"="), ("joe", b"am9l")])
+def test_who_is_named_is_whom_the_certificate_is_to_log_in(user: str, sent: bytes) -> None:
+    request = ApplicationRequest(authority="localhost:25", user=user, greeted=True)
+    conversation = SPEAKERS[Application.SMTP](request)
+    next(conversation)
+    assert conversation.send(b"250 AUTH EXTERNAL\r\n") == b"AUTH EXTERNAL " + sent + b"\r\n"
