@@ -30,11 +30,16 @@ from lab.x509.verify_codes import VerifyCode
 _SEGMENT = 1400  # bytes; what a path through a tunnel leaves of Ethernet's 1,460
 _PADDING = 300  # bytes; with it the message is as long as a browser's
 _MODULUS = 3329  # of ML-KEM's coefficients (FIPS 203 section 2.4)
+# With those that OpenSSL offers by itself: a server may have one of them alone.
 _GROUPS = (
     NamedGroup.X25519MLKEM768,
     NamedGroup.X25519,
     NamedGroup.SECP256R1,
+    NamedGroup.X448,
+    NamedGroup.SECP521R1,
     NamedGroup.SECP384R1,
+    *(NamedGroup.FFDHE2048, NamedGroup.FFDHE3072, NamedGroup.FFDHE4096),
+    *(NamedGroup.FFDHE6144, NamedGroup.FFDHE8192),
 )
 
 

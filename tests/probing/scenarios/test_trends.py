@@ -189,6 +189,16 @@ async def test_a_post_quantum_hello_is_answered(
             assert hello_answered(trial)
 
 
+@pytest.mark.parametrize("group", ["P-521", "X448", "ffdhe2048"])
+async def test_a_server_that_has_one_group_alone_answers_it(
+    group: str, certs: Path, tmp_path: Path, ca: LabAuthority
+) -> None:
+    scenario = find_scenario("post-quantum-hello")
+    with served_by(lambda setup: [*s_server(setup), "-groups", group], certs, tmp_path) as port:
+        plan = Plan(target=Target(host="127.0.0.1", port=port), tls=ClientTls(verify_server=False))
+        assert hello_answered(await try_scenario(scenario, TlsVersion.TLS13, plan, ca))
+
+
 async def test_a_server_that_knows_the_post_quantum_group_takes_it(ca: LabAuthority) -> None:
     """OpenSSL 3.5 and later: the key share is one that it can encapsulate to."""
     require_openssl(3, 5)
