@@ -17,7 +17,7 @@ _TIMES = {
     "handshake_timeout": (
         "from the TCP connection to the end of the handshake, and for the certificate that "
         "--client-auth on-demand asks for",
-        "a close, in the second case behind 408",
+        "a close, in the second case behind 408 unless a part of its answer had come",
     ),
     "header_timeout": ("for the head of a request", "408 and a close"),
     "body_timeout": ("for the body of a request", "408 and a close"),

@@ -87,6 +87,9 @@ class OnDemandStream(TlsStream):
         ``read`` does, too. Only for a client that ``can_be_asked``.
         """
         self._tls.context = context
+        # A KeyUpdate that OpenSSL owes the client would go out in place of the request, and the
+        # request with whatever the client sends next, if anything.
+        self._tls.write(b"")
         self._tls.verify_client_post_handshake()
         self._tls.do_handshake()
         await self._settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -18,11 +19,19 @@ from lab.http.limits import Limits
 from lab.pki.files.lab_set import Role
 from lab.serving.temporary_server import TemporaryServer, temporary_server
 from lab.stream.contexts import ClientAuth, TlsVersion
+from lab.stream.wire import within
 from lab.tls.events import Endpoint, Event, Fact, LocalFact, MessageSeen
 from lab.todo.allow_list import AllowList
 from lab.todo.application import Policy
 from tests.support.reloading import new_lab, reloading_server
-from tests.support.serving import PATIENCE, blocking, client_tls, in_thread, server_tls
+from tests.support.serving import (
+    PATIENCE,
+    blocking,
+    client_tls,
+    in_thread,
+    program,
+    server_tls,
+)
 
 JSON = b"Content-Type: application/json\r\n"
 HOST = b" HTTP/1.1\r\nHost: localhost\r\n"
@@ -265,6 +274,37 @@ async def test_a_client_that_waits_for_100_is_asked_before_it_sends_its_body(cer
         able, unable = client_tls(certs), without_offer(certs)
         assert await in_thread(lambda: talk(server.port, able)) == (b"HTTP/1.1 100", 201)
         assert await in_thread(lambda: talk(server.port, unable)) == (b"HTTP/1.1 403", 403)
+
+
+async def test_a_key_update_that_is_owed_does_not_hold_up_the_request(certs: Path) -> None:
+    """OpenSSL writes one thing at a time; Python's client cannot send a KeyUpdate."""
+    command = [program("openssl", "openssl"), "s_client", "-enable_pha"]
+    command += ["-cert", str(certs / "client.crt"), "-key", str(certs / "client.key")]
+    last = request(b"GET", b"/todo", head=b"Connection: close\r\n")
+
+    async with serving(certs, limits=Limits(handshake_timeout=PATIENCE)) as server:
+        client = await asyncio.create_subprocess_exec(
+            *command,
+            *("-connect", f"127.0.0.1:{server.port}"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        assert client.stdin is not None
+        assert client.stdout is not None
+        client.stdin.write(b"K\n")
+        await client.stdin.drain()
+        said = b""
+        while b"KEYUPDATE" not in said:
+            said += await within(PATIENCE, client.stdout.read(65536))
+        client.stdin.write(last)
+        while part := await within(PATIENCE, client.stdout.read(65536)):
+            said += part
+        await within(PATIENCE, client.wait())
+        events = list(await server.events_of(server.connections[0].peer))
+    assert b"HTTP/1.1 200 OK" in said
+    assert "client KeyUpdate" in names(events)
+    assert len(verified(events)) == 1
 
 
 async def test_what_comes_before_the_certificate_is_bounded(certs: Path) -> None:

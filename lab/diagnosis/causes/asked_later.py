@@ -79,8 +79,9 @@ def _failed_to_ask(summary: Evidence, answer: str) -> Cause:
         has = "has" if summary.offers_later_authentication else "has no"
         evidence.append(f"the ClientHello {has} post_handshake_auth")
     fix = "read the log of the server"
-    if summary.request is not None and not summary.asked_after_handshake:
-        evidence.append("the server had asked in the handshake already")
+    if summary.request is not None:
+        where = "on this connection" if summary.asked_after_handshake else "in the handshake"
+        evidence.append(f"the server had asked {where} already")
         fix += (
             '; with "invalid config" in it, Apache did not ask a second time on this connection, '
             "as it would in TLS 1.2, and refuses clients with a good certificate too: set "
