@@ -60,7 +60,8 @@ NOTES = (
     "Certificates: the server looks at its files once a second, and loads them when they have "
     "changed, or at SIGHUP. New connections get the new ones; a file that is broken changes "
     "nothing, and the log says why. After a reload no TLS session of before is resumed that a full "
-    "handshake would refuse.",
+    "handshake would refuse. A client whose own certificate has expired since its handshake gets "
+    "401 and a close at its next request.",
     "Certificates on demand (--client-auth on-demand): the handshake asks for none, and / is for "
     "everybody, without the list. /todo, and the form of /, need a certificate: in TLS 1.3 the "
     "server asks for it then, once on a connection (post-handshake authentication, RFC 9846 "

@@ -84,9 +84,10 @@ def _leaf_usage(checked: CertificateUnderCheck) -> Iterator[SeenProblem]:
     if purposes is None:
         if "extendedKeyUsage" not in about.problem:
             yield _advice(spiffe_problems.NO_PURPOSE, "OpenSSL accepts it for every purpose")
-    elif not all(role.purpose in purposes for role in TlsRole):
-        line = f"extendedKeyUsage: {', '.join(purposes[:5]) or 'empty'}"
-        yield _forbidden(spiffe_problems.ONE_PURPOSE, line)
+    elif lacking := [role for role in TlsRole if role.purpose not in purposes]:
+        listed = f"extendedKeyUsage: {', '.join(purposes[:5]) or 'empty'}"
+        roles = (f"without {role.purpose}, which a {role.value}'s needs" for role in lacking)
+        yield _forbidden(spiffe_problems.ONE_PURPOSE, listed, *roles)
 
 
 def _key_usage(checked: CertificateUnderCheck, needed: str) -> Iterator[SeenProblem]:

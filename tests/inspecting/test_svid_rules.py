@@ -169,3 +169,10 @@ def test_the_library_agrees(name: str, authority: Authority) -> None:
         assert refused
     if refused:
         assert grades & {Grade.SPIFFE_REFUSES, Grade.SPIFFE_FORBIDS}
+
+
+def test_a_lacking_purpose_is_told_with_its_role(authority: Authority) -> None:
+    """OpenSSL, which is named there, accepts the certificate in the other role."""
+    change = CASES["a client only"].change
+    (problem,) = found(svid(authority, replace(GOOD, **change)), authority)
+    assert problem.evidence[1:] == ("without serverAuth, which a server's needs",)
