@@ -71,6 +71,10 @@ def told(
 
 
 def _same(answer: ApplicationAnswer, *, is_good: bool) -> str:
+    if not answer.code:
+        return (
+            f"no answer of {answer.application.title} came: name what the server speaks (--after)"
+        )
     too = "" if is_good else " is what the good certificate gets, too"
     better = _BETTER_REQUESTS.get(answer.application, "")
     return f"{name_of(answer)}{too}: {better}" if better else f"{name_of(answer)}{too}"

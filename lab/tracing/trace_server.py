@@ -40,6 +40,7 @@ from lab.tracing.applications.conversation import (
     ApplicationRequest,
     ExchangeError,
     converse,
+    cut_short,
     no_answer,
 )
 from lab.tracing.applications.http_client import HttpClient
@@ -238,11 +239,13 @@ async def _converse(
 ) -> None:
     """Ask in any protocol but HTTP/1.1, whose answer the observer reads, and report the answer."""
     farewell = b""
+    conversation = SPEAKERS[application](request)
     try:
-        conversation = SPEAKERS[application](request)
         answer, farewell = await within(limit, converse(stream, application, conversation))
     except TimeoutError:
-        answer = no_answer(application, f"no answer within {limit:g} s")
+        # It may have one by then, whose rest does not come: a stream of events, for instance.
+        ended = cut_short(conversation)
+        answer = ended[0] if ended else no_answer(application, f"no answer within {limit:g} s")
     at = time.monotonic()  # the clock of the stream's own events
     buffer(LocalFact(time=at, endpoint=Endpoint.CLIENT, fact=Fact.ANSWERED, answer=answer))
     if farewell:

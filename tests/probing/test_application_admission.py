@@ -86,6 +86,12 @@ def test_who_is_sent_to_http11_is_served_by_nobody(is_good: bool) -> None:
     assert found is None and "--alpn http/1.1" in note
 
 
+def test_where_no_answer_came_the_protocol_may_be_another() -> None:
+    admitted, note = told(outcome(answer("")), answer(""), is_good=False, asked=True)
+    assert admitted is None
+    assert note == "no answer of Redis came: name what the server speaks (--after)"
+
+
 def test_what_every_client_gets_is_told_with_a_better_way_to_ask() -> None:
     denied = answer("1045", Application.MYSQL)
     found, note = told(outcome(denied), denied, is_good=False, asked=True)

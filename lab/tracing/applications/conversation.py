@@ -139,7 +139,7 @@ async def converse(
             if not came:
                 raise ExchangeError("the server closed the connection without an answer")
         except (StreamError, ExchangeError):
-            if (ended := _cut_short(conversation)) is not None:
+            if (ended := cut_short(conversation)) is not None:
                 return ended
             raise
         total += len(came)
@@ -148,13 +148,13 @@ async def converse(
                 raise ExchangeError(f"more than {MOST_BYTES} bytes")
             data = conversation.send(came)
         except ExchangeError as error:
-            return no_answer(application, f"the answer is of another protocol: {error}"), b""
+            return no_answer(application, f"the answer was not understood: {error}"), b""
         except StopIteration as finished:
             result: Ended = finished.value
             return result
 
 
-def _cut_short(conversation: Conversation) -> Ended | None:
+def cut_short(conversation: Conversation) -> Ended | None:
     """Tell a conversation that nothing more comes; return the answer that it has by then."""
     try:
         conversation.throw(ExchangeError("the connection ended"))

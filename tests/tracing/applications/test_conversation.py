@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import ssl
+import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,6 +21,8 @@ from lab.tracing.applications.conversation import (
     Conversation,
     ExchangeError,
 )
+from tests.support.application_traces import said, traced
+from tests.support.serving import PATIENCE
 
 REQUEST = ApplicationRequest(authority="localhost:1", path="/x", user="alice")
 
@@ -142,3 +149,40 @@ def test_a_message_of_a_great_length_is_not_waited_for() -> None:
     ):
         with pytest.raises(ExchangeError):
             held(SPEAKERS[application](REQUEST), [came])
+
+
+@pytest.mark.parametrize(
+    ("application", "came", "code"),
+    [
+        ("postgres", b"R\0\0\0\x08\0\0\0\0", "AuthenticationOk"),
+        ("postgres", b"R\0\0\0", ""),
+        ("redis", b"* OK imap\r\n", ""),
+    ],
+)
+def test_an_answer_stands_whose_rest_does_not_come(
+    certs: Path, application: str, came: bytes, code: str
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs / "server.crt", certs / "server.key")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE)
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with contextlib.suppress(OSError):
+                connection.settimeout(PATIENCE)
+                with context.wrap_socket(connection, server_side=True) as end:
+                    end.recv(4096)
+                    end.sendall(came)
+                    while end.recv(4096):
+                        pass
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        address = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        trace = traced(address, certs, version="1.2", after=application, timeout=0.3)
+        thread.join(PATIENCE)
+    assert said(trace)[0] == code
+    if not code:
+        assert trace.outcome.answer is not None
+        assert "another protocol" not in trace.outcome.answer.words
