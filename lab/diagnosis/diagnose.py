@@ -27,11 +27,11 @@ from lab.diagnosis.causes.large_hello import unread_large_hello
 from lab.diagnosis.causes.no_common_parameters import mismatches
 from lab.diagnosis.causes.other_protocols import behind_prelude, closed_after_hello
 from lab.diagnosis.causes.refused_certificate import (
-    about_certificate,
+    about_signatures,
     access_denied,
     of_certificate,
+    of_proof,
     refused_raw_key,
-    unproved,
 )
 from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
 from lab.diagnosis.causes.unread import (
@@ -289,13 +289,11 @@ def _certificate_refused(view: _View, ending: str) -> Iterator[Cause]:
             yield _unexplained(view, ending)
         else:
             yield _protocol_failure(view, ending, view.summary.server_failure)
+            yield from of_proof(view.events, Endpoint.CLIENT, view.alert, ending)
     else:
-        yield from about_certificate(case, found, ending, ours=view.ours)
+        yield from about_signatures(view.events, case, found, ending, ours=view.ours)
     if view.alert == Alert.ACCESS_DENIED and case.verdict is None:
         yield access_denied(ending)
-    in_use = (Alert.DECRYPT_ERROR, Alert.HANDSHAKE_FAILURE)
-    if case.verdict is None and view.summary.client_verify and view.alert in in_use:
-        yield unproved(ending)
 
 
 def _is_visible(likely: LikelyProblem, case: ReceivedChain) -> bool:
@@ -364,7 +362,9 @@ def _by_client(view: _View) -> Iterator[Cause]:
     elif lacks_renegotiation_info(summary, view.outcome.exception):
         yield legacy_renegotiation(ending)
     elif summary.server_chain and (case.verdict or blind):
-        yield from about_certificate(case, likely_problems(case), ending, ours=view.ours)
+        yield from about_signatures(
+            view.events, case, likely_problems(case), ending, ours=view.ours
+        )
     elif summary.server_key is not None and blind:
         yield refused_raw_key(Endpoint.SERVER, ending)
     elif summary.server_chain is None and summary.sealed and view.alert in REFUSALS:
@@ -372,7 +372,9 @@ def _by_client(view: _View) -> Iterator[Cause]:
     elif summary.server_chain is None and summary.sealed and blind:
         yield left(view.outcome)
     elif view.alert is not None:
-        yield _protocol_failure(view, ending, view.outcome.exception)
+        said = view.outcome.exception
+        proof = list(of_proof(view.events, Endpoint.SERVER, view.alert, ending, said=said))
+        yield from proof or [_protocol_failure(view, ending, said)]
     else:
         yield left(view.outcome)
 

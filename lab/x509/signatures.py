@@ -59,3 +59,31 @@ def signature_verifies(
     except Exception:  # the library has no one type for what hostile DER makes it do
         return None
     return True
+
+
+def scheme_verifies(public_key: bytes, signed: bytes, scheme: str, signature: bytes) -> bool | None:
+    """Return whether the key (DER) made a signature of TLS over ``signed``; None if not known.
+
+    ``scheme`` is the name of a SignatureScheme (RFC 9846 section 4.3.3).
+    """
+    digest = _HASHES.get(scheme.rpartition("_")[2])
+    try:
+        key = serialization.load_der_public_key(public_key)
+        if isinstance(key, rsa.RSAPublicKey) and digest is not None and scheme.startswith("rsa_"):
+            form: padding.AsymmetricPadding = padding.PKCS1v15()
+            if scheme.startswith("rsa_pss_"):
+                form = padding.PSS(padding.MGF1(digest), digest.digest_size)
+            key.verify(signature, signed, form, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and scheme.startswith("ecdsa_"):
+            if digest is None:
+                return None
+            key.verify(signature, signed, ec.ECDSA(digest))
+        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            key.verify(signature, signed)
+        else:
+            return None
+    except InvalidSignature:
+        return False
+    except Exception:  # the library has no one type for what hostile DER makes it do
+        return None
+    return True

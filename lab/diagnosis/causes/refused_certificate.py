@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from lab.diagnosis.causes.shown import LikelyProblem, ReceivedChain
-from lab.diagnosis.results import Cause
+from lab.diagnosis.causes.shown import Basis, LikelyProblem, ReceivedChain
+from lab.diagnosis.key_proof import Proof, proof_of
+from lab.diagnosis.results import ONE_OF_SEVERAL, Cause
+from lab.tls.code_points import AlertDescription as Alert
 from lab.tls.escape import escaped
-from lab.tls.events import Endpoint
+from lab.tls.events import Endpoint, Event, MessageSeen
+from lab.tls.messages import Finished
 from lab.x509 import problems
 from lab.x509.problems import chain_wording
+
+# What OpenSSL says of a signature over the handshake, and of Finished.
+_SIGNATURE, _DIGEST = "BAD_SIGNATURE", "DIGEST_CHECK_FAILED"
+_SIGNED = {
+    Endpoint.CLIENT: "CertificateVerify",
+    Endpoint.SERVER: "CertificateVerify, or in TLS 1.2 ServerKeyExchange",
+}
 
 
 def about_certificate(
@@ -89,18 +100,125 @@ def refused_raw_key(sender: Endpoint, ending: str) -> Cause:
     )
 
 
-def unproved(ending: str) -> Cause:
-    """The server may not have been convinced that the client holds the key."""
+def of_proof(
+    events: Sequence[Event],
+    sender: Endpoint,
+    alert: Alert | None,
+    ending: str,
+    *,
+    said: str = "",
+) -> Iterator[Cause]:
+    """Yield what the other end may have found wrong in the proof of ``sender``, or in its Finished.
+
+    ``said`` is what the other end's TLS library said, "" if that is not known.
+    """
+    proof = proof_of(events, sender)
+    reason = _reason(said)
+    if alert == Alert.DECRYPT_ERROR and _DIGEST not in reason:
+        if proof in (Proof.WRONG, Proof.UNCHECKED) or _SIGNATURE in reason:
+            yield _unproved(sender, proof, ending, said)
+    elif alert == Alert.HANDSHAKE_FAILURE and sender is Endpoint.CLIENT and proof is not Proof.NONE:
+        yield _unproved(sender, proof, ending, said)
+    finished = any(
+        isinstance(event, MessageSeen)
+        and event.endpoint is sender
+        and isinstance(event.message, Finished)
+        for event in events
+    )
+    others = proof is Proof.WRONG or _SIGNATURE in reason
+    if alert == Alert.DECRYPT_ERROR and finished and not others:
+        yield _finished_wrong(sender, proof, ending, said)
+
+
+def _unproved(sender: Endpoint, proof: Proof, ending: str, said: str) -> Cause:
+    """The other end was not convinced, or may not have been, that ``sender`` holds the key."""
+    whose, other = sender.value, sender.other.value
+    certain = proof is Proof.WRONG or _SIGNATURE in _reason(said)
+    checked = {
+        Proof.WRONG: "checked here: the signature does not verify with the key of the certificate",
+        Proof.VERIFIES: "checked here: the signature verifies with the key of the certificate; "
+        f"possible: its algorithm is none that the {other} accepts",
+    }.get(
+        proof,
+        f"possible: a wrong private key, or a signature algorithm the {other} does not accept",
+    )
     return Cause(
-        code="client-key-not-proved",
-        summary="the server may have rejected the client's CertificateVerify",
+        code=f"{whose}-key-not-proved",
+        summary=f"the {whose}'s signature over the handshake does not verify"
+        if certain
+        else f"the {other} may have rejected the {whose}'s {_SIGNED[sender]}",
         evidence=(
             ending,
-            "possible: a wrong private key, or a signature algorithm the server does not accept",
+            checked,
+            *_words(other, said),
+            *(() if certain else (ONE_OF_SEVERAL,)),
         ),
-        reference="RFC 9846 section 4.5.2; RFC 5246 section 7.4.8",
-        fix="check that the key belongs to the certificate, and that the server accepts its type",
+        reference="RFC 9846 section 4.5.2; RFC 5246 sections 7.4.3 and 7.4.8",
+        fix=f"check that the {whose}'s key belongs to its certificate"
+        + (
+            "; if it does, look for something between the two that changes messages"
+            if certain
+            else f", and that the {other} accepts its type"
+        ),
     )
+
+
+def _finished_wrong(sender: Endpoint, proof: Proof, ending: str, said: str) -> Cause:
+    """The other end found Finished wrong, or may have: the two saw different handshakes."""
+    whose, other = sender.value, sender.other.value
+    certain = _DIGEST in _reason(said)
+    verifies = (f"the signature of the {whose} over the handshake verifies, checked here",)
+    return Cause(
+        code=f"{whose}-finished-wrong",
+        summary=f"the {other} found the {whose}'s Finished wrong"
+        if certain
+        else f"the {other} may have found the {whose}'s Finished wrong",
+        evidence=(
+            ending,
+            *(verifies if proof is Proof.VERIFIES else ()),
+            *_words(other, said),
+            *(() if certain else (ONE_OF_SEVERAL,)),
+        ),
+        reference="RFC 9846 section 4.5.3; RFC 5246 section 7.4.9",
+        fix="look for a bug in one of the implementations, or for something between them that "
+        "changes messages",
+    )
+
+
+def _reason(said: str) -> str:
+    return said.upper().replace(" ", "_")
+
+
+def _words(whose: str, said: str) -> tuple[str, ...]:
+    return (f"the {whose}'s TLS library says: {escaped(said)}",) if said else ()
+
+
+def about_signatures(
+    events: Sequence[Event],
+    case: ReceivedChain,
+    found: Sequence[LikelyProblem],
+    ending: str,
+    *,
+    ours: bool,
+) -> Iterator[Cause]:
+    """Yield the problems ``found``, and what may be wrong with the proof that the key is there."""
+    own = [likely for likely in found if likely.problem is problems.BAD_SIGNATURE]
+    shown = case.verdict is not None or any(likely.basis is not Basis.ALERT for likely in own)
+    proof = [] if shown else list(of_proof(events, case.sender, case.alert, ending))
+    if proof_of(events, case.sender) is Proof.WRONG and proof:
+        found = [likely for likely in found if likely not in own]
+        yield from proof
+        yield from (of_certificate(likely, case.sender, ending, ours=ours) for likely in found)
+        return
+    if not shown:
+        found = [
+            replace(likely, evidence=(*likely.evidence, ONE_OF_SEVERAL))
+            if likely in own and ONE_OF_SEVERAL not in likely.evidence
+            else likely
+            for likely in found
+        ]
+    yield from about_certificate(case, found, ending, ours=ours)
+    yield from proof
 
 
 def access_denied(ending: str) -> Cause:

@@ -270,7 +270,6 @@ _WORDS: Mapping[str, _Words] = {
 
 OWN_CODES = frozenset(
     {
-        "server-key-not-proved",
         "internal-error",
         "user-canceled",
         "unknown-psk",

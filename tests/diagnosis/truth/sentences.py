@@ -102,6 +102,7 @@ CAUSES: dict[str, Rule] = {
     "client-crl-unusable": _has("CRL missing", "CRL expired", "CRL the root's only"),
     "client-certificate-refused": lambda known: known.truth.stage is Stage.CERTIFICATE,
     "client-key-not-proved": lambda known: known.truth.stage is Stage.CERTIFICATE,  # "may"
+    "client-finished-wrong": lambda known: known.truth.stage is Stage.CERTIFICATE,  # "may"
     "no-client-certificate": lambda known: (
         not known.setup.presents or (known.is_captured and known.setup.withholds)
     ),
@@ -259,6 +260,11 @@ EVIDENCE: tuple[tuple[str, Rule], ...] = (
         lambda known: known.truth.stage is Stage.SERVER_CERTIFICATE,
     ),
     (r"possible: a wrong private key, .*", _always),
+    (r"the signature of the (client|server) over the handshake verifies, checked here", _always),
+    (
+        r"checked here: the signature verifies with the key of the certificate; possible: .*",
+        _always,
+    ),
     (r"possible: .*a fault of the server's", _always),  # see POSSIBLE
     (r"one of several causes that fit: which one it is cannot be told from the wire", _always),
     (r"whether (that is the reason|the server uses these files) is not visible .*", _always),
