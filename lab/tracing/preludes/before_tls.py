@@ -67,6 +67,7 @@ async def speak_before_tls(
         if route.proxy_protocol is not None:
             stream.step = f"PROXY protocol {route.proxy_protocol.value}"
             await within(limit, stream.send(proxy_header(route.proxy_protocol, ends)))
+            stream.header_sent = True
         if route.starttls is not None:
             stream.step, stream.waits_for = f"STARTTLS ({route.starttls.value})", ""
             own_name = _own_name(ends)
@@ -87,7 +88,7 @@ async def _through(stream: PreludeStream, proxy: Proxy, target: Target) -> None:
         await connect_by_http(stream, proxy, address_text(host, target.port))
     else:
         await connect_by_socks5(stream, proxy, host, target.port)
-    stream.peer = "server"
+    stream.reach_server()
 
 
 def _name_for_proxy(stream: PreludeStream, host: str) -> str:

@@ -33,6 +33,9 @@ _OTHERS = {
     Protocol.XMPP: "that looks like XMPP (--starttls xmpp)",
 }
 _TLS_AT_ONCE = "it speaks TLS at once: leave out --starttls, or use the scheme with an s at its end"
+_MAY_WANT_HEADER = (
+    "; or it wants the PROXY protocol's header first, as behind a load balancer (--proxy-protocol)"
+)
 PROXY_WANTS_TLS = (
     "the proxy speaks TLS itself at this port, which this client does not do with proxies: use a "
     "port where it takes clients in the clear"
@@ -65,7 +68,8 @@ class PreludeStream:
         self.step = ""
         self.peer = "server"
         self.waits_for = ""
-        self.nothing_seen = True
+        self.nothing_seen = True  # of the peer
+        self.header_sent = False  # that of the PROXY protocol
         self._wire = wire
         self._recorder = recorder
         self._held = b""
@@ -121,6 +125,12 @@ class PreludeStream:
         """Take back bytes that are not of this prelude."""
         self._held = data + self._held
 
+    def reach_server(self) -> None:
+        """Speak to the server from now on, to which a proxy has led: what it said is past."""
+        self.peer = "server"
+        self.nothing_seen = not self._held
+        self._turn = self._held[:_SHOWN]
+
     def take_held(self) -> bytes:
         """Return the bytes that have come and have not been read."""
         data, self._held = self._held, b""
@@ -171,7 +181,7 @@ class PreludeStream:
             remedy = (
                 "check the port, and whether it speaks this protocol: a server that speaks TLS at "
                 "once (leave out --starttls then, or write smtps:// for smtp:// and so on) waits "
-                "for the client"
+                f"for the client{self._header_hint()}"
             )
         return PreludeError(self.step, f"no {self.waits_for} within {limit:g} s", remedy)
 
@@ -181,9 +191,14 @@ class PreludeStream:
         problem = f"the {self.peer} {how} the connection{awaited}{seen}"
         return PreludeError(self.step, problem, self._remedy())
 
+    def _header_hint(self) -> str:
+        """Return what a server may wait for that has not said anything, "" where it has."""
+        silent = self.peer == "server" and self.nothing_seen and not self.header_sent
+        return _MAY_WANT_HEADER if silent else ""
+
     def _remedy(self) -> str:
         if not self._turn:
-            return f"check the port, and the {self.peer}'s log"
+            return f"check the port, and the {self.peer}'s log{self._header_hint()}"
         if self.peer == "proxy":
             wants_tls = looks_like_tls(self._turn)
             return PROXY_WANTS_TLS if wants_tls else "check the port, and the proxy's log"

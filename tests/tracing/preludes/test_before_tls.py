@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -376,6 +377,24 @@ async def test_a_proxy_that_refuses_is_told_without_the_password(
     message = str(caught.value)
     assert says in message and message.isprintable()
     assert message.startswith("proxy proxy:1: ") and "s3cret" not in message
+
+
+@pytest.mark.parametrize(
+    ("before", "chunks", "hinted"),
+    [
+        (Route(), (), True),
+        (route(proxy="http://proxy:1"), (b"HTTP/1.1 200 OK\r\n\r\n",), True),
+        (route(proxy_protocol="v1"), (), False),
+        (Route(), (b"220 hi\r\n",), False),
+        (route(proxy="http://proxy:1"), (), False),
+    ],
+)
+async def test_who_says_nothing_may_want_the_header_of_the_proxy_protocol(
+    before: Route, chunks: tuple[bytes, ...], hinted: bool
+) -> None:
+    with pytest.raises(PreludeError) as caught:
+        await speak(ScriptedWire(chunks), replace(before, starttls=StartTls.SMTP))
+    assert ("--proxy-protocol" in str(caught.value)) is hinted
 
 
 @pytest.mark.parametrize(
