@@ -70,6 +70,7 @@ class PreludeStream:
         self.waits_for = ""
         self.nothing_seen = True  # of the peer
         self.header_sent = False  # that of the PROXY protocol
+        self._by_proxy = False
         self._wire = wire
         self._recorder = recorder
         self._held = b""
@@ -128,6 +129,7 @@ class PreludeStream:
     def reach_server(self) -> None:
         """Speak to the server from now on, to which a proxy has led: what it said is past."""
         self.peer = "server"
+        self._by_proxy = True
         self.nothing_seen = not self._held
         self._turn = self._held[:_SHOWN]
 
@@ -188,7 +190,8 @@ class PreludeStream:
     def _ended(self, how: str) -> PreludeError:
         awaited = f": no {self.waits_for}" if self.waits_for else ""
         seen = f", but {_shown(self._held)}" if self._held else ""
-        problem = f"the {self.peer} {how} the connection{awaited}{seen}"
+        ended_by = "server, or the proxy in front of it," if self._by_proxy else self.peer
+        problem = f"the {ended_by} {how} the connection{awaited}{seen}"
         return PreludeError(self.step, problem, self._remedy())
 
     def _header_hint(self) -> str:

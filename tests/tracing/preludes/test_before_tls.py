@@ -395,6 +395,8 @@ async def test_who_says_nothing_may_want_the_header_of_the_proxy_protocol(
     with pytest.raises(PreludeError) as caught:
         await speak(ScriptedWire(chunks), replace(before, starttls=StartTls.SMTP))
     assert ("--proxy-protocol" in str(caught.value)) is hinted
+    by_proxy = before.proxy is not None and chunks != ()
+    assert ("the server, or the proxy in front of it, closed" in str(caught.value)) is by_proxy
 
 
 @pytest.mark.parametrize(
