@@ -43,6 +43,8 @@ CAUSES = (
     "needs Windows",
     "needs macOS",
     "needs Python ",
+    "needs Go 1.27 or later",  # Debian has 1.19
+    "deno is not installed",  # which Debian does not have
     "needs a user whom file modes can stop",
     "needs a user who may mount",
     "needs a user who may capture packets",

@@ -115,7 +115,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(packages: Packages) -> Non
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lab").rglob("*.py")}
     documents = {
         f"lab/show/documents/{kind}.schema.json"
-        for kind in ("trace", "probe", "inspection", "explanation")
+        for kind in (
+            *("trace", "probe", "client_probe"),
+            *("inspection", "explanation", "request"),
+        )
     }
     pages = {
         path.relative_to(ROOT).as_posix()

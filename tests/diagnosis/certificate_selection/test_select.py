@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -141,12 +142,21 @@ def test_every_kind_was_measured_in_every_case(table: Table) -> None:
         assert {case for case, _ in table.rows(kind.code)} == wanted
 
 
+def _go_is_as_measured() -> bool:
+    """Tell the version apart: Go 1.19 breaks off in TLS 1.2 where 1.27 sends an empty message."""
+    shown = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"go(\d+)\.(\d+)", shown)
+    return found is not None and (int(found[1]), int(found[2])) >= (1, 27)
+
+
 def measured_again(
     code: str, every: int, identities: Identities, disk: Disk
 ) -> Iterator[tuple[Case, str, str]]:
     kind = next(kind for kind in KINDS if kind.code == code)
     if not kind.is_there:
-        pytest.skip(f"{kind.version[0]} is not installed (Debian: apt install {kind.needs})")
+        pytest.skip(f"{kind.version[0]} is not installed (install {kind.needs})")
+    if kind.version[0] == "go" and not _go_is_as_measured():
+        pytest.skip("needs Go 1.27 or later, with which the rules were measured")
     return measured(kind, itertools.islice(cases(), 0, None, every), identities, disk)
 
 
