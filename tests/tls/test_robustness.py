@@ -105,7 +105,7 @@ def test_random_key_logs(text: str) -> None:
 
 
 def test_thousands_of_mutated_inputs() -> None:
-    count = amount(10_000, 40_000)
+    count = amount(10_000, 25_000)
     result = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "fuzz_core.py"), "--count", str(count)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
