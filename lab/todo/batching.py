@@ -1,10 +1,17 @@
-"""Batching: many questions, answered together by one piece of work at a time."""
+"""Batching: many questions, answered together by one piece of work at a time.
+
+``BatchedStore`` is what the stores outside memory have in common.
+"""
 
 from __future__ import annotations
 
+import abc
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
+
+from lab.todo.results import TodoItem
+from lab.todo.store import StoreFull
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -54,3 +61,45 @@ class Batching(Generic[Q, A]):
             for (_, future), answer in zip(batch, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
+
+
+class BatchedStore(abc.ABC):
+    """A TodoStore in which those who add share a transaction, and those who list a query."""
+
+    notice = ""
+
+    def __init__(self, *, max_items: int) -> None:
+        self._max_items = max_items
+        self._adding = Batching(self._add)
+        self._listing = Batching(self._list)
+
+    @abc.abstractmethod
+    async def _add(self, asked: Sequence[tuple[str, bool] | None]) -> Sequence[TodoItem | None]:
+        """Keep the items of one batch in one transaction; None stands for a check.
+
+        Return the items, and None for each check and for what there is no room for.
+        """
+
+    @abc.abstractmethod
+    async def _list(self, askers: Sequence[None]) -> Sequence[tuple[TodoItem, ...]]:
+        """Return all items to each of ``askers``."""
+
+    async def add(self, *, task: str, done: bool) -> TodoItem:
+        """Keep a new item under the next free id, and return it once it is kept for good."""
+        item = await self._adding.ask((task, done))
+        if item is None:
+            raise StoreFull(self._max_items)
+        return item
+
+    async def check(self) -> None:
+        """Raise StoreUnavailable where an item could not be kept now: write, and keep none."""
+        await self._adding.ask(None)
+
+    async def list(self) -> tuple[TodoItem, ...]:
+        """Return all items by ascending id; the same tuple object until something is added."""
+        return await self._listing.ask(None)
+
+    async def _finish(self) -> None:
+        """Wait until what is in flight is done."""
+        await self._adding.finish()
+        await self._listing.finish()

@@ -28,10 +28,10 @@ from psycopg import AsyncConnection, IsolationLevel, conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from lab.tls.escape import printable
-from lab.todo.batching import Batching
+from lab.todo.batching import BatchedStore
 from lab.todo.postgres_messages import REMEDY_OF_SILENCE, TABLES_CHANGED, database_name, meaning
 from lab.todo.results import TodoItem
-from lab.todo.store import SEEDS, StoreFull, StoreUnavailable
+from lab.todo.store import SEEDS, StoreUnavailable
 
 VERSION = 1  # of the schema
 _LOCK = 0x6D544C53  # "mTLS": the advisory lock under which the tables are made
@@ -76,7 +76,7 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 logging.getLogger("psycopg").propagate = False
 
 
-class PostgresStore:
+class PostgresStore(BatchedStore):
     """A TodoStore in a database; made by ``open``.
 
     After StoreUnavailable from ``add``, the item is not there. One exception: if the connection was
@@ -85,11 +85,9 @@ class PostgresStore:
 
     def __init__(self, url: str, *, max_items: int = sys.maxsize) -> None:
         self._name = database_name(url)
-        self._max_items = max_items
+        super().__init__(max_items=max_items)
         self._writer = _Pool(url, self._name)
         self._reader = _Pool(url, self._name)
-        self._adding = Batching(self._add)
-        self._listing = Batching(self._list)
         self._items: tuple[TodoItem, ...] = ()
         self._fingerprint = (0, 0)  # of these items
         self.notice = ""
@@ -112,25 +110,9 @@ class PostgresStore:
             raise
         return store
 
-    async def add(self, *, task: str, done: bool) -> TodoItem:
-        """Keep a new item under the next free id, and return it once it is committed."""
-        item = await self._adding.ask((task, done))
-        if item is None:
-            raise StoreFull(self._max_items)
-        return item
-
-    async def check(self) -> None:
-        """Commit a change, and no item; one is kept and taken back before."""
-        await self._adding.ask(None)
-
-    async def list(self) -> tuple[TodoItem, ...]:
-        """Return all items by ascending id; the same tuple object until something is added."""
-        return await self._listing.ask(None)
-
     async def close(self) -> None:
         """Finish what is in flight, and close the connections."""
-        await self._adding.finish()
-        await self._listing.finish()
+        await self._finish()
         await self._reader.close()
         await self._writer.close()
 

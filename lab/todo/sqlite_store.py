@@ -20,9 +20,9 @@ from typing import Any
 
 import aiosqlite
 
-from lab.todo.batching import Batching
+from lab.todo.batching import BatchedStore
 from lab.todo.results import TodoItem
-from lab.todo.store import SEEDS, StoreFull, StoreUnavailable
+from lab.todo.store import SEEDS, StoreUnavailable
 
 APPLICATION_ID = 0x6D544C53  # "mTLS", in the header of the file
 VERSION = 1  # of the schema in it
@@ -61,22 +61,18 @@ _MEANINGS = (
 )
 
 
-class SqliteStore:
+class SqliteStore(BatchedStore):
     """A TodoStore in a file; made by ``open``.
 
     After StoreUnavailable from ``add``, the item is not there. One exception: if the disk failed
     in the moment of the commit, it may turn up later.
     """
 
-    notice = ""
-
     def __init__(self, path: Path, *, max_items: int = sys.maxsize) -> None:
         self._path = path
-        self._max_items = max_items
+        super().__init__(max_items=max_items)
         self._writer = SqliteConnection(path, self._prepare_writer)
         self._reader = SqliteConnection(path, self._prepare_reader)
-        self._adding = Batching(self._add)
-        self._listing = Batching(self._list)
         self._items: tuple[TodoItem, ...] = ()
 
     @classmethod
@@ -91,25 +87,9 @@ class SqliteStore:
         async with store._writer.use():
             return store
 
-    async def add(self, *, task: str, done: bool) -> TodoItem:
-        """Keep a new item under the next free id, and return it once it is on the disk."""
-        item = await self._adding.ask((task, done))
-        if item is None:
-            raise StoreFull(self._max_items)
-        return item
-
-    async def check(self) -> None:
-        """Write to the disk, and no item."""
-        await self._adding.ask(None)
-
-    async def list(self) -> tuple[TodoItem, ...]:
-        """Return all items by ascending id; the same tuple object until something is added."""
-        return await self._listing.ask(None)
-
     async def close(self) -> None:
         """Finish what is in flight, and close the file."""
-        await self._adding.finish()
-        await self._listing.finish()
+        await self._finish()
         await self._reader.close()
         await self._writer.close()
 

@@ -101,6 +101,15 @@ def unknown(reason: str) -> SelectionVerdict:
     return SelectionVerdict(decision=Decision.UNKNOWN, reason=reason)
 
 
+def of_equals(verdicts: Sequence[SelectionVerdict], several: str) -> SelectionVerdict:
+    """Return what comes of a choice among equals; ``several`` says that it is open."""
+    if len({verdict.decision for verdict in verdicts}) > 1:
+        return unknown(several)
+    if len(verdicts) > 1 and verdicts[0].decision is Decision.SENDS:
+        return SelectionVerdict(decision=Decision.SENDS, reason=several)
+    return verdicts[0]
+
+
 NO_SCHEME = "the key can make none of the signatures that the server takes"
 NO_TYPE = "the key's type is not among the certificate types of the request"
 NO_NAME = "no certificate of the chain was issued by a CA that the server names"

@@ -23,12 +23,12 @@ from lab.diagnosis.certificate_selection.candidates import (
     SelectionQuestion,
     SelectionVerdict,
     breaks_off,
+    of_equals,
     sends,
     sends_empty,
     unknown,
 )
 from lab.diagnosis.certificate_selection.name_matching import NameMatch
-from lab.diagnosis.certificate_selection.results import Decision
 from lab.tls.code_points import SignatureScheme as Scheme
 
 _FAMILIES = {
@@ -78,7 +78,8 @@ def simple(question: SelectionQuestion, candidates: Sequence[Candidate]) -> Sele
         return misfit
     families = _families(question)
     best = min(families.index(one.family) for one in fitting)
-    return _chosen(question, [one for one in fitting if families.index(one.family) == best])
+    equals = [one for one in fitting if families.index(one.family) == best]
+    return of_equals([_signed(question, one) for one in equals], _SEVERAL)
 
 
 def pkix(question: SelectionQuestion, candidates: Sequence[Candidate]) -> SelectionVerdict:
@@ -106,7 +107,8 @@ def pkix(question: SelectionQuestion, candidates: Sequence[Candidate]) -> Select
         return order, families.index(one.family)
 
     best = min(map(rank, fitting))
-    return _chosen(question, [one for one in fitting if rank(one) == best])
+    equals = [one for one in fitting if rank(one) == best]
+    return of_equals([_signed(question, one) for one in equals], _SEVERAL)
 
 
 def _nothing_in_common(question: SelectionQuestion) -> SelectionVerdict:
@@ -152,16 +154,6 @@ def _families(question: SelectionQuestion) -> list[Family]:
     known = _FAMILIES.keys() - SHA224 if question.is_tls13 else _FAMILIES.keys()
     order = [_FAMILIES[scheme] for scheme in asked if scheme in known]
     return [family for family in dict.fromkeys(order) if family in signing]
-
-
-def _chosen(question: SelectionQuestion, best: Sequence[Candidate]) -> SelectionVerdict:
-    """Return what comes of the choice among equals."""
-    verdicts = [_signed(question, one) for one in best]
-    if len({verdict.decision for verdict in verdicts}) > 1:
-        return unknown(_SEVERAL)
-    if len(best) > 1 and verdicts[0].decision is Decision.SENDS:
-        return SelectionVerdict(decision=Decision.SENDS, reason=_SEVERAL)
-    return verdicts[0]
 
 
 def _signed(question: SelectionQuestion, one: Candidate) -> SelectionVerdict:

@@ -20,12 +20,12 @@ from lab.diagnosis.certificate_selection.candidates import (
     SelectionQuestion,
     SelectionVerdict,
     breaks_off,
+    of_equals,
     sends,
     sends_empty,
     unknown,
 )
 from lab.diagnosis.certificate_selection.name_matching import NameMatch
-from lab.diagnosis.certificate_selection.results import Decision
 from lab.tls.code_points import SignatureScheme as Scheme
 
 _NOT_FOR_CLIENTS = (
@@ -133,12 +133,7 @@ def _among(
             fitting.append(one)
     if not fitting:
         return sends_empty(reasons[0])
-    verdicts = [sent(question, one) for one in fitting]
-    if len({verdict.decision for verdict in verdicts}) > 1:
-        return unknown(_SEVERAL)
-    if len(verdicts) > 1 and verdicts[0].decision is Decision.SENDS:
-        return SelectionVerdict(decision=Decision.SENDS, reason=_SEVERAL)
-    return verdicts[0]
+    return of_equals([sent(question, one) for one in fitting], _SEVERAL)
 
 
 def _sent_by_nss(question: SelectionQuestion, candidate: Candidate) -> SelectionVerdict:
