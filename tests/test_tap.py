@@ -367,7 +367,8 @@ def test_a_signal_behind_the_command_ends_what_it_has_left(number: signal.Signal
             limit.cancel()
             process.kill()
     assert process.returncode == 3
-    assert "cannot be told" in err
+    # It depends on whether the tap had reached its target yet.
+    assert "cannot be told" in err or "the tap was stopped" in err
 
 
 def test_packets_into_the_pipe_of_stdout_are_alone_there(server: int) -> None:

@@ -198,8 +198,10 @@ class Tap:
                 await asyncio.wait(self._relaying, timeout=grace)
         for task in self._relaying:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace + 1)
+        end = time.monotonic() + grace + 1
+        # What ends may have something to say, in a task of its own.
+        while self._tasks and (left := end - time.monotonic()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
