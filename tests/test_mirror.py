@@ -93,6 +93,7 @@ ELSEWHERE = {
     "probing/scenarios/workloads": "probing/scenarios/test_catalogue_order",
     "serving/lab_server": "serving/test_listener",
     "serving/process": "test_server",
+    "show/documents/junit": "show/documents/test_probe_documents",
     "show/stage_kinds": "show/text/test_server_log",
     "show/text/captures/capture_entries": "show/text/captures/test_capture_table",
     "show/text/message_names": "show/text/test_event_text",

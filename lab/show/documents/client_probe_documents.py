@@ -5,11 +5,9 @@ Rules: those of the documents of a probe.
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
-
 from lab.probing.clients.results import ClientFinding, ClientReport
+from lab.show.documents.junit import PASSED, JunitCase, junit_suite
 from lab.tls.code_points import AlertDescription
-from lab.tls.escape import escaped
 
 CLIENT_SCHEMA_VERSION = 1
 """The version of the schema: raised when a key goes or changes its meaning, not for a new one."""
@@ -68,51 +66,31 @@ def _alert(alert: AlertDescription) -> dict[str, object]:
 
 def client_junit(report: ClientReport) -> bytes:
     """Return the XML document, in UTF-8."""
-    kinds = [_kind(finding) for finding in report.findings]
-    suite = ET.Element(
-        "testsuite",
-        name=escaped(f"TLS client: {' '.join(report.command)}"),
-        tests=str(len(kinds)),
-        failures=str(kinds.count("failure")),
-        errors=str(kinds.count("error")),
-        skipped=str(kinds.count("skipped")),
-        time=f"{report.seconds:.3f}",
+    return junit_suite(
+        f"TLS client: {' '.join(report.command)}",
+        report.seconds,
+        [_case(finding) for finding in report.findings],
+        [f"{mistake.summary} ({'; '.join(mistake.evidence)})" for mistake in report.mistakes],
     )
-    for finding, kind in zip(report.findings, kinds, strict=True):
-        suite.append(_case(finding, kind))
-    if report.mistakes:
-        ET.SubElement(suite, "system-out").text = "".join(
-            f"{escaped(mistake.summary)} ({'; '.join(mistake.evidence)})\n"
-            for mistake in report.mistakes
-        )
-    ET.indent(suite)
-    document: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
-    return document + b"\n"
 
 
-def _case(finding: ClientFinding, kind: str) -> ET.Element:
-    server, verdict = finding.server, finding.verdict.value
+def _case(finding: ClientFinding) -> JunitCase:
+    server = finding.server
     offered = f" ({finding.offered})" if finding.offered else ""
-    case = ET.Element(
-        "testcase",
+    code = "none: it did not end" if finding.exit_code is None else str(finding.exit_code)
+    return JunitCase(
         classname=f"mtls.client.{server.family.value}",
         name=f"{server.name}{offered}",
-        time=f"{finding.seconds:.3f}",
+        seconds=finding.seconds,
+        kind=_kind(finding),
+        verdict=finding.verdict.value,
+        lines=(
+            server.sentence,
+            f"{finding.conduct.value}: {finding.by}; exit code {code}",
+            *finding.notes,
+            *finding.output.splitlines(),
+        ),
     )
-    code = "none: it did not end" if finding.exit_code is None else str(finding.exit_code)
-    lines = [
-        server.sentence,
-        f"{finding.conduct.value}: {finding.by}; exit code {code}",
-        *finding.notes,
-        *finding.output.splitlines(),
-    ]
-    if kind == "system-out":
-        lines.insert(0, verdict)
-        element = ET.SubElement(case, kind)
-    else:
-        element = ET.SubElement(case, kind, message=verdict, type="verdict")
-    element.text = "\n".join(map(escaped, lines))
-    return case
 
 
 def _kind(finding: ClientFinding) -> str:
@@ -121,4 +99,4 @@ def _kind(finding: ClientFinding) -> str:
         return "failure"
     if not finding.fine:
         return "error"
-    return "skipped" if finding.conduct.value == "cannot be told" else "system-out"
+    return "skipped" if finding.conduct.value == "cannot be told" else PASSED

@@ -2,16 +2,13 @@
 
 Rules: in JSON, what there is none of is null. In XML a finding is a test case; what is not as it
 should be is a failure, what could not be tried is an error, or skipped where nothing depends on it.
-XML 1.0 has no way to write most control characters (section 2.2), so all text is escaped first.
 """
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
-
 from lab.probing.results import Finding, Report, Verdict
 from lab.show.documents.json_values import fields_of
-from lab.tls.escape import escaped
+from lab.show.documents.junit import PASSED, JunitCase, junit_suite
 
 SCHEMA_VERSION = 1
 """The version of the schema: raised when a key goes or changes its meaning, not for a new one."""
@@ -71,51 +68,30 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 def junit(report: Report) -> bytes:
     """Return the XML document, in UTF-8."""
-    kinds = [_kind(finding) for finding in report.findings]
-    suite = ET.Element(
-        "testsuite",
-        name=escaped(f"mTLS probe of {report.target}"),
-        tests=str(len(report.findings)),
-        failures=str(kinds.count("failure")),
-        errors=str(kinds.count("error")),
-        skipped=str(kinds.count("skipped")),
-        time=f"{report.seconds:.3f}",
+    return junit_suite(
+        f"mTLS probe of {report.target}",
+        report.seconds,
+        [_case(finding) for finding in report.findings],
+        [f"{insight.subject}: {insight.answer}" for insight in report.insights],
     )
-    for finding in report.findings:
-        suite.append(_case(finding))
-    if report.insights:
-        ET.SubElement(suite, "system-out").text = "".join(
-            f"{escaped(insight.subject)}: {escaped(insight.answer)}\n"
-            for insight in report.insights
-        )
-    ET.indent(suite)
-    document: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
-    return document + b"\n"
 
 
-def _case(finding: Finding) -> ET.Element:
-    scenario, verdict = finding.scenario, finding.verdict.value
-    case = ET.Element(
-        "testcase",
+def _case(finding: Finding) -> JunitCase:
+    scenario = finding.scenario
+    return JunitCase(
         classname=f"mtls.{scenario.family.value}",
         name=f"{scenario.name} ({finding.version})",
-        time=f"{finding.seconds:.3f}",
+        seconds=finding.seconds,
+        kind=_kind(finding),
+        verdict=finding.verdict.value,
+        lines=(scenario.sentence, finding.ending, *finding.notes),
     )
-    lines = [scenario.sentence, finding.ending, *finding.notes]
-    kind = _kind(finding)
-    if kind == "system-out":
-        lines.insert(0, verdict)
-        element = ET.SubElement(case, kind)
-    else:
-        element = ET.SubElement(case, kind, message=verdict, type="verdict")
-    element.text = "\n".join(map(escaped, lines))
-    return case
 
 
 def _kind(finding: Finding) -> str:
     """The element that says how a test case ended; "system-out" is for one that passed."""
     if finding.verdict.fine:
-        return "system-out"
+        return PASSED
     if finding.fine:
         return "skipped"
     return "error" if finding.verdict is Verdict.NOT_TRIED else "failure"
